@@ -1,0 +1,320 @@
+//! What goes over the wire: the JSON of the calls, of their answers and of the service's errors.
+//!
+//! From the seed ("Manage chat room members") and, where marked [P] there, other public documents. The client and the
+//! emulator share these shapes and nothing else; literal JSON pins them on both sides. Decoding is lenient: unknown
+//! fields are ignored and everything but `data` may be missing.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Most names in one `add_many` (seed, "Adding multiple chat room members").
+pub const MAX_ADD_BATCH: usize = 60;
+/// Most names in one `remove_many` (seed, "Removing multiple chat room members").
+pub const MAX_REMOVE_BATCH: usize = 100;
+/// Most rows on one page of `list_members`; more is served as this many (seed, "Query parameters").
+pub const MAX_PAGE_SIZE: usize = 1000;
+/// Most rooms in one `room_detail` [P].
+pub const MAX_DETAIL_ROOMS: usize = 100;
+/// Calls a second that the service allows for each method of an App Key (seed, at every call).
+pub const CALLS_PER_SECOND: u32 = 100;
+
+/// The service's methods. Each has a call budget of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Method {
+    /// `POST /chatrooms/{id}/users/{user}`
+    AddOne,
+    /// `POST /chatrooms/{id}/users`
+    AddMany,
+    /// `GET /chatrooms/{id}/users?pagenum=N&pagesize=N`
+    ListMembers,
+    /// `DELETE /chatrooms/{id}/users/{user}`
+    RemoveOne,
+    /// `DELETE /chatrooms/{id}/users/{u1}%2C{u2}…`
+    RemoveMany,
+    /// `POST /chatrooms/{id}/admin`
+    Promote,
+    /// `GET /chatrooms/{id}/admin`
+    ListAdmins,
+    /// `DELETE /chatrooms/{id}/admin/{user}`
+    Demote,
+    /// `GET /chatrooms/{id1}%2C{id2}…` [P]
+    RoomDetail,
+}
+
+impl Method {
+    /// Every method, in the order of the seed.
+    pub const ALL: [Self; 9] = [
+        Self::AddOne,
+        Self::AddMany,
+        Self::ListMembers,
+        Self::RemoveOne,
+        Self::RemoveMany,
+        Self::Promote,
+        Self::ListAdmins,
+        Self::Demote,
+        Self::RoomDetail,
+    ];
+
+    /// The name used in settings, logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AddOne => "add_one",
+            Self::AddMany => "add_many",
+            Self::ListMembers => "list_members",
+            Self::RemoveOne => "remove_one",
+            Self::RemoveMany => "remove_many",
+            Self::Promote => "promote",
+            Self::ListAdmins => "list_admins",
+            Self::Demote => "demote",
+            Self::RoomDetail => "room_detail",
+        }
+    }
+
+    /// Whether a call of this method can change anything.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        !matches!(self, Self::ListMembers | Self::ListAdmins | Self::RoomDetail)
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What surrounds the `data` of a successful answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
+pub struct Envelope<T> {
+    /// The HTTP method in lower case.
+    #[serde(default)]
+    pub action: String,
+    /// The app's internal id, a UUID.
+    #[serde(default)]
+    pub application: String,
+    /// The query, echoed as arrays of strings; with `list_members` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub params: Option<BTreeMap<String, Vec<String>>>,
+    /// The request's URI.
+    #[serde(default)]
+    pub uri: String,
+    /// Always empty in these calls.
+    #[serde(default, deserialize_with = "ignored")]
+    pub entities: Vec<()>,
+    /// Sent by newer servers [P]: `{}`.
+    #[serde(
+        default,
+        deserialize_with = "ignored",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub properties: Option<BTreeMap<String, ()>>,
+    /// What was asked for.
+    pub data: T,
+    /// Milliseconds since 1970.
+    #[serde(default)]
+    pub timestamp: u64,
+    /// Milliseconds the call took.
+    #[serde(default)]
+    pub duration: u64,
+    /// The App Key's first half.
+    #[serde(default)]
+    pub organization: String,
+    /// The App Key's second half.
+    #[serde(default)]
+    pub application_name: String,
+    /// Rows in `data`, with the two lists.
+    #[serde(default, deserialize_with = "count", skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+}
+
+fn ignored<'de, D: Deserializer<'de>, T: Default>(deserializer: D) -> Result<T, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| T::default())
+}
+
+/// The seed's table calls `count` a String, its samples show a number: either is taken.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Count {
+        Number(u64),
+        Text(String),
+        Other(IgnoredAny),
+    }
+    Ok(match Count::deserialize(deserializer)? {
+        Count::Number(number) => Some(number),
+        Count::Text(text) => text.parse().ok(),
+        Count::Other(_) => None,
+    })
+}
+
+/// Whether a call did what it was asked to: `true` and `false` for members, `"success"` for admins. The seed's tables
+/// and samples disagree, so either form is taken everywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// `true` or `false`
+    Bool(bool),
+    /// `"success"`, or anything else for a failure.
+    Text(String),
+}
+
+impl Outcome {
+    /// The admin calls' success.
+    #[must_use]
+    pub fn success() -> Self {
+        Self::Text("success".into())
+    }
+
+    /// Whether it was done.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        match self {
+            Self::Bool(done) => *done,
+            Self::Text(text) => text.eq_ignore_ascii_case("success") || text.eq_ignore_ascii_case("true"),
+        }
+    }
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Bool(done) => serializer.serialize_bool(*done),
+            Self::Text(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Outcome {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Bool(bool),
+            Text(String),
+        }
+        Ok(match Either::deserialize(deserializer)? {
+            Either::Bool(done) => Self::Bool(done),
+            Either::Text(text) => Self::Text(text),
+        })
+    }
+}
+
+/// `data` of `add_one` and `remove_one`, and a row of `remove_many`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberResult {
+    /// Whether this user was added or removed.
+    pub result: Outcome,
+    /// `add_member` or `remove_member`
+    #[serde(default)]
+    pub action: String,
+    /// Why not, where `result` is false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The user.
+    #[serde(default)]
+    pub user: String,
+    /// The room.
+    #[serde(default)]
+    pub id: String,
+}
+
+/// `data` of `add_many`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddedMany {
+    /// Who was added; whether those who were there already are listed depends on the server.
+    #[serde(default)]
+    pub newmembers: Vec<String>,
+    /// `add_member`
+    #[serde(default)]
+    pub action: String,
+    /// The room.
+    #[serde(default)]
+    pub id: String,
+}
+
+/// Body of `add_many`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddMany {
+    /// Who to add.
+    pub usernames: Vec<String>,
+}
+
+/// Body of `promote`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promote {
+    /// Who is to be an admin.
+    pub newadmin: String,
+}
+
+/// `data` of `promote`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promoted {
+    /// Whether it was done.
+    pub result: Outcome,
+    /// Who was promoted.
+    #[serde(default)]
+    pub newadmin: String,
+}
+
+/// `data` of `demote`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demoted {
+    /// Whether it was done.
+    pub result: Outcome,
+    /// Who was demoted.
+    #[serde(default)]
+    pub oldadmin: String,
+}
+
+/// A row of a member list. Admins are shown as plain members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MemberRow {
+    /// `{"owner": user}`
+    Owner(String),
+    /// `{"member": user}`
+    Member(String),
+}
+
+/// A row of `room_detail` [P].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomDetail {
+    /// The room.
+    pub id: String,
+    /// Its name on the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Who owns it, listed as a member or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// How many people it holds, the owner counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maxusers: Option<u64>,
+    /// How many people are in it, the owner counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affiliations_count: Option<u64>,
+    /// Who is in it; not every server sends all.
+    #[serde(default)]
+    pub affiliations: Vec<MemberRow>,
+}
+
+/// The body of an error [P].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// What kind of error, such as `forbidden_op`.
+    pub error: String,
+    /// The server's own class of it.
+    #[serde(default)]
+    pub exception: String,
+    /// Milliseconds since 1970.
+    #[serde(default)]
+    pub timestamp: u64,
+    /// Milliseconds the call took.
+    #[serde(default)]
+    pub duration: u64,
+    /// What is wrong, in words.
+    #[serde(default)]
+    pub error_description: String,
+}

@@ -1,0 +1,28 @@
+//! roomsync keeps the membership of chat rooms as a team's files say.
+//!
+//! Data walks in one direction, each step one function, each stop one plain type:
+//!
+//! **files → desired → live → diff → plan → guard → apply → report**
+//!
+//! - [`model`]: the words. No I/O, imports nothing of ours.
+//! - [`desired`]: room files → [`desired::Desired`].
+//! - [`live`]: the service → what is there, and the proof that a read is complete.
+//! - [`plan`]: pure. Imports only `model` and the plain types of `desired` and `live`.
+//! - [`apply`]: runs a plan's calls, makes no choices of its own. The only place that makes a [`chat::Writer`], so a
+//!   dry run is a run that has no writer, never a flag.
+//! - [`chat`]: the service's client.
+//! - [`emulator`]: the service itself, in memory. Shares [`chat::wire`] with the client and nothing else.
+//! - [`cli`]: one file a command; wires things together.
+//!
+//! `tests/architecture.rs` keeps these rules.
+
+pub mod apply;
+pub mod chat;
+pub mod cli;
+pub mod desired;
+pub mod emulator;
+pub mod live;
+pub mod model;
+pub mod plan;
+pub mod settings;
+pub mod telemetry;

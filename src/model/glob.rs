@@ -1,0 +1,101 @@
+use compact_str::CompactString;
+use std::fmt;
+
+/// A pattern of names: `*` stands for any run of characters, `?` for one. In lower case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Glob(CompactString);
+
+/// Why a text is not a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadGlob {
+    /// Nothing between the quotes.
+    #[error("a pattern cannot be empty")]
+    Empty,
+    /// A character that no name can have.
+    #[error("a pattern consists of the characters of a name, `*` and `?`; {0:?} is not one of them")]
+    BadChar(char),
+}
+
+impl Glob {
+    /// Reads a pattern, folding capitals.
+    pub fn parse(text: &str) -> Result<Self, BadGlob> {
+        if text.is_empty() {
+            return Err(BadGlob::Empty);
+        }
+        let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '*' | '?');
+        if let Some(c) = text.chars().find(|c| !allowed(c)) {
+            return Err(BadGlob::BadChar(c));
+        }
+        let mut pattern = CompactString::new(text);
+        pattern.make_ascii_lowercase();
+        Ok(Self(pattern))
+    }
+
+    /// Whether the pattern stands for this name, which is in lower case.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        // Greedy with one step back: at a mismatch the last `*` swallows one more character. O(pattern × name), no recursion.
+        let (mut pattern, mut name) = (self.0.as_bytes(), name.as_bytes());
+        let mut last_star: Option<(&[u8], &[u8])> = None;
+        loop {
+            match (pattern.split_first(), name.split_first()) {
+                (Some((b'*', rest)), _) => {
+                    last_star = Some((rest, name));
+                    pattern = rest;
+                }
+                (Some((p, rest)), Some((n, tail))) if *p == b'?' || p == n => (pattern, name) = (rest, tail),
+                (None, None) => return true,
+                _ => match last_star.and_then(|(rest, from)| Some((rest, from.split_first()?.1))) {
+                    Some((rest, from)) => {
+                        last_star = Some((rest, from));
+                        (pattern, name) = (rest, from);
+                    }
+                    None => return false,
+                },
+            }
+        }
+    }
+
+    /// The pattern in lower case.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition, written as such.
+    fn oracle(pattern: &[u8], name: &[u8]) -> bool {
+        match pattern.split_first() {
+            None => name.is_empty(),
+            Some((b'*', rest)) => (0..=name.len()).any(|n| oracle(rest, &name[n..])),
+            Some((b'?', rest)) => !name.is_empty() && oracle(rest, &name[1..]),
+            Some((c, rest)) => name.first() == Some(c) && oracle(rest, &name[1..]),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn matches_as_defined(pattern in "[ab*?]{1,8}", name in "[ab]{0,8}") {
+            let expected = oracle(pattern.as_bytes(), name.as_bytes());
+            prop_assert_eq!(Glob::parse(&pattern).unwrap().matches(&name), expected);
+        }
+    }
+
+    #[test]
+    fn patterns_are_folded_and_checked() {
+        assert!(Glob::parse("Guest-*").unwrap().matches("guest-7"));
+        assert_eq!(Glob::parse(""), Err(BadGlob::Empty));
+        assert_eq!(Glob::parse("[ab]"), Err(BadGlob::BadChar('[')));
+    }
+}

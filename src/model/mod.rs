@@ -1,0 +1,20 @@
+//! The words the rest is written in: who, where, and sets of them. No I/O, and nothing of ours imported.
+
+mod duration;
+mod glob;
+mod guards;
+mod limit;
+mod room;
+mod set;
+mod user;
+
+pub use duration::{BadDuration, parse_duration};
+pub use glob::{BadGlob, Glob};
+pub use guards::Guards;
+pub use limit::{BadLimit, Limit};
+pub use room::{Absent, BadRoomId, Mode, RoomId};
+pub use set::MemberSet;
+pub use user::{BadUserId, UserId};
+
+/// Most admins a room can have, the owner not counted (seed, "Description of chat room member roles").
+pub const MAX_ADMINS: usize = 99;
