@@ -1,3 +1,26 @@
-//! The service's client.
+//! The service's client: typed calls, paced, retried within bounds, over a transport that can be exchanged.
+//!
+//! [`Connection`] carries what all calls share; a [`Reader`] makes the calls that change nothing, a [`Writer`] the others.
+//! Only `apply` makes a `Writer`.
 
+mod call;
+mod connection;
+mod error;
+mod pace;
+mod reader;
+mod token;
+mod transport;
 pub mod wire;
+mod writer;
+
+pub use call::{Prefix, recognise};
+pub use connection::{BatchSizes, Config, Connection};
+pub(crate) use error::names_in;
+pub use error::{CallError, Fault};
+pub use pace::Rates;
+pub use reader::{Page, Reader};
+pub use token::{TokenError, TokenSource, is_token, read_token};
+pub use transport::{
+    BoxFuture, HttpTransport, MAX_ANSWER_BYTES, Request, Response, SetupError, Transport, TransportError,
+};
+pub use writer::Writer;

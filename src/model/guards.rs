@@ -24,8 +24,8 @@ impl Guards {
 impl Default for Guards {
     fn default() -> Self {
         Self {
-            max_removals: Limit::Share(25_00),
-            max_demotions: Limit::Share(50_00),
+            max_removals: Limit::Share(2_500),
+            max_demotions: Limit::Share(5_000),
             max_additions: None,
             protect: Vec::new(),
         }

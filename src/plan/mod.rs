@@ -1,1 +1,215 @@
-//! Stub.
+//! PURE: diff, guard, order, batch, render. No async, clock, randomness, file, network or logging.
+//!
+//! A plan is immutable and leaves no choice to whoever runs it: [`RoomPlan::steps`] are the write calls, in order. Beside
+//! them stands what was held back and why.
+
+mod diff;
+mod document;
+mod fleet;
+mod guard;
+mod order;
+mod text;
+
+pub use diff::{Draft, draft};
+pub use document::{Document, Meta, Rates};
+pub use fleet::{FleetPlan, Summary};
+pub use guard::Blocked;
+pub use order::{Sizes, Step};
+pub use text::{printable, text};
+
+use crate::model::{MemberSet, RoomId};
+use std::fmt;
+
+/// What is done to a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Op {
+    /// Make them a member.
+    Add,
+    /// Make a member an admin.
+    Promote,
+    /// Make an admin a plain member.
+    Demote,
+    /// Put them out of the room.
+    Remove,
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Add => "add",
+            Self::Promote => "promote",
+            Self::Demote => "demote",
+            Self::Remove => "remove",
+        })
+    }
+}
+
+/// What a plan makes of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Nothing to do.
+    InSync,
+    /// There are calls to make.
+    Changed,
+    /// A guard holds some of what is wanted.
+    Blocked,
+    /// Nothing can be done, see the error.
+    Failed,
+    /// The difference is reported, nothing is ever written (`mode: observe`).
+    Observed,
+}
+
+/// A remark on a room, or on one person in it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Note {
+    /// What kind of remark; stable.
+    pub code: &'static str,
+    /// In words.
+    pub message: String,
+    /// Whom it is about; as the service shows them, so not always a name we would send.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// What was wanted for them and is not going to happen in this plan.
+    #[serde(skip)]
+    pub held: Option<Op>,
+}
+
+impl Note {
+    /// A remark on a room.
+    #[must_use]
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            user: None,
+            held: None,
+        }
+    }
+
+    fn about(self, user: impl fmt::Display) -> Self {
+        Self {
+            user: Some(user.to_string()),
+            ..self
+        }
+    }
+
+    fn holding(self, op: Op) -> Self {
+        Self {
+            held: Some(op),
+            ..self
+        }
+    }
+}
+
+/// The plan for one room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct RoomPlan {
+    /// The service's id.
+    pub id: RoomId,
+    /// The files' label.
+    pub name: Option<String>,
+    /// What the plan makes of it.
+    pub status: Status,
+    /// What was seen; `None` when nothing could be.
+    pub live: Option<LiveSummary>,
+    /// Who should come in. In a blocked or observed room these four say what is wanted; `steps` say what is sent.
+    pub add: MemberSet,
+    /// Who should go.
+    pub remove: MemberSet,
+    /// Who should become an admin.
+    pub promote: MemberSet,
+    /// Which admins should become plain members; those who are removed are among them.
+    pub demote: MemberSet,
+    /// The write calls, in order.
+    pub steps: Vec<Step>,
+    /// Wanted admins who are admins already: while there is one, a demotion leaves the room with an admin.
+    pub standing: MemberSet,
+    /// Which guards hold removals, demotions or adds.
+    pub blocked: Vec<Blocked>,
+    /// Remarks.
+    pub notes: Vec<Note>,
+    /// Why nothing can be done.
+    pub error: Option<Note>,
+}
+
+/// A look at a room in numbers: neither the owner nor ignored people are counted.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LiveSummary {
+    /// Everyone, admins included.
+    pub members: u64,
+    /// The admins.
+    pub admins: u64,
+    /// `sha256:` and the hex digest of owner, admins and members.
+    pub digest: String,
+}
+
+impl RoomPlan {
+    /// The plan for a room that could not be looked at.
+    pub fn failed(id: RoomId, name: Option<String>, error: Note) -> Self {
+        Self {
+            id,
+            name,
+            status: Status::Failed,
+            live: None,
+            add: MemberSet::default(),
+            remove: MemberSet::default(),
+            promote: MemberSet::default(),
+            demote: MemberSet::default(),
+            steps: Vec::new(),
+            standing: MemberSet::default(),
+            blocked: Vec::new(),
+            notes: Vec::new(),
+            error: Some(error),
+        }
+    }
+
+    /// How many people the steps do this to.
+    #[must_use]
+    pub fn sent(&self, op: Op) -> usize {
+        self.steps
+            .iter()
+            .filter(|step| step.op() == op)
+            .map(|step| step.users().len())
+            .sum()
+    }
+
+    /// Whether something that is wanted here will not be done, and no guard is the reason.
+    #[must_use]
+    pub fn falls_short(&self) -> bool {
+        match self.status {
+            Status::Failed => true,
+            Status::Observed => false,
+            // What is held in a blocked room is, as a rule, held because of the guard: the guard is what to report.
+            Status::Blocked => self.notes.iter().any(|note| note.code == code::INCOMPLETE_READ),
+            Status::InSync | Status::Changed => self
+                .notes
+                .iter()
+                .any(|note| note.held.is_some() || note.code == code::INCOMPLETE_READ),
+        }
+    }
+}
+
+/// The codes of notes and errors that planning gives.
+pub mod code {
+    /// An admin who is not listed is kept, because the room's admins are not managed.
+    pub const ADMIN_KEPT: &str = "admin_kept";
+    /// There is no place for another admin.
+    pub const ADMINS_FULL: &str = "admins_full";
+    /// With the owner left out, a managed key comes to nobody.
+    pub const EMPTY: &str = "empty";
+    /// A live name breaks our rules and is left alone.
+    pub const FOREIGN_NAME: &str = "foreign_name";
+    /// The room could not be read completely.
+    pub const INCOMPLETE_READ: &str = "incomplete_read";
+    /// The step would leave the room without a wanted admin.
+    pub const NO_OTHER_ADMIN: &str = "no_other_admin";
+    /// Somebody else owns the room than the files say.
+    pub const OWNER_DIFFERS: &str = "owner_differs";
+    /// Somebody would have gone but for `protect`.
+    pub const PROTECTED: &str = "protected";
+    /// There is no place for another member.
+    pub const ROOM_FULL: &str = "room_full";
+}

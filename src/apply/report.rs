@@ -1,0 +1,136 @@
+use crate::chat::CallError;
+use crate::model::RoomId;
+use crate::plan::{Note, Op};
+use serde::Serialize;
+
+/// What became of a plan.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Report {
+    /// By id.
+    pub rooms: Vec<RoomReport>,
+    /// What ended the run before its end, if something did.
+    pub stopped: Option<CallError>,
+}
+
+/// What became of a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RoomReport {
+    /// The service's id.
+    pub id: RoomId,
+    /// In a word.
+    pub status: Outcome,
+    /// Write calls made.
+    pub calls: usize,
+    /// What was wanted and is not done.
+    pub failed: Vec<Failure>,
+}
+
+/// What became of a room, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Changed, and as wanted.
+    Converged,
+    /// Was as wanted.
+    Unchanged,
+    /// Some of it is done.
+    Partial,
+    /// Nothing is done.
+    Failed,
+    /// A guard holds some of it; the rest is done.
+    Blocked,
+    /// Only looked at.
+    Observed,
+}
+
+/// Something that was wanted and is not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// For whom.
+    pub user: String,
+    /// What.
+    pub op: Op,
+    /// Why not.
+    pub reason: Reason,
+}
+
+/// Why something is not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// Stable.
+    pub code: &'static str,
+    /// In words.
+    pub message: String,
+}
+
+impl Reason {
+    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+impl From<&CallError> for Reason {
+    fn from(error: &CallError) -> Self {
+        Self {
+            code: error.fault.code(),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<&Note> for Reason {
+    fn from(note: &Note) -> Self {
+        Self {
+            code: note.code,
+            message: note.message.clone(),
+        }
+    }
+}
+
+/// A report in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Tally {
+    /// All rooms.
+    pub rooms: usize,
+    /// Rooms changed and as wanted.
+    pub converged: usize,
+    /// Rooms that were as wanted.
+    pub unchanged: usize,
+    /// Rooms of which some is done.
+    pub partial: usize,
+    /// Rooms of which nothing is done.
+    pub failed: usize,
+    /// Rooms that a guard holds.
+    pub blocked: usize,
+    /// Rooms only looked at.
+    pub observed: usize,
+    /// Write calls made.
+    pub calls: usize,
+}
+
+impl Report {
+    /// The report in numbers.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally {
+            rooms: self.rooms.len(),
+            ..Tally::default()
+        };
+        for room in &self.rooms {
+            tally.calls += room.calls;
+            *match room.status {
+                Outcome::Converged => &mut tally.converged,
+                Outcome::Unchanged => &mut tally.unchanged,
+                Outcome::Partial => &mut tally.partial,
+                Outcome::Failed => &mut tally.failed,
+                Outcome::Blocked => &mut tally.blocked,
+                Outcome::Observed => &mut tally.observed,
+            } += 1;
+        }
+        tally
+    }
+}

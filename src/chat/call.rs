@@ -1,0 +1,304 @@
+//! The known calls as requests, and the gate that lets nothing else through.
+
+use super::wire::{self, Method};
+use crate::model::{RoomId, UserId};
+use bytes::Bytes;
+use tokio::time::Instant;
+use url::Url;
+
+/// What stands before `/chatrooms` in every path: `/{org}/{app}`, or `/app-id/{app_id}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prefix([String; 2]);
+
+impl Prefix {
+    /// `None` where a part could mean another path: each is of `A-Z a-z 0-9 _ - .`, not empty and not of dots only.
+    #[must_use]
+    pub fn new(first: &str, second: &str) -> Option<Self> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let good = |part: &str| part.chars().all(allowed) && part.chars().any(|c| c != '.');
+        (good(first) && good(second)).then(|| Self([first.into(), second.into()]))
+    }
+}
+
+/// One request, not yet bound to a host.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) room: Option<RoomId>,
+    /// After the prefix, beginning with `chatrooms`; each part is written as it is sent.
+    segments: Vec<String>,
+    query: Option<String>,
+    pub(super) body: Option<Bytes>,
+    /// After this it must not go out any more.
+    pub(super) not_after: Option<Instant>,
+}
+
+impl Call {
+    fn new(method: Method, room: &RoomId, rest: &[&str]) -> Self {
+        let segments = ["chatrooms", room.as_str()]
+            .iter()
+            .chain(rest)
+            .map(ToString::to_string)
+            .collect();
+        Self {
+            method,
+            room: Some(room.clone()),
+            segments,
+            query: None,
+            body: None,
+            not_after: None,
+        }
+    }
+
+    fn with_body(self, body: &impl serde::Serialize) -> Self {
+        // Bodies are plain lists of names: writing them cannot fail; a call without its body would be refused.
+        Self {
+            body: serde_json::to_vec(body).ok().map(Bytes::from),
+            ..self
+        }
+    }
+
+    pub(super) fn not_after(self, instant: Instant) -> Self {
+        Self {
+            not_after: Some(instant),
+            ..self
+        }
+    }
+
+    pub(super) fn add_one(room: &RoomId, user: &UserId) -> Self {
+        Self::new(Method::AddOne, room, &["users", user.as_str()])
+    }
+
+    pub(super) fn add_many(room: &RoomId, users: &[UserId]) -> Self {
+        let usernames = users.iter().map(ToString::to_string).collect();
+        Self::new(Method::AddMany, room, &["users"]).with_body(&wire::AddMany { usernames })
+    }
+
+    pub(super) fn list_members(room: &RoomId, page: u32, size: usize) -> Self {
+        let query = Some(format!("pagenum={page}&pagesize={size}"));
+        Self {
+            query,
+            ..Self::new(Method::ListMembers, room, &["users"])
+        }
+    }
+
+    pub(super) fn remove_one(room: &RoomId, user: &UserId) -> Self {
+        Self::new(Method::RemoveOne, room, &["users", user.as_str()])
+    }
+
+    pub(super) fn remove_many(room: &RoomId, users: &[UserId]) -> Self {
+        Self::new(
+            Method::RemoveMany,
+            room,
+            &["users", &joined(users.iter().map(UserId::as_str))],
+        )
+    }
+
+    pub(super) fn promote(room: &RoomId, user: &UserId) -> Self {
+        Self::new(Method::Promote, room, &["admin"]).with_body(&wire::Promote {
+            newadmin: user.to_string(),
+        })
+    }
+
+    pub(super) fn list_admins(room: &RoomId) -> Self {
+        Self::new(Method::ListAdmins, room, &["admin"])
+    }
+
+    pub(super) fn demote(room: &RoomId, user: &UserId) -> Self {
+        Self::new(Method::Demote, room, &["admin", user.as_str()])
+    }
+
+    pub(super) fn room_detail(rooms: &[RoomId]) -> Self {
+        let ids = joined(rooms.iter().map(RoomId::as_str));
+        let room = if let [room] = rooms {
+            Some(room.clone())
+        } else {
+            None
+        };
+        let segments = vec!["chatrooms".into(), ids];
+        Self {
+            method: Method::RoomDetail,
+            room,
+            segments,
+            query: None,
+            body: None,
+            not_after: None,
+        }
+    }
+
+    pub(super) fn http_method(&self) -> http::Method {
+        match self.method {
+            Method::AddOne | Method::AddMany | Method::Promote => http::Method::POST,
+            Method::RemoveOne | Method::RemoveMany | Method::Demote => http::Method::DELETE,
+            Method::ListMembers | Method::ListAdmins | Method::RoomDetail => http::Method::GET,
+        }
+    }
+
+    /// The call's address at this host, if that is certainly this call and no other.
+    ///
+    /// URL libraries resolve `.` and `..` in a path, `%2e` included, so what is judged is the parsed address, the one
+    /// that is sent.
+    pub(super) fn url(&self, base: &Url, prefix: &Prefix) -> Option<Url> {
+        let path = prefix
+            .0
+            .iter()
+            .chain(&self.segments)
+            .map(|s| format!("/{s}"))
+            .collect::<String>();
+        let mut url = base.clone();
+        url.set_path(&path);
+        url.set_query(self.query.as_deref());
+        url.set_fragment(None);
+        let same_place = url.origin() == base.origin() && url.path() == path;
+        (same_place && recognise(&self.http_method(), &url, prefix) == Some(self.method)).then_some(url)
+    }
+}
+
+/// Names joined as the seed has it: the comma written as `%2C`.
+fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join("%2C")
+}
+
+/// Says which known call a parsed address is; `None` if it is not exactly one of them.
+#[must_use]
+pub fn recognise(method: &http::Method, url: &Url, prefix: &Prefix) -> Option<Method> {
+    let segments: Vec<&str> = url.path().strip_prefix('/')?.split('/').collect();
+    let [first, second, "chatrooms", rooms, rest @ ..] = segments.as_slice() else {
+        return None;
+    };
+    if prefix.0 != [*first, *second] {
+        return None;
+    }
+    let one_room = RoomId::parse(rooms).is_ok();
+    let (get, post, delete) = (
+        method == http::Method::GET,
+        method == http::Method::POST,
+        method == http::Method::DELETE,
+    );
+    let call = match rest {
+        [] if get && list(rooms, wire::MAX_DETAIL_ROOMS, |id| RoomId::parse(id).is_ok()) => {
+            Method::RoomDetail
+        }
+        ["users"] if get && one_room => Method::ListMembers,
+        ["users"] if post && one_room => Method::AddMany,
+        ["users", user] if post && one_room && is_user(user) => Method::AddOne,
+        ["users", user] if delete && one_room && is_user(user) => Method::RemoveOne,
+        ["users", users] if delete && one_room && list(users, wire::MAX_REMOVE_BATCH, is_user) => {
+            Method::RemoveMany
+        }
+        ["admin"] if get && one_room => Method::ListAdmins,
+        ["admin"] if post && one_room => Method::Promote,
+        ["admin", user] if delete && one_room && is_user(user) => Method::Demote,
+        _ => return None,
+    };
+    let query_fits = match (call, url.query()) {
+        (Method::ListMembers, Some(query)) => is_page(query),
+        (_, query) => query.is_none(),
+    };
+    query_fits.then_some(call)
+}
+
+fn list(text: &str, most: usize, good: impl Fn(&str) -> bool) -> bool {
+    let mut items = text.split("%2C");
+    items.by_ref().take(most).all(good) && items.next().is_none()
+}
+
+fn is_user(text: &str) -> bool {
+    UserId::parse(text).is_ok_and(|user| user.as_str() == text)
+}
+
+fn is_page(query: &str) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let page = query
+        .strip_prefix("pagenum=")
+        .and_then(|rest| rest.split_once("&pagesize="));
+    page.is_some_and(|(page, size)| number(page) && number(size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(method: &str, path: &str) -> Option<Method> {
+        let prefix = Prefix::new("org", "app").unwrap();
+        let url = Url::parse("https://chat.example").unwrap().join(path).unwrap();
+        recognise(&method.parse().unwrap(), &url, &prefix)
+    }
+
+    #[test]
+    fn the_known_calls_and_nothing_else() {
+        for (method, path, call) in [
+            ("POST", "/org/app/chatrooms/12/users/ann", Method::AddOne),
+            ("POST", "/org/app/chatrooms/12/users", Method::AddMany),
+            (
+                "GET",
+                "/org/app/chatrooms/12/users?pagenum=1&pagesize=1000",
+                Method::ListMembers,
+            ),
+            ("DELETE", "/org/app/chatrooms/12/users/ann", Method::RemoveOne),
+            (
+                "DELETE",
+                "/org/app/chatrooms/12/users/ann%2Cbob",
+                Method::RemoveMany,
+            ),
+            ("POST", "/org/app/chatrooms/12/admin", Method::Promote),
+            ("GET", "/org/app/chatrooms/12/admin", Method::ListAdmins),
+            ("DELETE", "/org/app/chatrooms/12/admin/ann", Method::Demote),
+            ("GET", "/org/app/chatrooms/12", Method::RoomDetail),
+            ("GET", "/org/app/chatrooms/12%2C13", Method::RoomDetail),
+        ] {
+            assert_eq!(known(method, path), Some(call), "{method} {path}");
+        }
+        for (method, path) in [
+            // What the calls about the users `.` and `..` would become.
+            ("DELETE", "/org/app/chatrooms/12/users/.."),
+            ("DELETE", "/org/app/chatrooms/12/users/."),
+            ("DELETE", "/org/app/chatrooms/12/users/%2e%2e"),
+            ("DELETE", "/org/app/chatrooms/12/users/%2E."),
+            ("DELETE", "/org/app/chatrooms/12/admin/.."),
+            ("POST", "/org/app/chatrooms/12/users/.."),
+            ("DELETE", "/org/app/chatrooms/12"),
+            ("POST", "/org/app/chatrooms"),
+            ("GET", "/org/app/chatrooms"),
+            ("PUT", "/org/app/chatrooms/12"),
+            ("PUT", "/org/app/chatrooms/12/users"),
+            ("GET", "/org/other/chatrooms/12/users?pagenum=1&pagesize=2"),
+            ("GET", "/org/app/chatrooms/super_admin?pagenum=1&pagesize=2"),
+            ("GET", "/org/app/chatrooms/12/users?pagenum=1&pagesize=2&x=1"),
+            ("GET", "/org/app/chatrooms/12/admin?x=1"),
+            ("DELETE", "/org/app/chatrooms/12/users/ann,bob"),
+            ("DELETE", "/org/app/chatrooms/12/users/Ann"),
+            ("DELETE", "/org/app/chatrooms/12/users/ann%2C"),
+            ("DELETE", "/org/app/chatrooms/12/users/ann%2Cb%2Fc"),
+            ("DELETE", "/org/app/chatrooms/12/users/ann/bob"),
+            ("DELETE", "/org/app/chatrooms/12/users/"),
+            ("DELETE", "/org/app/users/ann"),
+            ("GET", "/org/app/chatrooms/012/users"),
+        ] {
+            assert_eq!(known(method, path), None, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_batch_past_the_seed_is_not_a_known_call() {
+        let names = |n: usize| vec!["ann"; n].join("%2C");
+        let path = |n| format!("/org/app/chatrooms/12/users/{}", names(n));
+        assert_eq!(known("DELETE", &path(100)), Some(Method::RemoveMany));
+        assert_eq!(known("DELETE", &path(101)), None);
+    }
+
+    #[test]
+    fn prefixes_that_could_mean_another_path_are_refused() {
+        for (first, second) in [
+            ("", "a"),
+            ("..", "a"),
+            ("a", "."),
+            ("a/b", "c"),
+            ("a", "b?c"),
+            ("a", "%2e"),
+        ] {
+            assert_eq!(Prefix::new(first, second), None, "{first} {second}");
+        }
+        assert!(Prefix::new("61979408", "1143303").is_some());
+    }
+}

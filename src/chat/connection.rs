@@ -1,0 +1,222 @@
+//! What all calls share: address, token, pace, bounded retries.
+
+use super::call::{Call, Prefix};
+use super::error::{CallError, Fault};
+use super::pace::{Pacer, Rates};
+use super::token::TokenSource;
+use super::transport::{Request, Response, Transport, TransportError};
+use super::wire::{Envelope, Method};
+use super::{Reader, wire};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+use url::Url;
+
+/// How often a call is tried that never reached the service, or a read that got no clear answer.
+const TRIES: u32 = 4;
+/// How often a call is tried that the service turned away for its rate.
+const RATE_TRIES: u32 = 8;
+/// The first and the longest wait between two tries; what is waited is a random part of it (full jitter).
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+/// The longest `Retry-After` that is waited for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// What a connection needs to know.
+#[derive(Debug)]
+pub struct Config {
+    /// Scheme, host and port.
+    pub base: Url,
+    /// The app's part of every path.
+    pub prefix: Prefix,
+    /// The token of every call.
+    pub token: TokenSource,
+    /// Calls a second.
+    pub rates: Rates,
+    /// Calls in flight.
+    pub concurrency: usize,
+    /// The bound of one call.
+    pub timeout: Duration,
+    /// How many names go into one call.
+    pub batch: BatchSizes,
+}
+
+/// How many names go into one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchSizes {
+    /// Of `add_many`.
+    pub add: usize,
+    /// Of `remove_many`.
+    pub remove: usize,
+}
+
+/// A way to the service. Cheap to clone; all clones share one pace.
+#[derive(Debug, Clone)]
+pub struct Connection(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    transport: Box<dyn Transport>,
+    base: Url,
+    prefix: Prefix,
+    token: TokenSource,
+    pacer: Pacer,
+    timeout: Duration,
+    add_batch: AtomicUsize,
+    remove_batch: AtomicUsize,
+}
+
+impl Connection {
+    /// Makes a connection; nothing is sent yet.
+    #[must_use]
+    pub fn new(transport: Box<dyn Transport>, config: Config) -> Self {
+        let Config {
+            base,
+            prefix,
+            token,
+            rates,
+            concurrency,
+            timeout,
+            batch,
+        } = config;
+        Self(Arc::new(Shared {
+            transport,
+            base,
+            prefix,
+            token,
+            pacer: Pacer::new(&rates, concurrency),
+            timeout,
+            add_batch: AtomicUsize::new(batch.add.clamp(1, wire::MAX_REMOVE_BATCH)),
+            remove_batch: AtomicUsize::new(batch.remove.clamp(1, wire::MAX_REMOVE_BATCH)),
+        }))
+    }
+
+    /// The calls that change nothing.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.clone())
+    }
+
+    /// How many names go into one call: as configured, or fewer if the service taught so.
+    #[must_use]
+    pub fn batch_sizes(&self) -> BatchSizes {
+        BatchSizes {
+            add: self.0.add_batch.load(Ordering::Relaxed),
+            remove: self.0.remove_batch.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Makes a call and gives its `data` with what surrounds it.
+    pub(super) async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<Envelope<T>, CallError> {
+        let method = call.method;
+        let fail = |fault| CallError {
+            method,
+            room: call.room.clone(),
+            fault,
+        };
+        let mut tries = 0;
+        let mut rate_tries = 0;
+        let mut renewed = false;
+        let mut token = self.0.token.current();
+        loop {
+            let url = call
+                .url(&self.0.base, &self.0.prefix)
+                .ok_or_else(|| fail(Fault::NotACall))?;
+            let request = Request {
+                method: call.http_method(),
+                url,
+                token: token.clone(),
+                body: call.body.clone(),
+            };
+            let _permit = self.0.pacer.permit(method).await;
+            // Only now is it certain when the call goes out.
+            if call.not_after.is_some_and(|instant| Instant::now() > instant) {
+                return Err(fail(Fault::TooLate));
+            }
+            let fault = match self.exchange(request).await {
+                Ok(Response {
+                    status: 200..300,
+                    body,
+                    ..
+                }) => match serde_json::from_slice(&body) {
+                    Ok(envelope) => return Ok(envelope),
+                    Err(error) => {
+                        Fault::Unclear(format!("an answer that is not the service's JSON: {error}"))
+                    }
+                },
+                Ok(Response {
+                    status,
+                    body,
+                    retry_after,
+                }) => match Fault::from_answer(status, &body) {
+                    Some(fault) => fault,
+                    None => {
+                        rate_tries += 1;
+                        if rate_tries >= RATE_TRIES {
+                            return Err(fail(Fault::RateLimited));
+                        }
+                        let wait = retry_after.unwrap_or_else(|| backoff(rate_tries));
+                        tracing::debug!(%method, ?wait, "over the call rate");
+                        self.0.pacer.pause(method, wait.min(MAX_RETRY_AFTER));
+                        continue;
+                    }
+                },
+                Err(TransportError::Unsent(why)) => Fault::Unsent(why),
+                Err(TransportError::Unclear(why)) => Fault::Unclear(why),
+            };
+            match &fault {
+                Fault::Credentials(_) if !renewed => {
+                    renewed = true;
+                    if let Some(other) = self.0.token.other_than(&token) {
+                        token = other;
+                        continue;
+                    }
+                }
+                Fault::TooManyNames(most) => self.learn_batch_size(method, *most),
+                // A write without a clear answer may have taken effect: whoever made it has to look first.
+                Fault::Unsent(_) | Fault::Unclear(_) => {
+                    tries += 1;
+                    let repeatable = matches!(fault, Fault::Unsent(_)) || !method.writes();
+                    if repeatable && tries < TRIES {
+                        tracing::debug!(%method, %fault, tries, "trying again");
+                        tokio::time::sleep(backoff(tries)).await;
+                        continue;
+                    }
+                }
+                _ => {}
+            }
+            return Err(fail(fault));
+        }
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Response, TransportError> {
+        match tokio::time::timeout(self.0.timeout, self.0.transport.send(request)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(TransportError::Unclear(format!(
+                "no answer within {:?}",
+                self.0.timeout
+            ))),
+        }
+    }
+
+    fn learn_batch_size(&self, method: Method, most: usize) {
+        let size = match method {
+            Method::AddMany => &self.0.add_batch,
+            Method::RemoveMany => &self.0.remove_batch,
+            _ => return,
+        };
+        if size.fetch_min(most, Ordering::Relaxed) > most {
+            tracing::info!(%method, most, "this server takes fewer names in one call than configured; keeping to that");
+        }
+    }
+}
+
+/// A random part of a bound that doubles with every try.
+fn backoff(tries: u32) -> Duration {
+    let (first, longest) = BACKOFF;
+    let bound = first
+        .saturating_mul(2u32.saturating_pow(tries.saturating_sub(1)))
+        .min(longest);
+    bound.mul_f64(fastrand::f64())
+}

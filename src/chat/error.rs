@@ -1,0 +1,380 @@
+//! What can go wrong with a call, and what that means for whoever made it.
+
+use super::wire::{ErrorBody, Method};
+use crate::model::RoomId;
+
+/// A call that did not do what it was for.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{method}{}: {fault}", room.as_ref().map(|room| format!(" in room {room}")).unwrap_or_default())]
+pub struct CallError {
+    /// Which call.
+    pub method: Method,
+    /// In which room, where it is about one.
+    pub room: Option<RoomId>,
+    /// Why.
+    pub fault: Fault,
+}
+
+/// Why a call failed, by what is to be done about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It never reached the service, several times over.
+    #[error("the service cannot be reached: {0}; check `service.url` and the network")]
+    Unsent(String),
+    /// It may or may not have taken effect.
+    #[error("no clear answer: {0}")]
+    Unclear(String),
+    /// Over the call rate, again and again. It had no effect.
+    #[error("the service keeps answering that the call rate is exceeded; lower `limits.calls_per_second`")]
+    RateLimited,
+    /// The pricing plan's quota is used up.
+    #[error("the pricing plan's quota is used up: {0}")]
+    Quota(String),
+    /// The token was not taken.
+    #[error("the service does not take the token: {0}; renew it where `service.auth` says")]
+    Credentials(String),
+    /// There is no such app.
+    #[error("the service does not know the app: {0}; check `service.app_key` or `service.app_id`")]
+    NoApp(String),
+    /// The token's user may not do this.
+    #[error("the token's user may not do this: {0}; use an app token")]
+    NoPermission(String),
+    /// There is no such room.
+    #[error("there is no such room: {0}")]
+    NoRoom(String),
+    /// There is no such user.
+    #[error("there is no such user: {0}")]
+    NoUser(String),
+    /// There was nothing to change for this user: they are what the call would have made them, or not even in the room. A
+    /// look at the room tells which.
+    #[error("nothing to change: {0}")]
+    AlreadySo(String),
+    /// More names than this server takes in one call.
+    #[error("this server takes at most {0} names in one call")]
+    TooManyNames(usize),
+    /// The room has no place.
+    #[error("the room is full: {0}")]
+    RoomFull(String),
+    /// The user is in as many rooms as they can be.
+    #[error("the user is in too many rooms: {0}")]
+    UserFull(String),
+    /// Anything else, with the service's own words.
+    #[error("the service refused: {status} {error}: {text}")]
+    Rejected {
+        /// HTTP status.
+        status: u16,
+        /// The service's code.
+        error: String,
+        /// Its words.
+        text: String,
+    },
+    /// The look at the room that this call stands on had become too old by the time the call could go.
+    #[error("not sent: the room was looked at too long ago")]
+    TooLate,
+    /// Our own gate: the request would not have been exactly one of the known calls.
+    #[error("not sent: the request's path would not be exactly this call")]
+    NotACall,
+}
+
+impl Fault {
+    /// A stable name for reports.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unsent(_) => "service_unreachable",
+            Self::Unclear(_) => "no_clear_answer",
+            Self::RateLimited => "rate_limited",
+            Self::Quota(_) => "quota",
+            Self::Credentials(_) => "credentials_refused",
+            Self::NoApp(_) => "no_such_app",
+            Self::NoPermission(_) => "no_permission",
+            Self::NoRoom(_) => "no_such_room",
+            Self::NoUser(_) => "no_such_user",
+            Self::AlreadySo(_) => "already_so",
+            Self::TooManyNames(_) => "too_many_names",
+            Self::RoomFull(_) => "room_full",
+            Self::UserFull(_) => "user_in_too_many_rooms",
+            Self::Rejected { .. } => "refused",
+            Self::TooLate => "stale_read",
+            Self::NotACall => "not_a_known_call",
+        }
+    }
+
+    /// Whether every other call would end the same way, so that the whole run stops.
+    #[must_use]
+    pub fn stops_the_run(&self) -> bool {
+        matches!(
+            self,
+            Self::Unsent(_) | Self::Quota(_) | Self::Credentials(_) | Self::NoApp(_)
+        )
+    }
+
+    /// Reads an error answer. `None`: the answer says the call rate is exceeded.
+    pub(super) fn from_answer(status: u16, body: &[u8]) -> Option<Self> {
+        let Ok(ErrorBody {
+            error,
+            error_description: text,
+            ..
+        }) = serde_json::from_slice(body)
+        else {
+            return Self::without_body(status);
+        };
+        let mentions = |part: &str| text.contains(part);
+        Some(match (status, error.as_str()) {
+            (401, "group_authorization") => Self::NoPermission(text),
+            (401, _) => Self::Credentials(text),
+            (_, "resource_limited") => Self::Quota(text),
+            (429, _) | (503, "reach_limit") => return None,
+            (408 | 500.., _) => Self::Unclear(format!("status {status}, {error}: {text}")),
+            (404, "organization_application_not_found") => Self::NoApp(text),
+            (_, "exceed_limit") => Self::RoomFull(text),
+            _ if mentions("greater than max user size") => Self::RoomFull(text),
+            _ if mentions("has joined too many") => Self::UserFull(text),
+            _ if mentions("more than maxSize") => {
+                match text.rsplit(':').next().and_then(|size| size.trim().parse().ok()) {
+                    Some(size @ 1..) => Self::TooManyNames(size),
+                    _ => Self::Rejected { status, error, text },
+                }
+            }
+            _ if mentions("already in group")
+                || mentions("are not members of")
+                || mentions("doesn't exist in group")
+                || mentions("is not admin of") =>
+            {
+                Self::AlreadySo(text)
+            }
+            _ if mentions("do not find this group")
+                || (mentions("grpID") && mentions("does not exist"))
+                || error == "service_resource_not_found" =>
+            {
+                Self::NoRoom(text)
+            }
+            _ if mentions("username") && mentions("doesn't exist") => Self::NoUser(text),
+            _ => Self::Rejected { status, error, text },
+        })
+    }
+
+    fn without_body(status: u16) -> Option<Self> {
+        let text = || String::from("no reason given");
+        match status {
+            401 => Some(Self::Credentials(text())),
+            429 => None,
+            300..=399 => Some(Self::Rejected {
+                status,
+                error: "redirect".into(),
+                text: "redirects are not followed; check `service.url`".into(),
+            }),
+            _ => Some(Self::Unclear(format!(
+                "status {status} without the service's JSON"
+            ))),
+        }
+    }
+}
+
+/// The names that an error's text is about, in lower case, as far as its known forms tell. Believe a name only if it was
+/// in the call.
+#[must_use]
+pub(crate) fn names_in(text: &str) -> Vec<String> {
+    const ENDS: [&str; 8] = [
+        " doesn't",
+        " does not",
+        " already",
+        " is not",
+        " are not",
+        " has joined",
+        "!",
+        " can't",
+    ];
+    let text = text.to_lowercase();
+    let until_end = |part: &str| -> String {
+        let end = ENDS
+            .iter()
+            .filter_map(|end| part.find(end))
+            .min()
+            .unwrap_or(part.len());
+        part.chars()
+            .take(part.get(..end).map_or(0, |kept| kept.chars().count()))
+            .collect()
+    };
+    let mut names = Vec::new();
+    for marker in ["username ", "usernames ", "user:", "users ", "user "] {
+        for (at, _) in text.match_indices(marker) {
+            let rest = until_end(text.get(at + marker.len()..).unwrap_or_default());
+            let parts = rest.split([',', ' ', '[', ']']).filter(|part| !part.is_empty());
+            names.extend(parts.map(String::from));
+        }
+    }
+    if let Some((before, _)) = text.split_once(" has joined too many") {
+        names.extend(before.split([' ', ':', '[', ']']).next_back().map(String::from));
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(status: u16, error: &str, text: &str) -> Option<Fault> {
+        let body = serde_json::json!({
+            "error": error, "exception": "com.easemob.group.exception.X", "timestamp": 1, "duration": 0,
+            "error_description": text,
+        });
+        Fault::from_answer(status, body.to_string().as_bytes())
+    }
+
+    #[test]
+    fn every_documented_error_is_told_apart() {
+        let code = |status, error, text| fault(status, error, text).map(|fault| fault.code());
+        for (status, error, text, expected) in [
+            (
+                400,
+                "illegal_argument",
+                "username x doesn't exist!",
+                "no_such_user",
+            ),
+            (
+                404,
+                "resource_not_found",
+                "username x doesn't exist!",
+                "no_such_user",
+            ),
+            (
+                404,
+                "resource_not_found",
+                "grpID 12 does not exist!",
+                "no_such_room",
+            ),
+            (
+                404,
+                "service_resource_not_found",
+                "do not find this group:12",
+                "no_such_room",
+            ),
+            (
+                404,
+                "organization_application_not_found",
+                "Could not find application",
+                "no_such_app",
+            ),
+            (
+                400,
+                "invalid_parameter",
+                "addMembers: addMembers number more than maxSize : 60",
+                "too_many_names",
+            ),
+            (
+                400,
+                "invalid_parameter",
+                "kickMember: kickMembers number more than maxSize : 60",
+                "too_many_names",
+            ),
+            (
+                400,
+                "invalid_parameter",
+                "can not join this group, reason:user: x already in group: 1",
+                "already_so",
+            ),
+            (
+                403,
+                "forbidden_op",
+                "users [x] are not members of this group!",
+                "already_so",
+            ),
+            (
+                403,
+                "forbidden_op",
+                "user:x is not admin of group:12",
+                "already_so",
+            ),
+            (
+                404,
+                "resource_not_found",
+                "user: x doesn't exist in group: 12",
+                "already_so",
+            ),
+            (
+                403,
+                "forbidden_op",
+                "user x has joined too many groups/chatroom!",
+                "user_in_too_many_rooms",
+            ),
+            (
+                403,
+                "exceed_limit",
+                "member size is greater than max user size !",
+                "room_full",
+            ),
+            (
+                403,
+                "forbidden_op",
+                "member size is greater than max user size !",
+                "room_full",
+            ),
+            (403, "forbidden_op", "something else", "refused"),
+            (400, "json_parse", "bad JSON", "refused"),
+            (
+                401,
+                "unauthorized",
+                "Unable to authenticate",
+                "credentials_refused",
+            ),
+            (
+                401,
+                "auth_bad_access_token",
+                "Unable to authenticate",
+                "credentials_refused",
+            ),
+            (
+                401,
+                "group_authorization",
+                "you have no permission to do this",
+                "no_permission",
+            ),
+            (429, "resource_limited", "the plan's quota", "quota"),
+            (408, "timeout", "too slow", "no_clear_answer"),
+            (500, "internal", "oops", "no_clear_answer"),
+            (503, "unavailable", "later", "no_clear_answer"),
+        ] {
+            assert_eq!(
+                code(status, error, text),
+                Some(expected),
+                "{status} {error} {text}"
+            );
+        }
+        assert_eq!(fault(429, "reach_limit", "slow down"), None);
+        assert_eq!(fault(503, "reach_limit", "slow down"), None);
+    }
+
+    #[test]
+    fn answers_of_something_in_between() {
+        let code = |status| Fault::from_answer(status, b"<html>").map(|fault| fault.code());
+        assert_eq!(code(401), Some("credentials_refused"));
+        assert_eq!(code(429), None);
+        assert_eq!(code(302), Some("refused"));
+        for unclear in [400, 403, 404, 413, 500, 502, 503, 504] {
+            assert_eq!(code(unclear), Some("no_clear_answer"), "{unclear}");
+        }
+    }
+
+    #[test]
+    fn names_are_found_in_texts() {
+        assert_eq!(names_in("username Ann doesn't exist!"), ["ann"]);
+        assert_eq!(names_in("username username doesn't exist!"), ["username"]);
+        assert_eq!(names_in("username a, b.c doesn't exist!"), ["a", "b.c"]);
+        assert_eq!(names_in("users [a,b] are not members of this group!"), ["a", "b"]);
+        assert_eq!(
+            names_in("can not join this group, reason:user: x already in group: 12"),
+            ["x"]
+        );
+        assert_eq!(names_in("user:x is not admin of group:12"), ["x"]);
+        assert!(names_in("x has joined too many groups/chatroom!").contains(&"x".to_owned()));
+        assert_eq!(
+            names_in("member size is greater than max user size !"),
+            Vec::<String>::new()
+        );
+        assert_eq!(names_in(""), Vec::<String>::new());
+        names_in("user:é\u{130} user:");
+    }
+}

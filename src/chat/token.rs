@@ -1,0 +1,172 @@
+//! Where the bearer token comes from.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// The largest token file that is read, in bytes; tokens are a few hundred.
+const MAX_TOKEN_BYTES: u64 = 64 * 1024;
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The file cannot be read.
+    #[error("the token file {path} cannot be read: {source}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is nothing in it.
+    #[error("the token file {0} is empty; put the app token in it")]
+    Empty(PathBuf),
+    /// What is in it cannot be a token.
+    #[error("the token file {0} does not hold one token: a token is one line of visible ASCII characters")]
+    Malformed(PathBuf),
+}
+
+/// Reads a token file: one line; white space around it is dropped.
+pub fn read_token(path: &Path) -> Result<SecretString, TokenError> {
+    let unreadable = |source| TokenError::Unreadable {
+        path: path.into(),
+        source,
+    };
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_TOKEN_BYTES).read_to_string(&mut text))
+        .map_err(unreadable)?;
+    let token = text.trim();
+    if token.is_empty() {
+        return Err(TokenError::Empty(path.into()));
+    }
+    if !is_token(token) {
+        return Err(TokenError::Malformed(path.into()));
+    }
+    Ok(token.into())
+}
+
+/// Whether a text can be sent as a bearer token.
+#[must_use]
+pub fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// The token of every call.
+#[derive(Debug)]
+pub struct TokenSource {
+    file: Option<PathBuf>,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    token: SecretString,
+    /// The file's state when the token was read.
+    stamp: Option<Stamp>,
+}
+
+/// What tells one state of a file from another.
+type Stamp = (Option<SystemTime>, u64);
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    fs::metadata(path)
+        .ok()
+        .map(|meta| (meta.modified().ok(), meta.len()))
+}
+
+impl TokenSource {
+    /// A token that stays as it is.
+    #[must_use]
+    pub fn fixed(token: SecretString) -> Self {
+        Self {
+            file: None,
+            held: Mutex::new(Held { token, stamp: None }),
+        }
+    }
+
+    /// A token in a file, which is read now, again when it changes, and when the service refuses the token.
+    pub fn file(path: PathBuf) -> Result<Self, TokenError> {
+        let stamp = stamp(&path);
+        let token = read_token(&path)?;
+        Ok(Self {
+            file: Some(path),
+            held: Mutex::new(Held { token, stamp }),
+        })
+    }
+
+    /// The token for the next call.
+    pub(super) fn current(&self) -> SecretString {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = &self.file {
+            let now = stamp(path);
+            if now.is_some() && now != held.stamp {
+                self.read_into(path, now, &mut held);
+            }
+        }
+        held.token.clone()
+    }
+
+    /// Another token than the one that was refused, if there is one by now.
+    pub(super) fn other_than(&self, refused: &SecretString) -> Option<SecretString> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = &self.file
+            && held.token.expose_secret() == refused.expose_secret()
+        {
+            self.read_into(path, stamp(path), &mut held);
+        }
+        (held.token.expose_secret() != refused.expose_secret()).then(|| held.token.clone())
+    }
+
+    /// While a file is being replaced it can be missing or half written: then the last token stays.
+    fn read_into(&self, path: &Path, stamp: Option<Stamp>, held: &mut Held) {
+        match read_token(path) {
+            Ok(token) => *held = Held { token, stamp },
+            Err(error) => tracing::warn!(%error, "keeping the token that was read before"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_file_is_read_again_and_a_broken_one_is_not_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        assert!(matches!(
+            TokenSource::file(path.clone()),
+            Err(TokenError::Unreadable { .. })
+        ));
+        for (content, empty) in [
+            ("", true),
+            (" \n\n", true),
+            ("two words", false),
+            ("two\nlines", false),
+        ] {
+            fs::write(&path, content).unwrap();
+            let error = read_token(&path).unwrap_err();
+            assert_eq!(matches!(error, TokenError::Empty(_)), empty, "{error}");
+        }
+
+        fs::write(&path, "first\n").unwrap();
+        let source = TokenSource::file(path.clone()).unwrap();
+        assert_eq!(source.current().expose_secret(), "first");
+        assert!(source.other_than(&"first".into()).is_none());
+        fs::write(&path, "the second").unwrap();
+        assert_eq!(source.current().expose_secret(), "the second");
+        assert_eq!(
+            source.other_than(&"first".into()).unwrap().expose_secret(),
+            "the second"
+        );
+        fs::write(&path, "").unwrap();
+        assert_eq!(source.current().expose_secret(), "the second");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(source.current().expose_secret(), "the second");
+        assert!(!format!("{source:?}").contains("second"));
+    }
+}

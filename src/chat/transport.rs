@@ -1,0 +1,173 @@
+//! The seam between typed calls and the network: reqwest outside, anything that answers in tests.
+
+use bytes::{Bytes, BytesMut};
+use secrecy::{ExposeSecret as _, SecretString};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::time::Duration;
+use url::Url;
+
+/// The largest answer that is read, in bytes: ten times a page of 1,000 rows of the longest names, and room for details.
+pub const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+/// How long to wait for a connection; the whole call has its own, configured bound.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A future in a box, so that a transport can be a trait object.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A request as it goes out.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// `GET`, `POST` or `DELETE`.
+    pub method: http::Method,
+    /// The whole address.
+    pub url: Url,
+    /// The bearer token.
+    pub token: SecretString,
+    /// JSON.
+    pub body: Option<Bytes>,
+}
+
+/// An answer, read to its end.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// `Retry-After`, where it is a number of seconds.
+    pub retry_after: Option<Duration>,
+    /// At most [`MAX_ANSWER_BYTES`].
+    pub body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TransportError {
+    /// The request certainly did not reach the service.
+    #[error("{0}")]
+    Unsent(String),
+    /// It may have.
+    #[error("{0}")]
+    Unclear(String),
+}
+
+/// Carries a request to the service and its answer back. Follows no redirect, repeats nothing.
+pub trait Transport: Send + Sync + std::fmt::Debug {
+    /// Sends one request.
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>>;
+}
+
+/// Why there is no client for the network.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The extra root certificate cannot be read.
+    #[error("`service.ca_file` {path} cannot be used: {reason}")]
+    CaFile {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The HTTP client cannot be made.
+    #[error("no HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// The network.
+#[derive(Debug)]
+pub struct HttpTransport(reqwest::Client);
+
+impl HttpTransport {
+    /// Makes the client for this service. Beside the system's root certificates those of `ca_file` (PEM) are trusted.
+    pub fn new(base: &Url, ca_file: Option<&Path>) -> Result<Self, SetupError> {
+        let mut client = reqwest::Client::builder()
+            .user_agent(concat!("roomsync/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT_TIMEOUT);
+        if base.scheme() == "http" {
+            // Through a proxy a plain request would hand the token to the proxy.
+            client = client.no_proxy();
+        }
+        if let Some(path) = ca_file {
+            let unusable = |reason: String| SetupError::CaFile {
+                path: path.into(),
+                reason,
+            };
+            let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+            let roots =
+                reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(chain(&error)))?;
+            if roots.is_empty() {
+                return Err(unusable("it holds no PEM certificate".into()));
+            }
+            client = client.tls_certs_merge(roots);
+        }
+        Ok(Self(client.build()?))
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Response, TransportError> {
+        let Request {
+            method,
+            url,
+            token,
+            body,
+        } = request;
+        let mut builder = self
+            .0
+            .request(method, url)
+            .bearer_auth(token.expose_secret())
+            .header(http::header::ACCEPT, "application/json")
+            .header(http::header::CONTENT_TYPE, "application/json");
+        if let Some(body) = body {
+            builder = builder.body(body);
+        }
+        let mut answer = builder.send().await.map_err(|error| {
+            let text = chain(&error);
+            if error.is_connect() || error.is_builder() {
+                TransportError::Unsent(text)
+            } else {
+                TransportError::Unclear(text)
+            }
+        })?;
+        let retry_after = answer
+            .headers()
+            .get(http::header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+            .map(Duration::from_secs);
+        let mut body = BytesMut::new();
+        let broken = |error: reqwest::Error| TransportError::Unclear(chain(&error));
+        while let Some(chunk) = answer.chunk().await.map_err(broken)? {
+            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(TransportError::Unclear(format!(
+                    "an answer of over {MAX_ANSWER_BYTES} bytes"
+                )));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response {
+            status: answer.status().as_u16(),
+            retry_after,
+            body: body.freeze(),
+        })
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
+        Box::pin(self.exchange(request))
+    }
+}
+
+/// An error with its causes, without the address, which says nothing new.
+fn chain(error: &reqwest::Error) -> String {
+    let mut causes = vec![];
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    if causes.is_empty() {
+        error.to_string()
+    } else {
+        causes.join(": ")
+    }
+}

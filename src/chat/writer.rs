@@ -1,0 +1,109 @@
+use super::call::Call;
+use super::error::{CallError, Fault};
+use super::wire::{AddedMany, Demoted, MemberResult, Method, Outcome, Promoted};
+use super::{BatchSizes, Connection};
+use crate::model::{RoomId, UserId};
+use tokio::time::Instant;
+
+/// The calls that change something. Only `apply` makes one.
+#[derive(Debug, Clone)]
+pub struct Writer(Connection);
+
+impl Writer {
+    /// Takes the right to write on a connection.
+    #[must_use]
+    pub fn new(connection: &Connection) -> Self {
+        Self(connection.clone())
+    }
+
+    /// How many names go into one call.
+    #[must_use]
+    pub fn batch_sizes(&self) -> BatchSizes {
+        self.0.batch_sizes()
+    }
+
+    /// Adds one user.
+    pub async fn add_one(&self, room: &RoomId, user: &UserId) -> Result<(), CallError> {
+        let done: MemberResult = self.0.call(Call::add_one(room, user)).await?.data;
+        succeeded(Method::AddOne, room, &done.result, done.reason)
+    }
+
+    /// Adds users, none twice, and gives whom the service says it added; some servers leave out who was there already.
+    pub async fn add_many(&self, room: &RoomId, users: &[UserId]) -> Result<Vec<String>, CallError> {
+        let done: AddedMany = self.0.call(Call::add_many(room, users)).await?.data;
+        Ok(done.newmembers)
+    }
+
+    /// Removes one user, unless the call can go only after this instant.
+    pub async fn remove_one(
+        &self,
+        room: &RoomId,
+        user: &UserId,
+        not_after: Instant,
+    ) -> Result<(), CallError> {
+        let call = Call::remove_one(room, user).not_after(not_after);
+        let done: MemberResult = self.0.call(call).await?.data;
+        succeeded(Method::RemoveOne, room, &done.result, done.reason)
+    }
+
+    /// Removes users, none twice, and gives a result each: that the call succeeded says nothing of any of them.
+    /// Nothing is sent after `not_after`.
+    pub async fn remove_many(
+        &self,
+        room: &RoomId,
+        users: &[UserId],
+        not_after: Instant,
+    ) -> Result<Vec<MemberResult>, CallError> {
+        /// With one name in the path this is `remove_one`, whose answer is one result and not a list.
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Results {
+            Many(Vec<MemberResult>),
+            One(MemberResult),
+        }
+        let mut call = Call::remove_many(room, users).not_after(not_after);
+        if users.len() == 1 {
+            call.method = Method::RemoveOne;
+        }
+        Ok(match self.0.call(call).await?.data {
+            Results::Many(rows) => rows,
+            Results::One(row) => vec![row],
+        })
+    }
+
+    /// Makes a member an admin.
+    pub async fn promote(&self, room: &RoomId, user: &UserId) -> Result<(), CallError> {
+        let done: Promoted = self.0.call(Call::promote(room, user)).await?.data;
+        succeeded(Method::Promote, room, &done.result, None)
+    }
+
+    /// Makes an admin a plain member, unless the call can go only after this instant.
+    pub async fn demote(&self, room: &RoomId, user: &UserId, not_after: Instant) -> Result<(), CallError> {
+        let call = Call::demote(room, user).not_after(not_after);
+        let done: Demoted = self.0.call(call).await?.data;
+        succeeded(Method::Demote, room, &done.result, None)
+    }
+}
+
+/// Status 200 is not success: the result says.
+fn succeeded(
+    method: Method,
+    room: &RoomId,
+    result: &Outcome,
+    reason: Option<String>,
+) -> Result<(), CallError> {
+    if result.is_success() {
+        return Ok(());
+    }
+    let text = reason.unwrap_or_else(|| format!("result is {result:?}"));
+    let fault = Fault::Rejected {
+        status: 200,
+        error: "result".into(),
+        text,
+    };
+    Err(CallError {
+        method,
+        room: Some(room.clone()),
+        fault,
+    })
+}

@@ -1,0 +1,311 @@
+use super::{Contradiction, LiveRoom, Observed};
+use crate::chat::wire::{MAX_DETAIL_ROOMS, MemberRow, Method, RoomDetail};
+use crate::chat::{CallError, Fault, Reader};
+use crate::desired::DesiredRoom;
+use crate::model::{MemberSet, Mode, RoomId, UserId};
+use futures_util::stream::{self, FuturesUnordered, Stream, StreamExt as _};
+use std::collections::{BTreeSet, HashMap};
+use tokio::time::Instant;
+
+/// How often a room is read whose answers contradict each other.
+const TRIES: usize = 3;
+/// How many room details are on their way at a time, each with the rooms of the one before in work.
+const CHUNKS: usize = 4;
+
+/// What to look at, and what depends on the answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The room.
+    pub room: &'a RoomId,
+    /// Where members may be removed but admins are not managed, the wanted members: if somebody else is there who is not
+    /// an admin, only a second, equal list of the admins proves that.
+    pub spared_admins: Option<&'a MemberSet>,
+}
+
+impl<'a> From<&'a DesiredRoom> for Question<'a> {
+    fn from(desired: &'a DesiredRoom) -> Self {
+        let DesiredRoom {
+            id: room,
+            members,
+            admins,
+            mode,
+            ..
+        } = desired;
+        let may_remove = *mode != Mode::Additive && admins.is_none();
+        Self {
+            room,
+            spared_admins: members.as_ref().filter(|_| may_remove),
+        }
+    }
+}
+
+/// Looks at all rooms, many at a time, and gives each as soon as it is known, with its place in `questions`.
+pub fn fleet<'a>(
+    reader: &'a Reader,
+    questions: &'a [Question<'a>],
+) -> impl Stream<Item = (usize, Result<Observed, CallError>)> + 'a {
+    stream::iter(questions.chunks(MAX_DETAIL_ROOMS).enumerate())
+        .map(move |(chunk, questions)| async move {
+            let ids: Vec<RoomId> = questions.iter().map(|question| question.room.clone()).collect();
+            let mut details = details(reader, ids).await;
+            let rooms: FuturesUnordered<_> = questions
+                .iter()
+                .enumerate()
+                .map(|(at, question)| {
+                    let detail = details.remove(question.room);
+                    async move {
+                        let observed = match detail {
+                            Some(Ok(detail)) => look_from(reader, *question, detail).await,
+                            Some(Err(error)) => Err(error),
+                            None => Err(unknown_room(question.room)),
+                        };
+                        (chunk * MAX_DETAIL_ROOMS + at, observed)
+                    }
+                })
+                .collect();
+            rooms
+        })
+        .buffer_unordered(CHUNKS)
+        .flat_map_unordered(CHUNKS, |rooms| rooms)
+}
+
+/// Looks at one room.
+pub async fn look(reader: &Reader, question: Question<'_>) -> Result<Observed, CallError> {
+    let detail = detail(reader, question.room).await?;
+    look_from(reader, question, detail).await
+}
+
+async fn detail(reader: &Reader, room: &RoomId) -> Result<RoomDetail, CallError> {
+    let rooms = reader.room_detail(std::slice::from_ref(room)).await?;
+    rooms
+        .into_iter()
+        .find(|detail| detail.id == room.as_str())
+        .ok_or_else(|| unknown_room(room))
+}
+
+fn unknown_room(room: &RoomId) -> CallError {
+    let fault = Fault::NoRoom(format!("room detail does not show {room}"));
+    CallError {
+        method: Method::RoomDetail,
+        room: Some(room.clone()),
+        fault,
+    }
+}
+
+/// Asks for the detail of many rooms. One bad room can spoil the answer for all, so a call that fails is halved until the
+/// failure is that of a single room.
+async fn details(reader: &Reader, ids: Vec<RoomId>) -> HashMap<RoomId, Result<RoomDetail, CallError>> {
+    let mut found = HashMap::new();
+    let mut todo = vec![ids];
+    while let Some(mut ids) = todo.pop() {
+        match reader.room_detail(&ids).await {
+            Ok(details) => {
+                let mut details: HashMap<String, RoomDetail> = details
+                    .into_iter()
+                    .map(|detail| (detail.id.clone(), detail))
+                    .collect();
+                found.extend(ids.into_iter().map(|id| {
+                    let detail = details.remove(id.as_str()).ok_or_else(|| unknown_room(&id));
+                    (id, detail)
+                }));
+            }
+            Err(error) if ids.len() > 1 && !error.fault.stops_the_run() => {
+                let half = ids.split_off(ids.len() / 2);
+                todo.extend([half, ids]);
+            }
+            Err(error) => found.extend(ids.into_iter().map(|id| {
+                let error = CallError {
+                    room: Some(id.clone()),
+                    ..error.clone()
+                };
+                (id, Err(error))
+            })),
+        }
+    }
+    found
+}
+
+async fn look_from(
+    reader: &Reader,
+    question: Question<'_>,
+    mut detail: RoomDetail,
+) -> Result<Observed, CallError> {
+    for attempt in 1.. {
+        let mut look = Look::new(question, &detail);
+        let contradiction = look.read(reader).await?;
+        let room = look.into_room();
+        match contradiction {
+            None => return Ok(Observed::Complete(room)),
+            Some(contradiction) if attempt == TRIES => return Ok(Observed::Partial(room, contradiction)),
+            Some(contradiction) => {
+                tracing::debug!(room = %question.room, %contradiction, attempt, "reading the room again");
+            }
+        }
+        detail = self::detail(reader, question.room).await?;
+    }
+    Err(unknown_room(question.room))
+}
+
+/// A look in the making.
+struct Look<'a> {
+    question: Question<'a>,
+    detail: &'a RoomDetail,
+    read_at: Instant,
+    listed_owner: Option<String>,
+    members: Vec<UserId>,
+    foreign: BTreeSet<String>,
+    admins: MemberSet,
+    foreign_admins: BTreeSet<String>,
+}
+
+impl<'a> Look<'a> {
+    fn new(question: Question<'a>, detail: &'a RoomDetail) -> Self {
+        Self {
+            question,
+            detail,
+            read_at: Instant::now(),
+            listed_owner: None,
+            members: Vec::new(),
+            foreign: BTreeSet::new(),
+            admins: MemberSet::default(),
+            foreign_admins: BTreeSet::new(),
+        }
+    }
+
+    /// Makes the calls and gives the first contradiction between their answers.
+    async fn read(&mut self, reader: &Reader) -> Result<Option<Contradiction>, CallError> {
+        let contradiction = self.read_members(reader).await?;
+        (self.admins, self.foreign_admins) = read_admins(reader, self.question.room).await?;
+        if contradiction.is_some() {
+            return Ok(contradiction);
+        }
+        let detail_owner = self.detail.owner.as_deref().map(str::to_lowercase);
+        match (&self.listed_owner, detail_owner) {
+            (None, None) => return Ok(Some(Contradiction::NoOwner)),
+            (Some(listed), Some(detail)) if *listed != detail => {
+                return Ok(Some(Contradiction::TwoOwners(listed.clone(), detail)));
+            }
+            _ => {}
+        }
+        if self.needs_second_list() {
+            let (admins, foreign) = read_admins(reader, self.question.room).await?;
+            if admins != self.admins || foreign != self.foreign_admins {
+                return Ok(Some(Contradiction::AdminsDiffer));
+            }
+        }
+        Ok(None)
+    }
+
+    fn needs_second_list(&self) -> bool {
+        self.question.spared_admins.is_some_and(|wanted| {
+            self.members
+                .iter()
+                .any(|user| !wanted.contains(user) && !self.admins.contains(user))
+        })
+    }
+
+    /// Reads pages until one is shorter than asked for.
+    async fn read_members(&mut self, reader: &Reader) -> Result<Option<Contradiction>, CallError> {
+        let said = self.detail.affiliations_count;
+        for number in 1.. {
+            let page = reader.list_members(self.question.room, number).await?;
+            let rows = page.rows.len();
+            if let Some(count) = page.count.filter(|count| *count != rows as u64) {
+                self.take(page.rows);
+                return Ok(Some(Contradiction::Count {
+                    page: number,
+                    rows,
+                    count,
+                }));
+            }
+            let before = self.listed();
+            self.take(page.rows);
+            let missing = said.unwrap_or_default().saturating_sub(self.listed());
+            // The owner may have left the room and still be counted.
+            if rows == 0
+                && missing
+                    > if number == 1 {
+                        1
+                    } else {
+                        slack(said.unwrap_or_default())
+                    }
+            {
+                return Ok(Some(Contradiction::EmptyPage(number)));
+            }
+            if rows > 0 && number > 1 && self.listed() == before {
+                return Ok(Some(Contradiction::PageRepeats(number)));
+            }
+            if rows < Reader::PAGE_SIZE {
+                break;
+            }
+        }
+        let listed = self.listed();
+        let far = said.filter(|detail| detail.abs_diff(listed) > slack(*detail));
+        Ok(far.map(|detail| Contradiction::Size { listed, detail }))
+    }
+
+    /// How many different people the pages showed so far.
+    fn listed(&self) -> u64 {
+        (self.members.len() + self.foreign.len() + usize::from(self.listed_owner.is_some())) as u64
+    }
+
+    /// Takes a page's rows in, each person once.
+    fn take(&mut self, rows: Vec<MemberRow>) {
+        for row in rows {
+            match row {
+                MemberRow::Owner(name) => self.listed_owner = Some(name.to_lowercase()),
+                MemberRow::Member(name) => match UserId::parse(&name) {
+                    Ok(user) => self.members.push(user),
+                    Err(_) => {
+                        self.foreign.insert(name.to_lowercase());
+                    }
+                },
+            }
+        }
+        // Stable: a sort that finds the sorted part, so that page after page costs little.
+        self.members.sort();
+        self.members.dedup();
+    }
+
+    fn into_room(self) -> LiveRoom {
+        let owner = self
+            .listed_owner
+            .or(self.detail.owner.as_deref().map(str::to_lowercase));
+        let is_owner = |name: &str| owner.as_deref() == Some(name);
+        let not_owner = |names: BTreeSet<String>| names.into_iter().filter(|name| !is_owner(name)).collect();
+        LiveRoom {
+            id: self.question.room.clone(),
+            admins: self.admins.filter(|user| !is_owner(user.as_str())),
+            members: self
+                .members
+                .into_iter()
+                .filter(|user| !is_owner(user.as_str()))
+                .collect(),
+            foreign: not_owner(self.foreign),
+            foreign_admins: not_owner(self.foreign_admins),
+            max_users: self.detail.maxusers,
+            read_at: self.read_at,
+            owner,
+        }
+    }
+}
+
+/// How far a list may be from room detail's count: people come and go between the two calls.
+fn slack(count: u64) -> u64 {
+    2 + count / 20
+}
+
+/// Reads the admins: their names, and the names that break our rules. The owner can be among them on some servers.
+pub async fn read_admins(reader: &Reader, room: &RoomId) -> Result<(MemberSet, BTreeSet<String>), CallError> {
+    let mut foreign = BTreeSet::new();
+    let mut admins = Vec::new();
+    for name in reader.list_admins(room).await? {
+        match UserId::parse(&name) {
+            Ok(user) => admins.push(user),
+            Err(_) => {
+                foreign.insert(name.to_lowercase());
+            }
+        }
+    }
+    Ok((admins.into_iter().collect(), foreign))
+}

@@ -1,0 +1,118 @@
+use crate::model::{MemberSet, RoomId};
+use std::collections::BTreeSet;
+use std::fmt;
+use tokio::time::Instant;
+
+/// What one look at a room saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveRoom {
+    /// The room.
+    pub id: RoomId,
+    /// Who owns it, in lower case, whether or not a row of the list names them.
+    pub owner: Option<String>,
+    /// The admins, the owner not among them.
+    pub admins: MemberSet,
+    /// Everyone in the room but the owner, admins included.
+    pub members: MemberSet,
+    /// Members whose names break our rules: they are never sent.
+    pub foreign: BTreeSet<String>,
+    /// Admins whose names break our rules.
+    pub foreign_admins: BTreeSet<String>,
+    /// How many people the room holds, the owner counted, where the service says so.
+    pub max_users: Option<u64>,
+    /// When the look began.
+    pub read_at: Instant,
+}
+
+/// A look at a room, and whether it can be trusted to show everyone.
+///
+/// Only a complete one may lead to a removal or a demotion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Observed {
+    /// Nothing in the answers contradicted anything else.
+    Complete(LiveRoom),
+    /// Every try contradicted itself; the last one, and how.
+    Partial(LiveRoom, Contradiction),
+}
+
+impl Observed {
+    /// What was seen, complete or not.
+    #[must_use]
+    pub fn room(&self) -> &LiveRoom {
+        match self {
+            Self::Complete(room) | Self::Partial(room, _) => room,
+        }
+    }
+
+    /// What was seen, if it can be trusted to be everything.
+    #[must_use]
+    pub fn complete(&self) -> Option<&LiveRoom> {
+        match self {
+            Self::Complete(room) => Some(room),
+            Self::Partial(..) => None,
+        }
+    }
+}
+
+/// Why the answers of one look cannot all be true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contradiction {
+    /// This page has the rows of the page before it.
+    PageRepeats(u32),
+    /// This page is empty, but the room is said to hold more people than were listed.
+    EmptyPage(u32),
+    /// This page has `rows` rows and says it has `count`.
+    Count {
+        /// The page, from 1.
+        page: u32,
+        /// How many rows it has.
+        rows: usize,
+        /// How many it says it has.
+        count: u64,
+    },
+    /// The list shows `listed` people, room detail says `detail`.
+    Size {
+        /// How many people the pages show, the owner counted.
+        listed: u64,
+        /// What room detail says.
+        detail: u64,
+    },
+    /// Neither the list nor room detail names an owner.
+    NoOwner,
+    /// The list names one owner, room detail another.
+    TwoOwners(String, String),
+    /// Two lists of the admins, one right after the other, differ.
+    AdminsDiffer,
+}
+
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PageRepeats(page) => write!(f, "page {page} of the member list repeats the page before it"),
+            Self::EmptyPage(page) => {
+                write!(f, "page {page} of the member list is empty before the list's end")
+            }
+            Self::Count { page, rows, count } => {
+                write!(
+                    f,
+                    "page {page} of the member list has {rows} rows and says it has {count}"
+                )
+            }
+            Self::Size { listed, detail } => {
+                write!(
+                    f,
+                    "the member list shows {listed} people, room detail says {detail}"
+                )
+            }
+            Self::NoOwner => f.write_str("neither the member list nor room detail names an owner"),
+            Self::TwoOwners(listed, detail) => {
+                write!(
+                    f,
+                    "the member list says {listed:?} owns the room, room detail says {detail:?}"
+                )
+            }
+            Self::AdminsDiffer => f.write_str("two admin lists, one right after the other, differ"),
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! Wanted against live.
+
+use super::document::sha256_text;
+use super::guard::{self, Blocked, MAX_ADDITIONS};
+use super::order::{Capacity, Sizes, Step, order};
+use super::{LiveSummary, Note, Op, RoomPlan, Status, code};
+use crate::desired::DesiredRoom;
+use crate::live::{LiveRoom, Observed};
+use crate::model::{MAX_ADMINS, MemberSet, Mode, RoomId, UserId};
+use sha2::{Digest, Sha256};
+
+/// What has to change in a room.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    pub(super) add: MemberSet,
+    pub(super) remove: MemberSet,
+    pub(super) promote: MemberSet,
+    pub(super) demote: MemberSet,
+}
+
+impl Changes {
+    fn is_empty(&self) -> bool {
+        let Self {
+            add,
+            remove,
+            promote,
+            demote,
+        } = self;
+        [add, remove, promote, demote]
+            .into_iter()
+            .all(MemberSet::is_empty)
+    }
+}
+
+/// A room's changes, held against its own guards, before the fleet's guard has spoken.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Draft {
+    id: RoomId,
+    name: Option<String>,
+    mode: Mode,
+    live: LiveSummary,
+    changes: Changes,
+    capacity: Capacity,
+    complete: bool,
+    blocked: Vec<Blocked>,
+    notes: Vec<Note>,
+}
+
+/// Compares what is wanted in a room with what is there. The error is a room in which nothing can be done.
+pub fn draft(desired: &DesiredRoom, observed: &Observed) -> Result<Draft, Box<RoomPlan>> {
+    let live = observed.room();
+    let fail = |code, message: String| {
+        let mut plan = RoomPlan::failed(desired.id.clone(), desired.name.clone(), Note::new(code, message));
+        plan.live = Some(Seen::new(desired, live).summary());
+        Err(Box::new(plan))
+    };
+    if let (Some(wanted), Some(owner)) = (&desired.owner, &live.owner)
+        && wanted.as_str() != owner
+    {
+        return fail(
+            code::OWNER_DIFFERS,
+            format!(
+                "the files say {wanted} owns this room, but {owner:?} does; correct the file, or transfer the room"
+            ),
+        );
+    }
+    let wanted = match Wanted::new(desired, live) {
+        Ok(wanted) => wanted,
+        Err(key) => {
+            let message = format!(
+                "with the owner left out, `{key}` comes to nobody; if that is meant, add `allow_empty: {key}`"
+            );
+            return fail(code::EMPTY, message);
+        }
+    };
+
+    let seen = Seen::new(desired, live);
+    let mut notes: Vec<Note> = seen.foreign.iter().map(|name| foreign_note(name)).collect();
+    if let Observed::Partial(_, contradiction) = observed {
+        notes.push(Note::new(
+            code::INCOMPLETE_READ,
+            format!(
+                "the room could not be read completely, so nobody is removed or demoted: {contradiction}"
+            ),
+        ));
+    }
+    let changes = compare(desired, observed, &wanted, &seen, &mut notes);
+    let summary = seen.summary();
+    let blocked = match desired.mode {
+        Mode::Observe => Vec::new(),
+        Mode::Authoritative | Mode::Additive => {
+            guard::room(&changes, &desired.guards, summary.members, summary.admins)
+        }
+    };
+    let people = (live.members.len() + live.foreign.len() + 1) as u64;
+    let places = |max: u64| usize::try_from(max.saturating_sub(people)).unwrap_or(usize::MAX);
+    let capacity = Capacity {
+        admins: MAX_ADMINS.saturating_sub(live.admins.len() + live.foreign_admins.len()),
+        // From an incomplete read nobody knows how many are in the room.
+        members: observed.complete().and(live.max_users).map(places),
+        standing: wanted
+            .admins
+            .map(|admins| admins.and(&seen.admins))
+            .unwrap_or_default(),
+    };
+    Ok(Draft {
+        id: desired.id.clone(),
+        name: desired.name.clone(),
+        mode: desired.mode,
+        live: summary,
+        changes,
+        capacity,
+        complete: observed.complete().is_some(),
+        blocked,
+        notes,
+    })
+}
+
+fn foreign_note(name: &str) -> Note {
+    Note::new(
+        code::FOREIGN_NAME,
+        "this name breaks the service's own rules and is left alone",
+    )
+    .about(name)
+}
+
+/// What the files want of a room, the owner left out.
+struct Wanted {
+    /// Managed admins.
+    admins: Option<MemberSet>,
+    /// Managed members.
+    members: Option<MemberSet>,
+    /// Everyone who should be in the room.
+    people: MemberSet,
+}
+
+impl Wanted {
+    /// The error is the key that comes to nobody.
+    fn new(desired: &DesiredRoom, live: &LiveRoom) -> Result<Self, &'static str> {
+        let owner = live
+            .owner
+            .as_deref()
+            .or(desired.owner.as_ref().map(UserId::as_str));
+        let owner_out = |set: &MemberSet| set.filter(|user| Some(user.as_str()) != owner);
+        let admins = desired.admins.as_ref().map(owner_out);
+        let members = desired.members.as_ref().map(owner_out);
+        if !desired.allow_empty.admins && admins.as_ref().is_some_and(MemberSet::is_empty) {
+            return Err("admins");
+        }
+        if !desired.allow_empty.members && members.as_ref().is_some_and(MemberSet::is_empty) {
+            return Err("members");
+        }
+        let none = MemberSet::default();
+        let people = members
+            .as_ref()
+            .unwrap_or(&none)
+            .or(admins.as_ref().unwrap_or(&none));
+        Ok(Self {
+            admins,
+            members,
+            people,
+        })
+    }
+}
+
+/// What is there, without the owner and those who are ignored.
+struct Seen<'a> {
+    owner: Option<&'a str>,
+    admins: MemberSet,
+    members: MemberSet,
+    foreign: Vec<&'a str>,
+}
+
+impl<'a> Seen<'a> {
+    fn new(desired: &DesiredRoom, live: &'a LiveRoom) -> Self {
+        let owner = live.owner.as_deref();
+        let visible =
+            |name: &str| Some(name) != owner && !desired.ignore.iter().any(|glob| glob.matches(name));
+        Self {
+            owner,
+            admins: live.admins.filter(|user| visible(user.as_str())),
+            members: live.members.filter(|user| visible(user.as_str())),
+            foreign: live
+                .foreign
+                .iter()
+                .map(String::as_str)
+                .filter(|name| visible(name))
+                .collect(),
+        }
+    }
+
+    fn summary(&self) -> LiveSummary {
+        let mut hash = Sha256::new();
+        // A name holds no control character of ours, and a foreign one is escaped, so the parts cannot run into each other.
+        hash.update(format!("{:?}\n", self.owner));
+        for set in [&self.admins, &self.members] {
+            set.iter().for_each(|user| hash.update(format!("{user} ")));
+            hash.update("\n");
+        }
+        self.foreign
+            .iter()
+            .for_each(|name| hash.update(format!("{name:?} ")));
+        LiveSummary {
+            members: (self.members.len() + self.foreign.len()) as u64,
+            admins: self.admins.len() as u64,
+            digest: sha256_text(hash),
+        }
+    }
+}
+
+fn compare(
+    desired: &DesiredRoom,
+    observed: &Observed,
+    wanted: &Wanted,
+    seen: &Seen<'_>,
+    notes: &mut Vec<Note>,
+) -> Changes {
+    let add = wanted.people.minus(&seen.members);
+    let promote = wanted
+        .admins
+        .as_ref()
+        .map(|admins| admins.minus(&seen.admins))
+        .unwrap_or_default();
+    if desired.mode == Mode::Additive || observed.complete().is_none() {
+        return Changes {
+            add,
+            promote,
+            ..Changes::default()
+        };
+    }
+    let demote = wanted
+        .admins
+        .as_ref()
+        .map(|admins| seen.admins.minus(admins))
+        .unwrap_or_default();
+    let mut remove = wanted
+        .members
+        .as_ref()
+        .map(|_| seen.members.minus(&wanted.people))
+        .unwrap_or_default();
+    if wanted.admins.is_none() {
+        let kept = remove.and(&seen.admins);
+        let why = "an admin who is not listed; kept, because `admins` is not managed here";
+        notes.extend(
+            kept.iter()
+                .map(|user| Note::new(code::ADMIN_KEPT, why).about(user)),
+        );
+        remove = remove.minus(&kept);
+    }
+    let protected = demote.or(&remove).filter(|user| desired.guards.protects(user));
+    let why = "not listed, but protected: neither removed nor demoted";
+    notes.extend(
+        protected
+            .iter()
+            .map(|user| Note::new(code::PROTECTED, why).about(user)),
+    );
+    Changes {
+        add,
+        promote,
+        demote: demote.minus(&protected),
+        remove: remove.minus(&protected),
+    }
+}
+
+impl Draft {
+    /// How many people are in the room, the owner and ignored people not counted; in a room that is only observed, none.
+    pub(super) fn managed_members(&self) -> u64 {
+        if self.mode == Mode::Observe {
+            0
+        } else {
+            self.live.members
+        }
+    }
+
+    /// How many removals the room's own guards let through.
+    pub(super) fn open_removals(&self) -> usize {
+        if self.mode == Mode::Observe || !self.blocked.is_empty() {
+            0
+        } else {
+            self.changes.remove.len()
+        }
+    }
+
+    /// Lets one more guard hold this room's removals and demotions.
+    pub(super) fn block(&mut self, blocked: Blocked) {
+        self.blocked.push(blocked);
+    }
+
+    /// Drops everything that is not in these steps of an earlier plan: what is left is what still holds of them. The guards
+    /// are judged again, on that and on the new look.
+    pub fn narrowed_to(mut self, steps: &[Step], desired: &DesiredRoom) -> Self {
+        self.changes = carried_out(&self.changes, steps);
+        self.blocked = guard::room(
+            &self.changes,
+            &desired.guards,
+            self.live.members,
+            self.live.admins,
+        );
+        self
+    }
+
+    /// Puts the room's calls in order.
+    pub fn finish(self, sizes: Sizes) -> RoomPlan {
+        let Self {
+            id,
+            name,
+            mode,
+            live,
+            changes,
+            capacity,
+            complete,
+            blocked,
+            mut notes,
+        } = self;
+        let (steps, held) = match mode {
+            Mode::Observe => (Vec::new(), Vec::new()),
+            Mode::Authoritative | Mode::Additive => order(&let_through(&changes, &blocked), &capacity, sizes),
+        };
+        notes.extend(held);
+        let mut error = None;
+        let status = if mode == Mode::Observe {
+            Status::Observed
+        } else if !blocked.is_empty() {
+            Status::Blocked
+        } else if !steps.is_empty() {
+            Status::Changed
+        } else if let Some(note) = stuck(&changes, complete, &notes) {
+            error = Some(note);
+            Status::Failed
+        } else {
+            Status::InSync
+        };
+        let Changes {
+            add,
+            remove,
+            promote,
+            demote,
+        } = if blocked.is_empty() && mode != Mode::Observe {
+            carried_out(&changes, &steps)
+        } else {
+            changes
+        };
+        RoomPlan {
+            id,
+            name,
+            status,
+            live: Some(live),
+            add,
+            remove,
+            promote,
+            demote,
+            steps,
+            standing: capacity.standing,
+            blocked,
+            notes,
+            error,
+        }
+    }
+}
+
+/// What the guards leave: a blocked room gets no removal and no demotion; with `max_additions` blocked no add either, and
+/// so no promotion of somebody who would have to be added.
+fn let_through(changes: &Changes, blocked: &[Blocked]) -> Changes {
+    if blocked.is_empty() {
+        return changes.clone();
+    }
+    let (add, promote) = (&changes.add, &changes.promote);
+    if blocked.iter().any(|block| block.guard == MAX_ADDITIONS) {
+        Changes {
+            promote: promote.minus(add),
+            ..Changes::default()
+        }
+    } else {
+        Changes {
+            add: add.clone(),
+            promote: promote.clone(),
+            ..Changes::default()
+        }
+    }
+}
+
+/// What of the changes the steps carry out.
+fn carried_out(changes: &Changes, steps: &[Step]) -> Changes {
+    let of = |op: Op, all: &MemberSet| -> MemberSet {
+        let sent: MemberSet = steps
+            .iter()
+            .filter(|step| step.op() == op)
+            .flat_map(|step| step.users())
+            .cloned()
+            .collect();
+        all.and(&sent)
+    };
+    Changes {
+        add: of(Op::Add, &changes.add),
+        remove: of(Op::Remove, &changes.remove),
+        promote: of(Op::Promote, &changes.promote),
+        demote: of(Op::Demote, &changes.demote),
+    }
+}
+
+/// Why a room without any step is not in order, if it is not.
+fn stuck(changes: &Changes, complete: bool, notes: &[Note]) -> Option<Note> {
+    if changes.is_empty() && complete {
+        return None;
+    }
+    notes
+        .iter()
+        .find(|note| note.held.is_some() || note.code == code::INCOMPLETE_READ)
+        .cloned()
+}

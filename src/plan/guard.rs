@@ -1,0 +1,55 @@
+use super::diff::Changes;
+use crate::model::{Guards, Limit};
+use serde::{Serialize, Serializer};
+
+/// A guard that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Blocked {
+    /// Its name in the settings.
+    pub guard: &'static str,
+    /// What it allows, as written.
+    #[serde(serialize_with = "as_text")]
+    pub limit: Limit,
+    /// How many are wanted.
+    pub wanted: u64,
+    /// Out of how many.
+    pub of: u64,
+}
+
+fn as_text<S: Serializer>(limit: &Limit, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(limit)
+}
+
+/// The guard that looks at a room's adds.
+pub(super) const MAX_ADDITIONS: &str = "max_additions";
+
+/// Gives a block if more is wanted than the limit allows.
+pub(super) fn judge(guard: &'static str, limit: Limit, wanted: usize, of: u64) -> Option<Blocked> {
+    let wanted = wanted as u64;
+    (wanted > limit.of(of)).then_some(Blocked {
+        guard,
+        limit,
+        wanted,
+        of,
+    })
+}
+
+/// Holds a room's changes against its guards, `members` and `admins` being the live counts.
+pub(super) fn room(changes: &Changes, guards: &Guards, members: u64, admins: u64) -> Vec<Blocked> {
+    let additions = guards
+        .max_additions
+        .and_then(|limit| judge(MAX_ADDITIONS, limit, changes.add.len(), members));
+    [
+        judge("max_removals", guards.max_removals, changes.remove.len(), members),
+        judge(
+            "max_demotions",
+            guards.max_demotions,
+            changes.demote.len(),
+            admins,
+        ),
+        additions,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

@@ -1,0 +1,284 @@
+//! Which write calls, in which order.
+//!
+//! As a rule adds, promotes, demotes, removes. Two shortages change that: where promotes would pass the most admins a
+//! room can have, as many demotes as needed go first; where a room has no place for its adds, those who leave go first. And
+//! one rule stands above both: no demotion before a wanted admin stands, so that a room never loses its last one.
+
+use super::diff::Changes;
+use super::{Note, Op, code};
+use crate::model::{MemberSet, UserId};
+
+/// How many names go into one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Of `add_many`, at least 1.
+    pub add_batch: usize,
+    /// Of `remove_many`, at least 1.
+    pub remove_batch: usize,
+}
+
+/// One write call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// `add_many`
+    Add(Vec<UserId>),
+    /// `promote`
+    Promote(UserId),
+    /// `demote`
+    Demote(UserId),
+    /// `remove_many`
+    Remove(Vec<UserId>),
+}
+
+impl Step {
+    /// What it does.
+    #[must_use]
+    pub fn op(&self) -> Op {
+        match self {
+            Self::Add(_) => Op::Add,
+            Self::Promote(_) => Op::Promote,
+            Self::Demote(_) => Op::Demote,
+            Self::Remove(_) => Op::Remove,
+        }
+    }
+
+    /// To whom.
+    #[must_use]
+    pub fn users(&self) -> &[UserId] {
+        match self {
+            Self::Add(users) | Self::Remove(users) => users,
+            Self::Promote(user) | Self::Demote(user) => std::slice::from_ref(user),
+        }
+    }
+}
+
+/// What a room has place for, and who is an admin to rely on.
+#[derive(Debug, Clone)]
+pub(super) struct Capacity {
+    /// How many admins can be added.
+    pub(super) admins: usize,
+    /// How many members can be added; `None` where the service does not say.
+    pub(super) members: Option<usize>,
+    /// Wanted admins who are admins already.
+    pub(super) standing: MemberSet,
+}
+
+/// Puts the changes in order and gives the calls, and what has to be held back.
+pub(super) fn order(changes: &Changes, capacity: &Capacity, sizes: Sizes) -> (Vec<Step>, Vec<Note>) {
+    let mut sequence = Sequence::new(changes, capacity);
+    sequence.open_full_room();
+    sequence.fit_members();
+    let before = sequence.fit_admins();
+    sequence.steps(before, sizes)
+}
+
+/// The changes while they are being fitted to the room.
+struct Sequence<'a> {
+    capacity: &'a Capacity,
+    /// Whether there is no place for the adds until somebody has left.
+    full: bool,
+    add: MemberSet,
+    promote: MemberSet,
+    /// Admins who are removed; a demotion each.
+    leaving: MemberSet,
+    /// The other demotions.
+    demote: MemberSet,
+    remove: MemberSet,
+    /// Goes before everything, so that those who leave may.
+    opener: Option<UserId>,
+    held: Vec<Note>,
+}
+
+/// How the promotes and demotes interleave: `first`, then `demotes`, then the other promotes and demotes.
+struct Before {
+    first: MemberSet,
+    demotes: MemberSet,
+}
+
+impl<'a> Sequence<'a> {
+    fn new(changes: &Changes, capacity: &'a Capacity) -> Self {
+        let Changes {
+            add,
+            remove,
+            promote,
+            demote,
+        } = changes.clone();
+        let leaving = demote.and(&remove);
+        Self {
+            capacity,
+            full: capacity.members.is_some_and(|places| add.len() > places),
+            demote: demote.minus(&leaving),
+            leaving,
+            add,
+            promote,
+            remove,
+            opener: None,
+            held: Vec::new(),
+        }
+    }
+
+    /// Whether a demotion may go although no promotion has succeeded yet.
+    fn may_demote(&self) -> bool {
+        !self.capacity.standing.is_empty() || self.promote.is_empty()
+    }
+
+    fn hold(&mut self, users: &MemberSet, op: Op, code: &'static str, message: &str) {
+        self.held.extend(
+            users
+                .iter()
+                .map(|user| Note::new(code, message).about(user).holding(op)),
+        );
+    }
+
+    /// In a full room admins may have to leave before anybody can come in. Before that a wanted admin must stand: one who
+    /// is in the room already is promoted first, and where there is none those admins stay for now.
+    fn open_full_room(&mut self) {
+        if !self.full || self.leaving.is_empty() || self.may_demote() {
+            return;
+        }
+        if self.capacity.admins > 0 {
+            self.opener = self.promote.minus(&self.add).iter().next().cloned();
+        }
+        match &self.opener {
+            Some(opener) => self.promote = self.promote.filter(|user| user != opener),
+            None => self.keep_leaving(),
+        }
+    }
+
+    fn keep_leaving(&mut self) {
+        let leaving = std::mem::take(&mut self.leaving);
+        let why = "no wanted admin stands yet, so this admin stays for now";
+        self.hold(&leaving, Op::Demote, code::NO_OTHER_ADMIN, why);
+        self.hold(&leaving, Op::Remove, code::NO_OTHER_ADMIN, why);
+        self.remove = self.remove.minus(&leaving);
+    }
+
+    /// Holds the adds for which there is no place even after the removals; those who are to be admins come first.
+    fn fit_members(&mut self) {
+        let Some(places) = self.capacity.members else {
+            return;
+        };
+        let places = if self.full {
+            places + self.remove.len()
+        } else {
+            places
+        };
+        if self.add.len() <= places {
+            return;
+        }
+        let wanted_admins = self.add.and(&self.promote);
+        let others = self.add.minus(&wanted_admins);
+        let fit: MemberSet = wanted_admins
+            .iter()
+            .chain(&others)
+            .take(places)
+            .cloned()
+            .collect();
+        let out = self.add.minus(&fit);
+        self.hold(&out, Op::Add, code::ROOM_FULL, "the room has no place for them");
+        let not_promoted = self.promote.and(&out);
+        self.hold(
+            &not_promoted,
+            Op::Promote,
+            code::ROOM_FULL,
+            "the room has no place for them",
+        );
+        self.add = fit;
+        self.promote = self.promote.minus(&not_promoted);
+        if self.promote.is_empty() && !not_promoted.is_empty() && self.capacity.standing.is_empty() {
+            self.keep_admins();
+        }
+    }
+
+    /// Holds every demotion: those who were to take over cannot.
+    fn keep_admins(&mut self) {
+        if self.opener.is_none() {
+            self.keep_leaving();
+            let demote = std::mem::take(&mut self.demote);
+            let why = "no wanted admin stands, so this admin keeps the role";
+            self.hold(&demote, Op::Demote, code::NO_OTHER_ADMIN, why);
+        }
+    }
+
+    /// Finds which demotes go before which promotes, and holds the promotes for which there is no place.
+    fn fit_admins(&mut self) -> Before {
+        let left_before = if self.full { self.leaving.len() } else { 0 };
+        let places = (self.capacity.admins + left_before).saturating_sub(usize::from(self.opener.is_some()));
+        let missing = self.promote.len().saturating_sub(places);
+        let mut before = Before {
+            first: MemberSet::default(),
+            demotes: MemberSet::default(),
+        };
+        if missing == 0 {
+            return before;
+        }
+        let may_demote = self.may_demote() || self.opener.is_some();
+        if !may_demote && places == 0 {
+            let promote = std::mem::take(&mut self.promote);
+            let why = "the room has as many admins as it can, and none of them is wanted: demote one by hand";
+            self.hold(&promote, Op::Promote, code::ADMINS_FULL, why);
+            self.keep_admins();
+            return before;
+        }
+        if !may_demote {
+            before.first = self.promote.iter().take(places).cloned().collect();
+        }
+        let none = MemberSet::default();
+        let leaving = if self.full { &none } else { &self.leaving };
+        before.demotes = leaving
+            .iter()
+            .chain(&self.demote)
+            .take(missing)
+            .cloned()
+            .collect();
+        let fit: MemberSet = self
+            .promote
+            .iter()
+            .take(places + before.demotes.len())
+            .cloned()
+            .collect();
+        let out = self.promote.minus(&fit);
+        self.hold(
+            &out,
+            Op::Promote,
+            code::ADMINS_FULL,
+            "the room has as many admins as it can",
+        );
+        self.promote = fit;
+        before
+    }
+
+    fn steps(self, before: Before, sizes: Sizes) -> (Vec<Step>, Vec<Note>) {
+        let mut steps = Vec::new();
+        let adds = batches(&self.add, sizes.add_batch).map(Step::Add);
+        let removes = batches(&self.remove, sizes.remove_batch).map(Step::Remove);
+        let demotes = |users: &MemberSet| users.iter().cloned().map(Step::Demote).collect::<Vec<_>>();
+        let promotes = |users: &MemberSet| users.iter().cloned().map(Step::Promote).collect::<Vec<_>>();
+
+        steps.extend(self.opener.map(Step::Promote));
+        let last = if self.full {
+            steps.extend(demotes(&self.leaving));
+            steps.extend(removes);
+            steps.extend(adds);
+            None
+        } else {
+            steps.extend(adds);
+            Some(removes)
+        };
+        steps.extend(promotes(&before.first));
+        steps.extend(demotes(&before.demotes));
+        steps.extend(promotes(&self.promote.minus(&before.first)));
+        let rest = if self.full {
+            self.demote
+        } else {
+            self.demote.or(&self.leaving)
+        };
+        steps.extend(demotes(&rest.minus(&before.demotes)));
+        steps.extend(last.into_iter().flatten());
+        (steps, self.held)
+    }
+}
+
+fn batches(users: &MemberSet, size: usize) -> impl Iterator<Item = Vec<UserId>> + '_ {
+    users.as_slice().chunks(size.max(1)).map(<[UserId]>::to_vec)
+}

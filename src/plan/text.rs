@@ -1,0 +1,215 @@
+//! The plan for people.
+
+use super::{Blocked, FleetPlan, Note, RoomPlan, Status, Summary};
+use crate::model::UserId;
+use similar::{ChangeTag, TextDiff};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// So many people are compared at a time: a comparison's cost grows with the square of what differs.
+const DIFF_CHUNK: usize = 256;
+
+const RED: &str = "\u{1b}[31m";
+const GREEN: &str = "\u{1b}[32m";
+const YELLOW: &str = "\u{1b}[33m";
+const BOLD: &str = "\u{1b}[1m";
+const RESET: &str = "\u{1b}[0m";
+
+/// Shows the rooms that differ, each as a unified diff of its people from live to wanted, then the counts. With ANSI
+/// colours; whoever prints it takes them out where they are not wanted. `seconds` is the least time the calls take.
+#[must_use]
+pub fn text(plan: &FleetPlan, seconds: f64) -> String {
+    let mut out = String::new();
+    for room in &plan.rooms {
+        if room.status != Status::InSync || !room.notes.is_empty() {
+            let _ = show_room(&mut out, room);
+        }
+    }
+    let _ = show_summary(&mut out, plan, seconds);
+    out
+}
+
+fn show_room(out: &mut String, room: &RoomPlan) -> std::fmt::Result {
+    let state = match room.status {
+        Status::InSync => "in sync",
+        Status::Changed => "to change",
+        Status::Blocked => "blocked",
+        Status::Failed => "failed",
+        Status::Observed => "only observed: nothing will be written",
+    };
+    let name = room
+        .name
+        .as_deref()
+        .map(|name| format!("{} ", printable(name)))
+        .unwrap_or_default();
+    writeln!(out, "{BOLD}room {name}({}): {state}{RESET}", room.id)?;
+    show_diff(out, room)?;
+    for Blocked {
+        guard,
+        limit,
+        wanted,
+        of,
+    } in &room.blocked
+    {
+        writeln!(
+            out,
+            "  {YELLOW}blocked: {guard} allows {limit} of {of}, {wanted} are wanted{RESET}"
+        )?;
+    }
+    if !room.blocked.is_empty() {
+        let adds = if room
+            .blocked
+            .iter()
+            .any(|block| block.guard == super::guard::MAX_ADDITIONS)
+        {
+            "nobody is added, removed or demoted here"
+        } else {
+            "nobody is removed or demoted here"
+        };
+        writeln!(out, "  {YELLOW}{adds} until the guard allows it{RESET}")?;
+    }
+    if let Some(error) = &room.error {
+        writeln!(out, "  {RED}error[{}]: {}{RESET}", error.code, remark(error))?;
+    }
+    for note in room
+        .notes
+        .iter()
+        .filter(|note| Some(*note) != room.error.as_ref())
+    {
+        writeln!(out, "  note[{}]: {}", note.code, remark(note))?;
+    }
+    writeln!(out)
+}
+
+fn remark(note: &Note) -> String {
+    let Note {
+        code: _,
+        message,
+        user,
+        held,
+    } = note;
+    let held = held.map(|op| format!("{op} held: ")).unwrap_or_default();
+    let user = user
+        .as_deref()
+        .map(|user| format!("{}: ", printable(user)))
+        .unwrap_or_default();
+    format!("{user}{held}{}", printable(message))
+}
+
+fn show_diff(out: &mut String, room: &RoomPlan) -> std::fmt::Result {
+    let RoomPlan {
+        add,
+        remove,
+        promote,
+        demote,
+        ..
+    } = room;
+    let people: Vec<&UserId> = {
+        let people: BTreeSet<&UserId> = [add, remove, promote, demote].into_iter().flatten().collect();
+        people.into_iter().collect()
+    };
+    if people.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "  --- live\n  +++ wanted")?;
+    for chunk in people.chunks(DIFF_CHUNK) {
+        let live: Vec<String> = chunk.iter().filter_map(|user| live_line(room, user)).collect();
+        let wanted: Vec<String> = chunk.iter().filter_map(|user| wanted_line(room, user)).collect();
+        let live: Vec<&str> = live.iter().map(String::as_str).collect();
+        let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+        for change in TextDiff::from_slices(&live, &wanted).iter_all_changes() {
+            let (sign, colour) = match change.tag() {
+                ChangeTag::Delete => ('-', RED),
+                ChangeTag::Insert => ('+', GREEN),
+                ChangeTag::Equal => (' ', RESET),
+            };
+            writeln!(out, "  {colour}{sign}{}{RESET}", change.value())?;
+        }
+    }
+    Ok(())
+}
+
+fn line(user: &UserId, admin: bool) -> String {
+    if admin {
+        format!("{user} (admin)")
+    } else {
+        user.to_string()
+    }
+}
+
+fn live_line(room: &RoomPlan, user: &UserId) -> Option<String> {
+    (!room.add.contains(user)).then(|| line(user, room.demote.contains(user)))
+}
+
+fn wanted_line(room: &RoomPlan, user: &UserId) -> Option<String> {
+    (!room.remove.contains(user)).then(|| line(user, room.promote.contains(user)))
+}
+
+fn show_summary(out: &mut String, plan: &FleetPlan, seconds: f64) -> std::fmt::Result {
+    let Summary {
+        rooms,
+        changed,
+        blocked,
+        failed,
+        adds,
+        removes,
+        promotes,
+        demotes,
+        calls,
+    } = plan.summary();
+    let observed = plan
+        .rooms
+        .iter()
+        .filter(|room| room.status == Status::Observed)
+        .count();
+    write!(out, "{}: {changed} to change", count(rooms, "room"))?;
+    for (number, word) in [
+        (blocked, "blocked"),
+        (failed, "failed"),
+        (observed, "only observed"),
+    ] {
+        if number > 0 {
+            write!(out, ", {number} {word}")?;
+        }
+    }
+    writeln!(out, ", {} in sync", rooms - changed - blocked - failed - observed)?;
+    writeln!(
+        out,
+        "{}, {}, {}, {}: {}, at least {seconds} s",
+        count(adds, "add"),
+        count(removes, "removal"),
+        count(promotes, "promotion"),
+        count(demotes, "demotion"),
+        count(calls, "call"),
+    )
+}
+
+/// `1 room`, `2 rooms`
+fn count(number: usize, word: &str) -> String {
+    if number == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{number} {word}s")
+    }
+}
+
+/// Escapes what could move the cursor or turn the text around: names and messages come from files and from the service.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    if !text.contains(harmful) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| {
+        if harmful(c) {
+            c.escape_unicode().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    Cow::Owned(text.chars().map(escape).collect())
+}
