@@ -4,7 +4,8 @@
 //! emulator share these shapes and nothing else; literal JSON pins them on both sides. Decoding is lenient: unknown
 //! fields are ignored and everything but `data` may be missing.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
+use serde::de::{Error, IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -269,13 +270,35 @@ pub struct Demoted {
 }
 
 /// A row of a member list. Admins are shown as plain members.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MemberRow {
     /// `{"owner": user}`
     Owner(String),
     /// `{"member": user}`
     Member(String),
+}
+
+/// By hand, because a derived enum would refuse a row that says more than who and what they are.
+impl<'de> Deserialize<'de> for MemberRow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Row {
+            owner: Option<String>,
+            member: Option<String>,
+        }
+        match Row::deserialize(deserializer)? {
+            Row {
+                owner: Some(owner),
+                member: None,
+            } => Ok(Self::Owner(owner)),
+            Row {
+                owner: None,
+                member: Some(member),
+            } => Ok(Self::Member(member)),
+            Row { .. } => Err(D::Error::custom("a row names either an `owner` or a `member`")),
+        }
+    }
 }
 
 /// A row of `room_detail` [P].

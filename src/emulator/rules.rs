@@ -1,0 +1,241 @@
+//! What the calls do to the state. No HTTP, no clock.
+
+use super::refusal::Refusal;
+use super::{Names, Room, State};
+use crate::chat::wire::{
+    AddedMany, Demoted, MAX_ADD_BATCH, MAX_DETAIL_ROOMS, MAX_PAGE_SIZE, MAX_REMOVE_BATCH, MemberResult,
+    MemberRow, Outcome, Promoted, RoomDetail,
+};
+use crate::model::{MAX_ADMINS, RoomId};
+
+impl State {
+    /// "If the specified user does not exist in the app or is already a member of the chat room, the request fails"
+    /// (seed, "Adding a chat room member").
+    pub(super) fn add_one(&mut self, id: &str, user: &str) -> Result<MemberResult, Refusal> {
+        let known = self.knows(user);
+        let room = self.room_mut(id)?;
+        if !known {
+            return Err(Refusal::NoSuchUser(user.to_owned()));
+        }
+        if room.members().contains(user) {
+            return Err(Refusal::AlreadyMember {
+                user: user.to_owned(),
+                room: id.to_owned(),
+            });
+        }
+        make_place(room, 1)?;
+        room.join(user);
+        Ok(member_result("add_member", id, user, None))
+    }
+
+    /// One unknown user, or too little place, and nobody is added. Those who are there already are left out of the
+    /// answer.
+    pub(super) fn add_many(&mut self, id: &str, users: &[String]) -> Result<AddedMany, Refusal> {
+        let stranger = users.iter().find(|user| !self.knows(user));
+        let room = self.room_mut(id)?;
+        if users.len() > MAX_ADD_BATCH {
+            return Err(Refusal::TooManyToAdd);
+        }
+        if let Some(stranger) = stranger {
+            return Err(Refusal::NoSuchUser(stranger.clone()));
+        }
+        let newcomers: Names = users
+            .iter()
+            .filter(|user| !room.members().contains(user))
+            .collect();
+        make_place(room, newcomers.len())?;
+        for user in newcomers.iter() {
+            room.join(user);
+        }
+        Ok(AddedMany {
+            newmembers: newcomers.iter().map(str::to_owned).collect(),
+            action: "add_member".to_owned(),
+            id: id.to_owned(),
+        })
+    }
+
+    /// Pages are counted from 1; more than [`MAX_PAGE_SIZE`] is served as that many (seed, "Query parameters"). A page
+    /// past the end is empty. [?]
+    pub(super) fn list_members(&self, id: &str, page: usize, size: usize) -> Result<Vec<MemberRow>, Refusal> {
+        let size = size.min(MAX_PAGE_SIZE);
+        let skipped = page.saturating_sub(1).saturating_mul(size);
+        Ok(self.room(id)?.rows().skip(skipped).take(size).collect())
+    }
+
+    /// Removes anybody, the owner too: the service does not protect them. [P]
+    pub(super) fn remove_one(&mut self, id: &str, user: &str) -> Result<MemberResult, Refusal> {
+        if self.room_mut(id)?.leave(user) {
+            Ok(member_result("remove_member", id, user, None))
+        } else {
+            Err(Refusal::NotMember(user.to_owned()))
+        }
+    }
+
+    /// A row for each name; one who is not there is a row `result: false`, and the others are removed all the same
+    /// (seed, "Removing multiple chat room members").
+    pub(super) fn remove_many(&mut self, id: &str, users: &str) -> Result<Vec<MemberResult>, Refusal> {
+        let room = self.room_mut(id)?;
+        if users.split(',').count() > MAX_REMOVE_BATCH {
+            return Err(Refusal::TooManyToRemove);
+        }
+        let remove = |user: &str| {
+            let reason = (!room.leave(user)).then(|| format!("user: {user} doesn't exist in group: {id}"));
+            member_result("remove_member", id, user, reason)
+        };
+        Ok(users.split(',').map(remove).collect())
+    }
+
+    /// "Adds a regular chat room member as the chat room admin" (seed, "Adding a chat room admin"): not somebody from
+    /// outside, not an admin, and not the owner either. [?]
+    pub(super) fn promote(&mut self, id: &str, user: &str) -> Result<Promoted, Refusal> {
+        let room = self.room_mut(id)?;
+        if !room.members().contains(user) {
+            return Err(Refusal::CannotPromote(user.to_owned()));
+        }
+        if room.is_owner(user) || room.admins().contains(user) {
+            return Err(Refusal::AlreadyAdmin {
+                user: user.to_owned(),
+                room: id.to_owned(),
+            });
+        }
+        if room.admins().len() >= MAX_ADMINS {
+            return Err(Refusal::TooManyAdmins);
+        }
+        room.promote(user);
+        Ok(Promoted {
+            result: Outcome::success(),
+            newadmin: user.to_owned(),
+        })
+    }
+
+    /// Not paged, and without the owner. [P]
+    pub(super) fn list_admins(&self, id: &str) -> Result<Vec<String>, Refusal> {
+        Ok(self.room(id)?.admins().iter().map(str::to_owned).collect())
+    }
+
+    /// Demoting the owner is answered as a success too [P]; that it changes nothing is an assumption. [?]
+    pub(super) fn demote(&mut self, id: &str, user: &str) -> Result<Demoted, Refusal> {
+        let room = self.room_mut(id)?;
+        if !room.demote(user) && !room.is_owner(user) {
+            return Err(Refusal::NotAdmin {
+                user: user.to_owned(),
+                room: id.to_owned(),
+            });
+        }
+        Ok(Demoted {
+            result: Outcome::success(),
+            oldadmin: user.to_owned(),
+        })
+    }
+
+    /// One unknown room, and the whole call is refused with its name. [?]
+    pub(super) fn room_detail(&self, ids: &str) -> Result<Vec<RoomDetail>, Refusal> {
+        if ids.split(',').count() > MAX_DETAIL_ROOMS {
+            return Err(Refusal::TooManyRooms);
+        }
+        let detail = |id: &str| {
+            let room = self.room(id)?;
+            Ok(RoomDetail {
+                id: id.to_owned(),
+                name: None,
+                owner: Some(room.owner().to_owned()),
+                maxusers: Some(room.maxusers),
+                affiliations_count: Some(count(room.members().len())),
+                affiliations: room.rows().collect(),
+            })
+        };
+        ids.split(',').map(detail).collect()
+    }
+
+    /// The call that nobody may ever cause by accident: what `DELETE …/users/..` becomes once a library on the way has
+    /// resolved the dots. [P]
+    pub(super) fn delete_room(&mut self, id: &str) -> Result<(), Refusal> {
+        match RoomId::parse(id).ok().and_then(|id| self.rooms.remove(&id)) {
+            Some(_) => Ok(()),
+            None => Err(Refusal::NoSuchRoom(id.to_owned())),
+        }
+    }
+}
+
+fn make_place(room: &Room, newcomers: usize) -> Result<(), Refusal> {
+    // Nobody new is no reason to refuse, however crowded the room is already.
+    if newcomers > 0 && count(room.members().len() + newcomers) > room.maxusers {
+        return Err(Refusal::RoomFull);
+    }
+    Ok(())
+}
+
+fn member_result(action: &str, id: &str, user: &str, reason: Option<String>) -> MemberResult {
+    MemberResult {
+        result: Outcome::Bool(reason.is_none()),
+        action: action.to_owned(),
+        reason,
+        user: user.to_owned(),
+        id: id.to_owned(),
+    }
+}
+
+fn count(people: usize) -> u64 {
+    u64::try_from(people).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        AddOne(String),
+        AddMany(Vec<String>),
+        RemoveOne(String),
+        RemoveMany(Vec<String>),
+        Promote(String),
+        Demote(String),
+    }
+
+    impl Step {
+        fn run(&self, state: &mut State) -> Result<(), Refusal> {
+            match self {
+                Self::AddOne(user) => state.add_one("7", user).map(drop),
+                Self::AddMany(users) => state.add_many("7", users).map(drop),
+                Self::RemoveOne(user) => state.remove_one("7", user).map(drop),
+                Self::RemoveMany(users) => state.remove_many("7", &users.join(",")).map(drop),
+                Self::Promote(user) => state.promote("7", user).map(drop),
+                Self::Demote(user) => state.demote("7", user).map(drop),
+            }
+        }
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        // `f` and `F` are unknown; `a` is the owner.
+        let user = || "[a-fA-F]";
+        let users = || prop::collection::vec("[a-fA-F]", 1..5);
+        prop_oneof![
+            user().prop_map(Step::AddOne),
+            users().prop_map(Step::AddMany),
+            user().prop_map(Step::RemoveOne),
+            users().prop_map(Step::RemoveMany),
+            user().prop_map(Step::Promote),
+            user().prop_map(Step::Demote),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_call_breaks_the_rules(steps in prop::collection::vec(step(), 1..40)) {
+            let mut state = State::parse("{users: [a, b, c, d, e], rooms: {7: {owner: a, maxusers: 4}}}").unwrap();
+            for step in steps {
+                let before = state.clone();
+                if let Err(refusal) = step.run(&mut state) {
+                    prop_assert_eq!(&state, &before, "{:?} changed something: {:?}", step, refusal);
+                }
+                let room = state.room("7").unwrap();
+                prop_assert_eq!(room.owner(), "a");
+                prop_assert!(room.members().len() <= 4);
+                prop_assert!(room.members().iter().all(|user| state.knows(user)));
+                prop_assert!(room.admins().iter().all(|admin| room.members().contains(admin) && !room.is_owner(admin)));
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The emulator against the seed, sentence by sentence, and against the other public documents.
+//!
+//! Every answer is compared whole with literal JSON: never with the wire types, which the client shares.
+
+// So that clippy knows the helpers, too, for tests: they may fail by panicking.
+#![cfg(test)]
+
+mod limits;
+mod lists;
+mod members;
+mod paths;
+mod roles;
+mod samples;
+mod socket;
+mod support;
