@@ -1,1 +1,59 @@
-//! Stub.
+//! Logs: for people on a terminal, JSON elsewhere. To standard error; results go to standard output.
+
+use indicatif::MultiProgress;
+use std::io::{self, Write};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Starts logging and gives the place for progress bars, which log lines go around. `verbosity` counts `-v`, less `-q`.
+pub fn init(format: LogFormat, verbosity: i16, colour: bool) -> MultiProgress {
+    let bars = MultiProgress::new();
+    let level = match verbosity {
+        ..=-1 => LevelFilter::ERROR,
+        0 => LevelFilter::INFO,
+        1 => LevelFilter::DEBUG,
+        2.. => LevelFilter::TRACE,
+    };
+    let filter = Targets::new().with_target("roomsync", level).with_default(LevelFilter::WARN.min(level));
+    let layer = tracing_subscriber::fmt::layer().with_writer(AroundBars(bars.clone())).with_ansi(colour);
+    let registry = tracing_subscriber::registry().with(filter);
+    // Fails only where logging has been started already, as in tests: then that goes on.
+    let _ = match format {
+        LogFormat::Text => registry.with(layer.with_target(false)).try_init(),
+        LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+    };
+    bars
+}
+
+#[derive(Debug, Clone)]
+struct AroundBars(MultiProgress);
+
+impl Write for AroundBars {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().write(buf))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+impl<'a> MakeWriter<'a> for AroundBars {
+    type Writer = Self;
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}

@@ -1,6 +1,7 @@
 //! `roomsync emulator`.
 
 use crate::emulator::{Emulator, Options, State, serve};
+use super::Exit;
 use anyhow::{Context, bail};
 use std::io::{Write, stdout};
 use std::net::SocketAddr;
@@ -33,7 +34,7 @@ pub struct Args {
 }
 
 /// Runs `roomsync emulator` until a signal ends it.
-pub async fn run(args: Args) -> anyhow::Result<()> {
+pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
     let Args { listen, state, rate } = args;
     if !listen.ip().is_loopback() {
         bail!(
@@ -43,17 +44,17 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
     let state = match state {
         Some(path) => {
-            State::read(&path).with_context(|| format!("cannot use the state file {}", path.display()))?
+            State::read(path).with_context(|| format!("cannot use the state file {}", path.display()))?
         }
         None => State::default(),
     };
     let options = Options {
-        calls_per_second: NonZeroU32::new(rate),
+        calls_per_second: NonZeroU32::new(*rate),
     };
     // Before the first line of output: whoever waits for that may send a signal straight away.
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let listener = TcpListener::bind(listen).await.with_context(|| {
+    let listener = TcpListener::bind(*listen).await.with_context(|| {
         format!("cannot listen on {listen}: try another --listen, or port 0 for a free one")
     })?;
     announce(&listener).context("cannot write to standard output")?;
@@ -64,7 +65,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     })
     .await
-    .context("cannot serve any longer")
+    .context("cannot serve any longer")?;
+    Ok(Exit::Done)
 }
 
 fn announce(listener: &TcpListener) -> std::io::Result<()> {
@@ -89,7 +91,7 @@ mod tests {
     #[tokio::test]
     async fn only_loopback() {
         for listen in ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:8080"] {
-            let error = run(args(listen, None)).await.unwrap_err().to_string();
+            let error = run(&args(listen, None)).await.unwrap_err().to_string();
             assert!(error.contains("loopback only"), "{error}");
         }
     }
@@ -99,7 +101,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "app_key: acme").unwrap();
         for path in [file.path().to_owned(), PathBuf::from("no/such/file")] {
-            let error = run(args("127.0.0.1:0", Some(path.clone()))).await.unwrap_err();
+            let error = run(&args("127.0.0.1:0", Some(path.clone()))).await.unwrap_err();
             assert!(error.downcast_ref::<StateError>().is_some());
             assert!(error.to_string().contains(&*path.to_string_lossy()));
         }

@@ -1,8 +1,194 @@
-//! One file a command.
+//! One file a command; the only place with anyhow and with standard output, and where everything is wired together.
 
+mod apply;
+mod demo;
 pub mod emulator;
+mod exit;
+pub mod pass;
+mod plan;
+mod site;
+mod validate;
 
-/// Stub.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub use exit::Exit;
+
+use crate::desired::{Diagnostic, Invalid, render};
+use crate::telemetry::{self, LogFormat};
+use anyhow::Context as _;
+use clap::{ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Keeps the membership of chat rooms as a team's files say
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 as wanted, 1 the run as a whole failed, 2 changes pending (plan \
+    --detailed-exitcode), 3 blocked by a guard or declined, 4 partly done, 5 invalid files or settings, 64 wrong usage";
+
+#[derive(Debug, clap::Args)]
+struct Options {
+    /// The settings file
+    #[arg(short, long, global = true, value_name = "FILE", env = "ROOMSYNC_CONFIG", default_value = "roomsync.yaml")]
+    config: PathBuf,
+    /// How log lines look
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+    /// Log more; twice for everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    /// Log errors only
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal
+    Auto,
+    /// Everywhere
+    Always,
+    /// Nowhere
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Validate(validate::Args),
+    Plan(plan::Args),
+    Apply(apply::Args),
+    Emulator(emulator::Args),
+}
+
+/// What every command is given.
+#[derive(Debug, Clone)]
+struct Globals {
+    config: PathBuf,
+    bars: MultiProgress,
+    color: anstream::ColorChoice,
+}
+
+impl Globals {
+    /// A bar on standard error, if that is a terminal, for as long as the value lives.
+    fn bar(&self, length: usize, what: &'static str) -> Bar {
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
+        let bar = ProgressBar::new(length as u64).with_message(what);
+        let bar = if let Ok(style) = style { bar.with_style(style) } else { bar };
+        Bar(self.bars.add(bar))
+    }
+
+    /// Shows what is wrong with files on standard error.
+    fn diagnose(&self, diagnostics: &[Diagnostic]) -> anyhow::Result<()> {
+        if !diagnostics.is_empty() {
+            writeln!(anstream::AutoStream::new(std::io::stderr(), self.color), "{}", render(diagnostics, true).trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// A progress bar that goes away with its work.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn inc(&self, by: u64) {
+        self.0.inc(by);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Prints a result.
+fn output(text: &str) -> anyhow::Result<()> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// What the interface promises and a later version brings; asking for it is told apart from a slip of the pen.
+const NOT_YET: [&str; 11] = [
+    "run", "export", "explain", "schema", "completions", "--plan", "--approve", "markdown", "github", "--profile", "--latency",
+];
+
+/// Runs the command of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(refuse(&error).code()),
+    };
+    let Options { config, log_format, verbose, quiet, color } = cli.options;
+    let color = match color {
+        Color::Auto => anstream::ColorChoice::Auto,
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+    };
+    color.write_global();
+    let stderr_in_color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    let bars = telemetry::init(log_format, i16::from(verbose) - i16::from(quiet), stderr_in_color);
+    let globals = Globals { config, bars, color };
+    let ended = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")
+        .and_then(|runtime| runtime.block_on(run(&globals, &cli.command)));
+    let exit = ended.unwrap_or_else(|error| {
+        let exit = Exit::of_error(&error);
+        // If standard error is gone too, there is nobody left to tell.
+        let _ = match error.downcast_ref::<Invalid>() {
+            Some(invalid) => globals.diagnose(&invalid.diagnostics),
+            None if exit == Exit::Done => Ok(()),
+            None => writeln!(anstream::stderr(), "error: {error:#}").map_err(Into::into),
+        };
+        exit
+    });
+    ExitCode::from(exit.code())
+}
+
+async fn run(globals: &Globals, command: &Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Demo(args) => demo::run(globals, args).await,
+        Command::Validate(args) => validate::run(globals, args),
+        Command::Plan(args) => plan::run(globals, args).await,
+        Command::Apply(args) => apply::run(globals, args).await,
+        Command::Emulator(args) => emulator::run(args).await,
+    }
+}
+
+/// Prints what clap makes of a call it cannot take, or the help that was asked for.
+fn refuse(error: &clap::Error) -> Exit {
+    let given: Vec<String> = error.context().map(|(_, value)| value.to_string()).collect();
+    let later = NOT_YET.iter().find(|name| {
+        error.use_stderr() && given.iter().any(|value| value == *name || value.starts_with(&format!("{name} <")))
+    });
+    // If standard error is gone too, there is nobody left to tell.
+    let _ = match later {
+        Some(name) => writeln!(anstream::stderr(), "error: `{name}` is not supported yet"),
+        None => error.print(),
+    };
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
 }

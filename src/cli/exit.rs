@@ -1,0 +1,97 @@
+//! How a command ends, and the one table from errors to exit codes.
+
+use crate::apply::{Outcome, Report};
+use crate::chat::{CallError, SetupError, TokenError};
+use crate::desired::Invalid;
+use crate::emulator::StateError;
+use crate::plan::{FleetPlan, Status};
+use std::io;
+
+/// A command's end. The order is that of precedence: where several hold, the greatest wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// As wanted.
+    Done,
+    /// Changes are pending, and the caller asked to be told.
+    Pending,
+    /// A guard holds something, or the person at the prompt said no.
+    Blocked,
+    /// Some users or rooms could not be.
+    Partly,
+    /// The run as a whole failed.
+    Failed,
+    /// Invalid files or settings; nothing was sent.
+    Invalid,
+    /// Wrong usage; nothing was sent.
+    Usage,
+}
+
+impl Exit {
+    /// The process's exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Pending => 2,
+            Self::Blocked => 3,
+            Self::Partly => 4,
+            Self::Invalid => 5,
+            Self::Usage => 64,
+        }
+    }
+
+    /// What an error means.
+    pub(super) fn of_error(error: &anyhow::Error) -> Self {
+        if error.is::<Usage>() {
+            Self::Usage
+        } else if error.is::<Invalid>()
+            || error.is::<StateError>()
+            || error.is::<TokenError>()
+            || error.is::<SetupError>()
+        {
+            Self::Invalid
+        } else if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+            // Whoever read the output has read enough.
+            Self::Done
+        } else {
+            Self::Failed
+        }
+    }
+
+    /// What a plan says, `stopped` being what kept it from looking at every room.
+    pub(super) fn of_plan(plan: &FleetPlan, stopped: Option<&CallError>) -> Self {
+        let unseen = plan.rooms.iter().filter(|room| room.live.is_none());
+        let of_service = |code: &str| code != "no_such_room";
+        let mut unseen = unseen.filter_map(|room| room.error.as_ref()).peekable();
+        let none_seen = plan.rooms.iter().all(|room| room.live.is_none()) && unseen.peek().is_some();
+        if stopped.is_some() || (none_seen && unseen.any(|error| of_service(error.code))) {
+            Self::Failed
+        } else if plan.rooms.iter().any(crate::plan::RoomPlan::falls_short) {
+            Self::Partly
+        } else if plan.rooms.iter().any(|room| room.status == Status::Blocked) {
+            Self::Blocked
+        } else {
+            Self::Done
+        }
+    }
+
+    /// What a report says.
+    pub(super) fn of_report(report: &Report) -> Self {
+        let any = |outcomes: &[Outcome]| report.rooms.iter().any(|room| outcomes.contains(&room.status));
+        if report.stopped.is_some() {
+            Self::Failed
+        } else if any(&[Outcome::Partial, Outcome::Failed]) {
+            Self::Partly
+        } else if any(&[Outcome::Blocked]) {
+            Self::Blocked
+        } else {
+            Self::Done
+        }
+    }
+}
+
+/// A call of the command that cannot be taken.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Usage(pub(super) String);

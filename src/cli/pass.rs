@@ -1,0 +1,105 @@
+//! One pass, wired together: look at the rooms, plan, apply.
+
+use crate::apply::{self, Job, Report};
+use crate::chat::{CallError, Connection};
+use crate::desired::DesiredRoom;
+use crate::live::{self, Question};
+use crate::model::Limit;
+use crate::plan::{self, FleetPlan, Note, RoomPlan, Sizes};
+use futures_util::StreamExt as _;
+use std::pin::pin;
+use tokio::time::Instant;
+
+/// What a look at the rooms led to.
+#[derive(Debug)]
+#[must_use]
+pub struct Planned {
+    /// The plan for every room.
+    pub plan: FleetPlan,
+    /// When the look at each room began, in the plan's order; `None` for a room that could not be looked at.
+    pub read_at: Vec<Option<Instant>>,
+    /// What ended the look before every room was seen, if something did.
+    pub stopped: Option<CallError>,
+}
+
+/// Looks at these rooms and plans. `rooms` are by id; `seen` is called once a room.
+pub async fn plan(
+    connection: &Connection,
+    rooms: &[&DesiredRoom],
+    max_removals_total: Option<Limit>,
+    seen: &dyn Fn(),
+) -> Planned {
+    let reader = connection.reader();
+    let questions: Vec<Question<'_>> = rooms.iter().map(|room| Question::from(*room)).collect();
+    let mut drafts: Vec<_> = rooms.iter().map(|_| None).collect();
+    let mut read_at = vec![None; rooms.len()];
+    let mut stopped: Option<CallError> = None;
+    let mut looks = pin!(live::fleet(&reader, &questions));
+    while let Some((at, look)) = looks.next().await {
+        seen();
+        let (Some(room), Some(draft), Some(when)) = (rooms.get(at), drafts.get_mut(at), read_at.get_mut(at))
+        else {
+            continue;
+        };
+        *draft = Some(match look {
+            Ok(observed) => {
+                *when = Some(observed.room().read_at);
+                plan::draft(room, &observed)
+            }
+            Err(error) => {
+                let failed = Err(Box::new(unseen(room, &error)));
+                if error.fault.stops_the_run() {
+                    stopped = Some(error);
+                    break;
+                }
+                failed
+            }
+        });
+    }
+    let drafts = rooms.iter().zip(drafts).filter_map(|(room, draft)| {
+        draft.or_else(|| stopped.as_ref().map(|error| Err(Box::new(unseen(room, error)))))
+    });
+    let sizes = connection.batch_sizes();
+    let sizes = Sizes { add_batch: sizes.add, remove_batch: sizes.remove };
+    Planned { plan: FleetPlan::new(drafts.collect(), max_removals_total, sizes), read_at, stopped }
+}
+
+fn unseen(room: &DesiredRoom, error: &CallError) -> RoomPlan {
+    RoomPlan::failed(room.id.clone(), room.name.clone(), Note::new(error.fault.code(), error.to_string()))
+}
+
+/// Logs the plan, then applies it. `rooms` are those that were planned; `progress` is told of every call of the plan.
+pub async fn apply(
+    connection: &Connection,
+    rooms: &[&DesiredRoom],
+    planned: &Planned,
+    plan_id: &str,
+    at_once: usize,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Report {
+    log(&planned.plan, plan_id);
+    let jobs: Vec<Job<'_>> = rooms
+        .iter()
+        .zip(&planned.plan.rooms)
+        .zip(&planned.read_at)
+        .map(|((desired, plan), read_at)| Job { desired, plan, read_at: *read_at })
+        .collect();
+    apply::run(connection, &jobs, at_once, progress).await
+}
+
+/// One line a room that changes, and one for the whole.
+fn log(plan: &FleetPlan, plan_id: &str) {
+    for room in plan.rooms.iter().filter(|room| !room.steps.is_empty()) {
+        let RoomPlan { id, name, add, remove, promote, demote, steps, .. } = room;
+        tracing::info!(
+            room = %id, name, ?add, ?remove, ?promote, ?demote, calls = steps.len(),
+            "planned"
+        );
+    }
+    let plan::Summary { rooms, changed, blocked, failed, adds, removes, promotes, demotes, calls } =
+        plan.summary();
+    tracing::info!(
+        plan = plan_id, rooms, changed, blocked, failed, adds, removes, promotes, demotes, calls,
+        "applying the plan"
+    );
+}

@@ -1,0 +1,84 @@
+//! What plan and apply begin with: settings, room files, the rooms in question and a connection.
+
+use super::Globals;
+use super::exit::Usage;
+use crate::chat::wire::Method;
+use crate::chat::{BatchSizes, Config, Connection, HttpTransport, Prefix, TokenSource};
+use crate::desired::{self, Desired, DesiredRoom};
+use crate::model::{Limit, RoomId};
+use crate::plan::{Meta, Rates};
+use crate::settings::{self, App, Auth, Env, Settings};
+use anyhow::Context as _;
+
+/// A site that is valid as far as can be told without a call.
+pub(super) struct Site {
+    pub(super) settings: Settings,
+    desired: Desired,
+    selected: Vec<RoomId>,
+}
+
+impl Site {
+    /// Reads settings and room files. `selected` are the ids of `--room`.
+    pub(super) fn load(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<Self> {
+        let settings = settings::load(&globals.config, &Env::from_process())?;
+        let loaded = desired::load(&settings.rooms, Some(&globals.config), &settings.guards)?;
+        globals.diagnose(&loaded.warnings)?;
+        let known = |id: &RoomId| loaded.desired.rooms.iter().any(|room| room.id == *id);
+        if let Some(id) = selected.iter().find(|id| !known(id)) {
+            return Err(Usage(format!("--room {id}: no such room in the files")).into());
+        }
+        Ok(Self { settings, desired: loaded.desired, selected: selected.to_vec() })
+    }
+
+    /// The rooms in question, by id.
+    pub(super) fn rooms(&self) -> Vec<&DesiredRoom> {
+        let wanted = |room: &&DesiredRoom| self.selected.is_empty() || self.selected.contains(&room.id);
+        self.desired.rooms.iter().filter(wanted).collect()
+    }
+
+    /// The fleet's guard, where the whole fleet is looked at.
+    pub(super) fn max_removals_total(&self) -> Option<Limit> {
+        self.selected.is_empty().then_some(self.settings.max_removals_total)
+    }
+
+    /// A connection; nothing is sent yet.
+    pub(super) fn connect(&self) -> anyhow::Result<Connection> {
+        let Settings { service, limits, .. } = &self.settings;
+        let token = match &service.auth {
+            Auth::Token(token) => TokenSource::fixed(token.clone()),
+            Auth::TokenFile(path) => TokenSource::file(path.clone())?,
+        };
+        let prefix = match &service.app {
+            App::Key { org, app } => Prefix::new(org, app),
+            App::Id(id) => Prefix::new("app-id", id),
+        };
+        let config = Config {
+            base: service.url.clone(),
+            prefix: prefix.context("the app's name cannot stand in a path")?,
+            token,
+            rates: limits.calls_per_second.clone(),
+            concurrency: limits.concurrency,
+            timeout: service.timeout,
+            batch: BatchSizes { add: limits.add_batch, remove: limits.remove_batch },
+        };
+        let transport = HttpTransport::new(&service.url, service.ca_file.as_deref())?;
+        Ok(Connection::new(Box::new(transport), config))
+    }
+
+    /// What a plan says of its making.
+    pub(super) fn meta(&self) -> Meta {
+        let now = jiff::Timestamp::now();
+        let rate = |method| self.settings.limits.calls_per_second.get(method).get();
+        Meta {
+            created: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
+            app: self.settings.service.app.to_string(),
+            source: self.desired.source.clone(),
+            rates: Rates {
+                add: rate(Method::AddMany),
+                promote: rate(Method::Promote),
+                demote: rate(Method::Demote),
+                remove: rate(Method::RemoveMany),
+            },
+        }
+    }
+}
