@@ -285,7 +285,7 @@ impl Search {
         match result {
             Err(error) => self.set.fail(path, unreadable(&error)),
             Ok((metadata, canonical)) if metadata.is_dir() => {
-                self.directory(path, canonical, &relative, above)
+                self.directory(path, canonical, &relative, above);
             }
             Ok((_, canonical)) => {
                 let is_yaml = path

@@ -12,6 +12,7 @@ mod spec;
 pub(crate) mod strict;
 
 pub use diagnostic::{Diagnostic, Position, Severity, Spot, render};
+pub(crate) use spec::GuardsSpec;
 
 use crate::model::{Absent, Glob, Guards, MemberSet, Mode, RoomId, UserId};
 use problem::{At, Complaint, Place, Problem};
@@ -24,7 +25,7 @@ pub struct Loaded {
     pub desired: Desired,
     /// What in it is probably not meant.
     pub warnings: Vec<Diagnostic>,
-    /// How many groups it has.
+    /// How many groups the files hold.
     pub groups: usize,
 }
 

@@ -140,7 +140,7 @@ pub(crate) fn near<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>
 }
 
 /// `did you mean …?`, or all that is allowed.
-pub(crate) fn suggest<'c>(text: &str, candidates: &[&'c str], what: &str) -> String {
+pub(crate) fn suggest(text: &str, candidates: &[&str], what: &str) -> String {
     match near(text, candidates.iter().copied()) {
         Some(candidate) => format!("did you mean `{candidate}`?"),
         None => format!("{what}: {}", candidates.join(", ")),

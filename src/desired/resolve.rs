@@ -1,11 +1,11 @@
 //! What the files say together → [`DesiredRoom`]s: groups, defaults and guards filled in, and the rules that need more
 //! than one place.
 
+use super::DesiredRoom;
 use super::groups::{Groups, ListAt, Listed, place};
 use super::problem::{Complaint, Part, Place, Problem, shown};
 use super::spec::{Defaults, Entry, FileSpec, RoomSpec};
 use super::strict::{Field, List};
-use super::{AllowEmpty, DesiredRoom};
 use crate::model::{Glob, Guards, MAX_ADMINS, MemberSet, RoomId, UserId};
 use std::collections::HashMap;
 

@@ -29,7 +29,7 @@ impl Limit {
             return Err(BadLimit);
         }
         let hundredths: u32 = format!("{whole}{decimals:0<2}").parse().map_err(|_| BadLimit)?;
-        if hundredths > 100_00 {
+        if hundredths > 10_000 {
             Err(BadLimit)
         } else {
             Ok(Self::Share(hundredths))
@@ -42,7 +42,7 @@ impl Limit {
         match self {
             Self::Count(count) => count,
             Self::Share(hundredths) => {
-                let allowed = (u128::from(of) * u128::from(hundredths)).div_ceil(100_00);
+                let allowed = (u128::from(of) * u128::from(hundredths)).div_ceil(10_000);
                 u64::try_from(allowed).unwrap_or(of)
             }
         }

@@ -60,8 +60,6 @@ pub(crate) struct Cx {
     steps: Vec<u32>,
     pass: Pass,
     scalars_left: usize,
-    /// A scalar's visitor was reached, so that an error is not about the node's kind.
-    reached: bool,
     met_other_kind: bool,
     pub(crate) too_many_aliases: bool,
     pub(crate) problems: Vec<Problem>,
@@ -74,7 +72,6 @@ impl Cx {
             steps: Vec::new(),
             pass: Pass::Read(HashMap::new()),
             scalars_left: text.len().saturating_add(ALIAS_ALLOWANCE),
-            reached: false,
             met_other_kind: false,
             too_many_aliases: false,
             problems: Vec::new(),

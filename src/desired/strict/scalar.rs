@@ -2,12 +2,8 @@
 
 use super::{Cx, Kind, Pass, Seed, Shape, Shaped};
 use crate::desired::problem::{Complaint, Part, Problem};
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess,
-    Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, VariantAccess, Visitor};
 use std::fmt;
-use std::marker::PhantomData;
 
 /// Reads a scalar's text.
 pub(crate) type Parse<T> = fn(&str) -> Result<T, Complaint>;
@@ -196,11 +192,8 @@ impl<'de, T> Shape<'de> for ProbeShape<T> {
     }
     fn other(&self, cx: &mut Cx, kind: Kind) -> Option<Met<T>> {
         let node = cx.node(self.part);
-        match (&mut cx.pass, kind) {
-            (Pass::Probe(others), Kind::List | Kind::Map) => {
-                others.insert(node, kind);
-            }
-            _ => {}
+        if let (Pass::Probe(others), Kind::List | Kind::Map) = (&mut cx.pass, kind) {
+            others.insert(node, kind);
         }
         None
     }
