@@ -1,1 +1,185 @@
-//! Stub.
+//! Flags, environment and `roomsync.yaml` → [`Settings`].
+
+mod draft;
+mod file;
+mod token;
+mod words;
+
+pub use token::{BadToken, read_token};
+
+use crate::chat::wire::Method;
+use crate::desired::{Diagnostic, Invalid, Severity};
+use crate::model::{Guards, Limit};
+use draft::read;
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::env::var_os;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use url::Url;
+
+/// Everything that the settings file and the environment say, with what they leave out filled in.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The service and the way in.
+    pub service: Service,
+    /// Room files, and directories of them.
+    pub rooms: Vec<PathBuf>,
+    /// How much at a time.
+    pub limits: Limits,
+    /// The guards of a room that says nothing else.
+    pub guards: Guards,
+    /// Removals of all rooms, against the members of all managed rooms.
+    pub max_removals_total: Limit,
+    /// When the daemon looks.
+    pub sync: Sync,
+    /// Where the daemon keeps what it must not forget.
+    pub state_dir: PathBuf,
+    /// Where the daemon listens; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// Whether the status page is served on a listener that is not loopback too.
+    pub status_page: bool,
+}
+
+/// The service and the way in.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Scheme, host and port; the path is `/`.
+    pub url: Url,
+    /// Which app's rooms.
+    pub app: App,
+    /// What proves that we may.
+    pub auth: Auth,
+    /// An extra root certificate.
+    pub ca_file: Option<PathBuf>,
+    /// Of one call.
+    pub timeout: Duration,
+}
+
+/// The app, in one of the two ways in which the service names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum App {
+    /// `app_key: "org#app"` → `/org/app/…`
+    Key {
+        /// Before the `#`.
+        org: String,
+        /// After it.
+        app: String,
+    },
+    /// `app_id: ID` → `/app-id/ID/…`
+    Id(String),
+}
+
+/// What proves to the service that we may.
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// A file with a token, see [`read_token`].
+    TokenFile(PathBuf),
+    /// A token of the environment.
+    Token(SecretString),
+}
+
+/// How much at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls a second.
+    pub calls_per_second: Rates,
+    /// Calls in flight in all.
+    pub concurrency: usize,
+    /// Names in one `add_many`.
+    pub add_batch: usize,
+    /// Names in one `remove_many`.
+    pub remove_batch: usize,
+}
+
+/// Calls a second, for each method on its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rates {
+    /// For a method that is not in `own`.
+    pub default: u32,
+    /// For these methods.
+    pub own: BTreeMap<Method, u32>,
+}
+
+impl Rates {
+    /// The calls a second of a method.
+    #[must_use]
+    pub fn of(&self, method: Method) -> u32 {
+        self.own.get(&method).copied().unwrap_or(self.default)
+    }
+}
+
+/// When the daemon looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sync {
+    /// Between two looks at all rooms.
+    pub interval: Duration,
+    /// How long changed files must rest.
+    pub settle: Duration,
+}
+
+/// The environment variables that settings can come from.
+#[derive(Debug, Clone, Default)]
+pub struct Env {
+    /// `ROOMSYNC_URL`
+    pub url: Option<OsString>,
+    /// `ROOMSYNC_TOKEN`
+    pub token: Option<SecretString>,
+    /// Whether `ROOMSYNC_APP_CERTIFICATE` is set.
+    pub app_certificate: bool,
+    /// Whether `ROOMSYNC_CLIENT_SECRET` is set.
+    pub client_secret: bool,
+}
+
+impl Env {
+    /// Reads the environment of this process.
+    #[must_use]
+    pub fn from_process() -> Self {
+        Self {
+            url: var_os("ROOMSYNC_URL"),
+            // A token is ASCII; what is not comes out as something that is refused.
+            token: var_os("ROOMSYNC_TOKEN").map(|token| token.to_string_lossy().into_owned().into()),
+            app_certificate: var_os("ROOMSYNC_APP_CERTIFICATE").is_some(),
+            client_secret: var_os("ROOMSYNC_CLIENT_SECRET").is_some(),
+        }
+    }
+}
+
+/// What is needed to judge room files: the settings without the way into the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offline {
+    /// Room files, and directories of them.
+    pub rooms: Vec<PathBuf>,
+    /// The guards of a room that says nothing else.
+    pub guards: Guards,
+}
+
+/// Reads the settings for a command that calls the service. Paths in them are relative to their file.
+pub fn load(path: &Path, env: &Env) -> Result<Settings, Invalid> {
+    let (draft, mut diagnostics) = read(path, env);
+    let auth = draft
+        .as_ref()
+        .and_then(|draft| token::find(draft.token_file.clone(), env, &mut diagnostics));
+    let settings = draft.zip(auth).and_then(|(draft, auth)| draft.with(auth));
+    valid(settings, diagnostics)
+}
+
+/// Reads the settings for a command that only looks at files: a token need not be there.
+pub fn load_offline(path: &Path, env: &Env) -> Result<Offline, Invalid> {
+    let (draft, diagnostics) = read(path, env);
+    let offline = draft.map(|draft| Offline {
+        rooms: draft.rooms,
+        guards: draft.guards,
+    });
+    valid(offline, diagnostics)
+}
+
+fn valid<T>(value: Option<T>, diagnostics: Vec<Diagnostic>) -> Result<T, Invalid> {
+    let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
+    match value {
+        Some(value) if !diagnostics.iter().any(is_error) => Ok(value),
+        _ => Err(Invalid { diagnostics }),
+    }
+}

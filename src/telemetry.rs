@@ -27,8 +27,12 @@ pub fn init(format: LogFormat, verbosity: i16, colour: bool) -> MultiProgress {
         1 => LevelFilter::DEBUG,
         2.. => LevelFilter::TRACE,
     };
-    let filter = Targets::new().with_target("roomsync", level).with_default(LevelFilter::WARN.min(level));
-    let layer = tracing_subscriber::fmt::layer().with_writer(AroundBars(bars.clone())).with_ansi(colour);
+    let filter = Targets::new()
+        .with_target("roomsync", level)
+        .with_default(LevelFilter::WARN.min(level));
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(AroundBars(bars.clone()))
+        .with_ansi(colour);
     let registry = tracing_subscriber::registry().with(filter);
     // Fails only where logging has been started already, as in tests: then that goes on.
     let _ = match format {

@@ -41,7 +41,9 @@ struct ResultJson<'a> {
 /// Runs `roomsync apply`.
 pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
     if !args.yes && !io::stdin().is_terminal() {
-        return Err(Usage("there is no terminal to ask at: pass --yes to apply without asking".into()).into());
+        return Err(
+            Usage("there is no terminal to ask at: pass --yes to apply without asking".into()).into(),
+        );
     }
     let site = Site::load(globals, &args.room)?;
     let connection = site.connect()?;
@@ -72,13 +74,25 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let report = {
         let bar = globals.bar(calls, "applying");
         let at_once = site.settings.limits.concurrency;
-        pass::apply(&connection, &rooms, &planned, &document.id, at_once, &|calls| bar.inc(calls)).await
+        pass::apply(&connection, &rooms, &planned, &document.id, at_once, &|calls| {
+            bar.inc(calls)
+        })
+        .await
     };
     match args.format {
         Format::Text => output(&told(&report))?,
         Format::Json => {
-            let result = ResultJson { summary: report.tally(), rooms: &report.rooms };
-            output(&format!("{}\n", serde_json::to_string_pretty(&Output { plan: document, result })?))?;
+            let result = ResultJson {
+                summary: report.tally(),
+                rooms: &report.rooms,
+            };
+            output(&format!(
+                "{}\n",
+                serde_json::to_string_pretty(&Output {
+                    plan: document,
+                    result
+                })?
+            ))?;
         }
     }
     Ok(Exit::of_report(&report).max(Exit::of_plan(plan, None)))
@@ -112,8 +126,20 @@ fn told(report: &Report) -> String {
     if let Some(error) = &report.stopped {
         let _ = writeln!(out, "stopped: {}", printable(&error.to_string()));
     }
-    let Tally { rooms, converged, unchanged, partial, failed, blocked, observed, calls } = report.tally();
-    let _ = write!(out, "applied: {rooms} rooms, {converged} converged, {unchanged} unchanged");
+    let Tally {
+        rooms,
+        converged,
+        unchanged,
+        partial,
+        failed,
+        blocked,
+        observed,
+        calls,
+    } = report.tally();
+    let _ = write!(
+        out,
+        "applied: {rooms} rooms, {converged} converged, {unchanged} unchanged"
+    );
     let others = [
         (partial, "done in part"),
         (failed, "failed"),

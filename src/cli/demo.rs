@@ -45,14 +45,21 @@ rooms:
 "#;
 
 /// The edit: bob moves out of support.
-const EDIT: (&str, &str) =
-    ("    admins: [group:moderators]\n    members: [bob, carol, dan]\n", "    admins: [group:moderators]\n    members: [carol, dan]\n");
+const EDIT: (&str, &str) = (
+    "    admins: [group:moderators]\n    members: [bob, carol, dan]\n",
+    "    admins: [group:moderators]\n    members: [carol, dan]\n",
+);
 
 /// Runs `roomsync demo`.
 pub(super) async fn run(globals: &Globals, _args: &Args) -> anyhow::Result<Exit> {
-    let folder = tempfile::Builder::new().prefix("roomsync-demo-").tempdir().context("no temporary folder")?;
-    let listener = TcpListener::bind("127.0.0.1:0").await.context("no free port on loopback")?;
-    let address = listener.local_addr()?;
+    let folder = tempfile::Builder::new()
+        .prefix("roomsync-demo-")
+        .tempdir()
+        .context("no temporary folder")?;
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .context("no free port on loopback")?;
+    let address = listener.local_addr()?.to_string();
     let emulator = Emulator::new(State::parse(STATE)?, Options::default());
     let (stop, stopped) = oneshot::channel::<()>();
     let server = serve(listener, emulator.clone(), async {
@@ -60,7 +67,7 @@ pub(super) async fn run(globals: &Globals, _args: &Args) -> anyhow::Result<Exit>
     });
     let story = async {
         let told = tokio::select! {
-            told = tell(globals, folder.path(), &address.to_string(), &emulator) => told,
+            told = tell(globals, folder.path(), &address, &emulator) => told,
             _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
         };
         let _ = stop.send(());
@@ -86,7 +93,10 @@ async fn tell(globals: &Globals, folder: &Path, address: &str, emulator: &Emulat
         ),
     )?;
     fs::write(rooms.join("team.yaml"), ROOMS)?;
-    let globals = Globals { config, ..globals.clone() };
+    let globals = Globals {
+        config,
+        ..globals.clone()
+    };
 
     say(&format!(
         "A chat service runs on http://{address} (an emulator), and a team's room files lie in a\n\
@@ -94,11 +104,17 @@ async fn tell(globals: &Globals, folder: &Path, address: &str, emulator: &Emulat
     ))?;
     output(&indented(ROOMS))?;
     say("1. Are the files right?   $ roomsync validate")?;
-    ensure!(validate::run(&globals, &validate::Args::default())? == Exit::Done, "the demo's files are not valid");
+    ensure!(
+        validate::run(&globals, &validate::Args::default())? == Exit::Done,
+        "the demo's files are not valid"
+    );
     say("2. What would change?   $ roomsync plan")?;
     step(plan::run(&globals, &plan::Args::default()).await?)?;
     say("3. Do it.   $ roomsync apply --yes")?;
-    let yes = apply::Args { yes: true, ..apply::Args::default() };
+    let yes = apply::Args {
+        yes: true,
+        ..apply::Args::default()
+    };
     step(apply::run(&globals, &yes).await?)?;
 
     let (before, after) = EDIT;
@@ -115,7 +131,11 @@ async fn tell(globals: &Globals, folder: &Path, address: &str, emulator: &Emulat
 }
 
 fn step(exit: Exit) -> anyhow::Result<()> {
-    ensure!(exit == Exit::Done, "the demo did not go as it should (exit code {})", exit.code());
+    ensure!(
+        exit == Exit::Done,
+        "the demo did not go as it should (exit code {})",
+        exit.code()
+    );
     Ok(())
 }
 
@@ -128,18 +148,21 @@ fn indented(text: &str) -> String {
 }
 
 fn held(state: &State) -> String {
-    state.rooms.iter().fold(String::new(), |mut out, (id, room): (&RoomId, _)| {
-        let mut people: Vec<String> = room
-            .members()
-            .iter()
-            .map(|user| match user {
-                _ if room.is_owner(user) => format!("{user} (owner)"),
-                _ if room.admins().contains(user) => format!("{user} (admin)"),
-                _ => user.to_owned(),
-            })
-            .collect();
-        people.sort();
-        let _ = writeln!(out, "{id}: {}", people.join(", "));
-        out
-    })
+    state
+        .rooms
+        .iter()
+        .fold(String::new(), |mut out, (id, room): (&RoomId, _)| {
+            let mut people: Vec<String> = room
+                .members()
+                .iter()
+                .map(|user| match user {
+                    _ if room.is_owner(user) => format!("{user} (owner)"),
+                    _ if room.admins().contains(user) => format!("{user} (admin)"),
+                    _ => user.to_owned(),
+                })
+                .collect();
+            people.sort();
+            let _ = writeln!(out, "{id}: {}", people.join(", "));
+            out
+        })
 }

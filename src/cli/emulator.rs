@@ -1,7 +1,7 @@
 //! `roomsync emulator`.
 
-use crate::emulator::{Emulator, Options, State, serve};
 use super::Exit;
+use crate::emulator::{Emulator, Options, State, serve};
 use anyhow::{Context, bail};
 use std::io::{Write, stdout};
 use std::net::SocketAddr;

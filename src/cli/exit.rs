@@ -51,7 +51,10 @@ impl Exit {
             || error.is::<SetupError>()
         {
             Self::Invalid
-        } else if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+        } else if error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+        {
             // Whoever read the output has read enough.
             Self::Done
         } else {

@@ -7,14 +7,14 @@ mod exit;
 pub mod pass;
 mod plan;
 mod site;
-mod validate;
+pub mod validate;
 
 pub use exit::Exit;
 
 use crate::desired::{Diagnostic, Invalid, render};
 use crate::telemetry::{self, LogFormat};
 use anyhow::Context as _;
-use clap::{ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -36,7 +36,14 @@ const EXIT_CODES: &str = "Exit codes: 0 as wanted, 1 the run as a whole failed, 
 #[derive(Debug, clap::Args)]
 struct Options {
     /// The settings file
-    #[arg(short, long, global = true, value_name = "FILE", env = "ROOMSYNC_CONFIG", default_value = "roomsync.yaml")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "ROOMSYNC_CONFIG",
+        default_value = "roomsync.yaml"
+    )]
     config: PathBuf,
     /// How log lines look
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
@@ -84,14 +91,22 @@ impl Globals {
     fn bar(&self, length: usize, what: &'static str) -> Bar {
         let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
         let bar = ProgressBar::new(length as u64).with_message(what);
-        let bar = if let Ok(style) = style { bar.with_style(style) } else { bar };
+        let bar = if let Ok(style) = style {
+            bar.with_style(style)
+        } else {
+            bar
+        };
         Bar(self.bars.add(bar))
     }
 
     /// Shows what is wrong with files on standard error.
     fn diagnose(&self, diagnostics: &[Diagnostic]) -> anyhow::Result<()> {
         if !diagnostics.is_empty() {
-            writeln!(anstream::AutoStream::new(std::io::stderr(), self.color), "{}", render(diagnostics, true).trim_end())?;
+            writeln!(
+                anstream::AutoStream::new(std::io::stderr(), self.color),
+                "{}",
+                render(diagnostics, true).trim_end()
+            )?;
         }
         Ok(())
     }
@@ -121,7 +136,17 @@ fn output(text: &str) -> anyhow::Result<()> {
 
 /// What the interface promises and a later version brings; asking for it is told apart from a slip of the pen.
 const NOT_YET: [&str; 11] = [
-    "run", "export", "explain", "schema", "completions", "--plan", "--approve", "markdown", "github", "--profile", "--latency",
+    "run",
+    "export",
+    "explain",
+    "schema",
+    "completions",
+    "--plan",
+    "--approve",
+    "markdown",
+    "github",
+    "--profile",
+    "--latency",
 ];
 
 /// Runs the command of this process.
@@ -131,7 +156,13 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(refuse(&error).code()),
     };
-    let Options { config, log_format, verbose, quiet, color } = cli.options;
+    let Options {
+        config,
+        log_format,
+        verbose,
+        quiet,
+        color,
+    } = cli.options;
     let color = match color {
         Color::Auto => anstream::ColorChoice::Auto,
         Color::Always => anstream::ColorChoice::Always,
@@ -173,19 +204,27 @@ async fn run(globals: &Globals, command: &Command) -> anyhow::Result<Exit> {
 fn refuse(error: &clap::Error) -> Exit {
     let given: Vec<String> = error.context().map(|(_, value)| value.to_string()).collect();
     let later = NOT_YET.iter().find(|name| {
-        error.use_stderr() && given.iter().any(|value| value == *name || value.starts_with(&format!("{name} <")))
+        error.use_stderr()
+            && given
+                .iter()
+                .any(|value| value == *name || value.starts_with(&format!("{name} <")))
     });
     // If standard error is gone too, there is nobody left to tell.
     let _ = match later {
         Some(name) => writeln!(anstream::stderr(), "error: `{name}` is not supported yet"),
         None => error.print(),
     };
-    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+    if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Done
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_sound() {

@@ -60,12 +60,23 @@ pub async fn plan(
         draft.or_else(|| stopped.as_ref().map(|error| Err(Box::new(unseen(room, error)))))
     });
     let sizes = connection.batch_sizes();
-    let sizes = Sizes { add_batch: sizes.add, remove_batch: sizes.remove };
-    Planned { plan: FleetPlan::new(drafts.collect(), max_removals_total, sizes), read_at, stopped }
+    let sizes = Sizes {
+        add_batch: sizes.add,
+        remove_batch: sizes.remove,
+    };
+    Planned {
+        plan: FleetPlan::new(drafts.collect(), max_removals_total, sizes),
+        read_at,
+        stopped,
+    }
 }
 
 fn unseen(room: &DesiredRoom, error: &CallError) -> RoomPlan {
-    RoomPlan::failed(room.id.clone(), room.name.clone(), Note::new(error.fault.code(), error.to_string()))
+    RoomPlan::failed(
+        room.id.clone(),
+        room.name.clone(),
+        Note::new(error.fault.code(), error.to_string()),
+    )
 }
 
 /// Logs the plan, then applies it. `rooms` are those that were planned; `progress` is told of every call of the plan.
@@ -82,7 +93,11 @@ pub async fn apply(
         .iter()
         .zip(&planned.plan.rooms)
         .zip(&planned.read_at)
-        .map(|((desired, plan), read_at)| Job { desired, plan, read_at: *read_at })
+        .map(|((desired, plan), read_at)| Job {
+            desired,
+            plan,
+            read_at: *read_at,
+        })
         .collect();
     apply::run(connection, &jobs, at_once, progress).await
 }
@@ -90,16 +105,43 @@ pub async fn apply(
 /// One line a room that changes, and one for the whole.
 fn log(plan: &FleetPlan, plan_id: &str) {
     for room in plan.rooms.iter().filter(|room| !room.steps.is_empty()) {
-        let RoomPlan { id, name, add, remove, promote, demote, steps, .. } = room;
+        let RoomPlan {
+            id,
+            name,
+            add,
+            remove,
+            promote,
+            demote,
+            steps,
+            ..
+        } = room;
         tracing::info!(
             room = %id, name, ?add, ?remove, ?promote, ?demote, calls = steps.len(),
             "planned"
         );
     }
-    let plan::Summary { rooms, changed, blocked, failed, adds, removes, promotes, demotes, calls } =
-        plan.summary();
+    let plan::Summary {
+        rooms,
+        changed,
+        blocked,
+        failed,
+        adds,
+        removes,
+        promotes,
+        demotes,
+        calls,
+    } = plan.summary();
     tracing::info!(
-        plan = plan_id, rooms, changed, blocked, failed, adds, removes, promotes, demotes, calls,
+        plan = plan_id,
+        rooms,
+        changed,
+        blocked,
+        failed,
+        adds,
+        removes,
+        promotes,
+        demotes,
+        calls,
         "applying the plan"
     );
 }

@@ -67,7 +67,10 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
 
 /// Replaces a file in one step, so that nobody ever reads half of one.
 fn write_whole(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(content)?;
     file.write_all(b"\n")?;

@@ -27,7 +27,11 @@ impl Site {
         if let Some(id) = selected.iter().find(|id| !known(id)) {
             return Err(Usage(format!("--room {id}: no such room in the files")).into());
         }
-        Ok(Self { settings, desired: loaded.desired, selected: selected.to_vec() })
+        Ok(Self {
+            settings,
+            desired: loaded.desired,
+            selected: selected.to_vec(),
+        })
     }
 
     /// The rooms in question, by id.
@@ -38,7 +42,9 @@ impl Site {
 
     /// The fleet's guard, where the whole fleet is looked at.
     pub(super) fn max_removals_total(&self) -> Option<Limit> {
-        self.selected.is_empty().then_some(self.settings.max_removals_total)
+        self.selected
+            .is_empty()
+            .then_some(self.settings.max_removals_total)
     }
 
     /// A connection; nothing is sent yet.
@@ -56,10 +62,13 @@ impl Site {
             base: service.url.clone(),
             prefix: prefix.context("the app's name cannot stand in a path")?,
             token,
-            rates: limits.calls_per_second.clone(),
+            rates: rates(&limits.calls_per_second),
             concurrency: limits.concurrency,
             timeout: service.timeout,
-            batch: BatchSizes { add: limits.add_batch, remove: limits.remove_batch },
+            batch: BatchSizes {
+                add: limits.add_batch,
+                remove: limits.remove_batch,
+            },
         };
         let transport = HttpTransport::new(&service.url, service.ca_file.as_deref())?;
         Ok(Connection::new(Box::new(transport), config))
@@ -68,10 +77,13 @@ impl Site {
     /// What a plan says of its making.
     pub(super) fn meta(&self) -> Meta {
         let now = jiff::Timestamp::now();
-        let rate = |method| self.settings.limits.calls_per_second.get(method).get();
+        let rate = |method| self.settings.limits.calls_per_second.of(method);
         Meta {
             created: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
-            app: self.settings.service.app.to_string(),
+            app: match &self.settings.service.app {
+                App::Key { org, app } => format!("{org}#{app}"),
+                App::Id(id) => id.clone(),
+            },
             source: self.desired.source.clone(),
             rates: Rates {
                 add: rate(Method::AddMany),
@@ -80,5 +92,13 @@ impl Site {
                 remove: rate(Method::RemoveMany),
             },
         }
+    }
+}
+
+fn rates(of: &settings::Rates) -> crate::chat::Rates {
+    let rate = |n| std::num::NonZeroU32::new(n).unwrap_or(std::num::NonZeroU32::MIN);
+    crate::chat::Rates {
+        default: rate(of.default),
+        of: of.own.iter().map(|(m, n)| (*m, rate(*n))).collect(),
     }
 }

@@ -1,6 +1,97 @@
 //! Room files → [`Desired`]: what should be.
 
+pub(crate) mod diagnostic;
+pub(crate) mod document;
+pub(crate) mod files;
+mod groups;
+mod locate;
+pub(crate) mod names;
+pub(crate) mod problem;
+mod resolve;
+mod spec;
+pub(crate) mod strict;
+
+pub use diagnostic::{Diagnostic, Position, Severity, Spot, render};
+pub(crate) use spec::GuardsSpec;
+
 use crate::model::{Absent, Glob, Guards, MemberSet, Mode, RoomId, UserId};
+use problem::{At, Complaint, Place, Problem};
+use std::path::{Path, PathBuf};
+
+/// A valid set of room files.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What it says.
+    pub desired: Desired,
+    /// What in it is probably not meant.
+    pub warnings: Vec<Diagnostic>,
+    /// How many groups the files hold.
+    pub groups: usize,
+}
+
+/// Files that cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the files are not valid")]
+pub struct Invalid {
+    /// Every error and warning that can be seen, in the order of the files.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads room files, and those in directories, all at once: one bad file makes the set invalid.
+///
+/// `settings_file` is never taken for a room file; `guards` are those of the settings.
+pub fn load(paths: &[PathBuf], settings_file: Option<&Path>, guards: &Guards) -> Result<Loaded, Invalid> {
+    let files::Set {
+        files,
+        good,
+        mut problems,
+        digest,
+    } = files::read_set(paths, settings_file);
+    let mut whole = problems.is_empty();
+    let mut specs = Vec::new();
+    for file in good {
+        let Some(source) = files.get(file) else { continue };
+        let document = document::read::<spec::FileSpec>(file, &source.text);
+        whole &= document.whole;
+        match document.fields {
+            Some(spec) => specs.push((file, spec)),
+            None if document.problems.is_empty() => {
+                let place = Place { file, at: At::File };
+                let complaint = Complaint::new("empty-file", "this file names nothing")
+                    .help("remove it, or write rooms into it");
+                problems.push(Problem::warning(place, complaint));
+            }
+            None => {}
+        }
+        problems.extend(document.problems);
+    }
+    let rooms = resolve::rooms(&specs, guards, whole, &mut problems);
+    let mut diagnostics = diagnostic::diagnose(&files, problems);
+    let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
+    if rooms.is_empty() && !diagnostics.iter().any(is_error) {
+        let complaint = Complaint::new("no-rooms", "these files name no room at all")
+            .help("write a room under `rooms` in one of them");
+        diagnostics.push(Diagnostic::without_file(complaint));
+    }
+    if diagnostics.iter().any(is_error) {
+        return Err(Invalid { diagnostics });
+    }
+    let groups = specs
+        .iter()
+        .flat_map(|(_, spec)| &spec.groups.value)
+        .map(Vec::len)
+        .sum();
+    let source = Source {
+        files: files.len(),
+        digest,
+        revision: None,
+    };
+    Ok(Loaded {
+        desired: Desired { rooms, source },
+        warnings: diagnostics,
+        groups,
+    })
+}
 
 /// What a valid set of room files says, with groups, defaults and guards filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]

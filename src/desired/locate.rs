@@ -1,0 +1,194 @@
+//! Nodes of a document → bytes of its text.
+//!
+//! Positions are asked for only when something is wrong, so a good file pays nothing for them: the text is parsed
+//! again and walked down to the nodes. A scalar that is a piece of the text tells its place by that; anything else does so by
+//! raising an error, which carries the parser's mark, and ends the walk, so that the rest needs another.
+
+use super::problem::{Node, Part};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Walks of one text. Only nodes that are no plain piece of it need one each.
+const MOST_WALKS: usize = 100;
+
+/// Finds the bytes where the nodes begin. A node that is not there is not in the answer.
+pub(crate) fn bytes_of(text: &str, nodes: impl IntoIterator<Item = Node>) -> BTreeMap<Node, usize> {
+    let mut found = BTreeMap::new();
+    let mut pending: Vec<Node> = nodes.into_iter().collect();
+    pending.sort_unstable();
+    pending.dedup();
+    for _ in 0..MOST_WALKS {
+        let mut walk = Walk {
+            text,
+            found: Vec::new(),
+            raised_at: None,
+        };
+        let Some(document) = serde_yaml::Deserializer::from_str(text).next() else {
+            break;
+        };
+        let targets: Vec<&Node> = pending.iter().collect();
+        let end = Descent {
+            walk: &mut walk,
+            targets: &targets,
+            depth: 0,
+        }
+        .deserialize(document);
+        if let (Some(node), Err(error)) = (walk.raised_at, end)
+            && let Some(location) = error.location()
+        {
+            walk.found.push((node, location.index()));
+        }
+        if walk.found.is_empty() {
+            break;
+        }
+        found.extend(walk.found);
+        pending.retain(|node| !found.contains_key(node));
+        if pending.is_empty() {
+            break;
+        }
+    }
+    found
+}
+
+/// The byte where a document's content begins.
+pub(crate) fn start_of(document: serde_yaml::Deserializer<'_>) -> Option<usize> {
+    let error = document.deserialize_any(Piece { text: "" }).err()?;
+    error.location().map(|location| location.index())
+}
+
+struct Walk<'t> {
+    text: &'t str,
+    found: Vec<(Node, usize)>,
+    /// The node that the error in flight is about.
+    raised_at: Option<Node>,
+}
+
+/// Goes down to `targets`, which all lie at or below the present node and are sorted.
+struct Descent<'w, 't, 'n> {
+    walk: &'w mut Walk<'t>,
+    targets: &'w [&'n Node],
+    depth: usize,
+}
+
+/// The targets at or below a child: its key where that is one, and the rest.
+fn of_child<'w, 'n>(targets: &'w [&'n Node], depth: usize, step: u32) -> (Option<&'n Node>, &'w [&'n Node]) {
+    let step_of = |node: &&Node| node.steps.get(depth).copied();
+    let from = targets.partition_point(|node| step_of(node) < Some(step));
+    let to = targets.partition_point(|node| step_of(node) <= Some(step));
+    let targets = targets.get(from..to).unwrap_or_default();
+    match targets.split_first() {
+        Some((key, rest)) if key.steps.len() == depth + 1 && key.part == Part::Key => (Some(key), rest),
+        _ => (None, targets),
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Descent<'_, '_, '_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, de: D) -> Result<(), D::Error> {
+        match self.targets.first() {
+            None => de.deserialize_ignored_any(IgnoredAny).map(|_| ()),
+            Some(node) if node.steps.len() == self.depth => Here {
+                walk: self.walk,
+                node,
+            }
+            .deserialize(de),
+            Some(_) => de.deserialize_any(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Descent<'_, '_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the way to a node")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        for step in 0.. {
+            let (key, below) = of_child(self.targets, self.depth, step);
+            let more = match key {
+                Some(node) => map.next_key_seed(Here {
+                    walk: &mut *self.walk,
+                    node,
+                })?,
+                None => map.next_key::<IgnoredAny>()?.map(|_| ()),
+            };
+            if more.is_none() {
+                break;
+            }
+            map.next_value_seed(Descent {
+                walk: &mut *self.walk,
+                targets: below,
+                depth: self.depth + 1,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        for step in 0.. {
+            let (item, below) = of_child(self.targets, self.depth, step);
+            let more = match item {
+                Some(node) => seq.next_element_seed(Here {
+                    walk: &mut *self.walk,
+                    node,
+                })?,
+                None => seq.next_element_seed(Descent {
+                    walk: &mut *self.walk,
+                    targets: below,
+                    depth: self.depth + 1,
+                })?,
+            };
+            if more.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A node that is looked for.
+struct Here<'w, 't, 'n> {
+    walk: &'w mut Walk<'t>,
+    node: &'n Node,
+}
+
+impl<'de> DeserializeSeed<'de> for Here<'_, '_, '_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, de: D) -> Result<(), D::Error> {
+        self.walk.raised_at = Some(self.node.clone());
+        let byte = de.deserialize_str(Piece { text: self.walk.text })?;
+        self.walk.found.push((self.node.clone(), byte));
+        self.walk.raised_at = None;
+        Ok(())
+    }
+}
+
+/// Takes a scalar that is a piece of the text, and gives its byte. For anything else serde raises an error here, and
+/// the parser marks that with the node's place.
+struct Piece<'t> {
+    text: &'t str,
+}
+
+impl<'de> Visitor<'de> for Piece<'_> {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a piece of the text")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, piece: &'de str) -> Result<usize, E> {
+        let byte = piece.as_ptr().addr().wrapping_sub(self.text.as_ptr().addr());
+        let before = self
+            .text
+            .get(..byte)
+            .ok_or_else(|| E::custom("not of this text"))?;
+        Ok(if before.ends_with(['"', '\'']) {
+            byte - 1
+        } else {
+            byte
+        })
+    }
+}

@@ -1,0 +1,232 @@
+//! What the files say together → [`DesiredRoom`]s: groups, defaults and guards filled in, and the rules that need more
+//! than one place.
+
+use super::DesiredRoom;
+use super::groups::{Groups, ListAt, Listed, place};
+use super::problem::{Complaint, Part, Place, Problem, shown};
+use super::spec::{Defaults, Entry, FileSpec, RoomSpec};
+use super::strict::{Field, List};
+use crate::model::{Glob, Guards, MAX_ADMINS, MemberSet, RoomId, UserId};
+use std::collections::HashMap;
+
+/// Resolves the rooms of all files. `whole`: every file was read to its end.
+pub(super) fn rooms(
+    files: &[(usize, FileSpec)],
+    guards: &Guards,
+    whole: bool,
+    problems: &mut Vec<Problem>,
+) -> Vec<DesiredRoom> {
+    let groups = Groups::new(files, whole, problems);
+    let mut rooms = Vec::new();
+    let mut ids: HashMap<&RoomId, Place> = HashMap::new();
+    for (file, spec) in files {
+        let specs = spec.rooms.value.iter().flatten();
+        for (index, room) in (0u32..).zip(specs) {
+            let (Some(room), Some(entry)) = (room, spec.rooms.entry) else {
+                continue;
+            };
+            let at = RoomAt {
+                file: *file,
+                steps: vec![entry, index],
+            };
+            if let Some(id) = &room.id.value {
+                let here = at.place(&room.id, Part::Value);
+                match ids.get(id) {
+                    None => {
+                        ids.insert(id, here);
+                    }
+                    Some(first) => {
+                        let complaint =
+                            Complaint::new("room-twice", format!("the room {id} is in two places"))
+                                .help("put all that is said of a room into one place");
+                        problems.push(Problem::error(here, complaint).also(first.clone(), "also here"));
+                    }
+                }
+            }
+            let context = Context {
+                groups: &groups,
+                defaults: spec.defaults.value.as_ref(),
+                defaults_entry: spec.defaults.entry,
+                guards,
+            };
+            rooms.extend(context.room(&at, room, problems));
+        }
+    }
+    rooms.sort_by(|a, b| a.id.cmp(&b.id));
+    rooms
+}
+
+/// Where a room stands.
+struct RoomAt {
+    file: usize,
+    steps: Vec<u32>,
+}
+
+impl RoomAt {
+    fn place<T>(&self, field: &Field<T>, part: Part) -> Place {
+        place(self.file, &self.steps_to(field), part)
+    }
+
+    fn steps_to<T>(&self, field: &Field<T>) -> Vec<u32> {
+        self.steps.iter().copied().chain(field.entry).collect()
+    }
+
+    fn list<'s>(&self, field: &'s Field<List<Entry>>) -> Option<Listed<'s>> {
+        Some(Listed {
+            at: self.list_at(field),
+            items: field.value.as_ref()?,
+        })
+    }
+
+    fn list_at<T>(&self, field: &Field<T>) -> ListAt {
+        ListAt {
+            file: self.file,
+            steps: self.steps_to(field),
+        }
+    }
+}
+
+/// What a room is read against.
+struct Context<'s> {
+    groups: &'s Groups<'s>,
+    defaults: Option<&'s Defaults>,
+    defaults_entry: Option<u32>,
+    guards: &'s Guards,
+}
+
+impl Context<'_> {
+    /// Resolves a room. `None`: it has no id, which was recorded.
+    fn room(&self, at: &RoomAt, spec: &RoomSpec, problems: &mut Vec<Problem>) -> Option<DesiredRoom> {
+        let RoomSpec {
+            id,
+            name,
+            owner,
+            admins,
+            members,
+            allow_empty,
+            own,
+        } = spec;
+        let may_be_empty = allow_empty.value.unwrap_or_default();
+        let owner_name = owner.value.as_ref();
+        let lists = [at.list(admins), at.list(members)];
+        let [admins, members] = [("admins", may_be_empty.admins), ("members", may_be_empty.members)];
+        let [admin_list, member_list] = &lists;
+        let admins = self.people(admin_list.as_ref(), owner_name, admins, problems);
+        let members = self.people(member_list.as_ref(), owner_name, members, problems);
+        if let (Some(admins), Some(listed)) = (&admins, admin_list) {
+            let count = admins.len() - usize::from(owner_name.is_some_and(|owner| admins.contains(owner)));
+            if count > MAX_ADMINS {
+                let complaint = Complaint::new(
+                    "too-many-admins",
+                    format!("a room has at most {MAX_ADMINS} admins besides its owner, here are {count}"),
+                )
+                .help("take some of them out, or out of the groups");
+                problems.push(Problem::error(listed.at.key(), complaint));
+            }
+        }
+        // Wanted admins are wanted members too.
+        let members = members.map(|members| match &admins {
+            Some(admins) => members.or(admins),
+            None => members,
+        });
+        let (ignore, ignore_at) = self.ignore(at, own);
+        let wanted = members.as_ref().or(admins.as_ref());
+        for (index, glob) in ignore.iter().enumerate() {
+            let (Some(wanted), Some(glob)) = (wanted, glob) else {
+                continue;
+            };
+            problems.extend(self.conflict(wanted, glob, lists.iter().flatten(), || ignore_at.item(index)));
+        }
+        let mut guards = self.guards.clone();
+        for spec in [self.defaults.map(|defaults| &defaults.guards), Some(&own.guards)] {
+            if let Some(spec) = spec.and_then(|guards| guards.value.as_ref()) {
+                spec.over(&mut guards);
+            }
+        }
+        let default_mode = self.defaults.and_then(|defaults| defaults.mode.value);
+        let default_absent = self.defaults.and_then(|defaults| defaults.absent.value);
+        Some(DesiredRoom {
+            id: id.value.clone()?,
+            name: name.value.clone(),
+            owner: owner.value.clone(),
+            admins,
+            members,
+            allow_empty: may_be_empty,
+            ignore: ignore.iter().flatten().cloned().collect(),
+            mode: own.mode.value.or(default_mode).unwrap_or_default(),
+            absent: own.absent.value.or(default_absent).unwrap_or_default(),
+            guards,
+        })
+    }
+
+    /// Who a key comes to.
+    fn people(
+        &self,
+        listed: Option<&Listed<'_>>,
+        owner: Option<&UserId>,
+        (key, may_be_empty): (&str, bool),
+        problems: &mut Vec<Problem>,
+    ) -> Option<MemberSet> {
+        let listed = listed?;
+        let people = self.groups.people_of(listed, problems);
+        let nobody = people.set.iter().all(|user| Some(user) == owner);
+        if nobody && !people.open && !may_be_empty {
+            let complaint = Complaint::new(
+                "nobody",
+                format!("`{key}` comes to nobody, so everybody would lose their place"),
+            )
+            .help(format!(
+                "write `allow_empty: {key}` if that is meant; remove the key if it is not to be managed"
+            ));
+            problems.push(Problem::error(listed.at.key(), complaint));
+        }
+        Some(people.set)
+    }
+
+    /// What a room ignores, and where that is said: its own list replaces that of the defaults.
+    fn ignore<'r>(&'r self, at: &RoomAt, own: &'r Defaults) -> (&'r [Option<Glob>], ListAt) {
+        let (field, at) = match self.defaults {
+            Some(defaults) if own.ignore.entry.is_none() => {
+                let steps = self.defaults_entry.into_iter().collect();
+                (
+                    &defaults.ignore,
+                    RoomAt { file: at.file, steps }.list_at(&defaults.ignore),
+                )
+            }
+            _ => (&own.ignore, at.list_at(&own.ignore)),
+        };
+        (field.value.as_deref().unwrap_or_default(), at)
+    }
+
+    /// People who are both wanted and ignored: one problem for a pattern, at the first of them.
+    fn conflict<'l>(
+        &self,
+        wanted: &MemberSet,
+        glob: &Glob,
+        mut lists: impl Iterator<Item = &'l Listed<'l>>,
+        ignored_at: impl FnOnce() -> Place,
+    ) -> Option<Problem> {
+        let mut caught = wanted.iter().filter(|user| glob.matches(user.as_str()));
+        let first = caught.next()?;
+        let others = match caught.count() {
+            0 => String::new(),
+            1 => " (and one more)".to_owned(),
+            more => format!(" (and {more} more)"),
+        };
+        let place = lists.find_map(|listed| {
+            let index = listed.items.iter().position(|item| match item {
+                Some(Entry::User(user)) => user == first,
+                Some(Entry::Group(name)) => self
+                    .groups
+                    .get(name)
+                    .is_some_and(|people| people.set.contains(first)),
+                None => false,
+            })?;
+            Some(listed.at.item(index))
+        })?;
+        let message = format!("{} is both wanted and ignored{others}", shown(first.as_str()));
+        let complaint = Complaint::new("wanted-and-ignored", message)
+            .help("take the name out of the list, or change the pattern under `ignore`");
+        Some(Problem::error(place, complaint).also(ignored_at(), "ignored here"))
+    }
+}

@@ -1,0 +1,196 @@
+//! The shape of a room file.
+
+use super::AllowEmpty;
+use super::names;
+use super::problem::Complaint;
+use super::strict::{Cx, Field, Fields, List, Named, NamedLists, Scalar, Value};
+use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
+use serde::de::MapAccess;
+
+/// A group's name: of the same characters as a user's, and compared without case too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct GroupName(pub(super) UserId);
+
+/// An item of a list of people.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Entry {
+    User(UserId),
+    Group(GroupName),
+}
+
+const PEOPLE: &str = "a list of names";
+const PERSON: Scalar<Entry> = Scalar {
+    wants: "a name",
+    parse: names::entry,
+};
+const PATTERNS: &str = "a list of names and patterns";
+const PATTERN: Scalar<Glob> = Scalar {
+    wants: "a name or a pattern",
+    parse: names::glob,
+};
+
+/// A room file.
+#[derive(Debug, Default)]
+pub(super) struct FileSpec {
+    pub(super) groups: Field<Vec<Named<GroupName, Entry>>>,
+    pub(super) defaults: Field<Defaults>,
+    pub(super) rooms: Field<List<RoomSpec>>,
+}
+
+impl Fields for FileSpec {
+    const WHAT: &'static str = "a room file";
+    const KEYS: &'static [&'static str] = &["groups", "defaults", "rooms"];
+
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+        match key {
+            "groups" => {
+                self.groups = value.named_lists(NamedLists {
+                    wants: "a map of groups, each with a list of names",
+                    key: names::group_name,
+                    list: PEOPLE,
+                    item: PERSON,
+                })?;
+            }
+            "defaults" => self.defaults = value.map()?,
+            "rooms" => self.rooms = value.maps("a list of rooms")?,
+            _ => value.not_yet(key)?,
+        }
+        Ok(())
+    }
+}
+
+/// What holds for the rooms of a file that do not say otherwise.
+#[derive(Debug, Default)]
+pub(super) struct Defaults {
+    pub(super) mode: Field<Mode>,
+    pub(super) absent: Field<Absent>,
+    pub(super) ignore: Field<List<Glob>>,
+    pub(super) guards: Field<GuardsSpec>,
+}
+
+impl Fields for Defaults {
+    const WHAT: &'static str = "`defaults`, a map";
+    const KEYS: &'static [&'static str] = &["mode", "absent", "ignore", "guards"];
+
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+        match key {
+            "mode" => self.mode = value.scalar("a mode", names::mode)?,
+            "absent" => self.absent = value.scalar("what to do", names::absent)?,
+            "ignore" => self.ignore = value.list(PATTERNS, PATTERN)?,
+            "guards" => self.guards = value.map()?,
+            _ => value.not_yet(key)?,
+        }
+        Ok(())
+    }
+}
+
+/// A room.
+#[derive(Debug, Default)]
+pub(super) struct RoomSpec {
+    pub(super) id: Field<RoomId>,
+    pub(super) name: Field<String>,
+    pub(super) owner: Field<UserId>,
+    pub(super) admins: Field<List<Entry>>,
+    pub(super) members: Field<List<Entry>>,
+    pub(super) allow_empty: Field<AllowEmpty>,
+    /// What a room can say as well as the file's `defaults`.
+    pub(super) own: Defaults,
+}
+
+impl Fields for RoomSpec {
+    const WHAT: &'static str = "a room";
+    const KEYS: &'static [&'static str] = &[
+        "id",
+        "name",
+        "owner",
+        "admins",
+        "members",
+        "ignore",
+        "mode",
+        "absent",
+        "allow_empty",
+        "guards",
+    ];
+
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+        match key {
+            "id" => self.id = value.scalar("a room id", names::room_id)?,
+            "name" => self.name = value.scalar("a label", names::label)?,
+            "owner" => self.owner = value.scalar("a name", names::user)?,
+            "admins" => self.admins = value.list(PEOPLE, PERSON)?,
+            "members" => self.members = value.list(PEOPLE, PERSON)?,
+            "allow_empty" => self.allow_empty = value.scalar("a key or a truth value", names::allow_empty)?,
+            _ => self.own.field(key, value)?,
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, cx: &mut Cx) {
+        if self.id.entry.is_none() {
+            let complaint =
+                Complaint::new("no-id", "this room has no `id`").help("give it the service's room id");
+            cx.error_in_map(complaint);
+        }
+        if self.admins.entry.is_none() && self.members.entry.is_none() {
+            let complaint = Complaint::new("nothing-managed", "this room has neither `admins` nor `members`")
+                .help("list who should be there, or remove the room");
+            cx.error_in_map(complaint);
+        }
+    }
+}
+
+/// Guards as a room or a file's `defaults` say them.
+#[derive(Debug, Default)]
+pub(crate) struct GuardsSpec {
+    max_removals: Field<Limit>,
+    max_demotions: Field<Limit>,
+    max_additions: Field<Option<Limit>>,
+    protect: Field<List<Glob>>,
+}
+
+impl Fields for GuardsSpec {
+    const WHAT: &'static str = "`guards`, a map";
+    const KEYS: &'static [&'static str] = &[
+        "max_removals",
+        "max_demotions",
+        "max_additions",
+        "max_removals_total",
+        "protect",
+    ];
+
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+        const BOUND: &str = "a number or a percentage";
+        match key {
+            "max_removals" => self.max_removals = value.scalar(BOUND, names::limit)?,
+            "max_demotions" => self.max_demotions = value.scalar(BOUND, names::limit)?,
+            "max_additions" => self.max_additions = value.nullable(BOUND, names::limit)?,
+            "protect" => self.protect = value.list(PATTERNS, PATTERN)?,
+            "max_removals_total" => {
+                let message =
+                    "`max_removals_total` bounds all rooms together: it can stand only in the settings";
+                value.refuse(
+                    Complaint::new("fleet-guard", message).help("move it to `guards` in roomsync.yaml"),
+                )?;
+            }
+            _ => value.not_yet(key)?,
+        }
+        Ok(())
+    }
+}
+
+impl GuardsSpec {
+    /// Lays what is said here over what holds otherwise; who is protected adds up.
+    pub(crate) fn over(&self, base: &mut Guards) {
+        let Self {
+            max_removals,
+            max_demotions,
+            max_additions,
+            protect,
+        } = self;
+        base.max_removals = max_removals.value.unwrap_or(base.max_removals);
+        base.max_demotions = max_demotions.value.unwrap_or(base.max_demotions);
+        base.max_additions = max_additions.value.unwrap_or(base.max_additions);
+        base.protect
+            .extend(protect.value.iter().flatten().flatten().cloned());
+    }
+}

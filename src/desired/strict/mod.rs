@@ -1,0 +1,306 @@
+//! Reads YAML with every problem of a file found in one run.
+//!
+//! Nothing here raises an error for a problem of content: it is recorded in [`Cx`] with the node it concerns, and the
+//! reading goes on. Only what breaks the parse itself (syntax, the parser's limits) is raised.
+//!
+//! Scalars are read as the text that stands in the file, never by way of a number: `1.10`, `007` and `true` are
+//! names. The parser gives that text only to a caller who asks for a scalar, and raises where something else stands;
+//! so a file with such a place is read again, by way of [`Pass::Probe`], which learns where those places are.
+
+mod scalar;
+mod shape;
+
+pub(crate) use scalar::{Parse, Scalar};
+pub(crate) use shape::{FieldsOf, List, ListOf, Named, NamedLists, Shape, Shaped};
+
+use super::problem::{At, Complaint, Node, Part, Place, Problem};
+use scalar::Nullable;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess};
+use std::collections::HashMap;
+use std::fmt;
+
+/// Scalars that aliases may add to those a file holds: room for any honest reuse of a list, none for a bomb.
+const ALIAS_ALLOWANCE: usize = 1_000_000;
+
+/// What stands at a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Null,
+    Scalar,
+    List,
+    Map,
+    Tagged,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "nothing",
+            Self::Scalar => "a single value",
+            Self::List => "a list",
+            Self::Map => "a map",
+            Self::Tagged => "a tag",
+        })
+    }
+}
+
+/// What a reading is for.
+#[derive(Debug)]
+enum Pass {
+    /// To read, knowing the nodes where a scalar belongs and something else stands.
+    Read(HashMap<Node, Kind>),
+    /// To find those nodes. Its values and problems are worth nothing.
+    Probe(HashMap<Node, Kind>),
+}
+
+/// The state of one reading: where it stands and what it found.
+#[derive(Debug)]
+pub(crate) struct Cx {
+    file: usize,
+    steps: Vec<u32>,
+    pass: Pass,
+    scalars_left: usize,
+    met_other_kind: bool,
+    pub(crate) too_many_aliases: bool,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl Cx {
+    pub(crate) fn new(file: usize, text: &str) -> Self {
+        Self {
+            file,
+            steps: Vec::new(),
+            pass: Pass::Read(HashMap::new()),
+            scalars_left: text.len().saturating_add(ALIAS_ALLOWANCE),
+            met_other_kind: false,
+            too_many_aliases: false,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Runs `read` until it saw all that it can see, and gives what the last run gave.
+    pub(crate) fn run<T, E>(
+        &mut self,
+        text: &str,
+        mut read: impl FnMut(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let first = read(self);
+        if !self.met_other_kind {
+            return first;
+        }
+        let mut probe = Self {
+            pass: Pass::Probe(HashMap::new()),
+            ..Self::new(self.file, text)
+        };
+        // What it raises, the next run raises again.
+        let _ = read(&mut probe);
+        *self = Self {
+            pass: match probe.pass {
+                Pass::Read(nodes) | Pass::Probe(nodes) => Pass::Read(nodes),
+            },
+            ..Self::new(self.file, text)
+        };
+        read(self)
+    }
+
+    fn node(&self, part: Part) -> Node {
+        Node {
+            steps: self.steps.clone(),
+            part,
+        }
+    }
+
+    /// The present node.
+    pub(crate) fn place(&self, part: Part) -> Place {
+        Place {
+            file: self.file,
+            at: At::Node(self.node(part)),
+        }
+    }
+
+    /// Records an error about the present node's value.
+    pub(crate) fn error(&mut self, complaint: Complaint) {
+        let place = self.place(Part::Value);
+        self.problems.push(Problem::error(place, complaint));
+    }
+
+    /// Records an error about the present node's key, or about the node where it has none.
+    fn error_at_key(&mut self, complaint: Complaint) {
+        let place = self.place(Part::Key);
+        self.problems.push(Problem::error(place, complaint));
+    }
+
+    /// Records an error about the present map as a whole, at its first key.
+    pub(crate) fn error_in_map(&mut self, complaint: Complaint) {
+        self.within(0, |cx| cx.error_at_key(complaint));
+    }
+
+    fn within<T>(&mut self, step: u32, run: impl FnOnce(&mut Self) -> T) -> T {
+        self.steps.push(step);
+        let result = run(self);
+        self.steps.pop();
+        result
+    }
+
+    /// Records that something else stands here. Said at the key, which names what is wanted; an item of a list has none
+    /// and is shown itself.
+    pub(crate) fn wrong_kind(&mut self, wants: &str, kind: Kind) {
+        let complaint = match kind {
+            Kind::Tagged => Complaint::new("tag", "YAML tags (`!…`) are not taken").help("remove the tag"),
+            Kind::Null => Complaint::new("null", format!("this is blank or `null`: expected {wants}")).help(
+                if wants.starts_with("a list") {
+                    "write `[]` for an empty list, or remove the key"
+                } else {
+                    "give it a value, or remove it"
+                },
+            ),
+            Kind::Scalar | Kind::List | Kind::Map => {
+                let complaint = Complaint::new("wrong-kind", format!("expected {wants}, found {kind}"));
+                match kind {
+                    Kind::Scalar if wants.starts_with("a list") => {
+                        complaint.help("put it between `[` and `]`")
+                    }
+                    _ => complaint,
+                }
+            }
+        };
+        self.error_at_key(complaint);
+    }
+
+    fn count_scalar<E: Error>(&mut self) -> Result<(), E> {
+        match self.scalars_left.checked_sub(1) {
+            Some(left) => self.scalars_left = left,
+            None => {
+                self.too_many_aliases = true;
+                return Err(E::custom("too many aliases"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A key's value as it was read: where it stood in its map, and what it came to.
+#[derive(Debug)]
+pub(crate) struct Field<T> {
+    /// The entry's index in the map; `None`: the key is not there.
+    pub(crate) entry: Option<u32>,
+    /// `None`: the key is not there, or a problem was recorded.
+    pub(crate) value: Option<T>,
+}
+
+impl<T> Default for Field<T> {
+    fn default() -> Self {
+        Self {
+            entry: None,
+            value: None,
+        }
+    }
+}
+
+/// A map with a fixed set of keys.
+pub(crate) trait Fields: Default {
+    /// What it is, as in "unknown key in …".
+    const WHAT: &'static str;
+    /// Its keys.
+    const KEYS: &'static [&'static str];
+
+    /// Reads the value of one of [`Self::KEYS`].
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error>;
+
+    /// Judges the map as a whole; `cx` stands at it.
+    fn finish(&mut self, _cx: &mut Cx) {}
+}
+
+/// The value of a key, still to be read.
+pub(crate) struct Value<'v, A> {
+    map: &'v mut A,
+    cx: &'v mut Cx,
+    entry: u32,
+}
+
+impl<'de, A: MapAccess<'de>> Value<'_, A> {
+    fn read<S: Seed<'de>>(self, seed: &S) -> Result<Field<S::Value>, A::Error> {
+        let Self { map, cx, entry } = self;
+        let value = cx.within(entry, |cx| map.next_value_seed(Seeded { cx, seed }))?;
+        Ok(Field {
+            entry: Some(entry),
+            value,
+        })
+    }
+
+    /// Reads a scalar.
+    pub(crate) fn scalar<T>(self, wants: &'static str, parse: Parse<T>) -> Result<Field<T>, A::Error> {
+        self.read(&Scalar { wants, parse })
+    }
+
+    /// Reads a scalar or `null`.
+    pub(crate) fn nullable<T>(
+        self,
+        wants: &'static str,
+        parse: Parse<T>,
+    ) -> Result<Field<Option<T>>, A::Error> {
+        self.read(&Nullable(Scalar { wants, parse }))
+    }
+
+    /// Reads a list of scalars.
+    pub(crate) fn list<T>(self, wants: &'static str, item: Scalar<T>) -> Result<Field<List<T>>, A::Error> {
+        self.read(&Shaped(ListOf { wants, item }))
+    }
+
+    /// Reads a map.
+    pub(crate) fn map<F: Fields>(self) -> Result<Field<F>, A::Error> {
+        self.read(&Shaped(FieldsOf::new()))
+    }
+
+    /// Reads a list of maps.
+    pub(crate) fn maps<F: Fields>(self, wants: &'static str) -> Result<Field<List<F>>, A::Error> {
+        self.read(&Shaped(ListOf {
+            wants,
+            item: Shaped(FieldsOf::<F>::new()),
+        }))
+    }
+
+    /// Reads a map whose keys are names and whose values are lists of scalars.
+    pub(crate) fn named_lists<K, T>(self, of: NamedLists<K, T>) -> Result<Field<Vec<Named<K, T>>>, A::Error>
+    where
+        K: Clone + Eq + std::hash::Hash,
+    {
+        self.read(&Shaped(of))
+    }
+
+    /// Reads what the shape takes.
+    pub(crate) fn shape<S: Shape<'de>>(self, shape: S) -> Result<Field<S::Value>, A::Error> {
+        self.read(&Shaped(shape))
+    }
+
+    /// Refuses the key, whatever its value.
+    pub(crate) fn refuse(self, complaint: Complaint) -> Result<(), A::Error> {
+        let Self { map, cx, entry } = self;
+        cx.within(entry, |cx| cx.error_at_key(complaint));
+        map.next_value::<IgnoredAny>().map(|_| ())
+    }
+
+    /// Refuses a key of the interface that is not built.
+    pub(crate) fn not_yet(self, key: &str) -> Result<(), A::Error> {
+        self.refuse(Complaint::not_yet(&format!("`{key}`")))
+    }
+}
+
+/// Something that reads one node. `None`: a problem was recorded.
+pub(crate) trait Seed<'de> {
+    type Value;
+    fn read<D: Deserializer<'de>>(&self, cx: &mut Cx, de: D) -> Result<Option<Self::Value>, D::Error>;
+}
+
+/// A [`Seed`] with the state that it works on, as serde takes it.
+struct Seeded<'c, S> {
+    cx: &'c mut Cx,
+    seed: &'c S,
+}
+
+impl<'de, S: Seed<'de>> DeserializeSeed<'de> for Seeded<'_, S> {
+    type Value = Option<S::Value>;
+    fn deserialize<D: Deserializer<'de>>(self, de: D) -> Result<Self::Value, D::Error> {
+        self.seed.read(self.cx, de)
+    }
+}

@@ -1,0 +1,200 @@
+//! Reads scalars as the text in the file.
+
+use super::{Cx, Kind, Pass, Seed, Shape, Shaped};
+use crate::desired::problem::{Complaint, Part, Problem};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, VariantAccess, Visitor};
+use std::fmt;
+
+/// Reads a scalar's text.
+pub(crate) type Parse<T> = fn(&str) -> Result<T, Complaint>;
+
+/// Reads a scalar; `null` is an error.
+pub(crate) struct Scalar<T> {
+    pub(crate) wants: &'static str,
+    pub(crate) parse: Parse<T>,
+}
+
+// Not derived: that would ask the same of `T`.
+impl<T> Clone for Scalar<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Scalar<T> {}
+
+impl<'de, T> Seed<'de> for Scalar<T> {
+    type Value = T;
+    fn read<D: Deserializer<'de>>(&self, cx: &mut Cx, de: D) -> Result<Option<T>, D::Error> {
+        let met = meet(cx, de, Part::Value, self.parse)?;
+        Ok(self.judge(cx, met, Part::Value))
+    }
+}
+
+impl<T> Scalar<T> {
+    fn judge(&self, cx: &mut Cx, met: Met<T>, part: Part) -> Option<T> {
+        match met {
+            Met::Text(Ok(value)) => return Some(value),
+            Met::Text(Err(complaint)) => {
+                let place = cx.place(part);
+                cx.problems.push(Problem::error(place, complaint));
+            }
+            Met::Other(kind) => cx.wrong_kind(self.wants, kind),
+        }
+        None
+    }
+}
+
+/// Reads a map's key.
+pub(super) struct Key<T>(pub(super) Scalar<T>);
+
+impl<'de, T> Seed<'de> for Key<T> {
+    type Value = T;
+    fn read<D: Deserializer<'de>>(&self, cx: &mut Cx, de: D) -> Result<Option<T>, D::Error> {
+        let met = meet(cx, de, Part::Key, self.0.parse)?;
+        Ok(self.0.judge(cx, met, Part::Key))
+    }
+}
+
+/// Reads a scalar or `null`.
+pub(super) struct Nullable<T>(pub(super) Scalar<T>);
+
+impl<'de, T> Seed<'de> for Nullable<T> {
+    type Value = Option<T>;
+    fn read<D: Deserializer<'de>>(&self, cx: &mut Cx, de: D) -> Result<Option<Option<T>>, D::Error> {
+        match meet(cx, de, Part::Value, self.0.parse)? {
+            Met::Other(Kind::Null) => Ok(Some(None)),
+            met => Ok(self.0.judge(cx, met, Part::Value).map(Some)),
+        }
+    }
+}
+
+/// What stands where a scalar belongs.
+enum Met<T> {
+    Text(Result<T, Complaint>),
+    Other(Kind),
+}
+
+fn meet<'de, D: Deserializer<'de>, T>(
+    cx: &mut Cx,
+    de: D,
+    part: Part,
+    parse: Parse<T>,
+) -> Result<Met<T>, D::Error> {
+    cx.count_scalar()?;
+    match &cx.pass {
+        Pass::Probe(_) => {
+            let met = Shaped(ProbeShape { part, parse }).read(cx, de)?;
+            return Ok(met.unwrap_or(Met::Other(Kind::Scalar)));
+        }
+        Pass::Read(others) if others.is_empty() => {}
+        Pass::Read(others) => {
+            if let Some(kind) = others.get(&cx.node(part)).copied() {
+                de.deserialize_ignored_any(IgnoredAny)?;
+                return Ok(Met::Other(kind));
+            }
+        }
+    }
+    // As an enum, because only so does the parser tell a tagged scalar from a plain one.
+    let mut reached = false;
+    let result = de.deserialize_enum(
+        "",
+        &[],
+        ScalarVisitor {
+            parse,
+            reached: &mut reached,
+        },
+    );
+    if result.is_err() && !reached {
+        cx.met_other_kind = true;
+    }
+    result
+}
+
+struct ScalarVisitor<'r, T> {
+    parse: Parse<T>,
+    reached: &'r mut bool,
+}
+
+impl<'de, T> Visitor<'de> for ScalarVisitor<'_, T> {
+    type Value = Met<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a single value")
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Met<T>, A::Error> {
+        *self.reached = true;
+        let (met, variant) = access.variant_seed(TextVisitor { parse: self.parse })?;
+        match met {
+            Met::Other(Kind::Tagged) => variant.newtype_variant::<IgnoredAny>().map(|_| ())?,
+            Met::Text(_) | Met::Other(_) => variant.unit_variant()?,
+        }
+        Ok(met)
+    }
+}
+
+struct TextVisitor<T> {
+    parse: Parse<T>,
+}
+
+impl<'de, T> DeserializeSeed<'de> for TextVisitor<T> {
+    type Value = Met<T>;
+    fn deserialize<D: Deserializer<'de>>(self, de: D) -> Result<Met<T>, D::Error> {
+        de.deserialize_option(self)
+    }
+}
+
+impl<'de, T> Visitor<'de> for TextVisitor<T> {
+    type Value = Met<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a single value")
+    }
+    fn visit_none<E: Error>(self) -> Result<Met<T>, E> {
+        Ok(Met::Other(Kind::Null))
+    }
+    fn visit_some<D: Deserializer<'de>>(self, de: D) -> Result<Met<T>, D::Error> {
+        de.deserialize_str(RawVisitor(self.parse))
+    }
+    // A tag's name comes by way of serde's own deserializer of texts, which knows no option.
+    fn visit_str<E: Error>(self, _tag: &str) -> Result<Met<T>, E> {
+        Ok(Met::Other(Kind::Tagged))
+    }
+}
+
+struct RawVisitor<T>(Parse<T>);
+
+impl<T> Visitor<'_> for RawVisitor<T> {
+    type Value = Met<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a single value")
+    }
+    fn visit_str<E: Error>(self, text: &str) -> Result<Met<T>, E> {
+        Ok(Met::Text((self.0)(text)))
+    }
+}
+
+/// Notes the nodes where no scalar stands.
+struct ProbeShape<T> {
+    part: Part,
+    parse: Parse<T>,
+}
+
+impl<'de, T> Shape<'de> for ProbeShape<T> {
+    type Value = Met<T>;
+
+    fn wants(&self) -> &'static str {
+        "a single value"
+    }
+    fn text(&self, _cx: &mut Cx, text: &str) -> Option<Met<T>> {
+        Some(Met::Text((self.parse)(text)))
+    }
+    fn other(&self, cx: &mut Cx, kind: Kind) -> Option<Met<T>> {
+        let node = cx.node(self.part);
+        if let (Pass::Probe(others), Kind::List | Kind::Map) = (&mut cx.pass, kind) {
+            others.insert(node, kind);
+        }
+        None
+    }
+}

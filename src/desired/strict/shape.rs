@@ -1,0 +1,259 @@
+//! Reads lists and maps.
+
+use super::scalar::{Key, Scalar};
+use super::{Cx, Fields, Kind, Parse, Seed, Seeded, Value};
+use crate::desired::problem::{Complaint, Part, Place, Problem, shown, suggest};
+use compact_str::CompactString;
+use serde::de::{Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor};
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+
+/// Items in the order of the file; `None` where a problem was recorded, so that an item keeps its index.
+pub(crate) type List<T> = Vec<Option<T>>;
+
+/// Reads a node by what stands there. What a shape does not take is drained and recorded.
+pub(crate) trait Shape<'de> {
+    type Value;
+    /// What it takes, as in "expected …".
+    fn wants(&self) -> &'static str;
+
+    fn seq<A: SeqAccess<'de>>(&self, cx: &mut Cx, mut seq: A) -> Result<Option<Self::Value>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(self.other(cx, Kind::List))
+    }
+
+    fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, mut map: A) -> Result<Option<Self::Value>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(self.other(cx, Kind::Map))
+    }
+
+    /// A scalar that reads as text.
+    fn text(&self, cx: &mut Cx, _text: &str) -> Option<Self::Value> {
+        self.other(cx, Kind::Scalar)
+    }
+
+    /// A scalar that reads as a whole number.
+    fn number(&self, cx: &mut Cx, _number: u64) -> Option<Self::Value> {
+        self.other(cx, Kind::Scalar)
+    }
+
+    fn other(&self, cx: &mut Cx, kind: Kind) -> Option<Self::Value> {
+        cx.wrong_kind(self.wants(), kind);
+        None
+    }
+}
+
+/// Reads a [`Shape`].
+pub(crate) struct Shaped<S>(pub(crate) S);
+
+impl<'de, S: Shape<'de>> Seed<'de> for Shaped<S> {
+    type Value = S::Value;
+    fn read<D: Deserializer<'de>>(&self, cx: &mut Cx, de: D) -> Result<Option<S::Value>, D::Error> {
+        de.deserialize_any(ShapeVisitor { cx, shape: &self.0 })
+    }
+}
+
+struct ShapeVisitor<'c, S> {
+    cx: &'c mut Cx,
+    shape: &'c S,
+}
+
+impl<'de, S: Shape<'de>> Visitor<'de> for ShapeVisitor<'_, S> {
+    type Value = Option<S::Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.shape.wants())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        self.shape.seq(self.cx, seq)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        self.shape.map(self.cx, map)
+    }
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(self.shape.text(self.cx, text))
+    }
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(self.shape.number(self.cx, number))
+    }
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(self.shape.other(self.cx, Kind::Scalar))
+    }
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(self.shape.other(self.cx, Kind::Scalar))
+    }
+    fn visit_i128<E: Error>(self, _: i128) -> Result<Self::Value, E> {
+        Ok(self.shape.other(self.cx, Kind::Scalar))
+    }
+    fn visit_u128<E: Error>(self, _: u128) -> Result<Self::Value, E> {
+        Ok(self.shape.other(self.cx, Kind::Scalar))
+    }
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(self.shape.other(self.cx, Kind::Scalar))
+    }
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(self.shape.other(self.cx, Kind::Null))
+    }
+    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(self.shape.other(self.cx, Kind::Null))
+    }
+    fn visit_enum<A: EnumAccess<'de>>(self, tagged: A) -> Result<Self::Value, A::Error> {
+        let (_, content) = tagged.variant::<IgnoredAny>()?;
+        content.newtype_variant::<IgnoredAny>()?;
+        Ok(self.shape.other(self.cx, Kind::Tagged))
+    }
+}
+
+/// Reads a list.
+pub(crate) struct ListOf<S> {
+    pub(crate) wants: &'static str,
+    pub(crate) item: S,
+}
+
+impl<'de, S: Seed<'de>> Shape<'de> for ListOf<S> {
+    type Value = List<S::Value>;
+
+    fn wants(&self) -> &'static str {
+        self.wants
+    }
+
+    fn seq<A: SeqAccess<'de>>(&self, cx: &mut Cx, mut seq: A) -> Result<Option<Self::Value>, A::Error> {
+        let mut items = Vec::new();
+        for index in 0.. {
+            let item = cx.within(index, |cx| seq.next_element_seed(Seeded { cx, seed: &self.item }))?;
+            match item {
+                Some(item) => items.push(item),
+                None => break,
+            }
+        }
+        Ok(Some(items))
+    }
+}
+
+/// Reads a map with a fixed set of keys.
+pub(crate) struct FieldsOf<F>(PhantomData<fn() -> F>);
+
+impl<F> FieldsOf<F> {
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
+    type Value = F;
+
+    fn wants(&self) -> &'static str {
+        F::WHAT
+    }
+
+    fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, mut map: A) -> Result<Option<F>, A::Error> {
+        let mut fields = F::default();
+        let mut seen: HashMap<&str, Place> = HashMap::new();
+        let key = Key(Scalar {
+            wants: "the name of a key",
+            parse: |text| Ok(CompactString::new(text)),
+        });
+        for entry in 0.. {
+            let next = cx.within(entry, |cx| map.next_key_seed(Seeded { cx, seed: &key }))?;
+            let Some(text) = next else { break };
+            let known = F::KEYS.iter().find(|known| text.as_deref() == Some(**known));
+            let place = cx.within(entry, |cx| cx.place(Part::Key));
+            match (known, text) {
+                (Some(known), _) => match seen.get(known) {
+                    None => {
+                        seen.insert(known, place);
+                        fields.field(
+                            known,
+                            Value {
+                                map: &mut map,
+                                cx,
+                                entry,
+                            },
+                        )?;
+                        continue;
+                    }
+                    Some(first) => cx.problems.push(duplicate(place, known, first)),
+                },
+                (None, Some(text)) => cx.problems.push(Problem::error(place, unknown::<F>(&text))),
+                (None, None) => {}
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        fields.finish(cx);
+        Ok(Some(fields))
+    }
+}
+
+fn unknown<F: Fields>(key: &str) -> Complaint {
+    let help = suggest(key, F::KEYS, "the keys are");
+    Complaint::new(
+        "unknown-key",
+        format!("unknown key {} in {}", shown(key), F::WHAT),
+    )
+    .help(help)
+}
+
+fn duplicate(place: Place, key: &str, first: &Place) -> Problem {
+    let complaint = Complaint::new("duplicate-key", format!("the key {} is here twice", shown(key)))
+        .help("keep one of the two; YAML readers differ in which of them counts");
+    Problem::error(place, complaint).also(first.clone(), "first here")
+}
+
+/// Reads a map whose keys are free, each once, and whose values are lists of scalars.
+pub(crate) struct NamedLists<K, T> {
+    pub(crate) wants: &'static str,
+    pub(crate) key: Parse<K>,
+    pub(crate) list: &'static str,
+    pub(crate) item: Scalar<T>,
+}
+
+/// An entry of such a map.
+#[derive(Debug)]
+pub(crate) struct Named<K, T> {
+    pub(crate) key: K,
+    /// The entry's index in the map.
+    pub(crate) entry: u32,
+    pub(crate) items: List<T>,
+}
+
+impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedLists<K, T> {
+    type Value = Vec<Named<K, T>>;
+
+    fn wants(&self) -> &'static str {
+        self.wants
+    }
+
+    fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, mut map: A) -> Result<Option<Self::Value>, A::Error> {
+        let mut entries = Vec::new();
+        let mut seen: HashMap<K, Place> = HashMap::new();
+        let key = Key(Scalar {
+            wants: "a name",
+            parse: |text| Ok(CompactString::new(text)),
+        });
+        for entry in 0.. {
+            let next = cx.within(entry, |cx| map.next_key_seed(Seeded { cx, seed: &key }))?;
+            let Some(text) = next else { break };
+            let place = cx.within(entry, |cx| cx.place(Part::Key));
+            let value = Value {
+                map: &mut map,
+                cx,
+                entry,
+            };
+            let items = value.list(self.list, self.item)?.value.unwrap_or_default();
+            match text.map(|text| (self.key)(&text).map(|key| (text, key))) {
+                Some(Ok((text, key))) => match seen.get(&key) {
+                    Some(first) => cx.problems.push(duplicate(place, &text, first)),
+                    None => {
+                        seen.insert(key.clone(), place);
+                        entries.push(Named { key, entry, items });
+                    }
+                },
+                Some(Err(complaint)) => cx.problems.push(Problem::error(place, complaint)),
+                None => {}
+            }
+        }
+        Ok(Some(entries))
+    }
+}

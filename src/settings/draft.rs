@@ -1,0 +1,227 @@
+//! The file and the environment together, still without the token.
+
+use super::file::{FleetGuardsSpec, LimitsSpec, ServiceSpec, SettingsSpec, SyncSpec};
+use super::words::{refuse_http, url};
+use super::{App, Auth, Env, Limits, Service, Settings, Sync};
+use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
+use crate::desired::diagnostic::diagnose;
+use crate::desired::problem::{At, Complaint, Node, Part, Place, Problem};
+use crate::desired::{Diagnostic, document, files};
+use crate::model::{Guards, Limit};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use url::Url;
+
+/// Half of what the service allows, because everything on the App Key shares it.
+const CALLS_PER_SECOND: u32 = 50;
+const CONCURRENCY: usize = 64;
+const TIMEOUT: Duration = Duration::from_secs(10);
+const INTERVAL: Duration = Duration::from_secs(5 * 60);
+const SETTLE: Duration = Duration::from_millis(500);
+const MAX_REMOVALS_TOTAL: Limit = Limit::Share(10_00);
+const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
+
+/// Settings without the token.
+pub(super) struct Draft {
+    url: Option<Url>,
+    app: Option<App>,
+    /// The token's file, where one is named.
+    pub(super) token_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
+    timeout: Duration,
+    limits: Limits,
+    pub(super) rooms: Vec<PathBuf>,
+    pub(super) guards: Guards,
+    max_removals_total: Limit,
+    sync: Sync,
+    state_dir: PathBuf,
+    listen: Option<SocketAddr>,
+    status_page: bool,
+}
+
+/// Reads the settings file. `None`: it could not be read; otherwise what is missing in the draft was recorded.
+pub(super) fn read(path: &Path, env: &Env) -> (Option<Draft>, Vec<Diagnostic>) {
+    let files::Set {
+        files,
+        good,
+        mut problems,
+        ..
+    } = files::read_file(path);
+    if let [file, ..] = files.as_slice()
+        && !good.is_empty()
+    {
+        let document = document::read::<SettingsSpec>(0, &file.text);
+        let is_silent = document.fields.is_none() && document.problems.is_empty();
+        problems.extend(document.problems);
+        let spec = match document.fields {
+            Some(spec) => Some(spec),
+            None if is_silent => Some(SettingsSpec::default()),
+            None => None,
+        };
+        let mut others = Vec::new();
+        let draft = spec.map(|spec| Draft::new(spec, path, env, &mut problems, &mut others));
+        let mut diagnostics = diagnose(&files, problems);
+        diagnostics.extend(others);
+        return (draft, diagnostics);
+    }
+    (None, diagnose(&files, problems))
+}
+
+impl Draft {
+    fn new(
+        spec: SettingsSpec,
+        path: &Path,
+        env: &Env,
+        problems: &mut Vec<Problem>,
+        others: &mut Vec<Diagnostic>,
+    ) -> Self {
+        let SettingsSpec {
+            service,
+            rooms,
+            limits,
+            guards,
+            sync,
+            state_dir,
+            listen,
+            status_page,
+        } = spec;
+        if service.entry.is_none() {
+            let place = Place {
+                file: 0,
+                at: At::File,
+            };
+            let complaint = Complaint::new("no-service", "the settings name no `service`")
+                .help("write `service: {url: https://…, app_key: \"org#app\", auth: {token_file: PATH}}`");
+            problems.push(Problem::error(place, complaint));
+        }
+        let service_entry = service.entry;
+        let service = service.value.unwrap_or_default();
+        let url = effective_url(&service, service_entry, env, problems, others);
+        let ServiceSpec {
+            url: _,
+            app_key,
+            app_id,
+            auth,
+            ca_file,
+            timeout,
+            allow_http: _,
+        } = service;
+        let LimitsSpec {
+            calls_per_second,
+            concurrency,
+            add_batch,
+            remove_batch,
+        } = limits.value.unwrap_or_default();
+        let FleetGuardsSpec {
+            of_rooms,
+            max_removals_total,
+        } = guards.value.unwrap_or_default();
+        let SyncSpec { interval, settle } = sync.value.unwrap_or_default();
+        let mut guards = Guards::default();
+        of_rooms.over(&mut guards);
+        let base = path.parent().unwrap_or(Path::new(""));
+        let from_here = |path: PathBuf| base.join(path);
+        for (set, name) in [
+            (env.app_certificate, "ROOMSYNC_APP_CERTIFICATE"),
+            (env.client_secret, "ROOMSYNC_CLIENT_SECRET"),
+        ] {
+            if set {
+                let complaint =
+                    Complaint::not_yet(name).help("unset it, and use ROOMSYNC_TOKEN or `token_file`");
+                others.push(Diagnostic::without_file(complaint));
+            }
+        }
+        Self {
+            url,
+            app: app_key.value.or(app_id.value),
+            token_file: auth.value.and_then(|auth| auth.token_file.value).map(from_here),
+            ca_file: ca_file.value.flatten().map(from_here),
+            timeout: timeout.value.unwrap_or(TIMEOUT),
+            limits: Limits {
+                calls_per_second: calls_per_second.value.unwrap_or_default().over(CALLS_PER_SECOND),
+                concurrency: concurrency.value.unwrap_or(CONCURRENCY),
+                add_batch: add_batch.value.unwrap_or(MAX_ADD_BATCH),
+                remove_batch: remove_batch.value.unwrap_or(MAX_REMOVE_BATCH),
+            },
+            rooms: rooms
+                .value
+                .unwrap_or_else(|| vec![Some("rooms/".into())])
+                .into_iter()
+                .flatten()
+                .map(from_here)
+                .collect(),
+            guards,
+            max_removals_total: max_removals_total.value.unwrap_or(MAX_REMOVALS_TOTAL),
+            sync: Sync {
+                interval: interval.value.unwrap_or(INTERVAL),
+                settle: settle.value.unwrap_or(SETTLE),
+            },
+            state_dir: from_here(state_dir.value.unwrap_or_else(|| ".roomsync".into())),
+            listen: listen.value.unwrap_or(Some(LISTEN.into())),
+            status_page: status_page.value.unwrap_or(false),
+        }
+    }
+
+    /// The settings. `None`: something is missing, which was recorded.
+    pub(super) fn with(self, auth: Auth) -> Option<Settings> {
+        Some(Settings {
+            service: Service {
+                url: self.url?,
+                app: self.app?,
+                auth,
+                ca_file: self.ca_file,
+                timeout: self.timeout,
+            },
+            rooms: self.rooms,
+            limits: self.limits,
+            guards: self.guards,
+            max_removals_total: self.max_removals_total,
+            sync: self.sync,
+            state_dir: self.state_dir,
+            listen: self.listen,
+            status_page: self.status_page,
+        })
+    }
+}
+
+/// The service's address: the environment wins over the file.
+fn effective_url(
+    service: &ServiceSpec,
+    service_entry: Option<u32>,
+    env: &Env,
+    problems: &mut Vec<Problem>,
+    others: &mut Vec<Diagnostic>,
+) -> Option<Url> {
+    let allowed = service.allow_http.value.unwrap_or(false);
+    let place = |entry: Option<u32>, part| {
+        let steps = service_entry.into_iter().chain(entry).collect();
+        Place {
+            file: 0,
+            at: At::Node(Node { steps, part }),
+        }
+    };
+    if let Some(text) = &env.url {
+        let checked = url(&text.to_string_lossy()).and_then(|url| match refuse_http(&url, allowed) {
+            None => Ok(url),
+            Some(complaint) => Err(complaint),
+        });
+        return checked
+            .map_err(|complaint| {
+                let message = format!("ROOMSYNC_URL: {}", complaint.message);
+                others.push(Diagnostic::without_file(Complaint { message, ..complaint }));
+            })
+            .ok();
+    }
+    let entry = service.url.entry;
+    if entry.is_none() && service_entry.is_some() {
+        let complaint = Complaint::new("no-url", "`service` has no `url`")
+            .help("write `url: https://…` under `service`, or set ROOMSYNC_URL");
+        problems.push(Problem::error(place(None, Part::Key), complaint));
+    }
+    let url = service.url.value.clone()?;
+    if let Some(complaint) = refuse_http(&url, allowed) {
+        problems.push(Problem::error(place(entry, Part::Value), complaint));
+    }
+    Some(url)
+}

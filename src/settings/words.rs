@@ -1,0 +1,135 @@
+//! The texts of the settings → typed values, each with what is wrong where it is none.
+
+use super::App;
+use crate::desired::problem::{Complaint, shown};
+use crate::model::parse_duration;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+use url::{Host, Url};
+
+/// Longest part of an app's name.
+const MAX_APP_NAME: usize = 64;
+
+fn bad(text: &str, why: impl Display) -> Complaint {
+    Complaint::new("bad-value", format!("{} cannot stand here: {why}", shown(text)))
+}
+
+pub(super) fn truth(text: &str) -> Result<bool, Complaint> {
+    text.parse().map_err(|_| bad(text, "expected `true` or `false`"))
+}
+
+pub(super) fn path(text: &str) -> Result<PathBuf, Complaint> {
+    if text.is_empty() || text.contains('\0') {
+        return Err(bad(text, "expected a path"));
+    }
+    Ok(PathBuf::from(text))
+}
+
+pub(super) fn whole<T: FromStr + PartialOrd + Display>(
+    text: &str,
+    range: RangeInclusive<T>,
+) -> Result<T, Complaint> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(number) if digits && range.contains(&number) => Ok(number),
+        _ => {
+            let why = format!(
+                "expected a whole number from {} to {}",
+                range.start(),
+                range.end()
+            );
+            Err(bad(text, why))
+        }
+    }
+}
+
+/// A length of time between two others, which are told as in the file.
+pub(super) fn duration(text: &str, shortest: &str, longest: &str) -> Result<Duration, Complaint> {
+    let duration = parse_duration(text).map_err(|error| bad(text, error))?;
+    let within = parse_duration(shortest).is_ok_and(|shortest| duration >= shortest)
+        && parse_duration(longest).is_ok_and(|longest| duration <= longest);
+    if within {
+        Ok(duration)
+    } else {
+        Err(bad(text, format!("expected {shortest} to {longest}")))
+    }
+}
+
+pub(super) fn listen(text: &str) -> Result<Option<SocketAddr>, Complaint> {
+    if text == "off" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        bad(
+            text,
+            "expected an address with its port such as 127.0.0.1:9464, or `off`",
+        )
+    })
+}
+
+pub(super) fn app_key(text: &str) -> Result<App, Complaint> {
+    let (org, app) = text
+        .split_once('#')
+        .ok_or_else(|| bad(text, "an app key is \"org#app\", between quotes"))?;
+    Ok(App::Key {
+        org: app_name(text, org)?,
+        app: app_name(text, app)?,
+    })
+}
+
+pub(super) fn app_id(text: &str) -> Result<App, Complaint> {
+    app_name(text, text).map(App::Id)
+}
+
+/// A part of an app's name. It becomes a segment of every request's path, so nothing that could mean another path.
+fn app_name(text: &str, name: &str) -> Result<String, Complaint> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    if !(1..=MAX_APP_NAME).contains(&name.len()) || !name.bytes().all(allowed) {
+        let why = format!("each part is 1 to {MAX_APP_NAME} of a-z, A-Z, 0-9, `_`, `-` and `.`");
+        return Err(bad(text, why));
+    }
+    if name.bytes().all(|byte| byte == b'.') {
+        return Err(bad(text, "a part cannot consist of dots only"));
+    }
+    Ok(name.to_owned())
+}
+
+/// The service's address; whether plain `http` may be used is for [`refuse_http`] to say.
+pub(super) fn url(text: &str) -> Result<Url, Complaint> {
+    let bad = |why: &str| Complaint::new("bad-url", format!("this is no address for the service: {why}"));
+    let url = Url::parse(text)
+        .map_err(|error| bad(&error.to_string()).help("write it like https://a61.chat.agora.io"))?;
+    if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
+        return Err(bad("it must begin with https://"));
+    }
+    // Not shown: it may hold a password.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("it cannot hold a user or a password").help("use `service.auth`"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("it cannot hold a `?` or a `#`"));
+    }
+    if url.path() != "/" {
+        return Err(bad("it cannot hold a path").help("the app goes into `app_key` or `app_id`"));
+    }
+    Ok(url)
+}
+
+/// Refuses plain `http`, which shows the token to everybody on the way, unless nobody is on the way.
+pub(super) fn refuse_http(url: &Url, allowed: bool) -> Option<Complaint> {
+    let loopback = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if url.scheme() == "https" || loopback || allowed {
+        return None;
+    }
+    let complaint = Complaint::new("plain-http", "plain http would send the token in the clear");
+    Some(complaint.help("use https, or write `allow_http: true` under `service` if the way there is safe"))
+}

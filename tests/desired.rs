@@ -1,0 +1,372 @@
+//! Room files: what is read, and what is said of what cannot be.
+
+use proptest::prelude::*;
+use roomsync::desired::{self, Desired, Diagnostic, Loaded, render};
+use roomsync::model::{Guards, Limit, MAX_ADMINS, MemberSet, Mode, UserId};
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+/// A directory with these files.
+fn site(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    dir
+}
+
+fn load(paths: &[&Path]) -> Result<Loaded, Vec<Diagnostic>> {
+    let paths: Vec<PathBuf> = paths.iter().map(|path| path.to_path_buf()).collect();
+    desired::load(&paths, None, &Guards::default()).map_err(|invalid| invalid.diagnostics)
+}
+
+/// What is said of the directory, with the directory's own name left out.
+fn said(dir: &tempfile::TempDir) -> String {
+    let text = match load(&[dir.path()]) {
+        Ok(loaded) => render(&loaded.warnings, false),
+        Err(diagnostics) => render(&diagnostics, false),
+    };
+    text.replace(&dir.path().to_string_lossy().into_owned(), "SITE")
+}
+
+fn valid(text: &str) -> Desired {
+    let dir = site(&[("a.yaml", text)]);
+    match load(&[dir.path()]) {
+        Ok(loaded) => loaded.desired,
+        Err(diagnostics) => panic!("{}", render(&diagnostics, false)),
+    }
+}
+
+fn names(set: Option<&MemberSet>) -> Vec<&str> {
+    set.unwrap().iter().map(UserId::as_str).collect()
+}
+
+/// One snapshot a file or directory of `tests/invalid/rooms`.
+#[test]
+fn invalid_sites() {
+    for entry in fs::read_dir("tests/invalid/rooms").unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let said = match load(&[&path]) {
+            Ok(loaded) => format!("{}valid\n", render(&loaded.warnings, false)),
+            Err(diagnostics) => render(&diagnostics, false),
+        };
+        insta::assert_snapshot!(name, said);
+    }
+}
+
+#[test]
+fn reads_what_the_contract_shows() {
+    let desired = valid(
+        r#"
+groups:
+  moderators: [mia, Omar]
+  support: [group:moderators, dan]
+defaults: {mode: additive, ignore: ["guest-*"], guards: {max_removals: 5, protect: [bot]}}
+rooms:
+  - id: "66213271109634"
+    members: []
+    allow_empty: members
+    mode: observe
+    ignore: []
+  - id: 66213271109633
+    name: lobby
+    owner: Alice
+    admins: [group:moderators]
+    members: [bob, carol, group:support]
+    guards: {max_demotions: 1, max_additions: 10%, protect: ["svc-*"]}
+"#,
+    );
+    let [lobby, other] = desired.rooms.as_slice() else {
+        panic!()
+    };
+    assert_eq!(lobby.id.as_str(), "66213271109633");
+    assert_eq!(lobby.owner.as_ref().unwrap().as_str(), "alice");
+    assert_eq!(names(lobby.admins.as_ref()), ["mia", "omar"]);
+    assert_eq!(
+        names(lobby.members.as_ref()),
+        ["bob", "carol", "dan", "mia", "omar"]
+    );
+    assert_eq!(lobby.mode, Mode::Additive);
+    assert_eq!(lobby.ignore.len(), 1);
+    assert_eq!(lobby.guards.max_removals, Limit::Count(5));
+    assert_eq!(lobby.guards.max_demotions, Limit::Count(1));
+    assert_eq!(lobby.guards.max_additions, Some(Limit::Share(1_000)));
+    let protect: Vec<&str> = lobby.guards.protect.iter().map(|glob| glob.as_str()).collect();
+    assert_eq!(protect, ["bot", "svc-*"]);
+    assert_eq!(
+        (other.admins.as_ref(), names(other.members.as_ref())),
+        (None, vec![])
+    );
+    assert_eq!((other.mode, other.ignore.len()), (Mode::Observe, 0));
+    assert_eq!(other.guards.max_demotions, Guards::default().max_demotions);
+}
+
+#[test]
+fn wanted_admins_are_wanted_members_too() {
+    let rooms = valid("rooms: [{id: 1, admins: [a], members: [b]}, {id: 2, admins: [a]}]").rooms;
+    assert_eq!(names(rooms[0].members.as_ref()), ["a", "b"]);
+    assert_eq!(rooms[1].members, None);
+}
+
+#[test]
+fn names_stay_the_text_that_they_are() {
+    let texts = [
+        "1.10", "007", "0x1F", "1e3", "true", "no", "1_000", ".5", "-1", "\"null\"", "'~x'",
+    ];
+    let good: Vec<&str> = texts.iter().copied().filter(|text| !text.contains('~')).collect();
+    let rooms = valid(&format!("rooms: [{{id: 1, members: [{}]}}]", good.join(", "))).rooms;
+    let mut wanted = [
+        "1.10", "007", "0x1f", "1e3", "true", "no", "1_000", ".5", "-1", "null",
+    ];
+    wanted.sort_unstable();
+    assert_eq!(names(rooms[0].members.as_ref()), wanted);
+    let rooms =
+        valid("groups: {007: [ann], 1.10: [bob]}\nrooms: [{id: 1, members: [group:007, group:1.10]}]").rooms;
+    assert_eq!(names(rooms[0].members.as_ref()), ["ann", "bob"]);
+}
+
+#[test]
+fn an_alias_is_what_it_stands_for() {
+    let rooms = valid(
+        "rooms:\n  - id: 1\n    members: &m [ann, &b bob]\n  - id: 2\n    members: *m\n    admins: [*b]\n",
+    )
+    .rooms;
+    assert_eq!(names(rooms[1].members.as_ref()), ["ann", "bob"]);
+    assert_eq!(names(rooms[1].admins.as_ref()), ["bob"]);
+}
+
+#[test]
+fn ninety_nine_admins_and_the_owner_are_allowed() {
+    let admins: Vec<String> = (0..MAX_ADMINS).map(|n| format!("a{n}")).collect();
+    let admins = admins.join(", ");
+    valid(&format!(
+        "rooms: [{{id: 1, owner: boss, admins: [boss, {admins}]}}]"
+    ));
+}
+
+#[test]
+fn a_byte_order_mark_is_not_seen() {
+    let room = "rooms: [{id: 1, members: [ann]}]\n";
+    valid(&format!("\u{feff}{room}"));
+    let dir = site(&[("a.yaml", "\u{feff}room: []\n")]);
+    insta::assert_snapshot!("byte-order-mark", said(&dir));
+}
+
+#[test]
+fn what_is_not_text_is_shown_where_it_is() {
+    let dir = site(&[("b.yaml", "rooms:\n  - id: 1\n    name: \u{1b}[31m\n")]);
+    fs::write(dir.path().join("a.yaml"), b"rooms:\n  - name: caf\xe9\n").unwrap();
+    insta::assert_snapshot!("not-text", said(&dir));
+}
+
+#[test]
+fn bombs_do_not_go_off() {
+    let mut aliases = "a: &a0 [x]\n".to_owned();
+    for n in 1..40 {
+        let last = n - 1;
+        aliases += &format!("a{n}: &a{n} [{}]\n", vec![format!("*a{last}"); 10].join(", "));
+    }
+    let names = vec!["x"; 5_000].join(", ");
+    let many: String = (0..5_000).map(|n| format!("  g{n}: *g\n")).collect();
+    let scalars = vec!["*n"; 2_000].join(", ");
+    let lists: String = (0..2_000).map(|n| format!("  h{n}: *h\n")).collect();
+    let dir = site(&[
+        ("aliases.yaml", &aliases),
+        ("deep-flow.yaml", &"[".repeat(20_000)),
+        ("deep-map.yaml", &"{a: ".repeat(20_000)),
+        ("lists.yaml", &format!("groups:\n  g: &g [{names}]\n{many}")),
+        ("loop.yaml", "groups:\n  g: &g [*g]\nrooms: &r\n  - *r\n"),
+        (
+            "scalars.yaml",
+            &format!("groups:\n  n: [&n x]\n  h: &h [{scalars}]\n{lists}"),
+        ),
+    ]);
+    insta::assert_snapshot!("bombs", said(&dir));
+}
+
+#[test]
+fn a_long_chain_of_groups_is_followed() {
+    let groups: String = (1..5_000)
+        .map(|n| format!("  g{n}: [group:g{}]\n", n - 1))
+        .collect();
+    let rooms = valid(&format!(
+        "groups:\n  g0: [ann]\n{groups}rooms: [{{id: 1, members: [group:g4999]}}]\n"
+    ))
+    .rooms;
+    assert_eq!(names(rooms[0].members.as_ref()), ["ann"]);
+}
+
+#[test]
+fn paths_that_cannot_be_read() {
+    let dir = site(&[
+        ("a.yaml", "rooms: [{id: 1, members: [ann]}]\n"),
+        ("empty/note.txt", ""),
+    ]);
+    let huge = dir.path().join("huge.yaml");
+    File::create(&huge).unwrap().set_len(200 << 20).unwrap();
+    symlink("nowhere", dir.path().join("dangling.yaml")).unwrap();
+    let paths = [
+        "missing",
+        "empty",
+        "a.yaml/below",
+        "huge.yaml",
+        "dangling.yaml",
+        "/dev/null",
+    ];
+    let paths: Vec<PathBuf> = paths.iter().map(|path| dir.path().join(path)).collect();
+    let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    let said = render(&load(&paths).unwrap_err(), false);
+    insta::assert_snapshot!(
+        "paths",
+        said.replace(&dir.path().to_string_lossy().into_owned(), "SITE")
+    );
+    insta::assert_snapshot!("paths-in-a-directory", self::said(&dir));
+}
+
+#[test]
+fn links_are_followed_and_files_read_once() {
+    let room = "rooms: [{id: 1, members: [ann]}]\n";
+    let dir = site(&[
+        ("real/a.yaml", room),
+        ("rooms/..data/b.yaml", "not: valid"),
+        ("rooms/.hidden.yaml", "not: valid"),
+        ("rooms/notes.txt", "not: valid"),
+    ]);
+    let rooms = dir.path().join("rooms");
+    symlink("../real", rooms.join("linked")).unwrap();
+    symlink("../real/a.yaml", rooms.join("again.yaml")).unwrap();
+    let desired = load(&[&rooms, &rooms, &dir.path().join("real/a.yaml")])
+        .unwrap()
+        .desired;
+    assert_eq!(desired.source.files, 1);
+    symlink("..", dir.path().join("real/up")).unwrap();
+    insta::assert_snapshot!("link-loop", said(&dir));
+}
+
+#[test]
+fn the_settings_file_is_no_room_file() {
+    let dir = site(&[
+        ("roomsync.yaml", "service: {}\n"),
+        ("a.yaml", "rooms: [{id: 1, members: [ann]}]\n"),
+    ]);
+    let settings = dir.path().join("roomsync.yaml");
+    let load = |path: &Path| desired::load(&[path.to_owned()], Some(&settings), &Guards::default());
+    assert_eq!(load(dir.path()).unwrap().desired.source.files, 1);
+    let said = render(&load(&settings).unwrap_err().diagnostics, false);
+    insta::assert_snapshot!(
+        "settings-file",
+        said.replace(&dir.path().to_string_lossy().into_owned(), "SITE")
+    );
+}
+
+#[test]
+fn the_digest_is_of_names_and_contents() {
+    let digest = |files: &[(&str, &str)]| {
+        let dir = site(files);
+        load(&[dir.path()]).unwrap().desired.source.digest
+    };
+    let room = "rooms: [{id: 1, members: [ann]}]\n";
+    let one = digest(&[("a.yaml", room)]);
+    assert_eq!(one.len(), "sha256:".len() + 64);
+    assert_eq!(one, digest(&[("a.yaml", room), ("notes.txt", "")]));
+    assert_ne!(one, digest(&[("b.yaml", room)]));
+    assert_ne!(one, digest(&[("a.yaml", &format!("{room}#"))]));
+    assert_ne!(one, digest(&[("a.yaml", room), ("b.yaml", "")]));
+    let dir = site(&[("a.yaml", room), ("b/c.yaml", "")]);
+    let (a, b) = (dir.path().join("a.yaml"), dir.path().join("b"));
+    let of = |paths: &[&Path]| load(paths).unwrap().desired.source.digest;
+    assert_eq!(of(&[&a, &b]), of(&[&b, &a]));
+}
+
+#[test]
+fn nothing_given_names_no_room() {
+    insta::assert_snapshot!("nothing-given", render(&load(&[]).unwrap_err(), false));
+}
+
+/// Nothing that a type lets through may break a rule of the files.
+fn holds(desired: &Desired) {
+    assert!(desired.rooms.is_sorted_by(|a, b| a.id < b.id));
+    assert!(!desired.rooms.is_empty());
+    for room in &desired.rooms {
+        let count = |set: &MemberSet| {
+            set.iter()
+                .filter(|user| Some(*user) != room.owner.as_ref())
+                .count()
+        };
+        assert!(room.admins.is_some() || room.members.is_some());
+        if let Some(admins) = &room.admins {
+            assert!(count(admins) <= MAX_ADMINS);
+            assert!(count(admins) > 0 || room.allow_empty.admins);
+            assert!(
+                room.members
+                    .as_ref()
+                    .is_none_or(|members| admins.minus(members).is_empty())
+            );
+        }
+        if let Some(members) = &room.members {
+            assert!(count(members) > 0 || room.allow_empty.members);
+        }
+        for user in room.admins.iter().chain(&room.members).flatten() {
+            assert!(!room.ignore.iter().any(|glob| glob.matches(user.as_str())));
+        }
+    }
+}
+
+const SAMPLE: &str = r#"# A comment, with an é
+groups:
+  a: &a [ann, "bob", 'c', group:b]
+  b: [007]
+defaults: {mode: additive, ignore: ["x-*"]}
+rooms:
+  - id: "1"
+    name: "caf\u00e9"
+    owner: ann
+    admins: *a
+    members: [d, group:a]
+    guards: {max_removals: 25%, max_additions: null, protect: [z]}
+  - {id: 2, members: [], allow_empty: true}
+"#;
+
+fn survives(bytes: &[u8]) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.yaml");
+    fs::write(&path, bytes).unwrap();
+    match load(&[&path]) {
+        Ok(loaded) => holds(&loaded.desired),
+        Err(diagnostics) => assert!(!render(&diagnostics, false).is_empty()),
+    }
+}
+
+#[test]
+fn a_file_cut_short_anywhere_does_no_harm() {
+    valid(SAMPLE);
+    for end in 0..SAMPLE.len() {
+        survives(&SAMPLE.as_bytes()[..end]);
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        survives(&bytes);
+    }
+
+    #[test]
+    fn random_yaml_does_no_harm(text in "([a-c&*!?|>%@:,#'\"~\\-\\[\\]{} \n\t]|rooms:|groups:|- id: 1\n|group:|null){0,60}") {
+        survives(text.as_bytes());
+        survives(format!("rooms:\n  - id: 1\n    members: {text}").as_bytes());
+    }
+
+    #[test]
+    fn random_edits_do_no_harm(edits in prop::collection::vec((0..SAMPLE.len(), any::<u8>()), 1..6)) {
+        let mut bytes = SAMPLE.as_bytes().to_vec();
+        for (at, byte) in edits {
+            bytes[at] = byte;
+        }
+        survives(&bytes);
+    }
+}

@@ -1,0 +1,222 @@
+//! `roomsync.yaml`: what is read, its defaults, and what is said of what cannot be.
+
+use roomsync::chat::wire::Method;
+use roomsync::cli::validate;
+use roomsync::desired::render;
+use roomsync::model::{Guards, Limit};
+use roomsync::settings::{App, Auth, Env, Settings, load, load_offline, read_token};
+use secrecy::ExposeSecret;
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+const MINIMAL: &str = "service:\n  url: https://chat.example.com\n  app_key: \"org#app\"\n";
+
+fn env_with_token() -> Env {
+    Env {
+        token: Some("s3cret".into()),
+        ..Env::default()
+    }
+}
+
+/// Loads the text as settings; errors come with the directory's own name left out.
+fn load_text(text: &str, token: Option<&str>, env: &Env) -> Result<Settings, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("roomsync.yaml");
+    fs::write(&path, text).unwrap();
+    if let Some(token) = token {
+        fs::write(dir.path().join("token"), token).unwrap();
+    }
+    load(&path, env).map_err(|invalid| {
+        render(&invalid.diagnostics, false).replace(&dir.path().to_string_lossy().into_owned(), "SITE")
+    })
+}
+
+/// One snapshot a file of `tests/invalid/settings`.
+#[test]
+fn invalid_settings() {
+    for entry in fs::read_dir("tests/invalid/settings").unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let invalid = load(&path, &env_with_token()).unwrap_err();
+        insta::assert_snapshot!(name, render(&invalid.diagnostics, false));
+    }
+}
+
+#[test]
+fn the_defaults_are_those_of_the_contract() {
+    let settings = load_text(MINIMAL, None, &env_with_token()).unwrap();
+    assert_eq!(settings.service.url.as_str(), "https://chat.example.com/");
+    let (org, app) = ("org".to_owned(), "app".to_owned());
+    assert_eq!(settings.service.app, App::Key { org, app });
+    assert_eq!(settings.service.timeout, Duration::from_secs(10));
+    assert_eq!(settings.service.ca_file, None);
+    assert!(settings.rooms[0].ends_with("rooms") && settings.rooms[0].is_absolute());
+    let limits = &settings.limits;
+    assert_eq!(
+        (limits.concurrency, limits.add_batch, limits.remove_batch),
+        (64, 60, 100)
+    );
+    assert!(
+        Method::ALL
+            .iter()
+            .all(|method| limits.calls_per_second.of(*method) == 50)
+    );
+    assert_eq!(settings.guards, Guards::default());
+    assert_eq!(settings.max_removals_total, Limit::Share(1_000));
+    assert_eq!(settings.sync.interval, Duration::from_secs(300));
+    assert_eq!(settings.sync.settle, Duration::from_millis(500));
+    assert!(settings.state_dir.ends_with(".roomsync"));
+    assert_eq!(settings.listen.unwrap().to_string(), "127.0.0.1:9464");
+    assert!(!settings.status_page);
+}
+
+#[test]
+fn everything_can_be_said() {
+    let text = r#"
+service:
+  url: http://127.0.0.1:8080/
+  app_id: 8be024f0-e978-4a6d.x
+  auth: {token_file: token}
+  ca_file: ca.pem
+  timeout: 500ms
+rooms: [a, b.yaml]
+limits: {calls_per_second: {default: 40, list_admins: 90}, concurrency: 8, add_batch: 100, remove_batch: 60}
+guards: {max_removals: 3, max_demotions: 1%, max_removals_total: 5%, max_additions: 7, protect: [Bot, "ops-*"]}
+sync: {interval: 1h, settle: 0ms, paused: false}
+state_dir: /var/lib/roomsync
+listen: off
+status_page: true
+audit_log: null
+"#;
+    let settings = load_text(text, Some("tok-en\r\n"), &Env::default()).unwrap();
+    assert_eq!(settings.service.app, App::Id("8be024f0-e978-4a6d.x".to_owned()));
+    assert!(matches!(&settings.service.auth, Auth::TokenFile(path) if path.ends_with("token")));
+    assert!(settings.service.ca_file.unwrap().ends_with("ca.pem"));
+    assert_eq!(settings.rooms.len(), 2);
+    assert_eq!(settings.limits.calls_per_second.of(Method::ListAdmins), 90);
+    assert_eq!(settings.limits.calls_per_second.of(Method::Promote), 40);
+    assert_eq!(settings.guards.max_additions, Some(Limit::Count(7)));
+    assert_eq!(settings.guards.protect[0].as_str(), "bot");
+    assert_eq!(settings.max_removals_total, Limit::Share(500));
+    assert_eq!(settings.state_dir, Path::new("/var/lib/roomsync"));
+    assert_eq!(settings.listen, None);
+    let number = load_text(
+        &format!("{MINIMAL}limits: {{calls_per_second: 7}}\n"),
+        None,
+        &env_with_token(),
+    )
+    .unwrap();
+    assert_eq!(number.limits.calls_per_second.of(Method::Demote), 7);
+}
+
+#[test]
+fn plain_http_is_for_loopback() {
+    for (url, allow, good) in [
+        ("http://localhost:80", false, true),
+        ("http://127.9.9.9", false, true),
+        ("http://[::1]:9", false, true),
+        ("http://10.0.0.1", false, false),
+        ("http://localhost.example.com", false, false),
+        ("http://10.0.0.1", true, true),
+    ] {
+        let text = MINIMAL.replace("https://chat.example.com", url) + &format!("  allow_http: {allow}\n");
+        assert_eq!(load_text(&text, None, &env_with_token()).is_ok(), good, "{url}");
+    }
+}
+
+#[test]
+fn the_environment_wins() {
+    let env = |url: &str| Env {
+        url: Some(OsString::from(url)),
+        ..env_with_token()
+    };
+    let text = MINIMAL.replace("  url: https://chat.example.com\n", "");
+    let settings = load_text(&text, None, &env("https://other.example.com")).unwrap();
+    assert_eq!(settings.service.url.host_str(), Some("other.example.com"));
+    let with_file = format!("{MINIMAL}  auth: {{token_file: nowhere}}\n");
+    let settings = load_text(&with_file, None, &env_with_token()).unwrap();
+    assert!(matches!(&settings.service.auth, Auth::Token(token) if token.expose_secret() == "s3cret"));
+    insta::assert_snapshot!(
+        "environment",
+        load_text(&text, None, &env("http://u:p@10.0.0.1")).unwrap_err()
+    );
+}
+
+#[test]
+fn a_token_must_be_there_and_be_one() {
+    let with_file = format!("{MINIMAL}  auth: {{token_file: token}}\n");
+    let mut said = load_text(MINIMAL, None, &Env::default()).unwrap_err();
+    for token in [
+        None,
+        Some(""),
+        Some("\n"),
+        Some("two words\n"),
+        Some("two\nlines\n"),
+    ] {
+        said += &load_text(&with_file, token, &Env::default()).unwrap_err();
+    }
+    said += &load_text(&with_file, Some(&"x".repeat(70_000)), &Env::default()).unwrap_err();
+    for token in ["", "a b", "a\n"] {
+        let env = Env {
+            token: Some(token.into()),
+            ..Env::default()
+        };
+        said += &load_text(&with_file, Some("good"), &env).unwrap_err();
+    }
+    let later = Env {
+        app_certificate: true,
+        client_secret: true,
+        ..env_with_token()
+    };
+    said += &load_text(MINIMAL, None, &later).unwrap_err();
+    insta::assert_snapshot!("tokens", said);
+    assert!(read_token(Path::new("/nonexistent")).is_err());
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let settings = load_text(MINIMAL, None, &env_with_token()).unwrap();
+    assert!(!format!("{settings:?}{:?}", env_with_token()).contains("s3cret"));
+}
+
+#[test]
+fn a_missing_settings_file() {
+    let invalid = load(Path::new("nowhere/roomsync.yaml"), &env_with_token()).unwrap_err();
+    insta::assert_snapshot!("missing-file", render(&invalid.diagnostics, false));
+}
+
+/// What `roomsync validate` writes, and whether it holds the files to be valid.
+fn validate(paths: &[&str], config: &str) -> (String, bool) {
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: validate::Args,
+    }
+    let args = ["validate"].iter().chain(paths);
+    let cli: Cli = clap::Parser::parse_from(args);
+    let mut out = Vec::new();
+    let valid = validate::check(&cli.args, Path::new(config), &Env::default(), false, &mut out).unwrap();
+    (String::from_utf8(out).unwrap(), valid)
+}
+
+#[test]
+fn the_example_is_valid_without_its_token() {
+    let whole = "3 files, 3 rooms, 3 groups, 7 people: valid\n".to_owned();
+    assert_eq!(
+        validate(&[], "examples/site/roomsync.yaml"),
+        (whole.clone(), true)
+    );
+    assert_eq!(validate(&["examples/site/rooms"], "nowhere.yaml"), (whole, true));
+    let offline = load_offline(Path::new("examples/site/roomsync.yaml"), &Env::default()).unwrap();
+    assert_eq!(offline.guards.max_removals, Limit::Share(1_000));
+}
+
+#[test]
+fn validate_counts_what_it_found() {
+    let (out, valid) = validate(&["tests/invalid/rooms/warnings.yaml"], "nowhere.yaml");
+    assert!(out.ends_with("1 error, 2 warnings\n") && !valid, "{out}");
+    let (out, valid) = validate(&[], "nowhere.yaml");
+    assert!(out.ends_with("1 error\n") && !valid, "{out}");
+}
