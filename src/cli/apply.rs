@@ -7,22 +7,22 @@ use super::site::Site;
 use super::{Globals, output};
 use crate::apply::{Failure, Report, RoomReport, Tally};
 use crate::model::RoomId;
-use crate::plan::{Document, printable, text};
+use crate::plan::{Document, counted, printable, text};
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 /// Shows the plan, asks, brings the rooms to match and looks again
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Do not ask; needed where there is no terminal
     #[arg(long)]
-    pub yes: bool,
+    pub(super) yes: bool,
     /// How to show the plan and what came of it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
+    pub(super) format: Format,
     /// Only these rooms; the guard over all rooms' removals does not apply
     #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
-    pub room: Vec<RoomId>,
+    pub(super) room: Vec<RoomId>,
 }
 
 /// What `--format json` prints.
@@ -100,7 +100,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
 
 fn confirmed(calls: usize) -> io::Result<bool> {
     let mut stderr = io::stderr();
-    write!(stderr, "Make these {calls} calls? [y/N] ")?;
+    write!(stderr, "Make {}? [y/N] ", counted(calls, "call"))?;
     stderr.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
@@ -136,9 +136,10 @@ fn told(report: &Report) -> String {
         observed,
         calls,
     } = report.tally();
+    let rooms = counted(rooms, "room");
     let _ = write!(
         out,
-        "applied: {rooms} rooms, {converged} converged, {unchanged} unchanged"
+        "applied: {rooms}, {converged} converged, {unchanged} unchanged"
     );
     let others = [
         (partial, "done in part"),
@@ -149,6 +150,6 @@ fn told(report: &Report) -> String {
     for (number, word) in others.into_iter().filter(|(number, _)| *number > 0) {
         let _ = write!(out, ", {number} {word}");
     }
-    let _ = writeln!(out, "; {calls} calls");
+    let _ = writeln!(out, "; {}", counted(calls, "call"));
     out
 }

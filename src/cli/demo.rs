@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 ///
 /// An emulated chat service, room files in a temporary folder, a plan, an apply, an edit that is followed.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Args {}
+pub(super) struct Args {}
 
 /// What the emulated service begins with: a lobby that has drifted, and a support room with somebody who left the team.
 const STATE: &str = r#"

@@ -170,6 +170,8 @@ pub fn main() -> ExitCode {
     };
     color.write_global();
     let stderr_in_color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    // The demo tells its story on standard output; log lines would only talk into it.
+    let quiet = quiet || (matches!(cli.command, Command::Demo(_)) && verbose == 0);
     let bars = telemetry::init(log_format, i16::from(verbose) - i16::from(quiet), stderr_in_color);
     let globals = Globals { config, bars, color };
     let ended = tokio::runtime::Builder::new_multi_thread()

@@ -12,24 +12,24 @@ use std::path::{Path, PathBuf};
 
 /// Shows what an apply would do; never writes to the service
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// How to show the plan
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
+    pub(super) format: Format,
     /// Also write the plan to this file, as JSON
     #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
     /// Exit with 2 when changes are pending
     #[arg(long)]
-    pub detailed_exitcode: bool,
+    pub(super) detailed_exitcode: bool,
     /// Only these rooms; the guard over all rooms' removals does not apply
     #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
-    pub room: Vec<RoomId>,
+    pub(super) room: Vec<RoomId>,
 }
 
 /// How results are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// For people
     #[default]
     Text,

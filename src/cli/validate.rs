@@ -3,6 +3,7 @@
 use super::{Exit, Globals, output};
 use crate::desired::{self, Invalid, Loaded, Severity};
 use crate::model::{Guards, MemberSet};
+use crate::plan::counted;
 use crate::settings::{self, Env};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -47,15 +48,15 @@ pub fn check(args: &Args, config: &Path, env: &Env, styled: bool, out: &mut impl
         Ok(loaded) => {
             let warnings = match warnings {
                 0 => String::new(),
-                warnings => format!(", {}", counted(warnings, "warning", "warnings")),
+                warnings => format!(", {}", counted(warnings, "warning")),
             };
             writeln!(out, "{}: valid{warnings}", sizes(loaded))?;
         }
         Err(_) => {
-            let errors = counted(errors, "error", "errors");
+            let errors = counted(errors, "error");
             match warnings {
                 0 => writeln!(out, "{errors}")?,
-                warnings => writeln!(out, "{errors}, {}", counted(warnings, "warning", "warnings"))?,
+                warnings => writeln!(out, "{errors}, {}", counted(warnings, "warning"))?,
             }
         }
     }
@@ -75,14 +76,13 @@ fn sizes(loaded: &Loaded) -> String {
         .flat_map(|room| [&room.admins, &room.members]);
     let people: MemberSet = lists.flatten().flatten().cloned().collect();
     [
-        counted(desired.source.files, "file", "files"),
-        counted(desired.rooms.len(), "room", "rooms"),
-        counted(*groups, "group", "groups"),
-        counted(people.len(), "person", "people"),
+        counted(desired.source.files, "file"),
+        counted(desired.rooms.len(), "room"),
+        counted(*groups, "group"),
+        match people.len() {
+            1 => "1 person".to_owned(),
+            people => format!("{people} people"),
+        },
     ]
     .join(", ")
-}
-
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -1,8 +1,9 @@
 use super::UserId;
 use std::cmp::Ordering;
+use std::fmt;
 
 /// Names, sorted and each once. Shape: a sorted vector, so that two sets are compared in one walk (a merge join).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct MemberSet(Vec<UserId>);
 
 impl MemberSet {
@@ -75,6 +76,12 @@ impl MemberSet {
                 out.extend(here.or(there).cloned());
             }
         }
+    }
+}
+
+impl fmt::Debug for MemberSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.0).finish()
     }
 }
 

@@ -15,7 +15,7 @@ pub use document::{Document, Meta, Rates};
 pub use fleet::{FleetPlan, Summary};
 pub use guard::Blocked;
 pub use order::{Sizes, Step};
-pub use text::{printable, text};
+pub use text::{counted, printable, text};
 
 use crate::model::{MemberSet, RoomId};
 use std::fmt;

@@ -163,7 +163,7 @@ fn show_summary(out: &mut String, plan: &FleetPlan, seconds: f64) -> std::fmt::R
         .iter()
         .filter(|room| room.status == Status::Observed)
         .count();
-    write!(out, "{}: {changed} to change", count(rooms, "room"))?;
+    write!(out, "{}: {changed} to change", counted(rooms, "room"))?;
     for (number, word) in [
         (blocked, "blocked"),
         (failed, "failed"),
@@ -177,16 +177,17 @@ fn show_summary(out: &mut String, plan: &FleetPlan, seconds: f64) -> std::fmt::R
     writeln!(
         out,
         "{}, {}, {}, {}: {}, at least {seconds} s",
-        count(adds, "add"),
-        count(removes, "removal"),
-        count(promotes, "promotion"),
-        count(demotes, "demotion"),
-        count(calls, "call"),
+        counted(adds, "add"),
+        counted(removes, "removal"),
+        counted(promotes, "promotion"),
+        counted(demotes, "demotion"),
+        counted(calls, "call"),
     )
 }
 
 /// `1 room`, `2 rooms`
-fn count(number: usize, word: &str) -> String {
+#[must_use]
+pub fn counted(number: usize, word: &str) -> String {
     if number == 1 {
         format!("1 {word}")
     } else {
