@@ -1,0 +1,6 @@
+//! The whole walk — files, look, plan, apply — through the real client against the emulator, on virtual time.
+
+#![cfg(test)]
+
+mod fleet;
+mod service;
