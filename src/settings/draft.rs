@@ -95,7 +95,8 @@ impl Draft {
                 .help("write `service: {url: https://…, app_key: \"org#app\", auth: {token_file: PATH}}`");
             problems.push(Problem::error(place, complaint));
         }
-        let service_entry = service.entry;
+        // Where it is no map, that is said already.
+        let service_entry = service.entry.filter(|_| service.value.is_some());
         let service = service.value.unwrap_or_default();
         let url = effective_url(&service, service_entry, env, problems, others);
         let ServiceSpec {

@@ -132,7 +132,12 @@ impl Cx {
 
     /// Records an error about the present map as a whole, at its first key.
     pub(crate) fn error_in_map(&mut self, complaint: Complaint) {
-        self.within(0, |cx| cx.error_at_key(complaint));
+        self.error_at_entry(0, complaint);
+    }
+
+    /// Records an error about an entry of the present map, at its key.
+    pub(crate) fn error_at_entry(&mut self, entry: u32, complaint: Complaint) {
+        self.within(entry, |cx| cx.error_at_key(complaint));
     }
 
     fn within<T>(&mut self, step: u32, run: impl FnOnce(&mut Self) -> T) -> T {
@@ -203,6 +208,8 @@ pub(crate) trait Fields: Default {
     const WHAT: &'static str;
     /// Its keys.
     const KEYS: &'static [&'static str];
+    /// Whether what is not understood in it may be a secret in the wrong place.
+    const SECRETS: bool = false;
 
     /// Reads the value of one of [`Self::KEYS`].
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error>;

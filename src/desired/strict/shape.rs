@@ -145,7 +145,15 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
     type Value = F;
 
     fn wants(&self) -> &'static str {
-        F::WHAT
+        "a map of keys and values"
+    }
+
+    fn other(&self, cx: &mut Cx, kind: Kind) -> Option<F> {
+        cx.wrong_kind(self.wants(), kind);
+        if let Some(problem) = cx.problems.last_mut() {
+            problem.complaint.is_secret |= F::SECRETS;
+        }
+        None
     }
 
     fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, mut map: A) -> Result<Option<F>, A::Error> {
@@ -188,11 +196,12 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
 
 fn unknown<F: Fields>(key: &str) -> Complaint {
     let help = suggest(key, F::KEYS, "the keys are");
-    Complaint::new(
+    let complaint = Complaint::new(
         "unknown-key",
         format!("unknown key {} in {}", shown(key), F::WHAT),
     )
-    .help(help)
+    .help(help);
+    if F::SECRETS { complaint.secret() } else { complaint }
 }
 
 fn duplicate(place: Place, key: &str, first: &Place) -> Problem {
