@@ -1,5 +1,7 @@
 //! `roomsync.yaml`: what is read, its defaults, and what is said of what cannot be.
 
+#![cfg(test)]
+
 use roomsync::chat::wire::Method;
 use roomsync::cli::validate;
 use roomsync::desired::render;

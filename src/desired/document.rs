@@ -106,7 +106,7 @@ impl<'de, F: Fields> Shape<'de> for Root<F> {
     }
     fn other(&self, cx: &mut Cx, kind: Kind) -> Option<F> {
         if kind != Kind::Null {
-            cx.wrong_kind(self.wants(), kind);
+            cx.wrong_kind(self.wants(), kind, None);
         }
         None
     }
