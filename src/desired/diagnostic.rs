@@ -49,7 +49,7 @@ pub struct Position {
     pub line: usize,
     /// In characters, from 1.
     pub column: usize,
-    /// The line itself; empty where it is too long to be shown, or may hold a secret.
+    /// The line as it is in the file; empty where it is too long to be shown, or may hold a secret.
     pub text: String,
     /// The bytes of `text` that are meant.
     pub span: Range<usize>,

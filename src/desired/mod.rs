@@ -65,7 +65,7 @@ pub fn load(paths: &[PathBuf], settings_file: Option<&Path>, guards: &Guards) ->
                     .help("remove it, or write rooms into it");
                 problems.push(Problem::warning(place, complaint));
             }
-            None => {}
+            None => whole = false,
         }
         problems.extend(document.problems);
     }
