@@ -279,6 +279,20 @@ fn links_are_followed_and_files_read_once() {
 }
 
 #[test]
+fn a_mounted_config_map_is_read_once() {
+    let dir = site(&[("..2026_01/rooms.yaml", "rooms: [{id: 1, members: [ann]}]\n")]);
+    symlink("..2026_01", dir.path().join("..data")).unwrap();
+    symlink("..data/rooms.yaml", dir.path().join("rooms.yaml")).unwrap();
+    assert_eq!(load(&[dir.path()]).unwrap().desired.source.files, 1);
+}
+
+#[test]
+fn names_of_files_do_nothing_to_a_terminal() {
+    let dir = site(&[("\u{1b}[31m\n.yaml", "rooms: {}\n")]);
+    insta::assert_snapshot!("control-characters-in-a-path", said(&dir));
+}
+
+#[test]
 fn the_settings_file_is_no_room_file() {
     let dir = site(&[
         ("roomsync.yaml", "service: {}\n"),
