@@ -34,7 +34,7 @@ pub struct Settings {
     /// Removals of all rooms, against the members of all managed rooms.
     pub max_removals_total: Limit,
     /// When the daemon looks.
-    pub sync: Sync,
+    pub sync: Timing,
     /// Where the daemon keeps what it must not forget.
     pub state_dir: PathBuf,
     /// Where the daemon listens; `None`: nowhere.
@@ -113,7 +113,7 @@ impl Rates {
 
 /// When the daemon looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sync {
+pub struct Timing {
     /// Between two looks at all rooms.
     pub interval: Duration,
     /// How long changed files must rest.

@@ -94,6 +94,17 @@ struct Context<'s> {
     guards: &'s Guards,
 }
 
+fn too_many_admins(admins: &MemberSet, owner: Option<&UserId>, listed: &Listed<'_>) -> Option<Problem> {
+    let count = admins.iter().filter(|user| Some(*user) != owner).count();
+    if count <= MAX_ADMINS {
+        return None;
+    }
+    let message = format!("a room has at most {MAX_ADMINS} admins besides its owner, here are {count}");
+    let complaint =
+        Complaint::new("too-many-admins", message).help("take some of them out, or out of the groups");
+    Some(Problem::error(listed.at.key(), complaint))
+}
+
 impl Context<'_> {
     /// Resolves a room. `None`: it has no id, which was recorded.
     fn room(&self, at: &RoomAt, spec: &RoomSpec, problems: &mut Vec<Problem>) -> Option<DesiredRoom> {
@@ -109,20 +120,21 @@ impl Context<'_> {
         let may_be_empty = allow_empty.value.unwrap_or_default();
         let owner_name = owner.value.as_ref();
         let lists = [at.list(admins), at.list(members)];
-        let [admins, members] = [("admins", may_be_empty.admins), ("members", may_be_empty.members)];
         let [admin_list, member_list] = &lists;
-        let admins = self.people(admin_list.as_ref(), owner_name, admins, problems);
-        let members = self.people(member_list.as_ref(), owner_name, members, problems);
+        let admins = self.people(
+            admin_list.as_ref(),
+            owner_name,
+            ("admins", may_be_empty.admins),
+            problems,
+        );
+        let members = self.people(
+            member_list.as_ref(),
+            owner_name,
+            ("members", may_be_empty.members),
+            problems,
+        );
         if let (Some(admins), Some(listed)) = (&admins, admin_list) {
-            let count = admins.len() - usize::from(owner_name.is_some_and(|owner| admins.contains(owner)));
-            if count > MAX_ADMINS {
-                let complaint = Complaint::new(
-                    "too-many-admins",
-                    format!("a room has at most {MAX_ADMINS} admins besides its owner, here are {count}"),
-                )
-                .help("take some of them out, or out of the groups");
-                problems.push(Problem::error(listed.at.key(), complaint));
-            }
+            problems.extend(too_many_admins(admins, owner_name, listed));
         }
         // Wanted admins are wanted members too.
         let members = members.map(|members| match &admins {

@@ -69,7 +69,7 @@ pub(super) struct Defaults {
 }
 
 impl Fields for Defaults {
-    const WHAT: &'static str = "`defaults`, a map";
+    const WHAT: &'static str = "`defaults`";
     const KEYS: &'static [&'static str] = &["mode", "absent", "ignore", "guards"];
 
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
@@ -149,7 +149,7 @@ pub(crate) struct GuardsSpec {
 }
 
 impl Fields for GuardsSpec {
-    const WHAT: &'static str = "`guards`, a map";
+    const WHAT: &'static str = "`guards`";
     const KEYS: &'static [&'static str] = &[
         "max_removals",
         "max_demotions",

@@ -92,9 +92,11 @@ pub(super) fn find(file: Option<PathBuf>, env: &Env, diagnostics: &mut Vec<Diagn
     match checked {
         Ok(()) => Some(auth),
         Err(error) => {
-            let cause =
-                std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
-            let complaint = Complaint::new("bad-token", format!("{whence}: {error}{cause}"))
+            let why = match &error {
+                BadToken::Unreadable { path: _, source } => format!("cannot read the file: {source}"),
+                BadToken::TooLarge | BadToken::Empty | BadToken::BadChar => error.to_string(),
+            };
+            let complaint = Complaint::new("bad-token", format!("{whence}: {why}"))
                 .help("put one token there, alone on a line");
             diagnostics.push(Diagnostic::without_file(complaint));
             None
