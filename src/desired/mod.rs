@@ -128,7 +128,7 @@ pub struct DesiredRoom {
     pub owner: Option<UserId>,
     /// Who should be an admin; `None`: not managed.
     pub admins: Option<MemberSet>,
-    /// Who should be a member, wanted admins included; `None`: not managed.
+    /// Who should be a member beside the wanted admins; `None`: not managed.
     pub members: Option<MemberSet>,
     /// Which of the two keys may come to nobody.
     pub allow_empty: AllowEmpty,

@@ -136,18 +136,16 @@ impl Context<'_> {
         if let (Some(admins), Some(listed)) = (&admins, admin_list) {
             problems.extend(too_many_admins(admins, owner_name, listed));
         }
-        // Wanted admins are wanted members too.
-        let members = members.map(|members| match &admins {
-            Some(admins) => members.or(admins),
-            None => members,
-        });
         let (ignore, ignore_at) = self.ignore(at, own);
-        let wanted = members.as_ref().or(admins.as_ref());
+        let wanted: MemberSet = [&admins, &members]
+            .into_iter()
+            .flatten()
+            .flatten()
+            .cloned()
+            .collect();
         for (index, glob) in ignore.iter().enumerate() {
-            let (Some(wanted), Some(glob)) = (wanted, glob) else {
-                continue;
-            };
-            problems.extend(self.conflict(wanted, glob, lists.iter().flatten(), || ignore_at.item(index)));
+            let Some(glob) = glob else { continue };
+            problems.extend(self.conflict(&wanted, glob, lists.iter().flatten(), || ignore_at.item(index)));
         }
         let mut guards = self.guards.clone();
         for spec in [self.defaults.map(|defaults| &defaults.guards), Some(&own.guards)] {
