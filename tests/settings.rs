@@ -2,11 +2,12 @@
 
 #![cfg(test)]
 
+use roomsync::chat::read_token;
 use roomsync::chat::wire::Method;
 use roomsync::cli::validate;
 use roomsync::desired::render;
 use roomsync::model::{Guards, Limit};
-use roomsync::settings::{App, Auth, Env, Settings, load, load_offline, read_token};
+use roomsync::settings::{App, Auth, Env, Settings, load, load_offline};
 use secrecy::ExposeSecret;
 use std::ffi::OsString;
 use std::fs;

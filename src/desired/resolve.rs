@@ -148,10 +148,15 @@ impl Context<'_> {
             problems.extend(self.conflict(&wanted, glob, lists.iter().flatten(), || ignore_at.item(index)));
         }
         let mut guards = self.guards.clone();
-        for spec in [self.defaults.map(|defaults| &defaults.guards), Some(&own.guards)] {
-            if let Some(spec) = spec.and_then(|guards| guards.value.as_ref()) {
-                spec.over(&mut guards);
+        let default_guards = self.defaults.and_then(|defaults| defaults.guards.value.as_ref());
+        match (default_guards, &own.guards.value) {
+            (Some(defaults), None) => defaults.over(&mut guards),
+            (Some(defaults), Some(own)) => {
+                defaults.protect_too(&mut guards);
+                own.over(&mut guards);
             }
+            (None, Some(own)) => own.over(&mut guards),
+            (None, None) => {}
         }
         let default_mode = self.defaults.and_then(|defaults| defaults.mode.value);
         let default_absent = self.defaults.and_then(|defaults| defaults.absent.value);

@@ -185,12 +185,17 @@ impl GuardsSpec {
             max_removals,
             max_demotions,
             max_additions,
-            protect,
+            protect: _,
         } = self;
         base.max_removals = max_removals.value.unwrap_or(base.max_removals);
         base.max_demotions = max_demotions.value.unwrap_or(base.max_demotions);
         base.max_additions = max_additions.value.unwrap_or(base.max_additions);
+        self.protect_too(base);
+    }
+
+    /// Takes over only who is protected.
+    pub(crate) fn protect_too(&self, base: &mut Guards) {
         base.protect
-            .extend(protect.value.iter().flatten().flatten().cloned());
+            .extend(self.protect.value.iter().flatten().flatten().cloned());
     }
 }

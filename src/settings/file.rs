@@ -1,7 +1,8 @@
 //! The shape of `roomsync.yaml`.
 
+use super::App;
 use super::words::{app_id, app_key, duration, listen, path, truth, url, whole};
-use super::{App, Rates};
+use crate::chat::Rates;
 use crate::chat::wire::Method;
 use crate::desired::GuardsSpec;
 use crate::desired::names;

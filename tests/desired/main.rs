@@ -95,7 +95,9 @@ rooms:
     );
     assert_eq!(lobby.mode, Mode::Additive);
     assert_eq!(lobby.ignore.len(), 1);
-    assert_eq!(lobby.guards.max_removals, Limit::Count(5));
+    // The room's own `guards` replace those of `defaults`; who is protected adds up.
+    assert_eq!(lobby.guards.max_removals, Guards::default().max_removals);
+    assert_eq!(other.guards.max_removals, Limit::Count(5));
     assert_eq!(lobby.guards.max_demotions, Limit::Count(1));
     assert_eq!(lobby.guards.max_additions, Some(Limit::Share(1_000)));
     let protect: Vec<&str> = lobby.guards.protect.iter().map(Glob::as_str).collect();
@@ -109,10 +111,16 @@ rooms:
 }
 
 #[test]
-fn wanted_admins_are_wanted_members_too() {
-    let rooms = valid("rooms: [{id: 1, admins: [a], members: [b]}, {id: 2, admins: [a]}]").rooms;
-    assert_eq!(names(rooms[0].members.as_ref()), ["a", "b"]);
-    assert_eq!(rooms[1].members, None);
+fn a_key_that_is_left_out_is_not_managed() {
+    let rooms = valid("rooms: [{id: 1, members: [b]}, {id: 2, admins: [a]}]").rooms;
+    assert_eq!(
+        (rooms[0].admins.clone(), names(rooms[0].members.as_ref())),
+        (None, vec!["b"])
+    );
+    assert_eq!(
+        (names(rooms[1].admins.as_ref()), rooms[1].members.clone()),
+        (vec!["a"], None)
+    );
 }
 
 #[test]

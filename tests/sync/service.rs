@@ -10,7 +10,6 @@ use roomsync::desired::{self, Desired, DesiredRoom};
 use roomsync::emulator::{Emulator, Options, Room, State};
 use roomsync::model::{Guards, Limit, RoomId};
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tower::ServiceExt as _;
@@ -170,8 +169,8 @@ fn connection(transport: Box<dyn Transport>, batch: BatchSizes) -> Connection {
         prefix: Prefix::new("acme", "demo").unwrap(),
         token: TokenSource::fixed("secret".into()),
         rates: Rates {
-            default: NonZeroU32::new(50).unwrap(),
-            of: BTreeMap::new(),
+            default: 50,
+            own: BTreeMap::new(),
         },
         concurrency: 64,
         timeout: Duration::from_secs(10),
