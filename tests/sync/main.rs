@@ -2,5 +2,7 @@
 
 #![cfg(test)]
 
+mod faults;
 mod fleet;
 mod service;
+mod shortage;

@@ -1,5 +1,6 @@
 //! The emulator behind the client's transport seam, and everything that was sent to it.
 
+use bytes::Bytes;
 use http::Method as Http;
 use roomsync::chat::{
     BatchSizes, BoxFuture, Config, Connection, Prefix, Rates, Request, Response, TokenSource, Transport,
@@ -24,6 +25,8 @@ pub(crate) type Fault = Arc<dyn Fn(&Emulator, &Request, usize) -> Option<Reply> 
 pub(crate) enum Reply {
     /// This status and body, without effect.
     Answer(u16, String),
+    /// Over the call rate, with this `Retry-After`.
+    SlowDown(Duration),
     /// The emulator takes the call, but its answer is lost.
     LoseAnswer,
     /// The call is lost and so is the answer.
@@ -130,6 +133,11 @@ impl Transport for Service {
                     status,
                     retry_after: None,
                     body: body.into(),
+                }),
+                Some(Reply::SlowDown(wait)) => Ok(Response {
+                    status: 429,
+                    retry_after: Some(wait),
+                    body: Bytes::new(),
                 }),
                 Some(Reply::LoseAnswer) => {
                     self.hand_on(&request).await;
