@@ -4,5 +4,6 @@
 
 mod faults;
 mod fleet;
+mod render;
 mod service;
 mod shortage;
