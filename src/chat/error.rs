@@ -109,6 +109,12 @@ impl Fault {
         )
     }
 
+    /// Whether the call certainly never went out.
+    #[must_use]
+    pub fn was_not_sent(&self) -> bool {
+        matches!(self, Self::Unsent(_) | Self::TooLate | Self::NotACall)
+    }
+
     /// Reads an error answer. `None`: the answer says the call rate is exceeded.
     pub(super) fn from_answer(status: u16, body: &[u8]) -> Option<Self> {
         let Ok(ErrorBody {
@@ -375,6 +381,6 @@ mod tests {
             Vec::<String>::new()
         );
         assert_eq!(names_in(""), Vec::<String>::new());
-        names_in("user:é\u{130} user:");
+        assert_eq!(names_in("user:é\u{130} user:"), ["é\u{69}\u{307}"]);
     }
 }
