@@ -155,7 +155,7 @@ mod tests {
         ));
         for (content, empty) in [
             ("", true),
-            (" \n\n", true),
+            ("\n", true),
             ("two words", false),
             ("two\nlines", false),
         ] {
