@@ -5,14 +5,11 @@ mod file;
 mod token;
 mod words;
 
-pub use token::{BadToken, read_token};
-
-use crate::chat::wire::Method;
+use crate::chat::Rates;
 use crate::desired::{Diagnostic, Invalid, Severity};
 use crate::model::{Guards, Limit};
 use draft::read;
 use secrecy::SecretString;
-use std::collections::BTreeMap;
 use std::env::var_os;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -34,7 +31,7 @@ pub struct Settings {
     /// Removals of all rooms, against the members of all managed rooms.
     pub max_removals_total: Limit,
     /// When the daemon looks.
-    pub sync: Sync,
+    pub sync: Timing,
     /// Where the daemon keeps what it must not forget.
     pub state_dir: PathBuf,
     /// Where the daemon listens; `None`: nowhere.
@@ -75,7 +72,7 @@ pub enum App {
 /// What proves to the service that we may.
 #[derive(Debug, Clone)]
 pub enum Auth {
-    /// A file with a token, see [`read_token`].
+    /// A file with a token, see [`read_token`](crate::chat::read_token).
     TokenFile(PathBuf),
     /// A token of the environment.
     Token(SecretString),
@@ -94,26 +91,9 @@ pub struct Limits {
     pub remove_batch: usize,
 }
 
-/// Calls a second, for each method on its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rates {
-    /// For a method that is not in `own`.
-    pub default: u32,
-    /// For these methods.
-    pub own: BTreeMap<Method, u32>,
-}
-
-impl Rates {
-    /// The calls a second of a method.
-    #[must_use]
-    pub fn of(&self, method: Method) -> u32 {
-        self.own.get(&method).copied().unwrap_or(self.default)
-    }
-}
-
 /// When the daemon looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sync {
+pub struct Timing {
     /// Between two looks at all rooms.
     pub interval: Duration,
     /// How long changed files must rest.

@@ -19,7 +19,7 @@ pub(crate) use error::names_in;
 pub use error::{CallError, Fault};
 pub use pace::Rates;
 pub use reader::{Page, Reader};
-pub use token::{TokenError, TokenSource, is_token, read_token};
+pub use token::{BadToken, TokenSource, check_token, read_token};
 pub use transport::{
     BoxFuture, HttpTransport, MAX_ANSWER_BYTES, Request, Response, SetupError, Transport, TransportError,
 };

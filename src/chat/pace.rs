@@ -20,20 +20,20 @@ use tokio::time::{Instant, sleep_until};
 /// The service's window (seed: calls per second). Whether it slides is unknown, so every 1,000 ms counts as one.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Calls a second for each method.
+/// Calls a second, for each method on its own; none is 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rates {
-    /// Of a method that is not named.
-    pub default: NonZeroU32,
-    /// Of these.
-    pub of: BTreeMap<Method, NonZeroU32>,
+    /// For a method that is not in `own`.
+    pub default: u32,
+    /// For these methods.
+    pub own: BTreeMap<Method, u32>,
 }
 
 impl Rates {
-    /// The rate of one method.
+    /// The calls a second of a method.
     #[must_use]
-    pub fn get(&self, method: Method) -> NonZeroU32 {
-        self.of.get(&method).copied().unwrap_or(self.default)
+    pub fn of(&self, method: Method) -> u32 {
+        self.own.get(&method).copied().unwrap_or(self.default)
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Pacer {
 
 impl Pacer {
     pub(super) fn new(rates: &Rates, concurrency: usize) -> Self {
-        let lane = |method| (method, Lane::new(rates.get(method)));
+        let lane = |method| (method, Lane::new(rates.of(method)));
         Self {
             lanes: Method::ALL.into_iter().map(lane).collect(),
             in_flight: Semaphore::new(concurrency),
@@ -103,7 +103,8 @@ struct Leases {
 }
 
 impl Lane {
-    fn new(rate: NonZeroU32) -> Self {
+    fn new(rate: u32) -> Self {
+        let rate = NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN);
         let limit = rate.get() as usize;
         // What the process before this one did in the last second is unknown: begin with half the permits, which is
         // plenty for a short command.
@@ -234,8 +235,8 @@ mod tests {
         runtime.block_on(async {
             let start = Instant::now();
             let rates = Rates {
-                default: NonZeroU32::new(limit).unwrap(),
-                of: BTreeMap::new(),
+                default: limit,
+                own: BTreeMap::new(),
             };
             let pacer = Pacer::new(&rates, 64);
             let call = async |there: u64, back: u64| {
@@ -289,8 +290,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pause_holds_one_method_and_no_other() {
         let rates = Rates {
-            default: NonZeroU32::new(10).unwrap(),
-            of: BTreeMap::new(),
+            default: 10,
+            own: BTreeMap::new(),
         };
         let pacer = Pacer::new(&rates, 4);
         let start = Instant::now();

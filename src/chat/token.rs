@@ -7,52 +7,63 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// The largest token file that is read, in bytes; tokens are a few hundred.
-const MAX_TOKEN_BYTES: u64 = 64 * 1024;
+/// Many times the longest token of the service.
+const LONGEST_TOKEN: u64 = 64 << 10;
 
-/// Why there is no token.
+/// Why there is no usable token.
 #[derive(Debug, thiserror::Error)]
-pub enum TokenError {
+pub enum BadToken {
     /// The file cannot be read.
-    #[error("the token file {path} cannot be read: {source}")]
+    #[error("cannot read the token file {path:?}: {source}")]
     Unreadable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
+    /// The file is larger than any token.
+    #[error("the token file is larger than 64 KiB: is it the right file?")]
+    TooLarge,
     /// There is nothing in it.
-    #[error("the token file {0} is empty; put the app token in it")]
-    Empty(PathBuf),
-    /// What is in it cannot be a token.
-    #[error("the token file {0} does not hold one token: a token is one line of visible ASCII characters")]
-    Malformed(PathBuf),
+    #[error("the token is empty")]
+    Empty,
+    /// A character that no token has.
+    #[error("the token holds a space, a line break or another character that no token has")]
+    BadChar,
 }
 
-/// Reads a token file: one line; white space around it is dropped.
-pub fn read_token(path: &Path) -> Result<SecretString, TokenError> {
-    let unreadable = |source| TokenError::Unreadable {
-        path: path.into(),
+/// Reads a token from a file, without the line break after it.
+pub fn read_token(path: &Path) -> Result<SecretString, BadToken> {
+    let unreadable = |source| BadToken::Unreadable {
+        path: path.to_owned(),
         source,
     };
     let mut text = String::new();
     File::open(path)
-        .and_then(|file| file.take(MAX_TOKEN_BYTES).read_to_string(&mut text))
-        .map_err(unreadable)?;
-    let token = text.trim();
-    if token.is_empty() {
-        return Err(TokenError::Empty(path.into()));
+        .and_then(|file| file.take(LONGEST_TOKEN + 1).read_to_string(&mut text))
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::InvalidData => BadToken::BadChar,
+            _ => unreadable(source),
+        })?;
+    if text.len() as u64 > LONGEST_TOKEN {
+        return Err(BadToken::TooLarge);
     }
-    if !is_token(token) {
-        return Err(TokenError::Malformed(path.into()));
-    }
+    let token = text.strip_suffix('\n').unwrap_or(&text);
+    let token = token.strip_suffix('\r').unwrap_or(token);
+    check_token(token)?;
     Ok(token.into())
 }
 
 /// Whether a text can be sent as a bearer token.
-#[must_use]
-pub fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
+pub fn check_token(token: &str) -> Result<(), BadToken> {
+    if token.is_empty() {
+        return Err(BadToken::Empty);
+    }
+    if token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err(BadToken::BadChar)
+    }
 }
 
 /// The token of every call.
@@ -89,7 +100,7 @@ impl TokenSource {
     }
 
     /// A token in a file, which is read now, again when it changes, and when the service refuses the token.
-    pub fn file(path: PathBuf) -> Result<Self, TokenError> {
+    pub fn file(path: PathBuf) -> Result<Self, BadToken> {
         let stamp = stamp(&path);
         let token = read_token(&path)?;
         Ok(Self {
@@ -140,7 +151,7 @@ mod tests {
         let path = dir.path().join("token");
         assert!(matches!(
             TokenSource::file(path.clone()),
-            Err(TokenError::Unreadable { .. })
+            Err(BadToken::Unreadable { .. })
         ));
         for (content, empty) in [
             ("", true),
@@ -150,7 +161,7 @@ mod tests {
         ] {
             fs::write(&path, content).unwrap();
             let error = read_token(&path).unwrap_err();
-            assert_eq!(matches!(error, TokenError::Empty(_)), empty, "{error}");
+            assert_eq!(matches!(error, BadToken::Empty), empty, "{error}");
         }
 
         fs::write(&path, "first\n").unwrap();

@@ -1,7 +1,7 @@
 //! How a command ends, and the one table from errors to exit codes.
 
 use crate::apply::{Failure, Outcome, Report};
-use crate::chat::{CallError, SetupError, TokenError};
+use crate::chat::{BadToken, CallError, SetupError};
 use crate::desired::Invalid;
 use crate::emulator::StateError;
 use crate::plan::{FleetPlan, Status};
@@ -47,7 +47,7 @@ impl Exit {
             Self::Usage
         } else if error.is::<Invalid>()
             || error.is::<StateError>()
-            || error.is::<TokenError>()
+            || error.is::<BadToken>()
             || error.is::<SetupError>()
         {
             Self::Invalid

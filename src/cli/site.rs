@@ -62,7 +62,7 @@ impl Site {
             base: service.url.clone(),
             prefix: prefix.context("the app's name cannot stand in a path")?,
             token,
-            rates: rates(&limits.calls_per_second),
+            rates: limits.calls_per_second.clone(),
             concurrency: limits.concurrency,
             timeout: service.timeout,
             batch: BatchSizes {
@@ -92,13 +92,5 @@ impl Site {
                 remove: rate(Method::RemoveMany),
             },
         }
-    }
-}
-
-fn rates(of: &settings::Rates) -> crate::chat::Rates {
-    let rate = |n| std::num::NonZeroU32::new(n).unwrap_or(std::num::NonZeroU32::MIN);
-    crate::chat::Rates {
-        default: rate(of.default),
-        of: of.own.iter().map(|(m, n)| (*m, rate(*n))).collect(),
     }
 }

@@ -30,7 +30,7 @@ pub fn check(args: &Args, config: &Path, env: &Env, styled: bool, out: &mut impl
         settings::load_offline(config, env)
             .and_then(|settings| desired::load(&settings.rooms, Some(config), &settings.guards))
     } else {
-        desired::load(&args.paths, None, &Guards::default())
+        desired::load(&args.paths, Some(config), &Guards::default())
     };
     let diagnostics = match &result {
         Ok(loaded) => &loaded.warnings,

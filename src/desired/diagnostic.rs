@@ -49,10 +49,20 @@ pub struct Position {
     pub line: usize,
     /// In characters, from 1.
     pub column: usize,
-    /// The line itself; empty where it is too long to be shown.
+    /// The line as it is in the file; empty where it is too long to be shown, or may hold a secret.
     pub text: String,
     /// The bytes of `text` that are meant.
     pub span: Range<usize>,
+}
+
+impl Position {
+    fn without_text(self) -> Self {
+        Self {
+            text: String::new(),
+            span: 0..0,
+            ..self
+        }
+    }
 }
 
 impl Diagnostic {
@@ -67,7 +77,12 @@ impl Diagnostic {
         spot: Option<Spot>,
         also: Option<(Spot, &'static str)>,
     ) -> Self {
-        let Complaint { code, message, help } = complaint;
+        let Complaint {
+            code,
+            message,
+            help,
+            is_secret: _,
+        } = complaint;
         Self {
             code,
             severity,
@@ -82,11 +97,7 @@ impl Diagnostic {
 /// Finds the lines and columns of problems. The result is in the order of the files, and of the lines in each.
 pub(crate) fn diagnose(files: &[File], problems: Vec<Problem>) -> Vec<Diagnostic> {
     let mut nodes: BTreeMap<usize, BTreeSet<Node>> = BTreeMap::new();
-    let places = problems.iter().flat_map(|problem| {
-        let Problem { place, also, .. } = problem;
-        std::iter::once(place).chain(also.as_ref().map(|(place, _)| place))
-    });
-    for place in places {
+    for place in problems.iter().flat_map(places_of) {
         if let At::Node(node) = &place.at {
             nodes.entry(place.file).or_default().insert(node.clone());
         }
@@ -100,16 +111,38 @@ pub(crate) fn diagnose(files: &[File], problems: Vec<Problem>) -> Vec<Diagnostic
         At::Byte(byte) => Some(*byte),
         At::Node(node) => found.get(&place.file)?.get(node).copied(),
     };
+    let lines: BTreeMap<usize, Lines<'_>> = problems
+        .iter()
+        .flat_map(places_of)
+        .filter_map(|place| Some((place.file, &files.get(place.file)?.text)))
+        .collect::<BTreeMap<_, _>>()
+        .into_iter()
+        .map(|(file, text)| (file, Lines::new(text)))
+        .collect();
+    let position_of = |place: &Place| Some(lines.get(&place.file)?.position(byte_of(place)?));
+    // No problem may show a line that another one hides.
+    let secret: BTreeSet<(usize, usize)> = problems
+        .iter()
+        .filter(|problem| problem.complaint.is_secret)
+        .filter_map(|problem| Some((problem.place.file, position_of(&problem.place)?.line)))
+        .collect();
     let spot_of = |place: &Place| {
-        let file = files.get(place.file)?;
+        let position =
+            position_of(place).map(|position| match secret.contains(&(place.file, position.line)) {
+                true => position.without_text(),
+                false => position,
+            });
         Some(Spot {
-            file: file.name.clone(),
-            position: byte_of(place).map(|byte| position(&file.text, byte)),
+            file: files.get(place.file)?.name.clone(),
+            position,
         })
     };
     let mut problems = problems;
-    problems.sort_by_cached_key(|problem| (problem.place.file, byte_of(&problem.place)));
-    problems
+    problems.sort_by_cached_key(|problem| {
+        let Place { file, .. } = problem.place;
+        (file, byte_of(&problem.place), problem.complaint.code)
+    });
+    let mut diagnostics: Vec<Diagnostic> = problems
         .into_iter()
         .map(|problem| {
             let spot = spot_of(&problem.place);
@@ -118,7 +151,15 @@ pub(crate) fn diagnose(files: &[File], problems: Vec<Problem>) -> Vec<Diagnostic
                 .and_then(|(place, label)| Some((spot_of(&place)?, label)));
             Diagnostic::new(problem.severity, problem.complaint, spot, also)
         })
-        .collect()
+        .collect();
+    // What is wrong with a node is wrong with each alias of it.
+    diagnostics.dedup();
+    diagnostics
+}
+
+fn places_of(problem: &Problem) -> impl Iterator<Item = &Place> {
+    let also = problem.also.as_ref().map(|(place, _)| place);
+    std::iter::once(&problem.place).chain(also)
 }
 
 /// Every node's byte; for a node that is not in the document (the first key of an empty map) its parent's.
@@ -145,32 +186,43 @@ fn locate_all(text: &str, nodes: BTreeSet<Node>) -> BTreeMap<Node, usize> {
     found
 }
 
-/// The line and column of a byte.
-fn position(text: &str, byte: usize) -> Position {
-    // Nobody reads a longer line, and one can be as long as the file.
-    const LONGEST_LINE: usize = 2_000;
-    let byte = text.floor_char_boundary(byte);
-    let (before, after) = text.split_at(byte);
-    let start = before.rfind('\n').map_or(0, |end| end + 1);
-    let end = after
-        .find(['\n', '\r'])
-        .map_or(text.len(), |length| byte + length);
-    let line = text.get(start..end).unwrap_or_default();
-    let column = before.get(start..).unwrap_or_default().chars().count() + 1;
-    let (text, span) = if line.len() > LONGEST_LINE {
-        (String::new(), 0..0)
-    } else {
-        let from = byte - start;
-        (
-            line.to_owned(),
-            from..from + token(line.get(from..).unwrap_or_default()),
-        )
-    };
-    Position {
-        line: before.bytes().filter(|b| *b == b'\n').count() + 1,
-        column,
-        text,
-        span,
+/// A text, and the bytes where its lines begin.
+struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    fn new(text: &'t str) -> Self {
+        let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self {
+            text,
+            starts: std::iter::once(0).chain(after_breaks).collect(),
+        }
+    }
+
+    /// The line and column of a byte.
+    fn position(&self, byte: usize) -> Position {
+        // Nobody reads a longer line, and one can be as long as the file.
+        const LONGEST_LINE: usize = 2_000;
+        let byte = self.text.floor_char_boundary(byte);
+        let line = self.starts.partition_point(|start| *start <= byte);
+        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let (before, after) = self.text.split_at(byte);
+        let before = before.get(start..).unwrap_or_default();
+        let after = after.split(['\n', '\r']).next().unwrap_or_default();
+        let (text, span) = if before.len() + after.len() > LONGEST_LINE {
+            (String::new(), 0..0)
+        } else {
+            let from = before.len();
+            (format!("{before}{after}"), from..from + token(after))
+        };
+        Position {
+            line,
+            column: before.chars().count() + 1,
+            text,
+            span,
+        }
     }
 }
 
@@ -181,7 +233,7 @@ fn token(rest: &str) -> usize {
         Some((_, quote @ ('"' | '\''))) => characters
             .find(|(_, c)| *c == quote)
             .map_or(rest.len(), |(at, _)| at + 1),
-        Some((_, c @ ('[' | '{' | ',' | ']' | '}' | ':'))) => c.len_utf8(),
+        Some((_, c @ ('[' | '{' | ',' | ']' | '}' | ':' | '\t'))) => c.len_utf8(),
         _ => {
             let ends = [": ", " #", ",", "]", "}"];
             let end = ends
@@ -205,11 +257,18 @@ pub fn render(diagnostics: &[Diagnostic], styled: bool) -> String {
     };
     diagnostics
         .iter()
-        .map(|diagnostic| format!("{}\n\n", renderer.render(&[group(diagnostic)])))
+        .map(|diagnostic| {
+            let lines: Vec<String> = groups(diagnostic)
+                .into_iter()
+                .map(|group| renderer.render(&[group]))
+                .collect();
+            lines.join("\n") + "\n\n"
+        })
         .collect()
 }
 
-fn group(diagnostic: &Diagnostic) -> Group<'_> {
+/// What is rendered one after the other: the help of what has no place stands alone, or a stray gutter would lead to it.
+fn groups(diagnostic: &Diagnostic) -> Vec<Group<'_>> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -222,10 +281,11 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
     if let Some((spot, label)) = &diagnostic.also {
         group = group.element(element(spot, AnnotationKind::Context, Some(label)));
     }
-    if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(help));
+    match &diagnostic.help {
+        None => vec![group],
+        Some(help) if diagnostic.spot.is_some() => vec![group.element(Level::HELP.message(help))],
+        Some(help) => vec![group, Group::with_title(Level::HELP.secondary_title(help))],
     }
-    group
 }
 
 fn element<'a>(spot: &'a Spot, kind: AnnotationKind, label: Option<&'a str>) -> Element<'a> {

@@ -17,18 +17,16 @@ pub(crate) struct Document<F> {
     pub(crate) whole: bool,
 }
 
+/// Brackets open at once. Nobody writes as many, and the parser takes time by the square of them.
+const MOST_OPEN_BRACKETS: usize = 1_000;
+
 /// Reads the document of a file.
 pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
     let at_byte = |byte| Place {
         file,
         at: At::Byte(byte),
     };
-    if let Some((byte, bad)) = text.char_indices().find(|(_, c)| !printable(*c)) {
-        let complaint = Complaint::new(
-            "control-character",
-            format!("a text file cannot hold the character {bad:?}"),
-        )
-        .help("remove it, or write it as an escape between double quotes");
+    if let Err((byte, complaint)) = parseable(text) {
         return Document {
             fields: None,
             problems: vec![Problem::error(at_byte(byte), complaint)],
@@ -54,8 +52,8 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
     let mut problems = cx.problems;
     let whole = result.is_ok();
     let fields = result.unwrap_or_else(|error| {
-        let (byte, complaint) = broken(text, &error, cx.too_many_aliases);
-        problems.push(Problem::error(at_byte(byte), complaint));
+        let (at, complaint) = broken(text, &error, cx.too_many_aliases);
+        problems.push(Problem::error(Place { file, at }, complaint));
         None
     });
     Document {
@@ -63,6 +61,35 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
         problems,
         whole,
     }
+}
+
+/// Refuses, with its byte, what the parser cannot say well or fast enough.
+fn parseable(text: &str) -> Result<(), (usize, Complaint)> {
+    let mut open = 0_usize;
+    for (byte, c) in text.char_indices() {
+        if !printable(c) {
+            let complaint = Complaint::new(
+                "control-character",
+                format!("a text file cannot hold the character {c:?}"),
+            )
+            .help("remove it, or write it as an escape between double quotes");
+            return Err((byte, complaint));
+        }
+        open = match c {
+            '[' | '{' => open + 1,
+            ']' | '}' => open.saturating_sub(1),
+            _ => open,
+        };
+        if open > MOST_OPEN_BRACKETS {
+            let complaint = Complaint::new(
+                "too-deep",
+                format!("more than {MOST_OPEN_BRACKETS} brackets are open here"),
+            )
+            .help("close them: nothing in these files nests deeper than a few");
+            return Err((byte, complaint));
+        }
+    }
+    Ok(())
 }
 
 /// The document as a whole: a map, or nothing at all.
@@ -79,46 +106,50 @@ impl<'de, F: Fields> Shape<'de> for Root<F> {
     }
     fn other(&self, cx: &mut Cx, kind: Kind) -> Option<F> {
         if kind != Kind::Null {
-            cx.wrong_kind(self.wants(), kind);
+            cx.wrong_kind(self.wants(), kind, None);
         }
         None
     }
 }
 
-/// What the parser said, in words for people, and the byte it said it of.
-fn broken(text: &str, error: &serde_yaml::Error, too_many_aliases: bool) -> (usize, Complaint) {
-    let location = error.location();
-    let byte = location.as_ref().map_or(0, serde_yaml::Location::index);
+/// What the parser said, in words for people, and where.
+fn broken(text: &str, error: &serde_yaml::Error, too_many_aliases: bool) -> (At, Complaint) {
     let said = error.to_string();
     if too_many_aliases || said.contains("repetition limit exceeded") {
-        let complaint = Complaint::new(
-            "too-many-aliases",
-            "the aliases (`*…`) of this file come to too much when written out",
-        )
-        .help("write a list that many rooms share as a group");
-        return (byte, complaint);
+        let message = "the aliases (`*…`) of this file come to too much when written out";
+        let complaint =
+            Complaint::new("too-many-aliases", message).help("write a list that many rooms share as a group");
+        // It is about all of them, not about the one where it was noticed.
+        return (At::File, complaint);
     }
-    let line = text.get(..byte).unwrap_or(text);
-    let indent = line.rfind('\n').map_or(0, |end| end + 1);
-    let blank = |c: &char| matches!(c, ' ' | '\t');
-    if let Some(tab) = text
-        .get(indent..)
-        .and_then(|line| line.chars().take_while(blank).position(|c| c == '\t'))
-    {
+    let Some(location) = error.location() else {
+        return (
+            At::File,
+            Complaint::new("yaml", format!("this is not valid YAML: {said}")),
+        );
+    };
+    let byte = location.index();
+    let line = text
+        .get(..byte)
+        .and_then(|before| before.rfind('\n'))
+        .map_or(0, |end| end + 1);
+    let indent = text.get(line..).unwrap_or_default();
+    let indent = indent.chars().take_while(|c| matches!(c, ' ' | '\t'));
+    if let Some(tab) = indent.into_iter().position(|c| c == '\t') {
         let complaint = Complaint::new(
             "tab",
             "a tab cannot stand in an indentation: YAML takes spaces only",
         )
         .help("replace the tab with spaces");
-        return (indent + tab, complaint);
+        return (At::Byte(line + tab), complaint);
     }
     // The place is shown anyway.
-    let said = match location {
-        Some(at) => said.replacen(&format!(" at line {} column {}", at.line(), at.column()), "", 1),
-        None => said,
-    };
-    let complaint = Complaint::new("yaml", format!("this is not valid YAML: {said}"));
-    (byte, complaint)
+    let at = format!(" at line {} column {}", location.line(), location.column());
+    let said = said.replacen(&at, "", 1);
+    (
+        At::Byte(byte),
+        Complaint::new("yaml", format!("this is not valid YAML: {said}")),
+    )
 }
 
 /// Whether YAML allows the character to stand for itself (YAML 1.1, "Character Set").

@@ -50,7 +50,7 @@ pub(crate) fn read_set(paths: &[PathBuf], settings_file: Option<&Path>) -> Set {
     let mut hash = Sha256::new();
     for Found { path, relative } in found {
         set.add(&path, |bytes| {
-            for part in [relative.as_bytes(), bytes] {
+            for part in [relative.as_slice(), bytes] {
                 // With its length before it, no two sets come to the same bytes.
                 hash.update((part.len() as u64).to_be_bytes());
                 hash.update(part);
@@ -191,7 +191,7 @@ fn text(file: usize, bytes: Vec<u8>) -> (String, Option<Problem>) {
 struct Found {
     path: PathBuf,
     /// Below the path it was found by, `/` between; the same wherever a checkout lies.
-    relative: String,
+    relative: Vec<u8>,
 }
 
 struct Search {
@@ -215,7 +215,7 @@ impl Search {
             if self.seen.contains(&canonical) {
                 return;
             }
-            self.directory(path, canonical, "", &mut Vec::new());
+            self.directory(path, canonical, b"", &mut Vec::new());
             if before == (self.found.len(), self.set.problems.len()) {
                 let complaint = Complaint::new(
                     "empty-directory",
@@ -233,11 +233,11 @@ impl Search {
             self.set.fail(path, complaint);
         } else {
             let name = path.file_name().unwrap_or(path.as_os_str());
-            self.file(path, canonical, name.to_string_lossy().into_owned());
+            self.file(path, canonical, name.as_encoded_bytes().to_vec());
         }
     }
 
-    fn file(&mut self, path: &Path, canonical: PathBuf, relative: String) {
+    fn file(&mut self, path: &Path, canonical: PathBuf, relative: Vec<u8>) {
         if self.seen.insert(canonical) {
             self.found.push(Found {
                 path: path.to_owned(),
@@ -247,7 +247,7 @@ impl Search {
     }
 
     /// Searches a directory; `above` are the canonical paths of those it lies in, as it was reached.
-    fn directory(&mut self, path: &Path, canonical: PathBuf, relative: &str, above: &mut Vec<PathBuf>) {
+    fn directory(&mut self, path: &Path, canonical: PathBuf, relative: &[u8], above: &mut Vec<PathBuf>) {
         if above.contains(&canonical) {
             let complaint =
                 Complaint::new("link-loop", "this link leads back to a directory that it lies in")
@@ -267,11 +267,11 @@ impl Search {
         above.push(canonical);
         for entry in entries {
             let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if !name.starts_with('.') {
+            let name = name.as_encoded_bytes();
+            if !name.starts_with(b".") {
                 let relative = match relative {
-                    "" => name.into_owned(),
-                    above => format!("{above}/{name}"),
+                    [] => name.to_vec(),
+                    above => [above, name].join(&b'/'),
                 };
                 self.entry(&entry.path(), relative, above);
             }
@@ -279,7 +279,7 @@ impl Search {
         above.pop();
     }
 
-    fn entry(&mut self, path: &Path, relative: String, above: &mut Vec<PathBuf>) {
+    fn entry(&mut self, path: &Path, relative: Vec<u8>, above: &mut Vec<PathBuf>) {
         // Through links; one that leads nowhere is an error, because what it should lead to may be rooms.
         let result = fs::canonicalize(path).and_then(|canonical| Ok((fs::metadata(path)?, canonical)));
         match result {

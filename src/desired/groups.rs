@@ -156,7 +156,7 @@ impl<'s> Groups<'s> {
             "group-cycle",
             format!("a group holds itself: {}", names.join(" → ")),
         )
-        .help("remove one of these from the other");
+        .help("take one of these out of the one that holds it");
         Problem::error(place, complaint)
     }
 

@@ -192,3 +192,133 @@ impl<'de> Visitor<'de> for Piece<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Debug, Clone)]
+    enum Tree {
+        Scalar(&'static str),
+        List {
+            is_flow: bool,
+            items: Vec<Tree>,
+        },
+        Map {
+            is_flow: bool,
+            entries: Vec<(&'static str, Tree)>,
+        },
+    }
+
+    fn scalar() -> impl Strategy<Value = &'static str> {
+        // Pieces of the text, and texts that the parser makes anew: escapes and a doubled quote.
+        prop::sample::select(vec![
+            "a",
+            "1.10",
+            "~",
+            "é",
+            "\"é b\"",
+            "'c'",
+            "\"\\u00e9\\n\"",
+            "'it''s'",
+            "\"\"",
+        ])
+    }
+
+    fn tree() -> impl Strategy<Value = Tree> {
+        scalar().prop_map(Tree::Scalar).prop_recursive(4, 24, 4, |inner| {
+            let items = prop::collection::vec(inner.clone(), 0..4);
+            let entries = prop::collection::vec((scalar(), inner), 0..4);
+            prop_oneof![
+                (any::<bool>(), items).prop_map(|(is_flow, items)| Tree::List { is_flow, items }),
+                (any::<bool>(), entries).prop_map(|(is_flow, entries)| Tree::Map { is_flow, entries }),
+            ]
+        })
+    }
+
+    /// Writes a document, and notes where it puts each node.
+    #[derive(Default)]
+    struct Writer {
+        text: String,
+        steps: Vec<u32>,
+        places: BTreeMap<Node, usize>,
+    }
+
+    impl Writer {
+        fn note(&mut self, part: Part) {
+            let steps = self.steps.clone();
+            self.places.insert(Node { steps, part }, self.text.len());
+        }
+
+        /// Writes a node; in a block its lines begin with `indent` spaces, but for the first, which is begun.
+        fn write(&mut self, tree: &Tree, indent: usize, in_flow: bool) {
+            self.note(Part::Value);
+            let (length, is_flow, brackets) = match tree {
+                Tree::Scalar(text) => return self.text += text,
+                Tree::List { is_flow, items } => (items.len(), *is_flow, ["[", "]"]),
+                Tree::Map { is_flow, entries } => (entries.len(), *is_flow, ["{", "}"]),
+            };
+            let is_flow = is_flow || in_flow || length == 0;
+            if is_flow {
+                self.text += brackets[0];
+            }
+            for step in 0..length {
+                match (step, is_flow) {
+                    (0, _) => {}
+                    (_, true) => self.text += ",  ",
+                    (_, false) => self.text += &format!("\n# {{é\n{}", " ".repeat(indent)),
+                }
+                self.steps.push(u32::try_from(step).unwrap());
+                match tree {
+                    Tree::Scalar(_) => {}
+                    Tree::List { items, .. } => {
+                        self.text += if is_flow { "" } else { "- " };
+                        self.write(&items[step], indent + 2, is_flow);
+                    }
+                    Tree::Map { entries, .. } => {
+                        self.note(Part::Key);
+                        self.text += entries[step].0;
+                        self.text += ": ";
+                        let value = &entries[step].1;
+                        let is_block = match value {
+                            Tree::Scalar(_) => false,
+                            Tree::List { is_flow, items } => !is_flow && !items.is_empty(),
+                            Tree::Map { is_flow, entries } => !is_flow && !entries.is_empty(),
+                        };
+                        if is_block && !is_flow {
+                            self.text += &format!("\n{}", " ".repeat(indent + 2));
+                        }
+                        self.write(value, indent + 2, is_flow);
+                    }
+                }
+                self.steps.pop();
+            }
+            if is_flow {
+                self.text += brackets[1];
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn finds_every_node_where_it_was_put(tree in tree()) {
+            let mut writer = Writer::default();
+            writer.write(&tree, 0, false);
+            let found = bytes_of(&writer.text, writer.places.keys().cloned());
+            prop_assert_eq!(found, writer.places, "{}", writer.text);
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_found() {
+        let node = |steps: &[u32]| Node {
+            steps: steps.to_vec(),
+            part: Part::Value,
+        };
+        let nodes = [node(&[0, 7]), node(&[3]), node(&[0, 0, 0]), node(&[0])];
+        let found = bytes_of("a: [b]\nc: d\n", nodes.clone());
+        assert_eq!(found, BTreeMap::from([(node(&[0]), 3)]));
+        assert_eq!(bytes_of("", nodes), BTreeMap::new());
+    }
+}

@@ -47,6 +47,7 @@ pub fn load(paths: &[PathBuf], settings_file: Option<&Path>, guards: &Guards) ->
         mut problems,
         digest,
     } = files::read_set(paths, settings_file);
+    // Whether every group is known, so that one which is not does not exist.
     let mut whole = problems.is_empty();
     let mut specs = Vec::new();
     for file in good {
@@ -54,14 +55,17 @@ pub fn load(paths: &[PathBuf], settings_file: Option<&Path>, guards: &Guards) ->
         let document = document::read::<spec::FileSpec>(file, &source.text);
         whole &= document.whole;
         match document.fields {
-            Some(spec) => specs.push((file, spec)),
+            Some(spec) => {
+                whole &= spec.groups.entry.is_none() || spec.groups.value.is_some();
+                specs.push((file, spec));
+            }
             None if document.problems.is_empty() => {
                 let place = Place { file, at: At::File };
                 let complaint = Complaint::new("empty-file", "this file names nothing")
                     .help("remove it, or write rooms into it");
                 problems.push(Problem::warning(place, complaint));
             }
-            None => {}
+            None => whole = false,
         }
         problems.extend(document.problems);
     }
@@ -124,7 +128,7 @@ pub struct DesiredRoom {
     pub owner: Option<UserId>,
     /// Who should be an admin; `None`: not managed.
     pub admins: Option<MemberSet>,
-    /// Who should be a member, wanted admins included; `None`: not managed.
+    /// Who should be a member beside the wanted admins; `None`: not managed.
     pub members: Option<MemberSet>,
     /// Which of the two keys may come to nobody.
     pub allow_empty: AllowEmpty,

@@ -50,6 +50,8 @@ pub(crate) struct Complaint {
     pub(crate) message: String,
     /// What to do now.
     pub(crate) help: Option<String>,
+    /// Whether the line may hold a secret, and so is not shown.
+    pub(crate) is_secret: bool,
 }
 
 impl Complaint {
@@ -58,12 +60,21 @@ impl Complaint {
             code,
             message: message.into(),
             help: None,
+            is_secret: false,
         }
     }
 
     pub(crate) fn help(self, help: impl Into<String>) -> Self {
         Self {
             help: Some(help.into()),
+            ..self
+        }
+    }
+
+    /// Keeps the line from being shown.
+    pub(crate) fn secret(self) -> Self {
+        Self {
+            is_secret: true,
             ..self
         }
     }
@@ -109,9 +120,13 @@ impl Problem {
     }
 }
 
-/// A text of a file as it can stand in a message: between backticks, control characters escaped, cut where it is long.
+/// A text of a file as it can stand in a message: between backticks, control characters escaped, cut
+/// where it is long.
 pub(crate) fn shown(text: &str) -> String {
     const MOST: usize = 80;
+    if text.is_empty() {
+        return "an empty text".to_owned();
+    }
     let cut = text.char_indices().nth(MOST).map_or(text.len(), |(at, _)| at);
     let dots = if cut < text.len() { "…" } else { "" };
     format!("`{}{dots}`", text.get(..cut).unwrap_or(text).escape_debug())

@@ -94,6 +94,17 @@ struct Context<'s> {
     guards: &'s Guards,
 }
 
+fn too_many_admins(admins: &MemberSet, owner: Option<&UserId>, listed: &Listed<'_>) -> Option<Problem> {
+    let count = admins.iter().filter(|user| Some(*user) != owner).count();
+    if count <= MAX_ADMINS {
+        return None;
+    }
+    let message = format!("a room has at most {MAX_ADMINS} admins besides its owner, here are {count}");
+    let complaint =
+        Complaint::new("too-many-admins", message).help("take some of them out, or out of the groups");
+    Some(Problem::error(listed.at.key(), complaint))
+}
+
 impl Context<'_> {
     /// Resolves a room. `None`: it has no id, which was recorded.
     fn room(&self, at: &RoomAt, spec: &RoomSpec, problems: &mut Vec<Problem>) -> Option<DesiredRoom> {
@@ -109,39 +120,43 @@ impl Context<'_> {
         let may_be_empty = allow_empty.value.unwrap_or_default();
         let owner_name = owner.value.as_ref();
         let lists = [at.list(admins), at.list(members)];
-        let [admins, members] = [("admins", may_be_empty.admins), ("members", may_be_empty.members)];
         let [admin_list, member_list] = &lists;
-        let admins = self.people(admin_list.as_ref(), owner_name, admins, problems);
-        let members = self.people(member_list.as_ref(), owner_name, members, problems);
+        let admins = self.people(
+            admin_list.as_ref(),
+            owner_name,
+            ("admins", may_be_empty.admins),
+            problems,
+        );
+        let members = self.people(
+            member_list.as_ref(),
+            owner_name,
+            ("members", may_be_empty.members),
+            problems,
+        );
         if let (Some(admins), Some(listed)) = (&admins, admin_list) {
-            let count = admins.len() - usize::from(owner_name.is_some_and(|owner| admins.contains(owner)));
-            if count > MAX_ADMINS {
-                let complaint = Complaint::new(
-                    "too-many-admins",
-                    format!("a room has at most {MAX_ADMINS} admins besides its owner, here are {count}"),
-                )
-                .help("take some of them out, or out of the groups");
-                problems.push(Problem::error(listed.at.key(), complaint));
-            }
+            problems.extend(too_many_admins(admins, owner_name, listed));
         }
-        // Wanted admins are wanted members too.
-        let members = members.map(|members| match &admins {
-            Some(admins) => members.or(admins),
-            None => members,
-        });
         let (ignore, ignore_at) = self.ignore(at, own);
-        let wanted = members.as_ref().or(admins.as_ref());
+        let wanted: MemberSet = [&admins, &members]
+            .into_iter()
+            .flatten()
+            .flatten()
+            .cloned()
+            .collect();
         for (index, glob) in ignore.iter().enumerate() {
-            let (Some(wanted), Some(glob)) = (wanted, glob) else {
-                continue;
-            };
-            problems.extend(self.conflict(wanted, glob, lists.iter().flatten(), || ignore_at.item(index)));
+            let Some(glob) = glob else { continue };
+            problems.extend(self.conflict(&wanted, glob, lists.iter().flatten(), || ignore_at.item(index)));
         }
         let mut guards = self.guards.clone();
-        for spec in [self.defaults.map(|defaults| &defaults.guards), Some(&own.guards)] {
-            if let Some(spec) = spec.and_then(|guards| guards.value.as_ref()) {
-                spec.over(&mut guards);
+        let default_guards = self.defaults.and_then(|defaults| defaults.guards.value.as_ref());
+        match (default_guards, &own.guards.value) {
+            (Some(defaults), None) => defaults.over(&mut guards),
+            (Some(defaults), Some(own)) => {
+                defaults.protect_too(&mut guards);
+                own.over(&mut guards);
             }
+            (None, Some(own)) => own.over(&mut guards),
+            (None, None) => {}
         }
         let default_mode = self.defaults.and_then(|defaults| defaults.mode.value);
         let default_absent = self.defaults.and_then(|defaults| defaults.absent.value);

@@ -69,7 +69,7 @@ pub(super) struct Defaults {
 }
 
 impl Fields for Defaults {
-    const WHAT: &'static str = "`defaults`, a map";
+    const WHAT: &'static str = "`defaults`";
     const KEYS: &'static [&'static str] = &["mode", "absent", "ignore", "guards"];
 
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
@@ -149,7 +149,7 @@ pub(crate) struct GuardsSpec {
 }
 
 impl Fields for GuardsSpec {
-    const WHAT: &'static str = "`guards`, a map";
+    const WHAT: &'static str = "`guards`";
     const KEYS: &'static [&'static str] = &[
         "max_removals",
         "max_demotions",
@@ -185,12 +185,17 @@ impl GuardsSpec {
             max_removals,
             max_demotions,
             max_additions,
-            protect,
+            protect: _,
         } = self;
         base.max_removals = max_removals.value.unwrap_or(base.max_removals);
         base.max_demotions = max_demotions.value.unwrap_or(base.max_demotions);
         base.max_additions = max_additions.value.unwrap_or(base.max_additions);
+        self.protect_too(base);
+    }
+
+    /// Takes over only who is protected.
+    pub(crate) fn protect_too(&self, base: &mut Guards) {
         base.protect
-            .extend(protect.value.iter().flatten().flatten().cloned());
+            .extend(self.protect.value.iter().flatten().flatten().cloned());
     }
 }

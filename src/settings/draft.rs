@@ -2,7 +2,7 @@
 
 use super::file::{FleetGuardsSpec, LimitsSpec, ServiceSpec, SettingsSpec, SyncSpec};
 use super::words::{refuse_http, url};
-use super::{App, Auth, Env, Limits, Service, Settings, Sync};
+use super::{App, Auth, Env, Limits, Service, Settings, Timing};
 use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
 use crate::desired::diagnostic::diagnose;
 use crate::desired::problem::{At, Complaint, Node, Part, Place, Problem};
@@ -34,7 +34,7 @@ pub(super) struct Draft {
     pub(super) rooms: Vec<PathBuf>,
     pub(super) guards: Guards,
     max_removals_total: Limit,
-    sync: Sync,
+    sync: Timing,
     state_dir: PathBuf,
     listen: Option<SocketAddr>,
     status_page: bool,
@@ -52,13 +52,11 @@ pub(super) fn read(path: &Path, env: &Env) -> (Option<Draft>, Vec<Diagnostic>) {
         && !good.is_empty()
     {
         let document = document::read::<SettingsSpec>(0, &file.text);
-        let is_silent = document.fields.is_none() && document.problems.is_empty();
-        problems.extend(document.problems);
         let spec = match document.fields {
-            Some(spec) => Some(spec),
-            None if is_silent => Some(SettingsSpec::default()),
-            None => None,
+            None if document.problems.is_empty() => Some(SettingsSpec::default()),
+            fields => fields,
         };
+        problems.extend(document.problems);
         let mut others = Vec::new();
         let draft = spec.map(|spec| Draft::new(spec, path, env, &mut problems, &mut others));
         let mut diagnostics = diagnose(&files, problems);
@@ -87,15 +85,10 @@ impl Draft {
             status_page,
         } = spec;
         if service.entry.is_none() {
-            let place = Place {
-                file: 0,
-                at: At::File,
-            };
-            let complaint = Complaint::new("no-service", "the settings name no `service`")
-                .help("write `service: {url: https://…, app_key: \"org#app\", auth: {token_file: PATH}}`");
-            problems.push(Problem::error(place, complaint));
+            problems.push(no_service());
         }
-        let service_entry = service.entry;
+        // Where it is no map, that is said already.
+        let service_entry = service.entry.filter(|_| service.value.is_some());
         let service = service.value.unwrap_or_default();
         let url = effective_url(&service, service_entry, env, problems, others);
         let ServiceSpec {
@@ -122,16 +115,7 @@ impl Draft {
         of_rooms.over(&mut guards);
         let base = path.parent().unwrap_or(Path::new(""));
         let from_here = |path: PathBuf| base.join(path);
-        for (set, name) in [
-            (env.app_certificate, "ROOMSYNC_APP_CERTIFICATE"),
-            (env.client_secret, "ROOMSYNC_CLIENT_SECRET"),
-        ] {
-            if set {
-                let complaint =
-                    Complaint::not_yet(name).help("unset it, and use ROOMSYNC_TOKEN or `token_file`");
-                others.push(Diagnostic::without_file(complaint));
-            }
-        }
+        others.extend(not_yet(env));
         Self {
             url,
             app: app_key.value.or(app_id.value),
@@ -153,7 +137,7 @@ impl Draft {
                 .collect(),
             guards,
             max_removals_total: max_removals_total.value.unwrap_or(MAX_REMOVALS_TOTAL),
-            sync: Sync {
+            sync: Timing {
                 interval: interval.value.unwrap_or(INTERVAL),
                 settle: settle.value.unwrap_or(SETTLE),
             },
@@ -183,6 +167,28 @@ impl Draft {
             status_page: self.status_page,
         })
     }
+}
+
+fn no_service() -> Problem {
+    let place = Place {
+        file: 0,
+        at: At::File,
+    };
+    let complaint = Complaint::new("no-service", "the settings name no `service`")
+        .help("write `service: {url: https://…, app_key: \"org#app\", auth: {token_file: PATH}}`");
+    Problem::error(place, complaint)
+}
+
+/// The variables that nothing acts on yet.
+fn not_yet(env: &Env) -> impl Iterator<Item = Diagnostic> {
+    let names = [
+        env.app_certificate.then_some("ROOMSYNC_APP_CERTIFICATE"),
+        env.client_secret.then_some("ROOMSYNC_CLIENT_SECRET"),
+    ];
+    names.into_iter().flatten().map(|name| {
+        let complaint = Complaint::not_yet(name).help("unset it, and use ROOMSYNC_TOKEN or `token_file`");
+        Diagnostic::without_file(complaint)
+    })
 }
 
 /// The service's address: the environment wins over the file.

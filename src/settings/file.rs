@@ -1,7 +1,8 @@
 //! The shape of `roomsync.yaml`.
 
+use super::App;
 use super::words::{app_id, app_key, duration, listen, path, truth, url, whole};
-use super::{App, Rates};
+use crate::chat::Rates;
 use crate::chat::wire::Method;
 use crate::desired::GuardsSpec;
 use crate::desired::names;
@@ -35,6 +36,7 @@ pub(super) struct SettingsSpec {
 
 impl Fields for SettingsSpec {
     const WHAT: &'static str = "the settings";
+    const SECRETS: bool = true;
     const KEYS: &'static [&'static str] = &[
         "service",
         "rooms",
@@ -80,7 +82,8 @@ pub(super) struct ServiceSpec {
 }
 
 impl Fields for ServiceSpec {
-    const WHAT: &'static str = "`service`, a map";
+    const WHAT: &'static str = "`service`";
+    const SECRETS: bool = true;
     const KEYS: &'static [&'static str] = &[
         "url",
         "app_key",
@@ -106,15 +109,15 @@ impl Fields for ServiceSpec {
     }
 
     fn finish(&mut self, cx: &mut Cx) {
-        let complaint = match (self.app_key.entry, self.app_id.entry) {
-            (None, None) => Complaint::new("no-app", "`service` names no app"),
-            (Some(_), Some(_)) => Complaint::new(
-                "two-apps",
-                "`service` names the app twice, by `app_key` and by `app_id`",
-            ),
-            _ => return,
-        };
-        cx.error_in_map(complaint.help("write one of `app_key: \"org#app\"` and `app_id: ID`"));
+        const HELP: &str = "write one of `app_key: \"org#app\"` and `app_id: ID`";
+        match (self.app_key.entry, self.app_id.entry) {
+            (None, None) => cx.error_in_map(Complaint::new("no-app", "`service` names no app").help(HELP)),
+            (Some(key), Some(id)) => {
+                let message = "`service` names the app twice, by `app_key` and by `app_id`";
+                cx.error_at_entry(key.max(id), Complaint::new("two-apps", message).help(HELP));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -125,7 +128,8 @@ pub(super) struct AuthSpec {
 }
 
 impl Fields for AuthSpec {
-    const WHAT: &'static str = "`auth`, a map";
+    const WHAT: &'static str = "`auth`";
+    const SECRETS: bool = true;
     const KEYS: &'static [&'static str] = &[
         "token_file",
         "app_id",
@@ -153,7 +157,7 @@ pub(super) struct LimitsSpec {
 }
 
 impl Fields for LimitsSpec {
-    const WHAT: &'static str = "`limits`, a map";
+    const WHAT: &'static str = "`limits`";
     const KEYS: &'static [&'static str] = &["calls_per_second", "concurrency", "add_batch", "remove_batch"];
 
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
@@ -186,7 +190,7 @@ impl RatesSpec {
 }
 
 impl Fields for RatesSpec {
-    const WHAT: &'static str = "`calls_per_second`, a number or a map";
+    const WHAT: &'static str = "`calls_per_second`";
     const KEYS: &'static [&'static str] = &[
         "default",
         "add_one",
@@ -306,7 +310,7 @@ pub(super) struct SyncSpec {
 }
 
 impl Fields for SyncSpec {
-    const WHAT: &'static str = "`sync`, a map";
+    const WHAT: &'static str = "`sync`";
     const KEYS: &'static [&'static str] = &["interval", "settle", "paused"];
 
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {

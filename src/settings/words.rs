@@ -100,13 +100,22 @@ fn app_name(text: &str, name: &str) -> Result<String, Complaint> {
 
 /// The service's address; whether plain `http` may be used is for [`refuse_http`] to say.
 pub(super) fn url(text: &str) -> Result<Url, Complaint> {
-    let bad = |why: &str| Complaint::new("bad-url", format!("this is no address for the service: {why}"));
-    let url = Url::parse(text)
-        .map_err(|error| bad(&error.to_string()).help("write it like https://a61.chat.agora.io"))?;
+    let bad = |why: &str| {
+        let complaint = Complaint::new("bad-url", format!("this is no address for the service: {why}"));
+        // What stands before an `@` may be a password.
+        if text.contains('@') {
+            complaint.secret()
+        } else {
+            complaint
+        }
+    };
+    let url = Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => bad("it must begin with https://"),
+        error => bad(&error.to_string()),
+    })?;
     if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
         return Err(bad("it must begin with https://"));
     }
-    // Not shown: it may hold a password.
     if !url.username().is_empty() || url.password().is_some() {
         return Err(bad("it cannot hold a user or a password").help("use `service.auth`"));
     }

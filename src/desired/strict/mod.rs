@@ -32,6 +32,17 @@ pub(crate) enum Kind {
     Tagged,
 }
 
+impl Kind {
+    /// What to do where it stands and does not belong.
+    fn help(self) -> Option<&'static str> {
+        match self {
+            Self::Null => Some("give it a value, or remove it"),
+            Self::Tagged => Some("remove the tag"),
+            Self::Scalar | Self::List | Self::Map => None,
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -132,7 +143,12 @@ impl Cx {
 
     /// Records an error about the present map as a whole, at its first key.
     pub(crate) fn error_in_map(&mut self, complaint: Complaint) {
-        self.within(0, |cx| cx.error_at_key(complaint));
+        self.error_at_entry(0, complaint);
+    }
+
+    /// Records an error about an entry of the present map, at its key.
+    pub(crate) fn error_at_entry(&mut self, entry: u32, complaint: Complaint) {
+        self.within(entry, |cx| cx.error_at_key(complaint));
     }
 
     fn within<T>(&mut self, step: u32, run: impl FnOnce(&mut Self) -> T) -> T {
@@ -144,27 +160,18 @@ impl Cx {
 
     /// Records that something else stands here. Said at the key, which names what is wanted; an item of a list has none
     /// and is shown itself.
-    pub(crate) fn wrong_kind(&mut self, wants: &str, kind: Kind) {
+    pub(crate) fn wrong_kind(&mut self, wants: &str, kind: Kind, help: Option<&str>) {
         let complaint = match kind {
-            Kind::Tagged => Complaint::new("tag", "YAML tags (`!…`) are not taken").help("remove the tag"),
-            Kind::Null => Complaint::new("null", format!("this is blank or `null`: expected {wants}")).help(
-                if wants.starts_with("a list") {
-                    "write `[]` for an empty list, or remove the key"
-                } else {
-                    "give it a value, or remove it"
-                },
-            ),
+            Kind::Tagged => Complaint::new("tag", "YAML tags (`!…`) are not taken"),
+            Kind::Null => Complaint::new("null", format!("this is blank or `null`: expected {wants}")),
             Kind::Scalar | Kind::List | Kind::Map => {
-                let complaint = Complaint::new("wrong-kind", format!("expected {wants}, found {kind}"));
-                match kind {
-                    Kind::Scalar if wants.starts_with("a list") => {
-                        complaint.help("put it between `[` and `]`")
-                    }
-                    _ => complaint,
-                }
+                Complaint::new("wrong-kind", format!("expected {wants}, found {kind}"))
             }
         };
-        self.error_at_key(complaint);
+        self.error_at_key(match help {
+            Some(help) => complaint.help(help),
+            None => complaint,
+        });
     }
 
     fn count_scalar<E: Error>(&mut self) -> Result<(), E> {
@@ -203,6 +210,8 @@ pub(crate) trait Fields: Default {
     const WHAT: &'static str;
     /// Its keys.
     const KEYS: &'static [&'static str];
+    /// Whether what is not understood in it may be a secret in the wrong place.
+    const SECRETS: bool = false;
 
     /// Reads the value of one of [`Self::KEYS`].
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error>;

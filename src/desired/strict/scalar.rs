@@ -38,7 +38,7 @@ impl<T> Scalar<T> {
                 let place = cx.place(part);
                 cx.problems.push(Problem::error(place, complaint));
             }
-            Met::Other(kind) => cx.wrong_kind(self.wants, kind),
+            Met::Other(kind) => cx.wrong_kind(self.wants, kind, kind.help()),
         }
         None
     }

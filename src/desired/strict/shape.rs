@@ -40,7 +40,7 @@ pub(crate) trait Shape<'de> {
     }
 
     fn other(&self, cx: &mut Cx, kind: Kind) -> Option<Self::Value> {
-        cx.wrong_kind(self.wants(), kind);
+        cx.wrong_kind(self.wants(), kind, kind.help());
         None
     }
 }
@@ -130,6 +130,17 @@ impl<'de, S: Seed<'de>> Shape<'de> for ListOf<S> {
         }
         Ok(Some(items))
     }
+
+    fn other(&self, cx: &mut Cx, kind: Kind) -> Option<Self::Value> {
+        let help = match kind {
+            // The parser itself would take a blank for an empty list.
+            Kind::Null => Some("write `[]` for an empty list, or remove the key"),
+            Kind::Scalar => Some("put it between `[` and `]`"),
+            Kind::List | Kind::Map | Kind::Tagged => kind.help(),
+        };
+        cx.wrong_kind(self.wants, kind, help);
+        None
+    }
 }
 
 /// Reads a map with a fixed set of keys.
@@ -145,7 +156,15 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
     type Value = F;
 
     fn wants(&self) -> &'static str {
-        F::WHAT
+        "a map of keys and values"
+    }
+
+    fn other(&self, cx: &mut Cx, kind: Kind) -> Option<F> {
+        cx.wrong_kind(self.wants(), kind, kind.help());
+        if let Some(problem) = cx.problems.last_mut() {
+            problem.complaint.is_secret |= F::SECRETS;
+        }
+        None
     }
 
     fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, mut map: A) -> Result<Option<F>, A::Error> {
@@ -188,11 +207,12 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
 
 fn unknown<F: Fields>(key: &str) -> Complaint {
     let help = suggest(key, F::KEYS, "the keys are");
-    Complaint::new(
+    let complaint = Complaint::new(
         "unknown-key",
         format!("unknown key {} in {}", shown(key), F::WHAT),
     )
-    .help(help)
+    .help(help);
+    if F::SECRETS { complaint.secret() } else { complaint }
 }
 
 fn duplicate(place: Place, key: &str, first: &Place) -> Problem {
@@ -241,7 +261,11 @@ impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedLists<K, T> {
                 cx,
                 entry,
             };
-            let items = value.list(self.list, self.item)?.value.unwrap_or_default();
+            // A list that cannot be read may hold anybody.
+            let items = value
+                .list(self.list, self.item)?
+                .value
+                .unwrap_or_else(|| vec![None]);
             match text.map(|text| (self.key)(&text).map(|key| (text, key))) {
                 Some(Ok((text, key))) => match seen.get(&key) {
                     Some(first) => cx.problems.push(duplicate(place, &text, first)),

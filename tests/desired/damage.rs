@@ -1,0 +1,91 @@
+//! Files that are damaged in any way: nothing panics, and nothing that breaks a rule comes through.
+
+use super::{load, valid};
+use proptest::prelude::*;
+use roomsync::desired::{Desired, render};
+use roomsync::model::{MAX_ADMINS, MemberSet};
+use std::fs;
+
+/// Nothing that a type lets through may break a rule of the files.
+fn holds(desired: &Desired) {
+    assert!(desired.rooms.is_sorted_by(|a, b| a.id < b.id));
+    assert!(!desired.rooms.is_empty());
+    for room in &desired.rooms {
+        let count = |set: &MemberSet| {
+            set.iter()
+                .filter(|user| Some(*user) != room.owner.as_ref())
+                .count()
+        };
+        assert!(room.admins.is_some() || room.members.is_some());
+        if let Some(admins) = &room.admins {
+            assert!(count(admins) <= MAX_ADMINS);
+            assert!(count(admins) > 0 || room.allow_empty.admins);
+            assert!(
+                room.members
+                    .as_ref()
+                    .is_none_or(|members| admins.minus(members).is_empty())
+            );
+        }
+        if let Some(members) = &room.members {
+            assert!(count(members) > 0 || room.allow_empty.members);
+        }
+        for user in room.admins.iter().chain(&room.members).flatten() {
+            assert!(!room.ignore.iter().any(|glob| glob.matches(user.as_str())));
+        }
+    }
+}
+
+const SAMPLE: &str = r#"# A comment, with an é
+groups:
+  a: &a [ann, "bob", 'c', group:b]
+  b: [007]
+defaults: {mode: additive, ignore: ["x-*"]}
+rooms:
+  - id: "1"
+    name: "caf\u00e9"
+    owner: ann
+    admins: *a
+    members: [d, group:a]
+    guards: {max_removals: 25%, max_additions: null, protect: [z]}
+  - {id: 2, members: [], allow_empty: true}
+"#;
+
+fn survives(bytes: &[u8]) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.yaml");
+    fs::write(&path, bytes).unwrap();
+    match load(&[&path]) {
+        Ok(loaded) => holds(&loaded.desired),
+        Err(diagnostics) => assert!(!render(&diagnostics, false).is_empty()),
+    }
+}
+
+#[test]
+fn a_file_cut_short_anywhere_does_no_harm() {
+    valid(SAMPLE);
+    for end in 0..SAMPLE.len() {
+        survives(&SAMPLE.as_bytes()[..end]);
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        survives(&bytes);
+    }
+
+    #[test]
+    fn random_yaml_does_no_harm(text in "([a-c&*!?|>%@:,#'\"~\\-\\[\\]{} \n\t]|rooms:|groups:|- id: 1\n|group:|null){0,60}") {
+        survives(text.as_bytes());
+        survives(format!("rooms:\n  - id: 1\n    members: {text}").as_bytes());
+    }
+
+    #[test]
+    fn random_edits_do_no_harm(edits in prop::collection::vec((0..SAMPLE.len(), any::<u8>()), 1..6)) {
+        let mut bytes = SAMPLE.as_bytes().to_vec();
+        for (at, byte) in edits {
+            bytes[at] = byte;
+        }
+        survives(&bytes);
+    }
+}

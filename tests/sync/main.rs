@@ -1,0 +1,9 @@
+//! The whole walk — files, look, plan, apply — through the real client against the emulator, on virtual time.
+
+#![cfg(test)]
+
+mod faults;
+mod fleet;
+mod render;
+mod service;
+mod shortage;

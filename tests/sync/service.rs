@@ -1,0 +1,289 @@
+//! The emulator behind the client's transport seam, and everything that was sent to it.
+
+use bytes::Bytes;
+use http::Method as Http;
+use roomsync::chat::{
+    BatchSizes, BoxFuture, Config, Connection, Prefix, Rates, Request, Response, TokenSource, Transport,
+    TransportError,
+};
+use roomsync::cli::pass::{self, Planned};
+use roomsync::desired::{self, Desired, DesiredRoom};
+use roomsync::emulator::{Emulator, Options, Room, State};
+use roomsync::model::{Guards, Limit, RoomId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tower::ServiceExt as _;
+
+/// What was sent: method, path with query, body; and the answer's status.
+pub(crate) type Sent = (Http, String, String, u16);
+
+/// What to do with a request instead of handing it to the emulator; `None` hands it on.
+pub(crate) type Fault = Arc<dyn Fn(&Emulator, &Request, usize) -> Option<Reply> + Send + Sync>;
+
+/// An answer that is not the emulator's.
+pub(crate) enum Reply {
+    /// This status and body, without effect.
+    Answer(u16, String),
+    /// Over the call rate, with this `Retry-After`.
+    SlowDown(Duration),
+    /// The emulator takes the call, but its answer is lost.
+    LoseAnswer,
+    /// The call is lost and so is the answer.
+    LoseCall,
+    /// The service cannot be reached.
+    Unreachable,
+}
+
+/// A service of one test.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub(crate) emulator: Emulator,
+    sent: Arc<Mutex<Vec<Sent>>>,
+    fault: Option<Fault>,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Service")
+    }
+}
+
+impl Service {
+    pub(crate) fn new(state: State) -> Self {
+        let emulator = Emulator::new(state, Options::default());
+        Self {
+            emulator,
+            sent: Arc::default(),
+            fault: None,
+        }
+    }
+
+    pub(crate) fn with_fault(
+        self,
+        fault: impl Fn(&Emulator, &Request, usize) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            fault: Some(Arc::new(fault)),
+            ..self
+        }
+    }
+
+    /// Everything that was sent since the last call of this.
+    pub(crate) fn take_sent(&self) -> Vec<Sent> {
+        std::mem::take(&mut self.sent.lock().unwrap())
+    }
+
+    pub(crate) fn connection(&self, batch: BatchSizes) -> Connection {
+        connection(Box::new(self.clone()), batch)
+    }
+
+    /// A connection over which nothing can be written.
+    pub(crate) fn read_only(&self, batch: BatchSizes) -> Connection {
+        connection(Box::new(ReadOnly(self.clone())), batch)
+    }
+
+    async fn hand_on(&self, request: &Request) -> Response {
+        use secrecy::ExposeSecret as _;
+        let http = http::Request::builder()
+            .method(&request.method)
+            .uri(request.url.as_str())
+            .header("host", "127.0.0.1:1")
+            .header(
+                "authorization",
+                format!("Bearer {}", request.token.expose_secret()),
+            )
+            .body(axum::body::Body::from(request.body.clone().unwrap_or_default()))
+            .unwrap();
+        let answer = self.emulator.router().oneshot(http).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = axum::body::to_bytes(answer.into_body(), usize::MAX)
+            .await
+            .unwrap();
+        Response {
+            status,
+            retry_after: None,
+            body,
+        }
+    }
+}
+
+impl Transport for Service {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
+        Box::pin(async move {
+            let path = request
+                .url
+                .as_str()
+                .strip_prefix("http://127.0.0.1:1")
+                .unwrap()
+                .to_owned();
+            let body = String::from_utf8(request.body.clone().unwrap_or_default().to_vec()).unwrap();
+            let number = {
+                let mut sent = self.sent.lock().unwrap();
+                sent.push((request.method.clone(), path, body, 0));
+                sent.len() - 1
+            };
+            let reply = self
+                .fault
+                .as_ref()
+                .and_then(|fault| fault(&self.emulator, &request, number));
+            let answer = match reply {
+                None => Ok(self.hand_on(&request).await),
+                Some(Reply::Answer(status, body)) => Ok(Response {
+                    status,
+                    retry_after: None,
+                    body: body.into(),
+                }),
+                Some(Reply::SlowDown(wait)) => Ok(Response {
+                    status: 429,
+                    retry_after: Some(wait),
+                    body: Bytes::new(),
+                }),
+                Some(Reply::LoseAnswer) => {
+                    self.hand_on(&request).await;
+                    Err(TransportError::Unclear("connection reset".into()))
+                }
+                Some(Reply::LoseCall) => Err(TransportError::Unclear("connection reset".into())),
+                Some(Reply::Unreachable) => Err(TransportError::Unsent("connection refused".into())),
+            };
+            if let (Ok(answer), Some(sent)) = (&answer, self.sent.lock().unwrap().get_mut(number)) {
+                sent.3 = answer.status;
+            }
+            answer
+        })
+    }
+}
+
+/// A transport that lets nothing but `GET` through.
+#[derive(Debug)]
+struct ReadOnly(Service);
+
+impl Transport for ReadOnly {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
+        assert_eq!(
+            request.method,
+            Http::GET,
+            "planning sent {} {}",
+            request.method,
+            request.url
+        );
+        self.0.send(request)
+    }
+}
+
+fn connection(transport: Box<dyn Transport>, batch: BatchSizes) -> Connection {
+    let config = Config {
+        base: "http://127.0.0.1:1".parse().unwrap(),
+        prefix: Prefix::new("acme", "demo").unwrap(),
+        token: TokenSource::fixed("secret".into()),
+        rates: Rates {
+            default: 50,
+            own: BTreeMap::new(),
+        },
+        concurrency: 64,
+        timeout: Duration::from_secs(10),
+        batch,
+    };
+    Connection::new(transport, config)
+}
+
+/// Runs on virtual time.
+pub(crate) fn virtually<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build();
+    runtime.unwrap().block_on(work)
+}
+
+/// Reads room files that are given as text.
+pub(crate) fn desired(files: &[&str]) -> Desired {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, text) in files.iter().enumerate() {
+        std::fs::write(folder.path().join(format!("{number}.yaml")), text).unwrap();
+    }
+    match desired::load(&[folder.path().to_owned()], None, &Guards::default()) {
+        Ok(loaded) => loaded.desired,
+        Err(invalid) => panic!(
+            "{}\n{}",
+            desired::render(&invalid.diagnostics, false),
+            files.join("\n---\n")
+        ),
+    }
+}
+
+/// One pass over all rooms: the plan, and what came of it.
+pub(crate) async fn pass(
+    connection: &Connection,
+    desired: &Desired,
+    total: Option<Limit>,
+) -> (Planned, roomsync::apply::Report) {
+    let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
+    let planned = pass::plan(connection, &rooms, total, &|| {}).await;
+    let report = pass::apply(connection, &rooms, &planned, "test", 64, &|_| {}).await;
+    (planned, report)
+}
+
+/// A room's people, without the spelling of their names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct People {
+    pub(crate) members: BTreeSet<String>,
+    pub(crate) admins: BTreeSet<String>,
+}
+
+pub(crate) fn people(room: &Room) -> People {
+    let names = |names: &roomsync::emulator::Names| names.iter().map(str::to_lowercase).collect();
+    let mut members: BTreeSet<String> = names(room.members());
+    members.remove(&room.owner().to_lowercase());
+    People {
+        members,
+        admins: names(room.admins()),
+    }
+}
+
+pub(crate) fn room_id(number: usize) -> RoomId {
+    RoomId::parse(&format!("66213271{number:06}")).unwrap()
+}
+
+pub(crate) fn room_of(owner: &str, admins: &[&str], members: &[&str]) -> Room {
+    let mut room = Room::new(owner);
+    members.iter().chain(admins).for_each(|user| {
+        room.join(user);
+    });
+    admins.iter().for_each(|user| {
+        room.promote(user);
+    });
+    room
+}
+
+pub(crate) fn state(rooms: impl IntoIterator<Item = (RoomId, Room)>) -> State {
+    let mut state = State::parse("{app_key: \"acme#demo\", tokens: [secret]}").unwrap();
+    state.rooms = rooms.into_iter().collect();
+    state
+}
+
+/// Whether this is exactly one of the calls that the product makes; written apart from the product's own gate.
+pub(crate) fn is_known_call((method, path, _, _): &Sent) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let user = |text: &str| {
+        let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b);
+        (1..=64).contains(&text.len()) && text.bytes().all(good) && text.bytes().any(|b| b != b'.')
+    };
+    let all = |text: &str, good: &dyn Fn(&str) -> bool| text.split("%2C").all(good);
+    let Some(rest) = path.strip_prefix("/acme/demo/chatrooms/") else {
+        return false;
+    };
+    let parts: Vec<&str> = rest.split('/').collect();
+    match (method.as_str(), parts.as_slice()) {
+        ("GET", [rooms]) => all(rooms, &digits),
+        ("GET" | "POST", [room, "admin"]) | ("POST", [room, "users"]) => digits(room),
+        ("GET", [room, list]) => digits(room) && list.starts_with("users?pagenum="),
+        ("DELETE", [room, "users", users]) => digits(room) && all(users, &user),
+        ("DELETE", [room, "admin", admin]) => digits(room) && user(admin),
+        _ => false,
+    }
+}
+
+pub(crate) fn writes(sent: &[Sent]) -> usize {
+    sent.iter().filter(|(method, ..)| method != Http::GET).count()
+}
