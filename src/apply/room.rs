@@ -4,7 +4,7 @@ use super::batch::Batches;
 use super::report::{Failure, Outcome, Reason, RoomReport};
 use super::{Hands, Job};
 use crate::chat::{CallError, Fault};
-use crate::live::{self, LiveRoom, Question};
+use crate::live::{self, LiveRoom, Observed, Question};
 use crate::model::UserId;
 use crate::plan::{self, Op, RoomPlan, Sizes, Status, Step};
 use std::collections::BTreeMap;
@@ -326,7 +326,7 @@ impl RoomRun<'_> {
     /// Looks at the room once more and reports what this run was to do and is not to be seen. Judges nothing else.
     async fn second_look(&mut self) {
         let looked = live::look(&self.hands.reader, Question::from(self.job.desired)).await;
-        let shown = looked.as_ref().map(|observed| observed.room());
+        let shown = looked.as_ref().map(Observed::room);
         let mut missing = Vec::new();
         for step in &self.job.plan.steps {
             for user in step.users() {

@@ -75,7 +75,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         let bar = globals.bar(calls, "applying");
         let at_once = site.settings.limits.concurrency;
         pass::apply(&connection, &rooms, &planned, &document.id, at_once, &|calls| {
-            bar.inc(calls)
+            bar.inc(calls);
         })
         .await
     };

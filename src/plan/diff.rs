@@ -1,7 +1,7 @@
 //! Wanted against live.
 
 use super::document::sha256_text;
-use super::guard::{self, Blocked, MAX_ADDITIONS};
+use super::guard::{self, Blocked};
 use super::order::{Capacity, Sizes, Step, order};
 use super::{LiveSummary, Note, Op, RoomPlan, Status, code};
 use crate::desired::DesiredRoom;
@@ -315,7 +315,9 @@ impl Draft {
         } = self;
         let (steps, held) = match mode {
             Mode::Observe => (Vec::new(), Vec::new()),
-            Mode::Authoritative | Mode::Additive => order(&let_through(&changes, &blocked), &capacity, sizes),
+            Mode::Authoritative | Mode::Additive => {
+                order(&guard::let_through(&changes, &blocked), &capacity, sizes)
+            }
         };
         notes.extend(held);
         let mut error = None;
@@ -359,34 +361,13 @@ impl Draft {
     }
 }
 
-/// What the guards leave: a blocked room gets no removal and no demotion; with `max_additions` blocked no add either, and
-/// so no promotion of somebody who would have to be added.
-fn let_through(changes: &Changes, blocked: &[Blocked]) -> Changes {
-    if blocked.is_empty() {
-        return changes.clone();
-    }
-    let (add, promote) = (&changes.add, &changes.promote);
-    if blocked.iter().any(|block| block.guard == MAX_ADDITIONS) {
-        Changes {
-            promote: promote.minus(add),
-            ..Changes::default()
-        }
-    } else {
-        Changes {
-            add: add.clone(),
-            promote: promote.clone(),
-            ..Changes::default()
-        }
-    }
-}
-
 /// What of the changes the steps carry out.
 fn carried_out(changes: &Changes, steps: &[Step]) -> Changes {
     let of = |op: Op, all: &MemberSet| -> MemberSet {
         let sent: MemberSet = steps
             .iter()
             .filter(|step| step.op() == op)
-            .flat_map(|step| step.users())
+            .flat_map(Step::users)
             .cloned()
             .collect();
         all.and(&sent)

@@ -69,7 +69,7 @@ pub(super) fn order(changes: &Changes, capacity: &Capacity, sizes: Sizes) -> (Ve
     sequence.open_full_room();
     sequence.fit_members();
     let before = sequence.fit_admins();
-    sequence.steps(before, sizes)
+    sequence.steps(&before, sizes)
 }
 
 /// The changes while they are being fitted to the room.
@@ -248,7 +248,7 @@ impl<'a> Sequence<'a> {
         before
     }
 
-    fn steps(self, before: Before, sizes: Sizes) -> (Vec<Step>, Vec<Note>) {
+    fn steps(self, before: &Before, sizes: Sizes) -> (Vec<Step>, Vec<Note>) {
         let mut steps = Vec::new();
         let adds = batches(&self.add, sizes.add_batch).map(Step::Add);
         let removes = batches(&self.remove, sizes.remove_batch).map(Step::Remove);
