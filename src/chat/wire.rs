@@ -1,6 +1,6 @@
 //! What goes over the wire: the JSON of the calls, of their answers and of the service's errors.
 //!
-//! From the seed ("Manage chat room members") and, where marked [P] there, other public documents. The client and the
+//! From the seed ("Manage chat room members") and, where marked `[P]` there, other public documents. The client and the
 //! emulator share these shapes and nothing else; literal JSON pins them on both sides. Decoding is lenient: unknown
 //! fields are ignored and everything but `data` may be missing.
 
@@ -15,7 +15,7 @@ pub const MAX_ADD_BATCH: usize = 60;
 pub const MAX_REMOVE_BATCH: usize = 100;
 /// Most rows on one page of `list_members`; more is served as this many (seed, "Query parameters").
 pub const MAX_PAGE_SIZE: usize = 1000;
-/// Most rooms in one `room_detail` [P].
+/// Most rooms in one `room_detail` (`[P]`).
 pub const MAX_DETAIL_ROOMS: usize = 100;
 /// Calls a second that the service allows for each method of an App Key (seed, at every call).
 pub const CALLS_PER_SECOND: u32 = 100;
@@ -39,7 +39,7 @@ pub enum Method {
     ListAdmins,
     /// `DELETE /chatrooms/{id}/admin/{user}`
     Demote,
-    /// `GET /chatrooms/{id1}%2C{id2}…` [P]
+    /// `GET /chatrooms/{id1}%2C{id2}…` (`[P]`)
     RoomDetail,
 }
 
@@ -105,7 +105,7 @@ pub struct Envelope<T> {
     /// Always empty in these calls.
     #[serde(default, deserialize_with = "ignored")]
     pub entities: Vec<()>,
-    /// Sent by newer servers [P]: `{}`.
+    /// Sent by newer servers (`[P]`): `{}`.
     #[serde(
         default,
         deserialize_with = "ignored",
@@ -301,7 +301,7 @@ impl<'de> Deserialize<'de> for MemberRow {
     }
 }
 
-/// A row of `room_detail` [P].
+/// A row of `room_detail` (`[P]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomDetail {
     /// The room.
@@ -323,7 +323,7 @@ pub struct RoomDetail {
     pub affiliations: Vec<MemberRow>,
 }
 
-/// The body of an error [P].
+/// The body of an error (`[P]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
     /// What kind of error, such as `forbidden_op`.

@@ -4,11 +4,12 @@ use super::exit::Exit;
 use super::{Globals, apply, output, plan, validate};
 use crate::emulator::{Emulator, Options, State, serve};
 use crate::model::RoomId;
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 /// Shows the whole product in a few seconds, with nothing set up and nothing left behind
@@ -52,6 +53,9 @@ const EDIT: (&str, &str) = (
 
 /// Runs `roomsync demo`.
 pub(super) async fn run(globals: &Globals, _args: &Args) -> anyhow::Result<Exit> {
+    // Before the folder is made: a signal that nobody waits for would leave it behind.
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let folder = tempfile::Builder::new()
         .prefix("roomsync-demo-")
         .tempdir()
@@ -68,7 +72,8 @@ pub(super) async fn run(globals: &Globals, _args: &Args) -> anyhow::Result<Exit>
     let story = async {
         let told = tokio::select! {
             told = tell(globals, folder.path(), &address, &emulator) => told,
-            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+            _ = interrupt.recv() => Err(anyhow!("interrupted")),
+            _ = terminate.recv() => Err(anyhow!("interrupted")),
         };
         let _ = stop.send(());
         told

@@ -1,8 +1,8 @@
 //! `roomsync emulator`.
 
-use super::Exit;
+use super::exit::{Exit, Usage};
 use crate::emulator::{Emulator, Options, State, serve};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -37,10 +37,11 @@ pub struct Args {
 pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
     let Args { listen, state, rate } = args;
     if !listen.ip().is_loopback() {
-        bail!(
-            "the emulator listens on loopback only, and {listen} is not: try 127.0.0.1:{}",
-            listen.port()
-        );
+        let port = listen.port();
+        return Err(Usage(format!(
+            "the emulator listens on loopback only, and {listen} is not: try 127.0.0.1:{port}"
+        ))
+        .into());
     }
     let state = match state {
         Some(path) => {
@@ -91,8 +92,11 @@ mod tests {
     #[tokio::test]
     async fn only_loopback() {
         for listen in ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:8080"] {
-            let error = run(&args(listen, None)).await.unwrap_err().to_string();
-            assert!(error.contains("loopback only"), "{error}");
+            let error = run(&args(listen, None)).await.unwrap_err();
+            assert!(
+                error.is::<Usage>() && error.to_string().contains("loopback only"),
+                "{error}"
+            );
         }
     }
 

@@ -1,6 +1,6 @@
 //! How a command ends, and the one table from errors to exit codes.
 
-use crate::apply::{Outcome, Report};
+use crate::apply::{Failure, Outcome, Report};
 use crate::chat::{BadToken, CallError, SetupError};
 use crate::desired::Invalid;
 use crate::emulator::StateError;
@@ -82,7 +82,7 @@ impl Exit {
     /// What a report says.
     pub(super) fn of_report(report: &Report) -> Self {
         let any = |outcomes: &[Outcome]| report.rooms.iter().any(|room| outcomes.contains(&room.status));
-        if report.stopped.is_some() {
+        if report.stopped.is_some() || wrote_nothing(report) {
             Self::Failed
         } else if any(&[Outcome::Partial, Outcome::Failed]) {
             Self::Partly
@@ -92,6 +92,19 @@ impl Exit {
             Self::Done
         }
     }
+}
+
+/// Whether calls were made, none of them did anything, and the service is the reason rather than a user or a room.
+fn wrote_nothing(report: &Report) -> bool {
+    let of_service = |failure: &Failure| {
+        matches!(
+            failure.reason.code,
+            "no_clear_answer" | "rate_limited" | "no_permission"
+        )
+    };
+    let mut written = report.rooms.iter().filter(|room| room.calls > 0).peekable();
+    written.peek().is_some()
+        && written.all(|room| room.status == Outcome::Failed && room.failed.iter().any(of_service))
 }
 
 /// A call of the command that cannot be taken.

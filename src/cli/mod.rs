@@ -14,6 +14,7 @@ pub use exit::Exit;
 use crate::desired::{Diagnostic, Invalid, render};
 use crate::telemetry::{self, LogFormat};
 use anyhow::Context as _;
+use clap::error::ContextKind;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
@@ -143,8 +144,9 @@ const NOT_YET: [&str; 11] = [
     "completions",
     "--plan",
     "--approve",
+    // Of `validate`; `plan` and `apply` have it.
+    "--format",
     "markdown",
-    "github",
     "--profile",
     "--latency",
 ];
@@ -206,13 +208,19 @@ async fn run(globals: &Globals, command: &Command) -> anyhow::Result<Exit> {
 
 /// Prints what clap makes of a call it cannot take, or the help that was asked for.
 fn refuse(error: &clap::Error) -> Exit {
-    let given: Vec<String> = error.context().map(|(_, value)| value.to_string()).collect();
-    let later = NOT_YET.iter().find(|name| {
-        error.use_stderr()
-            && given
-                .iter()
-                .any(|value| value == *name || value.starts_with(&format!("{name} <")))
-    });
+    // Not all of the error's context: what clap suggests in its place stands there too.
+    let refused = [
+        ContextKind::InvalidSubcommand,
+        ContextKind::InvalidArg,
+        ContextKind::InvalidValue,
+    ];
+    let given: Vec<String> = refused
+        .into_iter()
+        .filter_map(|kind| error.get(kind).map(ToString::to_string))
+        .collect();
+    let later = NOT_YET
+        .iter()
+        .find(|name| given.iter().any(|value| value == *name));
     // If standard error is gone too, there is nobody left to tell.
     let _ = match later {
         Some(name) => writeln!(anstream::stderr(), "error: `{name}` is not supported yet"),

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 /// Why the service refuses a call.
 ///
-/// Statuses, kinds and texts are those of the recorded answers [P]. Where nobody says [?], a variant's comment does.
+/// Statuses, kinds and texts are those of the recorded answers (`[P]`). Where nobody says (`[?]`), a variant's comment does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// The path is not one of the service's. [?]
