@@ -59,13 +59,14 @@ impl<'r, 'a> Batches<'r, 'a> {
     }
 
     async fn call(&mut self, users: &[UserId], not_after: Instant) -> Result<(), CallError> {
-        let (writer, room) = (&self.run.hands.writer, &self.run.job.desired.id);
-        self.run.calls += 1;
+        let (writer, room) = (&self.run.hands.writer, &self.run.job.plan.id);
         if self.op == Op::Add {
             // Who is listed as new depends on the server; the second look tells who is in.
-            return writer.add_many(room, users).await.map(|_| ());
+            let answer = writer.add_many(room, users).await.map(|_| ());
+            return self.run.counted(answer);
         }
-        for row in writer.remove_many(room, users, not_after).await? {
+        let answer = writer.remove_many(room, users, not_after).await;
+        for row in self.run.counted(answer)? {
             let reason = row.reason.unwrap_or_else(|| "no reason given".into());
             let gone = row.result.is_success() || reason.contains("doesn't exist in group");
             let user = users

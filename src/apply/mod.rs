@@ -6,6 +6,7 @@
 mod batch;
 mod report;
 mod room;
+mod verdict;
 
 pub use report::{Failure, Outcome, Reason, Report, RoomReport, Tally};
 
@@ -27,12 +28,13 @@ pub struct Job<'a> {
     pub read_at: Option<Instant>,
 }
 
-/// Applies the plans of all rooms, at most so many rooms at a time. `progress` is told how many planned calls are done.
+/// Applies the plans of all rooms, at most so many rooms at a time. `progress` is called once a planned
+/// call.
 pub async fn run(
     connection: &Connection,
     jobs: &[Job<'_>],
     at_once: usize,
-    progress: &(dyn Fn(u64) + Sync),
+    progress: &(dyn Fn() + Sync),
 ) -> Report {
     let hands = Hands {
         reader: connection.reader(),
@@ -55,7 +57,7 @@ struct Hands<'a> {
     writer: Writer,
     /// The first failure that every other call would meet too.
     stopped: Mutex<Option<CallError>>,
-    progress: &'a (dyn Fn(u64) + Sync),
+    progress: &'a (dyn Fn() + Sync),
 }
 
 impl Hands<'_> {

@@ -1,12 +1,13 @@
 //! One room: its calls in order, further looks where they are needed, and a last look at what came of it.
 
 use super::batch::Batches;
-use super::report::{Failure, Outcome, Reason, RoomReport};
+use super::report::{Reason, RoomReport};
+use super::verdict::held;
 use super::{Hands, Job};
 use crate::chat::{CallError, Fault};
-use crate::live::{self, LiveRoom, Observed, Question};
+use crate::live::{self, Question};
 use crate::model::UserId;
-use crate::plan::{self, Op, RoomPlan, Sizes, Status, Step};
+use crate::plan::{self, Op, RoomPlan, Sizes, Step};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -36,19 +37,6 @@ pub(super) async fn apply(hands: &Hands<'_>, job: Job<'_>) -> RoomReport {
     run.report()
 }
 
-/// What the plan itself holds back, unless a guard is the reason.
-fn held(plan: &RoomPlan) -> BTreeMap<(Op, UserId), Reason> {
-    let notes = plan.notes.iter().filter(|_| plan.status != Status::Blocked);
-    notes
-        .filter_map(|note| {
-            Some((
-                (note.held?, UserId::parse(note.user.as_deref()?).ok()?),
-                Reason::from(note),
-            ))
-        })
-        .collect()
-}
-
 /// Why the steps of a room end before the last one.
 pub(super) enum End {
     /// Nothing more can be done in this room, or in any.
@@ -64,7 +52,7 @@ pub(super) struct RoomRun<'a> {
     pub(super) hands: &'a Hands<'a>,
     pub(super) job: Job<'a>,
     pub(super) calls: usize,
-    failed: BTreeMap<(Op, UserId), Reason>,
+    pub(super) failed: BTreeMap<(Op, UserId), Reason>,
     gate: Gate,
 }
 
@@ -105,6 +93,13 @@ impl RoomRun<'_> {
                 self.fail(step.op(), user, reason.clone());
             }
         }
+    }
+
+    /// Counts a write call, if it went out.
+    pub(super) fn counted<T>(&mut self, answer: Result<T, CallError>) -> Result<T, CallError> {
+        let sent = !matches!(&answer, Err(error) if error.fault.was_not_sent());
+        self.calls += usize::from(sent);
+        answer
     }
 
     /// What a failed call means for the room.
@@ -204,7 +199,7 @@ impl RoomRun<'_> {
                 return Ok(());
             }
             let ended = self.step(step, read_at + FRESH).await;
-            (self.hands.progress)(1);
+            (self.hands.progress)();
             let Err((end, undone)) = ended else { continue };
             match end {
                 End::Look(reason) => return Err((undone.into_iter().chain(steps).collect(), reason)),
@@ -251,8 +246,8 @@ impl RoomRun<'_> {
                     self.fail(Op::Promote, &user, reason);
                     return Ok(());
                 }
-                self.calls += 1;
-                let answer = self.hands.writer.promote(&self.job.desired.id, &user).await;
+                let answer = self.hands.writer.promote(&self.job.plan.id, &user).await;
+                let answer = self.counted(answer);
                 self.settle(Op::Promote, &user, answer)
                     .await
                     .map_err(|end| (end, Some(Step::Promote(user))))
@@ -266,7 +261,7 @@ impl RoomRun<'_> {
                 let answer = self
                     .hands
                     .writer
-                    .demote(&self.job.desired.id, &user, not_after)
+                    .demote(&self.job.plan.id, &user, not_after)
                     .await;
                 self.settle(Op::Demote, &user, answer)
                     .await
@@ -295,7 +290,7 @@ impl RoomRun<'_> {
             Ok(()) => Ok(()),
             // Refused, but perhaps because it is so already: the list tells.
             Err(error) if matches!(error.fault, Fault::AlreadySo(_) | Fault::Rejected { .. }) => {
-                let admins = live::read_admins(&self.hands.reader, &self.job.desired.id).await;
+                let admins = live::read_admins(&self.hands.reader, &self.job.plan.id).await;
                 let (admins, _) = admins.map_err(|error| self.end(&error))?;
                 if admins.contains(user) == (op == Op::Promote) {
                     Ok(())
@@ -322,61 +317,10 @@ impl RoomRun<'_> {
         }
         Ok(())
     }
-
-    /// Looks at the room once more and reports what this run was to do and is not to be seen. Judges nothing else.
-    async fn second_look(&mut self) {
-        let looked = live::look(&self.hands.reader, Question::from(self.job.desired)).await;
-        let shown = looked.as_ref().map(Observed::room);
-        let mut missing = Vec::new();
-        for step in &self.job.plan.steps {
-            for user in step.users() {
-                let reason = match &shown {
-                    Ok(room) if holds(room, step.op(), user) => continue,
-                    Ok(_) => Reason::new("not_confirmed", "a second look at the room does not show it done"),
-                    Err(error) => {
-                        Reason::new("not_confirmed", format!("no second look at the room: {error}"))
-                    }
-                };
-                missing.push((step.op(), user.clone(), reason));
-            }
-        }
-        for (op, user, reason) in missing {
-            self.fail(op, &user, reason);
-        }
-    }
-
-    fn report(self) -> RoomReport {
-        let plan = self.job.plan;
-        let wanted = people(&plan.steps) + held(plan).len();
-        let any_failed = !self.failed.is_empty();
-        let all_failed = any_failed && self.failed.len() >= wanted;
-        let status = match plan.status {
-            Status::Failed => Outcome::Failed,
-            Status::Observed => Outcome::Observed,
-            Status::Blocked if !any_failed => Outcome::Blocked,
-            _ if all_failed => Outcome::Failed,
-            _ if any_failed || plan.falls_short() => Outcome::Partial,
-            _ if plan.steps.is_empty() => Outcome::Unchanged,
-            _ => Outcome::Converged,
-        };
-        let failed = self.failed.into_iter();
-        let failed = failed
-            .map(|((op, user), reason)| Failure {
-                user: user.to_string(),
-                op,
-                reason,
-            })
-            .collect();
-        RoomReport {
-            id: self.job.desired.id.clone(),
-            status,
-            calls: self.calls,
-            failed,
-        }
-    }
 }
 
-fn people(steps: &[Step]) -> usize {
+/// How many people these steps are about.
+pub(super) fn people(steps: &[Step]) -> usize {
     steps.iter().map(|step| step.users().len()).sum()
 }
 
@@ -385,13 +329,4 @@ fn no_other_admin() -> Reason {
         plan::code::NO_OTHER_ADMIN,
         "not every promotion succeeded and no wanted admin stands",
     )
-}
-
-fn holds(room: &LiveRoom, op: Op, user: &UserId) -> bool {
-    match op {
-        Op::Add => room.members.contains(user),
-        Op::Remove => !room.members.contains(user),
-        Op::Promote => room.admins.contains(user),
-        Op::Demote => !room.admins.contains(user),
-    }
 }

@@ -29,7 +29,8 @@ pub(super) struct Args {
 #[derive(serde::Serialize)]
 struct Output<'a> {
     plan: Document<'a>,
-    result: ResultJson<'a>,
+    /// `null` when the plan was not applied.
+    result: Option<ResultJson<'a>>,
 }
 
 #[derive(serde::Serialize)]
@@ -50,7 +51,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let rooms = site.rooms();
     let planned = {
         let bar = globals.bar(rooms.len(), "looking at rooms");
-        pass::plan(&connection, &rooms, site.max_removals_total(), &|| bar.inc(1)).await
+        pass::plan(&connection, &rooms, site.max_removals_total(), &|| bar.inc()).await
     };
     let Planned { plan, stopped, .. } = &planned;
     let meta = site.meta();
@@ -65,37 +66,41 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     }
     if let Some(error) = stopped {
         tracing::error!(%error, "not every room was looked at, so nothing is written");
+        show_json(args.format, document, None)?;
         return Ok(Exit::Failed);
     }
     if asking && !confirmed(calls)? {
         writeln!(io::stderr(), "Nothing was changed.")?;
+        show_json(args.format, document, None)?;
         return Ok(Exit::Blocked);
     }
     let report = {
         let bar = globals.bar(calls, "applying");
         let at_once = site.settings.limits.concurrency;
-        pass::apply(&connection, &rooms, &planned, &document.id, at_once, &|calls| {
-            bar.inc(calls);
+        pass::apply(&connection, &rooms, &planned, &document.id, at_once, &|| {
+            bar.inc();
         })
         .await
     };
-    match args.format {
-        Format::Text => output(&told(&report))?,
-        Format::Json => {
-            let result = ResultJson {
-                summary: report.tally(),
-                rooms: &report.rooms,
-            };
-            output(&format!(
-                "{}\n",
-                serde_json::to_string_pretty(&Output {
-                    plan: document,
-                    result
-                })?
-            ))?;
-        }
+    if args.format == Format::Text {
+        output(&told(&report))?;
     }
+    show_json(args.format, document, Some(&report))?;
     Ok(Exit::of_report(&report).max(Exit::of_plan(plan, None)))
+}
+
+fn show_json(format: Format, plan: Document<'_>, report: Option<&Report>) -> anyhow::Result<()> {
+    if format != Format::Json {
+        return Ok(());
+    }
+    let result = report.map(|report| ResultJson {
+        summary: report.tally(),
+        rooms: &report.rooms,
+    });
+    output(&format!(
+        "{}\n",
+        serde_json::to_string_pretty(&Output { plan, result })?
+    ))
 }
 
 fn confirmed(calls: usize) -> io::Result<bool> {

@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use clap::error::ContextKind;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -46,9 +46,9 @@ struct Options {
         default_value = "roomsync.yaml"
     )]
     config: PathBuf,
-    /// How log lines look
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
-    log_format: LogFormat,
+    /// How log lines look: for people, or JSON; the default is text on a terminal and JSON elsewhere
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
     /// Log more; twice for everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
@@ -117,8 +117,8 @@ impl Globals {
 struct Bar(ProgressBar);
 
 impl Bar {
-    fn inc(&self, by: u64) {
-        self.0.inc(by);
+    fn inc(&self) {
+        self.0.inc(1);
     }
 }
 
@@ -174,6 +174,8 @@ pub fn main() -> ExitCode {
     let stderr_in_color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     // The demo tells its story on standard output; log lines would only talk into it.
     let quiet = quiet || (matches!(cli.command, Command::Demo(_)) && verbose == 0);
+    let people = std::io::stderr().is_terminal();
+    let log_format = log_format.unwrap_or(if people { LogFormat::Text } else { LogFormat::Json });
     let bars = telemetry::init(log_format, i16::from(verbose) - i16::from(quiet), stderr_in_color);
     let globals = Globals { config, bars, color };
     let ended = tokio::runtime::Builder::new_multi_thread()

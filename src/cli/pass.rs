@@ -4,9 +4,10 @@ use crate::apply::{self, Job, Report};
 use crate::chat::{CallError, Connection};
 use crate::desired::DesiredRoom;
 use crate::live::{self, Question};
-use crate::model::Limit;
+use crate::model::{Limit, RoomId};
 use crate::plan::{self, FleetPlan, Note, RoomPlan, Sizes};
 use futures_util::StreamExt as _;
+use std::collections::HashMap;
 use std::pin::pin;
 use tokio::time::Instant;
 
@@ -16,7 +17,7 @@ use tokio::time::Instant;
 pub struct Planned {
     /// The plan for every room.
     pub plan: FleetPlan,
-    /// When the look at each room began, in the plan's order; `None` for a room that could not be looked at.
+    /// When the look at each room began, in the order of the rooms given; `None` for one that could not be looked at.
     pub read_at: Vec<Option<Instant>>,
     /// What ended the look before every room was seen, if something did.
     pub stopped: Option<CallError>,
@@ -79,24 +80,34 @@ fn unseen(room: &DesiredRoom, error: &CallError) -> RoomPlan {
     )
 }
 
-/// Logs the plan, then applies it. `rooms` are those that were planned; `progress` is told of every call of the plan.
+/// Logs the plan, then applies it. `rooms` are those that were planned; `progress` is called
+/// once a planned call.
 pub async fn apply(
     connection: &Connection,
     rooms: &[&DesiredRoom],
     planned: &Planned,
     plan_id: &str,
     at_once: usize,
-    progress: &(dyn Fn(u64) + Sync),
+    progress: &(dyn Fn() + Sync),
 ) -> Report {
     log(&planned.plan, plan_id);
-    let jobs: Vec<Job<'_>> = rooms
+    // By id, not by place: a plan carried out in another room would be the worst of mistakes.
+    let looks: HashMap<&RoomId, (&DesiredRoom, Option<Instant>)> = rooms
         .iter()
-        .zip(&planned.plan.rooms)
         .zip(&planned.read_at)
-        .map(|((desired, plan), read_at)| Job {
-            desired,
-            plan,
-            read_at: *read_at,
+        .map(|(room, read_at)| (&room.id, (*room, *read_at)))
+        .collect();
+    let jobs: Vec<Job<'_>> = planned
+        .plan
+        .rooms
+        .iter()
+        .filter_map(|plan| {
+            let (desired, read_at) = *looks.get(&plan.id)?;
+            Some(Job {
+                desired,
+                plan,
+                read_at,
+            })
         })
         .collect();
     apply::run(connection, &jobs, at_once, progress).await

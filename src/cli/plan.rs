@@ -44,7 +44,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let rooms = site.rooms();
     let planned = {
         let bar = globals.bar(rooms.len(), "looking at rooms");
-        pass::plan(&connection, &rooms, site.max_removals_total(), &|| bar.inc(1)).await
+        pass::plan(&connection, &rooms, site.max_removals_total(), &|| bar.inc()).await
     };
     let Planned { plan, stopped, .. } = &planned;
     let meta = site.meta();

@@ -1,12 +1,11 @@
 //! Wanted against live.
 
 use super::document::sha256_text;
-use super::guard::{self, Blocked};
-use super::order::{Capacity, Sizes, Step, order};
-use super::{LiveSummary, Note, Op, RoomPlan, Status, code};
+use super::order::Capacity;
+use super::{Draft, LiveSummary, Note, RoomPlan, code, guard};
 use crate::desired::DesiredRoom;
 use crate::live::{LiveRoom, Observed};
-use crate::model::{MAX_ADMINS, MemberSet, Mode, RoomId, UserId};
+use crate::model::{MAX_ADMINS, MemberSet, Mode, UserId};
 use sha2::{Digest, Sha256};
 
 /// What has to change in a room.
@@ -19,7 +18,7 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         let Self {
             add,
             remove,
@@ -30,21 +29,6 @@ impl Changes {
             .into_iter()
             .all(MemberSet::is_empty)
     }
-}
-
-/// A room's changes, held against its own guards, before the fleet's guard has spoken.
-#[derive(Debug, Clone)]
-#[must_use]
-pub struct Draft {
-    id: RoomId,
-    name: Option<String>,
-    mode: Mode,
-    live: LiveSummary,
-    changes: Changes,
-    capacity: Capacity,
-    complete: bool,
-    blocked: Vec<Blocked>,
-    notes: Vec<Note>,
 }
 
 /// Compares what is wanted in a room with what is there. The error is a room in which nothing can be done.
@@ -261,132 +245,4 @@ fn compare(
         demote: demote.minus(&protected),
         remove: remove.minus(&protected),
     }
-}
-
-impl Draft {
-    /// How many people are in the room, the owner and ignored people not counted; in a room that is only observed, none.
-    pub(super) fn managed_members(&self) -> u64 {
-        if self.mode == Mode::Observe {
-            0
-        } else {
-            self.live.members
-        }
-    }
-
-    /// How many removals the room's own guards let through.
-    pub(super) fn open_removals(&self) -> usize {
-        if self.mode == Mode::Observe || !self.blocked.is_empty() {
-            0
-        } else {
-            self.changes.remove.len()
-        }
-    }
-
-    /// Lets one more guard hold this room's removals and demotions.
-    pub(super) fn block(&mut self, blocked: Blocked) {
-        self.blocked.push(blocked);
-    }
-
-    /// Drops everything that is not in these steps of an earlier plan: what is left is what still holds of them. The guards
-    /// are judged again, on that and on the new look.
-    pub fn narrowed_to(mut self, steps: &[Step], desired: &DesiredRoom) -> Self {
-        self.changes = carried_out(&self.changes, steps);
-        self.blocked = guard::room(
-            &self.changes,
-            &desired.guards,
-            self.live.members,
-            self.live.admins,
-        );
-        self
-    }
-
-    /// Puts the room's calls in order.
-    pub fn finish(self, sizes: Sizes) -> RoomPlan {
-        let Self {
-            id,
-            name,
-            mode,
-            live,
-            changes,
-            capacity,
-            complete,
-            blocked,
-            mut notes,
-        } = self;
-        let (steps, held) = match mode {
-            Mode::Observe => (Vec::new(), Vec::new()),
-            Mode::Authoritative | Mode::Additive => {
-                order(&guard::let_through(&changes, &blocked), &capacity, sizes)
-            }
-        };
-        notes.extend(held);
-        let mut error = None;
-        let status = if mode == Mode::Observe {
-            Status::Observed
-        } else if !blocked.is_empty() {
-            Status::Blocked
-        } else if !steps.is_empty() {
-            Status::Changed
-        } else if let Some(note) = stuck(&changes, complete, &notes) {
-            error = Some(note);
-            Status::Failed
-        } else {
-            Status::InSync
-        };
-        let Changes {
-            add,
-            remove,
-            promote,
-            demote,
-        } = if blocked.is_empty() && mode != Mode::Observe {
-            carried_out(&changes, &steps)
-        } else {
-            changes
-        };
-        RoomPlan {
-            id,
-            name,
-            status,
-            live: Some(live),
-            add,
-            remove,
-            promote,
-            demote,
-            steps,
-            standing: capacity.standing,
-            blocked,
-            notes,
-            error,
-        }
-    }
-}
-
-/// What of the changes the steps carry out.
-fn carried_out(changes: &Changes, steps: &[Step]) -> Changes {
-    let of = |op: Op, all: &MemberSet| -> MemberSet {
-        let sent: MemberSet = steps
-            .iter()
-            .filter(|step| step.op() == op)
-            .flat_map(Step::users)
-            .cloned()
-            .collect();
-        all.and(&sent)
-    };
-    Changes {
-        add: of(Op::Add, &changes.add),
-        remove: of(Op::Remove, &changes.remove),
-        promote: of(Op::Promote, &changes.promote),
-        demote: of(Op::Demote, &changes.demote),
-    }
-}
-
-/// Why a room without any step is not in order, if it is not.
-fn stuck(changes: &Changes, complete: bool, notes: &[Note]) -> Option<Note> {
-    if changes.is_empty() && complete {
-        return None;
-    }
-    notes
-        .iter()
-        .find(|note| note.held.is_some() || note.code == code::INCOMPLETE_READ)
-        .cloned()
 }

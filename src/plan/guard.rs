@@ -53,24 +53,3 @@ pub(super) fn room(changes: &Changes, guards: &Guards, members: u64, admins: u64
     .flatten()
     .collect()
 }
-
-/// What the guards leave: a blocked room gets no removal and no demotion; with `max_additions` blocked no add either, and
-/// so no promotion of somebody who would have to be added.
-pub(super) fn let_through(changes: &Changes, blocked: &[Blocked]) -> Changes {
-    if blocked.is_empty() {
-        return changes.clone();
-    }
-    let (add, promote) = (&changes.add, &changes.promote);
-    if blocked.iter().any(|block| block.guard == MAX_ADDITIONS) {
-        Changes {
-            promote: promote.minus(add),
-            ..Changes::default()
-        }
-    } else {
-        Changes {
-            add: add.clone(),
-            promote: promote.clone(),
-            ..Changes::default()
-        }
-    }
-}

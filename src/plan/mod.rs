@@ -5,13 +5,15 @@
 
 mod diff;
 mod document;
+mod draft;
 mod fleet;
 mod guard;
 mod order;
 mod text;
 
-pub use diff::{Draft, draft};
+pub use diff::draft;
 pub use document::{Document, Meta, Rates};
+pub use draft::Draft;
 pub use fleet::{FleetPlan, Summary};
 pub use guard::Blocked;
 pub use order::{Sizes, Step};

@@ -420,3 +420,40 @@ proptest! {
         prop_assert_eq!(members(&quiet), wanted);
     }
 }
+
+#[test]
+fn a_room_of_many_pages_is_read_to_its_end() {
+    let names: Vec<String> = (0..2_500).map(|n| format!("m{n}")).collect();
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut many = room_of("nobody-yet", &["m1200"], &all);
+    many.maxusers = 10_000;
+    // Whoever owns the room can stand on any page.
+    many.join("boss");
+    many.leave("nobody-yet");
+    many.set_owner("boss");
+    let service = Service::new(state([(room_id(0), many)]));
+    let wanted: Vec<&str> = all.iter().copied().filter(|name| *name != "m2499").collect();
+    let (planned, report) = one_room(&service, &format!("members: [{}]", wanted.join(", ")));
+    let plan = &planned.plan.rooms[0];
+    assert_eq!(plan.live.as_ref().unwrap().members, 2_500);
+    let remove: Vec<String> = plan.remove.iter().map(ToString::to_string).collect();
+    assert_eq!(remove, ["m2499"]);
+    assert_eq!(report.rooms[0].status, Outcome::Converged);
+}
+
+#[test]
+fn who_was_promoted_in_between_is_not_removed() {
+    // The add waits until the look is too old; by then somebody has made `b`, who is to go, an admin.
+    let refused = AtomicBool::new(false);
+    let service = Service::new(room(&["kept"], &["a", "b"])).with_fault(move |emulator, request, _| {
+        if request.method == Http::POST && !refused.swap(true, Ordering::Relaxed) {
+            emulator.edit(|state| state.rooms.get_mut(&room_id(0)).unwrap().promote("b"));
+            return Some(Reply::SlowDown(Duration::from_secs(31)));
+        }
+        None
+    });
+    let keys = "admins: [kept], members: [c], guards: {max_removals: 100%, max_demotions: 100%}";
+    let (_, report) = one_room(&service, keys);
+    assert_eq!(failed(&report), [("b".to_owned(), Op::Remove, "not_confirmed")]);
+    assert_eq!(members(&service), set(&["b", "c", "kept"]));
+}

@@ -220,7 +220,7 @@ pub(crate) async fn pass(
 ) -> (Planned, roomsync::apply::Report) {
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
     let planned = pass::plan(connection, &rooms, total, &|| {}).await;
-    let report = pass::apply(connection, &rooms, &planned, "test", 64, &|_| {}).await;
+    let report = pass::apply(connection, &rooms, &planned, "test", 64, &|| {}).await;
     (planned, report)
 }
 

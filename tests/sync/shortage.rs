@@ -205,3 +205,15 @@ proptest! {
         check(&case);
     }
 }
+
+#[test]
+fn a_full_room_changes_hands_in_one_pass() {
+    // `old` has to leave before `in` can come, and may not go before `new`, who is there already, has taken over.
+    let mut room = crate::service::room_of("boss", &["old"], &["new"]);
+    room.maxusers = 3;
+    let service = Service::new(state([(room_id(0), room)]));
+    let keys = "admins: [new], members: [in], guards: {max_removals: 100%, max_demotions: 100%}";
+    let desired = desired(&[&format!("rooms: [{{id: {}, {keys}}}]", room_id(0))]);
+    let (_, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+    assert_eq!(report.tally().converged, 1, "{report:?}");
+}

@@ -1,0 +1,175 @@
+//! A room's changes on their way to a plan: what the guards let through, in order.
+
+use super::diff::Changes;
+use super::guard::{self, Blocked, MAX_ADDITIONS};
+use super::order::{Capacity, Sizes, Step, order};
+use super::{LiveSummary, Note, Op, RoomPlan, Status, code};
+use crate::desired::DesiredRoom;
+use crate::model::{MemberSet, Mode, RoomId};
+
+/// A room's changes, held against its own guards, before the fleet's guard has spoken.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Draft {
+    pub(super) id: RoomId,
+    pub(super) name: Option<String>,
+    pub(super) mode: Mode,
+    pub(super) live: LiveSummary,
+    pub(super) changes: Changes,
+    pub(super) capacity: Capacity,
+    pub(super) complete: bool,
+    pub(super) blocked: Vec<Blocked>,
+    pub(super) notes: Vec<Note>,
+}
+
+impl Draft {
+    /// How many people are in the room, the owner and ignored people not counted; in a room that is only observed, none.
+    pub(super) fn managed_members(&self) -> u64 {
+        if self.mode == Mode::Observe {
+            0
+        } else {
+            self.live.members
+        }
+    }
+
+    /// How many removals the room's own guards let through.
+    pub(super) fn open_removals(&self) -> usize {
+        if self.mode == Mode::Observe || !self.blocked.is_empty() {
+            0
+        } else {
+            self.changes.remove.len()
+        }
+    }
+
+    /// Lets one more guard hold this room's removals and demotions.
+    pub(super) fn block(&mut self, blocked: Blocked) {
+        self.blocked.push(blocked);
+    }
+
+    /// Drops everything that is not in these steps of an earlier plan: what is left is what still holds of them. The guards
+    /// are judged again, on that and on the new look.
+    pub fn narrowed_to(mut self, steps: &[Step], desired: &DesiredRoom) -> Self {
+        let mut narrowed = carried_out(&self.changes, steps);
+        // Who has become an admin since was not meant to be demoted, so they are not to be removed either.
+        narrowed.remove = narrowed
+            .remove
+            .minus(&self.changes.demote.minus(&narrowed.demote));
+        self.changes = narrowed;
+        self.blocked = guard::room(
+            &self.changes,
+            &desired.guards,
+            self.live.members,
+            self.live.admins,
+        );
+        self
+    }
+
+    /// Puts the room's calls in order.
+    pub fn finish(self, sizes: Sizes) -> RoomPlan {
+        let Self {
+            id,
+            name,
+            mode,
+            live,
+            changes,
+            capacity,
+            complete,
+            blocked,
+            mut notes,
+        } = self;
+        let (steps, held) = match mode {
+            Mode::Observe => (Vec::new(), Vec::new()),
+            Mode::Authoritative | Mode::Additive => order(&let_through(&changes, &blocked), &capacity, sizes),
+        };
+        notes.extend(held);
+        let mut error = None;
+        let status = if mode == Mode::Observe {
+            Status::Observed
+        } else if !blocked.is_empty() {
+            Status::Blocked
+        } else if !steps.is_empty() {
+            Status::Changed
+        } else if let Some(note) = stuck(&changes, complete, &notes) {
+            error = Some(note);
+            Status::Failed
+        } else {
+            Status::InSync
+        };
+        let Changes {
+            add,
+            remove,
+            promote,
+            demote,
+        } = if blocked.is_empty() && mode != Mode::Observe {
+            carried_out(&changes, &steps)
+        } else {
+            changes
+        };
+        RoomPlan {
+            id,
+            name,
+            status,
+            live: Some(live),
+            add,
+            remove,
+            promote,
+            demote,
+            steps,
+            standing: capacity.standing,
+            blocked,
+            notes,
+            error,
+        }
+    }
+}
+
+/// What the guards leave: a blocked room gets no removal and no demotion; with `max_additions` blocked no add either, and
+/// so no promotion of somebody who would have to be added.
+fn let_through(changes: &Changes, blocked: &[Blocked]) -> Changes {
+    if blocked.is_empty() {
+        return changes.clone();
+    }
+    let (add, promote) = (&changes.add, &changes.promote);
+    if blocked.iter().any(|block| block.guard == MAX_ADDITIONS) {
+        Changes {
+            promote: promote.minus(add),
+            ..Changes::default()
+        }
+    } else {
+        Changes {
+            add: add.clone(),
+            promote: promote.clone(),
+            ..Changes::default()
+        }
+    }
+}
+
+/// What of the changes the steps carry out.
+fn carried_out(changes: &Changes, steps: &[Step]) -> Changes {
+    let of = |op: Op, all: &MemberSet| -> MemberSet {
+        let sent: MemberSet = steps
+            .iter()
+            .filter(|step| step.op() == op)
+            .flat_map(Step::users)
+            .cloned()
+            .collect();
+        all.and(&sent)
+    };
+    Changes {
+        add: of(Op::Add, &changes.add),
+        remove: of(Op::Remove, &changes.remove),
+        promote: of(Op::Promote, &changes.promote),
+        demote: of(Op::Demote, &changes.demote),
+    }
+}
+
+/// Why a room without any step is not in order, if it is not.
+fn stuck(changes: &Changes, complete: bool, notes: &[Note]) -> Option<Note> {
+    if changes.is_empty() && complete {
+        return None;
+    }
+    notes
+        .iter()
+        .find(|note| note.held.is_some() || note.code == code::INCOMPLETE_READ)
+        .cloned()
+}
