@@ -267,7 +267,7 @@ fn the_plan_is_logged_before_the_first_write() {
         }
     });
     let site = Site::of(&service);
-    let mut command = site.command(&["apply", "--yes"]);
+    let mut command = site.command(&["apply", "--yes", "--log-format", "text"]);
     command.stdout(Stdio::null()).stderr(File::create(&log).unwrap());
     assert!(command.status().unwrap().success());
     let logged = at_first_write.lock().unwrap().take().unwrap();
