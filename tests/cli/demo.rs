@@ -102,7 +102,9 @@ fn a_demo_that_is_interrupted_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
         let mut running = Running::start(demo(folder.path()).stderr(Stdio::null()));
         running.line(step);
-        assert_eq!(running.signalled(signal), Some(1), "{signal} at {step:?}");
+        // 0 where it was done before the signal came.
+        let code = running.signalled(signal);
+        assert!(matches!(code, Some(0 | 1)), "{signal} at {step:?}: {code:?}");
         assert_eq!(entries(folder.path()), 0, "{signal} at {step:?}");
     }
 }

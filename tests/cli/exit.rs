@@ -62,6 +62,23 @@ fn blocked_is_3_and_the_rest_goes_on() {
 }
 
 #[test]
+fn the_guard_over_all_rooms_is_3_and_says_nothing_of_one_room() {
+    let state = format!("{STATE}  \"77\": {{owner: alice, members: [bob, dan, mia]}}\n");
+    let service = Service::start(&state);
+    // 10 % of six is one, and one is to go from each room.
+    let rooms = format!("rooms: [{{id: {ROOM}, members: [bob, mia]}}, {{id: 77, members: [bob, mia]}}]\n");
+    let site = Site::of(&service).with_rooms(&rooms);
+    plans(&site, 3, 3);
+    site.run(&["apply", "--yes"]).ends_with(3);
+    assert_eq!(service.writes(), [""; 0]);
+    site.run(&["plan", "--detailed-exitcode", "--room", ROOM])
+        .ends_with(2);
+    site.run(&["apply", "--yes", "--room", ROOM]).ends_with(0);
+    assert_eq!(service.people(), "alice bob mia");
+    assert_eq!(service.writes().len(), 1, "the other room is left alone");
+}
+
+#[test]
 fn a_user_the_service_does_not_know_is_4_and_the_others_come() {
     let service = Service::start(STATE);
     let rooms = ROOMS.replace("[bob, carol, dan]", "[bob, carol, dan, ghost]");

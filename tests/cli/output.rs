@@ -211,29 +211,35 @@ fn results_go_to_standard_output_and_logs_to_standard_error() {
     let service = Service::start(STATE);
     let quiet = Site::of(&service).run(&["apply", "--yes", "-q"]).ends_with(0);
     assert_eq!(quiet.stderr, "");
+}
 
-    let service = Service::start(STATE);
-    let structured = Site::of(&service)
-        .run(&["apply", "--yes", "--log-format", "json"])
-        .ends_with(0);
-    let lines: Vec<Value> = structured
-        .stderr
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert_eq!(
-        lines.len(),
-        2,
-        "a line a room that changes and one for the whole: {}",
-        structured.stderr
-    );
-    assert_eq!([&lines[0]["message"], &lines[0]["room"]], ["planned", ROOM]);
-    assert_eq!(
-        [&lines[1]["message"], &lines[1]["level"]],
-        ["applying the plan", "INFO"]
-    );
-    assert_eq!(lines[1]["calls"], 2);
-    assert!(lines[1]["timestamp"].is_string());
+#[test]
+fn logs_are_json_lines_where_nobody_sits_at_a_terminal() {
+    for args in [
+        &["apply", "--yes"][..],
+        &["apply", "--yes", "--log-format", "json"],
+    ] {
+        let service = Service::start(STATE);
+        let run = Site::of(&service).run(args).ends_with(0);
+        let lines: Vec<Value> = run
+            .stderr
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let [room, whole] = lines.as_slice() else {
+            panic!(
+                "not a line a room that changes and one for the whole: {}",
+                run.stderr
+            );
+        };
+        assert_eq!([&room["message"], &room["room"]], ["planned", ROOM]);
+        assert_eq!(
+            [&whole["message"], &whole["level"]],
+            ["applying the plan", "INFO"]
+        );
+        assert_eq!(whole["calls"], 2);
+        assert!(whole["timestamp"].is_string());
+    }
 }
 
 #[test]
