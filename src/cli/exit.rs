@@ -5,7 +5,6 @@ use crate::chat::{BadToken, CallError, SetupError};
 use crate::desired::Invalid;
 use crate::emulator::StateError;
 use crate::plan::{FleetPlan, Status};
-use std::io;
 
 /// A command's end. The order is that of precedence: where several hold, the greatest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,12 +50,6 @@ impl Exit {
             || error.is::<SetupError>()
         {
             Self::Invalid
-        } else if error
-            .downcast_ref::<io::Error>()
-            .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-        {
-            // Whoever read the output has read enough.
-            Self::Done
         } else {
             Self::Failed
         }

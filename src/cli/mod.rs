@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use clap::error::ContextKind;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -104,7 +104,7 @@ impl Globals {
     fn diagnose(&self, diagnostics: &[Diagnostic]) -> anyhow::Result<()> {
         if !diagnostics.is_empty() {
             writeln!(
-                anstream::AutoStream::new(std::io::stderr(), self.color),
+                anstream::AutoStream::new(io::stderr(), self.color),
                 "{}",
                 render(diagnostics, true).trim_end()
             )?;
@@ -128,11 +128,15 @@ impl Drop for Bar {
     }
 }
 
-/// Prints a result.
+/// Prints a result. Whoever reads it may have read enough and be gone; the command goes on all the same.
 fn output(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the interface promises and a later version brings; asking for it is told apart from a slip of the pen.
@@ -171,10 +175,10 @@ pub fn main() -> ExitCode {
         Color::Never => anstream::ColorChoice::Never,
     };
     color.write_global();
-    let stderr_in_color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    let stderr_in_color = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
     // The demo tells its story on standard output; log lines would only talk into it.
     let quiet = quiet || (matches!(cli.command, Command::Demo(_)) && verbose == 0);
-    let people = std::io::stderr().is_terminal();
+    let people = io::stderr().is_terminal();
     let log_format = log_format.unwrap_or(if people { LogFormat::Text } else { LogFormat::Json });
     let bars = telemetry::init(log_format, i16::from(verbose) - i16::from(quiet), stderr_in_color);
     let globals = Globals { config, bars, color };
@@ -188,7 +192,6 @@ pub fn main() -> ExitCode {
         // If standard error is gone too, there is nobody left to tell.
         let _ = match error.downcast_ref::<Invalid>() {
             Some(invalid) => globals.diagnose(&invalid.diagnostics),
-            None if exit == Exit::Done => Ok(()),
             None => writeln!(anstream::stderr(), "error: {error:#}").map_err(Into::into),
         };
         exit

@@ -1,10 +1,11 @@
 //! What is printed, and where.
 
 use super::service::{ROOM, STATE, Service};
-use super::site::Site;
+use super::site::{Run, Site};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
+use std::io;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
@@ -284,11 +285,18 @@ fn the_plan_is_logged_before_the_first_write() {
 }
 
 #[test]
-fn a_reader_who_has_read_enough_is_no_failure() {
+fn a_reader_who_has_read_enough_changes_neither_the_work_nor_its_exit_code() {
     let service = Service::start(STATE);
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
     let site = Site::of(&service);
-    let mut command = site.command(&["plan"]);
-    assert_eq!(command.stdout(writer).status().unwrap().code(), Some(0));
+    for (args, code) in [
+        (&["plan"][..], 0),
+        (&["plan", "--detailed-exitcode"], 2),
+        (&["apply", "--yes"], 0),
+        (&["plan", "--room", "77"], 64),
+    ] {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        Run::of(site.command(args).stdout(writer)).ends_with(code);
+    }
+    assert_eq!(service.people(), "alice bob carol dan mia*");
 }
