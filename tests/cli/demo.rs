@@ -1,0 +1,126 @@
+//! `roomsync demo` and `roomsync emulator`, each as a process of its own.
+
+use super::service::{STATE, TOKEN};
+use super::site::{Run, Site, roomsync};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A process that is ended when dropped.
+struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout }
+    }
+
+    /// The next line on standard output that begins like this, without its end.
+    fn line(&mut self, begin: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(
+                self.stdout.read_line(&mut line).unwrap() > 0,
+                "ended before {begin:?}"
+            );
+            if line.starts_with(begin) {
+                return line.trim_end().to_owned();
+            }
+        }
+    }
+
+    /// Sends a signal, and gives the exit code.
+    fn signalled(mut self, signal: &str) -> Option<i32> {
+        let kill = format!("kill -s {signal} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        // So that the process is never kept waiting by a full pipe.
+        self.stdout.read_to_end(&mut Vec::new()).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Fails where the process has ended, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn demo(folder: &Path) -> Command {
+    let mut command = roomsync(folder);
+    command.arg("demo").env("TMPDIR", folder);
+    command
+}
+
+fn entries(folder: &Path) -> usize {
+    fs::read_dir(folder).unwrap().count()
+}
+
+#[test]
+fn the_demo_tells_its_story_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = Instant::now();
+    let run = Run::of(&mut demo(folder.path())).ends_with(0);
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    let mut rest = run.stdout.as_str();
+    for step in [
+        "1. Are the files right?   $ roomsync validate\n1 file, 2 rooms, 1 group, 5 people: valid\n",
+        "2. What would change?   $ roomsync plan\n",
+        "  -eve\n",
+        "3. Do it.   $ roomsync apply --yes\n",
+        "applied: 2 rooms, 2 converged, 0 unchanged; 6 calls\n",
+        "4. Bob moves on",
+        "  -bob\n",
+        "5. And again.   $ roomsync apply --yes\n",
+        "applied: 2 rooms, 1 converged, 1 unchanged; 1 call\n",
+        "6. What the service holds now:\n",
+        "66213271109634: alice (owner), carol, dan, mia (admin), omar (admin)\n",
+    ] {
+        let (_, after) = rest
+            .split_once(step)
+            .unwrap_or_else(|| panic!("no {step:?} in {rest}"));
+        rest = after;
+    }
+    assert_eq!(run.stderr, "");
+    assert_eq!(entries(folder.path()), 0);
+}
+
+#[test]
+fn a_demo_that_is_interrupted_leaves_nothing_behind() {
+    for (signal, step) in [
+        ("INT", "A chat service runs"),
+        ("INT", "3. Do it."),
+        ("TERM", "2. What"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut running = Running::start(demo(folder.path()).stderr(Stdio::null()));
+        running.line(step);
+        // 0 where it was done before the signal came.
+        let code = running.signalled(signal);
+        assert!(matches!(code, Some(0 | 1)), "{signal} at {step:?}: {code:?}");
+        assert_eq!(entries(folder.path()), 0, "{signal} at {step:?}");
+    }
+}
+
+#[test]
+fn an_emulator_of_its_own_can_be_rehearsed_against() {
+    let site = Site::at("http://127.0.0.1:1");
+    site.write("state.yaml", STATE);
+    let mut emulator =
+        Running::start(&mut site.command(&["emulator", "--listen", "127.0.0.1:0", "--state", "state.yaml"]));
+    let line = emulator.line("");
+    let url = line.strip_prefix("listening on ").unwrap();
+    let site = site.with_settings("http://127.0.0.1:1", url);
+    site.run(&["plan", "--detailed-exitcode"]).ends_with(2);
+    site.run(&["apply", "--yes"]).ends_with(0);
+    site.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+    assert!(!line.contains(TOKEN));
+    assert_eq!(emulator.signalled("TERM"), Some(0));
+}

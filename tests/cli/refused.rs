@@ -1,0 +1,175 @@
+//! What is refused before anything is sent.
+
+use super::service::{STATE, Service};
+use super::site::{ROOMS, Run, Site};
+
+/// Runs `plan` and `apply --yes`: both must end like this, say this, print no result and send nothing.
+#[track_caller]
+fn refuses(service: &Service, site: &Site, code: i32, words: &str) {
+    for args in [&["plan"][..], &["apply", "--yes"]] {
+        let run = site.run(args).ends_with(code).complains(words);
+        assert_eq!(run.stdout, "");
+    }
+    assert_eq!(service.calls(), [""; 0]);
+}
+
+#[test]
+fn a_site_that_is_not_valid_is_5() {
+    let service = Service::start(STATE);
+    let site = || Site::of(&service);
+    let auth = "  auth: {token_file: token}\n";
+    for (site, words) in [
+        (site().with_settings(auth, ""), "error[no-token]"),
+        (
+            site().with_settings("token_file: token", "token_file: none"),
+            "error[bad-token]",
+        ),
+        (site().with_settings("  url:", "  link:"), "error[unknown-key]"),
+        (site().with_settings("rooms/", "nowhere/"), "nowhere"),
+        (
+            site().with_settings(auth, "  ca_file: none.pem\n  auth: {token_file: token}\n"),
+            "ca_file",
+        ),
+        (
+            site().with_rooms("rooms:\n  - {id: \"..\", members: [bob]}\n"),
+            "team.yaml:2:10",
+        ),
+        (
+            site().with_rooms("rooms:\n  - {id: 12, members: [..]}\n"),
+            "team.yaml:2:24",
+        ),
+        (
+            site().with_rooms("rooms:\n  - {id: 12, member: [bob]}\n"),
+            "members",
+        ),
+        (site().with_rooms("groups: {a: [bob]}\n"), "error[no-rooms]"),
+        (site().with_rooms(""), "error[no-rooms]"),
+    ] {
+        refuses(&service, &site, 5, words);
+    }
+    let empty = site();
+    empty.write("token", "\n");
+    refuses(&service, &empty, 5, "the token is empty");
+}
+
+#[test]
+fn a_missing_settings_file_is_5() {
+    let service = Service::start(STATE);
+    let site = Site::of(&service);
+    for args in [
+        &["plan", "-c", "none.yaml"][..],
+        &["validate", "--config", "none.yaml"],
+    ] {
+        site.run(args).ends_with(5);
+    }
+    let mut by_environment = site.command(&["apply", "--yes"]);
+    Run::of(by_environment.env("ROOMSYNC_CONFIG", "none.yaml"))
+        .ends_with(5)
+        .complains("none.yaml");
+    assert_eq!(service.calls(), [""; 0]);
+}
+
+#[test]
+fn plain_http_to_a_stranger_is_5_unless_it_is_allowed() {
+    let service = Service::start(STATE);
+    // Not a loopback address, and yet one that leads to this machine.
+    let url = format!("http://0.0.0.0:{}", service.address.port());
+    refuses(&service, &Site::at(&url), 5, "error[plain-http]");
+    let by_environment = Site::of(&service);
+    Run::of(by_environment.command(&["plan"]).env("ROOMSYNC_URL", &url))
+        .ends_with(5)
+        .complains("error[plain-http]");
+    assert_eq!(service.calls(), [""; 0]);
+
+    let allowed = Site::at(&url).with_settings("service:\n", "service:\n  allow_http: true\n");
+    allowed.run(&["plan"]).ends_with(0);
+    assert!(!service.calls().is_empty());
+}
+
+#[test]
+fn wrong_usage_is_64() {
+    let service = Service::start(STATE);
+    let site = Site::of(&service);
+    for (args, words) in [
+        (&["apply"][..], "--yes"),
+        (&["apply", "--format", "json"], "--yes"),
+        (&["plan", "--room", "77"], "--room 77: no such room in the files"),
+        (&["apply", "--yes", "--room", "66213271109633", "77"], "--room 77"),
+        (&["plan", "--room", ".."], "--room"),
+        (&["plan", "--room"], "--room"),
+        (&["plan", "--yes"], "--yes"),
+        (&["plan", "--format", "yaml"], "yaml"),
+        (&["plan", "--formt", "json"], "unexpected argument '--formt'"),
+        (&["plans"], "plans"),
+        (&[], "Usage"),
+    ] {
+        let run = site.run(args).ends_with(64).complains(words);
+        assert_eq!(run.stdout, "");
+    }
+    assert_eq!(service.calls(), [""; 0]);
+}
+
+#[test]
+fn what_is_not_built_yet_is_refused_by_name() {
+    let service = Service::start(STATE);
+    let site = Site::of(&service);
+    for (args, name) in [
+        (&["run"][..], "run"),
+        (&["run", "--once", "--dry-run"], "run"),
+        (&["export", "--all"], "export"),
+        (&["explain", "bob", "66213271109633"], "explain"),
+        (&["schema", "rooms"], "schema"),
+        (&["completions", "bash"], "completions"),
+        (&["apply", "--plan", "plan.json"], "--plan"),
+        (&["apply", "--yes", "--approve", "66213271109633"], "--approve"),
+        (&["plan", "--format", "markdown"], "markdown"),
+        (&["validate", "--format", "github"], "--format"),
+        (&["emulator", "--profile", "newer"], "--profile"),
+        (&["emulator", "--latency", "50ms"], "--latency"),
+    ] {
+        let run = site.run(args).ends_with(64);
+        assert_eq!(run.stderr, format!("error: `{name}` is not supported yet\n"));
+        assert_eq!(run.stdout, "");
+    }
+    for key in ["absent: keep", "absent: ignore"] {
+        let site = Site::of(&service).with_rooms(&format!("{ROOMS}    {key}\n"));
+        refuses(&service, &site, 5, &format!("`{key}` is not supported yet"));
+        site.run(&["validate"]).ends_with(5);
+    }
+    for (auth, name) in [
+        (
+            "app_id: abc, app_certificate_file: token",
+            "auth.app_certificate_file",
+        ),
+        (
+            "client_id: abc, client_secret_file: token",
+            "auth.client_secret_file",
+        ),
+    ] {
+        let site = Site::of(&service).with_settings("token_file: token", auth);
+        refuses(&service, &site, 5, &format!("`{name}` is not supported yet"));
+    }
+    for name in ["ROOMSYNC_APP_CERTIFICATE", "ROOMSYNC_CLIENT_SECRET"] {
+        Run::of(site.command(&["plan"]).env(name, "0123456789abcdef"))
+            .ends_with(5)
+            .complains(&format!("{name} is not supported yet"));
+    }
+    assert_eq!(service.calls(), [""; 0]);
+}
+
+#[test]
+fn an_emulator_that_cannot_start_says_why() {
+    let site = Site::at("http://127.0.0.1:1");
+    site.write("state.yaml", "rooms: {abc: {owner: alice}}\n");
+    site.run(&["emulator", "--state", "state.yaml"])
+        .ends_with(5)
+        .complains("abc");
+    site.run(&["emulator", "--listen", "0.0.0.0:0"])
+        .ends_with(64)
+        .complains("loopback only");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    site.run(&["emulator", "--listen", &address])
+        .ends_with(1)
+        .complains(&address);
+}

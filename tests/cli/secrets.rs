@@ -1,0 +1,80 @@
+//! The token appears in no output, however loud, and goes to nobody but the service.
+
+use super::service::{STATE, Service, TOKEN};
+use super::site::{Run, Site};
+
+#[track_caller]
+fn hides_the_token(run: &Run) {
+    for text in [&run.stdout, &run.stderr] {
+        assert!(!text.contains(TOKEN), "{text}");
+    }
+}
+
+#[test]
+fn no_output_shows_the_token() {
+    let service = Service::start(STATE);
+    let stranger = Service::start(&STATE.replace(TOKEN, "another"));
+    let gone = Service::start(STATE).url();
+    for site in [Site::of(&service), Site::of(&stranger), Site::at(&gone)] {
+        for args in [
+            &["plan", "-vv"][..],
+            &["plan", "-vv", "--format", "json", "--log-format", "json"],
+            &["apply", "--yes", "-vv"],
+            &["validate", "-vv"],
+        ] {
+            hides_the_token(&site.run(args));
+        }
+        let mut command = site.command(&["plan", "-vv"]);
+        hides_the_token(&Run::of(command.env("ROOMSYNC_TOKEN", TOKEN)));
+    }
+}
+
+#[test]
+fn a_token_that_is_none_is_not_shown_either() {
+    let site = Site::at("http://127.0.0.1:1");
+    site.write("token", &format!("{TOKEN} {TOKEN}\n"));
+    hides_the_token(&site.run(&["plan", "-vv"]).ends_with(5));
+    let mut command = site.command(&["plan", "-vv"]);
+    hides_the_token(&Run::of(command.env("ROOMSYNC_TOKEN", format!("{TOKEN}\n"))).ends_with(5));
+}
+
+#[test]
+fn redirects_are_not_followed() {
+    let elsewhere = Service::start(STATE);
+    let to = elsewhere.url();
+    for status in [301, 302, 307, 308] {
+        let to = to.clone();
+        let service = Service::answering(move || {
+            let location = [("location", format!("{to}/acme/demo/chatrooms/66213271109633"))];
+            axum::response::IntoResponse::into_response((
+                http::StatusCode::from_u16(status).unwrap(),
+                location,
+            ))
+        });
+        let site = Site::of(&service);
+        site.run(&["plan"]).ends_with(1);
+        site.run(&["apply", "--yes"]).ends_with(1);
+        assert!(!service.calls().is_empty());
+    }
+    assert_eq!(elsewhere.calls(), [""; 0]);
+}
+
+#[test]
+fn plain_http_goes_past_every_proxy() {
+    let service = Service::start(STATE);
+    let proxy = Service::start(STATE);
+    let site = Site::of(&service);
+    let mut command = site.command(&["plan"]);
+    for name in [
+        "http_proxy",
+        "HTTP_PROXY",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ] {
+        command.env(name, proxy.url());
+    }
+    Run::of(&mut command).ends_with(0);
+    assert_eq!(proxy.calls(), [""; 0]);
+}
