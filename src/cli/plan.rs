@@ -1,14 +1,17 @@
 //! `roomsync plan`.
 
-use super::exit::Exit;
+use super::exit::{Exit, Usage};
 use super::pass::{self, Planned};
 use super::site::Site;
 use super::{Globals, output};
 use crate::model::RoomId;
 use crate::plan::{Document, text};
 use anyhow::Context as _;
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// Shows what an apply would do; never writes to the service
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -40,6 +43,7 @@ pub(super) enum Format {
 /// Runs `roomsync plan`.
 pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
     let site = Site::load(globals, &args.room)?;
+    let out = args.out.as_deref().map(OutFile::open).transpose()?;
     let connection = site.connect()?;
     let rooms = site.rooms();
     let planned = {
@@ -49,9 +53,8 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let Planned { plan, stopped, .. } = &planned;
     let meta = site.meta();
     let document = Document::new(plan, &meta)?;
-    if let Some(path) = &args.out {
-        write_whole(path, &serde_json::to_vec_pretty(&document)?)
-            .with_context(|| format!("cannot write the plan to {}", path.display()))?;
+    if let Some(out) = out {
+        out.write(&document)?;
     }
     match args.format {
         Format::Text => output(&text(plan, meta.rates.seconds(plan)))?,
@@ -65,16 +68,33 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     Ok(changes.max(Exit::of_plan(plan, stopped.as_ref())))
 }
 
-/// Replaces a file in one step, so that nobody ever reads half of one.
-fn write_whole(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(content)?;
-    file.write_all(b"\n")?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+/// The file of `--out`. It is replaced in one step, so that nobody ever reads half of one.
+struct OutFile<'a> {
+    path: &'a Path,
+    new: NamedTempFile,
+}
+
+impl<'a> OutFile<'a> {
+    /// Makes sure that the file can be written, before any call.
+    fn open(path: &'a Path) -> anyhow::Result<Self> {
+        let folder = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let new = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(folder)
+            .map_err(|error| Usage(format!("--out {}: cannot write there: {error}", path.display())))?;
+        Ok(Self { path, new })
+    }
+
+    fn write(mut self, document: &Document<'_>) -> anyhow::Result<()> {
+        let path = self.path;
+        let failed = || format!("cannot write the plan to {}", path.display());
+        serde_json::to_writer_pretty(&mut self.new, document).with_context(failed)?;
+        self.new.write_all(b"\n").with_context(failed)?;
+        self.new.as_file().sync_all().with_context(failed)?;
+        self.new.persist(path).with_context(failed)?;
+        Ok(())
+    }
 }
