@@ -1,7 +1,7 @@
 //! Calls for many users, and what to make of one that fails for some of them.
 
 use super::report::Reason;
-use super::room::{End, RoomRun};
+use super::run::{End, RoomRun};
 use crate::chat::{CallError, Fault, names_in};
 use crate::model::UserId;
 use crate::plan::Op;

@@ -6,6 +6,7 @@
 mod batch;
 mod report;
 mod room;
+mod run;
 mod verdict;
 
 pub use report::{Failure, Outcome, Reason, Report, RoomReport, Tally};

@@ -2,13 +2,13 @@
 
 use super::batch::Batches;
 use super::report::{Reason, RoomReport};
-use super::verdict::held;
+use super::run::{End, Gate, RoomRun, people};
 use super::{Hands, Job};
 use crate::chat::{CallError, Fault};
 use crate::live::{self, Question};
 use crate::model::UserId;
 use crate::plan::{self, Blocked, Op, RoomPlan, Sizes, Step, users_of};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -19,13 +19,7 @@ const LOOKS: usize = 3;
 
 /// Applies one room's plan.
 pub(super) async fn apply(hands: &Hands<'_>, job: Job<'_>) -> RoomReport {
-    let mut run = RoomRun {
-        hands,
-        job,
-        calls: 0,
-        failed: held(job.plan),
-        gate: Gate::new(job.plan),
-    };
+    let mut run = RoomRun::new(hands, job);
     let read_at = match job.read_at {
         Some(read_at) if !job.plan.steps.is_empty() => read_at,
         _ => return run.report(),
@@ -37,83 +31,7 @@ pub(super) async fn apply(hands: &Hands<'_>, job: Job<'_>) -> RoomReport {
     run.report()
 }
 
-/// Why a step ends before it is done.
-pub(super) enum End {
-    /// Nothing more can be done in this room, or in any.
-    Room(Reason),
-    /// Nothing more of this kind can be done in this room.
-    Op(Reason),
-    /// The room has to be looked at before anything more is done.
-    Look(Reason),
-    /// The server takes fewer names in one call than the step has.
-    TooMany,
-}
-
-/// A room in work.
-pub(super) struct RoomRun<'a> {
-    pub(super) hands: &'a Hands<'a>,
-    pub(super) job: Job<'a>,
-    pub(super) calls: usize,
-    pub(super) failed: BTreeMap<(Op, UserId), Reason>,
-    gate: Gate,
-}
-
-/// Whether a demotion may go: only when every promotion of the room succeeded, or a wanted admin stands.
-struct Gate {
-    /// A wanted admin was seen, or made.
-    admin_stands: bool,
-    /// Promotions that are wanted and not done.
-    open_promotes: usize,
-}
-
-impl Gate {
-    fn new(plan: &RoomPlan) -> Self {
-        Self {
-            admin_stands: !plan.standing.is_empty(),
-            open_promotes: plan.sent(Op::Promote) + plan.unmet_promotes,
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        self.admin_stands || self.open_promotes == 0
-    }
-}
-
 impl RoomRun<'_> {
-    pub(super) fn fail(&mut self, op: Op, user: &UserId, reason: Reason) {
-        self.failed.entry((op, user.clone())).or_insert(reason);
-    }
-
-    fn fail_steps(&mut self, steps: &[Step], reason: &Reason) {
-        for step in steps {
-            for user in step.users() {
-                self.fail(step.op(), user, reason.clone());
-            }
-        }
-    }
-
-    /// Counts a write call, if it went out.
-    pub(super) fn counted<T>(&mut self, answer: Result<T, CallError>) -> Result<T, CallError> {
-        let sent = !matches!(&answer, Err(error) if error.fault.was_not_sent());
-        self.calls += usize::from(sent);
-        answer
-    }
-
-    /// What a failed call means for the room.
-    pub(super) fn end(&self, error: &CallError) -> End {
-        let reason = Reason::from(error);
-        match &error.fault {
-            Fault::RoomFull(_) => End::Op(reason),
-            Fault::Unclear(_) | Fault::TooLarge(_) | Fault::TooLate => End::Look(reason),
-            fault => {
-                if fault.stops_the_run() {
-                    self.hands.stop(error);
-                }
-                End::Room(reason)
-            }
-        }
-    }
-
     /// Runs the steps; when the room has to be looked at again, goes on with what still holds of the rest.
     async fn steps(&mut self, mut steps: Vec<Step>, mut read_at: Instant) {
         let mut looks = 0;
@@ -358,11 +276,6 @@ fn rebatch(step: &Step, queue: &mut VecDeque<Step>, size: usize) {
             Step::Remove(batch)
         });
     }
-}
-
-/// How many people these steps are about.
-pub(super) fn people(steps: &[Step]) -> usize {
-    steps.iter().map(|step| step.users().len()).sum()
 }
 
 fn no_other_admin() -> Reason {

@@ -1,11 +1,10 @@
 //! What came of a room: a last look, and the report.
 
 use super::report::{Failure, Outcome, Reason, RoomReport};
-use super::room::{RoomRun, people};
+use super::run::{RoomRun, held, people};
 use crate::live::{self, Observed, Question};
 use crate::model::UserId;
-use crate::plan::{Note, Op, RoomPlan, Status};
-use std::collections::BTreeMap;
+use crate::plan::{Op, Status};
 
 impl RoomRun<'_> {
     /// Looks at the room once more: reports what this run was to do and is not to be seen, and takes back what it reported
@@ -65,15 +64,6 @@ impl RoomRun<'_> {
             failed,
         }
     }
-}
-
-/// What the plan itself holds back, beside what the guards hold.
-pub(super) fn held(plan: &RoomPlan) -> BTreeMap<(Op, UserId), Reason> {
-    let of_user = |note: &Note| {
-        let user = UserId::parse(note.user.as_deref()?).ok()?;
-        Some(((note.held?, user), Reason::from(note)))
-    };
-    plan.notes.iter().filter_map(of_user).collect()
 }
 
 /// Whether a look shows this done. That somebody is not there, only a complete one shows.

@@ -49,10 +49,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let site = Site::load(globals, &args.room)?;
     let connection = site.connect()?;
     let rooms = site.rooms();
-    let planned = {
-        let bar = globals.bar(rooms.len(), "looking at rooms");
-        pass::plan(&connection, &rooms, site.max_removals_total(), &|| bar.inc()).await
-    };
+    let planned = site.plan(globals, &connection, &rooms).await;
     let Planned { plan, stopped, .. } = &planned;
     let meta = site.meta();
     let shown = text(plan, meta.rates.seconds(plan));

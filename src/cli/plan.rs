@@ -1,7 +1,7 @@
 //! `roomsync plan`.
 
 use super::exit::{Exit, Usage};
-use super::pass::{self, Planned};
+use super::pass::Planned;
 use super::site::Site;
 use super::{Globals, output};
 use crate::model::RoomId;
@@ -46,10 +46,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let out = args.out.as_deref().map(OutFile::open).transpose()?;
     let connection = site.connect()?;
     let rooms = site.rooms();
-    let planned = {
-        let bar = globals.bar(rooms.len(), "looking at rooms");
-        pass::plan(&connection, &rooms, site.max_removals_total(), &|| bar.inc()).await
-    };
+    let planned = site.plan(globals, &connection, &rooms).await;
     let Planned { plan, stopped, .. } = &planned;
     let meta = site.meta();
     let document = Document::new(plan, &meta)?;

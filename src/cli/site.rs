@@ -2,10 +2,11 @@
 
 use super::Globals;
 use super::exit::Usage;
+use super::pass::{self, Planned};
 use crate::chat::wire::Method;
 use crate::chat::{BatchSizes, Config, Connection, HttpTransport, Prefix, TokenSource};
 use crate::desired::{self, Desired, DesiredRoom};
-use crate::model::{Limit, RoomId};
+use crate::model::RoomId;
 use crate::plan::{Meta, Rates};
 use crate::settings::{self, App, Auth, Settings};
 use anyhow::Context as _;
@@ -40,13 +41,6 @@ impl Site {
         self.desired.rooms.iter().filter(wanted).collect()
     }
 
-    /// The fleet's guard, where the whole fleet is looked at.
-    pub(super) fn max_removals_total(&self) -> Option<Limit> {
-        self.selected
-            .is_empty()
-            .then_some(self.settings.max_removals_total)
-    }
-
     /// A connection; nothing is sent yet.
     pub(super) fn connect(&self) -> anyhow::Result<Connection> {
         let Settings { service, limits, .. } = &self.settings;
@@ -72,6 +66,22 @@ impl Site {
         };
         let transport = HttpTransport::new(&service.url, service.ca_file.as_deref(), service.timeout)?;
         Ok(Connection::new(Box::new(transport), config))
+    }
+
+    /// Looks at these rooms and plans.
+    pub(super) async fn plan(
+        &self,
+        globals: &Globals,
+        connection: &Connection,
+        rooms: &[&DesiredRoom],
+    ) -> Planned {
+        // Only a look at the whole fleet can be held against the fleet's guard.
+        let max_removals_total = self
+            .selected
+            .is_empty()
+            .then_some(self.settings.max_removals_total);
+        let bar = globals.bar(rooms.len(), "looking at rooms");
+        pass::plan(connection, rooms, max_removals_total, &|| bar.inc()).await
     }
 
     /// What a plan says of its making.

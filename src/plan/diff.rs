@@ -1,35 +1,13 @@
 //! Wanted against live.
 
-use super::document::sha256_text;
+use super::changes::Changes;
+use super::digest::sha256_text;
 use super::order::Capacity;
 use super::{Draft, LiveSummary, Note, RoomPlan, code, guard};
 use crate::desired::DesiredRoom;
 use crate::live::{LiveRoom, Observed};
 use crate::model::{MAX_ADMINS, MemberSet, Mode, UserId};
 use sha2::{Digest, Sha256};
-
-/// What has to change in a room.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Changes {
-    pub(super) add: MemberSet,
-    pub(super) remove: MemberSet,
-    pub(super) promote: MemberSet,
-    pub(super) demote: MemberSet,
-}
-
-impl Changes {
-    pub(super) fn is_empty(&self) -> bool {
-        let Self {
-            add,
-            remove,
-            promote,
-            demote,
-        } = self;
-        [add, remove, promote, demote]
-            .into_iter()
-            .all(MemberSet::is_empty)
-    }
-}
 
 /// Compares what is wanted in a room with what is there. The error is a room in which nothing can be done.
 pub fn draft(desired: &DesiredRoom, observed: &Observed) -> Result<Draft, Box<RoomPlan>> {

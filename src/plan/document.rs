@@ -1,5 +1,6 @@
 //! The plan as versioned JSON.
 
+use super::digest::sha256_text;
 use super::guard::Blocked;
 use super::{FleetPlan, LiveSummary, Note, RoomPlan, Status, Step, Summary};
 use crate::desired::Source;
@@ -218,16 +219,6 @@ fn canonical(value: &Value, out: &mut String) {
             let _ = write!(out, "{value}");
         }
     }
-}
-
-/// `sha256:` and the digest in hex.
-pub(super) fn sha256_text(hash: Sha256) -> String {
-    hash.finalize()
-        .iter()
-        .fold(String::from("sha256:"), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 #[cfg(test)]

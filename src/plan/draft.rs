@@ -1,8 +1,8 @@
 //! A room's changes on their way to a plan: what the guards let through, in order.
 
-use super::diff::Changes;
+use super::changes::{Changes, Step, carried_out, users_of};
 use super::guard::{self, Blocked, MAX_ADDITIONS};
-use super::order::{Capacity, Sizes, Step, order};
+use super::order::{Capacity, Sizes, order};
 use super::{LiveSummary, Note, Op, RoomPlan, Status, code};
 use crate::desired::DesiredRoom;
 use crate::model::{MemberSet, Mode, RoomId};
@@ -163,28 +163,6 @@ fn let_through(changes: &Changes, blocked: &[Blocked]) -> Changes {
             promote: promote.clone(),
             ..Changes::default()
         }
-    }
-}
-
-/// To whom these steps do this.
-#[must_use]
-pub fn users_of(op: Op, steps: &[Step]) -> MemberSet {
-    steps
-        .iter()
-        .filter(|step| step.op() == op)
-        .flat_map(Step::users)
-        .cloned()
-        .collect()
-}
-
-/// What of the changes the steps carry out.
-fn carried_out(changes: &Changes, steps: &[Step]) -> Changes {
-    let of = |op: Op, all: &MemberSet| all.and(&users_of(op, steps));
-    Changes {
-        add: of(Op::Add, &changes.add),
-        remove: of(Op::Remove, &changes.remove),
-        promote: of(Op::Promote, &changes.promote),
-        demote: of(Op::Demote, &changes.demote),
     }
 }
 

@@ -1,4 +1,4 @@
-use super::diff::Changes;
+use super::changes::Changes;
 use crate::model::{Guards, Limit};
 use serde::{Serialize, Serializer};
 

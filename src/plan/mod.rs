@@ -3,7 +3,9 @@
 //! A plan is immutable and leaves no choice to whoever runs it: [`RoomPlan::steps`] are the write calls, in order. Beside
 //! them stands what was held back and why.
 
+mod changes;
 mod diff;
+mod digest;
 mod document;
 mod draft;
 mod fleet;
@@ -11,12 +13,13 @@ mod guard;
 mod order;
 mod text;
 
+pub use changes::{Step, users_of};
 pub use diff::draft;
 pub use document::{Document, Meta, Rates};
-pub use draft::{Draft, users_of};
+pub use draft::Draft;
 pub use fleet::{FleetPlan, Summary};
 pub use guard::Blocked;
-pub use order::{Sizes, Step};
+pub use order::Sizes;
 pub use text::{counted, printable, text};
 
 use crate::model::{MemberSet, RoomId};

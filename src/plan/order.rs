@@ -4,7 +4,7 @@
 //! room can have, as many demotes as needed go first; where a room has no place for its adds, those who leave go first. And
 //! one rule stands above both: no demotion before a wanted admin stands, so that a room never loses its last one.
 
-use super::diff::Changes;
+use super::changes::{Changes, Step};
 use super::{Note, Op, code};
 use crate::model::{MemberSet, UserId};
 
@@ -15,41 +15,6 @@ pub struct Sizes {
     pub add_batch: usize,
     /// Of `remove_many`, at least 1.
     pub remove_batch: usize,
-}
-
-/// One write call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// `add_many`
-    Add(Vec<UserId>),
-    /// `promote`
-    Promote(UserId),
-    /// `demote`
-    Demote(UserId),
-    /// `remove_many`
-    Remove(Vec<UserId>),
-}
-
-impl Step {
-    /// What it does.
-    #[must_use]
-    pub fn op(&self) -> Op {
-        match self {
-            Self::Add(_) => Op::Add,
-            Self::Promote(_) => Op::Promote,
-            Self::Demote(_) => Op::Demote,
-            Self::Remove(_) => Op::Remove,
-        }
-    }
-
-    /// To whom.
-    #[must_use]
-    pub fn users(&self) -> &[UserId] {
-        match self {
-            Self::Add(users) | Self::Remove(users) => users,
-            Self::Promote(user) | Self::Demote(user) => std::slice::from_ref(user),
-        }
-    }
 }
 
 /// What a room has place for, and who is an admin to rely on.

@@ -1,0 +1,110 @@
+//! A room in work: what was done so far, and what may be done.
+
+use super::report::Reason;
+use super::{Hands, Job};
+use crate::chat::{CallError, Fault};
+use crate::model::UserId;
+use crate::plan::{Note, Op, RoomPlan, Step};
+use std::collections::BTreeMap;
+
+/// Why a step ends before it is done.
+pub(super) enum End {
+    /// Nothing more can be done in this room, or in any.
+    Room(Reason),
+    /// Nothing more of this kind can be done in this room.
+    Op(Reason),
+    /// The room has to be looked at before anything more is done.
+    Look(Reason),
+    /// The server takes fewer names in one call than the step has.
+    TooMany,
+}
+
+/// A room in work.
+pub(super) struct RoomRun<'a> {
+    pub(super) hands: &'a Hands<'a>,
+    pub(super) job: Job<'a>,
+    pub(super) calls: usize,
+    pub(super) failed: BTreeMap<(Op, UserId), Reason>,
+    pub(super) gate: Gate,
+}
+
+/// Whether a demotion may go: only when every promotion of the room succeeded, or a wanted admin stands.
+pub(super) struct Gate {
+    /// A wanted admin was seen, or made.
+    pub(super) admin_stands: bool,
+    /// Promotions that are wanted and not done.
+    pub(super) open_promotes: usize,
+}
+
+impl Gate {
+    pub(super) fn new(plan: &RoomPlan) -> Self {
+        Self {
+            admin_stands: !plan.standing.is_empty(),
+            open_promotes: plan.sent(Op::Promote) + plan.unmet_promotes,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.admin_stands || self.open_promotes == 0
+    }
+}
+
+impl<'a> RoomRun<'a> {
+    pub(super) fn new(hands: &'a Hands<'a>, job: Job<'a>) -> Self {
+        Self {
+            hands,
+            job,
+            calls: 0,
+            failed: held(job.plan),
+            gate: Gate::new(job.plan),
+        }
+    }
+
+    pub(super) fn fail(&mut self, op: Op, user: &UserId, reason: Reason) {
+        self.failed.entry((op, user.clone())).or_insert(reason);
+    }
+
+    pub(super) fn fail_steps(&mut self, steps: &[Step], reason: &Reason) {
+        for step in steps {
+            for user in step.users() {
+                self.fail(step.op(), user, reason.clone());
+            }
+        }
+    }
+
+    /// Counts a write call, if it went out.
+    pub(super) fn counted<T>(&mut self, answer: Result<T, CallError>) -> Result<T, CallError> {
+        let sent = !matches!(&answer, Err(error) if error.fault.was_not_sent());
+        self.calls += usize::from(sent);
+        answer
+    }
+
+    /// What a failed call means for the room.
+    pub(super) fn end(&self, error: &CallError) -> End {
+        let reason = Reason::from(error);
+        match &error.fault {
+            Fault::RoomFull(_) => End::Op(reason),
+            Fault::Unclear(_) | Fault::TooLarge(_) | Fault::TooLate => End::Look(reason),
+            fault => {
+                if fault.stops_the_run() {
+                    self.hands.stop(error);
+                }
+                End::Room(reason)
+            }
+        }
+    }
+}
+
+/// What the plan itself holds back, beside what the guards hold.
+pub(super) fn held(plan: &RoomPlan) -> BTreeMap<(Op, UserId), Reason> {
+    let of_user = |note: &Note| {
+        let user = UserId::parse(note.user.as_deref()?).ok()?;
+        Some(((note.held?, user), Reason::from(note)))
+    };
+    plan.notes.iter().filter_map(of_user).collect()
+}
+
+/// How many people these steps are about.
+pub(super) fn people(steps: &[Step]) -> usize {
+    steps.iter().map(|step| step.users().len()).sum()
+}
