@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::{Globals, apply, output, plan, validate};
 use crate::emulator::{Emulator, Options, State, serve};
 use crate::model::RoomId;
+use crate::settings::Env;
 use anyhow::{Context as _, anyhow, ensure};
 use std::fmt::Write as _;
 use std::fs;
@@ -98,8 +99,10 @@ async fn tell(globals: &Globals, folder: &Path, address: &str, emulator: &Emulat
         ),
     )?;
     fs::write(rooms.join("team.yaml"), ROOMS)?;
+    // What the environment says is about a real app, which the demo must not touch.
     let globals = Globals {
         config,
+        env: Env::default(),
         ..globals.clone()
     };
 

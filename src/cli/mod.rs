@@ -12,6 +12,7 @@ pub mod validate;
 pub use exit::Exit;
 
 use crate::desired::{Diagnostic, Invalid, render};
+use crate::settings::Env;
 use crate::telemetry::{self, LogFormat};
 use anyhow::Context as _;
 use clap::error::ContextKind;
@@ -83,6 +84,7 @@ enum Command {
 #[derive(Debug, Clone)]
 struct Globals {
     config: PathBuf,
+    env: Env,
     bars: MultiProgress,
     color: anstream::ColorChoice,
 }
@@ -181,7 +183,13 @@ pub fn main() -> ExitCode {
     let people = io::stderr().is_terminal();
     let log_format = log_format.unwrap_or(if people { LogFormat::Text } else { LogFormat::Json });
     let bars = telemetry::init(log_format, i16::from(verbose) - i16::from(quiet), stderr_in_color);
-    let globals = Globals { config, bars, color };
+    let env = Env::from_process();
+    let globals = Globals {
+        config,
+        env,
+        bars,
+        color,
+    };
     let ended = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -7,7 +7,7 @@ use crate::chat::{BatchSizes, Config, Connection, HttpTransport, Prefix, TokenSo
 use crate::desired::{self, Desired, DesiredRoom};
 use crate::model::{Limit, RoomId};
 use crate::plan::{Meta, Rates};
-use crate::settings::{self, App, Auth, Env, Settings};
+use crate::settings::{self, App, Auth, Settings};
 use anyhow::Context as _;
 
 /// A site that is valid as far as can be told without a call.
@@ -20,7 +20,7 @@ pub(super) struct Site {
 impl Site {
     /// Reads settings and room files. `selected` are the ids of `--room`.
     pub(super) fn load(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<Self> {
-        let settings = settings::load(&globals.config, &Env::from_process())?;
+        let settings = settings::load(&globals.config, &globals.env)?;
         let loaded = desired::load(&settings.rooms, Some(&globals.config), &settings.guards)?;
         globals.diagnose(&loaded.warnings)?;
         let known = |id: &RoomId| loaded.desired.rooms.iter().any(|room| room.id == *id);

@@ -19,7 +19,7 @@ pub struct Args {
 /// Runs `roomsync validate`.
 pub(super) fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
     let mut out = Vec::new();
-    let valid = check(args, &globals.config, &Env::from_process(), true, &mut out)?;
+    let valid = check(args, &globals.config, &globals.env, true, &mut out)?;
     output(&String::from_utf8_lossy(&out))?;
     Ok(if valid { Exit::Done } else { Exit::Invalid })
 }
