@@ -32,12 +32,12 @@ impl<'r, 'a> Batches<'r, 'a> {
     /// Makes the calls until every user is dealt with. The error carries the users who are not.
     pub(super) async fn send(mut self, not_after: Instant) -> Result<(), (End, Vec<UserId>)> {
         while let Some(mut users) = self.todo.pop() {
-            let size = self.size();
-            if users.len() > size {
-                self.todo.push(users.split_off(size));
-            }
             if users.is_empty() {
                 continue;
+            }
+            if let Some(error) = self.run.hands.stopped() {
+                self.todo.push(users);
+                return Err((End::Room(Reason::from(&error)), self.todo.concat()));
             }
             if let Err(error) = self.call(&users, not_after).await
                 && let Err(end) = self.settle(&mut users, &error)
@@ -47,15 +47,6 @@ impl<'r, 'a> Batches<'r, 'a> {
             }
         }
         Ok(())
-    }
-
-    fn size(&self) -> usize {
-        let sizes = self.run.hands.writer.batch_sizes();
-        if self.op == Op::Add {
-            sizes.add
-        } else {
-            sizes.remove
-        }
     }
 
     async fn call(&mut self, users: &[UserId], not_after: Instant) -> Result<(), CallError> {
@@ -83,10 +74,7 @@ impl<'r, 'a> Batches<'r, 'a> {
     /// whom an end leaves undone.
     fn settle(&mut self, users: &mut Vec<UserId>, error: &CallError) -> Result<(), End> {
         let text = match &error.fault {
-            Fault::TooManyNames(most) if *most < users.len() => {
-                self.todo.push(std::mem::take(users));
-                return Ok(());
-            }
+            Fault::TooManyNames(most) if *most < users.len() => return Err(End::TooMany),
             Fault::NoUser(text) | Fault::UserFull(text) | Fault::AlreadySo(text) => text,
             Fault::Rejected { text, .. } => text,
             Fault::TooManyNames(_) => "",
@@ -110,8 +98,9 @@ impl<'r, 'a> Batches<'r, 'a> {
             let user = user.clone();
             self.decide(&user, error);
             users.clear();
-            return if self.room_refuses(text) {
-                Err(End::Room(Reason::from(error)))
+            let alike = !matches!(error.fault, Fault::AlreadySo(_)) && self.refused_alike(text);
+            return if alike {
+                Err(End::Op(Reason::from(error)))
             } else {
                 Ok(())
             };
@@ -134,7 +123,7 @@ impl<'r, 'a> Batches<'r, 'a> {
     }
 
     /// Counts users refused in the same words, and says whether they are so many that it must be the room.
-    fn room_refuses(&mut self, text: &str) -> bool {
+    fn refused_alike(&mut self, text: &str) -> bool {
         let alike = match &self.refusal {
             Some((last, count)) if last == text => count + 1,
             _ => 1,

@@ -7,8 +7,8 @@ use super::{Hands, Job};
 use crate::chat::{CallError, Fault};
 use crate::live::{self, Question};
 use crate::model::UserId;
-use crate::plan::{self, Op, RoomPlan, Sizes, Step};
-use std::collections::BTreeMap;
+use crate::plan::{self, Blocked, Op, RoomPlan, Sizes, Step, users_of};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -31,20 +31,22 @@ pub(super) async fn apply(hands: &Hands<'_>, job: Job<'_>) -> RoomReport {
         _ => return run.report(),
     };
     run.steps(job.plan.steps.clone(), read_at).await;
-    if run.calls > 0 && hands.stopped().is_none() {
+    if run.calls > 0 {
         run.second_look().await;
     }
     run.report()
 }
 
-/// Why the steps of a room end before the last one.
+/// Why a step ends before it is done.
 pub(super) enum End {
     /// Nothing more can be done in this room, or in any.
     Room(Reason),
-    /// There is no place for anybody else.
-    Full(Reason),
+    /// Nothing more of this kind can be done in this room.
+    Op(Reason),
     /// The room has to be looked at before anything more is done.
     Look(Reason),
+    /// The server takes fewer names in one call than the step has.
+    TooMany,
 }
 
 /// A room in work.
@@ -66,14 +68,9 @@ struct Gate {
 
 impl Gate {
     fn new(plan: &RoomPlan) -> Self {
-        let held = plan
-            .notes
-            .iter()
-            .filter(|note| note.held == Some(Op::Promote))
-            .count();
         Self {
             admin_stands: !plan.standing.is_empty(),
-            open_promotes: plan.sent(Op::Promote) + held,
+            open_promotes: plan.sent(Op::Promote) + plan.unmet_promotes,
         }
     }
 
@@ -106,8 +103,8 @@ impl RoomRun<'_> {
     pub(super) fn end(&self, error: &CallError) -> End {
         let reason = Reason::from(error);
         match &error.fault {
-            Fault::RoomFull(_) => End::Full(reason),
-            Fault::Unclear(_) | Fault::TooLate => End::Look(reason),
+            Fault::RoomFull(_) => End::Op(reason),
+            Fault::Unclear(_) | Fault::TooLarge(_) | Fault::TooLate => End::Look(reason),
             fault => {
                 if fault.stops_the_run() {
                     self.hands.stop(error);
@@ -158,31 +155,43 @@ impl RoomRun<'_> {
             Ok(draft) => draft.narrowed_to(rest, desired).finish(sizes),
             Err(failed) => {
                 let reason = failed.error.as_ref().map(Reason::from);
-                return Err(reason.unwrap_or_else(|| Reason::new("moved", "the room has changed")));
+                return Err(reason.unwrap_or_else(|| Reason::new(plan::code::MOVED, "the room has changed")));
             }
         };
+        self.report_held(&plan);
+        self.gate = Gate::new(&plan);
+        Ok((plan.steps, observed.room().read_at))
+    }
+
+    /// Reports what a new look no longer lets through.
+    fn report_held(&mut self, plan: &RoomPlan) {
         for note in &plan.notes {
             let user = note.user.as_deref().and_then(|user| UserId::parse(user).ok());
             if let (Some(op), Some(user)) = (note.held, user) {
                 self.fail(op, &user, Reason::from(note));
             }
         }
-        if let Some(block) = plan.blocked.first() {
-            let why = format!(
-                "on a new look, {} allows {} of {}",
-                block.guard, block.limit, block.of
-            );
-            let held: Vec<Step> = rest
-                .iter()
-                .filter(|step| matches!(step.op(), Op::Remove | Op::Demote))
-                .cloned()
-                .collect();
-            self.fail_steps(&held, &Reason::new(block.guard, why));
+        // In a blocked room the plan's lists say what is wanted, its steps what is let through.
+        for block in &plan.blocked {
+            let Blocked {
+                guard,
+                limit,
+                wanted,
+                of,
+            } = block;
+            let why = format!("on a new look, {guard} allows {limit} of {of}, {wanted} are wanted");
+            let lists = [
+                (Op::Add, &plan.add),
+                (Op::Remove, &plan.remove),
+                (Op::Promote, &plan.promote),
+                (Op::Demote, &plan.demote),
+            ];
+            for (op, users) in lists {
+                for user in users.minus(&users_of(op, &plan.steps)).iter() {
+                    self.fail(op, user, Reason::new(guard, why.clone()));
+                }
+            }
         }
-        let failed = self.failed.keys().filter(|(op, _)| *op == Op::Promote).count();
-        self.gate = Gate::new(&plan);
-        self.gate.open_promotes += failed;
-        Ok((plan.steps, observed.room().read_at))
     }
 
     /// Runs steps until the room has to be looked at; then gives what is left and why.
@@ -191,40 +200,52 @@ impl RoomRun<'_> {
         steps: Vec<Step>,
         read_at: Instant,
     ) -> Result<(), (Vec<Step>, Reason)> {
-        let mut steps = steps.into_iter();
-        while let Some(step) = steps.next() {
+        let mut queue = VecDeque::from(steps);
+        while let Some(step) = queue.pop_front() {
             if let Some(error) = self.hands.stopped() {
-                let rest: Vec<Step> = std::iter::once(step).chain(steps).collect();
-                self.fail_steps(&rest, &Reason::from(&error));
+                queue.push_front(step);
+                self.fail_steps(queue.make_contiguous(), &Reason::from(&error));
                 return Ok(());
             }
-            let ended = self.step(step, read_at + FRESH).await;
-            (self.hands.progress)();
-            let Err((end, undone)) = ended else { continue };
+            if let Some(size) = self.too_large(&step) {
+                rebatch(&step, &mut queue, size);
+                continue;
+            }
+            let op = step.op();
+            let Err((end, undone)) = self.step(step, read_at + FRESH).await else {
+                (self.hands.progress)();
+                continue;
+            };
+            if let Some(undone) = undone {
+                queue.push_front(undone);
+            }
             match end {
-                End::Look(reason) => return Err((undone.into_iter().chain(steps).collect(), reason)),
+                End::TooMany => {}
+                End::Look(reason) => return Err((queue.into(), reason)),
                 End::Room(reason) => {
-                    let rest: Vec<Step> = undone.into_iter().chain(steps).collect();
-                    self.fail_steps(&rest, &reason);
+                    self.fail_steps(queue.make_contiguous(), &reason);
                     return Ok(());
                 }
-                End::Full(reason) => {
-                    self.fail_steps(undone.as_slice(), &reason);
-                    let adds: Vec<Step> = steps
-                        .as_slice()
-                        .iter()
-                        .filter(|step| step.op() == Op::Add)
-                        .cloned()
-                        .collect();
-                    self.fail_steps(&adds, &reason);
-                    steps = steps
-                        .filter(|step| step.op() != Op::Add)
-                        .collect::<Vec<_>>()
-                        .into_iter();
+                End::Op(reason) => {
+                    let (over, others): (Vec<Step>, Vec<Step>) =
+                        queue.into_iter().partition(|step| step.op() == op);
+                    self.fail_steps(&over, &reason);
+                    queue = others.into();
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether the step has more names than the server takes in one call by now, and how many it takes.
+    fn too_large(&self, step: &Step) -> Option<usize> {
+        let sizes = self.hands.writer.batch_sizes();
+        let size = match step {
+            Step::Add(_) => sizes.add,
+            Step::Remove(_) => sizes.remove,
+            Step::Promote(_) | Step::Demote(_) => return None,
+        };
+        (step.users().len() > size).then_some(size)
     }
 
     /// Makes one step's calls. The error carries what of it is undone.
@@ -290,9 +311,16 @@ impl RoomRun<'_> {
             Ok(()) => Ok(()),
             // Refused, but perhaps because it is so already: the list tells.
             Err(error) if matches!(error.fault, Fault::AlreadySo(_) | Fault::Rejected { .. }) => {
-                let admins = live::read_admins(&self.hands.reader, &self.job.plan.id).await;
-                let (admins, _) = admins.map_err(|error| self.end(&error))?;
-                if admins.contains(user) == (op == Op::Promote) {
+                let admins = live::read_admins(&self.hands.reader, &self.job.plan.id)
+                    .await
+                    .map_err(|error| self.end(&error))?;
+                if let Some(contradiction) = admins.contradiction {
+                    return Err(End::Look(Reason::new(
+                        "no_clear_answer",
+                        contradiction.to_string(),
+                    )));
+                }
+                if admins.names.contains(user) == (op == Op::Promote) {
                     Ok(())
                 } else {
                     Err(error)
@@ -300,11 +328,7 @@ impl RoomRun<'_> {
             }
             Err(error) if matches!(error.fault, Fault::NoUser(_) | Fault::UserFull(_)) => Err(error),
             Err(error) => {
-                return Err(match self.end(&error) {
-                    // Here it is the admins who are full.
-                    End::Full(reason) => End::Room(reason),
-                    end => end,
-                });
+                return Err(self.end(&error));
             }
         };
         match done {
@@ -316,6 +340,23 @@ impl RoomRun<'_> {
             Err(error) => self.fail(op, user, Reason::from(&error)),
         }
         Ok(())
+    }
+}
+
+/// Puts a step's users, and those of the steps of its kind that follow, into calls that the server takes.
+fn rebatch(step: &Step, queue: &mut VecDeque<Step>, size: usize) {
+    let op = step.op();
+    let mut users = step.users().to_vec();
+    while let Some(next) = queue.pop_front_if(|next| next.op() == op) {
+        users.extend_from_slice(next.users());
+    }
+    for batch in users.rchunks(size) {
+        let batch = batch.to_vec();
+        queue.push_front(if op == Op::Add {
+            Step::Add(batch)
+        } else {
+            Step::Remove(batch)
+        });
     }
 }
 

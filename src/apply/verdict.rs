@@ -2,31 +2,37 @@
 
 use super::report::{Failure, Outcome, Reason, RoomReport};
 use super::room::{RoomRun, people};
-use crate::live::{self, LiveRoom, Observed, Question};
+use crate::live::{self, Observed, Question};
 use crate::model::UserId;
-use crate::plan::{Op, RoomPlan, Status};
+use crate::plan::{Note, Op, RoomPlan, Status};
 use std::collections::BTreeMap;
 
 impl RoomRun<'_> {
-    /// Looks at the room once more and reports what this run was to do and is not to be seen. Judges nothing else.
+    /// Looks at the room once more: reports what this run was to do and is not to be seen, and takes back what it reported
+    /// and is to be seen after all. Judges nothing else.
     pub(super) async fn second_look(&mut self) {
         let looked = live::look(&self.hands.reader, Question::from(self.job.desired)).await;
-        let shown = looked.as_ref().map(Observed::room);
-        let mut missing = Vec::new();
+        if let Err(error) = &looked
+            && error.fault.stops_the_run()
+        {
+            self.hands.stop(error);
+        }
         for step in &self.job.plan.steps {
             for user in step.users() {
-                let reason = match &shown {
-                    Ok(room) if holds(room, step.op(), user) => continue,
-                    Ok(_) => Reason::new("not_confirmed", "a second look at the room does not show it done"),
-                    Err(error) => {
-                        Reason::new("not_confirmed", format!("no second look at the room: {error}"))
+                let why = match &looked {
+                    Ok(observed) if shows(observed, step.op(), user) => {
+                        self.failed.remove(&(step.op(), user.clone()));
+                        continue;
                     }
+                    Ok(Observed::Partial(_, contradiction)) => {
+                        format!("no second look at the whole room: {contradiction}")
+                    }
+                    Ok(Observed::Complete(_)) => "a second look at the room does not show it done".to_owned(),
+                    Err(error) => format!("no second look at the room: {error}"),
                 };
-                missing.push((step.op(), user.clone(), reason));
+                let failed = self.failed.entry((step.op(), user.clone()));
+                failed.or_insert_with(|| Reason::new("not_confirmed", why));
             }
-        }
-        for (op, user, reason) in missing {
-            self.fail(op, &user, reason);
         }
     }
 
@@ -61,24 +67,23 @@ impl RoomRun<'_> {
     }
 }
 
-/// What the plan itself holds back, unless a guard is the reason.
+/// What the plan itself holds back, beside what the guards hold.
 pub(super) fn held(plan: &RoomPlan) -> BTreeMap<(Op, UserId), Reason> {
-    let notes = plan.notes.iter().filter(|_| plan.status != Status::Blocked);
-    notes
-        .filter_map(|note| {
-            Some((
-                (note.held?, UserId::parse(note.user.as_deref()?).ok()?),
-                Reason::from(note),
-            ))
-        })
-        .collect()
+    let of_user = |note: &Note| {
+        let user = UserId::parse(note.user.as_deref()?).ok()?;
+        Some(((note.held?, user), Reason::from(note)))
+    };
+    plan.notes.iter().filter_map(of_user).collect()
 }
 
-fn holds(room: &LiveRoom, op: Op, user: &UserId) -> bool {
+/// Whether a look shows this done. That somebody is not there, only a complete one shows.
+fn shows(observed: &Observed, op: Op, user: &UserId) -> bool {
+    let room = observed.room();
+    let complete = observed.complete().is_some();
     match op {
         Op::Add => room.members.contains(user),
-        Op::Remove => !room.members.contains(user),
         Op::Promote => room.admins.contains(user),
-        Op::Demote => !room.admins.contains(user),
+        Op::Remove => complete && !room.members.contains(user),
+        Op::Demote => complete && !room.admins.contains(user),
     }
 }

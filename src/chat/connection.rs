@@ -129,12 +129,18 @@ impl Connection {
                 token: token.clone(),
                 body: call.body.clone(),
             };
-            let _permit = self.0.pacer.permit(method).await;
-            // Only now is it certain when the call goes out.
-            if call.not_after.is_some_and(|instant| Instant::now() > instant) {
+            let too_late = || call.not_after.is_some_and(|instant| Instant::now() >= instant);
+            if too_late() {
                 return Err(fail(Fault::TooLate));
             }
-            let fault = match self.exchange(request).await {
+            let permit = self.0.pacer.permit(method).await;
+            // Only now is it certain when the call goes out.
+            if too_late() {
+                return Err(fail(Fault::TooLate));
+            }
+            let answer = self.exchange(request).await;
+            drop(permit);
+            let fault = match answer {
                 Ok(Response {
                     status: 200..300,
                     body,
@@ -158,12 +164,13 @@ impl Connection {
                         }
                         let wait = retry_after.unwrap_or_else(|| backoff(rate_tries));
                         tracing::debug!(%method, ?wait, "over the call rate");
-                        self.0.pacer.pause(method, wait.min(MAX_RETRY_AFTER));
+                        self.0.pacer.slow_down(method, wait.min(MAX_RETRY_AFTER));
                         continue;
                     }
                 },
                 Err(TransportError::Unsent(why)) => Fault::Unsent(why),
                 Err(TransportError::Unclear(why)) => Fault::Unclear(why),
+                Err(error @ TransportError::TooLarge) => Fault::TooLarge(error.to_string()),
             };
             match &fault {
                 Fault::Credentials(_) if !renewed => {

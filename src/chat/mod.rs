@@ -6,6 +6,7 @@
 mod call;
 mod connection;
 mod error;
+mod names;
 mod pace;
 mod reader;
 mod token;
@@ -15,10 +16,10 @@ mod writer;
 
 pub use call::{Prefix, recognise};
 pub use connection::{BatchSizes, Config, Connection};
-pub(crate) use error::names_in;
 pub use error::{CallError, Fault};
+pub(crate) use names::names_in;
 pub use pace::Rates;
-pub use reader::{Page, Reader};
+pub use reader::{List, Reader};
 pub use token::{BadToken, TokenSource, check_token, read_token};
 pub use transport::{
     BoxFuture, HttpTransport, MAX_ANSWER_BYTES, Request, Response, SetupError, Transport, TransportError,

@@ -20,6 +20,9 @@ use tokio::time::{Instant, sleep_until};
 /// The service's window (seed: calls per second). Whether it slides is unknown, so every 1,000 ms counts as one.
 const WINDOW: Duration = Duration::from_secs(1);
 
+/// After the service turned calls away the full rate is reached again in this many windows.
+const RECOVERY: usize = 20;
+
 /// Calls a second, for each method on its own; none is 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rates {
@@ -66,11 +69,10 @@ impl Pacer {
         }
     }
 
-    /// Holds a method back, because the service asked for it.
-    pub(super) fn pause(&self, method: Method, delay: Duration) {
+    /// Holds a method back, because the service asked for it, and lets it go on at half its rate.
+    pub(super) fn slow_down(&self, method: Method, delay: Duration) {
         if let Some(lane) = self.lanes.get(&method) {
-            let mut leases = lane.leases();
-            leases.paused_until = leases.paused_until.max(Some(Instant::now() + delay));
+            lane.leases().slow_down(delay, Instant::now());
         }
     }
 }
@@ -86,7 +88,6 @@ type Smoother = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<
 
 #[derive(Debug)]
 struct Lane {
-    limit: usize,
     leases: Mutex<Leases>,
     /// Calls wait in line: first come, first served.
     line: tokio::sync::Mutex<()>,
@@ -96,6 +97,12 @@ struct Lane {
 
 #[derive(Debug)]
 struct Leases {
+    /// As configured.
+    full: usize,
+    /// As many as are given out at present: less than `full` after the service has turned calls away.
+    limit: usize,
+    /// When the limit was changed last.
+    changed: Instant,
     in_flight: usize,
     /// When those that were answered count no more, in order.
     counting_until: VecDeque<Instant>,
@@ -113,8 +120,10 @@ impl Lane {
         let burst = NonZeroU32::new(rate.get().div_ceil(2)).unwrap_or(rate);
         let quota = Quota::per_second(rate).allow_burst(burst);
         Self {
-            limit,
             leases: Mutex::new(Leases {
+                full: limit,
+                limit,
+                changed: Instant::now(),
                 in_flight: 0,
                 counting_until,
                 paused_until: None,
@@ -137,7 +146,7 @@ impl Lane {
     async fn lease(&self) -> Lease<'_> {
         let _turn = self.line.lock().await;
         loop {
-            let wait = match self.leases().try_take(self.limit, Instant::now()) {
+            let wait = match self.leases().try_take(Instant::now()) {
                 Ok(()) => break,
                 Err(wait) => wait,
             };
@@ -157,18 +166,31 @@ impl Lane {
 
 impl Leases {
     /// Takes a lease, or says until when there is none; `None`: until one is given back.
-    fn try_take(&mut self, limit: usize, now: Instant) -> Result<(), Option<Instant>> {
+    fn try_take(&mut self, now: Instant) -> Result<(), Option<Instant>> {
         if let Some(until) = self.paused_until.filter(|until| *until > now) {
             return Err(Some(until));
         }
         while self.counting_until.front().is_some_and(|until| *until <= now) {
             self.counting_until.pop_front();
         }
-        if self.in_flight + self.counting_until.len() < limit {
+        if self.limit < self.full && now >= self.changed + WINDOW {
+            self.limit = (self.limit + self.full.div_ceil(RECOVERY)).min(self.full);
+            self.changed = now;
+        }
+        if self.in_flight + self.counting_until.len() < self.limit {
             self.in_flight += 1;
             return Ok(());
         }
         Err(self.counting_until.front().copied())
+    }
+
+    /// Halves the limit, once a window: the calls of one window are turned away for one reason.
+    fn slow_down(&mut self, delay: Duration, now: Instant) {
+        if self.limit == self.full || now >= self.changed + WINDOW {
+            self.limit = (self.limit / 2).max(1);
+            self.changed = now + delay;
+        }
+        self.paused_until = self.paused_until.max(Some(now + delay));
     }
 }
 
@@ -288,14 +310,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_holds_one_method_and_no_other() {
+    async fn slowing_down_holds_one_method_and_no_other() {
         let rates = Rates {
             default: 10,
             own: BTreeMap::new(),
         };
         let pacer = Pacer::new(&rates, 4);
         let start = Instant::now();
-        pacer.pause(Method::Promote, Duration::from_secs(3));
+        pacer.slow_down(Method::Promote, Duration::from_secs(3));
         drop(pacer.permit(Method::Demote).await);
         assert_eq!(start.elapsed().as_secs(), 0);
         drop(pacer.permit(Method::Promote).await);

@@ -7,13 +7,22 @@ use crate::model::RoomId;
 #[derive(Debug, Clone)]
 pub struct Reader(Connection);
 
-/// One page of a member list.
+/// The rows of a list, or of a page of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// Owner and members, in no order.
-    pub rows: Vec<MemberRow>,
-    /// How many rows the page says it has.
+pub struct List<T> {
+    /// In no order.
+    pub rows: Vec<T>,
+    /// How many rows the answer says it has.
     pub count: Option<u64>,
+}
+
+impl<T> From<Envelope<Vec<T>>> for List<T> {
+    fn from(envelope: Envelope<Vec<T>>) -> Self {
+        Self {
+            rows: envelope.data,
+            count: envelope.count,
+        }
+    }
 }
 
 impl Reader {
@@ -24,18 +33,15 @@ impl Reader {
         Self(connection)
     }
 
-    /// A page of the member list, from 1. Admins are among the members.
-    pub async fn list_members(&self, room: &RoomId, page: u32) -> Result<Page, CallError> {
+    /// A page of the member list, from 1: owner and members. Admins are among the members.
+    pub async fn list_members(&self, room: &RoomId, page: u32) -> Result<List<MemberRow>, CallError> {
         let call = Call::list_members(room, page, Self::PAGE_SIZE);
-        let Envelope {
-            data: rows, count, ..
-        } = self.0.call(call).await?;
-        Ok(Page { rows, count })
+        Ok(self.0.call::<Vec<MemberRow>>(call).await?.into())
     }
 
     /// All admins, as the service spells them.
-    pub async fn list_admins(&self, room: &RoomId) -> Result<Vec<String>, CallError> {
-        Ok(self.0.call(Call::list_admins(room)).await?.data)
+    pub async fn list_admins(&self, room: &RoomId) -> Result<List<String>, CallError> {
+        Ok(self.0.call::<Vec<String>>(Call::list_admins(room)).await?.into())
     }
 
     /// Detail of up to [`wire::MAX_DETAIL_ROOMS`](super::wire::MAX_DETAIL_ROOMS) rooms.

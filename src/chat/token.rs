@@ -14,7 +14,7 @@ const LONGEST_TOKEN: u64 = 64 << 10;
 #[derive(Debug, thiserror::Error)]
 pub enum BadToken {
     /// The file cannot be read.
-    #[error("cannot read the token file {path:?}: {source}")]
+    #[error("cannot read the token file {path:?}")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -136,7 +136,10 @@ impl TokenSource {
     fn read_into(&self, path: &Path, stamp: Option<Stamp>, held: &mut Held) {
         match read_token(path) {
             Ok(token) => *held = Held { token, stamp },
-            Err(error) => tracing::warn!(%error, "keeping the token that was read before"),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "keeping the token that was read before");
+            }
         }
     }
 }

@@ -9,9 +9,6 @@ use url::Url;
 
 /// The largest answer that is read, in bytes: ten times a page of 1,000 rows of the longest names, and room for details.
 pub const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
-/// How long to wait for a connection; the whole call has its own, configured bound.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// A future in a box, so that a transport can be a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -48,6 +45,9 @@ pub enum TransportError {
     /// It may have.
     #[error("{0}")]
     Unclear(String),
+    /// There is one, but larger than is read.
+    #[error("over {MAX_ANSWER_BYTES} bytes")]
+    TooLarge,
 }
 
 /// Carries a request to the service and its answer back. Follows no redirect, repeats nothing.
@@ -77,13 +77,14 @@ pub enum SetupError {
 pub struct HttpTransport(reqwest::Client);
 
 impl HttpTransport {
-    /// Makes the client for this service. Beside the system's root certificates those of `ca_file` (PEM) are trusted.
-    pub fn new(base: &Url, ca_file: Option<&Path>) -> Result<Self, SetupError> {
+    /// Makes the client for this service, whose calls are given up after `timeout` by whoever makes them. Beside the system's root certificates those of `ca_file` (PEM) are trusted.
+    pub fn new(base: &Url, ca_file: Option<&Path>, timeout: Duration) -> Result<Self, SetupError> {
         let mut client = reqwest::Client::builder()
             .user_agent(concat!("roomsync/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT_TIMEOUT);
+            // Well before the call itself is given up: then it is certain that nothing was sent.
+            .connect_timeout(timeout / 2);
         if base.scheme() == "http" {
             // Through a proxy a plain request would hand the token to the proxy.
             client = client.no_proxy();
@@ -137,9 +138,7 @@ impl HttpTransport {
         let broken = |error: reqwest::Error| TransportError::Unclear(chain(&error));
         while let Some(chunk) = answer.chunk().await.map_err(broken)? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(TransportError::Unclear(format!(
-                    "an answer of over {MAX_ANSWER_BYTES} bytes"
-                )));
+                return Err(TransportError::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }

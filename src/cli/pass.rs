@@ -3,12 +3,11 @@
 use crate::apply::{self, Job, Report};
 use crate::chat::{CallError, Connection};
 use crate::desired::DesiredRoom;
-use crate::live::{self, Question};
+use crate::live::{self, Observed, Question};
 use crate::model::{Limit, RoomId};
-use crate::plan::{self, FleetPlan, Note, RoomPlan, Sizes};
-use futures_util::StreamExt as _;
+use crate::plan::{self, Draft, FleetPlan, Note, RoomPlan, Sizes};
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::pin::pin;
 use tokio::time::Instant;
 
 /// What a look at the rooms led to.
@@ -23,6 +22,9 @@ pub struct Planned {
     pub stopped: Option<CallError>,
 }
 
+/// A room's draft, and when the look at the room began.
+type Look = (Result<Draft, Box<RoomPlan>>, Option<Instant>);
+
 /// Looks at these rooms and plans. `rooms` are by id; `seen` is called once a room.
 pub async fn plan(
     connection: &Connection,
@@ -32,41 +34,46 @@ pub async fn plan(
 ) -> Planned {
     let reader = connection.reader();
     let questions: Vec<Question<'_>> = rooms.iter().map(|room| Question::from(*room)).collect();
-    let mut drafts: Vec<_> = rooms.iter().map(|_| None).collect();
-    let mut read_at = vec![None; rooms.len()];
-    let mut stopped: Option<CallError> = None;
-    let mut looks = pin!(live::fleet(&reader, &questions));
-    while let Some((at, look)) = looks.next().await {
+    let looks: RefCell<Vec<Option<Look>>> = RefCell::new(rooms.iter().map(|_| None).collect());
+    let plan_room = |at: usize, look: Result<Observed, CallError>| {
         seen();
-        let (Some(room), Some(draft), Some(when)) = (rooms.get(at), drafts.get_mut(at), read_at.get_mut(at))
-        else {
-            continue;
+        let Some(room) = rooms.get(at) else { return };
+        let planned = match look {
+            Ok(observed) => (plan::draft(room, &observed), Some(observed.room().read_at)),
+            Err(error) => (Err(Box::new(unseen(room, &error))), None),
         };
-        *draft = Some(match look {
-            Ok(observed) => {
-                *when = Some(observed.room().read_at);
-                plan::draft(room, &observed)
-            }
-            Err(error) => {
-                let failed = Err(Box::new(unseen(room, &error)));
-                if error.fault.stops_the_run() {
-                    stopped = Some(error);
-                    break;
-                }
-                failed
-            }
-        });
-    }
-    let drafts = rooms.iter().zip(drafts).filter_map(|(room, draft)| {
-        draft.or_else(|| stopped.as_ref().map(|error| Err(Box::new(unseen(room, error)))))
-    });
+        if let Some(place) = looks.borrow_mut().get_mut(at) {
+            *place = Some(planned);
+        }
+    };
+    let stopped = live::fleet(&reader, &questions, &plan_room).await.err();
+    let (drafts, read_at): (Vec<_>, _) = rooms
+        .iter()
+        .zip(looks.into_inner())
+        .map(|(room, look)| {
+            look.unwrap_or_else(|| {
+                let why = stopped.as_ref().map_or_else(
+                    || Note::new("not_looked_at", "the look ended before this room"),
+                    |error| Note::new(error.fault.code(), error.to_string()),
+                );
+                (
+                    Err(Box::new(RoomPlan::failed(
+                        room.id.clone(),
+                        room.name.clone(),
+                        why,
+                    ))),
+                    None,
+                )
+            })
+        })
+        .unzip();
     let sizes = connection.batch_sizes();
     let sizes = Sizes {
         add_batch: sizes.add,
         remove_batch: sizes.remove,
     };
     Planned {
-        plan: FleetPlan::new(drafts.collect(), max_removals_total, sizes),
+        plan: FleetPlan::new(drafts, max_removals_total, sizes),
         read_at,
         stopped,
     }

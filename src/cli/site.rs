@@ -70,7 +70,7 @@ impl Site {
                 remove: limits.remove_batch,
             },
         };
-        let transport = HttpTransport::new(&service.url, service.ca_file.as_deref())?;
+        let transport = HttpTransport::new(&service.url, service.ca_file.as_deref(), service.timeout)?;
         Ok(Connection::new(Box::new(transport), config))
     }
 
@@ -89,7 +89,8 @@ impl Site {
                 add: rate(Method::AddMany),
                 promote: rate(Method::Promote),
                 demote: rate(Method::Demote),
-                remove: rate(Method::RemoveMany),
+                remove_one: rate(Method::RemoveOne),
+                remove_many: rate(Method::RemoveMany),
             },
         }
     }

@@ -3,5 +3,5 @@
 mod read;
 mod room;
 
-pub use read::{Question, fleet, look, read_admins};
+pub use read::{AdminList, Question, fleet, look, read_admins};
 pub use room::{Contradiction, LiveRoom, Observed};

@@ -1,9 +1,10 @@
 use super::{Contradiction, LiveRoom, Observed};
 use crate::chat::wire::{MAX_DETAIL_ROOMS, MemberRow, Method, RoomDetail};
-use crate::chat::{CallError, Fault, Reader};
+use crate::chat::{CallError, Fault, List, Reader};
 use crate::desired::DesiredRoom;
 use crate::model::{MemberSet, Mode, RoomId, UserId};
-use futures_util::stream::{self, FuturesUnordered, Stream, StreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use tokio::time::Instant;
 
@@ -39,34 +40,71 @@ impl<'a> From<&'a DesiredRoom> for Question<'a> {
     }
 }
 
-/// Looks at all rooms, many at a time, and gives each as soon as it is known, with its place in `questions`.
-pub fn fleet<'a>(
-    reader: &'a Reader,
-    questions: &'a [Question<'a>],
-) -> impl Stream<Item = (usize, Result<Observed, CallError>)> + 'a {
+/// Looks at all rooms, many at a time, and hands each over as soon as it is known, with its place in `questions`.
+///
+/// The error is what makes every other look end the same way: then not all rooms are handed over.
+pub async fn fleet(
+    reader: &Reader,
+    questions: &[Question<'_>],
+    each: &dyn Fn(usize, Result<Observed, CallError>),
+) -> Result<(), CallError> {
+    let progress = Progress::default();
+    let progress = &progress;
+    let hand_over = |at, observed: Result<Observed, CallError>| match observed {
+        Err(error) if progress.is_fatal(&error) => progress.stop(error),
+        observed => each(at, observed),
+    };
     stream::iter(questions.chunks(MAX_DETAIL_ROOMS).enumerate())
-        .map(move |(chunk, questions)| async move {
-            let ids: Vec<RoomId> = questions.iter().map(|question| question.room.clone()).collect();
-            let mut details = details(reader, ids).await;
-            let rooms: FuturesUnordered<_> = questions
-                .iter()
-                .enumerate()
-                .map(|(at, question)| {
-                    let detail = details.remove(question.room);
-                    async move {
-                        let observed = match detail {
-                            Some(Ok(detail)) => look_from(reader, *question, detail).await,
-                            Some(Err(error)) => Err(error),
-                            None => Err(unknown_room(question.room)),
-                        };
-                        (chunk * MAX_DETAIL_ROOMS + at, observed)
-                    }
+        .for_each_concurrent(CHUNKS, async |(chunk, questions)| {
+            if progress.stopped() {
+                return;
+            }
+            let ids = questions.iter().map(|question| question.room.clone()).collect();
+            let details = details(reader, ids).await;
+            progress.0.borrow_mut().answered |= details.iter().any(Result::is_ok);
+            stream::iter(questions.iter().zip(details).enumerate())
+                .for_each_concurrent(None, async |(at, (question, detail))| {
+                    let observed = match detail {
+                        Ok(_) if progress.stopped() => return,
+                        Ok(detail) => look_from(reader, *question, detail).await,
+                        Err(error) => Err(error),
+                    };
+                    hand_over(chunk * MAX_DETAIL_ROOMS + at, observed);
                 })
-                .collect();
-            rooms
+                .await;
         })
-        .buffer_unordered(CHUNKS)
-        .flat_map_unordered(CHUNKS, |rooms| rooms)
+        .await;
+    match progress.0.take().stopped {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// What the looks of one run have shown of the service itself.
+#[derive(Default)]
+struct Progress(RefCell<ServiceState>);
+
+#[derive(Default)]
+struct ServiceState {
+    /// Whether any answer was clear.
+    answered: bool,
+    stopped: Option<CallError>,
+}
+
+impl Progress {
+    /// Whether the other looks would end the same way. A service that has never given a clear answer is away.
+    fn is_fatal(&self, error: &CallError) -> bool {
+        let never_answered = !self.0.borrow().answered;
+        error.fault.stops_the_run() || (never_answered && matches!(error.fault, Fault::Unclear(_)))
+    }
+
+    fn stop(&self, error: CallError) {
+        self.0.borrow_mut().stopped.get_or_insert(error);
+    }
+
+    fn stopped(&self) -> bool {
+        self.0.borrow().stopped.is_some()
+    }
 }
 
 /// Looks at one room.
@@ -92,10 +130,10 @@ fn unknown_room(room: &RoomId) -> CallError {
     }
 }
 
-/// Asks for the detail of many rooms. One bad room can spoil the answer for all, so a call that fails is halved until the
-/// failure is that of a single room.
-async fn details(reader: &Reader, ids: Vec<RoomId>) -> HashMap<RoomId, Result<RoomDetail, CallError>> {
-    let mut found = HashMap::new();
+/// Asks for the detail of many rooms, and gives an answer for each, in their order. One bad room can spoil the answer for
+/// all, so a call that fails for what it asks is halved until the failure is that of a single room.
+async fn details(reader: &Reader, ids: Vec<RoomId>) -> Vec<Result<RoomDetail, CallError>> {
+    let mut found = Vec::with_capacity(ids.len());
     let mut todo = vec![ids];
     while let Some(mut ids) = todo.pop() {
         match reader.room_detail(&ids).await {
@@ -104,21 +142,20 @@ async fn details(reader: &Reader, ids: Vec<RoomId>) -> HashMap<RoomId, Result<Ro
                     .into_iter()
                     .map(|detail| (detail.id.clone(), detail))
                     .collect();
-                found.extend(ids.into_iter().map(|id| {
-                    let detail = details.remove(id.as_str()).ok_or_else(|| unknown_room(&id));
-                    (id, detail)
-                }));
+                found.extend(
+                    ids.iter()
+                        .map(|id| details.remove(id.as_str()).ok_or_else(|| unknown_room(id))),
+                );
             }
-            Err(error) if ids.len() > 1 && !error.fault.stops_the_run() => {
+            Err(error) if ids.len() > 1 && error.fault.is_about_what_was_asked() => {
                 let half = ids.split_off(ids.len() / 2);
                 todo.extend([half, ids]);
             }
             Err(error) => found.extend(ids.into_iter().map(|id| {
-                let error = CallError {
-                    room: Some(id.clone()),
+                Err(CallError {
+                    room: Some(id),
                     ..error.clone()
-                };
-                (id, Err(error))
+                })
             })),
         }
     }
@@ -152,10 +189,11 @@ struct Look<'a> {
     detail: &'a RoomDetail,
     read_at: Instant,
     listed_owner: Option<String>,
+    /// Somebody else whom a row names as the owner too.
+    second_owner: Option<String>,
     members: Vec<UserId>,
     foreign: BTreeSet<String>,
-    admins: MemberSet,
-    foreign_admins: BTreeSet<String>,
+    admins: AdminList,
 }
 
 impl<'a> Look<'a> {
@@ -165,33 +203,30 @@ impl<'a> Look<'a> {
             detail,
             read_at: Instant::now(),
             listed_owner: None,
+            second_owner: None,
             members: Vec::new(),
             foreign: BTreeSet::new(),
-            admins: MemberSet::default(),
-            foreign_admins: BTreeSet::new(),
+            admins: AdminList::default(),
         }
     }
 
     /// Makes the calls and gives the first contradiction between their answers.
     async fn read(&mut self, reader: &Reader) -> Result<Option<Contradiction>, CallError> {
         let contradiction = self.read_members(reader).await?;
-        (self.admins, self.foreign_admins) = read_admins(reader, self.question.room).await?;
-        if contradiction.is_some() {
-            return Ok(contradiction);
+        self.admins = read_admins(reader, self.question.room).await?;
+        if let Some(contradiction) = contradiction.or(self.admins.contradiction.clone()) {
+            return Ok(Some(contradiction));
         }
         let detail_owner = self.detail.owner.as_deref().map(str::to_lowercase);
-        match (&self.listed_owner, detail_owner) {
+        match (&self.listed_owner, self.second_owner.clone().or(detail_owner)) {
             (None, None) => return Ok(Some(Contradiction::NoOwner)),
             (Some(listed), Some(detail)) if *listed != detail => {
                 return Ok(Some(Contradiction::TwoOwners(listed.clone(), detail)));
             }
             _ => {}
         }
-        if self.needs_second_list() {
-            let (admins, foreign) = read_admins(reader, self.question.room).await?;
-            if admins != self.admins || foreign != self.foreign_admins {
-                return Ok(Some(Contradiction::AdminsDiffer));
-            }
+        if self.needs_second_list() && read_admins(reader, self.question.room).await? != self.admins {
+            return Ok(Some(Contradiction::AdminsDiffer));
         }
         Ok(None)
     }
@@ -200,7 +235,7 @@ impl<'a> Look<'a> {
         self.question.spared_admins.is_some_and(|wanted| {
             self.members
                 .iter()
-                .any(|user| !wanted.contains(user) && !self.admins.contains(user))
+                .any(|user| !wanted.contains(user) && !self.admins.names.contains(user))
         })
     }
 
@@ -253,7 +288,13 @@ impl<'a> Look<'a> {
     fn take(&mut self, rows: Vec<MemberRow>) {
         for row in rows {
             match row {
-                MemberRow::Owner(name) => self.listed_owner = Some(name.to_lowercase()),
+                MemberRow::Owner(name) => {
+                    let name = name.to_lowercase();
+                    match &self.listed_owner {
+                        Some(first) if *first != name => self.second_owner = Some(name),
+                        _ => self.listed_owner = Some(name),
+                    }
+                }
                 MemberRow::Member(name) => match UserId::parse(&name) {
                     Ok(user) => self.members.push(user),
                     Err(_) => {
@@ -275,14 +316,14 @@ impl<'a> Look<'a> {
         let not_owner = |names: BTreeSet<String>| names.into_iter().filter(|name| !is_owner(name)).collect();
         LiveRoom {
             id: self.question.room.clone(),
-            admins: self.admins.filter(|user| !is_owner(user.as_str())),
+            admins: self.admins.names.filter(|user| !is_owner(user.as_str())),
             members: self
                 .members
                 .into_iter()
                 .filter(|user| !is_owner(user.as_str()))
                 .collect(),
             foreign: not_owner(self.foreign),
-            foreign_admins: not_owner(self.foreign_admins),
+            foreign_admins: not_owner(self.admins.foreign),
             max_users: self.detail.maxusers,
             read_at: self.read_at,
             owner,
@@ -295,17 +336,40 @@ fn slack(count: u64) -> u64 {
     2 + count / 20
 }
 
-/// Reads the admins: their names, and the names that break our rules. The owner can be among them on some servers.
-pub async fn read_admins(reader: &Reader, room: &RoomId) -> Result<(MemberSet, BTreeSet<String>), CallError> {
+/// The admins of a room, the owner perhaps among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AdminList {
+    /// Their names.
+    pub names: MemberSet,
+    /// Names that break our rules.
+    pub foreign: BTreeSet<String>,
+    /// How the list contradicts itself, if it does.
+    pub contradiction: Option<Contradiction>,
+}
+
+/// Reads the admins.
+pub async fn read_admins(reader: &Reader, room: &RoomId) -> Result<AdminList, CallError> {
+    let List { rows, count } = reader.list_admins(room).await?;
+    let contradiction =
+        count
+            .filter(|count| *count != rows.len() as u64)
+            .map(|count| Contradiction::AdminCount {
+                rows: rows.len(),
+                count,
+            });
     let mut foreign = BTreeSet::new();
-    let mut admins = Vec::new();
-    for name in reader.list_admins(room).await? {
+    let mut names = Vec::new();
+    for name in rows {
         match UserId::parse(&name) {
-            Ok(user) => admins.push(user),
+            Ok(user) => names.push(user),
             Err(_) => {
                 foreign.insert(name.to_lowercase());
             }
         }
     }
-    Ok((admins.into_iter().collect(), foreign))
+    Ok(AdminList {
+        names: names.into_iter().collect(),
+        foreign,
+        contradiction,
+    })
 }

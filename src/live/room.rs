@@ -80,8 +80,15 @@ pub enum Contradiction {
     },
     /// Neither the list nor room detail names an owner.
     NoOwner,
-    /// The list names one owner, room detail another.
+    /// The list names one owner, room detail or another row another.
     TwoOwners(String, String),
+    /// The admin list has `rows` rows and says it has `count`.
+    AdminCount {
+        /// How many rows it has.
+        rows: usize,
+        /// How many it says it has.
+        count: u64,
+    },
     /// Two lists of the admins, one right after the other, differ.
     AdminsDiffer,
 }
@@ -107,10 +114,10 @@ impl fmt::Display for Contradiction {
             }
             Self::NoOwner => f.write_str("neither the member list nor room detail names an owner"),
             Self::TwoOwners(listed, detail) => {
-                write!(
-                    f,
-                    "the member list says {listed:?} owns the room, room detail says {detail:?}"
-                )
+                write!(f, "both {listed:?} and {detail:?} are said to own the room")
+            }
+            Self::AdminCount { rows, count } => {
+                write!(f, "the admin list has {rows} rows and says it has {count}")
             }
             Self::AdminsDiffer => f.write_str("two admin lists, one right after the other, differ"),
         }

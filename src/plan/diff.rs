@@ -85,14 +85,16 @@ pub fn draft(desired: &DesiredRoom, observed: &Observed) -> Result<Draft, Box<Ro
         members: observed.complete().and(live.max_users).map(places),
         standing: wanted
             .admins
-            .map(|admins| admins.and(&seen.admins))
+            .map(|admins| admins.and(&seen.admins).and(&seen.members))
             .unwrap_or_default(),
+        short_of_admins: false,
     };
     Ok(Draft {
         id: desired.id.clone(),
         name: desired.name.clone(),
         mode: desired.mode,
         live: summary,
+        wanted_admins: changes.promote.clone(),
         changes,
         capacity,
         complete: observed.complete().is_some(),

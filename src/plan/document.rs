@@ -1,7 +1,7 @@
 //! The plan as versioned JSON.
 
 use super::guard::Blocked;
-use super::{FleetPlan, LiveSummary, Note, Op, RoomPlan, Status, Summary};
+use super::{FleetPlan, LiveSummary, Note, RoomPlan, Status, Step, Summary};
 use crate::desired::Source;
 use crate::model::{MemberSet, RoomId};
 use serde::Serialize;
@@ -34,8 +34,10 @@ pub struct Rates {
     pub promote: u32,
     /// Of `demote`.
     pub demote: u32,
+    /// Of `remove_one`, by which a single name goes.
+    pub remove_one: u32,
     /// Of `remove_many`.
-    pub remove: u32,
+    pub remove_many: u32,
 }
 
 impl Rates {
@@ -46,17 +48,25 @@ impl Rates {
             add,
             promote,
             demote,
-            remove,
+            remove_one,
+            remove_many,
         } = *self;
-        let of_method = plan.calls().map(|(op, calls)| {
-            let rate = match op {
-                Op::Add => add,
-                Op::Promote => promote,
-                Op::Demote => demote,
-                Op::Remove => remove,
-            };
-            calls as f64 / f64::from(rate.max(1))
-        });
+        let rates = [add, promote, demote, remove_one, remove_many];
+        let mut calls = [0u32; 5];
+        for step in plan.rooms.iter().flat_map(|room| &room.steps) {
+            let [adds, promotes, demotes, one, many] = &mut calls;
+            *match step {
+                Step::Add(_) => adds,
+                Step::Promote(_) => promotes,
+                Step::Demote(_) => demotes,
+                Step::Remove(users) if users.len() == 1 => one,
+                Step::Remove(_) => many,
+            } += 1;
+        }
+        let of_method = calls
+            .into_iter()
+            .zip(rates)
+            .map(|(calls, rate)| f64::from(calls) / f64::from(rate.max(1)));
         (of_method.fold(0.0, f64::max) * 100.0).round() / 100.0
     }
 }
@@ -118,6 +128,7 @@ impl<'a> From<&'a RoomPlan> for RoomJson<'a> {
             demote,
             steps,
             standing: _,
+            unmet_promotes: _,
             blocked,
             notes,
             error,

@@ -16,6 +16,8 @@ pub struct Draft {
     pub(super) mode: Mode,
     pub(super) live: LiveSummary,
     pub(super) changes: Changes,
+    /// Who should become an admin, whatever is left of `changes`.
+    pub(super) wanted_admins: MemberSet,
     pub(super) capacity: Capacity,
     pub(super) complete: bool,
     pub(super) blocked: Vec<Blocked>,
@@ -50,10 +52,16 @@ impl Draft {
     /// are judged again, on that and on the new look.
     pub fn narrowed_to(mut self, steps: &[Step], desired: &DesiredRoom) -> Self {
         let mut narrowed = carried_out(&self.changes, steps);
-        // Who has become an admin since was not meant to be demoted, so they are not to be removed either.
-        narrowed.remove = narrowed
-            .remove
-            .minus(&self.changes.demote.minus(&narrowed.demote));
+        let new_admins = narrowed.remove.and(&self.changes.demote.minus(&narrowed.demote));
+        let why = "has become an admin since the plan was made, so this removal no longer fits";
+        self.hold(&new_admins, Op::Remove, code::MOVED, why);
+        narrowed.remove = narrowed.remove.minus(&new_admins);
+        if !self.complete {
+            let why = "the room could not be read completely again";
+            for op in [Op::Demote, Op::Remove] {
+                self.hold(&users_of(op, steps), op, code::INCOMPLETE_READ, why);
+            }
+        }
         self.changes = narrowed;
         self.blocked = guard::room(
             &self.changes,
@@ -64,6 +72,14 @@ impl Draft {
         self
     }
 
+    fn hold(&mut self, users: &MemberSet, op: Op, code: &'static str, why: &str) {
+        self.notes.extend(
+            users
+                .iter()
+                .map(|user| Note::new(code, why).about(user).holding(op)),
+        );
+    }
+
     /// Puts the room's calls in order.
     pub fn finish(self, sizes: Sizes) -> RoomPlan {
         let Self {
@@ -72,14 +88,19 @@ impl Draft {
             mode,
             live,
             changes,
-            capacity,
+            wanted_admins,
+            mut capacity,
             complete,
             blocked,
             mut notes,
         } = self;
         let (steps, held) = match mode {
             Mode::Observe => (Vec::new(), Vec::new()),
-            Mode::Authoritative | Mode::Additive => order(&let_through(&changes, &blocked), &capacity, sizes),
+            Mode::Authoritative | Mode::Additive => {
+                let open = let_through(&changes, &blocked);
+                capacity.short_of_admins = !wanted_admins.minus(&open.promote).is_empty();
+                order(&open, &capacity, sizes)
+            }
         };
         notes.extend(held);
         let mut error = None;
@@ -114,8 +135,9 @@ impl Draft {
             remove,
             promote,
             demote,
-            steps,
             standing: capacity.standing,
+            unmet_promotes: wanted_admins.minus(&users_of(Op::Promote, &steps)).len(),
+            steps,
             blocked,
             notes,
             error,
@@ -144,17 +166,20 @@ fn let_through(changes: &Changes, blocked: &[Blocked]) -> Changes {
     }
 }
 
+/// To whom these steps do this.
+#[must_use]
+pub fn users_of(op: Op, steps: &[Step]) -> MemberSet {
+    steps
+        .iter()
+        .filter(|step| step.op() == op)
+        .flat_map(Step::users)
+        .cloned()
+        .collect()
+}
+
 /// What of the changes the steps carry out.
 fn carried_out(changes: &Changes, steps: &[Step]) -> Changes {
-    let of = |op: Op, all: &MemberSet| -> MemberSet {
-        let sent: MemberSet = steps
-            .iter()
-            .filter(|step| step.op() == op)
-            .flat_map(Step::users)
-            .cloned()
-            .collect();
-        all.and(&sent)
-    };
+    let of = |op: Op, all: &MemberSet| all.and(&users_of(op, steps));
     Changes {
         add: of(Op::Add, &changes.add),
         remove: of(Op::Remove, &changes.remove),

@@ -1,5 +1,5 @@
 use super::guard::judge;
-use super::{Draft, Note, Op, RoomPlan, Sizes, Status};
+use super::{Draft, Op, RoomPlan, Sizes, Status};
 use crate::model::Limit;
 use serde::Serialize;
 
@@ -81,22 +81,5 @@ impl FleetPlan {
             demotes: sent(Op::Demote),
             calls: self.rooms.iter().map(|room| room.steps.len()).sum(),
         }
-    }
-
-    /// How many calls go to each write method, by what they do.
-    pub(super) fn calls(&self) -> impl Iterator<Item = (Op, usize)> + '_ {
-        [Op::Add, Op::Promote, Op::Demote, Op::Remove]
-            .into_iter()
-            .map(|op| {
-                let steps = self.rooms.iter().flat_map(|room| &room.steps);
-                (op, steps.filter(|step| step.op() == op).count())
-            })
-    }
-
-    /// Every remark with the room it is about.
-    pub fn notes(&self) -> impl Iterator<Item = (&RoomPlan, &Note)> + '_ {
-        self.rooms
-            .iter()
-            .flat_map(|room| room.notes.iter().chain(&room.error).map(move |note| (room, note)))
     }
 }

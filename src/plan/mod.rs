@@ -13,7 +13,7 @@ mod text;
 
 pub use diff::draft;
 pub use document::{Document, Meta, Rates};
-pub use draft::Draft;
+pub use draft::{Draft, users_of};
 pub use fleet::{FleetPlan, Summary};
 pub use guard::Blocked;
 pub use order::{Sizes, Step};
@@ -129,6 +129,8 @@ pub struct RoomPlan {
     pub steps: Vec<Step>,
     /// Wanted admins who are admins already: while there is one, a demotion leaves the room with an admin.
     pub standing: MemberSet,
+    /// How many people should become an admin and will not by these steps.
+    pub unmet_promotes: usize,
     /// Which guards hold removals, demotions or adds.
     pub blocked: Vec<Blocked>,
     /// Remarks.
@@ -162,6 +164,7 @@ impl RoomPlan {
             demote: MemberSet::default(),
             steps: Vec::new(),
             standing: MemberSet::default(),
+            unmet_promotes: 0,
             blocked: Vec::new(),
             notes: Vec::new(),
             error: Some(error),
@@ -178,15 +181,13 @@ impl RoomPlan {
             .sum()
     }
 
-    /// Whether something that is wanted here will not be done, and no guard is the reason.
+    /// Whether something that is wanted here will not be done, beside what the guards hold.
     #[must_use]
     pub fn falls_short(&self) -> bool {
         match self.status {
             Status::Failed => true,
             Status::Observed => false,
-            // What is held in a blocked room is, as a rule, held because of the guard: the guard is what to report.
-            Status::Blocked => self.notes.iter().any(|note| note.code == code::INCOMPLETE_READ),
-            Status::InSync | Status::Changed => self
+            Status::InSync | Status::Changed | Status::Blocked => self
                 .notes
                 .iter()
                 .any(|note| note.held.is_some() || note.code == code::INCOMPLETE_READ),
@@ -206,6 +207,8 @@ pub mod code {
     pub const FOREIGN_NAME: &str = "foreign_name";
     /// The room could not be read completely.
     pub const INCOMPLETE_READ: &str = "incomplete_read";
+    /// The room is no longer as it was when the plan was made.
+    pub const MOVED: &str = "moved";
     /// The step would leave the room without a wanted admin.
     pub const NO_OTHER_ADMIN: &str = "no_other_admin";
     /// Somebody else owns the room than the files say.

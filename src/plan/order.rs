@@ -61,6 +61,8 @@ pub(super) struct Capacity {
     pub(super) members: Option<usize>,
     /// Wanted admins who are admins already.
     pub(super) standing: MemberSet,
+    /// Whether somebody should be made an admin who is not among the changes.
+    pub(super) short_of_admins: bool,
 }
 
 /// Puts the changes in order and gives the calls, and what has to be held back.
@@ -69,6 +71,7 @@ pub(super) fn order(changes: &Changes, capacity: &Capacity, sizes: Sizes) -> (Ve
     sequence.open_full_room();
     sequence.fit_members();
     let before = sequence.fit_admins();
+    sequence.keep_admins();
     sequence.steps(&before, sizes)
 }
 
@@ -86,6 +89,8 @@ struct Sequence<'a> {
     remove: MemberSet,
     /// Goes before everything, so that those who leave may.
     opener: Option<UserId>,
+    /// Whether somebody should be made an admin who will not be.
+    short_of_admins: bool,
     held: Vec<Note>,
 }
 
@@ -113,13 +118,14 @@ impl<'a> Sequence<'a> {
             promote,
             remove,
             opener: None,
+            short_of_admins: capacity.short_of_admins,
             held: Vec::new(),
         }
     }
 
     /// Whether a demotion may go although no promotion has succeeded yet.
     fn may_demote(&self) -> bool {
-        !self.capacity.standing.is_empty() || self.promote.is_empty()
+        !self.capacity.standing.is_empty() || (self.promote.is_empty() && !self.short_of_admins)
     }
 
     fn hold(&mut self, users: &MemberSet, op: Op, code: &'static str, message: &str) {
@@ -151,6 +157,17 @@ impl<'a> Sequence<'a> {
         self.hold(&leaving, Op::Demote, code::NO_OTHER_ADMIN, why);
         self.hold(&leaving, Op::Remove, code::NO_OTHER_ADMIN, why);
         self.remove = self.remove.minus(&leaving);
+    }
+
+    /// Holds every demotion where nobody stands and nobody is going to be promoted who could take over.
+    fn keep_admins(&mut self) {
+        if self.may_demote() || self.opener.is_some() || !self.promote.is_empty() {
+            return;
+        }
+        self.keep_leaving();
+        let demote = std::mem::take(&mut self.demote);
+        let why = "no wanted admin stands, so this admin keeps the role";
+        self.hold(&demote, Op::Demote, code::NO_OTHER_ADMIN, why);
     }
 
     /// Holds the adds for which there is no place even after the removals; those who are to be admins come first.
@@ -185,19 +202,7 @@ impl<'a> Sequence<'a> {
         );
         self.add = fit;
         self.promote = self.promote.minus(&not_promoted);
-        if self.promote.is_empty() && !not_promoted.is_empty() && self.capacity.standing.is_empty() {
-            self.keep_admins();
-        }
-    }
-
-    /// Holds every demotion: those who were to take over cannot.
-    fn keep_admins(&mut self) {
-        if self.opener.is_none() {
-            self.keep_leaving();
-            let demote = std::mem::take(&mut self.demote);
-            let why = "no wanted admin stands, so this admin keeps the role";
-            self.hold(&demote, Op::Demote, code::NO_OTHER_ADMIN, why);
-        }
+        self.short_of_admins |= !not_promoted.is_empty();
     }
 
     /// Finds which demotes go before which promotes, and holds the promotes for which there is no place.
@@ -217,7 +222,7 @@ impl<'a> Sequence<'a> {
             let promote = std::mem::take(&mut self.promote);
             let why = "the room has as many admins as it can, and none of them is wanted: demote one by hand";
             self.hold(&promote, Op::Promote, code::ADMINS_FULL, why);
-            self.keep_admins();
+            self.short_of_admins = true;
             return before;
         }
         if !may_demote {
@@ -244,6 +249,7 @@ impl<'a> Sequence<'a> {
             code::ADMINS_FULL,
             "the room has as many admins as it can",
         );
+        self.short_of_admins |= !out.is_empty();
         self.promote = fit;
         before
     }

@@ -1,50 +1,15 @@
-//! A service that fails, and what must come of it.
+//! Calls that fail, and what must come of it.
 
-use crate::service::{Reply, Service, desired, pass, people, room_id, room_of, state, virtually, writes};
+use crate::service::{
+    BATCH, Reply, Service, desired, error, failed, members, one_room, pass, people, room, room_id, room_of,
+    set, state, virtually, writes,
+};
 use http::Method as Http;
 use proptest::prelude::*;
-use roomsync::apply::{Outcome, Report};
-use roomsync::chat::BatchSizes;
-use roomsync::cli::pass::Planned;
-use roomsync::emulator::{Emulator, State};
-use roomsync::plan::{Op, Status};
+use roomsync::apply::Outcome;
+use roomsync::emulator::Emulator;
+use roomsync::plan::Op;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-const BATCH: BatchSizes = BatchSizes { add: 60, remove: 100 };
-
-fn error(error: &str, text: &str) -> String {
-    json!({"error": error, "exception": "X", "timestamp": 1, "duration": 0, "error_description": text})
-        .to_string()
-}
-
-/// One room of `boss` and a pass over it.
-fn one_room(service: &Service, keys: &str) -> (Planned, Report) {
-    let desired = desired(&[&format!("rooms: [{{id: {}, {keys}}}]", room_id(0))]);
-    virtually(pass(&service.connection(BATCH), &desired, None))
-}
-
-fn room(admins: &[&str], members: &[&str]) -> State {
-    state([(room_id(0), room_of("boss", admins, members))])
-}
-
-fn failed(report: &Report) -> Vec<(String, Op, &'static str)> {
-    let failures = report.rooms.iter().flat_map(|room| &room.failed);
-    failures
-        .map(|failure| (failure.user.clone(), failure.op, failure.reason.code))
-        .collect()
-}
-
-fn members(service: &Service) -> BTreeSet<String> {
-    people(&service.emulator.state().rooms[&room_id(0)]).members
-}
-
-fn set(names: &[&str]) -> BTreeSet<String> {
-    names.iter().map(ToString::to_string).collect()
-}
 
 #[test]
 fn unknown_users_are_left_out_and_the_others_come_in() {
@@ -252,126 +217,6 @@ fn one_room_that_fails_stops_no_other() {
     );
 }
 
-#[test]
-fn nothing_is_removed_on_an_old_look() {
-    // The add has to wait for 31 s. By then `a` has left, and the removal of both stands on a look that is too old.
-    let refused = AtomicBool::new(false);
-    let service = Service::new(room(&[], &["a", "b"])).with_fault(move |emulator, request, _| {
-        if request.method == Http::POST && !refused.swap(true, Ordering::Relaxed) {
-            emulator.edit(|state| state.rooms.get_mut(&room_id(0)).unwrap().leave("a"));
-            return Some(Reply::SlowDown(Duration::from_secs(31)));
-        }
-        None
-    });
-    let (planned, report) = one_room(&service, "members: [c], guards: {max_removals: 100%}");
-    assert_eq!(planned.plan.rooms[0].remove.len(), 2);
-    assert_eq!(report.rooms[0].status, Outcome::Converged, "{report:?}");
-    let sent = service.take_sent();
-    let removals: Vec<&str> = sent
-        .iter()
-        .filter(|(method, ..)| method == Http::DELETE)
-        .map(|(_, path, ..)| path.rsplit('/').next().unwrap())
-        .collect();
-    assert_eq!(removals, ["b"], "what no longer holds is dropped");
-}
-
-fn list_fault(body: &'static str) -> impl Fn(&Emulator, &roomsync::chat::Request, usize) -> Option<Reply> {
-    move |_, request, _| {
-        let list = request.url.path().ends_with("/users") && request.method == Http::GET;
-        list.then(|| Reply::Answer(200, body.into()))
-    }
-}
-
-#[test]
-fn a_read_that_contradicts_itself_removes_nobody() {
-    for body in [
-        // Fewer rows than it says.
-        r#"{"data": [{"owner": "boss"}, {"member": "a"}], "count": 3}"#,
-        // Nobody, in a room that is said to hold twelve.
-        r#"{"data": [], "count": 0}"#,
-        // Far fewer than room detail says.
-        r#"{"data": [{"owner": "boss"}, {"member": "a"}], "count": 2}"#,
-        // Another owner than room detail says.
-        r#"{"data": [{"owner": "usurper"}, {"member": "a"},{"member": "b"},{"member": "c"},{"member": "d"},{"member": "e"},
-            {"member": "f"},{"member": "g"},{"member": "h"},{"member": "i"},{"member": "j"}], "count": 11}"#,
-    ] {
-        let members: Vec<String> = ('a'..='k').map(String::from).collect();
-        let members: Vec<&str> = members.iter().map(String::as_str).collect();
-        let service = Service::new(room(&[], &members)).with_fault(list_fault(body));
-        let (planned, report) = one_room(&service, "members: [b, z], guards: {max_removals: 100%}");
-        let plan = &planned.plan.rooms[0];
-        assert!(plan.falls_short() && plan.remove.is_empty(), "{body}: {plan:?}");
-        assert!(
-            plan.notes.iter().any(|note| note.code == "incomplete_read"),
-            "{body}"
-        );
-        assert!(
-            matches!(report.rooms[0].status, Outcome::Partial | Outcome::Failed),
-            "{body}"
-        );
-        let sent = service.take_sent();
-        assert!(!sent.iter().any(|(method, ..)| method == Http::DELETE), "{body}");
-        assert!(
-            sent.iter()
-                .any(|(method, _, body, _)| method == Http::POST && body.contains("\"z\"")),
-            "adds go on"
-        );
-    }
-}
-
-#[test]
-fn a_page_that_repeats_is_noticed() {
-    let rows: Vec<Value> = (0..1_000).map(|n| json!({"member": format!("u{n}")})).collect();
-    let body = json!({"data": rows, "count": 1_000}).to_string();
-    let service = Service::new(room(&[], &[])).with_fault(move |_, request, _| {
-        let list = request.url.path().ends_with("/users") && request.method == Http::GET;
-        list.then(|| Reply::Answer(200, body.clone()))
-    });
-    let (planned, _) = one_room(&service, "members: [a], mode: observe");
-    assert_eq!(planned.plan.rooms[0].status, Status::Observed);
-    let note = &planned.plan.rooms[0].notes[0];
-    assert!(
-        note.message.contains("page 2") && note.message.contains("repeats"),
-        "{note:?}"
-    );
-}
-
-#[test]
-fn admins_that_are_not_managed_are_spared_only_on_two_equal_lists() {
-    // Every list of admins shows another one.
-    let lists = Mutex::new(0);
-    let service = Service::new(room(&["x"], &["a"])).with_fault(move |_, request, _| {
-        let list = request.url.path().ends_with("/admin") && request.method == Http::GET;
-        list.then(|| {
-            let mut lists = lists.lock().unwrap();
-            *lists += 1;
-            Reply::Answer(
-                200,
-                json!({"data": if *lists % 2 == 0 { vec!["x"] } else { vec![] }}).to_string(),
-            )
-        })
-    });
-    let (planned, _) = one_room(&service, "members: [b], guards: {max_removals: 100%}");
-    assert!(planned.plan.rooms[0].remove.is_empty());
-    assert!(planned.plan.rooms[0].falls_short());
-
-    let service = Service::new(room(&["x"], &["a"]));
-    let (planned, _) = one_room(&service, "members: [b], guards: {max_removals: 100%}");
-    let remove: Vec<String> = planned.plan.rooms[0]
-        .remove
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    assert_eq!(remove, ["a"]);
-    assert_eq!(planned.plan.rooms[0].notes[0].code, "admin_kept");
-    let lists = service
-        .take_sent()
-        .iter()
-        .filter(|(method, path, ..)| method == Http::GET && path.ends_with("/admin"))
-        .count();
-    assert_eq!(lists, 2 + 1, "two for the plan, one for the second look");
-}
-
 /// Which requests of a run fail, and how.
 fn plan_of_faults() -> impl Strategy<Value = Vec<(usize, u8)>> {
     prop::collection::vec((0usize..40, 0u8..5), 0..12)
@@ -422,38 +267,52 @@ proptest! {
 }
 
 #[test]
-fn a_room_of_many_pages_is_read_to_its_end() {
-    let names: Vec<String> = (0..2_500).map(|n| format!("m{n}")).collect();
+fn a_taught_batch_size_keeps_to_the_floor_of_removals_too() {
+    let names: Vec<String> = (0..301).map(|n| format!("u{n}")).collect();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut many = room_of("nobody-yet", &["m1200"], &all);
-    many.maxusers = 10_000;
-    // Whoever owns the room can stand on any page.
-    many.join("boss");
-    many.leave("nobody-yet");
-    many.set_owner("boss");
-    let service = Service::new(state([(room_id(0), many)]));
-    let wanted: Vec<&str> = all.iter().copied().filter(|name| *name != "m2499").collect();
-    let (planned, report) = one_room(&service, &format!("members: [{}]", wanted.join(", ")));
-    let plan = &planned.plan.rooms[0];
-    assert_eq!(plan.live.as_ref().unwrap().members, 2_500);
-    let remove: Vec<String> = plan.remove.iter().map(ToString::to_string).collect();
-    assert_eq!(remove, ["m2499"]);
+    let service = Service::new(room(&[], &all)).with_fault(|_, request, _| {
+        let many = request.url.path().split("%2C").count() > 60;
+        (request.method == Http::DELETE && many).then(|| {
+            Reply::Answer(
+                400,
+                error(
+                    "invalid_parameter",
+                    "kickMember: kickMembers number more than maxSize : 60",
+                ),
+            )
+        })
+    });
+    let (_, report) = one_room(&service, "members: [u0], guards: {max_removals: 100%}");
     assert_eq!(report.rooms[0].status, Outcome::Converged);
+    assert_eq!(
+        writes(&service.take_sent()),
+        5 + 1,
+        "five of 60, and the one that taught it"
+    );
 }
 
 #[test]
-fn who_was_promoted_in_between_is_not_removed() {
-    // The add waits until the look is too old; by then somebody has made `b`, who is to go, an admin.
-    let refused = AtomicBool::new(false);
-    let service = Service::new(room(&["kept"], &["a", "b"])).with_fault(move |emulator, request, _| {
-        if request.method == Http::POST && !refused.swap(true, Ordering::Relaxed) {
-            emulator.edit(|state| state.rooms.get_mut(&room_id(0)).unwrap().promote("b"));
-            return Some(Reply::SlowDown(Duration::from_secs(31)));
-        }
-        None
+fn users_who_are_there_already_without_being_named_are_no_refusal() {
+    let service = Service::new(room(&[], &["new"])).with_fault(|emulator, request, _| {
+        request.url.path().ends_with("/users").then_some(())?;
+        (request.method == Http::POST).then(|| {
+            emulator.edit(|state| {
+                let room = state.rooms.get_mut(&room_id(0)).unwrap();
+                (0..12).for_each(|n| {
+                    room.join(&format!("u{n}"));
+                });
+            });
+            Reply::Answer(403, error("forbidden_op", "somebody is already in group"))
+        })
     });
-    let keys = "admins: [kept], members: [c], guards: {max_removals: 100%, max_demotions: 100%}";
-    let (_, report) = one_room(&service, keys);
-    assert_eq!(failed(&report), [("b".to_owned(), Op::Remove, "not_confirmed")]);
-    assert_eq!(members(&service), set(&["b", "c", "kept"]));
+    let names: Vec<String> = (0..12).map(|n| format!("u{n}")).collect();
+    let (_, report) = one_room(
+        &service,
+        &format!("admins: [new], members: [{}]", names.join(", ")),
+    );
+    assert_eq!(failed(&report), []);
+    assert_eq!(
+        people(&service.emulator.state().rooms[&room_id(0)]).admins,
+        set(&["new"])
+    );
 }

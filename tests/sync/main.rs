@@ -4,6 +4,7 @@
 
 mod faults;
 mod fleet;
+mod looks;
 mod render;
 mod service;
 mod shortage;

@@ -57,7 +57,8 @@ fn as_json() {
             add: 50,
             promote: 50,
             demote: 50,
-            remove: 50,
+            remove_one: 50,
+            remove_many: 50,
         },
     };
     let planned = planned();

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::Method as Http;
+use roomsync::apply::Report;
 use roomsync::chat::{
     BatchSizes, BoxFuture, Config, Connection, Prefix, Rates, Request, Response, TokenSource, Transport,
     TransportError,
@@ -10,6 +11,8 @@ use roomsync::cli::pass::{self, Planned};
 use roomsync::desired::{self, Desired, DesiredRoom};
 use roomsync::emulator::{Emulator, Options, Room, State};
 use roomsync::model::{Guards, Limit, RoomId};
+use roomsync::plan::Op;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -41,6 +44,7 @@ pub(crate) struct Service {
     pub(crate) emulator: Emulator,
     sent: Arc<Mutex<Vec<Sent>>>,
     fault: Option<Fault>,
+    latency: Duration,
 }
 
 impl std::fmt::Debug for Service {
@@ -51,11 +55,20 @@ impl std::fmt::Debug for Service {
 
 impl Service {
     pub(crate) fn new(state: State) -> Self {
-        let emulator = Emulator::new(state, Options::default());
+        Self::at_rate(state, 100)
+    }
+
+    /// A service that takes so many calls a second of each method.
+    pub(crate) fn at_rate(state: State, calls_per_second: u32) -> Self {
+        let options = Options {
+            calls_per_second: std::num::NonZeroU32::new(calls_per_second),
+        };
+        let emulator = Emulator::new(state, options);
         Self {
             emulator,
             sent: Arc::default(),
             fault: None,
+            latency: Duration::ZERO,
         }
     }
 
@@ -76,6 +89,15 @@ impl Service {
 
     pub(crate) fn connection(&self, batch: BatchSizes) -> Connection {
         connection(Box::new(self.clone()), batch)
+    }
+
+    /// A connection for few calls at a time that take their time.
+    pub(crate) fn slow_connection(&self, concurrency: usize, latency: Duration) -> Connection {
+        let slow = Self {
+            latency,
+            ..self.clone()
+        };
+        connection_of(Box::new(slow), BatchSizes { add: 60, remove: 100 }, concurrency)
     }
 
     /// A connection over which nothing can be written.
@@ -123,6 +145,7 @@ impl Transport for Service {
                 sent.push((request.method.clone(), path, body, 0));
                 sent.len() - 1
             };
+            tokio::time::sleep(self.latency).await;
             let reply = self
                 .fault
                 .as_ref()
@@ -172,6 +195,10 @@ impl Transport for ReadOnly {
 }
 
 fn connection(transport: Box<dyn Transport>, batch: BatchSizes) -> Connection {
+    connection_of(transport, batch, 64)
+}
+
+fn connection_of(transport: Box<dyn Transport>, batch: BatchSizes, concurrency: usize) -> Connection {
     let config = Config {
         base: "http://127.0.0.1:1".parse().unwrap(),
         prefix: Prefix::new("acme", "demo").unwrap(),
@@ -180,7 +207,7 @@ fn connection(transport: Box<dyn Transport>, batch: BatchSizes) -> Connection {
             default: 50,
             own: BTreeMap::new(),
         },
-        concurrency: 64,
+        concurrency,
         timeout: Duration::from_secs(10),
         batch,
     };
@@ -217,7 +244,7 @@ pub(crate) async fn pass(
     connection: &Connection,
     desired: &Desired,
     total: Option<Limit>,
-) -> (Planned, roomsync::apply::Report) {
+) -> (Planned, Report) {
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
     let planned = pass::plan(connection, &rooms, total, &|| {}).await;
     let report = pass::apply(connection, &rooms, &planned, "test", 64, &|| {}).await;
@@ -286,4 +313,36 @@ pub(crate) fn is_known_call((method, path, _, _): &Sent) -> bool {
 
 pub(crate) fn writes(sent: &[Sent]) -> usize {
     sent.iter().filter(|(method, ..)| method != Http::GET).count()
+}
+
+pub(crate) const BATCH: BatchSizes = BatchSizes { add: 60, remove: 100 };
+
+pub(crate) fn error(error: &str, text: &str) -> String {
+    json!({"error": error, "exception": "X", "timestamp": 1, "duration": 0, "error_description": text})
+        .to_string()
+}
+
+/// One room of `boss` and a pass over it.
+pub(crate) fn one_room(service: &Service, keys: &str) -> (Planned, Report) {
+    let desired = desired(&[&format!("rooms: [{{id: {}, {keys}}}]", room_id(0))]);
+    virtually(pass(&service.connection(BATCH), &desired, None))
+}
+
+pub(crate) fn room(admins: &[&str], members: &[&str]) -> State {
+    state([(room_id(0), room_of("boss", admins, members))])
+}
+
+pub(crate) fn failed(report: &Report) -> Vec<(String, Op, &'static str)> {
+    let failures = report.rooms.iter().flat_map(|room| &room.failed);
+    failures
+        .map(|failure| (failure.user.clone(), failure.op, failure.reason.code))
+        .collect()
+}
+
+pub(crate) fn members(service: &Service) -> BTreeSet<String> {
+    people(&service.emulator.state().rooms[&room_id(0)]).members
+}
+
+pub(crate) fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(ToString::to_string).collect()
 }

@@ -1,0 +1,73 @@
+//! Whom an error is about, read out of its words.
+
+/// The names that an error's text is about, in lower case, as far as its known forms tell. Believe a name only if it was
+/// in the call.
+#[must_use]
+pub(crate) fn names_in(text: &str) -> Vec<String> {
+    const MARKERS: [&str; 4] = ["username ", "usernames ", "user:", "users "];
+    const ENDS: [&str; 8] = [
+        " doesn't",
+        " does not",
+        " already",
+        " is not",
+        " are not",
+        " has joined",
+        "!",
+        " can't",
+    ];
+    let text = text.to_lowercase();
+    let mut names: Vec<String> = Vec::new();
+    let mut rest = text.as_str();
+    // The next marker, and where what it announces begins.
+    while let Some((_, begin)) = MARKERS
+        .iter()
+        .filter_map(|m| rest.find(m).map(|at| (at, at + m.len())))
+        .min()
+    {
+        let (_, announced) = rest.split_at(begin);
+        let end = ENDS
+            .iter()
+            .filter_map(|end| announced.find(end))
+            .min()
+            .unwrap_or(announced.len());
+        let (listed, after) = announced.split_at(end);
+        names.extend(
+            listed
+                .split([',', ' ', '[', ']'])
+                .filter(|part| !part.is_empty())
+                .map(String::from),
+        );
+        rest = after;
+    }
+    if let Some((before, _)) = text.split_once(" has joined too many") {
+        names.extend(before.split([' ', ':', '[', ']']).next_back().map(String::from));
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_in_texts() {
+        assert_eq!(names_in("username Ann doesn't exist!"), ["ann"]);
+        assert_eq!(names_in("username username doesn't exist!"), ["username"]);
+        assert_eq!(names_in("username a, b.c doesn't exist!"), ["a", "b.c"]);
+        assert_eq!(names_in("users [a,b] are not members of this group!"), ["a", "b"]);
+        assert_eq!(
+            names_in("can not join this group, reason:user: x already in group: 12"),
+            ["x"]
+        );
+        assert_eq!(names_in("user:x is not admin of group:12"), ["x"]);
+        assert!(names_in("x has joined too many groups/chatroom!").contains(&"x".to_owned()));
+        assert_eq!(
+            names_in("member size is greater than max user size !"),
+            Vec::<String>::new()
+        );
+        assert_eq!(names_in(""), Vec::<String>::new());
+        assert_eq!(names_in("user:é\u{130}!"), ["éi\u{307}"]);
+    }
+}
