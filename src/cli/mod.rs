@@ -142,7 +142,7 @@ fn output(text: &str) -> anyhow::Result<()> {
 }
 
 /// What the interface promises and a later version brings; asking for it is told apart from a slip of the pen.
-const NOT_YET: [&str; 12] = [
+const NOT_YET: [&str; 11] = [
     "run",
     "export",
     "explain",
@@ -155,7 +155,6 @@ const NOT_YET: [&str; 12] = [
     "markdown",
     "--profile",
     "--latency",
-    "--format",
 ];
 
 /// Runs the command of this process.

@@ -1,6 +1,6 @@
 //! `roomsync demo` and `roomsync emulator`, each as a process of its own.
 
-use super::service::{STATE, TOKEN};
+use super::service::{STATE, Service, TOKEN};
 use super::site::{Run, Site, roomsync};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -90,6 +90,18 @@ fn the_demo_tells_its_story_and_leaves_nothing_behind() {
     }
     assert_eq!(run.stderr, "");
     assert_eq!(entries(folder.path()), 0);
+}
+
+#[test]
+fn the_demo_stays_away_from_the_app_that_the_environment_names() {
+    let service = Service::start(STATE);
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = demo(folder.path());
+    command
+        .env("ROOMSYNC_URL", service.url())
+        .env("ROOMSYNC_TOKEN", TOKEN);
+    Run::of(&mut command).ends_with(0);
+    assert_eq!(service.calls(), [""; 0]);
 }
 
 #[test]

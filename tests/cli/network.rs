@@ -71,11 +71,7 @@ fn a_token_that_was_replaced_is_read_again() {
 fn an_answer_that_never_ends_is_not_read_to_its_end() {
     let service = Service::answering(|| answer(200, vec![b' '; MAX_ANSWER_BYTES + 1]));
     let run = Site::of(&service).run(&["plan"]).ends_with(1);
-    assert!(
-        run.stdout.contains("an answer of over 16777216 bytes"),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("over 16777216 bytes"), "{}", run.stdout);
 }
 
 #[test]

@@ -167,6 +167,17 @@ fn an_apply_as_json_has_the_shape_that_was_promised() {
 }
 
 #[test]
+fn an_apply_that_writes_nothing_is_json_all_the_same() {
+    let gone = Service::start(STATE).url();
+    let said = Site::at(&gone)
+        .run(&["apply", "--yes", "--format", "json"])
+        .ends_with(1)
+        .json();
+    assert_eq!(said["result"], Value::Null);
+    assert_eq!(said["plan"]["rooms"][0]["error"]["code"], "service_unreachable");
+}
+
+#[test]
 fn a_plan_is_written_to_a_file_as_it_is_printed() {
     let service = Service::start(STATE);
     let site = Site::of(&service);
