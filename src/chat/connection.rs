@@ -7,7 +7,9 @@ use super::token::TokenSource;
 use super::transport::{Request, Response, Transport, TransportError};
 use super::wire::{Envelope, Method};
 use super::{Reader, wire};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -107,6 +109,12 @@ impl Connection {
         }
     }
 
+    /// What the service gives as a reason, fit to be shown.
+    pub(super) fn fit_to_show(&self, reason: &str) -> String {
+        let token = self.0.token.current();
+        String::from_utf8_lossy(&redacted(reason.as_bytes(), &token)).into_owned()
+    }
+
     /// Makes a call and gives its `data` with what surrounds it.
     pub(super) async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<Envelope<T>, CallError> {
         let method = call.method;
@@ -155,7 +163,7 @@ impl Connection {
                     status,
                     body,
                     retry_after,
-                }) => match Fault::from_answer(status, &body) {
+                }) => match Fault::from_answer(status, &redacted(&body, &token)) {
                     Some(fault) => fault,
                     None => {
                         rate_tries += 1;
@@ -216,6 +224,19 @@ impl Connection {
         if size.fetch_min(most, Ordering::Relaxed) > most {
             tracing::info!(%method, most, "this server takes fewer names in one call than configured; keeping to that");
         }
+    }
+}
+
+/// What a service says, without the token, should it repeat it. What is shorter than any token is left alone: taking it out
+/// would only spoil the words.
+fn redacted<'a>(said: &'a [u8], token: &SecretString) -> Cow<'a, [u8]> {
+    const SHORTEST_TOKEN: usize = 8;
+    let token = token.expose_secret();
+    match std::str::from_utf8(said) {
+        Ok(text) if token.len() >= SHORTEST_TOKEN && text.contains(token) => {
+            Cow::Owned(text.replace(token, "(the token)").into_bytes())
+        }
+        _ => Cow::Borrowed(said),
     }
 }
 

@@ -25,7 +25,7 @@ impl Writer {
     /// Adds one user.
     pub async fn add_one(&self, room: &RoomId, user: &UserId) -> Result<(), CallError> {
         let done: MemberResult = self.0.call(Call::add_one(room, user)).await?.data;
-        succeeded(Method::AddOne, room, &done.result, done.reason)
+        self.succeeded(Method::AddOne, room, &done.result, done.reason)
     }
 
     /// Adds users, none twice, and gives whom the service says it added; some servers leave out who was there already.
@@ -43,7 +43,7 @@ impl Writer {
     ) -> Result<(), CallError> {
         let call = Call::remove_one(room, user).not_after(not_after);
         let done: MemberResult = self.0.call(call).await?.data;
-        succeeded(Method::RemoveOne, room, &done.result, done.reason)
+        self.succeeded(Method::RemoveOne, room, &done.result, done.reason)
     }
 
     /// Removes users, none twice, and gives a result each: that the call succeeded says nothing of any of them.
@@ -65,45 +65,49 @@ impl Writer {
         if users.len() == 1 {
             call.method = Method::RemoveOne;
         }
-        Ok(match self.0.call(call).await?.data {
+        let mut rows = match self.0.call(call).await?.data {
             Results::Many(rows) => rows,
             Results::One(row) => vec![row],
-        })
+        };
+        for row in &mut rows {
+            row.reason = row.reason.as_deref().map(|reason| self.0.fit_to_show(reason));
+        }
+        Ok(rows)
     }
 
     /// Makes a member an admin.
     pub async fn promote(&self, room: &RoomId, user: &UserId) -> Result<(), CallError> {
         let done: Promoted = self.0.call(Call::promote(room, user)).await?.data;
-        succeeded(Method::Promote, room, &done.result, None)
+        self.succeeded(Method::Promote, room, &done.result, None)
     }
 
     /// Makes an admin a plain member, unless the call can go only after this instant.
     pub async fn demote(&self, room: &RoomId, user: &UserId, not_after: Instant) -> Result<(), CallError> {
         let call = Call::demote(room, user).not_after(not_after);
         let done: Demoted = self.0.call(call).await?.data;
-        succeeded(Method::Demote, room, &done.result, None)
+        self.succeeded(Method::Demote, room, &done.result, None)
     }
-}
 
-/// Status 200 is not success: the result says.
-fn succeeded(
-    method: Method,
-    room: &RoomId,
-    result: &Outcome,
-    reason: Option<String>,
-) -> Result<(), CallError> {
-    if result.is_success() {
-        return Ok(());
+    /// Status 200 is not success: the result says.
+    fn succeeded(
+        &self,
+        method: Method,
+        room: &RoomId,
+        result: &Outcome,
+        reason: Option<String>,
+    ) -> Result<(), CallError> {
+        if result.is_success() {
+            return Ok(());
+        }
+        let text = reason.unwrap_or_else(|| format!("result is {result:?}"));
+        Err(CallError {
+            method,
+            room: Some(room.clone()),
+            fault: Fault::Rejected {
+                status: 200,
+                error: "result".into(),
+                text: self.0.fit_to_show(&text),
+            },
+        })
     }
-    let text = reason.unwrap_or_else(|| format!("result is {result:?}"));
-    let fault = Fault::Rejected {
-        status: 200,
-        error: "result".into(),
-        text,
-    };
-    Err(CallError {
-        method,
-        room: Some(room.clone()),
-        fault,
-    })
 }

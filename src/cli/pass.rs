@@ -138,28 +138,18 @@ fn log(plan: &FleetPlan, plan_id: &str) {
             "planned"
         );
     }
-    let plan::Summary {
-        rooms,
-        changed,
-        blocked,
-        failed,
-        adds,
-        removes,
-        promotes,
-        demotes,
-        calls,
-    } = plan.summary();
+    let summary = plan.summary();
     tracing::info!(
         plan = plan_id,
-        rooms,
-        changed,
-        blocked,
-        failed,
-        adds,
-        removes,
-        promotes,
-        demotes,
-        calls,
+        rooms = summary.rooms,
+        changed = summary.changed,
+        blocked = summary.blocked,
+        failed = summary.failed,
+        adds = summary.adds,
+        removes = summary.removes,
+        promotes = summary.promotes,
+        demotes = summary.demotes,
+        calls = summary.calls,
         "applying the plan"
     );
 }

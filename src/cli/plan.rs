@@ -81,7 +81,13 @@ impl<'a> OutFile<'a> {
         let new = tempfile::Builder::new()
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder)
-            .map_err(|error| Usage(format!("--out {}: cannot write there: {error}", path.display())))?;
+            .map_err(|error| {
+                Usage(format!(
+                    "--out {}: cannot write there: {}",
+                    path.display(),
+                    error.kind()
+                ))
+            })?;
         Ok(Self { path, new })
     }
 

@@ -195,8 +195,8 @@ fn a_plan_is_written_to_a_file_as_it_is_printed() {
     let other = serde_json::from_slice(&fs::read(site.path("other.json")).unwrap()).unwrap();
     assert_eq!(without_digests(other), document());
     site.run(&["plan", "--out", "no/such/folder.json"])
-        .ends_with(1)
-        .complains("no/such/folder.json");
+        .ends_with(64)
+        .complains("--out no/such/folder.json: cannot write there: entity not found\n");
 }
 
 #[test]

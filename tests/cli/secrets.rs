@@ -1,6 +1,6 @@
 //! The token appears in no output, however loud, and goes to nobody but the service.
 
-use super::service::{STATE, Service, TOKEN};
+use super::service::{STATE, Service, TOKEN, answer};
 use super::site::{Run, Site};
 
 #[track_caller]
@@ -77,4 +77,13 @@ fn plain_http_goes_past_every_proxy() {
     }
     Run::of(&mut command).ends_with(0);
     assert_eq!(proxy.calls(), [""; 0]);
+}
+
+#[test]
+fn a_service_that_repeats_the_token_does_not_get_it_printed() {
+    let echo = Service::answering(|| {
+        let said = format!(r#"{{"error": "unauthorized", "error_description": "bad token {TOKEN}"}}"#);
+        answer(401, said)
+    });
+    hides_the_token(&Site::of(&echo).run(&["plan", "-vv"]).ends_with(1));
 }
