@@ -35,9 +35,9 @@ impl<'r, 'a> Batches<'r, 'a> {
             if users.is_empty() {
                 continue;
             }
-            if let Some(error) = self.run.hands.stopped() {
+            if let Some(reason) = self.run.hands.stop.reason() {
                 self.todo.push(users);
-                return Err((End::Room(Reason::from(&error)), self.todo.concat()));
+                return Err((End::Room(reason.before_it_was_sent()), self.todo.concat()));
             }
             if let Err(error) = self.call(&users, not_after).await
                 && let Err(end) = self.settle(&mut users, &error)

@@ -11,11 +11,11 @@ mod verdict;
 
 pub use report::{Failure, Outcome, Reason, Report, RoomReport, Tally};
 
-use crate::chat::{CallError, Connection, Reader, Writer};
+use crate::chat::{Connection, Reader, Writer};
 use crate::desired::DesiredRoom;
 use crate::plan::RoomPlan;
 use futures_util::stream::{self, StreamExt as _};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
 /// A room's plan with what it was made from.
@@ -29,18 +29,60 @@ pub struct Job<'a> {
     pub read_at: Option<Instant>,
 }
 
-/// Applies the plans of all rooms, at most so many rooms at a time. `progress` is called once a planned
-/// call.
-pub async fn run(
-    connection: &Connection,
-    jobs: &[Job<'_>],
-    at_once: usize,
-    progress: &(dyn Fn() + Sync),
-) -> Report {
+/// A way to end a run before its end: no new call is made, the calls in flight end.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<Mutex<Option<Reason>>>);
+
+impl Stop {
+    /// Ends the run because somebody asked for it.
+    pub fn interrupt(&self) {
+        self.now(Reason::new(INTERRUPTED, "the run was interrupted"));
+    }
+
+    /// Whether somebody asked for it.
+    #[must_use]
+    pub fn is_interruption(&self) -> bool {
+        self.reason().is_some_and(|reason| reason.code == INTERRUPTED)
+    }
+
+    /// Ends the run; the first reason counts.
+    fn now(&self, reason: Reason) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(reason);
+    }
+
+    fn reason(&self) -> Option<Reason> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The code of a run that somebody ended.
+pub const INTERRUPTED: &str = "interrupted";
+
+/// How a run is conducted.
+#[derive(Clone, Copy)]
+pub struct Conduct<'a> {
+    /// At most so many rooms at a time.
+    pub at_once: usize,
+    /// What ends it early.
+    pub stop: &'a Stop,
+    /// Called once a planned call.
+    pub progress: &'a (dyn Fn() + Sync),
+}
+
+/// Applies the plans of all rooms.
+pub async fn run(connection: &Connection, jobs: &[Job<'_>], conduct: Conduct<'_>) -> Report {
+    let Conduct {
+        at_once,
+        stop,
+        progress,
+    } = conduct;
     let hands = Hands {
         reader: connection.reader(),
         writer: Writer::new(connection),
-        stopped: Mutex::new(None),
+        stop,
         progress,
     };
     let rooms = stream::iter(jobs).map(|job| room::apply(&hands, *job));
@@ -48,7 +90,7 @@ pub async fn run(
     rooms.sort_by(|a, b| a.id.cmp(&b.id));
     Report {
         rooms,
-        stopped: hands.stopped.into_inner().unwrap_or_else(PoisonError::into_inner),
+        stopped: stop.reason(),
     }
 }
 
@@ -56,21 +98,6 @@ pub async fn run(
 struct Hands<'a> {
     reader: Reader,
     writer: Writer,
-    /// The first failure that every other call would meet too.
-    stopped: Mutex<Option<CallError>>,
+    stop: &'a Stop,
     progress: &'a (dyn Fn() + Sync),
-}
-
-impl Hands<'_> {
-    fn stop(&self, error: &CallError) {
-        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        stopped.get_or_insert_with(|| error.clone());
-    }
-
-    fn stopped(&self) -> Option<CallError> {
-        self.stopped
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
 }

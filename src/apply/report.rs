@@ -10,7 +10,7 @@ pub struct Report {
     /// By id.
     pub rooms: Vec<RoomReport>,
     /// What ended the run before its end, if something did.
-    pub stopped: Option<CallError>,
+    pub stopped: Option<Reason>,
 }
 
 /// What became of a room.
@@ -70,6 +70,13 @@ impl Reason {
             code,
             message: message.into(),
         }
+    }
+}
+
+impl Reason {
+    /// The same, for what was not even tried.
+    pub(super) fn before_it_was_sent(&self) -> Self {
+        Self::new(self.code, format!("not sent: {}", self.message))
     }
 }
 

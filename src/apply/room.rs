@@ -25,7 +25,7 @@ pub(super) async fn apply(hands: &Hands<'_>, job: Job<'_>) -> RoomReport {
         _ => return run.report(),
     };
     run.steps(job.plan.steps.clone(), read_at).await;
-    if run.calls > 0 {
+    if run.calls > 0 && !hands.stop.is_interruption() {
         run.second_look().await;
     }
     run.report()
@@ -60,7 +60,7 @@ impl RoomRun<'_> {
             .await
             .map_err(|error| {
                 if error.fault.stops_the_run() {
-                    self.hands.stop(&error);
+                    self.hands.stop.now(Reason::from(&error));
                 }
                 Reason::from(&error)
             })?;
@@ -77,6 +77,8 @@ impl RoomRun<'_> {
             }
         };
         self.report_held(&plan);
+        self.expect_instead(rest, &plan.steps);
+        self.guarded |= !plan.blocked.is_empty();
         self.gate = Gate::new(&plan);
         Ok((plan.steps, observed.room().read_at))
     }
@@ -86,7 +88,13 @@ impl RoomRun<'_> {
         for note in &plan.notes {
             let user = note.user.as_deref().and_then(|user| UserId::parse(user).ok());
             if let (Some(op), Some(user)) = (note.held, user) {
-                self.fail(op, &user, Reason::from(note));
+                // Who could not be demoted stays for that reason, whatever the new look makes of it.
+                let demotion = self
+                    .failed
+                    .get(&(Op::Demote, user.clone()))
+                    .filter(|_| op == Op::Remove);
+                let reason = demotion.cloned().unwrap_or_else(|| Reason::from(note));
+                self.fail(op, &user, reason);
             }
         }
         // In a blocked room the plan's lists say what is wanted, its steps what is let through.
@@ -120,9 +128,9 @@ impl RoomRun<'_> {
     ) -> Result<(), (Vec<Step>, Reason)> {
         let mut queue = VecDeque::from(steps);
         while let Some(step) = queue.pop_front() {
-            if let Some(error) = self.hands.stopped() {
+            if let Some(error) = self.hands.stop.reason() {
                 queue.push_front(step);
-                self.fail_steps(queue.make_contiguous(), &Reason::from(&error));
+                self.fail_steps(queue.make_contiguous(), &error.before_it_was_sent());
                 return Ok(());
             }
             if let Some(size) = self.too_large(&step) {
@@ -196,12 +204,12 @@ impl RoomRun<'_> {
                     self.fail(Op::Demote, &user, no_other_admin());
                     return Ok(());
                 }
-                self.calls += 1;
                 let answer = self
                     .hands
                     .writer
                     .demote(&self.job.plan.id, &user, not_after)
                     .await;
+                let answer = self.counted(answer);
                 self.settle(Op::Demote, &user, answer)
                     .await
                     .map_err(|end| (end, Some(Step::Demote(user))))

@@ -5,7 +5,7 @@ use super::{Hands, Job};
 use crate::chat::{CallError, Fault};
 use crate::model::UserId;
 use crate::plan::{Note, Op, RoomPlan, Step};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a step ends before it is done.
 pub(super) enum End {
@@ -25,6 +25,10 @@ pub(super) struct RoomRun<'a> {
     pub(super) job: Job<'a>,
     pub(super) calls: usize,
     pub(super) failed: BTreeMap<(Op, UserId), Reason>,
+    /// What a last look has to show.
+    pub(super) expected: BTreeSet<(Op, UserId)>,
+    /// Whether a guard has tripped on a later look.
+    pub(super) guarded: bool,
     pub(super) gate: Gate,
 }
 
@@ -56,6 +60,8 @@ impl<'a> RoomRun<'a> {
             job,
             calls: 0,
             failed: held(job.plan),
+            expected: pairs(&job.plan.steps).collect(),
+            guarded: false,
             gate: Gate::new(job.plan),
         }
     }
@@ -70,6 +76,14 @@ impl<'a> RoomRun<'a> {
                 self.fail(step.op(), user, reason.clone());
             }
         }
+    }
+
+    /// After a new look some of what was left to do no longer is.
+    pub(super) fn expect_instead(&mut self, before: &[Step], now: &[Step]) {
+        for pair in pairs(before) {
+            self.expected.remove(&pair);
+        }
+        self.expected.extend(pairs(now));
     }
 
     /// Counts a write call, if it went out.
@@ -87,7 +101,7 @@ impl<'a> RoomRun<'a> {
             Fault::Unclear(_) | Fault::TooLarge(_) | Fault::TooLate => End::Look(reason),
             fault => {
                 if fault.stops_the_run() {
-                    self.hands.stop(error);
+                    self.hands.stop.now(reason.clone());
                 }
                 End::Room(reason)
             }
@@ -102,6 +116,13 @@ pub(super) fn held(plan: &RoomPlan) -> BTreeMap<(Op, UserId), Reason> {
         Some(((note.held?, user), Reason::from(note)))
     };
     plan.notes.iter().filter_map(of_user).collect()
+}
+
+/// What these steps do to whom.
+fn pairs(steps: &[Step]) -> impl Iterator<Item = (Op, UserId)> + '_ {
+    steps
+        .iter()
+        .flat_map(|step| step.users().iter().map(|user| (step.op(), user.clone())))
 }
 
 /// How many people these steps are about.

@@ -6,6 +6,9 @@ use crate::live::{self, Observed, Question};
 use crate::model::UserId;
 use crate::plan::{Op, Status};
 
+/// The code of what was answered as done and is not to be seen.
+const NOT_CONFIRMED: &str = "not_confirmed";
+
 impl RoomRun<'_> {
     /// Looks at the room once more: reports what this run was to do and is not to be seen, and takes back what it reported
     /// and is to be seen after all. Judges nothing else.
@@ -14,24 +17,21 @@ impl RoomRun<'_> {
         if let Err(error) = &looked
             && error.fault.stops_the_run()
         {
-            self.hands.stop(error);
+            self.hands.stop.now(Reason::from(error));
         }
-        for step in &self.job.plan.steps {
-            for user in step.users() {
-                let why = match &looked {
-                    Ok(observed) if shows(observed, step.op(), user) => {
-                        self.failed.remove(&(step.op(), user.clone()));
-                        continue;
-                    }
-                    Ok(Observed::Partial(_, contradiction)) => {
-                        format!("no second look at the whole room: {contradiction}")
-                    }
-                    Ok(Observed::Complete(_)) => "a second look at the room does not show it done".to_owned(),
-                    Err(error) => format!("no second look at the room: {error}"),
-                };
-                let failed = self.failed.entry((step.op(), user.clone()));
-                failed.or_insert_with(|| Reason::new("not_confirmed", why));
-            }
+        for (op, user) in std::mem::take(&mut self.expected) {
+            let why = match &looked {
+                Ok(observed) if shows(observed, op, &user) => {
+                    self.failed.remove(&(op, user));
+                    continue;
+                }
+                Ok(Observed::Partial(_, contradiction)) => {
+                    format!("no second look at the whole room: {contradiction}")
+                }
+                Ok(Observed::Complete(_)) => "a second look at the room does not show it done".to_owned(),
+                Err(error) => format!("no second look at the room: {error}"),
+            };
+            self.fail(op, &user, Reason::new(NOT_CONFIRMED, why));
         }
     }
 
@@ -39,14 +39,23 @@ impl RoomRun<'_> {
         let plan = self.job.plan;
         let wanted = people(&plan.steps) + held(plan).len();
         let any_failed = !self.failed.is_empty();
-        let all_failed = any_failed && self.failed.len() >= wanted;
+        // What is only not confirmed may well be done.
+        let surely_failed = self
+            .failed
+            .values()
+            .filter(|reason| reason.code != NOT_CONFIRMED)
+            .count();
+        let all_failed = any_failed && surely_failed >= wanted;
+        let of_guard = |reason: &Reason| self.guarded && reason.code.starts_with("max_");
+        let only_guarded = any_failed && self.failed.values().all(of_guard);
         let status = match plan.status {
             Status::Failed => Outcome::Failed,
             Status::Observed => Outcome::Observed,
+            _ if only_guarded => Outcome::Blocked,
             Status::Blocked if !any_failed => Outcome::Blocked,
             _ if all_failed => Outcome::Failed,
             _ if any_failed || plan.falls_short() => Outcome::Partial,
-            _ if plan.steps.is_empty() => Outcome::Unchanged,
+            _ if self.calls == 0 => Outcome::Unchanged,
             _ => Outcome::Converged,
         };
         let failed = self.failed.into_iter();

@@ -9,7 +9,6 @@ use super::wire::{Envelope, Method};
 use super::{Reader, wire};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -111,8 +110,7 @@ impl Connection {
 
     /// What the service gives as a reason, fit to be shown.
     pub(super) fn fit_to_show(&self, reason: &str) -> String {
-        let token = self.0.token.current();
-        String::from_utf8_lossy(&redacted(reason.as_bytes(), &token)).into_owned()
+        without(&self.0.token.current(), reason.to_owned())
     }
 
     /// Makes a call and gives its `data` with what surrounds it.
@@ -141,13 +139,25 @@ impl Connection {
             if too_late() {
                 return Err(fail(Fault::TooLate));
             }
-            let permit = self.0.pacer.permit(method).await;
+            let permit = self.0.pacer.permit(method);
+            let permit = match call.not_after {
+                None => permit.await,
+                Some(instant) => match tokio::time::timeout_at(instant, permit).await {
+                    Ok(permit) => permit,
+                    Err(_) => return Err(fail(Fault::TooLate)),
+                },
+            };
             // Only now is it certain when the call goes out.
             if too_late() {
+                permit.give_back();
                 return Err(fail(Fault::TooLate));
             }
+            let sent_at = Instant::now();
             let answer = self.exchange(request).await;
             drop(permit);
+            let status = answer.as_ref().map(|answer| answer.status).ok();
+            let room = call.room.as_ref().map(ToString::to_string);
+            tracing::debug!(%method, room, status, took = ?sent_at.elapsed(), "call");
             let fault = match answer {
                 Ok(Response {
                     status: 200..300,
@@ -163,7 +173,7 @@ impl Connection {
                     status,
                     body,
                     retry_after,
-                }) => match Fault::from_answer(status, &redacted(&body, &token)) {
+                }) => match Fault::from_answer(status, &body) {
                     Some(fault) => fault,
                     None => {
                         rate_tries += 1;
@@ -180,6 +190,7 @@ impl Connection {
                 Err(TransportError::Unclear(why)) => Fault::Unclear(why),
                 Err(error @ TransportError::TooLarge) => Fault::TooLarge(error.to_string()),
             };
+            let fault = fault.map_text(|said| without(&token, said));
             match &fault {
                 Fault::Credentials(_) if !renewed => {
                     renewed = true;
@@ -229,14 +240,13 @@ impl Connection {
 
 /// What a service says, without the token, should it repeat it. What is shorter than any token is left alone: taking it out
 /// would only spoil the words.
-fn redacted<'a>(said: &'a [u8], token: &SecretString) -> Cow<'a, [u8]> {
+fn without(token: &SecretString, said: String) -> String {
     const SHORTEST_TOKEN: usize = 8;
     let token = token.expose_secret();
-    match std::str::from_utf8(said) {
-        Ok(text) if token.len() >= SHORTEST_TOKEN && text.contains(token) => {
-            Cow::Owned(text.replace(token, "(the token)").into_bytes())
-        }
-        _ => Cow::Borrowed(said),
+    if token.len() >= SHORTEST_TOKEN && said.contains(token) {
+        said.replace(token, "(the token)")
+    } else {
+        said
     }
 }
 

@@ -19,7 +19,7 @@ pub struct CallError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// It never reached the service, several times over.
-    #[error("the service cannot be reached: {0}; check `service.url` and the network")]
+    #[error("the service cannot be reached: {0}; check `service.url` (or ROOMSYNC_URL) and the network")]
     Unsent(String),
     /// It may or may not have taken effect.
     #[error("no clear answer: {0}")]
@@ -34,7 +34,9 @@ pub enum Fault {
     #[error("the pricing plan's quota is used up: {0}")]
     Quota(String),
     /// The token was not taken.
-    #[error("the service does not take the token: {0}; renew it where `service.auth` says")]
+    #[error(
+        "the service does not take the token: {0}; renew it where `service.auth` says, or ROOMSYNC_TOKEN"
+    )]
     Credentials(String),
     /// There is no such app.
     #[error("the service does not know the app: {0}; check `service.app_key` or `service.app_id`")]
@@ -42,11 +44,16 @@ pub enum Fault {
     /// The token's user may not do this.
     #[error("the token's user may not do this: {0}; use an app token")]
     NoPermission(String),
+    /// The service sent us elsewhere.
+    #[error(
+        "the service answers with a redirect (status {0}), and redirects are not followed; check `service.url`"
+    )]
+    Redirected(u16),
     /// There is no such room.
-    #[error("there is no such room: {0}")]
+    #[error("there is no such room: {0}; correct the id, or take the room out of the files")]
     NoRoom(String),
     /// There is no such user.
-    #[error("there is no such user: {0}")]
+    #[error("there is no such user: {0}; register them, or take the name out of the files")]
     NoUser(String),
     /// There was nothing to change for this user: they are what the call would have made them, or not even in the room. A
     /// look at the room tells which.
@@ -56,7 +63,7 @@ pub enum Fault {
     #[error("this server takes at most {0} names in one call")]
     TooManyNames(usize),
     /// The room has no place.
-    #[error("the room is full: {0}")]
+    #[error("the room is full: {0}; make it larger, or remove somebody")]
     RoomFull(String),
     /// The user is in as many rooms as they can be.
     #[error("the user is in too many rooms: {0}")]
@@ -92,6 +99,7 @@ impl Fault {
             Self::Credentials(_) => "credentials_refused",
             Self::NoApp(_) => "no_such_app",
             Self::NoPermission(_) => "no_permission",
+            Self::Redirected(_) => "redirected",
             Self::NoRoom(_) => "no_such_room",
             Self::NoUser(_) => "no_such_user",
             Self::AlreadySo(_) => "already_so",
@@ -109,17 +117,40 @@ impl Fault {
     pub fn stops_the_run(&self) -> bool {
         matches!(
             self,
-            Self::Unsent(_) | Self::Quota(_) | Self::Credentials(_) | Self::NoApp(_)
+            Self::Unsent(_) | Self::Quota(_) | Self::Credentials(_) | Self::NoApp(_) | Self::Redirected(_)
         )
+    }
+
+    /// The same with other words.
+    #[must_use]
+    pub(super) fn map_text(self, words: impl Fn(String) -> String) -> Self {
+        match self {
+            Self::Unsent(text) => Self::Unsent(words(text)),
+            Self::Unclear(text) => Self::Unclear(words(text)),
+            Self::TooLarge(text) => Self::TooLarge(words(text)),
+            Self::Quota(text) => Self::Quota(words(text)),
+            Self::Credentials(text) => Self::Credentials(words(text)),
+            Self::NoApp(text) => Self::NoApp(words(text)),
+            Self::NoPermission(text) => Self::NoPermission(words(text)),
+            Self::Redirected(status) => Self::Redirected(status),
+            Self::NoRoom(text) => Self::NoRoom(words(text)),
+            Self::NoUser(text) => Self::NoUser(words(text)),
+            Self::AlreadySo(text) => Self::AlreadySo(words(text)),
+            Self::RoomFull(text) => Self::RoomFull(words(text)),
+            Self::UserFull(text) => Self::UserFull(words(text)),
+            Self::Rejected { status, error, text } => Self::Rejected {
+                status,
+                error: words(error),
+                text: words(text),
+            },
+            Self::RateLimited | Self::TooManyNames(_) | Self::TooLate | Self::NotACall => self,
+        }
     }
 
     /// Whether the same call with less in it could succeed.
     #[must_use]
     pub fn is_about_what_was_asked(&self) -> bool {
-        matches!(
-            self,
-            Self::NoRoom(_) | Self::NoPermission(_) | Self::Rejected { .. } | Self::TooLarge(_)
-        )
+        matches!(self, Self::NoRoom(_) | Self::Rejected { .. } | Self::TooLarge(_))
     }
 
     /// Whether the call certainly never went out.
@@ -178,13 +209,9 @@ impl Fault {
         match status {
             401 => Some(Self::Credentials(text())),
             429 => None,
-            300..=399 => Some(Self::Rejected {
-                status,
-                error: "redirect".into(),
-                text: "redirects are not followed; check `service.url`".into(),
-            }),
+            300..=399 => Some(Self::Redirected(status)),
             _ => Some(Self::Unclear(format!(
-                "status {status} without the service's JSON"
+                "status {status} without the service's JSON; is `service.url` the chat service?"
             ))),
         }
     }
@@ -330,7 +357,7 @@ mod tests {
         let code = |status| Fault::from_answer(status, b"<html>").map(|fault| fault.code());
         assert_eq!(code(401), Some("credentials_refused"));
         assert_eq!(code(429), None);
-        assert_eq!(code(302), Some("refused"));
+        assert_eq!(code(302), Some("redirected"));
         for unclear in [400, 403, 404, 413, 500, 502, 503, 504] {
             assert_eq!(code(unclear), Some("no_clear_answer"), "{unclear}");
         }

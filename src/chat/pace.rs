@@ -20,8 +20,10 @@ use tokio::time::{Instant, sleep_until};
 /// The service's window (seed: calls per second). Whether it slides is unknown, so every 1,000 ms counts as one.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// After the service turned calls away the full rate is reached again in this many windows.
+/// After the service turned calls away the limit is raised by this part of the full rate…
 const RECOVERY: usize = 20;
+/// …after every time as long as this without another such answer.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// Calls a second, for each method on its own; none is 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +66,7 @@ impl Pacer {
         };
         // The semaphore is never closed, so there is always a permit.
         Permit {
-            _lease: lease,
+            lease,
             _flight: self.in_flight.acquire().await.ok(),
         }
     }
@@ -80,8 +82,17 @@ impl Pacer {
 /// A call that may go.
 #[derive(Debug)]
 pub(super) struct Permit<'a> {
-    _lease: Option<Lease<'a>>,
+    lease: Option<Lease<'a>>,
     _flight: Option<SemaphorePermit<'a>>,
+}
+
+impl Permit<'_> {
+    /// Gives the permit back without a call having been made.
+    pub(super) fn give_back(mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.used = false;
+        }
+    }
 }
 
 type Smoother = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Ticks>>;
@@ -101,8 +112,9 @@ struct Leases {
     full: usize,
     /// As many as are given out at present: less than `full` after the service has turned calls away.
     limit: usize,
-    /// When the limit was changed last.
-    changed: Instant,
+    /// When the limit was halved last, and when it may be raised again.
+    halved: Instant,
+    raise_at: Instant,
     in_flight: usize,
     /// When those that were answered count no more, in order.
     counting_until: VecDeque<Instant>,
@@ -123,7 +135,8 @@ impl Lane {
             leases: Mutex::new(Leases {
                 full: limit,
                 limit,
-                changed: Instant::now(),
+                halved: Instant::now(),
+                raise_at: Instant::now(),
                 in_flight: 0,
                 counting_until,
                 paused_until: None,
@@ -156,10 +169,14 @@ impl Lane {
                 None => self.given_back.notified().await,
             }
         }
-        let lease = Lease(self);
+        let mut lease = Lease {
+            lane: self,
+            used: false,
+        };
         while let Err(not_yet) = self.smoother.check() {
             tokio::time::sleep(not_yet.wait_time_from(self.smoother.clock().now())).await;
         }
+        lease.used = true;
         lease
     }
 }
@@ -173,9 +190,9 @@ impl Leases {
         while self.counting_until.front().is_some_and(|until| *until <= now) {
             self.counting_until.pop_front();
         }
-        if self.limit < self.full && now >= self.changed + WINDOW {
+        if self.limit < self.full && now >= self.raise_at {
             self.limit = (self.limit + self.full.div_ceil(RECOVERY)).min(self.full);
-            self.changed = now;
+            self.raise_at = now + QUIET;
         }
         if self.in_flight + self.counting_until.len() < self.limit {
             self.in_flight += 1;
@@ -186,24 +203,31 @@ impl Leases {
 
     /// Halves the limit, once a window: the calls of one window are turned away for one reason.
     fn slow_down(&mut self, delay: Duration, now: Instant) {
-        if self.limit == self.full || now >= self.changed + WINDOW {
+        if self.limit == self.full || now >= self.halved + WINDOW {
             self.limit = (self.limit / 2).max(1);
-            self.changed = now + delay;
+            self.halved = now + delay;
         }
+        self.raise_at = now + delay + QUIET;
         self.paused_until = self.paused_until.max(Some(now + delay));
     }
 }
 
 #[derive(Debug)]
-struct Lease<'a>(&'a Lane);
+struct Lease<'a> {
+    lane: &'a Lane,
+    /// Whether the service may have counted a call.
+    used: bool,
+}
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        let mut leases = self.0.leases();
+        let mut leases = self.lane.leases();
         leases.in_flight -= 1;
-        leases.counting_until.push_back(Instant::now() + WINDOW);
+        if self.used {
+            leases.counting_until.push_back(Instant::now() + WINDOW);
+        }
         drop(leases);
-        self.0.given_back.notify_one();
+        self.lane.given_back.notify_one();
     }
 }
 

@@ -39,6 +39,10 @@ pub fn read_token(path: &Path) -> Result<SecretString, BadToken> {
         source,
     };
     let mut text = String::new();
+    // Anything else could keep us waiting for ever.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(unreadable(io::Error::other("it is not a regular file")));
+    }
     File::open(path)
         .and_then(|file| file.take(LONGEST_TOKEN + 1).read_to_string(&mut text))
         .map_err(|source| match source.kind() {
@@ -137,6 +141,8 @@ impl TokenSource {
         match read_token(path) {
             Ok(token) => *held = Held { token, stamp },
             Err(error) => {
+                // Once for each state of the file, not once a call.
+                held.stamp = stamp;
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(error, "keeping the token that was read before");
             }

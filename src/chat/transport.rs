@@ -9,6 +9,9 @@ use url::Url;
 
 /// The largest answer that is read, in bytes: ten times a page of 1,000 rows of the longest names, and room for details.
 pub const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+/// The largest file of certificates that is read, in bytes: several times the system's own.
+const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
+
 /// A future in a box, so that a transport can be a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -94,6 +97,10 @@ impl HttpTransport {
                 path: path.into(),
                 reason,
             };
+            let meta = std::fs::metadata(path).map_err(|error| unusable(error.to_string()))?;
+            if !meta.is_file() || meta.len() > MAX_CA_BYTES {
+                return Err(unusable("it is not a file of certificates".into()));
+            }
             let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
             let roots =
                 reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(chain(&error)))?;

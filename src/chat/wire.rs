@@ -91,16 +91,16 @@ impl fmt::Display for Method {
 #[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
 pub struct Envelope<T> {
     /// The HTTP method in lower case.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub action: String,
     /// The app's internal id, a UUID.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub application: String,
     /// The query, echoed as arrays of strings; with `list_members` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<BTreeMap<String, Vec<String>>>,
     /// The request's URI.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub uri: String,
     /// Always empty in these calls.
     #[serde(default, deserialize_with = "ignored")]
@@ -115,20 +115,43 @@ pub struct Envelope<T> {
     /// What was asked for.
     pub data: T,
     /// Milliseconds since 1970.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub timestamp: u64,
     /// Milliseconds the call took.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub duration: u64,
     /// The App Key's first half.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub organization: String,
     /// The App Key's second half.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub application_name: String,
     /// Rows in `data`, with the two lists.
     #[serde(default, deserialize_with = "count", skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
+}
+
+/// Takes `null` for what is missing.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Takes the rows that are understood.
+fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<MemberRow>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Row {
+        Known(MemberRow),
+        Other(IgnoredAny),
+    }
+    let rows: Option<Vec<Row>> = Option::deserialize(deserializer)?;
+    let known = |row| match row {
+        Row::Known(row) => Some(row),
+        Row::Other(IgnoredAny) => None,
+    };
+    Ok(rows.into_iter().flatten().filter_map(known).collect())
 }
 
 fn ignored<'de, D: Deserializer<'de>, T: Default>(deserializer: D) -> Result<T, D::Error> {
@@ -208,16 +231,16 @@ pub struct MemberResult {
     /// Whether this user was added or removed.
     pub result: Outcome,
     /// `add_member` or `remove_member`
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub action: String,
     /// Why not, where `result` is false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The user.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub user: String,
     /// The room.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub id: String,
 }
 
@@ -225,13 +248,13 @@ pub struct MemberResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddedMany {
     /// Who was added; whether those who were there already are listed depends on the server.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub newmembers: Vec<String>,
     /// `add_member`
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub action: String,
     /// The room.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub id: String,
 }
 
@@ -255,7 +278,7 @@ pub struct Promoted {
     /// Whether it was done.
     pub result: Outcome,
     /// Who was promoted.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub newadmin: String,
 }
 
@@ -265,7 +288,7 @@ pub struct Demoted {
     /// Whether it was done.
     pub result: Outcome,
     /// Who was demoted.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub oldadmin: String,
 }
 
@@ -319,7 +342,7 @@ pub struct RoomDetail {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affiliations_count: Option<u64>,
     /// Who is in it; not every server sends all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "rows")]
     pub affiliations: Vec<MemberRow>,
 }
 
@@ -329,15 +352,15 @@ pub struct ErrorBody {
     /// What kind of error, such as `forbidden_op`.
     pub error: String,
     /// The server's own class of it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub exception: String,
     /// Milliseconds since 1970.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub timestamp: u64,
     /// Milliseconds the call took.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub duration: u64,
     /// What is wrong, in words.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub error_description: String,
 }

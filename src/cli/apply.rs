@@ -5,11 +5,16 @@ use super::pass::{self, Planned};
 use super::plan::Format;
 use super::site::Site;
 use super::{Globals, output};
-use crate::apply::{Failure, Report, RoomReport, Tally};
+use crate::apply::{Conduct, Failure, Reason, Report, RoomReport, Stop, Tally};
 use crate::model::RoomId;
-use crate::plan::{Document, counted, printable, text};
+use crate::plan::{Document, Op, counted, printable, text};
+use anyhow::{Context as _, bail};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::pin::pin;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Shows the plan, asks, brings the rooms to match and looks again
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -69,21 +74,45 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     if asking && !confirmed(calls)? {
         writeln!(io::stderr(), "Nothing was changed.")?;
         show_json(args.format, document, None)?;
-        return Ok(Exit::Blocked);
+        return Ok(Exit::Blocked.max(Exit::of_plan(plan, None)));
     }
+    let stop = Stop::default();
     let report = {
         let bar = globals.bar(calls, "applying");
         let at_once = site.settings.limits.concurrency;
-        pass::apply(&connection, &rooms, &planned, &document.id, at_once, &|| {
-            bar.inc();
-        })
-        .await
+        let progress = || bar.inc();
+        let conduct = Conduct {
+            at_once,
+            stop: &stop,
+            progress: &progress,
+        };
+        let work = pass::apply(&connection, &rooms, &planned, &document.id, conduct);
+        until_interrupted(work, &stop).await?
     };
     if args.format == Format::Text {
         output(&told(&report))?;
     }
     show_json(args.format, document, Some(&report))?;
     Ok(Exit::of_report(&report).max(Exit::of_plan(plan, None)))
+}
+
+/// Works to the end. The first SIGINT or SIGTERM ends the work in order, a second one at once.
+async fn until_interrupted<T>(work: impl Future<Output = T>, stop: &Stop) -> anyhow::Result<T> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if stop.is_interruption() {
+            bail!("interrupted twice: what the calls in flight have done is not known");
+        }
+        tracing::warn!("interrupted: no new call is made; waiting for the calls in flight");
+        stop.interrupt();
+    }
 }
 
 fn show_json(format: Format, plan: Document<'_>, report: Option<&Report>) -> anyhow::Result<()> {
@@ -113,20 +142,19 @@ fn confirmed(calls: usize) -> io::Result<bool> {
 fn told(report: &Report) -> String {
     let mut out = String::new();
     for room in &report.rooms {
-        for failure in &room.failed {
-            let Failure { user, op, reason } = failure;
-            let _ = writeln!(
-                out,
-                "room {}: {op} {} not done[{}]: {}",
-                room.id,
-                printable(user),
-                reason.code,
-                printable(&reason.message)
-            );
+        // One line for all whom one reason kept.
+        let mut lines: BTreeMap<(Op, &str, &str), Vec<Cow<'_, str>>> = BTreeMap::new();
+        for Failure { user, op, reason } in &room.failed {
+            let line = lines.entry((*op, reason.code, &reason.message));
+            line.or_default().push(printable(user));
+        }
+        for ((op, code, message), users) in lines {
+            let (users, message) = (users.join(", "), printable(message));
+            let _ = writeln!(out, "room {}: {op} {users}: not done[{code}]: {message}", room.id);
         }
     }
-    if let Some(error) = &report.stopped {
-        let _ = writeln!(out, "stopped: {}", printable(&error.to_string()));
+    if let Some(Reason { code, message }) = &report.stopped {
+        let _ = writeln!(out, "stopped[{code}]: {}", printable(message));
     }
     let Tally {
         rooms,

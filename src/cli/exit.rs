@@ -1,6 +1,6 @@
 //! How a command ends, and the one table from errors to exit codes.
 
-use crate::apply::{Failure, Outcome, Report};
+use crate::apply::{Failure, INTERRUPTED, Outcome, Report};
 use crate::chat::{BadToken, CallError, SetupError};
 use crate::desired::Invalid;
 use crate::emulator::StateError;
@@ -75,9 +75,13 @@ impl Exit {
     /// What a report says.
     pub(super) fn of_report(report: &Report) -> Self {
         let any = |outcomes: &[Outcome]| report.rooms.iter().any(|room| outcomes.contains(&room.status));
-        if report.stopped.is_some() || wrote_nothing(report) {
+        let interrupted = report
+            .stopped
+            .as_ref()
+            .is_some_and(|reason| reason.code == INTERRUPTED);
+        if (report.stopped.is_some() && !interrupted) || wrote_nothing(report) {
             Self::Failed
-        } else if any(&[Outcome::Partial, Outcome::Failed]) {
+        } else if interrupted || any(&[Outcome::Partial, Outcome::Failed]) {
             Self::Partly
         } else if any(&[Outcome::Blocked]) {
             Self::Blocked

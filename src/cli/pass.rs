@@ -1,11 +1,11 @@
 //! One pass, wired together: look at the rooms, plan, apply.
 
-use crate::apply::{self, Job, Report};
+use crate::apply::{self, Conduct, Job, Report};
 use crate::chat::{CallError, Connection};
 use crate::desired::DesiredRoom;
 use crate::live::{self, Observed, Question};
 use crate::model::{Limit, RoomId};
-use crate::plan::{self, Draft, FleetPlan, Note, RoomPlan, Sizes};
+use crate::plan::{self, Draft, FleetPlan, Note, Op, RoomPlan, Sizes, users_of};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use tokio::time::Instant;
@@ -87,15 +87,13 @@ fn unseen(room: &DesiredRoom, error: &CallError) -> RoomPlan {
     )
 }
 
-/// Logs the plan, then applies it. `rooms` are those that were planned; `progress` is called
-/// once a planned call.
+/// Logs the plan, then applies it. `rooms` are those that were planned;
 pub async fn apply(
     connection: &Connection,
     rooms: &[&DesiredRoom],
     planned: &Planned,
     plan_id: &str,
-    at_once: usize,
-    progress: &(dyn Fn() + Sync),
+    conduct: Conduct<'_>,
 ) -> Report {
     log(&planned.plan, plan_id);
     // By id, not by place: a plan carried out in another room would be the worst of mistakes.
@@ -117,24 +115,23 @@ pub async fn apply(
             })
         })
         .collect();
-    apply::run(connection, &jobs, at_once, progress).await
+    apply::run(connection, &jobs, conduct).await
 }
 
 /// One line a room that changes, and one for the whole.
 fn log(plan: &FleetPlan, plan_id: &str) {
     for room in plan.rooms.iter().filter(|room| !room.steps.is_empty()) {
-        let RoomPlan {
-            id,
-            name,
-            add,
-            remove,
-            promote,
-            demote,
-            steps,
-            ..
-        } = room;
+        let names = |op| users_of(op, &room.steps).to_string();
+        let guards: Vec<&str> = room.blocked.iter().map(|block| block.guard).collect();
         tracing::info!(
-            room = %id, name, ?add, ?remove, ?promote, ?demote, calls = steps.len(),
+            room = %room.id,
+            name = room.name,
+            add = names(Op::Add),
+            remove = names(Op::Remove),
+            promote = names(Op::Promote),
+            demote = names(Op::Demote),
+            blocked = guards.join(", "),
+            calls = room.steps.len(),
             "planned"
         );
     }

@@ -7,7 +7,8 @@ use super::{Globals, output};
 use crate::model::RoomId;
 use crate::plan::{Document, text};
 use anyhow::Context as _;
-use std::fs::Permissions;
+use std::fmt;
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,11 @@ pub(super) enum Format {
 /// Runs `roomsync plan`.
 pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
     let site = Site::load(globals, &args.room)?;
-    let out = args.out.as_deref().map(OutFile::open).transpose()?;
+    let out = args
+        .out
+        .as_deref()
+        .map(|path| OutFile::open(path, &site))
+        .transpose()?;
     let connection = site.connect()?;
     let rooms = site.rooms();
     let planned = site.plan(globals, &connection, &rooms).await;
@@ -65,39 +70,68 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     Ok(changes.max(Exit::of_plan(plan, stopped.as_ref())))
 }
 
-/// The file of `--out`. It is replaced in one step, so that nobody ever reads half of one.
-struct OutFile<'a> {
-    path: &'a Path,
-    new: NamedTempFile,
+/// The file of `--out`.
+enum OutFile {
+    /// A file is replaced in one step, so that nobody ever reads half of one.
+    Replaced { path: PathBuf, new: NamedTempFile },
+    /// Anything else, such as a pipe, is written to as it is.
+    Written { path: PathBuf, file: File },
 }
 
-impl<'a> OutFile<'a> {
-    /// Makes sure that the file can be written, before any call.
-    fn open(path: &'a Path) -> anyhow::Result<Self> {
-        let folder = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+impl OutFile {
+    /// Makes sure, before any call, that the file can be written and is none that the run reads.
+    fn open(path: &Path, site: &Site) -> anyhow::Result<Self> {
+        let refuse = |why: &dyn fmt::Display| Usage(format!("--out {}: {why}", path.display()));
+        // What a link points at is meant, not the link.
+        let path = resolved(path);
+        if site.reads(&path) {
+            return Err(refuse(&"roomsync reads this file itself; choose another").into());
+        }
+        let meta = fs::metadata(&path).ok();
+        if meta.as_ref().is_some_and(|meta| !meta.is_file()) {
+            let file = OpenOptions::new().write(true).open(&path);
+            let file = file.map_err(|error| refuse(&error))?;
+            return Ok(Self::Written { path, file });
+        }
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mode = meta.map_or_else(|| Permissions::from_mode(0o666), |meta| meta.permissions());
         let new = tempfile::Builder::new()
-            .permissions(Permissions::from_mode(0o666))
+            .permissions(mode)
             .tempfile_in(folder)
-            .map_err(|error| {
-                Usage(format!(
-                    "--out {}: cannot write there: {}",
-                    path.display(),
-                    error.kind()
-                ))
-            })?;
-        Ok(Self { path, new })
+            .map_err(|error| refuse(&format_args!("cannot write there: {}", error.kind())))?;
+        Ok(Self::Replaced { path, new })
     }
 
-    fn write(mut self, document: &Document<'_>) -> anyhow::Result<()> {
-        let path = self.path;
-        let failed = || format!("cannot write the plan to {}", path.display());
-        serde_json::to_writer_pretty(&mut self.new, document).with_context(failed)?;
-        self.new.write_all(b"\n").with_context(failed)?;
-        self.new.as_file().sync_all().with_context(failed)?;
-        self.new.persist(path).with_context(failed)?;
-        Ok(())
+    fn write(self, document: &Document<'_>) -> anyhow::Result<()> {
+        let mut text = serde_json::to_vec_pretty(document)?;
+        text.push(b'\n');
+        let failed = |path: &Path| format!("cannot write the plan to {}", path.display());
+        match self {
+            Self::Written { path, mut file } => file.write_all(&text).with_context(|| failed(&path)),
+            Self::Replaced { path, mut new } => {
+                new.write_all(&text).with_context(|| failed(&path))?;
+                new.as_file().sync_all().with_context(|| failed(&path))?;
+                let replaced = new.persist(&path).map_err(|error| error.error);
+                replaced.map(drop).with_context(|| failed(&path))
+            }
+        }
     }
+}
+
+/// Where a path leads, whether there is something or not yet.
+fn resolved(path: &Path) -> PathBuf {
+    let of_new_file = || {
+        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        Some(
+            folder
+                .unwrap_or(Path::new("."))
+                .canonicalize()
+                .ok()?
+                .join(path.file_name()?),
+        )
+    };
+    path.canonicalize()
+        .ok()
+        .or_else(of_new_file)
+        .unwrap_or_else(|| path.to_owned())
 }

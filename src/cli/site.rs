@@ -10,9 +10,11 @@ use crate::model::RoomId;
 use crate::plan::{Meta, Rates};
 use crate::settings::{self, App, Auth, Settings};
 use anyhow::Context as _;
+use std::path::{Path, PathBuf};
 
 /// A site that is valid as far as can be told without a call.
 pub(super) struct Site {
+    config: PathBuf,
     pub(super) settings: Settings,
     desired: Desired,
     selected: Vec<RoomId>,
@@ -28,7 +30,15 @@ impl Site {
         if let Some(id) = selected.iter().find(|id| !known(id)) {
             return Err(Usage(format!("--room {id}: no such room in the files")).into());
         }
+        let source = &loaded.desired.source;
+        tracing::debug!(
+            files = source.files,
+            rooms = loaded.desired.rooms.len(),
+            digest = source.digest,
+            "files are valid"
+        );
         Ok(Self {
+            config: globals.config.clone(),
             settings,
             desired: loaded.desired,
             selected: selected.to_vec(),
@@ -39,6 +49,23 @@ impl Site {
     pub(super) fn rooms(&self) -> Vec<&DesiredRoom> {
         let wanted = |room: &&DesiredRoom| self.selected.is_empty() || self.selected.contains(&room.id);
         self.desired.rooms.iter().filter(wanted).collect()
+    }
+
+    /// Whether this file is one that the run reads.
+    pub(super) fn reads(&self, file: &Path) -> bool {
+        let Settings { service, rooms, .. } = &self.settings;
+        let same = |own: &Path| own.canonicalize().is_ok_and(|own| own == file);
+        let token = match &service.auth {
+            Auth::TokenFile(path) => Some(path),
+            Auth::Token(_) => None,
+        };
+        let is_room_file = |root: &PathBuf| {
+            root.canonicalize().is_ok_and(|root| file.starts_with(root))
+                && file.extension().is_none_or(|extension| extension != "json")
+        };
+        same(&self.config)
+            || token.into_iter().chain(&service.ca_file).any(|own| same(own))
+            || rooms.iter().any(is_room_file)
     }
 
     /// A connection; nothing is sent yet.

@@ -105,8 +105,12 @@ impl<'de, F: Fields> Shape<'de> for Root<F> {
         self.0.map(cx, map)
     }
     fn other(&self, cx: &mut Cx, kind: Kind) -> Option<F> {
+        // A file that is one word may be anything, a token too.
         if kind != Kind::Null {
             cx.wrong_kind(self.wants(), kind, None);
+            if let Some(problem) = cx.problems.last_mut() {
+                problem.complaint.is_secret |= kind == Kind::Scalar;
+            }
         }
         None
     }

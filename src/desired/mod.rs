@@ -53,6 +53,16 @@ pub fn load(paths: &[PathBuf], settings_file: Option<&Path>, guards: &Guards) ->
     for file in good {
         let Some(source) = files.get(file) else { continue };
         let document = document::read::<spec::FileSpec>(file, &source.text);
+        if !source.text.is_empty() && !source.text.ends_with('\n') {
+            let place = Place {
+                file,
+                at: At::Byte(source.text.len()),
+            };
+            let message = "this file does not end in a newline: it may have been cut short";
+            let complaint = Complaint::new("no-final-newline", message)
+                .help("see whether its end is missing, and end the last line with a newline");
+            problems.push(Problem::warning(place, complaint));
+        }
         whole &= document.whole;
         match document.fields {
             Some(spec) => {

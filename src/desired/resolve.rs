@@ -191,7 +191,7 @@ impl Context<'_> {
                 format!("`{key}` comes to nobody, so everybody would lose their place"),
             )
             .help(format!(
-                "write `allow_empty: {key}` if that is meant; remove the key if it is not to be managed"
+                "write `allow_empty: {key}` if that is meant, or `true` for both lists; remove the key if it is not to be managed"
             ));
             problems.push(Problem::error(listed.at.key(), complaint));
         }

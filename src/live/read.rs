@@ -61,7 +61,16 @@ pub async fn fleet(
             }
             let ids = questions.iter().map(|question| question.room.clone()).collect();
             let details = details(reader, ids).await;
-            progress.0.borrow_mut().answered |= details.iter().any(Result::is_ok);
+            let clear = |detail: &Result<_, CallError>| {
+                !matches!(
+                    detail,
+                    Err(CallError {
+                        fault: Fault::Unclear(_) | Fault::Unsent(_),
+                        ..
+                    })
+                )
+            };
+            progress.0.borrow_mut().answered |= details.iter().any(clear);
             stream::iter(questions.iter().zip(details).enumerate())
                 .for_each_concurrent(None, async |(at, (question, detail))| {
                     let observed = match detail {

@@ -57,14 +57,22 @@ pub fn draft(desired: &DesiredRoom, observed: &Observed) -> Result<Draft, Box<Ro
     };
     let people = (live.members.len() + live.foreign.len() + 1) as u64;
     let places = |max: u64| usize::try_from(max.saturating_sub(people)).unwrap_or(usize::MAX);
+    // An admin who is not in the room, as some servers keep them, is nobody to rely on.
+    let standing = wanted
+        .admins
+        .as_ref()
+        .map(|admins| admins.and(&seen.admins).and(&seen.members))
+        .unwrap_or_default();
+    let wanted_admins = wanted
+        .admins
+        .as_ref()
+        .map(|admins| admins.minus(&standing))
+        .unwrap_or_default();
     let capacity = Capacity {
         admins: MAX_ADMINS.saturating_sub(live.admins.len() + live.foreign_admins.len()),
         // From an incomplete read nobody knows how many are in the room.
         members: observed.complete().and(live.max_users).map(places),
-        standing: wanted
-            .admins
-            .map(|admins| admins.and(&seen.admins).and(&seen.members))
-            .unwrap_or_default(),
+        standing,
         short_of_admins: false,
     };
     Ok(Draft {
@@ -72,7 +80,7 @@ pub fn draft(desired: &DesiredRoom, observed: &Observed) -> Result<Draft, Box<Ro
         name: desired.name.clone(),
         mode: desired.mode,
         live: summary,
-        wanted_admins: changes.promote.clone(),
+        wanted_admins,
         changes,
         capacity,
         complete: observed.complete().is_some(),

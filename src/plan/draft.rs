@@ -16,7 +16,7 @@ pub struct Draft {
     pub(super) mode: Mode,
     pub(super) live: LiveSummary,
     pub(super) changes: Changes,
-    /// Who should become an admin, whatever is left of `changes`.
+    /// Wanted admins who do not stand yet, whatever is left of `changes`.
     pub(super) wanted_admins: MemberSet,
     pub(super) capacity: Capacity,
     pub(super) complete: bool,

@@ -7,6 +7,9 @@ use crate::desired::problem::Complaint;
 use secrecy::ExposeSecret;
 use std::path::PathBuf;
 
+/// A longer path may be a token; one in use as a token file is hardly ever that long.
+const LONGEST_PATH_SHOWN: usize = 120;
+
 /// Decides where the token comes from, and whether it is one: the environment wins over the file.
 pub(super) fn find(file: Option<PathBuf>, env: &Env, diagnostics: &mut Vec<Diagnostic>) -> Option<Auth> {
     let (auth, checked, whence) = match (&env.token, file) {
@@ -16,10 +19,13 @@ pub(super) fn find(file: Option<PathBuf>, env: &Env, diagnostics: &mut Vec<Diagn
         }
         (None, Some(path)) => {
             let checked = read_token(&path).map(|_| ());
-            let whence = format!(
-                "`service.auth.token_file` ({})",
-                path.display().to_string().escape_debug()
-            );
+            let shown = path.display().to_string();
+            // Somebody may have put the token where its file should be named.
+            let whence = if shown.contains("007") || shown.len() > LONGEST_PATH_SHOWN {
+                "`service.auth.token_file`".to_owned()
+            } else {
+                format!("`service.auth.token_file` ({})", shown.escape_debug())
+            };
             (Auth::TokenFile(path), checked, whence)
         }
         (None, None) => {

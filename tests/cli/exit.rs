@@ -85,7 +85,7 @@ fn a_user_the_service_does_not_know_is_4_and_the_others_come() {
     let site = Site::of(&service).with_rooms(&rooms);
     let run = site.run(&["apply", "--yes"]).ends_with(4);
     assert!(
-        run.stdout.contains("add ghost not done[no_such_user]"),
+        run.stdout.contains("add ghost: not done[no_such_user]"),
         "{}",
         run.stdout
     );

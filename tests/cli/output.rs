@@ -290,7 +290,7 @@ fn the_plan_is_logged_before_the_first_write() {
     assert!(command.status().unwrap().success());
     let logged = at_first_write.lock().unwrap().take().unwrap();
     let room = logged
-        .find(r#"planned room=66213271109633 name="lobby" add=["carol"]"#)
+        .find(r#"planned room=66213271109633 name="lobby" add="carol""#)
         .unwrap();
     assert!(logged.find("applying the plan").unwrap() > room, "{logged}");
 }
@@ -310,4 +310,43 @@ fn a_reader_who_has_read_enough_changes_neither_the_work_nor_its_exit_code() {
         Run::of(site.command(args).stdout(writer)).ends_with(code);
     }
     assert_eq!(service.people(), "alice bob carol dan mia*");
+}
+
+#[test]
+fn a_plan_goes_where_it_was_sent_and_over_nothing_that_is_read() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+    let service = Service::start(STATE);
+    let site = Site::of(&service);
+    for own in [
+        "roomsync.yaml",
+        "token",
+        "rooms/team.yaml",
+        "rooms/new.yaml",
+        "rooms",
+    ] {
+        let before = fs::read(site.path(own)).ok();
+        site.run(&["plan", "--out", own]).ends_with(64).complains("--out");
+        assert_eq!(fs::read(site.path(own)).ok(), before, "{own}");
+    }
+    assert!(service.calls().is_empty());
+
+    fs::write(site.path("real.json"), "old").unwrap();
+    fs::set_permissions(site.path("real.json"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("real.json", site.path("link.json")).unwrap();
+    site.run(&["plan", "--out", "link.json"]).ends_with(0);
+    assert!(fs::symlink_metadata(site.path("link.json")).unwrap().is_symlink());
+    assert!(
+        fs::read_to_string(site.path("real.json"))
+            .unwrap()
+            .starts_with("{\n  \"version\": 1")
+    );
+    assert_eq!(
+        fs::metadata(site.path("real.json")).unwrap().mode() & 0o777,
+        0o640
+    );
+
+    let run = site
+        .run(&["plan", "--format", "json", "--out", "/dev/stderr"])
+        .ends_with(0);
+    assert_eq!(run.stderr, run.stdout);
 }

@@ -87,3 +87,41 @@ fn a_service_that_repeats_the_token_does_not_get_it_printed() {
     });
     hides_the_token(&Site::of(&echo).run(&["plan", "-vv"]).ends_with(1));
 }
+
+#[test]
+fn a_token_that_is_escaped_or_stands_in_a_wrong_answer_is_not_printed() {
+    let escaped = TOKEN.replacen(
+        char::is_alphabetic,
+        &format!("\\u{:04x}", u32::from(TOKEN.chars().next().unwrap())),
+        1,
+    );
+    for said in [
+        format!(r#"{{"error": "unauthorized", "error_description": "bad token {escaped}"}}"#),
+        format!(r#"{{"data": "token {TOKEN}"}}"#),
+    ] {
+        for status in [200, 401, 403] {
+            let said = said.clone();
+            let echo = Service::answering(move || answer(status, said.clone()));
+            hides_the_token(&Site::of(&echo).run(&["plan", "-vv"]).ends_with(1));
+        }
+    }
+}
+
+#[test]
+fn a_token_in_the_wrong_place_is_not_printed() {
+    let service = Service::start(STATE);
+    let site = Site::of(&service);
+    hides_the_token(&site.run(&["plan", "-c", "token"]).ends_with(5));
+    hides_the_token(&site.run(&["validate", "token"]).ends_with(5));
+    let auths = [
+        format!("{{token_file: token, token: {TOKEN}}}"),
+        format!("{{token_file: token, token_file: {TOKEN}}}"),
+        TOKEN.to_owned(),
+    ];
+    for auth in auths {
+        let settings =
+            format!("service:\n  url: http://127.0.0.1:1\n  app_key: \"acme#demo\"\n  auth: {auth}\n");
+        std::fs::write(site.path("wrong.yaml"), settings).unwrap();
+        hides_the_token(&site.run(&["plan", "-c", "wrong.yaml"]).ends_with(5));
+    }
+}

@@ -193,7 +193,7 @@ fn the_run_ends_where_every_call_would_end_the_same() {
             .collect();
         let desired = desired(&[&format!("rooms:\n{files}")]);
         let (_, report) = virtually(pass(&service.connection(BATCH), &desired, None));
-        assert_eq!(report.stopped.as_ref().unwrap().fault.code(), expected);
+        assert_eq!(report.stopped.as_ref().unwrap().code, expected);
         assert_eq!(failed(&report).len(), 200, "everyone who was not added is named");
         let calls = writes(&service.take_sent());
         assert!(calls <= 64, "{calls} calls after the first that said so");

@@ -1,11 +1,11 @@
 //! Looks that are old, cut short, contradictory or slow, and what must come of it.
 
 use crate::service::{
-    BATCH, Reply, Service, desired, failed, members, one_room, pass, people, room, room_id, room_of, set,
-    state, virtually,
+    BATCH, Reply, Service, desired, error, failed, members, one_room, pass, pass_until, people, room,
+    room_id, room_of, set, state, virtually, writes,
 };
 use http::Method as Http;
-use roomsync::apply::Outcome;
+use roomsync::apply::{Outcome, Stop};
 use roomsync::emulator::Emulator;
 use roomsync::plan::{Op, Status};
 use serde_json::{Value, json};
@@ -288,4 +288,71 @@ fn a_service_that_never_answers_is_given_up_soon() {
     assert_eq!(planned.stopped.as_ref().unwrap().fault.code(), "no_clear_answer");
     assert_eq!(planned.plan.summary().failed, 1_000);
     assert!(service.take_sent().len() < 40);
+}
+
+#[test]
+fn an_admin_who_is_not_in_the_room_is_nobody_to_rely_on() {
+    // Some servers keep the role of somebody who was removed. Here `gone` is on the admin list, cannot be added again, and
+    // `here` is the last admin who is in the room.
+    let service = Service::new(room(&["here"], &["a"])).with_fault(|_, request, _| {
+        let path = request.url.path();
+        if path.ends_with("/admin") && request.method == Http::GET {
+            return Some(Reply::Answer(
+                200,
+                json!({"data": ["gone", "here"], "count": 2}).to_string(),
+            ));
+        }
+        let add = path.ends_with("/users") && request.method == Http::POST;
+        add.then(|| Reply::Answer(404, error("resource_not_found", "username gone doesn't exist!")))
+    });
+    let keys = "admins: [gone], members: [a], guards: {max_removals: 100%, max_demotions: 100%}";
+    let (_, report) = one_room(&service, keys);
+    let reasons: Vec<&str> = failed(&report).iter().map(|(.., code)| *code).collect();
+    assert_eq!(
+        reasons,
+        ["no_such_user", "no_other_admin", "no_other_admin"],
+        "{report:?}"
+    );
+    assert_eq!(
+        people(&service.emulator.state().rooms[&room_id(0)]).admins,
+        set(&["here"])
+    );
+}
+
+#[test]
+fn an_interrupted_run_makes_no_new_call_and_says_what_is_undone() {
+    let stop = Stop::default();
+    let service = Service::new(room(&["old"], &["a", "b"])).with_fault({
+        let stop = stop.clone();
+        move |_, request, _| {
+            if request.method == Http::POST {
+                stop.interrupt();
+            }
+            None
+        }
+    });
+    let desired = desired(&[&format!(
+        "rooms: [{{id: {}, admins: [new], members: [a], guards: {{max_removals: 100%, max_demotions: 100%}}}}]",
+        room_id(0)
+    )]);
+    let (_, report) = virtually(pass_until(&service.connection(BATCH), &desired, None, &stop));
+    assert_eq!(report.stopped.as_ref().unwrap().code, "interrupted");
+    assert_eq!(
+        writes(&service.take_sent()),
+        1,
+        "the call in flight ends, none follows"
+    );
+    assert_eq!(members(&service), set(&["a", "b", "new", "old"]));
+    let undone: Vec<(String, Op)> = failed(&report)
+        .into_iter()
+        .map(|(user, op, _)| (user, op))
+        .collect();
+    let user = |name: &str, op| (name.to_owned(), op);
+    let expected = [
+        user("new", Op::Promote),
+        user("old", Op::Demote),
+        user("b", Op::Remove),
+        user("old", Op::Remove),
+    ];
+    assert_eq!(undone, expected);
 }

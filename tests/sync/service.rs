@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::Method as Http;
-use roomsync::apply::Report;
+use roomsync::apply::{Conduct, Report, Stop};
 use roomsync::chat::{
     BatchSizes, BoxFuture, Config, Connection, Prefix, Rates, Request, Response, TokenSource, Transport,
     TransportError,
@@ -245,9 +245,24 @@ pub(crate) async fn pass(
     desired: &Desired,
     total: Option<Limit>,
 ) -> (Planned, Report) {
+    pass_until(connection, desired, total, &Stop::default()).await
+}
+
+/// The same, ended early.
+pub(crate) async fn pass_until(
+    connection: &Connection,
+    desired: &Desired,
+    total: Option<Limit>,
+    stop: &Stop,
+) -> (Planned, Report) {
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
     let planned = pass::plan(connection, &rooms, total, &|| {}).await;
-    let report = pass::apply(connection, &rooms, &planned, "test", 64, &|| {}).await;
+    let conduct = Conduct {
+        at_once: 64,
+        stop,
+        progress: &|| {},
+    };
+    let report = pass::apply(connection, &rooms, &planned, "test", conduct).await;
     (planned, report)
 }
 

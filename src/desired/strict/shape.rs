@@ -193,7 +193,11 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
                         )?;
                         continue;
                     }
-                    Some(first) => cx.problems.push(duplicate(place, known, first)),
+                    Some(first) => {
+                        let mut problem = duplicate(place, known, first);
+                        problem.complaint.is_secret |= F::SECRETS;
+                        cx.problems.push(problem);
+                    }
                 },
                 (None, Some(text)) => cx.problems.push(Problem::error(place, unknown::<F>(&text))),
                 (None, None) => {}
