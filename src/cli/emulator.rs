@@ -1,7 +1,7 @@
 //! `roomsync emulator`.
 
 use super::exit::{Exit, Usage};
-use crate::emulator::{Emulator, Options, State, serve};
+use crate::emulator::{Emulator, Options, Profile, Side, State, Switch, serve};
 use anyhow::Context;
 use std::io::{Write, stdout};
 use std::net::SocketAddr;
@@ -25,17 +25,31 @@ pub struct Args {
         long_help = "Who and what is there at the start, YAML or JSON; without it there is no room:\n\
             {app_key: \"acme#demo\", tokens: [secret], users: [alice, bob], rooms: {\"66213271109633\": \
             {owner: alice, admins: [], members: [bob], maxusers: 10000}}}\n\
-            Without `users` every valid name is known; without `tokens` any token is accepted"
+            Without `users` every valid name is known; without `tokens` any token is accepted.\n\
+            Users can have tokens of their own (user_tokens: {alice: her-token}); with app_id and app_certificate, \
+            AccessToken2 tokens are checked; clients: {id: secret} are those that can ask for a token"
     )]
     state: Option<PathBuf>,
     /// Calls a second that each method takes; 0 takes every call
     #[arg(long, value_name = "N", default_value_t = crate::chat::wire::CALLS_PER_SECOND)]
     rate: u32,
+    /// Which documents to follow where they disagree
+    #[arg(long, value_enum, default_value = "seed")]
+    profile: Side,
+    /// Follows the other documents at one point, such as add_one_member=newer; can be repeated
+    #[arg(long, value_name = "POINT=SIDE")]
+    point: Vec<Switch>,
 }
 
 /// Runs `roomsync emulator` until a signal ends it.
 pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
-    let Args { listen, state, rate } = args;
+    let Args {
+        listen,
+        state,
+        rate,
+        profile,
+        point,
+    } = args;
     if !listen.ip().is_loopback() {
         let port = listen.port();
         return Err(Usage(format!(
@@ -49,8 +63,13 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
         }
         None => State::default(),
     };
+    let mut profile = Profile::all(*profile);
+    for Switch(point, side) in point {
+        profile.set(*point, *side);
+    }
     let options = Options {
         calls_per_second: NonZeroU32::new(*rate),
+        profile,
     };
     // Before the first line of output: whoever waits for that may send a signal straight away.
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -86,6 +105,8 @@ mod tests {
             listen: listen.parse().unwrap(),
             state,
             rate: 0,
+            profile: Side::Seed,
+            point: Vec::new(),
         }
     }
 

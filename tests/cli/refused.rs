@@ -124,7 +124,6 @@ fn what_is_not_built_yet_is_refused_by_name() {
         (&["apply", "--yes", "--approve", "66213271109633"], "--approve"),
         (&["plan", "--format", "markdown"], "markdown"),
         (&["validate", "--format", "github"], "--format"),
-        (&["emulator", "--profile", "newer"], "--profile"),
         (&["emulator", "--latency", "50ms"], "--latency"),
     ] {
         let run = site.run(args).ends_with(64);

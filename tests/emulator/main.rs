@@ -9,6 +9,7 @@ mod limits;
 mod lists;
 mod members;
 mod paths;
+mod profiles;
 mod roles;
 mod samples;
 mod socket;
