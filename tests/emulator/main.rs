@@ -5,6 +5,8 @@
 // So that clippy knows the helpers, too, for tests: they may fail by panicking.
 #![cfg(test)]
 
+mod access_tokens;
+mod callers;
 mod limits;
 mod lists;
 mod members;
@@ -12,5 +14,6 @@ mod paths;
 mod profiles;
 mod roles;
 mod samples;
+mod scene;
 mod socket;
 mod support;
