@@ -29,7 +29,7 @@ const DEFAULT_LIMIT: usize = 10;
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Answer {
-    Data(Envelope<Data>),
+    Data(Box<Envelope<Data>>),
     Users(Users),
     Token(Granted),
 }
@@ -178,7 +178,7 @@ pub(super) fn perform(
         Data::Admins(names) | Data::AllowList(names) => Some(names.len()),
         _ => None,
     };
-    Ok(Answer::Data(Envelope {
+    Ok(Answer::Data(Box::new(Envelope {
         action: action(head),
         application: APPLICATION.to_owned(),
         params,
@@ -192,7 +192,7 @@ pub(super) fn perform(
         application_name: state.app_key.app().to_owned(),
         count: rows.and_then(|rows| u64::try_from(rows).ok()),
         cursor,
-    }))
+    })))
 }
 
 fn users(state: &State, head: &Parts, entities: Vec<UserEntity>) -> Users {

@@ -71,7 +71,7 @@ impl Names {
     }
 
     /// The names from this turn on: turn, name, and since when, in milliseconds since 1970.
-    pub(super) fn from_turn(&self, first: u64) -> impl Iterator<Item = (u64, &str, u64)> {
+    pub(super) fn starting_at(&self, first: u64) -> impl Iterator<Item = (u64, &str, u64)> {
         let joined = self.by_turn.range(first..);
         joined.map(|(turn, joined)| (*turn, joined.name.as_str(), joined.since_ms))
     }

@@ -73,7 +73,7 @@ impl State {
             Some(text) => text.parse().map_err(|_| bad_cursor(text))?,
             None => 0,
         };
-        let mut names = room.members().from_turn(first);
+        let mut names = room.members().starting_at(first);
         let rows = names.by_ref().take(limit.min(MAX_PAGE_SIZE));
         let rows = rows.map(|(_, name, since_ms)| {
             let who = match room.rank(name) {
