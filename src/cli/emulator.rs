@@ -36,7 +36,7 @@ pub struct Args {
     /// Which documents to follow where they disagree
     #[arg(long, value_enum, default_value = "seed")]
     profile: Side,
-    /// Follows the other documents at one point, such as add_one_member=newer; can be repeated
+    /// Switches one point, such as add_one_member=newer; can be repeated, and a name that is none lists them all
     #[arg(long, value_name = "POINT=SIDE")]
     point: Vec<Switch>,
 }

@@ -1,9 +1,9 @@
 //! The chat service itself, over HTTP, in memory: its rules and its limits.
 //!
 //! It plays the service as the seed ("Manage chat room members") describes it and, where the seed is silent, as
-//! recorded answers show it (`[P]`); what nobody says is marked as an assumption (`[?]`). It shares
-//! [`crate::chat::wire`] with the client and nothing else, so that a mistake in one is not hidden by the same mistake
-//! in the other.
+//! recorded answers show it (`[P]`); what nobody says is marked as an assumption (`[?]`). Where documents disagree, a
+//! [`Profile`] says which it follows. It shares [`crate::chat::wire`] with the client and nothing else, so that a
+//! mistake in one is not hidden by the same mistake in the other.
 
 mod access_token;
 mod allow_list;

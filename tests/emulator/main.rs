@@ -7,6 +7,7 @@
 
 mod access_tokens;
 mod callers;
+mod conformance;
 mod limits;
 mod lists;
 mod members;
@@ -17,3 +18,4 @@ mod samples;
 mod scene;
 mod socket;
 mod support;
+mod tolerance;
