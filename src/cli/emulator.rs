@@ -63,13 +63,9 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
         }
         None => State::default(),
     };
-    let mut profile = Profile::all(*profile);
-    for Switch(point, side) in point {
-        profile.set(*point, *side);
-    }
     let options = Options {
         calls_per_second: NonZeroU32::new(*rate),
-        profile,
+        profile: switched(*profile, point),
     };
     // Before the first line of output: whoever waits for that may send a signal straight away.
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -87,6 +83,14 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
     .await
     .context("cannot serve any longer")?;
     Ok(Exit::Done)
+}
+
+fn switched(side: Side, switches: &[Switch]) -> Profile {
+    let mut profile = Profile::all(side);
+    for Switch(point, side) in switches {
+        profile.set(*point, *side);
+    }
+    profile
 }
 
 fn announce(listener: &TcpListener) -> std::io::Result<()> {
@@ -108,6 +112,17 @@ mod tests {
             profile: Side::Seed,
             point: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_point_wins_over_the_profile() {
+        let switches = ["add_batch=newer", "add_batch=seed"].map(|text| text.parse().unwrap());
+        let expected = Profile {
+            add_batch: Side::Seed,
+            ..Profile::all(Side::Newer)
+        };
+        assert_eq!(switched(Side::Newer, &switches), expected);
+        assert_eq!(switched(Side::Seed, &[]), Profile::default());
     }
 
     #[tokio::test]

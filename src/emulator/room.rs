@@ -80,11 +80,13 @@ impl Room {
         }
     }
 
-    /// Who stays in the room when they go offline: owner and admins by themselves, and whoever was put on the list.
+    /// Who of the room stays when they go offline: owner and admins by themselves, and whoever was put on the list.
     #[must_use]
     pub fn allow_list(&self) -> Names {
         let own = [self.owner()].into_iter().chain(self.admins.iter());
-        own.chain(self.allowed.iter()).collect()
+        own.chain(self.allowed.iter())
+            .filter(|user| self.members.contains(user))
+            .collect()
     }
 
     /// Puts a member on the allow list; `false` if this is none.

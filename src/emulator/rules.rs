@@ -43,8 +43,8 @@ impl State {
         Ok(member_result("add_member", id, user, None))
     }
 
-    /// One unknown user, or too little place, and nobody is added. Those who are there already are left
-    /// out of the answer, or listed in it.
+    /// One unknown user, or too little place, and nobody is added. Those who are there already are left out of the
+    /// answer, or listed in it.
     pub(super) fn add_many(
         &mut self,
         profile: Profile,

@@ -300,6 +300,10 @@ async fn the_allow_list() {
     send(&emulator, &format!("DELETE /chatrooms/{ROOM}/users/carol"), "").await;
     assert_eq!(send(&emulator, &list, "").await, names(&["alice", "bob"]));
 
+    // An owner who left is not in the room to stay there.
+    send(&emulator, &format!("DELETE /chatrooms/{ROOM}/users/alice"), "").await;
+    assert_eq!(send(&emulator, &list, "").await, names(&["bob"]));
+
     let many = json!({"usernames": vec!["carol"; 61]}).to_string();
     let text = "addWhitelist: usernames number more than maxSize : 60";
     let answer = refusal(400, "invalid_parameter", "InvalidParameterException", text);
