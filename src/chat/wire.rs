@@ -129,6 +129,9 @@ pub struct Envelope<T> {
     /// Rows in `data`, with the two lists.
     #[serde(default, deserialize_with = "count", skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
+    /// Where the next page begins, with lists in cursor form (`[P]`); not there on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// Takes `null` for what is missing.

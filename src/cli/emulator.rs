@@ -1,7 +1,7 @@
 //! `roomsync emulator`.
 
 use super::exit::{Exit, Usage};
-use crate::emulator::{Emulator, Options, State, serve};
+use crate::emulator::{Emulator, Options, Profile, Side, State, Switch, serve};
 use anyhow::Context;
 use std::io::{Write, stdout};
 use std::net::SocketAddr;
@@ -25,17 +25,31 @@ pub struct Args {
         long_help = "Who and what is there at the start, YAML or JSON; without it there is no room:\n\
             {app_key: \"acme#demo\", tokens: [secret], users: [alice, bob], rooms: {\"66213271109633\": \
             {owner: alice, admins: [], members: [bob], maxusers: 10000}}}\n\
-            Without `users` every valid name is known; without `tokens` any token is accepted"
+            Without `users` every valid name is known; without `tokens` any token is accepted.\n\
+            Users can have tokens of their own (user_tokens: {alice: her-token}); with app_id and app_certificate, \
+            AccessToken2 tokens are checked; clients: {id: secret} are those that can ask for a token"
     )]
     state: Option<PathBuf>,
     /// Calls a second that each method takes; 0 takes every call
     #[arg(long, value_name = "N", default_value_t = crate::chat::wire::CALLS_PER_SECOND)]
     rate: u32,
+    /// Which documents to follow where they disagree
+    #[arg(long, value_enum, default_value = "seed")]
+    profile: Side,
+    /// Switches one point, such as add_one_member=newer; can be repeated, and a name that is none lists them all
+    #[arg(long, value_name = "POINT=SIDE")]
+    point: Vec<Switch>,
 }
 
 /// Runs `roomsync emulator` until a signal ends it.
 pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
-    let Args { listen, state, rate } = args;
+    let Args {
+        listen,
+        state,
+        rate,
+        profile,
+        point,
+    } = args;
     if !listen.ip().is_loopback() {
         let port = listen.port();
         return Err(Usage(format!(
@@ -51,6 +65,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     let options = Options {
         calls_per_second: NonZeroU32::new(*rate),
+        profile: switched(*profile, point),
     };
     // Before the first line of output: whoever waits for that may send a signal straight away.
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -70,6 +85,14 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+fn switched(side: Side, switches: &[Switch]) -> Profile {
+    let mut profile = Profile::all(side);
+    for Switch(point, side) in switches {
+        profile.set(*point, *side);
+    }
+    profile
+}
+
 fn announce(listener: &TcpListener) -> std::io::Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "listening on http://{}", listener.local_addr()?)?;
@@ -86,7 +109,20 @@ mod tests {
             listen: listen.parse().unwrap(),
             state,
             rate: 0,
+            profile: Side::Seed,
+            point: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_point_wins_over_the_profile() {
+        let switches = ["add_batch=newer", "add_batch=seed"].map(|text| text.parse().unwrap());
+        let expected = Profile {
+            add_batch: Side::Seed,
+            ..Profile::all(Side::Newer)
+        };
+        assert_eq!(switched(Side::Newer, &switches), expected);
+        assert_eq!(switched(Side::Seed, &[]), Profile::default());
     }
 
     #[tokio::test]

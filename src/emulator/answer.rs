@@ -1,8 +1,14 @@
 //! What goes back: the JSON of a success or of a refusal.
 
 use super::State;
+use super::allow_list::{Allow, Allowed};
+use super::names::now_ms;
+use super::pages::{JoinedRow, RoomRow};
+use super::profile::Profile;
 use super::refusal::Refusal;
 use super::routes::Call;
+use super::scene::UserEntity;
+use super::tokens::{Granted, Tokens};
 use crate::chat::wire::{
     AddMany, AddedMany, Demoted, Envelope, ErrorBody, MAX_PAGE_SIZE, MemberResult, MemberRow, Promote,
     Promoted, RoomDetail,
@@ -11,10 +17,37 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
 
 /// The app's internal id, "You can safely ignore this parameter" (seed, "Common parameters").
-const APPLICATION: &str = "8be024f0-e978-11e8-b697-5d598d5f8402";
+pub(super) const APPLICATION: &str = "8be024f0-e978-11e8-b697-5d598d5f8402";
+
+/// Rows on a page of the lists with a cursor, and users deleted at once, if the query does not say. [?]
+const DEFAULT_LIMIT: usize = 10;
+
+/// The body of a success.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Answer {
+    Data(Box<Envelope<Data>>),
+    Users(Users),
+    Token(Granted),
+}
+
+/// The envelope of the calls about users: what they are about stands in `entities`, and there is no `data`. [P]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Users {
+    action: String,
+    application: &'static str,
+    path: &'static str,
+    uri: String,
+    entities: Vec<UserEntity>,
+    timestamp: u64,
+    duration: u64,
+    organization: String,
+    application_name: String,
+}
 
 /// The `data` of an answer.
 #[derive(Serialize)]
@@ -27,7 +60,15 @@ pub(super) enum Data {
     Promoted(Promoted),
     Admins(Vec<String>),
     Demoted(Demoted),
-    Rooms(Vec<RoomDetail>),
+    Detail(Vec<RoomDetail>),
+    Joined(Vec<JoinedRow>),
+    Rooms(Vec<RoomRow>),
+    Allowed(Vec<Allowed>),
+    AllowList(Vec<String>),
+    /// [P]
+    Created {
+        id: String,
+    },
     /// [P]
     Deleted {
         success: bool,
@@ -37,40 +78,76 @@ pub(super) enum Data {
 
 type Query = BTreeMap<String, Vec<String>>;
 
+/// Answers `POST /token`.
+pub(super) fn grant(
+    tokens: &mut Tokens,
+    state: &State,
+    body: &[u8],
+    now: Instant,
+) -> Result<Answer, Refusal> {
+    Ok(Answer::Token(tokens.grant(state, decode(body)?, now)?))
+}
+
 /// Does what was asked and makes the answer.
 pub(super) fn perform(
     state: &mut State,
+    profile: Profile,
     call: &Call,
     head: &Parts,
     body: &[u8],
-) -> Result<Envelope<Data>, Refusal> {
+) -> Result<Answer, Refusal> {
     let mut params = None;
+    let mut cursor = None;
+    let query = query(head);
     let data = match call {
-        Call::AddOne { room, user } => Data::Member(state.add_one(room, user)?),
+        Call::AddOne { room, user } => Data::Member(state.add_one(profile, room, &profile.spell(user))?),
         Call::AddMany { room } => {
             let AddMany { usernames } = decode(body)?;
-            if usernames.is_empty() {
-                // [?]
-                return Err(Refusal::BadArgument("usernames is empty".to_owned()));
-            }
-            Data::Added(state.add_many(room, &usernames)?)
+            Data::Added(state.add_many(profile, room, &names(profile, &usernames)?)?)
+        }
+        Call::ListMembers { room } if query.contains_key("cursor") || query.contains_key("limit") => {
+            let limit = number(&query, "limit", 1, DEFAULT_LIMIT)?;
+            let timed = value(&query, "joined_time") == Some("true");
+            let page = state.members_from(profile, room, given_cursor(&query), limit, timed)?;
+            cursor = page.cursor;
+            params = Some(query);
+            Data::Joined(page.rows)
         }
         Call::ListMembers { room } => {
-            let query = query(head);
             let page = number(&query, "pagenum", 1, 1)?;
             let size = number(&query, "pagesize", 0, MAX_PAGE_SIZE)?;
             params = (!query.is_empty()).then_some(query);
-            Data::Members(state.list_members(room, page, size)?)
+            Data::Members(state.list_members(profile, room, page, size)?)
         }
-        Call::RemoveOne { room, user } => Data::Member(state.remove_one(room, user)?),
-        Call::RemoveMany { room, users } => Data::Removed(state.remove_many(room, users)?),
+        Call::RemoveOne { room, user } => {
+            Data::Member(state.remove_one(profile, room, &profile.spell(user))?)
+        }
+        Call::RemoveMany { room, users } => {
+            Data::Removed(state.remove_many(profile, room, &profile.spell(users))?)
+        }
         Call::Promote { room } => {
             let Promote { newadmin } = decode(body)?;
-            Data::Promoted(state.promote(room, &newadmin)?)
+            Data::Promoted(state.promote(profile, room, &profile.spell(&newadmin))?)
         }
-        Call::ListAdmins { room } => Data::Admins(state.list_admins(room)?),
-        Call::Demote { room, user } => Data::Demoted(state.demote(room, user)?),
-        Call::RoomDetail { rooms } => Data::Rooms(state.room_detail(rooms)?),
+        Call::ListAdmins { room } => Data::Admins(state.list_admins(profile, room)?),
+        Call::Demote { room, user } => Data::Demoted(state.demote(room, &profile.spell(user))?),
+        Call::RoomDetail { rooms } => Data::Detail(state.room_detail(profile, rooms)?),
+        Call::ListRooms => {
+            let limit = number(&query, "limit", 1, DEFAULT_LIMIT)?;
+            let page = state.list_rooms(profile, given_cursor(&query), limit)?;
+            cursor = page.cursor;
+            params = (!query.is_empty()).then_some(query);
+            Data::Rooms(page.rows)
+        }
+        Call::AllowList { room } => Data::AllowList(state.allow_list(profile, room)?),
+        Call::Allow { room } => {
+            let Allow { usernames } = decode(body)?;
+            Data::Allowed(state.allow(room, &names(profile, &usernames)?)?)
+        }
+        Call::Disallow { room, users } => Data::Allowed(state.disallow(room, &profile.spell(users))?),
+        Call::CreateRoom => Data::Created {
+            id: state.create_room(profile, decode(body)?)?,
+        },
         Call::DeleteRoom { room } => {
             state.delete_room(room)?;
             Data::Deleted {
@@ -78,32 +155,77 @@ pub(super) fn perform(
                 id: room.clone(),
             }
         }
+        Call::CreateUsers => {
+            let entities = state.create_users(profile, decode(body)?, now_ms())?;
+            return Ok(Answer::Users(users(state, head, entities)));
+        }
+        Call::DeleteUser { user } => {
+            let entities = state.delete_user(&profile.spell(user), now_ms())?;
+            return Ok(Answer::Users(users(state, head, entities)));
+        }
+        Call::DeleteUsers => {
+            let limit = number(&query, "limit", 1, DEFAULT_LIMIT)?;
+            let entities = state.delete_users(limit, now_ms())?;
+            return Ok(Answer::Users(users(state, head, entities)));
+        }
+        // Answered before anybody's token was looked at.
+        Call::Token => return Err(Refusal::NoSuchCall),
     };
-    let count = match &data {
-        Data::Members(rows) => u64::try_from(rows.len()).ok(),
-        Data::Admins(names) => u64::try_from(names.len()).ok(),
+    let rows = match &data {
+        Data::Members(rows) => Some(rows.len()),
+        Data::Joined(rows) => Some(rows.len()),
+        Data::Rooms(rows) => Some(rows.len()),
+        Data::Admins(names) | Data::AllowList(names) => Some(names.len()),
         _ => None,
     };
-    Ok(Envelope {
-        action: head.method.as_str().to_ascii_lowercase(),
+    Ok(Answer::Data(Box::new(Envelope {
+        action: action(head),
         application: APPLICATION.to_owned(),
         params,
         uri: uri(head),
         entities: Vec::new(),
-        properties: None,
+        properties: profile.rows_and_fields.pick(None, Some(BTreeMap::new())),
         data,
         timestamp: now_ms(),
         duration: 0,
         organization: state.app_key.org().to_owned(),
         application_name: state.app_key.app().to_owned(),
-        count,
-    })
+        count: rows.and_then(|rows| u64::try_from(rows).ok()),
+        cursor,
+    })))
+}
+
+fn users(state: &State, head: &Parts, entities: Vec<UserEntity>) -> Users {
+    Users {
+        action: action(head),
+        application: APPLICATION,
+        path: "/users",
+        uri: uri(head),
+        entities,
+        timestamp: now_ms(),
+        duration: 0,
+        organization: state.app_key.org().to_owned(),
+        application_name: state.app_key.app().to_owned(),
+    }
+}
+
+/// "The request method" (seed, "Response parameters"), in lower case.
+fn action(head: &Parts) -> String {
+    head.method.as_str().to_ascii_lowercase()
+}
+
+/// The names of a batch, which cannot be empty. [?]
+fn names(profile: Profile, usernames: &[String]) -> Result<Vec<String>, Refusal> {
+    if usernames.is_empty() {
+        return Err(Refusal::BadArgument("usernames is empty".to_owned()));
+    }
+    Ok(usernames.iter().map(|name| profile.spell(name)).collect())
 }
 
 /// The whole response.
-pub(super) fn respond(result: Result<Envelope<Data>, Refusal>) -> Response {
+pub(super) fn respond(result: Result<Answer, Refusal>) -> Response {
     match result {
-        Ok(envelope) => json(StatusCode::OK, &envelope),
+        Ok(answer) => json(StatusCode::OK, &answer),
         Err(refusal) => {
             let (status, error, exception, description) = refusal.parts();
             let body = ErrorBody {
@@ -145,8 +267,17 @@ fn query(head: &Parts) -> Query {
     query
 }
 
+fn value<'a>(query: &'a Query, key: &str) -> Option<&'a str> {
+    query.get(key)?.first().map(String::as_str)
+}
+
+/// The vendor's web SDK sends an empty cursor, or `undefined`, for the first page. [P]
+fn given_cursor(query: &Query) -> Option<&str> {
+    value(query, "cursor").filter(|cursor| !matches!(*cursor, "" | "undefined"))
+}
+
 fn number(query: &Query, key: &str, least: usize, default: usize) -> Result<usize, Refusal> {
-    let Some(text) = query.get(key).and_then(|values| values.first()) else {
+    let Some(text) = value(query, key) else {
         return Ok(default);
     };
     match text.parse() {
@@ -161,9 +292,4 @@ fn uri(head: &Parts) -> String {
     let header = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = header.or_else(|| head.uri.authority().map(http::uri::Authority::as_str));
     format!("http://{}{}", host.unwrap_or("localhost"), head.uri.path())
-}
-
-fn now_ms() -> u64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-use crate::chat::wire::Method;
+use super::routes::Budget;
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use tokio::time::Instant;
 /// a client that keeps to this keeps to every kind of window.
 const WINDOW: Duration = Duration::from_millis(1000);
 
-/// The call limit of each method: so many calls in any window, and every call that fits is let through.
+/// The call limit of each budget: so many calls in any window, and every call that fits is let through.
 #[derive(Debug)]
 pub(super) struct Limiter {
     /// `None` lets everything through.
     limit: Option<NonZeroU32>,
     /// The calls let through within the last window, oldest first: never more than the limit.
-    admitted: BTreeMap<Method, VecDeque<Instant>>,
+    admitted: BTreeMap<Budget, VecDeque<Instant>>,
 }
 
 impl Limiter {
@@ -26,9 +26,11 @@ impl Limiter {
     }
 
     /// Whether a call made now is let through. One that is not does not count. `now` must never go back.
-    pub(super) fn admit(&mut self, method: Method, now: Instant) -> bool {
+    pub(super) fn admit(&mut self, budget: impl Into<Budget>, now: Instant) -> bool {
         let Some(limit) = self.limit else { return true };
-        let recent = self.admitted.entry(method).or_default();
+        let budget = budget.into();
+        let limit = budget.most().map_or(limit, |most| most.min(limit));
+        let recent = self.admitted.entry(budget).or_default();
         while recent
             .front()
             .is_some_and(|then| now.duration_since(*then) >= WINDOW)
@@ -46,6 +48,7 @@ impl Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::wire::Method;
     use proptest::prelude::*;
 
     fn limiter(limit: u32) -> Limiter {
@@ -83,6 +86,16 @@ mod tests {
         for method in Method::ALL {
             assert!(limiter.admit(method, now), "{method}");
             assert!(!limiter.admit(method, now), "{method}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_rooms_has_less() {
+        let now = Instant::now();
+        for (limit, admitted) in [(100, 50), (10, 10)] {
+            let mut limiter = limiter(limit);
+            let calls = (0..200).filter(|_| limiter.admit(Budget::ListRooms, now));
+            assert_eq!(calls.count(), admitted);
         }
     }
 

@@ -1,37 +1,46 @@
 //! The chat service itself, over HTTP, in memory: its rules and its limits.
 //!
 //! It plays the service as the seed ("Manage chat room members") describes it and, where the seed is silent, as
-//! recorded answers show it (`[P]`); what nobody says is marked as an assumption (`[?]`). It shares
-//! [`crate::chat::wire`] with the client and nothing else, so that a mistake in one is not hidden by the same mistake
-//! in the other.
+//! recorded answers show it (`[P]`); what nobody says is marked as an assumption (`[?]`). Where documents disagree, a
+//! [`Profile`] says which it follows. It shares [`crate::chat::wire`] with the client and nothing else, so that a
+//! mistake in one is not hidden by the same mistake in the other.
 
+mod access_token;
+mod allow_list;
 mod answer;
+mod caller;
 mod limiter;
 mod names;
+mod pages;
+mod profile;
 mod refusal;
 mod room;
 mod routes;
 mod rules;
+mod scene;
 mod state;
 mod state_file;
+mod tokens;
 
 pub use names::Names;
+pub use profile::{BadSwitch, Point, Profile, Side, Switch};
 pub use room::Room;
 pub use state::{AppKey, State};
 pub use state_file::StateError;
 
-use crate::chat::wire::{CALLS_PER_SECOND, Envelope};
-use answer::Data;
+use crate::chat::wire::CALLS_PER_SECOND;
+use answer::Answer;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::response::Response;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, request::Parts};
+use http::request::Parts;
 use limiter::Limiter;
 use refusal::Refusal;
+use routes::Call;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokens::Tokens;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -43,12 +52,15 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 pub struct Options {
     /// Calls that each method takes in any 1,000 ms; `None` takes every call.
     pub calls_per_second: Option<NonZeroU32>,
+    /// What it follows where the documents disagree.
+    pub profile: Profile,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             calls_per_second: NonZeroU32::new(CALLS_PER_SECOND),
+            profile: Profile::default(),
         }
     }
 }
@@ -61,6 +73,8 @@ pub struct Emulator(Arc<Inner>);
 struct Inner {
     state: Mutex<State>,
     limiter: Mutex<Limiter>,
+    tokens: Mutex<Tokens>,
+    profile: Profile,
 }
 
 impl Emulator {
@@ -70,6 +84,8 @@ impl Emulator {
         Self(Arc::new(Inner {
             state: Mutex::new(state),
             limiter: Mutex::new(Limiter::new(options.calls_per_second)),
+            tokens: Mutex::default(),
+            profile: options.profile,
         }))
     }
 
@@ -104,34 +120,25 @@ impl Emulator {
     }
 
     /// One call from beginning to end, without a pause: a caller who hangs up cannot leave half a call behind.
-    fn call(&self, head: &Parts, body: &[u8]) -> Result<Envelope<Data>, Refusal> {
+    fn call(&self, head: &Parts, body: &[u8]) -> Result<Answer, Refusal> {
         let (app, call) = routes::find(&head.method, head.uri.path())?;
         let mut state = lock(&self.0.state);
         app.check(&state)?;
-        check_token(&state, &head.headers)?;
-        if let Some(method) = call.method() {
-            let mut limiter = lock(&self.0.limiter);
-            // The clock is tokio's, so that a paused one drives the limit; it is read under the lock, so that it never
-            // goes back for the limiter.
-            if !limiter.admit(method, Instant::now()) {
-                return Err(Refusal::OverRate);
-            }
+        let mut tokens = lock(&self.0.tokens);
+        // The clock is tokio's, so that a paused one drives limits and tokens; it is read under the lock, so that it
+        // never goes back for the limiter.
+        let now = Instant::now();
+        let caller = match call {
+            Call::Token => return answer::grant(&mut tokens, &state, body, now),
+            _ => tokens.caller(&state, &head.headers, now)?,
+        };
+        if let Some(budget) = call.budget()
+            && !lock(&self.0.limiter).admit(budget, now)
+        {
+            return Err(Refusal::OverRate);
         }
-        answer::perform(&mut state, &call, head, body)
-    }
-}
-
-/// "Bearer is a fixed character, followed by an English space, and then the obtained token value" (seed, "Request
-/// header").
-fn check_token(state: &State, headers: &HeaderMap) -> Result<(), Refusal> {
-    let token = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
-        .filter(|token| !token.is_empty())
-        .ok_or(Refusal::NoToken)?;
-    match &state.tokens {
-        Some(tokens) if !tokens.contains(token) => Err(Refusal::BadToken),
-        _ => Ok(()),
+        caller.check(&state, &call)?;
+        answer::perform(&mut state, self.0.profile, &call, head, body)
     }
 }
 

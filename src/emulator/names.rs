@@ -1,5 +1,6 @@
 use compact_str::CompactString;
 use std::collections::{BTreeMap, HashMap};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Names in joining order, each once: compared without case, kept as sent (seed, "Common parameters").
 ///
@@ -7,11 +8,18 @@ use std::collections::{BTreeMap, HashMap};
 /// Inserting and removing cost O(log n).
 #[derive(Debug, Clone, Default)]
 pub struct Names {
-    /// Spelling by turn. Turns only grow, so the order of the keys is the order of joining.
-    by_turn: BTreeMap<u64, String>,
+    /// Turns only grow, so the order of the keys is the order of joining.
+    by_turn: BTreeMap<u64, Joined>,
     /// Turn by folded name.
     turns: HashMap<CompactString, u64>,
     next_turn: u64,
+}
+
+/// A name as it was sent, and when, in milliseconds since 1970.
+#[derive(Debug, Clone)]
+struct Joined {
+    name: String,
+    since_ms: u64,
 }
 
 impl Names {
@@ -22,7 +30,11 @@ impl Names {
             return false;
         }
         self.turns.insert(key, self.next_turn);
-        self.by_turn.insert(self.next_turn, name.to_owned());
+        let joined = Joined {
+            name: name.to_owned(),
+            since_ms: now_ms(),
+        };
+        self.by_turn.insert(self.next_turn, joined);
         self.next_turn += 1;
         true
     }
@@ -55,7 +67,13 @@ impl Names {
 
     /// The names as they were sent, in joining order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.by_turn.values().map(String::as_str)
+        self.by_turn.values().map(|joined| joined.name.as_str())
+    }
+
+    /// The names from this turn on: turn, name, and since when, in milliseconds since 1970.
+    pub(super) fn starting_at(&self, first: u64) -> impl Iterator<Item = (u64, &str, u64)> {
+        let joined = self.by_turn.range(first..);
+        joined.map(|(turn, joined)| (*turn, joined.name.as_str(), joined.since_ms))
     }
 }
 
@@ -76,6 +94,12 @@ impl<S: AsRef<str>> FromIterator<S> for Names {
         }
         all
     }
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn fold(name: &str) -> CompactString {

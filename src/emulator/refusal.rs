@@ -1,4 +1,5 @@
-use crate::chat::wire::{MAX_ADD_BATCH, MAX_DETAIL_ROOMS, MAX_REMOVE_BATCH};
+use super::profile::Side;
+use crate::chat::wire::MAX_DETAIL_ROOMS;
 use crate::model::MAX_ADMINS;
 use http::StatusCode;
 
@@ -13,10 +14,14 @@ pub(super) enum Refusal {
     WrongMethod,
     /// Another org and app, or another app id, than this service has.
     NoSuchApp(String),
-    /// No bearer token was sent.
-    NoToken,
+    /// No bearer token was sent, or one that has expired.
+    Unauthorized,
     /// A token that is none of this service's.
     BadToken,
+    /// The token's user may not do this; the end of the text is unknown. [?]
+    NoPermission,
+    /// No token for these credentials.
+    BadGrant(&'static str),
     /// Over the call rate of the method.
     OverRate,
     /// The body is not JSON.
@@ -24,21 +29,36 @@ pub(super) enum Refusal {
     /// A field or a parameter is missing or makes no sense.
     BadArgument(String),
     /// More names than one `add_many` takes.
-    TooManyToAdd,
+    TooManyToAdd(usize),
     /// More names than one `remove_many` takes.
-    TooManyToRemove,
+    TooManyToRemove(usize),
+    /// More names than one call for the allow list takes; the text is unknown. [?]
+    TooManyToAllow(usize),
     /// More rooms than one `room_detail` takes. [?]
     TooManyRooms,
     NoSuchRoom(String),
-    NoSuchUser(String),
+    NoSuchUser {
+        user: String,
+        side: Side,
+    },
+    /// Deleting a user that is not there.
+    NoSuchEntity,
+    UserExists(String),
     AlreadyMember {
         user: String,
         room: String,
     },
-    /// Removing somebody who is not there.
-    NotMember(String),
-    /// Promoting somebody who is not there: another status than removing them; the text is unknown. [?]
-    CannotPromote(String),
+    /// Removing somebody who is not there, or several of whom nobody is.
+    NotMember {
+        users: String,
+        side: Side,
+    },
+    /// Promoting somebody who is not there: another status than removing them; the seed side's text is unknown. [?]
+    CannotPromote {
+        user: String,
+        room: String,
+        side: Side,
+    },
     /// `maxusers` is reached.
     RoomFull,
     /// The text is unknown. [?]
@@ -61,6 +81,7 @@ impl Refusal {
         const ARGUMENT: (&str, &str) = ("illegal_argument", "IllegalArgument");
         const PARAMETER: (&str, &str) = ("invalid_parameter", "InvalidParameter");
         const FORBIDDEN: (&str, &str) = ("forbidden_op", "ForbiddenOp");
+        const MISSING: (&str, &str) = ("resource_not_found", "ResourceNotFound");
         const EXCEEDED: (&str, &str) = ("exceed_limit", "ExceedLimit");
 
         let (status, (error, exception), description) = match self {
@@ -78,7 +99,7 @@ impl Refusal {
                 ),
                 format!("Could not find application for {app}"),
             ),
-            Self::NoToken => (
+            Self::Unauthorized => (
                 S::UNAUTHORIZED,
                 ("unauthorized", "Unauthorized"),
                 "Unable to authenticate (OAuth)".into(),
@@ -88,6 +109,16 @@ impl Refusal {
                 ("auth_bad_access_token", "AuthBadAccessToken"),
                 "Unable to authenticate due to corrupt access token".into(),
             ),
+            Self::NoPermission => (
+                S::UNAUTHORIZED,
+                ("group_authorization", "GroupAuthorization"),
+                "you have no permission to do this!".into(),
+            ),
+            Self::BadGrant(why) => (
+                S::BAD_REQUEST,
+                ("invalid_grant", "InvalidGrant"),
+                (*why).to_owned(),
+            ),
             Self::OverRate => (
                 S::TOO_MANY_REQUESTS,
                 ("reach_limit", "ReachLimit"),
@@ -95,45 +126,68 @@ impl Refusal {
             ),
             Self::BadJson(why) => (S::BAD_REQUEST, ("json_parse", "JsonParse"), why.clone()),
             Self::BadArgument(why) => (S::BAD_REQUEST, ARGUMENT, why.clone()),
-            Self::TooManyToAdd => (
+            Self::TooManyToAdd(most) => (
                 S::BAD_REQUEST,
                 PARAMETER,
-                format!("addMembers: addMembers number more than maxSize : {MAX_ADD_BATCH}"),
+                format!("addMembers: addMembers number more than maxSize : {most}"),
             ),
-            Self::TooManyToRemove => (
+            Self::TooManyToRemove(most) => (
                 S::BAD_REQUEST,
                 PARAMETER,
-                format!("kickMember: kickMembers number more than maxSize : {MAX_REMOVE_BATCH}"),
+                format!("kickMember: kickMembers number more than maxSize : {most}"),
+            ),
+            Self::TooManyToAllow(most) => (
+                S::BAD_REQUEST,
+                PARAMETER,
+                format!("addWhitelist: usernames number more than maxSize : {most}"),
             ),
             Self::TooManyRooms => (
                 S::BAD_REQUEST,
                 PARAMETER,
                 format!("chatroom ids number more than maxSize : {MAX_DETAIL_ROOMS}"),
             ),
-            Self::NoSuchRoom(room) => (
+            Self::NoSuchRoom(room) => (S::NOT_FOUND, MISSING, format!("grpID {room} does not exist!")),
+            Self::NoSuchUser { user, side } => {
+                let (status, kind) = side.pick((S::BAD_REQUEST, ARGUMENT), (S::NOT_FOUND, MISSING));
+                (status, kind, format!("username {user} doesn't exist!"))
+            }
+            Self::NoSuchEntity => (
                 S::NOT_FOUND,
-                ("resource_not_found", "ResourceNotFound"),
-                format!("grpID {room} does not exist!"),
+                ("service_resource_not_found", "ServiceResourceNotFound"),
+                "Service resource not found".into(),
             ),
-            Self::NoSuchUser(user) => (
+            Self::UserExists(user) => (
                 S::BAD_REQUEST,
-                ARGUMENT,
-                format!("username {user} doesn't exist!"),
+                (
+                    "duplicate_unique_property_exists",
+                    "DuplicateUniquePropertyExists",
+                ),
+                format!(
+                    "Entity user requires that property named username be unique, value of {user} exists"
+                ),
             ),
             Self::AlreadyMember { user, room } => (
                 S::BAD_REQUEST,
                 PARAMETER,
                 format!("can not join this group, reason:user: {user} already in group: {room}"),
             ),
-            Self::NotMember(user) | Self::CannotPromote(user) => (
-                if matches!(self, Self::NotMember(_)) {
-                    S::BAD_REQUEST
-                } else {
-                    S::FORBIDDEN
-                },
+            Self::NotMember { users, side } => (
+                side.pick(S::BAD_REQUEST, S::FORBIDDEN),
                 FORBIDDEN,
-                format!("users [{user}] are not members of this group!"),
+                format!("users [{users}] are not members of this group!"),
             ),
+            Self::CannotPromote { user, room, side } => match side {
+                Side::Seed => (
+                    S::FORBIDDEN,
+                    FORBIDDEN,
+                    format!("users [{user}] are not members of this group!"),
+                ),
+                Side::Newer => (
+                    S::NOT_FOUND,
+                    MISSING,
+                    format!("user: {user} doesn't exist in group: {room}"),
+                ),
+            },
             Self::RoomFull => (
                 S::FORBIDDEN,
                 EXCEEDED,

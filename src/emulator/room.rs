@@ -1,15 +1,27 @@
-use super::Names;
+use super::{Names, Profile};
 use crate::chat::wire::MemberRow;
+
+/// What somebody is in a room, lowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    Outside,
+    Member,
+    Admin,
+    Owner,
+}
 
 /// A room: who owns it, who is in it, who of them are admins.
 ///
-/// Its methods keep the roles consistent (an admin is in the room, the owner is not an admin) and know no limits and
+/// Its methods keep the roles consistent (nobody becomes an admin from outside, the owner is not an admin) and know no limits and
 /// no rules about names, so that a test can put a room into any state the real service may be in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
     owner: String,
     admins: Names,
     members: Names,
+    allowed: Names,
+    /// What people call it.
+    pub name: Option<String>,
     /// How many people it holds, the owner counted.
     pub maxusers: u64,
 }
@@ -25,6 +37,8 @@ impl Room {
             owner: owner.to_owned(),
             admins: Names::default(),
             members: Names::from_iter([owner]),
+            allowed: Names::default(),
+            name: None,
             maxusers: Self::DEFAULT_MAXUSERS,
         }
     }
@@ -53,6 +67,42 @@ impl Room {
         self.owner.eq_ignore_ascii_case(user)
     }
 
+    /// What this user is here. An owner who left is still the owner.
+    pub(super) fn rank(&self, user: &str) -> Rank {
+        if self.is_owner(user) {
+            Rank::Owner
+        } else if !self.members.contains(user) {
+            Rank::Outside
+        } else if self.admins.contains(user) {
+            Rank::Admin
+        } else {
+            Rank::Member
+        }
+    }
+
+    /// Who of the room stays when they go offline: owner and admins by themselves, and whoever was put on the list.
+    #[must_use]
+    pub fn allow_list(&self) -> Names {
+        let own = [self.owner()].into_iter().chain(self.admins.iter());
+        own.chain(self.allowed.iter())
+            .filter(|user| self.members.contains(user))
+            .collect()
+    }
+
+    /// Puts a member on the allow list; `false` if this is none.
+    pub fn allow(&mut self, user: &str) -> bool {
+        let member = self.members.contains(user);
+        if member {
+            self.allowed.insert(user);
+        }
+        member
+    }
+
+    /// Takes somebody off the allow list; `false` if they were not put there.
+    pub fn disallow(&mut self, user: &str) -> bool {
+        self.allowed.remove(user)
+    }
+
     /// Hands the room over: the new owner comes in if they are not there, the old one stays as a regular member.
     pub fn set_owner(&mut self, user: &str) {
         self.join(user);
@@ -68,6 +118,12 @@ impl Room {
     /// Lets somebody go, and their admin role with them; `false` if they are not there. An owner who leaves stays owner.
     pub fn leave(&mut self, user: &str) -> bool {
         self.admins.remove(user);
+        self.leave_with_role(user)
+    }
+
+    /// Lets somebody go who stays an admin until they are demoted; `false` if they are not there.
+    pub fn leave_with_role(&mut self, user: &str) -> bool {
+        self.allowed.remove(user);
         self.members.remove(user)
     }
 
@@ -82,12 +138,12 @@ impl Room {
     }
 
     /// The room as a member list shows it: admins as plain members, the owner wherever they stand.
-    pub(super) fn rows(&self) -> impl Iterator<Item = MemberRow> {
-        self.members.iter().map(|name| {
+    pub(super) fn rows(&self, profile: Profile) -> impl Iterator<Item = MemberRow> {
+        self.members.iter().map(move |name| {
             if self.is_owner(name) {
-                MemberRow::Owner(name.to_owned())
+                MemberRow::Owner(profile.spell(name))
             } else {
-                MemberRow::Member(name.to_owned())
+                MemberRow::Member(profile.spell(name))
             }
         })
     }
@@ -119,7 +175,7 @@ mod tests {
         assert!(room.leave("alice"));
         assert_eq!((room.owner(), names(room.members())), ("alice", vec!["bob"]));
         room.join("alice");
-        let rows: Vec<_> = room.rows().collect();
+        let rows: Vec<_> = room.rows(Profile::default()).collect();
         assert_eq!(
             rows,
             [MemberRow::Member("bob".into()), MemberRow::Owner("alice".into())]

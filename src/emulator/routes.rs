@@ -4,6 +4,7 @@ use super::refusal::Refusal;
 use super::state::State;
 use crate::chat::wire::Method;
 use http::Method as HttpMethod;
+use std::num::NonZeroU32;
 
 /// Which app a path names.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,25 +63,82 @@ pub(super) enum Call {
     RoomDetail {
         rooms: String,
     },
+    AllowList {
+        room: String,
+    },
+    Allow {
+        room: String,
+    },
+    /// The names stand between commas, as they were sent.
+    Disallow {
+        room: String,
+        users: String,
+    },
+    ListRooms,
+    CreateRoom,
     DeleteRoom {
         room: String,
     },
+    CreateUsers,
+    DeleteUsers,
+    DeleteUser {
+        user: String,
+    },
+    Token,
+}
+
+/// What calls are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Budget {
+    Method(Method),
+    ListRooms,
+    AllowList,
+    Allow,
+    Disallow,
+}
+
+impl Budget {
+    /// Calls a second that it never has more than.
+    pub(super) fn most(self) -> Option<NonZeroU32> {
+        match self {
+            // [P]
+            Self::ListRooms => NonZeroU32::new(50),
+            _ => None,
+        }
+    }
+}
+
+impl From<Method> for Budget {
+    fn from(method: Method) -> Self {
+        Self::Method(method)
+    }
 }
 
 impl Call {
-    /// Whose call budget it draws on. The deletion of a room is no call of ours and has none.
+    /// Which of the methods that the client has, if it is one.
     pub(super) fn method(&self) -> Option<Method> {
+        Some(match self {
+            Self::AddOne { .. } => Method::AddOne,
+            Self::AddMany { .. } => Method::AddMany,
+            Self::ListMembers { .. } => Method::ListMembers,
+            Self::RemoveOne { .. } => Method::RemoveOne,
+            Self::RemoveMany { .. } => Method::RemoveMany,
+            Self::Promote { .. } => Method::Promote,
+            Self::ListAdmins { .. } => Method::ListAdmins,
+            Self::Demote { .. } => Method::Demote,
+            Self::RoomDetail { .. } => Method::RoomDetail,
+            _ => return None,
+        })
+    }
+
+    /// Whose call budget it draws on. What sets a scene has none. [?]
+    pub(super) fn budget(&self) -> Option<Budget> {
         match self {
-            Self::AddOne { .. } => Some(Method::AddOne),
-            Self::AddMany { .. } => Some(Method::AddMany),
-            Self::ListMembers { .. } => Some(Method::ListMembers),
-            Self::RemoveOne { .. } => Some(Method::RemoveOne),
-            Self::RemoveMany { .. } => Some(Method::RemoveMany),
-            Self::Promote { .. } => Some(Method::Promote),
-            Self::ListAdmins { .. } => Some(Method::ListAdmins),
-            Self::Demote { .. } => Some(Method::Demote),
-            Self::RoomDetail { .. } => Some(Method::RoomDetail),
-            Self::DeleteRoom { .. } => None,
+            Self::ListRooms => Some(Budget::ListRooms),
+            Self::AllowList { .. } => Some(Budget::AllowList),
+            Self::Allow { .. } => Some(Budget::Allow),
+            Self::Disallow { .. } => Some(Budget::Disallow),
+            _ => self.method().map(Budget::Method),
         }
     }
 }
@@ -94,9 +152,7 @@ pub(super) fn find(method: &HttpMethod, path: &str) -> Result<(App, Call), Refus
     let path = path.strip_suffix('/').unwrap_or(path);
     let segments: Vec<String> = path.split('/').map(decode).collect::<Result<_, _>>()?;
     let mut segments = segments.into_iter();
-    let mut next = || segments.next();
-
-    let (Some(first), Some(second)) = (next(), next()) else {
+    let (Some(first), Some(second)) = (segments.next(), segments.next()) else {
         return Err(Refusal::NoSuchCall);
     };
     let app = if first == "app-id" {
@@ -107,30 +163,66 @@ pub(super) fn find(method: &HttpMethod, path: &str) -> Result<(App, Call), Refus
             app: second,
         }
     };
-    if next().as_deref() != Some("chatrooms") {
-        return Err(Refusal::NoSuchCall);
+    let rest: Vec<String> = segments.collect();
+    let call = match rest.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["chatrooms", rest @ ..] => room_call(method, rest),
+        ["users", rest @ ..] => user_call(method, rest),
+        ["token"] if method == HttpMethod::POST => Ok(Call::Token),
+        ["token"] => Err(Refusal::WrongMethod),
+        _ => Err(Refusal::NoSuchCall),
+    };
+    Ok((app, call?))
+}
+
+fn room_call(method: &HttpMethod, rest: &[&str]) -> Result<Call, Refusal> {
+    let own = |text: &&str| (*text).to_owned();
+    Ok(match (method, rest) {
+        (&HttpMethod::GET, []) => Call::ListRooms,
+        (&HttpMethod::POST, []) => Call::CreateRoom,
+        (&HttpMethod::GET, [room]) => Call::RoomDetail { rooms: own(room) },
+        (&HttpMethod::DELETE, [room]) => Call::DeleteRoom { room: own(room) },
+        (&HttpMethod::GET, [room, "users"]) => Call::ListMembers { room: own(room) },
+        (&HttpMethod::POST, [room, "users"]) => Call::AddMany { room: own(room) },
+        (&HttpMethod::POST, [room, "users", user]) => Call::AddOne {
+            room: own(room),
+            user: own(user),
+        },
+        (&HttpMethod::DELETE, [room, "users", users]) if users.contains(',') => Call::RemoveMany {
+            room: own(room),
+            users: own(users),
+        },
+        (&HttpMethod::DELETE, [room, "users", user]) => Call::RemoveOne {
+            room: own(room),
+            user: own(user),
+        },
+        (&HttpMethod::GET, [room, "admin"]) => Call::ListAdmins { room: own(room) },
+        (&HttpMethod::POST, [room, "admin"]) => Call::Promote { room: own(room) },
+        (&HttpMethod::DELETE, [room, "admin", user]) => Call::Demote {
+            room: own(room),
+            user: own(user),
+        },
+        (&HttpMethod::GET, [room, "white", "users"]) => Call::AllowList { room: own(room) },
+        (&HttpMethod::POST, [room, "white", "users"]) => Call::Allow { room: own(room) },
+        (&HttpMethod::DELETE, [room, "white", "users", users]) => Call::Disallow {
+            room: own(room),
+            users: own(users),
+        },
+        (_, [] | [_] | [_, "users" | "admin"] | [_, "users" | "admin", _])
+        | (_, [_, "white", "users"] | [_, "white", "users", _]) => return Err(Refusal::WrongMethod),
+        _ => return Err(Refusal::NoSuchCall),
+    })
+}
+
+fn user_call(method: &HttpMethod, rest: &[&str]) -> Result<Call, Refusal> {
+    match (method, rest) {
+        (&HttpMethod::POST, []) => Ok(Call::CreateUsers),
+        (&HttpMethod::DELETE, []) => Ok(Call::DeleteUsers),
+        (&HttpMethod::DELETE, [user]) => Ok(Call::DeleteUser {
+            user: (*user).to_owned(),
+        }),
+        (_, [] | [_]) => Err(Refusal::WrongMethod),
+        _ => Err(Refusal::NoSuchCall),
     }
-    let rest = (next(), next(), next(), next());
-    let (Some(room), list, user, None) = rest else {
-        return Err(Refusal::NoSuchCall);
-    };
-    let call = match (list.as_deref(), user, method) {
-        (None, None, &HttpMethod::GET) => Call::RoomDetail { rooms: room },
-        (None, None, &HttpMethod::DELETE) => Call::DeleteRoom { room },
-        (Some("users"), None, &HttpMethod::GET) => Call::ListMembers { room },
-        (Some("users"), None, &HttpMethod::POST) => Call::AddMany { room },
-        (Some("users"), Some(user), &HttpMethod::POST) => Call::AddOne { room, user },
-        (Some("users"), Some(users), &HttpMethod::DELETE) if users.contains(',') => {
-            Call::RemoveMany { room, users }
-        }
-        (Some("users"), Some(user), &HttpMethod::DELETE) => Call::RemoveOne { room, user },
-        (Some("admin"), None, &HttpMethod::GET) => Call::ListAdmins { room },
-        (Some("admin"), None, &HttpMethod::POST) => Call::Promote { room },
-        (Some("admin"), Some(user), &HttpMethod::DELETE) => Call::Demote { room, user },
-        (None | Some("users" | "admin"), _, _) => return Err(Refusal::WrongMethod),
-        (Some(_), _, _) => return Err(Refusal::NoSuchCall),
-    };
-    Ok((app, call))
 }
 
 /// Percent-decodes one segment, once.

@@ -1,43 +1,67 @@
 //! What the calls do to the state. No HTTP, no clock.
 
+use super::profile::{Profile, Side};
 use super::refusal::Refusal;
 use super::{Names, Room, State};
 use crate::chat::wire::{
-    AddedMany, Demoted, MAX_ADD_BATCH, MAX_DETAIL_ROOMS, MAX_PAGE_SIZE, MAX_REMOVE_BATCH, MemberResult,
-    MemberRow, Outcome, Promoted, RoomDetail,
+    AddedMany, Demoted, MAX_ADD_BATCH, MAX_DETAIL_ROOMS, MAX_REMOVE_BATCH, MemberResult, Outcome, Promoted,
+    RoomDetail,
 };
-use crate::model::{MAX_ADMINS, RoomId};
+use crate::model::MAX_ADMINS;
+
+/// Most names in one `add_many` of newer servers. [P]
+const NEWER_ADD_BATCH: usize = 100;
+/// Most names in one `remove_many` of newer servers. [P]
+const NEWER_REMOVE_BATCH: usize = 60;
 
 impl State {
     /// "If the specified user does not exist in the app or is already a member of the chat room, the request fails"
     /// (seed, "Adding a chat room member").
-    pub(super) fn add_one(&mut self, id: &str, user: &str) -> Result<MemberResult, Refusal> {
+    pub(super) fn add_one(
+        &mut self,
+        profile: Profile,
+        id: &str,
+        user: &str,
+    ) -> Result<MemberResult, Refusal> {
         let known = self.knows(user);
         let room = self.room_mut(id)?;
         if !known {
-            return Err(Refusal::NoSuchUser(user.to_owned()));
+            return Err(Refusal::NoSuchUser {
+                user: user.to_owned(),
+                side: profile.add_one_stranger,
+            });
         }
-        if room.members().contains(user) {
+        let there = room.members().contains(user);
+        if there && profile.add_one_member == Side::Seed {
             return Err(Refusal::AlreadyMember {
                 user: user.to_owned(),
                 room: id.to_owned(),
             });
         }
-        make_place(room, 1)?;
+        make_place(room, usize::from(!there))?;
         room.join(user);
         Ok(member_result("add_member", id, user, None))
     }
 
     /// One unknown user, or too little place, and nobody is added. Those who are there already are left out of the
-    /// answer.
-    pub(super) fn add_many(&mut self, id: &str, users: &[String]) -> Result<AddedMany, Refusal> {
+    /// answer, or listed in it.
+    pub(super) fn add_many(
+        &mut self,
+        profile: Profile,
+        id: &str,
+        users: &[String],
+    ) -> Result<AddedMany, Refusal> {
         let stranger = users.iter().find(|user| !self.knows(user));
         let room = self.room_mut(id)?;
-        if users.len() > MAX_ADD_BATCH {
-            return Err(Refusal::TooManyToAdd);
+        let most = profile.add_batch.pick(MAX_ADD_BATCH, NEWER_ADD_BATCH);
+        if users.len() > most {
+            return Err(Refusal::TooManyToAdd(most));
         }
         if let Some(stranger) = stranger {
-            return Err(Refusal::NoSuchUser(stranger.clone()));
+            return Err(Refusal::NoSuchUser {
+                user: stranger.clone(),
+                side: profile.add_many_stranger,
+            });
         }
         let newcomers: Names = users
             .iter()
@@ -47,39 +71,57 @@ impl State {
         for user in newcomers.iter() {
             room.join(user);
         }
+        let listed = match profile.add_many_member {
+            Side::Seed => newcomers,
+            Side::Newer => users.iter().collect(),
+        };
         Ok(AddedMany {
-            newmembers: newcomers.iter().map(str::to_owned).collect(),
+            newmembers: listed.iter().map(str::to_owned).collect(),
             action: "add_member".to_owned(),
             id: id.to_owned(),
         })
     }
 
-    /// Pages are counted from 1; more than [`MAX_PAGE_SIZE`] is served as that many (seed, "Query parameters"). A page
-    /// past the end is empty. [?]
-    pub(super) fn list_members(&self, id: &str, page: usize, size: usize) -> Result<Vec<MemberRow>, Refusal> {
-        let size = size.min(MAX_PAGE_SIZE);
-        let skipped = page.saturating_sub(1).saturating_mul(size);
-        Ok(self.room(id)?.rows().skip(skipped).take(size).collect())
-    }
-
     /// Removes anybody, the owner too: the service does not protect them. [P]
-    pub(super) fn remove_one(&mut self, id: &str, user: &str) -> Result<MemberResult, Refusal> {
-        if self.room_mut(id)?.leave(user) {
+    pub(super) fn remove_one(
+        &mut self,
+        profile: Profile,
+        id: &str,
+        user: &str,
+    ) -> Result<MemberResult, Refusal> {
+        if leave(self.room_mut(id)?, profile, user) {
             Ok(member_result("remove_member", id, user, None))
         } else {
-            Err(Refusal::NotMember(user.to_owned()))
+            Err(Refusal::NotMember {
+                users: user.to_owned(),
+                side: profile.remove_one_absent,
+            })
         }
     }
 
     /// A row for each name; one who is not there is a row `result: false`, and the others are removed all the same
     /// (seed, "Removing multiple chat room members").
-    pub(super) fn remove_many(&mut self, id: &str, users: &str) -> Result<Vec<MemberResult>, Refusal> {
+    pub(super) fn remove_many(
+        &mut self,
+        profile: Profile,
+        id: &str,
+        users: &str,
+    ) -> Result<Vec<MemberResult>, Refusal> {
         let room = self.room_mut(id)?;
-        if users.split(',').count() > MAX_REMOVE_BATCH {
-            return Err(Refusal::TooManyToRemove);
+        let most = profile.remove_batch.pick(MAX_REMOVE_BATCH, NEWER_REMOVE_BATCH);
+        if users.split(',').count() > most {
+            return Err(Refusal::TooManyToRemove(most));
+        }
+        let nobody = !users.split(',').any(|user| room.members().contains(user));
+        if nobody && profile.remove_many_absent == Side::Newer {
+            return Err(Refusal::NotMember {
+                users: users.replace(',', ", "),
+                side: Side::Newer,
+            });
         }
         let remove = |user: &str| {
-            let reason = (!room.leave(user)).then(|| format!("user: {user} doesn't exist in group: {id}"));
+            let reason =
+                (!leave(room, profile, user)).then(|| format!("user: {user} doesn't exist in group: {id}"));
             member_result("remove_member", id, user, reason)
         };
         Ok(users.split(',').map(remove).collect())
@@ -87,18 +129,23 @@ impl State {
 
     /// "Adds a regular chat room member as the chat room admin" (seed, "Adding a chat room admin"): not somebody from
     /// outside, not an admin, and not the owner either. [?]
-    pub(super) fn promote(&mut self, id: &str, user: &str) -> Result<Promoted, Refusal> {
+    pub(super) fn promote(&mut self, profile: Profile, id: &str, user: &str) -> Result<Promoted, Refusal> {
         let room = self.room_mut(id)?;
         if !room.members().contains(user) {
-            return Err(Refusal::CannotPromote(user.to_owned()));
+            return Err(Refusal::CannotPromote {
+                user: user.to_owned(),
+                room: id.to_owned(),
+                side: profile.promote_outsider,
+            });
         }
-        if room.is_owner(user) || room.admins().contains(user) {
+        let admin = room.admins().contains(user);
+        if room.is_owner(user) || (admin && profile.promote_admin == Side::Seed) {
             return Err(Refusal::AlreadyAdmin {
                 user: user.to_owned(),
                 room: id.to_owned(),
             });
         }
-        if room.admins().len() >= MAX_ADMINS {
+        if !admin && room.admins().len() >= MAX_ADMINS {
             return Err(Refusal::TooManyAdmins);
         }
         room.promote(user);
@@ -109,8 +156,9 @@ impl State {
     }
 
     /// Not paged, and without the owner. [P]
-    pub(super) fn list_admins(&self, id: &str) -> Result<Vec<String>, Refusal> {
-        Ok(self.room(id)?.admins().iter().map(str::to_owned).collect())
+    pub(super) fn list_admins(&self, profile: Profile, id: &str) -> Result<Vec<String>, Refusal> {
+        let admins = self.room(id)?.admins().iter();
+        Ok(admins.map(|name| profile.spell(name)).collect())
     }
 
     /// Demoting the owner is answered as a success too [P]; that it changes nothing is an assumption. [?]
@@ -129,7 +177,7 @@ impl State {
     }
 
     /// One unknown room, and the whole call is refused with its name. [?]
-    pub(super) fn room_detail(&self, ids: &str) -> Result<Vec<RoomDetail>, Refusal> {
+    pub(super) fn room_detail(&self, profile: Profile, ids: &str) -> Result<Vec<RoomDetail>, Refusal> {
         if ids.split(',').count() > MAX_DETAIL_ROOMS {
             return Err(Refusal::TooManyRooms);
         }
@@ -137,23 +185,22 @@ impl State {
             let room = self.room(id)?;
             Ok(RoomDetail {
                 id: id.to_owned(),
-                name: None,
-                owner: Some(room.owner().to_owned()),
+                name: room.name.clone(),
+                owner: Some(profile.spell(room.owner())),
                 maxusers: Some(room.maxusers),
                 affiliations_count: Some(count(room.members().len())),
-                affiliations: room.rows().collect(),
+                affiliations: room.rows(profile).collect(),
             })
         };
         ids.split(',').map(detail).collect()
     }
+}
 
-    /// The call that nobody may ever cause by accident: what `DELETE …/users/..` becomes once a library on the way has
-    /// resolved the dots. [P]
-    pub(super) fn delete_room(&mut self, id: &str) -> Result<(), Refusal> {
-        match RoomId::parse(id).ok().and_then(|id| self.rooms.remove(&id)) {
-            Some(_) => Ok(()),
-            None => Err(Refusal::NoSuchRoom(id.to_owned())),
-        }
+/// The admin role goes with its holder, or stays until they are demoted.
+fn leave(room: &mut Room, profile: Profile, user: &str) -> bool {
+    match profile.removed_admin {
+        Side::Seed => room.leave(user),
+        Side::Newer => room.leave_with_role(user),
     }
 }
 
@@ -195,13 +242,13 @@ mod tests {
     }
 
     impl Step {
-        fn run(&self, state: &mut State) -> Result<(), Refusal> {
+        fn run(&self, state: &mut State, profile: Profile) -> Result<(), Refusal> {
             match self {
-                Self::AddOne(user) => state.add_one("7", user).map(drop),
-                Self::AddMany(users) => state.add_many("7", users).map(drop),
-                Self::RemoveOne(user) => state.remove_one("7", user).map(drop),
-                Self::RemoveMany(users) => state.remove_many("7", &users.join(",")).map(drop),
-                Self::Promote(user) => state.promote("7", user).map(drop),
+                Self::AddOne(user) => state.add_one(profile, "7", user).map(drop),
+                Self::AddMany(users) => state.add_many(profile, "7", users).map(drop),
+                Self::RemoveOne(user) => state.remove_one(profile, "7", user).map(drop),
+                Self::RemoveMany(users) => state.remove_many(profile, "7", &users.join(",")).map(drop),
+                Self::Promote(user) => state.promote(profile, "7", user).map(drop),
                 Self::Demote(user) => state.demote("7", user).map(drop),
             }
         }
@@ -223,18 +270,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_call_breaks_the_rules(steps in prop::collection::vec(step(), 1..40)) {
+        fn no_call_breaks_the_rules(steps in prop::collection::vec(step(), 1..40), newer: bool) {
+            let profile = Profile::all(if newer { Side::Newer } else { Side::Seed });
             let mut state = State::parse("{users: [a, b, c, d, e], rooms: {7: {owner: a, maxusers: 4}}}").unwrap();
             for step in steps {
                 let before = state.clone();
-                if let Err(refusal) = step.run(&mut state) {
+                if let Err(refusal) = step.run(&mut state, profile) {
                     prop_assert_eq!(&state, &before, "{:?} changed something: {:?}", step, refusal);
                 }
                 let room = state.room("7").unwrap();
                 prop_assert_eq!(room.owner(), "a");
                 prop_assert!(room.members().len() <= 4);
                 prop_assert!(room.members().iter().all(|user| state.knows(user)));
-                prop_assert!(room.admins().iter().all(|admin| room.members().contains(admin) && !room.is_owner(admin)));
+                prop_assert!(room.admins().iter().all(|admin| !room.is_owner(admin)));
+                prop_assert!(newer || room.admins().iter().all(|admin| room.members().contains(admin)));
             }
         }
     }

@@ -13,10 +13,20 @@ pub struct State {
     pub app_id: Option<String>,
     /// The tokens it accepts; `None` accepts any.
     pub tokens: Option<BTreeSet<String>>,
+    /// Users' own tokens, and whose each is.
+    pub user_tokens: BTreeMap<String, String>,
+    /// The certificate that the app's AccessToken2 tokens are made with; then `tokens` alone are accepted beside them.
+    pub app_certificate: Option<String>,
+    /// Client ids and their secrets, for `POST /token`; `None` takes any.
+    pub clients: Option<BTreeMap<String, String>>,
+    /// Passwords of users, by name in lower case.
+    pub passwords: BTreeMap<String, String>,
     /// The users it knows; `None` knows every name that keeps to the rules.
     pub users: Option<Names>,
     /// The rooms.
     pub rooms: BTreeMap<RoomId, Room>,
+    /// How many rooms were created by a call, so that no id is given twice.
+    pub rooms_created: u64,
 }
 
 impl State {

@@ -23,6 +23,20 @@ pub enum StateError {
     /// `app_id` has another form.
     #[error("app_id consists of letters, digits, `-` and `_`; {0:?} does not")]
     AppId(String),
+    /// `app_certificate` has another form, or there is no `app_id` that it could be for.
+    #[error("app_certificate is 32 hex digits, and stands beside an app_id")]
+    AppCertificate,
+    /// A name in `user_tokens` breaks the rules or is not among the users.
+    #[error("{0:?} in `user_tokens` is not a user")]
+    TokenOfNobody(String),
+    /// Somebody on a room's allow list is not in the room.
+    #[error("{name:?} is on the allow list of room {room}, and not in that room")]
+    AllowedOutsider {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        name: String,
+    },
     /// A key of `rooms` is not a room id.
     #[error("{id:?} in `rooms` is not a room id")]
     RoomId {
@@ -80,7 +94,11 @@ pub enum StateError {
 struct StateFile {
     app_key: Option<String>,
     app_id: Option<String>,
+    app_certificate: Option<String>,
     tokens: Option<BTreeSet<String>>,
+    #[serde(default)]
+    user_tokens: BTreeMap<String, String>,
+    clients: Option<BTreeMap<String, String>>,
     users: Option<Vec<String>>,
     #[serde(default)]
     rooms: BTreeMap<String, RoomFile>,
@@ -94,6 +112,9 @@ struct RoomFile {
     admins: Vec<String>,
     #[serde(default)]
     members: Vec<String>,
+    #[serde(default)]
+    allow_list: Vec<String>,
+    name: Option<String>,
     maxusers: Option<u64>,
 }
 
@@ -113,6 +134,12 @@ impl State {
         if let Some(app_id) = file.app_id.as_ref().filter(|app_id| !is_path_word(app_id)) {
             return Err(StateError::AppId(app_id.clone()));
         }
+        if let Some(certificate) = &file.app_certificate {
+            let hex = certificate.len() == 32 && certificate.bytes().all(|b| b.is_ascii_hexdigit());
+            if !hex || file.app_id.is_none() {
+                return Err(StateError::AppCertificate);
+            }
+        }
         for name in file.users.iter().flatten() {
             UserId::parse(name).map_err(|source| StateError::User {
                 name: name.clone(),
@@ -123,9 +150,17 @@ impl State {
             app_key,
             app_id: file.app_id,
             tokens: file.tokens,
+            app_certificate: file.app_certificate,
+            clients: file.clients,
             users: file.users.map(Names::from_iter),
-            rooms: BTreeMap::new(),
+            ..Self::default()
         };
+        for (user, token) in file.user_tokens {
+            if !state.knows(&user) {
+                return Err(StateError::TokenOfNobody(user));
+            }
+            state.user_tokens.insert(token, user);
+        }
         for (id, room) in file.rooms {
             let id = RoomId::parse(&id).map_err(|source| StateError::RoomId { id, source })?;
             let room = room.check(&id, &state)?;
@@ -177,6 +212,15 @@ impl RoomFile {
         for admin in admins.iter() {
             room.promote(admin);
         }
+        for name in self.allow_list {
+            if !room.allow(&name) {
+                return Err(StateError::AllowedOutsider {
+                    room: id.clone(),
+                    name,
+                });
+            }
+        }
+        room.name = self.name;
         room.maxusers = self.maxusers.unwrap_or(Room::DEFAULT_MAXUSERS);
         Ok(room)
     }
@@ -235,6 +279,10 @@ mod tests {
             "app_key: acme",
             "app_key: a/b#c",
             "app_id: ..",
+            "{app_id: a, app_certificate: 5CFd}",
+            "app_certificate: 5CFd2fd1755d40ecb72977518be15d3b",
+            "{users: [a], user_tokens: {b: secret}}",
+            "rooms: {7: {owner: o, allow_list: [a]}}",
             "users: [a b]",
             "rooms: {007: {owner: o}}",
             "rooms: {7: {owner: o, members: ['..']}}",
@@ -245,12 +293,16 @@ mod tests {
         .map(problem);
         insta::assert_snapshot!(problems.join("\n"), @r#"
         cannot make sense of the file: rooms: invalid type: sequence, expected a map at line 1 column 8
-        cannot make sense of the file: unknown field `tokken`, expected one of `app_key`, `app_id`, `tokens`, `users`, `rooms`
-        cannot make sense of the file: rooms.7: unknown field `boss`, expected one of `owner`, `admins`, `members`, `maxusers` at line 1 column 23
+        cannot make sense of the file: unknown field `tokken`, expected one of `app_key`, `app_id`, `app_certificate`, `tokens`, `user_tokens`, `clients`, `users`, `rooms`
+        cannot make sense of the file: rooms.7: unknown field `boss`, expected one of `owner`, `admins`, `members`, `allow_list`, `name`, `maxusers` at line 1 column 23
         cannot make sense of the file: rooms.7: missing field `owner` at line 1 column 12
         app_key is written org#app, each of letters, digits, `-` and `_`; "acme" is not
         app_key is written org#app, each of letters, digits, `-` and `_`; "a/b#c" is not
         app_id consists of letters, digits, `-` and `_`; ".." does not
+        app_certificate is 32 hex digits, and stands beside an app_id
+        app_certificate is 32 hex digits, and stands beside an app_id
+        "b" in `user_tokens` is not a user
+        "a" is on the allow list of room 7, and not in that room
         "a b" in `users` is not a username: a name consists of a-z, A-Z, 0-9, `_`, `-` and `.`; ' ' is not one of them
         "007" in `rooms` is not a room id: a room id is a whole number without sign or leading zero, at most 32 digits long
         ".." in room 7 is not a username: a name cannot consist of dots only: in a request's path it would mean another path

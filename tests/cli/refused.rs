@@ -124,7 +124,6 @@ fn what_is_not_built_yet_is_refused_by_name() {
         (&["apply", "--yes", "--approve", "66213271109633"], "--approve"),
         (&["plan", "--format", "markdown"], "markdown"),
         (&["validate", "--format", "github"], "--format"),
-        (&["emulator", "--profile", "newer"], "--profile"),
         (&["emulator", "--latency", "50ms"], "--latency"),
     ] {
         let run = site.run(args).ends_with(64);
@@ -164,6 +163,17 @@ fn an_emulator_that_cannot_start_says_why() {
     site.run(&["emulator", "--state", "state.yaml"])
         .ends_with(5)
         .complains("abc");
+    for (switch, words) in [
+        (
+            "add_bath=newer",
+            "no point is named \"add_bath\": there are add_one_member, add_many_member",
+        ),
+        ("add_batch", "a switch is written POINT=seed or POINT=newer"),
+    ] {
+        site.run(&["emulator", "--point", switch])
+            .ends_with(64)
+            .complains(words);
+    }
     site.run(&["emulator", "--listen", "0.0.0.0:0"])
         .ends_with(64)
         .complains("loopback only");

@@ -67,6 +67,7 @@ impl Service {
     {
         let options = Options {
             calls_per_second: None,
+            ..Options::default()
         };
         let emulator = Emulator::new(State::parse(state).unwrap(), options);
         let calls = Arc::new(Mutex::new(Vec::new()));

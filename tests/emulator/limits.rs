@@ -49,6 +49,7 @@ async fn a_hundred_calls_of_each_method_in_any_second() {
 async fn the_window_slides() {
     let options = Options {
         calls_per_second: NonZeroU32::new(2),
+        ..Options::default()
     };
     let emulator = Emulator::new(State::parse(STATE).unwrap(), options);
     let call = format!("GET /chatrooms/{ROOM}/admin");
@@ -65,6 +66,7 @@ async fn the_window_slides() {
 async fn what_is_refused_changes_nothing() {
     let options = Options {
         calls_per_second: NonZeroU32::new(1),
+        ..Options::default()
     };
     let emulator = Emulator::new(State::parse(STATE).unwrap(), options);
     let call = format!("DELETE /chatrooms/{ROOM}/users/nobody");

@@ -17,6 +17,7 @@ fn crowd(people: usize) -> Emulator {
         state,
         Options {
             calls_per_second: None,
+            ..Options::default()
         },
     )
 }

@@ -5,11 +5,17 @@
 // So that clippy knows the helpers, too, for tests: they may fail by panicking.
 #![cfg(test)]
 
+mod access_tokens;
+mod callers;
+mod conformance;
 mod limits;
 mod lists;
 mod members;
 mod paths;
+mod profiles;
 mod roles;
 mod samples;
+mod scene;
 mod socket;
 mod support;
+mod tolerance;

@@ -27,6 +27,10 @@ async fn unknown_rooms() {
         ("DELETE /chatrooms/8/admin/dave", ""),
         ("GET /chatrooms/8", ""),
         ("DELETE /chatrooms/8", ""),
+        ("GET /chatrooms/8/users?cursor=", ""),
+        ("GET /chatrooms/8/white/users", ""),
+        ("POST /chatrooms/8/white/users", r#"{"usernames": ["dave"]}"#),
+        ("DELETE /chatrooms/8/white/users/dave%2Cerin", ""),
     ] {
         let text = "grpID 8 does not exist!";
         let answer = refusal(404, "resource_not_found", "ResourceNotFoundException", text);
@@ -99,10 +103,13 @@ async fn calls_that_are_none() {
     for call in [
         "GET ",
         "GET /",
-        "GET /chatrooms",
         "GET /chatroom/66213271109633",
         "GET /chatrooms/66213271109633/members",
         "GET /chatrooms/66213271109633/users/bob/x",
+        "GET /chatrooms/66213271109633/white",
+        "GET /chatrooms/66213271109633/white/users/bob/x",
+        "DELETE /users/bob/x",
+        "GET /token/x",
         "DELETE /chatrooms/66213271109633/users/p/q",
     ] {
         assert_eq!(send(&emulator(), call, "").await, nothing, "{call}");
@@ -116,6 +123,12 @@ async fn calls_that_are_none() {
         "GET /chatrooms/66213271109633/users/bob",
         "PATCH /chatrooms/66213271109633/admin",
         "POST /chatrooms/66213271109633/admin/carol",
+        "PUT /chatrooms",
+        "DELETE /chatrooms/66213271109633/white/users",
+        "POST /chatrooms/66213271109633/white/users/bob",
+        "GET /users",
+        "GET /users/bob",
+        "GET /token",
     ] {
         assert_eq!(send(&emulator(), call, "").await, wrong, "{call}");
     }

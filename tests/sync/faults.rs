@@ -7,7 +7,7 @@ use crate::service::{
 use http::Method as Http;
 use proptest::prelude::*;
 use roomsync::apply::Outcome;
-use roomsync::emulator::Emulator;
+use roomsync::emulator::{Emulator, Options, Profile, Side};
 use roomsync::plan::Op;
 use serde_json::{Value, json};
 
@@ -270,18 +270,11 @@ proptest! {
 fn a_taught_batch_size_keeps_to_the_floor_of_removals_too() {
     let names: Vec<String> = (0..301).map(|n| format!("u{n}")).collect();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
-    let service = Service::new(room(&[], &all)).with_fault(|_, request, _| {
-        let many = request.url.path().split("%2C").count() > 60;
-        (request.method == Http::DELETE && many).then(|| {
-            Reply::Answer(
-                400,
-                error(
-                    "invalid_parameter",
-                    "kickMember: kickMembers number more than maxSize : 60",
-                ),
-            )
-        })
-    });
+    let options = Options {
+        profile: Profile::all(Side::Newer),
+        ..Options::default()
+    };
+    let service = Service::with(room(&[], &all), options);
     let (_, report) = one_room(&service, "members: [u0], guards: {max_removals: 100%}");
     assert_eq!(report.rooms[0].status, Outcome::Converged);
     assert_eq!(

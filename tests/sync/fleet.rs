@@ -5,7 +5,7 @@ use crate::service::{
 };
 use proptest::prelude::*;
 use roomsync::chat::BatchSizes;
-use roomsync::emulator::Room;
+use roomsync::emulator::{Options, Profile, Room, Side};
 use roomsync::model::Limit;
 use roomsync::plan::{Op, Status};
 use std::collections::BTreeSet;
@@ -334,7 +334,7 @@ fn expect_fleet(case: &Case) -> Vec<Expected> {
     rooms
 }
 
-fn check(case: &Case) {
+fn check(case: &Case, side: Side) {
     let files: Vec<String> = case
         .rooms
         .iter()
@@ -342,12 +342,12 @@ fn check(case: &Case) {
         .map(|(n, room)| room.file(n))
         .collect();
     let desired = desired(&files.iter().map(String::as_str).collect::<Vec<_>>());
-    let service = Service::new(state(
-        case.rooms
-            .iter()
-            .enumerate()
-            .map(|(n, room)| (room_id(n), room.live())),
-    ));
+    let rooms = case.rooms.iter().enumerate();
+    let options = Options {
+        profile: Profile::all(side),
+        ..Options::default()
+    };
+    let service = Service::with(state(rooms.map(|(n, room)| (room_id(n), room.live()))), options);
     let batch = BatchSizes {
         add: case.add_batch,
         remove: case.remove_batch,
@@ -417,6 +417,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
     fn one_apply_brings_a_random_fleet_to_match(case in case()) {
-        check(&case);
+        for side in [Side::Seed, Side::Newer] {
+            check(&case, side);
+        }
     }
 }

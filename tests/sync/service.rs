@@ -60,9 +60,17 @@ impl Service {
 
     /// A service that takes so many calls a second of each method.
     pub(crate) fn at_rate(state: State, calls_per_second: u32) -> Self {
-        let options = Options {
-            calls_per_second: std::num::NonZeroU32::new(calls_per_second),
-        };
+        Self::with(
+            state,
+            Options {
+                calls_per_second: std::num::NonZeroU32::new(calls_per_second),
+                ..Options::default()
+            },
+        )
+    }
+
+    /// A service that behaves like this.
+    pub(crate) fn with(state: State, options: Options) -> Self {
         let emulator = Emulator::new(state, options);
         Self {
             emulator,

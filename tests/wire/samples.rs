@@ -41,6 +41,7 @@ fn one_member_added() {
         organization: "XXXX".into(),
         application_name: "XXXX".into(),
         count: None,
+        cursor: None,
     };
     assert_eq!(answer, expected);
 }

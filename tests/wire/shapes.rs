@@ -178,6 +178,7 @@ fn answers_as_they_are_sent() {
         organization: "o".into(),
         application_name: "n".into(),
         count: None,
+        cursor: None,
     };
     let mut json = json!({
         "action": "get",

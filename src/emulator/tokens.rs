@@ -1,0 +1,128 @@
+//! Tokens: which are good, and those that the service makes itself.
+
+use super::State;
+use super::access_token::{self, BadAccessToken};
+use super::caller::Caller;
+use super::refusal::Refusal;
+use http::{HeaderMap, header::AUTHORIZATION};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// What the service's own tokens begin with, so that one that has expired is never taken for one from elsewhere.
+const OWN: &str = "YWMt-emulator-";
+/// How long such a token is good, in seconds, if nobody asks for less: 60 days. [P]
+const DEFAULT_TTL_S: u32 = 60 * 24 * 60 * 60;
+
+/// Body of `POST /token`. [P]
+#[derive(Debug, Deserialize)]
+#[serde(tag = "grant_type", rename_all = "snake_case")]
+pub(super) enum Grant {
+    ClientCredentials {
+        client_id: String,
+        client_secret: String,
+        ttl: Option<u32>,
+    },
+    Password {
+        username: String,
+        password: String,
+        ttl: Option<u32>,
+    },
+}
+
+/// What `POST /token` gives. [P]
+#[derive(Debug, Serialize)]
+pub(super) struct Granted {
+    access_token: String,
+    /// Seconds.
+    expires_in: u32,
+    application: &'static str,
+}
+
+/// The tokens that the service made.
+#[derive(Debug, Default)]
+pub(super) struct Tokens(HashMap<String, (Caller, Instant)>);
+
+impl Tokens {
+    /// Whom the request's token stands for. "Bearer is a fixed character, followed by an English space, and then the
+    /// obtained token value" (seed, "Request header").
+    pub(super) fn caller(&self, state: &State, headers: &HeaderMap, now: Instant) -> Result<Caller, Refusal> {
+        let token = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+            .filter(|token| !token.is_empty())
+            .ok_or(Refusal::Unauthorized)?;
+        let caller = self.holder(state, token, now)?;
+        match &caller {
+            Caller::User(user) if !state.knows(user) => Err(Refusal::Unauthorized),
+            _ => Ok(caller),
+        }
+    }
+
+    fn holder(&self, state: &State, token: &str, now: Instant) -> Result<Caller, Refusal> {
+        if let Some(user) = state.user_tokens.get(token) {
+            return Ok(Caller::User(user.clone()));
+        }
+        if state.tokens.as_ref().is_some_and(|tokens| tokens.contains(token)) {
+            return Ok(Caller::App);
+        }
+        if token.starts_with(OWN) {
+            let live = self.0.get(token).filter(|(_, end)| now < *end);
+            return live
+                .map(|(holder, _)| holder.clone())
+                .ok_or(Refusal::Unauthorized);
+        }
+        if let (Some(app_id), Some(certificate)) = (&state.app_id, &state.app_certificate) {
+            let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            return match access_token::check(token, app_id, certificate, since_1970.as_secs()) {
+                Ok(()) => Ok(Caller::App),
+                Err(BadAccessToken::Expired) => Err(Refusal::Unauthorized),
+                Err(BadAccessToken::Corrupt) => Err(Refusal::BadToken),
+            };
+        }
+        match state.tokens {
+            None => Ok(Caller::App),
+            Some(_) => Err(Refusal::BadToken),
+        }
+    }
+
+    /// Makes a token for whoever proves who they are.
+    pub(super) fn grant(&mut self, state: &State, grant: Grant, now: Instant) -> Result<Granted, Refusal> {
+        let (holder, ttl) = match grant {
+            Grant::ClientCredentials {
+                client_id,
+                client_secret,
+                ttl,
+            } => {
+                let right = |clients: &std::collections::BTreeMap<_, _>| {
+                    clients.get(&client_id) == Some(&client_secret)
+                };
+                if !state.clients.as_ref().is_none_or(right) {
+                    return Err(Refusal::BadGrant("invalid client_id or client_secret"));
+                }
+                (Caller::App, ttl)
+            }
+            Grant::Password {
+                username,
+                password,
+                ttl,
+            } => {
+                if state.passwords.get(&username.to_ascii_lowercase()) != Some(&password) {
+                    return Err(Refusal::BadGrant("invalid username or password"));
+                }
+                (Caller::User(username), ttl)
+            }
+        };
+        let expires_in = ttl.unwrap_or(DEFAULT_TTL_S).min(DEFAULT_TTL_S);
+        self.0.retain(|_, (_, end)| now < *end);
+        let access_token = format!("{OWN}{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        let end = now + Duration::from_secs(u64::from(expires_in));
+        self.0.insert(access_token.clone(), (holder, end));
+        Ok(Granted {
+            access_token,
+            expires_in,
+            application: super::answer::APPLICATION,
+        })
+    }
+}
