@@ -142,7 +142,7 @@ fn output(text: &str) -> anyhow::Result<()> {
 }
 
 /// What the interface promises and a later version brings; asking for it is told apart from a slip of the pen.
-const NOT_YET: [&str; 11] = [
+const NOT_YET: [&str; 10] = [
     "run",
     "export",
     "explain",
@@ -154,7 +154,6 @@ const NOT_YET: [&str; 11] = [
     "--format",
     "markdown",
     "--profile",
-    "--latency",
 ];
 
 /// Runs the command of this process.

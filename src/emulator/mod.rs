@@ -4,28 +4,47 @@
 //! recorded answers show it (`[P]`); what nobody says is marked as an assumption (`[?]`). It shares
 //! [`crate::chat::wire`] with the client and nothing else, so that a mistake in one is not hidden by the same mistake
 //! in the other.
+//!
+//! Around the service stands what can be arranged for a test: faults, delay, who is online, webhooks; and a journal and
+//! counters of what was called. The library gives it as methods of [`Emulator`], the network through [`serve_control`].
 
 mod answer;
+mod conditions;
+mod control;
+mod delay;
+mod fault;
+mod fault_spec;
+mod gate;
+mod journal;
 mod limiter;
 mod names;
+mod presence;
 mod refusal;
 mod room;
 mod routes;
 mod rules;
+mod saved;
 mod state;
 mod state_file;
+mod webhook;
 
+pub use conditions::{Conditions, FaultInPlace};
+pub use control::serve_control;
+pub use fault::{Calls, Fault, Phase, Said, What, When};
+pub use fault_spec::{BadFault, FAULT_HELP};
+pub use journal::{Counters, Entry, Journal, MethodCounters};
 pub use names::Names;
 pub use room::Room;
+pub use saved::save;
 pub use state::{AppKey, State};
 pub use state_file::StateError;
+pub use webhook::{BadWebhook, Poster, Webhook};
 
 use crate::chat::wire::{CALLS_PER_SECOND, Envelope};
 use answer::Data;
 use axum::Router;
-use axum::body::to_bytes;
 use axum::extract::Request;
-use axum::response::Response;
+use conditions::Around;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, request::Parts};
 use limiter::Limiter;
@@ -33,7 +52,9 @@ use refusal::Refusal;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::time::Instant;
+use webhook::Hooks;
 
 /// Most bytes of a request's body: far more than the largest batch needs.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -59,17 +80,30 @@ pub struct Emulator(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    // Where several are locked, they are in this order.
     state: Mutex<State>,
+    hooks: Mutex<Option<Hooks>>,
+    around: Mutex<Around>,
     limiter: Mutex<Limiter>,
+    closing: watch::Sender<bool>,
 }
 
 impl Emulator {
     /// Starts the service from a state.
     #[must_use]
     pub fn new(state: State, options: Options) -> Self {
+        Self::under(state, options, Conditions::default())
+    }
+
+    /// Starts the service from a state, under other conditions than the best.
+    #[must_use]
+    pub fn under(state: State, options: Options, conditions: Conditions) -> Self {
         Self(Arc::new(Inner {
             state: Mutex::new(state),
+            hooks: Mutex::new(None),
+            around: Mutex::new(Around::new(conditions)),
             limiter: Mutex::new(Limiter::new(options.calls_per_second)),
+            closing: watch::Sender::new(false),
         }))
     }
 
@@ -86,53 +120,51 @@ impl Emulator {
     /// What the service knows now.
     #[must_use]
     pub fn state(&self) -> State {
-        lock(&self.0.state).clone()
+        self.settled().clone()
     }
 
     /// Changes what the service knows, between two calls.
     pub fn edit<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        change(&mut lock(&self.0.state))
+        self.change(&mut self.settled(), None, change)
     }
 
-    async fn handle(&self, request: Request) -> Response {
-        let (head, body) = request.into_parts();
-        let body = to_bytes(body, MAX_BODY_BYTES).await;
-        answer::respond(match body {
-            Ok(body) => self.call(&head, &body),
-            Err(error) => Err(Refusal::BadArgument(error.to_string())),
-        })
-    }
-
-    /// One call from beginning to end, without a pause: a caller who hangs up cannot leave half a call behind.
-    fn call(&self, head: &Parts, body: &[u8]) -> Result<Envelope<Data>, Refusal> {
+    /// One call from beginning to end, without a pause: a caller who hangs up cannot leave half a call behind. Others
+    /// have `taken` so many calls of its method's budget.
+    fn call(
+        &self,
+        state: &mut State,
+        head: &Parts,
+        body: &[u8],
+        taken: u32,
+    ) -> Result<Envelope<Data>, Refusal> {
         let (app, call) = routes::find(&head.method, head.uri.path())?;
-        let mut state = lock(&self.0.state);
-        app.check(&state)?;
-        check_token(&state, &head.headers)?;
+        app.check(state)?;
+        check_token(state, &head.headers)?;
         if let Some(method) = call.method() {
             let mut limiter = lock(&self.0.limiter);
             // The clock is tokio's, so that a paused one drives the limit; it is read under the lock, so that it never
             // goes back for the limiter.
-            if !limiter.admit(method, Instant::now()) {
+            if !limiter.admit(method, taken, Instant::now()) {
                 return Err(Refusal::OverRate);
             }
         }
-        answer::perform(&mut state, &call, head, body)
+        answer::perform(state, &call, head, body)
     }
 }
 
 /// "Bearer is a fixed character, followed by an English space, and then the obtained token value" (seed, "Request
 /// header").
 fn check_token(state: &State, headers: &HeaderMap) -> Result<(), Refusal> {
-    let token = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
-        .filter(|token| !token.is_empty())
-        .ok_or(Refusal::NoToken)?;
+    let token = bearer(headers).ok_or(Refusal::NoToken)?;
     match &state.tokens {
         Some(tokens) if !tokens.contains(token) => Err(Refusal::BadToken),
         _ => Ok(()),
     }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    value.strip_prefix("Bearer ").filter(|token| !token.is_empty())
 }
 
 /// A test that panics in [`Emulator::edit`] is to fail by its own message, not by every later call.
@@ -140,13 +172,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Serves the emulator until `shutdown` completes and the calls in flight have ended.
+/// Serves the emulator until `shutdown` completes and the calls in flight have ended; those that a fault or the latency
+/// keeps waiting wait no longer.
 pub async fn serve(
     listener: TcpListener,
     emulator: Emulator,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let closing = emulator.clone();
     axum::serve(listener, emulator.router())
-        .with_graceful_shutdown(shutdown)
+        .with_graceful_shutdown(async move {
+            shutdown.await;
+            closing.0.closing.send_replace(true);
+        })
         .await
 }

@@ -5,11 +5,15 @@
 // So that clippy knows the helpers, too, for tests: they may fail by panicking.
 #![cfg(test)]
 
+mod control;
+mod faults;
 mod limits;
 mod lists;
 mod members;
 mod paths;
+mod presence;
 mod roles;
 mod samples;
 mod socket;
 mod support;
+mod webhooks;
