@@ -1,19 +1,27 @@
 //! `roomsync emulator`.
 
 use super::exit::{Exit, Usage};
-use crate::emulator::{Emulator, Options, Profile, Side, State, Switch, serve};
-use anyhow::Context;
+use crate::emulator::{
+    Conditions, Emulator, FAULT_HELP, Fault, Options, Profile, Side, State, Switch, Webhook, save, serve,
+    serve_control,
+};
+use crate::model::parse_duration;
+use anyhow::{Context, ensure};
 use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 /// Plays the chat service on this machine, in memory.
 ///
-/// The first line on standard output is `listening on http://ADDRESS`. SIGINT and SIGTERM end it.
+/// The first line on standard output is `listening on http://ADDRESS`, the second `control on http://ADDRESS`. Then come
+/// the faults in place and, where anything is at random, the seed to play it again with. SIGINT and SIGTERM end it.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = CONTROL_HELP)]
 pub struct Args {
     /// Where to listen: a loopback address; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -39,49 +47,122 @@ pub struct Args {
     /// Switches one point, such as add_one_member=newer; can be repeated, and a name that is none lists them all
     #[arg(long, value_name = "POINT=SIDE")]
     point: Vec<Switch>,
+    /// Where the control endpoint listens: a loopback address; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    control: SocketAddr,
+    /// Where to write what is there at the end, in the form of `--state`
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// How long a call takes
+    #[arg(long, value_name = "TIME", default_value = "0ms", value_parser = short_time)]
+    latency: Duration,
+    /// How much longer or less long it takes, at most
+    #[arg(long, value_name = "TIME", default_value = "0ms", value_parser = short_time)]
+    jitter: Duration,
+    /// What everything at random is drawn from; left out, from another one each time
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Something that goes wrong with some calls, such as add_many@3:reset:after; can be given often
+    #[arg(long = "fault", value_name = "SPEC", value_parser = Fault::parse, long_help = FAULT_HELP)]
+    faults: Vec<Fault>,
+    /// How long a member can be offline before they leave a room, unless owner or admin; left out, for ever
+    ///
+    /// Everybody is online at the start; `POST /offline` and `POST /online` of the control endpoint say who is not. The
+    /// service itself lets people go after about 2m.
+    #[arg(long, value_name = "TIME", value_parser = short_time)]
+    offline_after: Option<Duration>,
+    /// Where membership events are posted to: plain http on loopback
+    #[arg(long, value_name = "URL", requires = "webhook_secret")]
+    webhook: Option<String>,
+    /// What the events are signed with: `security` is the hex MD5 of callId, this and timestamp
+    #[arg(long, value_name = "SECRET", requires = "webhook")]
+    webhook_secret: Option<String>,
+}
+
+const CONTROL_HELP: &str = "\
+The control endpoint speaks JSON:\n  \
+GET /journal              the last calls, at most 100,000; DELETE forgets them\n  \
+GET /counters             calls, answers by status, calls by method, the busiest second\n  \
+GET /state                what is there now, in the form of --state\n  \
+POST /offline, /online    {\"users\": [\"bob\"]}\n  \
+GET /faults               the faults in place; DELETE takes all away\n  \
+POST /faults              {\"fault\": \"add_many@3:reset\"}; DELETE /faults/ID takes one away";
+
+/// Reads a time, and not one that no run of an emulator sees the end of.
+fn short_time(text: &str) -> anyhow::Result<Duration> {
+    let time = parse_duration(text)?;
+    ensure!(time <= Duration::from_secs(24 * 60 * 60), "at most 24h");
+    Ok(time)
 }
 
 /// Runs `roomsync emulator` until a signal ends it.
 pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
-    let Args {
-        listen,
-        state,
-        rate,
-        profile,
-        point,
-    } = args;
-    if !listen.ip().is_loopback() {
-        let port = listen.port();
-        return Err(Usage(format!(
-            "the emulator listens on loopback only, and {listen} is not: try 127.0.0.1:{port}"
-        ))
-        .into());
-    }
-    let state = match state {
+    only_loopback(args.listen)?;
+    only_loopback(args.control)?;
+    let state = match &args.state {
         Some(path) => {
             State::read(path).with_context(|| format!("cannot use the state file {}", path.display()))?
         }
         None => State::default(),
     };
-    let options = Options {
-        calls_per_second: NonZeroU32::new(*rate),
-        profile: switched(*profile, point),
-    };
+    let webhook = args.webhook.as_deref().zip(args.webhook_secret.as_deref());
+    let webhook = webhook.map(|(url, secret)| Webhook::parse(url, secret));
+    let webhook = webhook.transpose().map_err(|error| Usage(error.to_string()))?;
     // Before the first line of output: whoever waits for that may send a signal straight away.
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let listener = TcpListener::bind(*listen).await.with_context(|| {
-        format!("cannot listen on {listen}: try another --listen, or port 0 for a free one")
-    })?;
-    announce(&listener).context("cannot write to standard output")?;
-    serve(listener, Emulator::new(state, options), async move {
+    let listener = bind("--listen", args.listen).await?;
+    let control = bind("--control", args.control).await?;
+
+    let options = Options {
+        calls_per_second: NonZeroU32::new(args.rate),
+        profile: switched(args.profile, &args.point),
+    };
+    let conditions = Conditions {
+        seed: args.seed.unwrap_or_else(|| fastrand::u64(..)),
+        latency: args.latency,
+        jitter: args.jitter,
+        offline_after: args.offline_after,
+    };
+    let emulator = Emulator::under(state, options, conditions);
+    for fault in &args.faults {
+        emulator.add_fault(fault.clone());
+    }
+    announce(&listener, &control, &emulator, conditions).context("cannot write to standard output")?;
+
+    let stop = watch::Sender::new(false);
+    let stopped = || {
+        let mut stopped = stop.subscribe();
+        async move {
+            // A sender that is gone has stopped as well.
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        }
+    };
+    let poster = webhook.map(|webhook| emulator.webhook(webhook).run(stopped()));
+    let post = async {
+        if let Some(poster) = poster {
+            poster.await;
+        }
+        Ok(())
+    };
+    let signals = async {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-    })
-    .await
+        stop.send_replace(true);
+        Ok(())
+    };
+    tokio::try_join!(
+        serve(listener, emulator.clone(), stopped()),
+        serve_control(control, emulator.clone(), stopped()),
+        post,
+        signals,
+    )
     .context("cannot serve any longer")?;
+    if let Some(path) = &args.save {
+        save(&emulator.state(), path).with_context(|| format!("cannot write {}", path.display()))?;
+    }
     Ok(Exit::Done)
 }
 
@@ -93,9 +174,38 @@ fn switched(side: Side, switches: &[Switch]) -> Profile {
     profile
 }
 
-fn announce(listener: &TcpListener) -> std::io::Result<()> {
+fn only_loopback(address: SocketAddr) -> Result<(), Usage> {
+    if address.ip().is_loopback() {
+        return Ok(());
+    }
+    let port = address.port();
+    Err(Usage(format!(
+        "the emulator listens on loopback only, and {address} is not: try 127.0.0.1:{port}"
+    )))
+}
+
+async fn bind(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}: try another {flag}, or port 0 for a free one"))
+}
+
+fn announce(
+    listener: &TcpListener,
+    control: &TcpListener,
+    emulator: &Emulator,
+    conditions: Conditions,
+) -> std::io::Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "listening on http://{}", listener.local_addr()?)?;
+    writeln!(out, "control on http://{}", control.local_addr()?)?;
+    let faults = emulator.faults();
+    for fault in &faults {
+        writeln!(out, "fault {}: {}", fault.id, fault.fault)?;
+    }
+    if !conditions.jitter.is_zero() || faults.iter().any(|fault| fault.fault.contains("seed=")) {
+        writeln!(out, "seed {}", conditions.seed)?;
+    }
     out.flush()
 }
 
@@ -103,15 +213,19 @@ fn announce(listener: &TcpListener) -> std::io::Result<()> {
 mod tests {
     use super::*;
     use crate::emulator::StateError;
+    use clap::Parser as _;
+
+    #[derive(Debug, clap::Parser)]
+    struct Alone {
+        #[command(flatten)]
+        args: Args,
+    }
 
     fn args(listen: &str, state: Option<PathBuf>) -> Args {
-        Args {
-            listen: listen.parse().unwrap(),
-            state,
-            rate: 0,
-            profile: Side::Seed,
-            point: Vec::new(),
-        }
+        let mut args = Alone::parse_from(["emulator"]).args;
+        args.listen = listen.parse().unwrap();
+        args.state = state;
+        args
     }
 
     #[test]

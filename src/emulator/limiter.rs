@@ -25,8 +25,9 @@ impl Limiter {
         }
     }
 
-    /// Whether a call made now is let through. One that is not does not count. `now` must never go back.
-    pub(super) fn admit(&mut self, budget: impl Into<Budget>, now: Instant) -> bool {
+    /// Whether a call made now is let through while others have `taken` so many of its budget. One that is not does not
+    /// count. `now` must never go back.
+    pub(super) fn admit(&mut self, budget: impl Into<Budget>, taken: u32, now: Instant) -> bool {
         let Some(limit) = self.limit else { return true };
         let budget = budget.into();
         let limit = budget.most().map_or(limit, |most| most.min(limit));
@@ -37,7 +38,7 @@ impl Limiter {
         {
             recent.pop_front();
         }
-        let admit = recent.len() < limit.get() as usize;
+        let admit = recent.len() < limit.get().saturating_sub(taken) as usize;
         if admit {
             recent.push_back(now);
         }
@@ -67,7 +68,7 @@ mod tests {
             for gap_ms in gaps_ms {
                 now_ms += gap_ms;
                 let in_window = admitted_ms.iter().filter(|&&then| now_ms - then < 1000).count();
-                let admit = limiter.admit(Method::AddOne, start + Duration::from_millis(now_ms));
+                let admit = limiter.admit(Method::AddOne, 0, start + Duration::from_millis(now_ms));
                 prop_assert_eq!(admit, in_window < limit as usize);
                 if admit {
                     admitted_ms.push(now_ms);
@@ -84,8 +85,8 @@ mod tests {
     fn methods_have_budgets_of_their_own() {
         let (mut limiter, now) = (limiter(1), Instant::now());
         for method in Method::ALL {
-            assert!(limiter.admit(method, now), "{method}");
-            assert!(!limiter.admit(method, now), "{method}");
+            assert!(limiter.admit(method, 0, now), "{method}");
+            assert!(!limiter.admit(method, 0, now), "{method}");
         }
     }
 
@@ -94,14 +95,22 @@ mod tests {
         let now = Instant::now();
         for (limit, admitted) in [(100, 50), (10, 10)] {
             let mut limiter = limiter(limit);
-            let calls = (0..200).filter(|_| limiter.admit(Budget::ListRooms, now));
+            let calls = (0..200).filter(|_| limiter.admit(Budget::ListRooms, 0, now));
             assert_eq!(calls.count(), admitted);
         }
     }
 
     #[test]
+    fn what_others_take_is_not_there() {
+        let (mut limiter, now) = (limiter(3), Instant::now());
+        assert!(!limiter.admit(Method::AddOne, 9, now));
+        assert!(limiter.admit(Method::AddOne, 2, now) && !limiter.admit(Method::AddOne, 2, now));
+        assert!(limiter.admit(Method::AddOne, 0, now));
+    }
+
+    #[test]
     fn zero_is_no_limit() {
         let (mut limiter, now) = (limiter(0), Instant::now());
-        assert!((0..1000).all(|_| limiter.admit(Method::AddOne, now)));
+        assert!((0..1000).all(|_| limiter.admit(Method::AddOne, 0, now)));
     }
 }

@@ -4,37 +4,57 @@
 //! recorded answers show it (`[P]`); what nobody says is marked as an assumption (`[?]`). Where documents disagree, a
 //! [`Profile`] says which it follows. It shares [`crate::chat::wire`] with the client and nothing else, so that a
 //! mistake in one is not hidden by the same mistake in the other.
+//!
+//! Around the service stands what can be arranged for a test: faults, delay, who is online, webhooks; and a journal and
+//! counters of what was called. The library gives it as methods of [`Emulator`], the network through [`serve_control`].
 
 mod access_token;
 mod allow_list;
 mod answer;
 mod caller;
+mod conditions;
+mod control;
+mod delay;
+mod fault;
+mod fault_spec;
+mod gate;
+mod journal;
 mod limiter;
 mod names;
 mod pages;
+mod presence;
 mod profile;
 mod refusal;
 mod room;
 mod routes;
 mod rules;
+mod saved;
 mod scene;
 mod state;
 mod state_file;
 mod tokens;
+mod webhook;
 
+pub use conditions::{Conditions, FaultInPlace};
+pub use control::serve_control;
+pub use fault::{Calls, Fault, Phase, Said, What, When};
+pub use fault_spec::{BadFault, FAULT_HELP};
+pub use journal::{Counters, Entry, Journal, MethodCounters};
 pub use names::Names;
 pub use profile::{BadSwitch, Point, Profile, Side, Switch};
 pub use room::Room;
+pub use saved::save;
 pub use state::{AppKey, State};
 pub use state_file::StateError;
+pub use webhook::{BadWebhook, Poster, Webhook};
 
 use crate::chat::wire::CALLS_PER_SECOND;
 use answer::Answer;
 use axum::Router;
-use axum::body::to_bytes;
 use axum::extract::Request;
-use axum::response::Response;
-use http::request::Parts;
+use conditions::Around;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, request::Parts};
 use limiter::Limiter;
 use refusal::Refusal;
 use routes::Call;
@@ -42,7 +62,9 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokens::Tokens;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::time::Instant;
+use webhook::Hooks;
 
 /// Most bytes of a request's body: far more than the largest batch needs.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -71,21 +93,34 @@ pub struct Emulator(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    // Where several are locked, they are in this order.
     state: Mutex<State>,
-    limiter: Mutex<Limiter>,
+    hooks: Mutex<Option<Hooks>>,
+    around: Mutex<Around>,
     tokens: Mutex<Tokens>,
+    limiter: Mutex<Limiter>,
     profile: Profile,
+    closing: watch::Sender<bool>,
 }
 
 impl Emulator {
     /// Starts the service from a state.
     #[must_use]
     pub fn new(state: State, options: Options) -> Self {
+        Self::under(state, options, Conditions::default())
+    }
+
+    /// Starts the service from a state, under other conditions than the best.
+    #[must_use]
+    pub fn under(state: State, options: Options, conditions: Conditions) -> Self {
         Self(Arc::new(Inner {
             state: Mutex::new(state),
+            hooks: Mutex::new(None),
+            around: Mutex::new(Around::new(conditions)),
             limiter: Mutex::new(Limiter::new(options.calls_per_second)),
             tokens: Mutex::default(),
             profile: options.profile,
+            closing: watch::Sender::new(false),
         }))
     }
 
@@ -102,44 +137,42 @@ impl Emulator {
     /// What the service knows now.
     #[must_use]
     pub fn state(&self) -> State {
-        lock(&self.0.state).clone()
+        self.settled().clone()
     }
 
     /// Changes what the service knows, between two calls.
     pub fn edit<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        change(&mut lock(&self.0.state))
+        self.change(&mut self.settled(), None, change)
     }
 
-    async fn handle(&self, request: Request) -> Response {
-        let (head, body) = request.into_parts();
-        let body = to_bytes(body, MAX_BODY_BYTES).await;
-        answer::respond(match body {
-            Ok(body) => self.call(&head, &body),
-            Err(error) => Err(Refusal::BadArgument(error.to_string())),
-        })
-    }
-
-    /// One call from beginning to end, without a pause: a caller who hangs up cannot leave half a call behind.
-    fn call(&self, head: &Parts, body: &[u8]) -> Result<Answer, Refusal> {
+    /// One call from beginning to end, without a pause: a caller who hangs up cannot leave half a call behind. Others
+    /// have `taken` so many calls of its budget.
+    fn call(&self, state: &mut State, head: &Parts, body: &[u8], taken: u32) -> Result<Answer, Refusal> {
         let (app, call) = routes::find(&head.method, head.uri.path())?;
-        let mut state = lock(&self.0.state);
-        app.check(&state)?;
+        app.check(state)?;
         let mut tokens = lock(&self.0.tokens);
         // The clock is tokio's, so that a paused one drives limits and tokens; it is read under the lock, so that it
         // never goes back for the limiter.
         let now = Instant::now();
         let caller = match call {
-            Call::Token => return answer::grant(&mut tokens, &state, body, now),
-            _ => tokens.caller(&state, &head.headers, now)?,
+            Call::Token => return answer::grant(&mut tokens, state, body, now),
+            _ => tokens.caller(state, &head.headers, now)?,
         };
         if let Some(budget) = call.budget()
-            && !lock(&self.0.limiter).admit(budget, now)
+            && !lock(&self.0.limiter).admit(budget, taken, now)
         {
             return Err(Refusal::OverRate);
         }
-        caller.check(&state, &call)?;
-        answer::perform(&mut state, self.0.profile, &call, head, body)
+        caller.check(state, &call)?;
+        answer::perform(state, self.0.profile, &call, head, body)
     }
+}
+
+/// The token of a request. "Bearer is a fixed character, followed by an English space, and then the obtained token value"
+/// (seed, "Request header").
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    value.strip_prefix("Bearer ").filter(|token| !token.is_empty())
 }
 
 /// A test that panics in [`Emulator::edit`] is to fail by its own message, not by every later call.
@@ -147,13 +180,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Serves the emulator until `shutdown` completes and the calls in flight have ended.
+/// Serves the emulator until `shutdown` completes and the calls in flight have ended; those that a fault or the latency
+/// keeps waiting wait no longer.
 pub async fn serve(
     listener: TcpListener,
     emulator: Emulator,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let closing = emulator.clone();
     axum::serve(listener, emulator.router())
-        .with_graceful_shutdown(shutdown)
+        .with_graceful_shutdown(async move {
+            shutdown.await;
+            closing.0.closing.send_replace(true);
+        })
         .await
 }

@@ -89,6 +89,11 @@ impl Room {
             .collect()
     }
 
+    /// Whether somebody was put on the allow list.
+    pub(super) fn allows(&self, user: &str) -> bool {
+        self.allowed.contains(user)
+    }
+
     /// Puts a member on the allow list; `false` if this is none.
     pub fn allow(&mut self, user: &str) -> bool {
         let member = self.members.contains(user);

@@ -26,8 +26,8 @@ pub enum StateError {
     /// `app_certificate` has another form, or there is no `app_id` that it could be for.
     #[error("app_certificate is 32 hex digits, and stands beside an app_id")]
     AppCertificate,
-    /// A name in `user_tokens` breaks the rules or is not among the users.
-    #[error("{0:?} in `user_tokens` is not a user")]
+    /// A name in `user_tokens` or `passwords` breaks the rules or is not among the users.
+    #[error("{0:?} in `user_tokens` or `passwords` is not a user")]
     TokenOfNobody(String),
     /// Somebody on a room's allow list is not in the room.
     #[error("{name:?} is on the allow list of room {room}, and not in that room")]
@@ -99,6 +99,8 @@ struct StateFile {
     #[serde(default)]
     user_tokens: BTreeMap<String, String>,
     clients: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    passwords: BTreeMap<String, String>,
     users: Option<Vec<String>>,
     #[serde(default)]
     rooms: BTreeMap<String, RoomFile>,
@@ -160,6 +162,12 @@ impl State {
                 return Err(StateError::TokenOfNobody(user));
             }
             state.user_tokens.insert(token, user);
+        }
+        for (user, password) in file.passwords {
+            if !state.knows(&user) {
+                return Err(StateError::TokenOfNobody(user));
+            }
+            state.passwords.insert(user.to_ascii_lowercase(), password);
         }
         for (id, room) in file.rooms {
             let id = RoomId::parse(&id).map_err(|source| StateError::RoomId { id, source })?;
@@ -293,7 +301,7 @@ mod tests {
         .map(problem);
         insta::assert_snapshot!(problems.join("\n"), @r#"
         cannot make sense of the file: rooms: invalid type: sequence, expected a map at line 1 column 8
-        cannot make sense of the file: unknown field `tokken`, expected one of `app_key`, `app_id`, `app_certificate`, `tokens`, `user_tokens`, `clients`, `users`, `rooms`
+        cannot make sense of the file: unknown field `tokken`, expected one of `app_key`, `app_id`, `app_certificate`, `tokens`, `user_tokens`, `clients`, `passwords`, `users`, `rooms`
         cannot make sense of the file: rooms.7: unknown field `boss`, expected one of `owner`, `admins`, `members`, `allow_list`, `name`, `maxusers` at line 1 column 23
         cannot make sense of the file: rooms.7: missing field `owner` at line 1 column 12
         app_key is written org#app, each of letters, digits, `-` and `_`; "acme" is not
@@ -301,7 +309,7 @@ mod tests {
         app_id consists of letters, digits, `-` and `_`; ".." does not
         app_certificate is 32 hex digits, and stands beside an app_id
         app_certificate is 32 hex digits, and stands beside an app_id
-        "b" in `user_tokens` is not a user
+        "b" in `user_tokens` or `passwords` is not a user
         "a" is on the allow list of room 7, and not in that room
         "a b" in `users` is not a username: a name consists of a-z, A-Z, 0-9, `_`, `-` and `.`; ' ' is not one of them
         "007" in `rooms` is not a room id: a room id is a whole number without sign or leading zero, at most 32 digits long

@@ -1,10 +1,10 @@
 //! Tokens: which are good, and those that the service makes itself.
 
-use super::State;
 use super::access_token::{self, BadAccessToken};
 use super::caller::Caller;
 use super::refusal::Refusal;
-use http::{HeaderMap, header::AUTHORIZATION};
+use super::{State, bearer};
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -45,14 +45,9 @@ pub(super) struct Granted {
 pub(super) struct Tokens(HashMap<String, (Caller, Instant)>);
 
 impl Tokens {
-    /// Whom the request's token stands for. "Bearer is a fixed character, followed by an English space, and then the
-    /// obtained token value" (seed, "Request header").
+    /// Whom the request's token stands for.
     pub(super) fn caller(&self, state: &State, headers: &HeaderMap, now: Instant) -> Result<Caller, Refusal> {
-        let token = headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
-            .filter(|token| !token.is_empty())
-            .ok_or(Refusal::Unauthorized)?;
+        let token = bearer(headers).ok_or(Refusal::Unauthorized)?;
         let caller = self.holder(state, token, now)?;
         match &caller {
             Caller::User(user) if !state.knows(user) => Err(Refusal::Unauthorized),

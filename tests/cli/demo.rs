@@ -1,7 +1,9 @@
 //! `roomsync demo` and `roomsync emulator`, each as a process of its own.
 
-use super::service::{STATE, Service, TOKEN};
+use super::service::{ROOM, STATE, Service, TOKEN};
 use super::site::{Run, Site, roomsync};
+use roomsync::emulator::State;
+use roomsync::model::RoomId;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -125,9 +127,12 @@ fn a_demo_that_is_interrupted_leaves_nothing_behind() {
 fn an_emulator_of_its_own_can_be_rehearsed_against() {
     let site = Site::at("http://127.0.0.1:1");
     site.write("state.yaml", STATE);
-    let mut emulator =
-        Running::start(&mut site.command(&["emulator", "--listen", "127.0.0.1:0", "--state", "state.yaml"]));
+    let args =
+        "emulator --listen 127.0.0.1:0 --state state.yaml --save saved.json --fault any%0.5,seed=3:slow=1ms";
+    let mut emulator = Running::start(&mut site.command(&args.split(' ').collect::<Vec<_>>()));
     let line = emulator.line("");
+    assert!(emulator.line("").starts_with("control on http://127.0.0.1:"));
+    assert_eq!(emulator.line(""), "fault 1: any%0.5,seed=3:slow=1ms:before");
     let url = line.strip_prefix("listening on ").unwrap();
     let site = site.with_settings("http://127.0.0.1:1", url);
     site.run(&["plan", "--detailed-exitcode"]).ends_with(2);
@@ -135,4 +140,11 @@ fn an_emulator_of_its_own_can_be_rehearsed_against() {
     site.run(&["plan", "--detailed-exitcode"]).ends_with(0);
     assert!(!line.contains(TOKEN));
     assert_eq!(emulator.signalled("TERM"), Some(0));
+    let saved = State::read(&site.path("saved.json")).unwrap();
+    let room = &saved.rooms[&RoomId::parse(ROOM).unwrap()];
+    assert_eq!(
+        room.members().iter().collect::<Vec<_>>(),
+        ["alice", "bob", "dan", "mia", "carol"]
+    );
+    assert_eq!(room.admins().iter().collect::<Vec<_>>(), ["mia"]);
 }

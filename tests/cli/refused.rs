@@ -124,7 +124,6 @@ fn what_is_not_built_yet_is_refused_by_name() {
         (&["apply", "--yes", "--approve", "66213271109633"], "--approve"),
         (&["plan", "--format", "markdown"], "markdown"),
         (&["validate", "--format", "github"], "--format"),
-        (&["emulator", "--latency", "50ms"], "--latency"),
     ] {
         let run = site.run(args).ends_with(64);
         assert_eq!(run.stderr, format!("error: `{name}` is not supported yet\n"));
@@ -177,6 +176,20 @@ fn an_emulator_that_cannot_start_says_why() {
     site.run(&["emulator", "--listen", "0.0.0.0:0"])
         .ends_with(64)
         .complains("loopback only");
+    for (args, word) in [
+        (&["--control", "192.0.2.1:0"][..], "loopback only"),
+        (&["--fault", "add@1:reset"], "\"add\" is no choice of calls"),
+        (&["--latency", "5"], "a length of time"),
+        (&["--offline-after", "99h"], "at most 24h"),
+        (&["--webhook", "http://127.0.0.1:9"], "--webhook-secret"),
+        (
+            &["--webhook", "https://example.com", "--webhook-secret", "s"],
+            "loopback address",
+        ),
+    ] {
+        let args = [&["emulator", "--listen", "127.0.0.1:0"], args].concat();
+        site.run(&args).ends_with(64).complains(word);
+    }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     site.run(&["emulator", "--listen", &address])

@@ -8,10 +8,13 @@
 mod access_tokens;
 mod callers;
 mod conformance;
+mod control;
+mod faults;
 mod limits;
 mod lists;
 mod members;
 mod paths;
+mod presence;
 mod profiles;
 mod roles;
 mod samples;
@@ -19,3 +22,4 @@ mod scene;
 mod socket;
 mod support;
 mod tolerance;
+mod webhooks;

@@ -5,6 +5,7 @@
 mod faults;
 mod fleet;
 mod looks;
+mod promises;
 mod render;
 mod service;
 mod shortage;

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::Method as Http;
 use roomsync::apply::{Conduct, Report, Stop};
 use roomsync::chat::{
-    BatchSizes, BoxFuture, Config, Connection, Prefix, Rates, Request, Response, TokenSource, Transport,
-    TransportError,
+    BatchSizes, BoxFuture, Config, Connection, MAX_ANSWER_BYTES, Prefix, Rates, Request, Response,
+    TokenSource, Transport, TransportError,
 };
 use roomsync::cli::pass::{self, Planned};
 use roomsync::desired::{self, Desired, DesiredRoom};
@@ -113,7 +113,7 @@ impl Service {
         connection(Box::new(ReadOnly(self.clone())), batch)
     }
 
-    async fn hand_on(&self, request: &Request) -> Response {
+    async fn hand_on(&self, request: &Request) -> Result<Response, TransportError> {
         use secrecy::ExposeSecret as _;
         let http = http::Request::builder()
             .method(&request.method)
@@ -127,14 +127,16 @@ impl Service {
             .unwrap();
         let answer = self.emulator.router().oneshot(http).await.unwrap();
         let status = answer.status().as_u16();
-        let body = axum::body::to_bytes(answer.into_body(), usize::MAX)
-            .await
-            .unwrap();
-        Response {
+        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
+        let body = body.map_err(|error| TransportError::Unclear(error.to_string()))?;
+        if body.len() > MAX_ANSWER_BYTES {
+            return Err(TransportError::TooLarge);
+        }
+        Ok(Response {
             status,
             retry_after: None,
             body,
-        }
+        })
     }
 }
 
@@ -159,7 +161,7 @@ impl Transport for Service {
                 .as_ref()
                 .and_then(|fault| fault(&self.emulator, &request, number));
             let answer = match reply {
-                None => Ok(self.hand_on(&request).await),
+                None => self.hand_on(&request).await,
                 Some(Reply::Answer(status, body)) => Ok(Response {
                     status,
                     retry_after: None,
@@ -171,7 +173,7 @@ impl Transport for Service {
                     body: Bytes::new(),
                 }),
                 Some(Reply::LoseAnswer) => {
-                    self.hand_on(&request).await;
+                    let _ = self.hand_on(&request).await;
                     Err(TransportError::Unclear("connection reset".into()))
                 }
                 Some(Reply::LoseCall) => Err(TransportError::Unclear("connection reset".into())),

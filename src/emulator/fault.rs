@@ -1,0 +1,322 @@
+//! Which calls fail, and how: the decision alone, without a clock or the network.
+
+use crate::chat::wire::Method;
+use crate::model::UserId;
+use http::StatusCode;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+/// Something that goes wrong with some of the calls. Written as [`Fault::parse`] tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    /// Which calls are counted.
+    pub calls: Calls,
+    /// Which of those it strikes.
+    pub when: When,
+    /// What becomes of them.
+    pub what: What,
+    /// Whether the call has taken effect by then.
+    pub phase: Phase,
+}
+
+/// A choice of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// Every call, those of unknown paths too.
+    Any,
+    /// Those that change nothing.
+    Reads,
+    /// Those that may change something.
+    Writes,
+    /// Those of one method.
+    Of(Method),
+}
+
+/// A choice among the calls that are counted, from 1 on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum When {
+    /// Each of them.
+    Always,
+    /// The first of these numbers to the last.
+    At(u64, u64),
+    /// Each whose number this divides.
+    Every(NonZeroU64),
+    /// Each with this probability, drawn from this seed; without one, from the emulator's.
+    AtRandom(f64, Option<u64>),
+}
+
+/// Whether a fault comes before the call's effect, and in its place, or after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The call has no effect, unless it goes on.
+    Before,
+    /// The call has had its effect.
+    After,
+}
+
+/// What becomes of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// The connection breaks without an answer.
+    Reset,
+    /// There is never an answer.
+    Timeout,
+    /// It goes on after this time.
+    Slow(Duration),
+    /// It is answered with this status, and with what the service would say, if nothing else is given.
+    Answer(StatusCode, Said),
+    /// A proxy in between answers with a page of its own.
+    Html(StatusCode),
+    /// The answer's body ends in its middle.
+    Truncated,
+    /// The answer's body is larger than anybody would read.
+    Oversized,
+    /// A read is answered from what the service knew so many changes ago.
+    Stale(usize),
+    /// These people come into the room, and the call goes on.
+    Join(Vec<UserId>),
+    /// These people leave the room, and the call goes on.
+    Leave(Vec<UserId>),
+    /// The call's token expires, for so many calls or for ever.
+    Expired(Option<u64>),
+    /// Another program takes so many calls of the method's budget in every second.
+    Budget(u32),
+}
+
+/// The body of an answer that a fault gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// What is documented for the status.
+    Documented,
+    /// An error of this kind.
+    Error(String),
+    /// This text.
+    Body(String),
+}
+
+impl Calls {
+    fn include(self, method: Option<Method>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Reads => method.is_some_and(|method| !method.writes()),
+            Self::Writes => method.is_some_and(Method::writes),
+            Self::Of(one) => method == Some(one),
+        }
+    }
+}
+
+impl When {
+    fn strikes(self, number: u64, rng: &mut fastrand::Rng) -> bool {
+        match self {
+            Self::Always => true,
+            Self::At(first, last) => (first..=last).contains(&number),
+            Self::Every(n) => number % n == 0,
+            Self::AtRandom(probability, _) => rng.f64() < probability,
+        }
+    }
+}
+
+/// The faults in place, and what each has seen.
+#[derive(Debug)]
+pub(super) struct Faults {
+    seed: u64,
+    added: u64,
+    active: Vec<Active>,
+    /// Tokens that have expired, and for how many more calls.
+    expired: Vec<(String, Option<u64>)>,
+}
+
+/// A fault in place.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub(super) id: u64,
+    pub(super) fault: Fault,
+    /// How many calls it has counted.
+    pub(super) counted: u64,
+    /// How many of them it struck.
+    pub(super) struck: u64,
+    rng: fastrand::Rng,
+}
+
+impl Faults {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            added: 0,
+            active: Vec::new(),
+            expired: Vec::new(),
+        }
+    }
+
+    /// Puts a fault in place; one at random without a seed is given one, so that its text is enough to play it again.
+    pub(super) fn add(&mut self, mut fault: Fault) -> &Active {
+        self.added += 1;
+        let own_seed = self.seed.wrapping_add(self.added);
+        let seed = match &mut fault.when {
+            When::AtRandom(_, seed) => *seed.get_or_insert(own_seed),
+            When::Always | When::At(..) | When::Every(_) => own_seed,
+        };
+        let active = Active {
+            id: self.added,
+            fault,
+            counted: 0,
+            struck: 0,
+            rng: fastrand::Rng::with_seed(seed),
+        };
+        self.active.push_mut(active)
+    }
+
+    pub(super) fn active(&self) -> &[Active] {
+        &self.active
+    }
+
+    /// Takes a fault away; `false` if there is none of this id.
+    pub(super) fn remove(&mut self, id: u64) -> bool {
+        let before = self.active.len();
+        self.active.retain(|active| active.id != id);
+        self.active.len() < before
+    }
+
+    /// Takes all faults away, and what they did to tokens.
+    pub(super) fn clear(&mut self) {
+        self.active.clear();
+        self.expired.clear();
+    }
+
+    /// What becomes of the next call. Every fault counts it; the first that strikes is the one.
+    pub(super) fn decide(&mut self, method: Option<Method>) -> Option<Fault> {
+        let mut decided = None;
+        for active in &mut self.active {
+            if active.fault.calls.include(method) {
+                active.counted += 1;
+                if active.fault.when.strikes(active.counted, &mut active.rng) && decided.is_none() {
+                    active.struck += 1;
+                    decided = Some(active.fault.clone());
+                }
+            }
+        }
+        decided
+    }
+
+    /// How many past states the faults in place ask for.
+    pub(super) fn memory(&self) -> usize {
+        let depths = self.active.iter().map(|active| match active.fault.what {
+            What::Stale(changes) => changes,
+            _ => 0,
+        });
+        depths.max().unwrap_or(0)
+    }
+
+    /// Lets a token expire.
+    pub(super) fn expire(&mut self, token: &str, calls: Option<u64>) {
+        self.expired.retain(|(expired, _)| expired != token);
+        self.expired.push((token.to_owned(), calls));
+    }
+
+    /// Whether a call with this token meets one that has expired; counts the call.
+    pub(super) fn has_expired(&mut self, token: &str) -> bool {
+        let Some((_, left)) = self.expired.iter_mut().find(|(expired, _)| expired == token) else {
+            return false;
+        };
+        if let Some(left) = left {
+            *left = left.saturating_sub(1);
+        }
+        self.expired.retain(|(_, left)| *left != Some(0));
+        true
+    }
+}
+
+/// The kind of error that is documented for a status (`[P]`), and its text; for other statuses, an assumption. [?]
+pub(super) fn documented(status: StatusCode) -> (&'static str, &'static str) {
+    match status.as_u16() {
+        400 => ("illegal_argument", "the request makes no sense"),
+        401 => (
+            "auth_bad_access_token",
+            "Unable to authenticate due to expired access token",
+        ),
+        403 => ("forbidden_op", "this is not allowed"),
+        404 => ("resource_not_found", "there is no such thing"),
+        429 => ("reach_limit", "This request has reached api limit"),
+        other if other < 500 => ("bad_request", "the request cannot be taken"),
+        _ => ("internal_server_error", "the service cannot answer"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(specs: &[&str]) -> Faults {
+        let mut faults = Faults::new(7);
+        for spec in specs {
+            faults.add(Fault::parse(spec).unwrap());
+        }
+        faults
+    }
+
+    /// The numbers of the calls that are struck, of a hundred of this method.
+    fn struck(spec: &str, method: Option<Method>) -> Vec<usize> {
+        let mut faults = faults(&[spec]);
+        (1..=100).filter(|_| faults.decide(method).is_some()).collect()
+    }
+
+    #[test]
+    fn the_nth_every_nth_and_all() {
+        let add = Some(Method::AddMany);
+        assert_eq!(struck("add_many@3:reset", add), [3]);
+        assert_eq!(struck("writes@3-5:reset", add), [3, 4, 5]);
+        assert_eq!(struck("any/30:reset", add), [30, 60, 90]);
+        assert_eq!(struck("add_many:reset", add).len(), 100);
+        for other in ["add_one:reset", "reads:reset"] {
+            assert_eq!(struck(other, add), [0; 0]);
+        }
+        assert_eq!(struck("any@1:reset", None), [1]);
+        assert_eq!(struck("writes:reset", None), [0; 0]);
+    }
+
+    #[test]
+    fn chance_is_played_again_from_its_seed() {
+        let method = Some(Method::ListAdmins);
+        let first = struck("any%0.3,seed=11:502", method);
+        assert!((15..=45).contains(&first.len()), "{first:?}");
+        assert_eq!(struck("any%0.3,seed=11:502", method), first);
+        assert_ne!(struck("any%0.3,seed=12:502", method), first);
+        assert_eq!(struck("any%0:502", method), [0; 0]);
+        assert_eq!(struck("any%1:502", method).len(), 100);
+
+        // Without a seed the emulator's decides, and the fault in place names what it was given.
+        let mut faults = faults(&["any%0.3:502"]);
+        let named = faults.active()[0].fault.to_string();
+        assert_eq!(named, "any%0.3,seed=8:502:before");
+        let by_default: Vec<usize> = (1..=100).filter(|_| faults.decide(method).is_some()).collect();
+        assert_eq!(struck(&named, method), by_default);
+    }
+
+    #[test]
+    fn the_first_that_strikes_is_the_one_and_all_count() {
+        let mut faults = faults(&["any@2:reset", "any/2:timeout"]);
+        let mut decided = || faults.decide(None).map(|fault| fault.what);
+        assert_eq!(
+            [decided(), decided(), decided(), decided()],
+            [None, Some(What::Reset), None, Some(What::Timeout)]
+        );
+        let seen: Vec<_> = faults
+            .active()
+            .iter()
+            .map(|a| (a.id, a.counted, a.struck))
+            .collect();
+        assert_eq!(seen, [(1, 4, 1), (2, 4, 1)]);
+        assert!(faults.remove(1) && !faults.remove(1));
+        assert_eq!(faults.active().len(), 1);
+    }
+
+    #[test]
+    fn tokens_expire_for_some_calls_or_for_ever() {
+        let mut faults = Faults::new(0);
+        faults.expire("a", Some(2));
+        faults.expire("b", None);
+        assert_eq!([(); 3].map(|()| faults.has_expired("a")), [true, true, false]);
+        assert_eq!([(); 3].map(|()| faults.has_expired("b")), [true; 3]);
+        assert!(!faults.has_expired("c"));
+    }
+}

@@ -1,0 +1,259 @@
+//! What a request goes through between the network and the service's rules: delay, faults, and the journal.
+
+use super::fault::{Fault, Phase, Said, What, documented};
+use super::journal::Entry;
+use super::refusal::Refusal;
+use super::{Emulator, MAX_BODY_BYTES, answer, bearer, lock, names, routes};
+use crate::chat::wire::{ErrorBody, Method};
+use crate::model::{RoomId, UserId};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use http::{StatusCode, header, request::Parts};
+use std::time::Duration;
+use std::{io, iter};
+use tokio::time::{Instant, timeout};
+
+/// An oversized body's length in bytes: several times what any page of the service has.
+const OVERSIZED_BYTES: usize = 32 << 20;
+
+/// How a call ends.
+enum Ending {
+    Answer(Response),
+    Reset,
+    Never,
+}
+
+impl Emulator {
+    /// Takes a request. It has its effect and is written down at one go; the pauses are before and after.
+    pub(super) async fn handle(&self, request: Request) -> Response {
+        let (head, body) = request.into_parts();
+        let body = match to_bytes(body, MAX_BODY_BYTES).await {
+            Ok(body) => body,
+            Err(error) => return answer::respond(Err(Refusal::BadArgument(error.to_string()))),
+        };
+        let method = routes::find(&head.method, head.uri.path())
+            .ok()
+            .and_then(|(_, call)| call.method());
+        let (fault, delay) = {
+            let around = &mut *lock(&self.0.around);
+            (around.faults.decide(method), around.delay.draw())
+        };
+        self.pause(delay).await;
+        if let Some((time, Phase::Before)) = slow(fault.as_ref()) {
+            self.pause(time).await;
+        }
+        let ending = self.deal(method, &head, &body, fault.as_ref());
+        if let Some((time, Phase::After)) = slow(fault.as_ref()) {
+            self.pause(time).await;
+        }
+        match (ending, fault.map(|fault| fault.what)) {
+            (Ending::Answer(answer), Some(What::Truncated)) => truncated(answer).await,
+            (Ending::Answer(answer), Some(What::Oversized)) => oversized(answer).await,
+            (Ending::Answer(answer), _) => answer,
+            (Ending::Reset, _) => reset(),
+            (Ending::Never, _) => {
+                self.closed().await;
+                reset()
+            }
+        }
+    }
+
+    /// What the call does and how it ends, written down.
+    fn deal(&self, method: Option<Method>, head: &Parts, body: &[u8], fault: Option<&Fault>) -> Ending {
+        let strike = |phase: Phase| {
+            let fault = fault.filter(|fault| fault.phase == phase)?;
+            self.strike(&fault.what, head)
+        };
+        let (ending, effect) = match strike(Phase::Before) {
+            Some(ending) => (ending, false),
+            None => {
+                let answer = self.take(head, body, fault.map(|fault| &fault.what));
+                let effect = answer.status().is_success() && writes(head);
+                (strike(Phase::After).unwrap_or(Ending::Answer(answer)), effect)
+            }
+        };
+        let status = match &ending {
+            Ending::Answer(answer) => Some(answer.status().as_u16()),
+            Ending::Reset | Ending::Never => None,
+        };
+        let path = head.uri.path_and_query().map_or("", |path| path.as_str());
+        let entry = Entry {
+            at_ms: 0,
+            call: method.map(Method::as_str),
+            method: head.method.to_string(),
+            path: path.to_owned(),
+            status,
+            effect,
+            fault: fault.map(ToString::to_string),
+        };
+        // The clock is read under the lock, so that it never goes back for the recorder.
+        let recorder = &mut lock(&self.0.around).recorder;
+        recorder.record(method, entry, Instant::now());
+        ending
+    }
+
+    /// What a fault does in its place; `None` where the call goes on.
+    fn strike(&self, what: &What, head: &Parts) -> Option<Ending> {
+        match what {
+            What::Reset => Some(Ending::Reset),
+            What::Timeout => Some(Ending::Never),
+            What::Answer(status, said) => Some(Ending::Answer(answered(*status, said))),
+            What::Html(status) => Some(Ending::Answer(page(*status))),
+            What::Join(people) => self.come_and_go(head, people, &[]),
+            What::Leave(people) => self.come_and_go(head, &[], people),
+            What::Slow(_)
+            | What::Truncated
+            | What::Oversized
+            | What::Stale(_)
+            | What::Expired(_)
+            | What::Budget(_) => None,
+        }
+    }
+
+    /// Hands the call to the service, through whatever stands between the two.
+    fn take(&self, head: &Parts, body: &[u8], what: Option<&What>) -> Response {
+        let mut state = self.settled();
+        if let Some(token) = bearer(&head.headers) {
+            let faults = &mut lock(&self.0.around).faults;
+            if let Some(What::Expired(calls)) = what {
+                faults.expire(token, *calls);
+            }
+            if faults.has_expired(token) {
+                return answered(StatusCode::UNAUTHORIZED, &Said::Documented);
+            }
+        }
+        let past = match what {
+            Some(What::Stale(changes)) if !writes(head) => lock(&self.0.around).past(*changes).cloned(),
+            _ => None,
+        };
+        let taken = match what {
+            Some(What::Budget(calls)) => *calls,
+            _ => 0,
+        };
+        answer::respond(match past {
+            Some(mut past) => self.call(&mut past, head, body, taken),
+            None if writes(head) => self.change(&mut state, room_in(head).as_ref(), |state| {
+                self.call(state, head, body, taken)
+            }),
+            None => self.call(&mut state, head, body, taken),
+        })
+    }
+
+    fn come_and_go(&self, head: &Parts, join: &[UserId], leave: &[UserId]) -> Option<Ending> {
+        let id = room_in(head)?;
+        self.change(&mut self.settled(), Some(&id), |state| {
+            if let Some(room) = state.rooms.get_mut(&id) {
+                for user in join {
+                    room.join(user.as_str());
+                }
+                for user in leave {
+                    room.leave(user.as_str());
+                }
+            }
+        });
+        None
+    }
+
+    /// Waits, but not for longer than the service is there.
+    async fn pause(&self, time: Duration) {
+        if !time.is_zero() {
+            // Over is over, in either way.
+            let _ = timeout(time, self.closed()).await;
+        }
+    }
+
+    async fn closed(&self) {
+        // The sender lives as long as the emulator.
+        let _ = self.0.closing.subscribe().wait_for(|closing| *closing).await;
+    }
+}
+
+/// Whether a request may change something.
+fn writes(head: &Parts) -> bool {
+    head.method != http::Method::GET
+}
+
+fn slow(fault: Option<&Fault>) -> Option<(Duration, Phase)> {
+    match fault {
+        Some(Fault {
+            what: What::Slow(time),
+            phase,
+            ..
+        }) => Some((*time, *phase)),
+        _ => None,
+    }
+}
+
+/// The room that a path is about, the first one where there are several.
+fn room_in(head: &Parts) -> Option<RoomId> {
+    let rooms = head.uri.path().split('/').nth(4)?;
+    RoomId::parse(rooms.split(['%', ',']).next()?).ok()
+}
+
+/// An answer that a fault gives.
+fn answered(status: StatusCode, said: &Said) -> Response {
+    let (error, description) = match said {
+        Said::Body(text) => {
+            return (status, [(header::CONTENT_TYPE, "application/json")], text.clone()).into_response();
+        }
+        Said::Error(kind) => (kind.as_str(), kind.replace('_', " ")),
+        Said::Documented => {
+            let (kind, text) = documented(status);
+            (kind, text.to_owned())
+        }
+    };
+    let body = ErrorBody {
+        error: error.to_owned(),
+        exception: exception(error),
+        timestamp: names::now_ms(),
+        duration: 0,
+        error_description: description,
+    };
+    answer::json(status, &body)
+}
+
+/// The server's own class of an error, which is its kind in capitals.
+fn exception(kind: &str) -> String {
+    let mut name = "com.easemob.group.exception.".to_owned();
+    for word in kind.split('_') {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name.push_str(letters.as_str());
+    }
+    name + "Exception"
+}
+
+/// The page of a proxy.
+fn page(status: StatusCode) -> Response {
+    let html = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n");
+    (status, [(header::CONTENT_TYPE, "text/html")], html).into_response()
+}
+
+/// An answer whose body breaks before its first byte: then the server sends nothing at all and hangs up.
+fn reset() -> Response {
+    let broken = io::Error::from(io::ErrorKind::ConnectionReset);
+    Response::new(Body::from_stream(stream::iter([Err::<Bytes, _>(broken)])))
+}
+
+async fn truncated(answer: Response) -> Response {
+    let (head, mut body) = whole(answer).await;
+    body.truncate(body.len() / 2);
+    Response::from_parts(head, body.into())
+}
+
+/// The answer with blanks behind it, which are good JSON.
+async fn oversized(answer: Response) -> Response {
+    const BLANKS: &[u8] = &[b' '; 1 << 16];
+    let (head, body) = whole(answer).await;
+    let blanks = iter::repeat_n(Bytes::from_static(BLANKS), OVERSIZED_BYTES / BLANKS.len());
+    let chunks = iter::once(body).chain(blanks).map(Ok::<_, io::Error>);
+    Response::from_parts(head, Body::from_stream(stream::iter(chunks)))
+}
+
+async fn whole(answer: Response) -> (http::response::Parts, Bytes) {
+    let (head, body) = answer.into_parts();
+    // The answer is the emulator's own and in memory: it can be read.
+    (head, to_bytes(body, usize::MAX).await.unwrap_or_default())
+}
