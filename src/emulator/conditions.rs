@@ -165,11 +165,12 @@ impl Emulator {
         state
     }
 
-    /// Makes a change, remembers what was before it if a fault asks for that, and tells the webhook about the room.
+    /// Makes a change, remembers what was before it if a fault asks for that, and tells the webhook about the room and
+    /// who changed it.
     pub(super) fn change<T>(
         &self,
         state: &mut State,
-        room: Option<&RoomId>,
+        room: Option<(&RoomId, &str)>,
         change: impl FnOnce(&mut State) -> T,
     ) -> T {
         let memory = lock(&self.0.around).faults.memory();
@@ -177,7 +178,7 @@ impl Emulator {
         // Held until the events are in the queue, so that they are there in the order of the changes.
         let hooks = lock(&self.0.hooks);
         let watched = hooks.as_ref().zip(room);
-        let before = watched.and_then(|(_, room)| state.rooms.get(room).cloned());
+        let before = watched.and_then(|(_, (id, _))| state.rooms.get(id).cloned());
         let result = change(state);
         if let Some(past) = past.filter(|past| past != state) {
             let around = &mut lock(&self.0.around);
@@ -186,8 +187,8 @@ impl Emulator {
                 around.past.pop_front();
             }
         }
-        if let (Some((hooks, id)), Some(before)) = (watched, before) {
-            hooks.changed(state, id, &before);
+        if let (Some((hooks, (id, operator))), Some(before)) = (watched, before) {
+            hooks.changed(state, id, &before, operator);
         }
         result
     }

@@ -1,16 +1,18 @@
 //! What a request goes through between the network and the service's rules: delay, faults, and the journal.
 
+use super::caller::Caller;
 use super::fault::{Fault, Phase, Said, What, documented};
 use super::journal::Entry;
 use super::refusal::Refusal;
-use super::{Emulator, MAX_BODY_BYTES, answer, bearer, lock, names, routes};
+use super::webhook::APP;
+use super::{Emulator, MAX_BODY_BYTES, State, answer, bearer, lock, names, routes};
 use crate::chat::wire::{ErrorBody, Method};
 use crate::model::{RoomId, UserId};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use http::{StatusCode, header, request::Parts};
+use http::{HeaderMap, StatusCode, header, request::Parts};
 use std::time::Duration;
 use std::{io, iter};
 use tokio::time::{Instant, timeout};
@@ -134,16 +136,22 @@ impl Emulator {
         };
         answer::respond(match past {
             Some(mut past) => self.call(&mut past, head, body, taken),
-            None if writes(head) => self.change(&mut state, room_in(head).as_ref(), |state| {
-                self.call(state, head, body, taken)
-            }),
+            None if writes(head) => {
+                let operator = self.operator(&state, &head.headers);
+                let room = room_in(head);
+                self.change(
+                    &mut state,
+                    room.as_ref().map(|room| (room, operator.as_str())),
+                    |state| self.call(state, head, body, taken),
+                )
+            }
             None => self.call(&mut state, head, body, taken),
         })
     }
 
     fn come_and_go(&self, head: &Parts, join: &[UserId], leave: &[UserId]) -> Option<Ending> {
         let id = room_in(head)?;
-        self.change(&mut self.settled(), Some(&id), |state| {
+        self.change(&mut self.settled(), Some((&id, APP)), |state| {
             if let Some(room) = state.rooms.get_mut(&id) {
                 for user in join {
                     room.join(user.as_str());
@@ -154,6 +162,14 @@ impl Emulator {
             }
         });
         None
+    }
+
+    /// Who a call's events say did it (`[P]`).
+    fn operator(&self, state: &State, headers: &HeaderMap) -> String {
+        match lock(&self.0.tokens).caller(state, headers, Instant::now()) {
+            Ok(Caller::User(user)) => user,
+            Ok(Caller::App) | Err(_) => APP.to_owned(),
+        }
     }
 
     /// Waits, but not for longer than the service is there.

@@ -18,7 +18,7 @@ const MAX_WAITING: usize = 1_000;
 /// How long the receiver has: it is to answer quickly.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The operator of a call made with an app token (`[P]`).
-const APP: &str = "@ppAdmin";
+pub(super) const APP: &str = "@ppAdmin";
 
 /// Where events are posted to, and what signs them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,14 +132,14 @@ pub(super) fn channel(webhook: Webhook) -> (Hooks, Poster) {
 }
 
 impl Hooks {
-    /// Tells what has changed in a room since `before`.
-    pub(super) fn changed(&self, state: &State, id: &RoomId, before: &Room) {
+    /// Tells what this operator has changed in a room since `before`.
+    pub(super) fn changed(&self, state: &State, id: &RoomId, before: &Room, operator: &str) {
         let Some(after) = state.rooms.get(id) else { return };
         let only_in = |some: &Names, others: &Names| -> Vec<String> {
             let missing = some.iter().filter(|user| !others.contains(user));
             missing.map(str::to_owned).collect()
         };
-        let tell = |change, people| self.tell(state, id, change, people, APP);
+        let tell = |change, people| self.tell(state, id, change, people, operator);
         tell(Change::Joined, only_in(after.members(), before.members()));
         tell(Change::Promoted, only_in(after.admins(), before.admins()));
         tell(Change::Demoted, only_in(before.admins(), after.admins()));

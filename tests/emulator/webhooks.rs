@@ -1,6 +1,6 @@
 //! Membership events as the service posts them. [P]
 
-use super::support::{ROOM, STATE, send};
+use super::support::{ROOM, STATE, send, send_raw};
 use md5::{Digest as _, Md5};
 use roomsync::emulator::{Conditions, Emulator, Fault, Options, State, Webhook};
 use serde_json::{Value, json};
@@ -105,6 +105,26 @@ async fn every_change_is_posted_once() {
     // A receiver that is away costs the events and nothing else.
     drop(listener);
     assert_eq!(send(&emulator, &format!("POST {users}/bob"), "").await.0, 200);
+    drop(emulator);
+    timeout(Duration::from_secs(5), posting).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_event_names_the_user_whose_token_made_the_call() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let state = STATE.replace("tokens: [secret]", "tokens: [secret]\nuser_tokens: {alice: hers}");
+    let emulator = Emulator::new(State::parse(&state).unwrap(), Options::default());
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let poster = emulator.webhook(Webhook::parse(&url, "s3cret").unwrap());
+    let posting = tokio::spawn(poster.run(std::future::pending()));
+    let request = http::Request::delete(format!("/acme/demo/chatrooms/{ROOM}/users/carol"))
+        .header("host", "chat.example")
+        .header("authorization", "Bearer hers");
+    let body = axum::body::Body::empty();
+    assert_eq!(send_raw(&emulator, request.body(body).unwrap()).await.0, 200);
+    let (_, event) = timeout(Duration::from_secs(5), take(&listener)).await.unwrap();
+    assert_eq!(event["operation"], "LEAVE");
+    assert_eq!(event["operator"], "alice");
     drop(emulator);
     timeout(Duration::from_secs(5), posting).await.unwrap().unwrap();
 }
