@@ -12,6 +12,7 @@
 //!   dry run is a run that has no writer, never a flag.
 //! - [`chat`]: the service's client.
 //! - [`emulator`]: the service itself, in memory. Shares [`chat::wire`] with the client and nothing else.
+//! - [`web`]: the daemon's status page, probes and metrics.
 //! - [`cli`]: one file a command; wires things together.
 //!
 //! `tests/architecture.rs` keeps these rules.
@@ -26,3 +27,4 @@ pub mod model;
 pub mod plan;
 pub mod settings;
 pub mod telemetry;
+pub mod web;
