@@ -12,6 +12,7 @@ use draft::read;
 use secrecy::SecretString;
 use std::env::var_os;
 use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -67,6 +68,16 @@ pub enum App {
     },
     /// `app_id: ID` → `/app-id/ID/…`
     Id(String),
+}
+
+/// As plans name it.
+impl fmt::Display for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key { org, app } => write!(f, "{org}#{app}"),
+            Self::Id(id) => f.write_str(id),
+        }
+    }
 }
 
 /// What proves to the service that we may.

@@ -54,9 +54,12 @@ impl<'r, 'a> Batches<'r, 'a> {
         if self.op == Op::Add {
             // Who is listed as new depends on the server; the second look tells who is in.
             let answer = writer.add_many(room, users).await.map(|_| ());
-            return self.run.counted(answer);
+            self.run.counted(answer)?;
+            self.run.journal(self.op, users, Ok(()));
+            return Ok(());
         }
         let answer = writer.remove_many(room, users, not_after).await;
+        let mut refused = Vec::new();
         for row in self.run.counted(answer)? {
             let reason = row.reason.unwrap_or_else(|| "no reason given".into());
             let gone = row.result.is_success() || reason.contains("doesn't exist in group");
@@ -64,8 +67,16 @@ impl<'r, 'a> Batches<'r, 'a> {
                 .iter()
                 .find(|user| user.as_str().eq_ignore_ascii_case(&row.user));
             if let (false, Some(user)) = (gone, user) {
-                self.run.fail(self.op, user, Reason::new("refused", reason));
+                refused.push((user, Reason::new("refused", reason)));
             }
+        }
+        let done = users
+            .iter()
+            .filter(|user| refused.iter().all(|(other, _)| other != user));
+        self.run.journal(self.op, done, Ok(()));
+        for (user, reason) in refused {
+            self.run.journal(self.op, [user], Err(&reason));
+            self.run.fail(self.op, user, reason);
         }
         Ok(())
     }
@@ -78,7 +89,12 @@ impl<'r, 'a> Batches<'r, 'a> {
             Fault::NoUser(text) | Fault::UserFull(text) | Fault::AlreadySo(text) => text,
             Fault::Rejected { text, .. } => text,
             Fault::TooManyNames(_) => "",
-            _ => return Err(self.run.end(error)),
+            _ => {
+                if !error.fault.was_not_sent() {
+                    self.run.journal(self.op, users.iter(), Err(&Reason::from(error)));
+                }
+                return Err(self.run.end(error));
+            }
         };
         let named: Vec<UserId> = {
             let names = names_in(text);
@@ -118,7 +134,9 @@ impl<'r, 'a> Batches<'r, 'a> {
 
     fn decide(&mut self, user: &UserId, error: &CallError) {
         if !matches!(error.fault, Fault::AlreadySo(_)) {
-            self.run.fail(self.op, user, Reason::from(error));
+            let reason = Reason::from(error);
+            self.run.journal(self.op, [user], Err(&reason));
+            self.run.fail(self.op, user, reason);
         }
     }
 

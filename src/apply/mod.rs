@@ -13,7 +13,8 @@ pub use report::{Failure, Outcome, Reason, Report, RoomReport, Tally};
 
 use crate::chat::{Connection, Reader, Writer};
 use crate::desired::DesiredRoom;
-use crate::plan::RoomPlan;
+use crate::model::{RoomId, UserId};
+use crate::plan::{Op, RoomPlan};
 use futures_util::stream::{self, StreamExt as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
@@ -61,6 +62,23 @@ impl Stop {
 /// The code of a run that somebody ended.
 pub const INTERRUPTED: &str = "interrupted";
 
+/// Is told what became of each user of each call, before the next call of that room is made.
+pub trait Journal: Sync {
+    /// Takes down what a call did. The error ends the run: what cannot be written down must not be done.
+    fn record(&self, room: &RoomId, answers: &[Answer<'_>]) -> Result<(), Reason>;
+}
+
+/// What became of one user of a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// Who.
+    pub user: &'a UserId,
+    /// What was to be done to them.
+    pub op: Op,
+    /// Why it is not done, or not known to be.
+    pub result: Result<(), &'a Reason>,
+}
+
 /// How a run is conducted.
 #[derive(Clone, Copy)]
 pub struct Conduct<'a> {
@@ -70,6 +88,8 @@ pub struct Conduct<'a> {
     pub stop: &'a Stop,
     /// Called once a planned call.
     pub progress: &'a (dyn Fn() + Sync),
+    /// Who is told of every call.
+    pub journal: Option<&'a dyn Journal>,
 }
 
 /// Applies the plans of all rooms.
@@ -78,12 +98,14 @@ pub async fn run(connection: &Connection, jobs: &[Job<'_>], conduct: Conduct<'_>
         at_once,
         stop,
         progress,
+        journal,
     } = conduct;
     let hands = Hands {
         reader: connection.reader(),
         writer: Writer::new(connection),
         stop,
         progress,
+        journal,
     };
     let rooms = stream::iter(jobs).map(|job| room::apply(&hands, *job));
     let mut rooms: Vec<RoomReport> = rooms.buffer_unordered(at_once.max(1)).collect().await;
@@ -100,4 +122,5 @@ struct Hands<'a> {
     writer: Writer,
     stop: &'a Stop,
     progress: &'a (dyn Fn() + Sync),
+    journal: Option<&'a dyn Journal>,
 }

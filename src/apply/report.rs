@@ -65,7 +65,9 @@ pub struct Reason {
 }
 
 impl Reason {
-    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+    /// A reason.
+    #[must_use]
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),

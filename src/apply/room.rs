@@ -7,7 +7,7 @@ use super::{Hands, Job};
 use crate::chat::{CallError, Fault};
 use crate::live::{self, Question};
 use crate::model::UserId;
-use crate::plan::{self, Blocked, Op, RoomPlan, Sizes, Step, users_of};
+use crate::plan::{self, Blocked, Op, Restraints, RoomPlan, Sizes, Step, users_of};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -43,7 +43,7 @@ impl RoomRun<'_> {
             };
             // In a long queue a look may grow too old many times; what counts is whether the work goes on.
             looks = if people(&rest) < before { 1 } else { looks + 1 };
-            if looks > LOOKS {
+            if looks > LOOKS || self.hands.stop.is_interruption() {
                 return self.fail_steps(&rest, &reason);
             }
             match self.replan(&rest).await {
@@ -69,7 +69,8 @@ impl RoomRun<'_> {
             add_batch: sizes.add,
             remove_batch: sizes.remove,
         };
-        let plan = match plan::draft(desired, &observed) {
+        // Restraints would take out only what is not in `rest` anyway.
+        let plan = match plan::draft(desired, &observed, &Restraints::default()) {
             Ok(draft) => draft.narrowed_to(rest, desired).finish(sizes),
             Err(failed) => {
                 let reason = failed.error.as_ref().map(Reason::from);
@@ -254,16 +255,25 @@ impl RoomRun<'_> {
             }
             Err(error) if matches!(error.fault, Fault::NoUser(_) | Fault::UserFull(_)) => Err(error),
             Err(error) => {
+                if !error.fault.was_not_sent() {
+                    self.journal(op, [user], Err(&Reason::from(&error)));
+                }
                 return Err(self.end(&error));
             }
         };
         match done {
-            Ok(()) if op == Op::Promote => {
-                self.gate.admin_stands = true;
-                self.gate.open_promotes = self.gate.open_promotes.saturating_sub(1);
+            Ok(()) => {
+                if op == Op::Promote {
+                    self.gate.admin_stands = true;
+                    self.gate.open_promotes = self.gate.open_promotes.saturating_sub(1);
+                }
+                self.journal(op, [user], Ok(()));
             }
-            Ok(()) => {}
-            Err(error) => self.fail(op, user, Reason::from(&error)),
+            Err(error) => {
+                let reason = Reason::from(&error);
+                self.journal(op, [user], Err(&reason));
+                self.fail(op, user, reason);
+            }
         }
         Ok(())
     }

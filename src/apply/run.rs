@@ -1,7 +1,7 @@
 //! A room in work: what was done so far, and what may be done.
 
 use super::report::Reason;
-use super::{Hands, Job};
+use super::{Answer, Hands, Job};
 use crate::chat::{CallError, Fault};
 use crate::model::UserId;
 use crate::plan::{Note, Op, RoomPlan, Step};
@@ -68,6 +68,23 @@ impl<'a> RoomRun<'a> {
 
     pub(super) fn fail(&mut self, op: Op, user: &UserId, reason: Reason) {
         self.failed.entry((op, user.clone())).or_insert(reason);
+    }
+
+    /// Has it taken down what became of these users of a call that went out.
+    pub(super) fn journal<'u>(
+        &self,
+        op: Op,
+        users: impl IntoIterator<Item = &'u UserId>,
+        result: Result<(), &Reason>,
+    ) {
+        let Some(journal) = self.hands.journal else { return };
+        let answers: Vec<Answer<'_>> = users
+            .into_iter()
+            .map(|user| Answer { user, op, result })
+            .collect();
+        if let Err(reason) = journal.record(&self.job.plan.id, &answers) {
+            self.hands.stop.now(reason);
+        }
     }
 
     pub(super) fn fail_steps(&mut self, steps: &[Step], reason: &Reason) {

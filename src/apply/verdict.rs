@@ -22,7 +22,9 @@ impl RoomRun<'_> {
         for (op, user) in std::mem::take(&mut self.expected) {
             let why = match &looked {
                 Ok(observed) if shows(observed, op, &user) => {
-                    self.failed.remove(&(op, user));
+                    if self.failed.remove(&(op, user.clone())).is_some() {
+                        self.journal(op, [&user], Ok(()));
+                    }
                     continue;
                 }
                 Ok(Observed::Partial(_, contradiction)) => {
@@ -31,7 +33,11 @@ impl RoomRun<'_> {
                 Ok(Observed::Complete(_)) => "a second look at the room does not show it done".to_owned(),
                 Err(error) => format!("no second look at the room: {error}"),
             };
-            self.fail(op, &user, Reason::new(NOT_CONFIRMED, why));
+            if !self.failed.contains_key(&(op, user.clone())) {
+                let reason = Reason::new(NOT_CONFIRMED, why);
+                self.journal(op, [&user], Err(&reason));
+                self.fail(op, &user, reason);
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
 
@@ -41,6 +42,25 @@ pub struct Config {
     pub timeout: Duration,
     /// How many names go into one call.
     pub batch: BatchSizes,
+    /// Who is told of every answer.
+    pub observer: Option<Box<dyn Observer>>,
+}
+
+/// Is told of every call that was made.
+pub trait Observer: std::fmt::Debug + Send + Sync {
+    /// A call was answered with this HTTP status, or with nothing that is known, after so long.
+    fn answered(&self, method: Method, status: Option<u16>, took: Duration);
+}
+
+/// A method's part in the call budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// The method.
+    pub method: Method,
+    /// Calls that count at present: in flight, or answered within the last second.
+    pub used: usize,
+    /// How many may count at a time; less than configured after the service has turned calls away.
+    pub limit: usize,
 }
 
 /// How many names go into one call.
@@ -63,9 +83,11 @@ struct Shared {
     prefix: Prefix,
     token: TokenSource,
     pacer: Pacer,
+    observer: Option<Box<dyn Observer>>,
     timeout: Duration,
     add_batch: AtomicUsize,
     remove_batch: AtomicUsize,
+    closed: watch::Sender<bool>,
 }
 
 impl Connection {
@@ -80,6 +102,7 @@ impl Connection {
             concurrency,
             timeout,
             batch,
+            observer,
         } = config;
         Self(Arc::new(Shared {
             transport,
@@ -87,9 +110,11 @@ impl Connection {
             prefix,
             token,
             pacer: Pacer::new(&rates, concurrency),
+            observer,
             timeout,
             add_batch: AtomicUsize::new(batch.add.clamp(1, wire::MAX_REMOVE_BATCH)),
             remove_batch: AtomicUsize::new(batch.remove.clamp(1, wire::MAX_REMOVE_BATCH)),
+            closed: watch::Sender::new(false),
         }))
     }
 
@@ -106,6 +131,27 @@ impl Connection {
             add: self.0.add_batch.load(Ordering::Relaxed),
             remove: self.0.remove_batch.load(Ordering::Relaxed),
         }
+    }
+
+    /// Lets no further call go, be it a first try or another one; those in flight end.
+    pub fn close(&self) {
+        self.0.closed.send_replace(true);
+    }
+
+    /// Waits, unless the connection is closed first.
+    async fn while_open<T>(&self, wait: impl Future<Output = T>) -> Option<T> {
+        let mut closed = self.0.closed.subscribe();
+        tokio::select! {
+            biased;
+            _ = closed.wait_for(|closed| *closed) => None,
+            done = wait => Some(done),
+        }
+    }
+
+    /// How much of each method's call budget is in use now.
+    #[must_use]
+    pub fn budget(&self) -> Vec<Budget> {
+        self.0.pacer.budget()
     }
 
     /// What the service gives as a reason, fit to be shown.
@@ -139,13 +185,16 @@ impl Connection {
             if too_late() {
                 return Err(fail(Fault::TooLate));
             }
-            let permit = self.0.pacer.permit(method);
+            let permit = self.while_open(self.0.pacer.permit(method));
             let permit = match call.not_after {
                 None => permit.await,
                 Some(instant) => match tokio::time::timeout_at(instant, permit).await {
                     Ok(permit) => permit,
                     Err(_) => return Err(fail(Fault::TooLate)),
                 },
+            };
+            let Some(permit) = permit else {
+                return Err(fail(Fault::Closed));
             };
             // Only now is it certain when the call goes out.
             if too_late() {
@@ -157,7 +206,11 @@ impl Connection {
             drop(permit);
             let status = answer.as_ref().map(|answer| answer.status).ok();
             let room = call.room.as_ref().map(ToString::to_string);
-            tracing::debug!(%method, room, status, took = ?sent_at.elapsed(), "call");
+            let took = sent_at.elapsed();
+            tracing::debug!(%method, room, status, ?took, "call");
+            if let Some(observer) = &self.0.observer {
+                observer.answered(method, status, took);
+            }
             let fault = match answer {
                 Ok(Response {
                     status: 200..300,
@@ -206,8 +259,13 @@ impl Connection {
                     let repeatable = matches!(fault, Fault::Unsent(_)) || !method.writes();
                     if repeatable && tries < TRIES {
                         tracing::debug!(%method, %fault, tries, "trying again");
-                        tokio::time::sleep(backoff(tries)).await;
-                        continue;
+                        if self
+                            .while_open(tokio::time::sleep(backoff(tries)))
+                            .await
+                            .is_some()
+                        {
+                            continue;
+                        }
                     }
                 }
                 _ => {}

@@ -81,6 +81,9 @@ pub enum Fault {
     /// The look at the room that this call stands on had become too old by the time the call could go.
     #[error("not sent: the room was looked at too long ago")]
     TooLate,
+    /// The connection was closed before the call could go.
+    #[error("not sent: roomsync is ending")]
+    Closed,
     /// Our own gate: the request would not have been exactly one of the known calls.
     #[error("not sent: the request's path would not be exactly this call")]
     NotACall,
@@ -108,6 +111,7 @@ impl Fault {
             Self::UserFull(_) => "user_in_too_many_rooms",
             Self::Rejected { .. } => "refused",
             Self::TooLate => "stale_read",
+            Self::Closed => "interrupted",
             Self::NotACall => "not_a_known_call",
         }
     }
@@ -117,7 +121,12 @@ impl Fault {
     pub fn stops_the_run(&self) -> bool {
         matches!(
             self,
-            Self::Unsent(_) | Self::Quota(_) | Self::Credentials(_) | Self::NoApp(_) | Self::Redirected(_)
+            Self::Unsent(_)
+                | Self::Quota(_)
+                | Self::Credentials(_)
+                | Self::NoApp(_)
+                | Self::Redirected(_)
+                | Self::Closed
         )
     }
 
@@ -143,7 +152,7 @@ impl Fault {
                 error: words(error),
                 text: words(text),
             },
-            Self::RateLimited | Self::TooManyNames(_) | Self::TooLate | Self::NotACall => self,
+            Self::RateLimited | Self::TooManyNames(_) | Self::TooLate | Self::Closed | Self::NotACall => self,
         }
     }
 
@@ -156,7 +165,10 @@ impl Fault {
     /// Whether the call certainly never went out.
     #[must_use]
     pub fn was_not_sent(&self) -> bool {
-        matches!(self, Self::Unsent(_) | Self::TooLate | Self::NotACall)
+        matches!(
+            self,
+            Self::Unsent(_) | Self::TooLate | Self::Closed | Self::NotACall
+        )
     }
 
     /// Reads an error answer. `None`: the answer says the call rate is exceeded.

@@ -15,7 +15,7 @@ pub mod wire;
 mod writer;
 
 pub use call::{Prefix, recognise};
-pub use connection::{BatchSizes, Config, Connection};
+pub use connection::{BatchSizes, Budget, Config, Connection, Observer};
 pub use error::{CallError, Fault};
 pub(crate) use names::names_in;
 pub use pace::Rates;

@@ -4,6 +4,7 @@
 //! answered, so that whenever within its flight the service counted the call, no window holds more. And governor for the
 //! smoothing, so that calls do not come in bursts. Time is tokio's, which tests hold still.
 
+use super::connection::Budget;
 use super::wire::Method;
 use governor::clock::{Clock, Reference};
 use governor::middleware::NoOpMiddleware;
@@ -69,6 +70,23 @@ impl Pacer {
             lease,
             _flight: self.in_flight.acquire().await.ok(),
         }
+    }
+
+    /// What is in use now, for each method.
+    pub(super) fn budget(&self) -> Vec<Budget> {
+        let now = Instant::now();
+        self.lanes
+            .iter()
+            .map(|(method, lane)| {
+                let mut leases = lane.leases();
+                leases.forget(now);
+                Budget {
+                    method: *method,
+                    used: leases.in_flight + leases.counting_until.len(),
+                    limit: leases.limit,
+                }
+            })
+            .collect()
     }
 
     /// Holds a method back, because the service asked for it, and lets it go on at half its rate.
@@ -187,9 +205,7 @@ impl Leases {
         if let Some(until) = self.paused_until.filter(|until| *until > now) {
             return Err(Some(until));
         }
-        while self.counting_until.front().is_some_and(|until| *until <= now) {
-            self.counting_until.pop_front();
-        }
+        self.forget(now);
         if self.limit < self.full && now >= self.raise_at {
             self.limit = (self.limit + self.full.div_ceil(RECOVERY)).min(self.full);
             self.raise_at = now + QUIET;
@@ -199,6 +215,13 @@ impl Leases {
             return Ok(());
         }
         Err(self.counting_until.front().copied())
+    }
+
+    /// Lets go of what counts no more.
+    fn forget(&mut self, now: Instant) {
+        while self.counting_until.front().is_some_and(|until| *until <= now) {
+            self.counting_until.pop_front();
+        }
     }
 
     /// Halves the limit, once a window: the calls of one window are turned away for one reason.

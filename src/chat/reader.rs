@@ -1,6 +1,6 @@
 use super::call::Call;
 use super::wire::{Envelope, MAX_PAGE_SIZE, MemberRow, RoomDetail};
-use super::{CallError, Connection};
+use super::{BatchSizes, CallError, Connection};
 use crate::model::RoomId;
 
 /// The calls that change nothing.
@@ -31,6 +31,12 @@ impl Reader {
 
     pub(super) fn new(connection: Connection) -> Self {
         Self(connection)
+    }
+
+    /// How many names would go into one write call.
+    #[must_use]
+    pub fn batch_sizes(&self) -> BatchSizes {
+        self.0.batch_sizes()
     }
 
     /// A page of the member list, from 1: owner and members. Admins are among the members.

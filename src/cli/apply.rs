@@ -1,11 +1,11 @@
 //! `roomsync apply`.
 
 use super::exit::{Exit, Usage};
-use super::pass::{self, Planned};
 use super::plan::Format;
 use super::site::Site;
 use super::{Globals, output};
 use crate::apply::{Conduct, Failure, Reason, Report, RoomReport, Stop, Tally};
+use crate::daemon::pass::{self, Planned};
 use crate::model::RoomId;
 use crate::plan::{Document, Op, counted, printable, text};
 use anyhow::{Context as _, bail};
@@ -85,6 +85,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
             at_once,
             stop: &stop,
             progress: &progress,
+            journal: None,
         };
         let work = pass::apply(&connection, &rooms, &planned, &document.id, conduct);
         until_interrupted(work, &stop).await?

@@ -1,7 +1,8 @@
 //! How a command ends, and the one table from errors to exit codes.
 
 use crate::apply::{Failure, INTERRUPTED, Outcome, Report};
-use crate::chat::{BadToken, CallError, SetupError};
+use crate::chat::CallError;
+use crate::daemon::ConnectError;
 use crate::desired::Invalid;
 use crate::emulator::StateError;
 use crate::plan::{FleetPlan, Status};
@@ -44,11 +45,7 @@ impl Exit {
     pub(super) fn of_error(error: &anyhow::Error) -> Self {
         if error.is::<Usage>() {
             Self::Usage
-        } else if error.is::<Invalid>()
-            || error.is::<StateError>()
-            || error.is::<BadToken>()
-            || error.is::<SetupError>()
-        {
+        } else if error.is::<Invalid>() || error.is::<StateError>() || error.is::<ConnectError>() {
             Self::Invalid
         } else {
             Self::Failed

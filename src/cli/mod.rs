@@ -4,7 +4,6 @@ mod apply;
 mod demo;
 pub mod emulator;
 mod exit;
-pub mod pass;
 mod plan;
 mod site;
 pub mod validate;

@@ -1,9 +1,9 @@
 //! `roomsync plan`.
 
 use super::exit::{Exit, Usage};
-use super::pass::Planned;
 use super::site::Site;
 use super::{Globals, output};
+use crate::daemon::pass::Planned;
 use crate::model::RoomId;
 use crate::plan::{Document, text};
 use anyhow::Context as _;

@@ -2,14 +2,13 @@
 
 use super::Globals;
 use super::exit::Usage;
-use super::pass::{self, Planned};
-use crate::chat::wire::Method;
-use crate::chat::{BatchSizes, Config, Connection, HttpTransport, Prefix, TokenSource};
+use crate::chat::Connection;
+use crate::daemon::connect;
+use crate::daemon::pass::{self, Planned};
 use crate::desired::{self, Desired, DesiredRoom};
 use crate::model::RoomId;
-use crate::plan::{Meta, Rates};
-use crate::settings::{self, App, Auth, Settings};
-use anyhow::Context as _;
+use crate::plan::{FleetGuard, Meta};
+use crate::settings::{self, Auth, Settings};
 use std::path::{Path, PathBuf};
 
 /// A site that is valid as far as can be told without a call.
@@ -70,29 +69,7 @@ impl Site {
 
     /// A connection; nothing is sent yet.
     pub(super) fn connect(&self) -> anyhow::Result<Connection> {
-        let Settings { service, limits, .. } = &self.settings;
-        let token = match &service.auth {
-            Auth::Token(token) => TokenSource::fixed(token.clone()),
-            Auth::TokenFile(path) => TokenSource::file(path.clone())?,
-        };
-        let prefix = match &service.app {
-            App::Key { org, app } => Prefix::new(org, app),
-            App::Id(id) => Prefix::new("app-id", id),
-        };
-        let config = Config {
-            base: service.url.clone(),
-            prefix: prefix.context("the app's name cannot stand in a path")?,
-            token,
-            rates: limits.calls_per_second.clone(),
-            concurrency: limits.concurrency,
-            timeout: service.timeout,
-            batch: BatchSizes {
-                add: limits.add_batch,
-                remove: limits.remove_batch,
-            },
-        };
-        let transport = HttpTransport::new(&service.url, service.ca_file.as_deref(), service.timeout)?;
-        Ok(Connection::new(Box::new(transport), config))
+        Ok(connect(&self.settings, None)?)
     }
 
     /// Looks at these rooms and plans.
@@ -103,32 +80,14 @@ impl Site {
         rooms: &[&DesiredRoom],
     ) -> Planned {
         // Only a look at the whole fleet can be held against the fleet's guard.
-        let max_removals_total = self
-            .selected
-            .is_empty()
-            .then_some(self.settings.max_removals_total);
+        let limit = self.settings.max_removals_total;
+        let guard = self.selected.is_empty().then(|| FleetGuard::of_all_rooms(limit));
         let bar = globals.bar(rooms.len(), "looking at rooms");
-        pass::plan(connection, rooms, max_removals_total, &|| bar.inc()).await
+        pass::plan(&connection.reader(), rooms, guard, &|| bar.inc()).await
     }
 
     /// What a plan says of its making.
     pub(super) fn meta(&self) -> Meta {
-        let now = jiff::Timestamp::now();
-        let rate = |method| self.settings.limits.calls_per_second.of(method);
-        Meta {
-            created: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
-            app: match &self.settings.service.app {
-                App::Key { org, app } => format!("{org}#{app}"),
-                App::Id(id) => id.clone(),
-            },
-            source: self.desired.source.clone(),
-            rates: Rates {
-                add: rate(Method::AddMany),
-                promote: rate(Method::Promote),
-                demote: rate(Method::Demote),
-                remove_one: rate(Method::RemoveOne),
-                remove_many: rate(Method::RemoveMany),
-            },
-        }
+        pass::meta(&self.settings, &self.desired.source, jiff::Timestamp::now())
     }
 }

@@ -3,14 +3,19 @@
 use super::changes::Changes;
 use super::digest::sha256_text;
 use super::order::Capacity;
-use super::{Draft, LiveSummary, Note, RoomPlan, code, guard};
+use super::{Draft, LiveSummary, Note, Restraints, RoomPlan, code, guard};
 use crate::desired::DesiredRoom;
 use crate::live::{LiveRoom, Observed};
 use crate::model::{MAX_ADMINS, MemberSet, Mode, UserId};
 use sha2::{Digest, Sha256};
 
-/// Compares what is wanted in a room with what is there. The error is a room in which nothing can be done.
-pub fn draft(desired: &DesiredRoom, observed: &Observed) -> Result<Draft, Box<RoomPlan>> {
+/// Compares what is wanted in a room with what is there, less what the restraints keep from being done. The error is a room
+/// in which nothing can be done.
+pub fn draft(
+    desired: &DesiredRoom,
+    observed: &Observed,
+    restraints: &Restraints,
+) -> Result<Draft, Box<RoomPlan>> {
     let live = observed.room();
     let fail = |code, message: String| {
         let mut plan = RoomPlan::failed(desired.id.clone(), desired.name.clone(), Note::new(code, message));
@@ -47,7 +52,8 @@ pub fn draft(desired: &DesiredRoom, observed: &Observed) -> Result<Draft, Box<Ro
             ),
         ));
     }
-    let changes = compare(desired, observed, &wanted, &seen, &mut notes);
+    let mut changes = compare(desired, observed, &wanted, &seen, &mut notes);
+    let held = restraints.take_from(&mut changes, &mut notes);
     let summary = seen.summary();
     let blocked = match desired.mode {
         Mode::Observe => Vec::new(),
@@ -82,6 +88,7 @@ pub fn draft(desired: &DesiredRoom, observed: &Observed) -> Result<Draft, Box<Ro
         live: summary,
         wanted_admins,
         changes,
+        held,
         capacity,
         complete: observed.complete().is_some(),
         blocked,

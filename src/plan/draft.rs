@@ -3,6 +3,7 @@
 use super::changes::{Changes, Step, carried_out, users_of};
 use super::guard::{self, Blocked, MAX_ADDITIONS};
 use super::order::{Capacity, Sizes, order};
+use super::restraints::Held;
 use super::{LiveSummary, Note, Op, RoomPlan, Status, code};
 use crate::desired::DesiredRoom;
 use crate::model::{MemberSet, Mode, RoomId};
@@ -16,6 +17,8 @@ pub struct Draft {
     pub(super) mode: Mode,
     pub(super) live: LiveSummary,
     pub(super) changes: Changes,
+    /// What guards on the files hold back of them.
+    pub(super) held: Held,
     /// Wanted admins who do not stand yet, whatever is left of `changes`.
     pub(super) wanted_admins: MemberSet,
     pub(super) capacity: Capacity,
@@ -63,6 +66,7 @@ impl Draft {
             }
         }
         self.changes = narrowed;
+        self.held = Held::default();
         self.blocked = guard::room(
             &self.changes,
             &desired.guards,
@@ -88,13 +92,14 @@ impl Draft {
             mode,
             live,
             changes,
+            held,
             wanted_admins,
             mut capacity,
             complete,
-            blocked,
+            mut blocked,
             mut notes,
         } = self;
-        let (steps, held) = match mode {
+        let (steps, unfit) = match mode {
             Mode::Observe => (Vec::new(), Vec::new()),
             Mode::Authoritative | Mode::Additive => {
                 let open = let_through(&changes, &blocked);
@@ -102,7 +107,10 @@ impl Draft {
                 order(&open, &capacity, sizes)
             }
         };
-        notes.extend(held);
+        notes.extend(unfit);
+        if mode != Mode::Observe {
+            blocked.extend(held.blocked);
+        }
         let mut error = None;
         let status = if mode == Mode::Observe {
             Status::Observed
@@ -124,7 +132,7 @@ impl Draft {
         } = if blocked.is_empty() && mode != Mode::Observe {
             carried_out(&changes, &steps)
         } else {
-            changes
+            changes.and_also(&held.changes)
         };
         RoomPlan {
             id,
@@ -166,6 +174,11 @@ fn let_through(changes: &Changes, blocked: &[Blocked]) -> Changes {
     }
 }
 
+/// Whether nothing is wrong with the room itself, only with a person.
+fn is_waiting(note: &Note) -> bool {
+    [code::SET_ASIDE, code::COMING_AND_GOING].contains(&note.code)
+}
+
 /// Why a room without any step is not in order, if it is not.
 fn stuck(changes: &Changes, complete: bool, notes: &[Note]) -> Option<Note> {
     if changes.is_empty() && complete {
@@ -173,6 +186,6 @@ fn stuck(changes: &Changes, complete: bool, notes: &[Note]) -> Option<Note> {
     }
     notes
         .iter()
-        .find(|note| note.held.is_some() || note.code == code::INCOMPLETE_READ)
+        .find(|note| (note.held.is_some() && !is_waiting(note)) || note.code == code::INCOMPLETE_READ)
         .cloned()
 }

@@ -9,6 +9,31 @@ use serde::Serialize;
 pub struct FleetPlan {
     /// By id.
     pub rooms: Vec<RoomPlan>,
+    /// How many members the rooms have that were looked at, those that are only observed not counted.
+    pub members: u64,
+}
+
+/// The guard over the removals of all rooms, `max_removals_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FleetGuard {
+    /// What it allows.
+    pub limit: Limit,
+    /// Removals since the last look at all rooms that this plan's come on top of.
+    pub spent: usize,
+    /// The members of all rooms at that look; `None`: this plan's own look is at all rooms.
+    pub members: Option<u64>,
+}
+
+impl FleetGuard {
+    /// For a plan that looks at all rooms.
+    #[must_use]
+    pub fn of_all_rooms(limit: Limit) -> Self {
+        Self {
+            limit,
+            spent: 0,
+            members: None,
+        }
+    }
 }
 
 /// A plan in numbers. `adds` to `calls` are what an apply would send.
@@ -37,18 +62,21 @@ pub struct Summary {
 impl FleetPlan {
     /// Holds the rooms against the fleet's guard and puts their calls in order.
     ///
-    /// `max_removals_total` is held against what the rooms' own guards leave of their removals, out of the members of all
-    /// rooms; when it trips, every room with removals is blocked. `None`: not all rooms were looked at, so it says nothing.
-    pub fn new(
-        rooms: Vec<Result<Draft, Box<RoomPlan>>>,
-        max_removals_total: Option<Limit>,
-        sizes: Sizes,
-    ) -> Self {
+    /// The fleet's guard is held against what the rooms' own guards leave of their removals; when it trips, every room with
+    /// removals is blocked. `None`: not all rooms were looked at, so it says nothing.
+    pub fn new(rooms: Vec<Result<Draft, Box<RoomPlan>>>, guard: Option<FleetGuard>, sizes: Sizes) -> Self {
         let drafts = || rooms.iter().filter_map(|room| room.as_ref().ok());
-        let removals = drafts().map(Draft::open_removals).sum();
+        let removals: usize = drafts().map(Draft::open_removals).sum();
         let members = drafts().map(Draft::managed_members).sum();
-        let tripped =
-            max_removals_total.and_then(|limit| judge("max_removals_total", limit, removals, members));
+        let tripped = guard.and_then(|guard| {
+            let FleetGuard {
+                limit,
+                spent,
+                members: before,
+            } = guard;
+            let of = before.unwrap_or(members);
+            judge("max_removals_total", limit, removals + spent, of)
+        });
         let finish = |room: Result<Draft, Box<RoomPlan>>| match room {
             Ok(mut draft) => {
                 if let Some(blocked) = tripped
@@ -62,7 +90,7 @@ impl FleetPlan {
         };
         let mut rooms: Vec<RoomPlan> = rooms.into_iter().map(finish).collect();
         rooms.sort_by(|a, b| a.id.cmp(&b.id));
-        Self { rooms }
+        Self { rooms, members }
     }
 
     /// The plan in numbers.

@@ -11,15 +11,17 @@ mod draft;
 mod fleet;
 mod guard;
 mod order;
+mod restraints;
 mod text;
 
 pub use changes::{Step, users_of};
 pub use diff::draft;
 pub use document::{Document, Meta, Rates};
 pub use draft::Draft;
-pub use fleet::{FleetPlan, Summary};
+pub use fleet::{FleetGuard, FleetPlan, Summary};
 pub use guard::Blocked;
 pub use order::Sizes;
+pub use restraints::{Hold, Restraints, Waiting};
 pub use text::{counted, printable, text};
 
 use crate::model::{MemberSet, RoomId};
@@ -200,6 +202,8 @@ impl RoomPlan {
 
 /// The codes of notes and errors that planning gives.
 pub mod code {
+    /// A wanted member leaves again and again, and is left alone for a while.
+    pub const COMING_AND_GOING: &str = "coming_and_going";
     /// An admin who is not listed is kept, because the room's admins are not managed.
     pub const ADMIN_KEPT: &str = "admin_kept";
     /// There is no place for another admin.
@@ -208,6 +212,8 @@ pub mod code {
     pub const EMPTY: &str = "empty";
     /// A live name breaks our rules and is left alone.
     pub const FOREIGN_NAME: &str = "foreign_name";
+    /// More names left the files at once than a guard allows: they are kept.
+    pub const HELD: &str = "held";
     /// The room could not be read completely.
     pub const INCOMPLETE_READ: &str = "incomplete_read";
     /// The room is no longer as it was when the plan was made.
@@ -220,4 +226,6 @@ pub mod code {
     pub const PROTECTED: &str = "protected";
     /// There is no place for another member.
     pub const ROOM_FULL: &str = "room_full";
+    /// Somebody whom the service does not take is not tried for a while.
+    pub const SET_ASIDE: &str = "set_aside";
 }

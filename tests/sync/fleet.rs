@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use roomsync::chat::BatchSizes;
 use roomsync::emulator::{Options, Profile, Room, Side};
 use roomsync::model::Limit;
-use roomsync::plan::{Op, Status};
+use roomsync::plan::{FleetGuard, Op, Status};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -366,7 +366,13 @@ fn check(case: &Case, side: Side) {
 
     virtually(async {
         let rooms: Vec<_> = desired.rooms.iter().collect();
-        let looked = roomsync::cli::pass::plan(&service.read_only(batch), &rooms, total, &|| {}).await;
+        let looked = roomsync::daemon::pass::plan(
+            &service.read_only(batch).reader(),
+            &rooms,
+            total.map(FleetGuard::of_all_rooms),
+            &|| {},
+        )
+        .await;
         assert!(writes(&service.take_sent()) == 0);
 
         let (planned, report) = pass(&service.connection(batch), &desired, total).await;

@@ -8,7 +8,7 @@ use crate::service::{
 use proptest::prelude::*;
 use roomsync::apply::{Outcome, Report};
 use roomsync::chat::{Config, Connection, Prefix, Rates, TokenSource};
-use roomsync::cli::pass::Planned;
+use roomsync::daemon::pass::Planned;
 use roomsync::emulator::Fault;
 use roomsync::model::UserId;
 use std::collections::BTreeMap;
@@ -133,6 +133,7 @@ fn an_expired_token_is_renewed_or_ends_the_run() {
             concurrency: 64,
             timeout: Duration::from_secs(10),
             batch: BATCH,
+            observer: None,
         };
         let connection = Connection::new(Box::new(service.clone()), config);
         let desired = desired(&[&format!("rooms: [{{id: {}, {KEYS}}}]", room_id(0))]);

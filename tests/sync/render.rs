@@ -2,7 +2,7 @@
 
 use crate::service::{Service, desired, room_of, state, virtually};
 use roomsync::chat::BatchSizes;
-use roomsync::cli::pass::{self, Planned};
+use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::{DesiredRoom, Source};
 use roomsync::model::RoomId;
 use roomsync::plan::{Document, Meta, Rates, text};
@@ -33,7 +33,12 @@ fn planned() -> Planned {
     let desired = desired(&[FILES]);
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
     let batch = BatchSizes { add: 60, remove: 100 };
-    virtually(pass::plan(&service.connection(batch), &rooms, None, &|| {}))
+    virtually(pass::plan(
+        &service.connection(batch).reader(),
+        &rooms,
+        None,
+        &|| {},
+    ))
 }
 
 #[test]
@@ -82,7 +87,12 @@ fn a_plan_of_many_thousands_is_shown_in_a_moment() {
     )]);
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
     let batch = BatchSizes { add: 60, remove: 100 };
-    let planned = virtually(pass::plan(&service.connection(batch), &rooms, None, &|| {}));
+    let planned = virtually(pass::plan(
+        &service.connection(batch).reader(),
+        &rooms,
+        None,
+        &|| {},
+    ));
     let text = anstream::adapter::strip_str(&text(&planned.plan, 0.0)).to_string();
     let changes = |sign: &str| text.lines().filter(|line| line.starts_with(sign)).count();
     assert_eq!(

@@ -7,11 +7,11 @@ use roomsync::chat::{
     BatchSizes, BoxFuture, Config, Connection, MAX_ANSWER_BYTES, Prefix, Rates, Request, Response,
     TokenSource, Transport, TransportError,
 };
-use roomsync::cli::pass::{self, Planned};
+use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::{self, Desired, DesiredRoom};
 use roomsync::emulator::{Emulator, Options, Room, State};
 use roomsync::model::{Guards, Limit, RoomId};
-use roomsync::plan::Op;
+use roomsync::plan::{FleetGuard, Op};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -220,6 +220,7 @@ fn connection_of(transport: Box<dyn Transport>, batch: BatchSizes, concurrency: 
         concurrency,
         timeout: Duration::from_secs(10),
         batch,
+        observer: None,
     };
     Connection::new(transport, config)
 }
@@ -266,11 +267,18 @@ pub(crate) async fn pass_until(
     stop: &Stop,
 ) -> (Planned, Report) {
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
-    let planned = pass::plan(connection, &rooms, total, &|| {}).await;
+    let planned = pass::plan(
+        &connection.reader(),
+        &rooms,
+        total.map(FleetGuard::of_all_rooms),
+        &|| {},
+    )
+    .await;
     let conduct = Conduct {
         at_once: 64,
         stop,
         progress: &|| {},
+        journal: None,
     };
     let report = pass::apply(connection, &rooms, &planned, "test", conduct).await;
     (planned, report)

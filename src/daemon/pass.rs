@@ -1,0 +1,225 @@
+//! One pass, wired together: look at the rooms, plan, log what is planned.
+
+use crate::apply::{self, Conduct, Job, Report};
+use crate::chat::wire::Method;
+use crate::chat::{CallError, Connection, Reader};
+use crate::desired::{DesiredRoom, Source};
+use crate::live::{self, Observed, Question};
+use crate::model::RoomId;
+use crate::plan::{
+    self, Draft, FleetGuard, FleetPlan, Meta, Note, Op, Rates, Restraints, RoomPlan, Sizes, users_of,
+};
+use crate::settings::Settings;
+use jiff::Timestamp;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use tokio::time::Instant;
+
+/// What a look at the rooms saw.
+#[derive(Debug)]
+#[must_use]
+pub struct Looked {
+    /// In the order of the rooms asked for.
+    pub rooms: Vec<Look>,
+    /// What ended the look before every room was seen, if something did.
+    pub stopped: Option<CallError>,
+}
+
+/// What a look at a room led to.
+#[derive(Debug)]
+pub struct Look {
+    /// The room.
+    pub id: RoomId,
+    /// Its draft, or why nothing can be done.
+    pub draft: Result<Draft, Box<RoomPlan>>,
+    /// When the look at it began; `None`: it could not be looked at.
+    pub read_at: Option<Instant>,
+}
+
+/// What a look at the rooms led to.
+#[derive(Debug)]
+#[must_use]
+pub struct Planned {
+    /// The plan for every room.
+    pub plan: FleetPlan,
+    /// When the look at each room began that could be looked at.
+    pub read_at: HashMap<RoomId, Instant>,
+    /// What ended the look before every room was seen, if something did.
+    pub stopped: Option<CallError>,
+}
+
+/// Is shown what was seen of the room at this place, and says what is not to be done there for now.
+pub type Restrain<'a> = dyn Fn(usize, &Observed) -> Restraints + 'a;
+
+/// Looks at these rooms. `seen` is called once a room.
+pub async fn look(
+    reader: &Reader,
+    rooms: &[&DesiredRoom],
+    restrain: &Restrain<'_>,
+    seen: &dyn Fn(),
+) -> Looked {
+    let questions: Vec<Question<'_>> = rooms.iter().map(|room| Question::from(*room)).collect();
+    let looks: RefCell<Vec<Option<Look>>> = RefCell::new(rooms.iter().map(|_| None).collect());
+    let draft_room = |at: usize, observed: Result<Observed, CallError>| {
+        seen();
+        let Some(room) = rooms.get(at) else { return };
+        let (draft, read_at) = match observed {
+            Ok(observed) => {
+                let draft = plan::draft(room, &observed, &restrain(at, &observed));
+                (draft, Some(observed.room().read_at))
+            }
+            Err(error) => (Err(unseen(room, Note::from(&error))), None),
+        };
+        if let Some(place) = looks.borrow_mut().get_mut(at) {
+            let id = room.id.clone();
+            *place = Some(Look { id, draft, read_at });
+        }
+    };
+    let stopped = live::fleet(reader, &questions, &draft_room).await.err();
+    let not_seen = |room: &DesiredRoom| {
+        let why = stopped.as_ref().map_or_else(
+            || Note::new("not_looked_at", "the look ended before this room"),
+            Note::from,
+        );
+        Look {
+            id: room.id.clone(),
+            draft: Err(unseen(room, why)),
+            read_at: None,
+        }
+    };
+    let rooms = looks
+        .into_inner()
+        .into_iter()
+        .zip(rooms)
+        .map(|(look, room)| look.unwrap_or_else(|| not_seen(room)))
+        .collect();
+    Looked { rooms, stopped }
+}
+
+impl Looked {
+    /// Holds what was seen against the fleet's guard and puts the calls in order.
+    pub fn plan(self, guard: Option<FleetGuard>, reader: &Reader) -> Planned {
+        let sizes = reader.batch_sizes();
+        let sizes = Sizes {
+            add_batch: sizes.add,
+            remove_batch: sizes.remove,
+        };
+        let Self { rooms, stopped } = self;
+        let read_at = rooms
+            .iter()
+            .filter_map(|look| Some((look.id.clone(), look.read_at?)))
+            .collect();
+        let drafts = rooms.into_iter().map(|look| look.draft).collect();
+        Planned {
+            plan: FleetPlan::new(drafts, guard, sizes),
+            read_at,
+            stopped,
+        }
+    }
+}
+
+/// Looks at these rooms and plans. `seen` is called once a room.
+pub async fn plan(
+    reader: &Reader,
+    rooms: &[&DesiredRoom],
+    guard: Option<FleetGuard>,
+    seen: &dyn Fn(),
+) -> Planned {
+    let free = |_: usize, _: &Observed| Restraints::default();
+    look(reader, rooms, &free, seen).await.plan(guard, reader)
+}
+
+/// What a plan says of its making.
+#[must_use]
+pub fn meta(settings: &Settings, source: &Source, now: Timestamp) -> Meta {
+    let rate = |method| settings.limits.calls_per_second.of(method);
+    Meta {
+        created: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
+        app: settings.service.app.to_string(),
+        source: source.clone(),
+        rates: Rates {
+            add: rate(Method::AddMany),
+            promote: rate(Method::Promote),
+            demote: rate(Method::Demote),
+            remove_one: rate(Method::RemoveOne),
+            remove_many: rate(Method::RemoveMany),
+        },
+    }
+}
+
+fn unseen(room: &DesiredRoom, why: Note) -> Box<RoomPlan> {
+    Box::new(RoomPlan::failed(room.id.clone(), room.name.clone(), why))
+}
+
+impl From<&CallError> for Note {
+    fn from(error: &CallError) -> Self {
+        Self::new(error.fault.code(), error.to_string())
+    }
+}
+
+/// Logs the plan, then applies it. `rooms` are those that were planned.
+pub async fn apply(
+    connection: &Connection,
+    rooms: &[&DesiredRoom],
+    planned: &Planned,
+    plan_id: &str,
+    conduct: Conduct<'_>,
+) -> Report {
+    for room in &planned.plan.rooms {
+        log_room(room);
+    }
+    log(&planned.plan, plan_id);
+    // By id, not by place: a plan carried out in another room would be the worst of mistakes.
+    let desired: HashMap<&RoomId, &DesiredRoom> = rooms.iter().map(|room| (&room.id, *room)).collect();
+    let jobs: Vec<Job<'_>> = planned
+        .plan
+        .rooms
+        .iter()
+        .filter_map(|plan| {
+            Some(Job {
+                desired: desired.get(&plan.id)?,
+                plan,
+                read_at: planned.read_at.get(&plan.id).copied(),
+            })
+        })
+        .collect();
+    apply::run(connection, &jobs, conduct).await
+}
+
+/// A line for a room that changes.
+pub(super) fn log_room(room: &RoomPlan) {
+    if room.steps.is_empty() {
+        return;
+    }
+    let names = |op| users_of(op, &room.steps).to_string();
+    let guards: Vec<&str> = room.blocked.iter().map(|block| block.guard).collect();
+    tracing::info!(
+        room = %room.id,
+        name = room.name,
+        add = names(Op::Add),
+        remove = names(Op::Remove),
+        promote = names(Op::Promote),
+        demote = names(Op::Demote),
+        blocked = guards.join(", "),
+        calls = room.steps.len(),
+        "planned"
+    );
+}
+
+/// One event for the whole plan.
+pub(super) fn log(plan: &FleetPlan, plan_id: &str) {
+    let summary = plan.summary();
+    tracing::info!(
+        plan = plan_id,
+        rooms = summary.rooms,
+        changed = summary.changed,
+        blocked = summary.blocked,
+        failed = summary.failed,
+        adds = summary.adds,
+        removes = summary.removes,
+        promotes = summary.promotes,
+        demotes = summary.demotes,
+        calls = summary.calls,
+        "applying the plan"
+    );
+}
