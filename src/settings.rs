@@ -39,6 +39,10 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// Whether the status page is served on a listener that is not loopback too.
     pub status_page: bool,
+    /// Where the daemon writes a line a change.
+    pub audit_log: Option<PathBuf>,
+    /// What a caller must show who wants the daemon to do something; `None`: nobody can.
+    pub admin_token: Option<SecretString>,
 }
 
 /// The service and the way in.
@@ -109,6 +113,8 @@ pub struct Timing {
     pub interval: Duration,
     /// How long changed files must rest.
     pub settle: Duration,
+    /// Whether to read and show only, and write nothing.
+    pub paused: bool,
 }
 
 /// The environment variables that settings can come from.
@@ -118,6 +124,8 @@ pub struct Env {
     pub url: Option<OsString>,
     /// `ROOMSYNC_TOKEN`
     pub token: Option<SecretString>,
+    /// `ROOMSYNC_ADMIN_TOKEN`
+    pub admin_token: Option<SecretString>,
     /// Whether `ROOMSYNC_APP_CERTIFICATE` is set.
     pub app_certificate: bool,
     /// Whether `ROOMSYNC_CLIENT_SECRET` is set.
@@ -128,10 +136,12 @@ impl Env {
     /// Reads the environment of this process.
     #[must_use]
     pub fn from_process() -> Self {
+        // A token is ASCII; what is not comes out as something that is refused.
+        let token = |name| var_os(name).map(|token| token.to_string_lossy().into_owned().into());
         Self {
             url: var_os("ROOMSYNC_URL"),
-            // A token is ASCII; what is not comes out as something that is refused.
-            token: var_os("ROOMSYNC_TOKEN").map(|token| token.to_string_lossy().into_owned().into()),
+            token: token("ROOMSYNC_TOKEN"),
+            admin_token: token("ROOMSYNC_ADMIN_TOKEN"),
             app_certificate: var_os("ROOMSYNC_APP_CERTIFICATE").is_some(),
             client_secret: var_os("ROOMSYNC_CLIENT_SECRET").is_some(),
         }
@@ -153,7 +163,10 @@ pub fn load(path: &Path, env: &Env) -> Result<Settings, Invalid> {
     let auth = draft
         .as_ref()
         .and_then(|draft| token::find(draft.token_file.clone(), env, &mut diagnostics));
-    let settings = draft.zip(auth).and_then(|(draft, auth)| draft.with(auth));
+    let admin_token = token::of_admin(env, &mut diagnostics);
+    let settings = draft
+        .zip(auth)
+        .and_then(|(draft, auth)| draft.with(auth, admin_token));
     valid(settings, diagnostics)
 }
 

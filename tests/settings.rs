@@ -74,7 +74,9 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.sync.settle, Duration::from_millis(500));
     assert!(settings.state_dir.ends_with(".roomsync"));
     assert_eq!(settings.listen.unwrap().to_string(), "127.0.0.1:9464");
-    assert!(!settings.status_page);
+    assert!(!settings.status_page && !settings.sync.paused);
+    assert_eq!(settings.audit_log, None);
+    assert!(settings.admin_token.is_none());
 }
 
 #[test]
@@ -89,11 +91,11 @@ service:
 rooms: [a, b.yaml]
 limits: {calls_per_second: {default: 40, list_admins: 90}, concurrency: 8, add_batch: 100, remove_batch: 60}
 guards: {max_removals: 3, max_demotions: 1%, max_removals_total: 5%, max_additions: 7, protect: [Bot, "ops-*"]}
-sync: {interval: 1h, settle: 0ms, paused: false}
+sync: {interval: 1h, settle: 0ms, paused: true}
 state_dir: /var/lib/roomsync
 listen: off
 status_page: true
-audit_log: null
+audit_log: log/audit.jsonl
 "#;
     let settings = load_text(text, Some("tok-en\r\n"), &Env::default()).unwrap();
     assert_eq!(settings.service.app, App::Id("8be024f0-e978-4a6d.x".to_owned()));
@@ -107,6 +109,9 @@ audit_log: null
     assert_eq!(settings.max_removals_total, Limit::Share(500));
     assert_eq!(settings.state_dir, Path::new("/var/lib/roomsync"));
     assert_eq!(settings.listen, None);
+    assert!(settings.sync.paused);
+    let audit_log = settings.audit_log.unwrap();
+    assert!(audit_log.is_absolute() && audit_log.ends_with("log/audit.jsonl"));
     let number = load_text(
         &format!("{MINIMAL}limits: {{calls_per_second: 7}}\n"),
         None,
@@ -170,6 +175,13 @@ fn a_token_must_be_there_and_be_one() {
         };
         said += &load_text(&with_file, Some("good"), &env).unwrap_err();
     }
+    for token in ["", "a b", "a\u{1b}"] {
+        let env = Env {
+            admin_token: Some(token.into()),
+            ..env_with_token()
+        };
+        said += &load_text(MINIMAL, None, &env).unwrap_err();
+    }
     let later = Env {
         app_certificate: true,
         client_secret: true,
@@ -182,8 +194,14 @@ fn a_token_must_be_there_and_be_one() {
 
 #[test]
 fn no_secret_is_shown() {
-    let settings = load_text(MINIMAL, None, &env_with_token()).unwrap();
-    assert!(!format!("{settings:?}{:?}", env_with_token()).contains("s3cret"));
+    let env = Env {
+        admin_token: Some("s3cret-too".into()),
+        ..env_with_token()
+    };
+    let settings = load_text(MINIMAL, None, &env).unwrap();
+    let admin_token = settings.admin_token.as_ref().map(ExposeSecret::expose_secret);
+    assert_eq!(admin_token, Some("s3cret-too"));
+    assert!(!format!("{settings:?}{env:?}").contains("s3cret"));
 }
 
 #[test]

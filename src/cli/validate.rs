@@ -69,6 +69,7 @@ fn sizes(loaded: &Loaded) -> String {
         desired,
         warnings: _,
         groups,
+        origins: _,
     } = loaded;
     let lists = desired
         .rooms

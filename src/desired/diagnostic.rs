@@ -187,13 +187,13 @@ fn locate_all(text: &str, nodes: BTreeSet<Node>) -> BTreeMap<Node, usize> {
 }
 
 /// A text, and the bytes where its lines begin.
-struct Lines<'t> {
+pub(super) struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
 }
 
 impl<'t> Lines<'t> {
-    fn new(text: &'t str) -> Self {
+    pub(super) fn new(text: &'t str) -> Self {
         let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
             text,
@@ -201,12 +201,17 @@ impl<'t> Lines<'t> {
         }
     }
 
+    /// The line of a byte, from 1.
+    pub(super) fn line(&self, byte: usize) -> usize {
+        self.starts.partition_point(|start| *start <= byte)
+    }
+
     /// The line and column of a byte.
     fn position(&self, byte: usize) -> Position {
         // Nobody reads a longer line, and one can be as long as the file.
         const LONGEST_LINE: usize = 2_000;
         let byte = self.text.floor_char_boundary(byte);
-        let line = self.starts.partition_point(|start| *start <= byte);
+        let line = self.line(byte);
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
         let (before, after) = self.text.split_at(byte);
         let before = before.get(start..).unwrap_or_default();

@@ -18,6 +18,15 @@ pub(crate) struct File {
     pub(crate) name: String,
     /// Its text without a byte order mark; bytes that are not UTF-8 are replaced.
     pub(crate) text: String,
+    /// `None`: it could not be read.
+    pub(crate) content: Option<Content>,
+}
+
+/// What the bytes of a file come to.
+#[derive(Debug)]
+pub(crate) struct Content {
+    /// Their SHA-256.
+    pub(crate) digest: [u8; 32],
 }
 
 /// Files in the order of their names, what is wrong with them, and what they come to.
@@ -57,15 +66,17 @@ pub(crate) fn read_set(paths: &[PathBuf], settings_file: Option<&Path>) -> Set {
             }
         });
     }
-    set.digest = hash
-        .finalize()
-        .iter()
-        .fold("sha256:".to_owned(), |mut hex, byte| {
-            // Writing to a String does not fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
+    set.digest = shown_digest(&hash.finalize());
     set
+}
+
+/// A SHA-256 as it is shown.
+pub(super) fn shown_digest(digest: &[u8]) -> String {
+    digest.iter().fold("sha256:".to_owned(), |mut hex, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// Reads one file.
@@ -84,10 +95,11 @@ impl Set {
         };
         look(&bytes);
         let file = self.files.len();
-        let (text, problem) = text(file, bytes);
+        let (text, content, problem) = text(file, bytes);
         self.files.push(File {
             name: name_of(path),
             text,
+            content: Some(content),
         });
         match problem {
             None => self.good.push(file),
@@ -104,6 +116,7 @@ impl Set {
         self.files.push(File {
             name: name_of(path),
             text: String::new(),
+            content: None,
         });
         self.problems.push(Problem::error(place, complaint));
     }
@@ -160,14 +173,18 @@ fn unreadable(error: &io::Error) -> Complaint {
     }
 }
 
-/// The text in a file's bytes, and what is wrong with it.
-fn text(file: usize, bytes: Vec<u8>) -> (String, Option<Problem>) {
+/// The text in a file's bytes, what else they come to, and what is wrong with them.
+fn text(file: usize, bytes: Vec<u8>) -> (String, Content, Option<Problem>) {
+    let content = Content {
+        digest: Sha256::digest(&bytes).into(),
+    };
     let (mut text, valid_up_to) = match String::from_utf8(bytes) {
         Ok(text) => (text, None),
-        Err(error) => (
-            String::from_utf8_lossy(error.as_bytes()).into_owned(),
-            Some(error.utf8_error().valid_up_to()),
-        ),
+        Err(error) => {
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let valid_up_to = error.utf8_error().valid_up_to();
+            (text, Some(valid_up_to))
+        }
     };
     // Editors on Windows write one; the parser refuses it.
     let mark = if text.starts_with('\u{feff}') {
@@ -184,7 +201,7 @@ fn text(file: usize, bytes: Vec<u8>) -> (String, Option<Problem>) {
         let complaint = Complaint::new("not-utf8", "this is not UTF-8 text").help("save the file as UTF-8");
         Problem::error(place, complaint)
     });
-    (text, problem)
+    (text, content, problem)
 }
 
 /// A file to be read.

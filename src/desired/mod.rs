@@ -6,16 +6,19 @@ pub(crate) mod files;
 mod groups;
 mod locate;
 pub(crate) mod names;
+mod origins;
 pub(crate) mod problem;
 mod resolve;
 mod spec;
 pub(crate) mod strict;
+mod texts;
 
 pub use diagnostic::{Diagnostic, Position, Severity, Spot, render};
+pub use origins::{Claim, Origin, Origins};
 pub(crate) use spec::GuardsSpec;
+pub use texts::{Texts, read};
 
-use crate::model::{Absent, Glob, Guards, MemberSet, Mode, RoomId, UserId};
-use problem::{At, Complaint, Place, Problem};
+use crate::model::{Absent, Glob, Guards, Limit, MemberSet, Mode, RoomId, UserId};
 use std::path::{Path, PathBuf};
 
 /// A valid set of room files.
@@ -27,6 +30,8 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
     /// How many groups the files hold.
     pub groups: usize,
+    /// Where in the files each thing is said.
+    pub origins: Origins,
 }
 
 /// Files that cannot be used.
@@ -41,70 +46,7 @@ pub struct Invalid {
 ///
 /// `settings_file` is never taken for a room file; `guards` are those of the settings.
 pub fn load(paths: &[PathBuf], settings_file: Option<&Path>, guards: &Guards) -> Result<Loaded, Invalid> {
-    let files::Set {
-        files,
-        good,
-        mut problems,
-        digest,
-    } = files::read_set(paths, settings_file);
-    // Whether every group is known, so that one which is not does not exist.
-    let mut whole = problems.is_empty();
-    let mut specs = Vec::new();
-    for file in good {
-        let Some(source) = files.get(file) else { continue };
-        let document = document::read::<spec::FileSpec>(file, &source.text);
-        if !source.text.is_empty() && !source.text.ends_with('\n') {
-            let place = Place {
-                file,
-                at: At::Byte(source.text.len()),
-            };
-            let message = "this file does not end in a newline: it may have been cut short";
-            let complaint = Complaint::new("no-final-newline", message)
-                .help("see whether its end is missing, and end the last line with a newline");
-            problems.push(Problem::warning(place, complaint));
-        }
-        whole &= document.whole;
-        match document.fields {
-            Some(spec) => {
-                whole &= spec.groups.entry.is_none() || spec.groups.value.is_some();
-                specs.push((file, spec));
-            }
-            None if document.problems.is_empty() => {
-                let place = Place { file, at: At::File };
-                let complaint = Complaint::new("empty-file", "this file names nothing")
-                    .help("remove it, or write rooms into it");
-                problems.push(Problem::warning(place, complaint));
-            }
-            None => whole = false,
-        }
-        problems.extend(document.problems);
-    }
-    let rooms = resolve::rooms(&specs, guards, whole, &mut problems);
-    let mut diagnostics = diagnostic::diagnose(&files, problems);
-    let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
-    if rooms.is_empty() && !diagnostics.iter().any(is_error) {
-        let complaint = Complaint::new("no-rooms", "these files name no room at all")
-            .help("write a room under `rooms` in one of them");
-        diagnostics.push(Diagnostic::without_file(complaint));
-    }
-    if diagnostics.iter().any(is_error) {
-        return Err(Invalid { diagnostics });
-    }
-    let groups = specs
-        .iter()
-        .flat_map(|(_, spec)| &spec.groups.value)
-        .map(Vec::len)
-        .sum();
-    let source = Source {
-        files: files.len(),
-        digest,
-        revision: None,
-    };
-    Ok(Loaded {
-        desired: Desired { rooms, source },
-        warnings: diagnostics,
-        groups,
-    })
+    read(paths, settings_file).resolve(guards)
 }
 
 /// What a valid set of room files says, with groups, defaults and guards filled in.
@@ -150,6 +92,17 @@ pub struct DesiredRoom {
     pub absent: Absent,
     /// The room's own guards over the settings'.
     pub guards: Guards,
+    /// What of these the room files say, and not the settings.
+    pub own_guards: OwnGuards,
+}
+
+/// The guards that the room files themselves say for a room: its own `guards`, else those of its file's `defaults`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OwnGuards {
+    /// `max_removals`; `None`: only the settings speak.
+    pub max_removals: Option<Limit>,
+    /// `max_demotions`; `None`: only the settings speak.
+    pub max_demotions: Option<Limit>,
 }
 
 /// Which of a room's keys may come to nobody.

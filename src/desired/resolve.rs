@@ -4,7 +4,7 @@
 use super::DesiredRoom;
 use super::groups::{Groups, ListAt, Listed, place};
 use super::problem::{Complaint, Part, Place, Problem, shown};
-use super::spec::{Defaults, Entry, FileSpec, RoomSpec};
+use super::spec::{Defaults, Entry, FileSpec, GuardsSpec, RoomSpec};
 use super::strict::{Field, List};
 use crate::model::{Glob, Guards, MAX_ADMINS, MemberSet, RoomId, UserId};
 use std::collections::HashMap;
@@ -158,6 +158,7 @@ impl Context<'_> {
             (None, Some(own)) => own.over(&mut guards),
             (None, None) => {}
         }
+        let own_guards = own.guards.value.as_ref().or(default_guards);
         let default_mode = self.defaults.and_then(|defaults| defaults.mode.value);
         let default_absent = self.defaults.and_then(|defaults| defaults.absent.value);
         Some(DesiredRoom {
@@ -171,6 +172,7 @@ impl Context<'_> {
             mode: own.mode.value.or(default_mode).unwrap_or_default(),
             absent: own.absent.value.or(default_absent).unwrap_or_default(),
             guards,
+            own_guards: own_guards.map(GuardsSpec::own).unwrap_or_default(),
         })
     }
 

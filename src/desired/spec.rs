@@ -1,9 +1,9 @@
 //! The shape of a room file.
 
-use super::AllowEmpty;
 use super::names;
 use super::problem::Complaint;
 use super::strict::{Cx, Field, Fields, List, Named, NamedLists, Scalar, Value};
+use super::{AllowEmpty, OwnGuards};
 use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
 use serde::de::MapAccess;
 
@@ -191,6 +191,14 @@ impl GuardsSpec {
         base.max_demotions = max_demotions.value.unwrap_or(base.max_demotions);
         base.max_additions = max_additions.value.unwrap_or(base.max_additions);
         self.protect_too(base);
+    }
+
+    /// The bounds that are said here.
+    pub(super) fn own(&self) -> OwnGuards {
+        OwnGuards {
+            max_removals: self.max_removals.value,
+            max_demotions: self.max_demotions.value,
+        }
     }
 
     /// Takes over only who is protected.

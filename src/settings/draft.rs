@@ -8,6 +8,7 @@ use crate::desired::diagnostic::diagnose;
 use crate::desired::problem::{At, Complaint, Node, Part, Place, Problem};
 use crate::desired::{Diagnostic, document, files};
 use crate::model::{Guards, Limit};
+use secrecy::SecretString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -38,6 +39,7 @@ pub(super) struct Draft {
     state_dir: PathBuf,
     listen: Option<SocketAddr>,
     status_page: bool,
+    audit_log: Option<PathBuf>,
 }
 
 /// Reads the settings file. `None`: it could not be read; otherwise what is missing in the draft was recorded.
@@ -83,6 +85,7 @@ impl Draft {
             state_dir,
             listen,
             status_page,
+            audit_log,
         } = spec;
         if service.entry.is_none() {
             problems.push(no_service());
@@ -110,7 +113,11 @@ impl Draft {
             of_rooms,
             max_removals_total,
         } = guards.value.unwrap_or_default();
-        let SyncSpec { interval, settle } = sync.value.unwrap_or_default();
+        let SyncSpec {
+            interval,
+            settle,
+            paused,
+        } = sync.value.unwrap_or_default();
         let mut guards = Guards::default();
         of_rooms.over(&mut guards);
         let base = path.parent().unwrap_or(Path::new(""));
@@ -140,15 +147,17 @@ impl Draft {
             sync: Timing {
                 interval: interval.value.unwrap_or(INTERVAL),
                 settle: settle.value.unwrap_or(SETTLE),
+                paused: paused.value.unwrap_or(false),
             },
             state_dir: from_here(state_dir.value.unwrap_or_else(|| ".roomsync".into())),
             listen: listen.value.unwrap_or(Some(LISTEN.into())),
             status_page: status_page.value.unwrap_or(false),
+            audit_log: audit_log.value.flatten().map(from_here),
         }
     }
 
     /// The settings. `None`: something is missing, which was recorded.
-    pub(super) fn with(self, auth: Auth) -> Option<Settings> {
+    pub(super) fn with(self, auth: Auth, admin_token: Option<SecretString>) -> Option<Settings> {
         Some(Settings {
             service: Service {
                 url: self.url?,
@@ -165,6 +174,8 @@ impl Draft {
             state_dir: self.state_dir,
             listen: self.listen,
             status_page: self.status_page,
+            audit_log: self.audit_log,
+            admin_token,
         })
     }
 }

@@ -32,6 +32,7 @@ pub(super) struct SettingsSpec {
     pub(super) state_dir: Field<PathBuf>,
     pub(super) listen: Field<Option<SocketAddr>>,
     pub(super) status_page: Field<bool>,
+    pub(super) audit_log: Field<Option<PathBuf>>,
 }
 
 impl Fields for SettingsSpec {
@@ -59,10 +60,7 @@ impl Fields for SettingsSpec {
             "state_dir" => self.state_dir = value.scalar(PATH, path)?,
             "listen" => self.listen = value.scalar("an address or `off`", listen)?,
             "status_page" => self.status_page = value.scalar(TRUTH, truth)?,
-            "audit_log" => {
-                let _: Field<Option<()>> =
-                    value.nullable("`null`", |_| Err(Complaint::not_yet("`audit_log`")))?;
-            }
+            "audit_log" => self.audit_log = value.nullable(PATH, path)?,
             _ => value.not_yet(key)?,
         }
         Ok(())
@@ -307,6 +305,7 @@ impl Fields for FleetGuardsSpec {
 pub(super) struct SyncSpec {
     pub(super) interval: Field<Duration>,
     pub(super) settle: Field<Duration>,
+    pub(super) paused: Field<bool>,
 }
 
 impl Fields for SyncSpec {
@@ -317,12 +316,7 @@ impl Fields for SyncSpec {
         match key {
             "interval" => self.interval = value.scalar(DURATION, |text| duration(text, "100ms", "24h"))?,
             "settle" => self.settle = value.scalar(DURATION, |text| duration(text, "0ms", "1m"))?,
-            "paused" => {
-                value.scalar(TRUTH, |text| match truth(text)? {
-                    true => Err(Complaint::not_yet("`paused: true`")),
-                    false => Ok(()),
-                })?;
-            }
+            "paused" => self.paused = value.scalar(TRUTH, truth)?,
             _ => value.not_yet(key)?,
         }
         Ok(())

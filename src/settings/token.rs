@@ -4,7 +4,7 @@ use super::{Auth, Env};
 use crate::chat::{BadToken, check_token, read_token};
 use crate::desired::Diagnostic;
 use crate::desired::problem::Complaint;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
 
 /// A longer path may be a token; one in use as a token file is hardly ever that long.
@@ -38,14 +38,30 @@ pub(super) fn find(file: Option<PathBuf>, env: &Env, diagnostics: &mut Vec<Diagn
     match checked {
         Ok(()) => Some(auth),
         Err(error) => {
-            let why = match &error {
-                BadToken::Unreadable { path: _, source } => format!("cannot read the file: {source}"),
-                BadToken::TooLarge | BadToken::Empty | BadToken::BadChar => error.to_string(),
-            };
-            let complaint = Complaint::new("bad-token", format!("{whence}: {why}"))
-                .help("put one token there, alone on a line");
-            diagnostics.push(Diagnostic::without_file(complaint));
+            diagnostics.push(bad(&whence, &error));
             None
         }
     }
+}
+
+/// The token that the daemon's own callers must show. One that is no token is an error, not the lack of one.
+pub(super) fn of_admin(env: &Env, diagnostics: &mut Vec<Diagnostic>) -> Option<SecretString> {
+    let token = env.admin_token.clone()?;
+    match check_token(token.expose_secret()) {
+        Ok(()) => Some(token),
+        Err(error) => {
+            diagnostics.push(bad("ROOMSYNC_ADMIN_TOKEN", &error));
+            None
+        }
+    }
+}
+
+fn bad(whence: &str, error: &BadToken) -> Diagnostic {
+    let why = match error {
+        BadToken::Unreadable { path: _, source } => format!("cannot read the file: {source}"),
+        BadToken::TooLarge | BadToken::Empty | BadToken::BadChar => error.to_string(),
+    };
+    let complaint =
+        Complaint::new("bad-token", format!("{whence}: {why}")).help("put one token there, alone on a line");
+    Diagnostic::without_file(complaint)
 }

@@ -3,8 +3,9 @@
 #![cfg(test)]
 
 mod damage;
+mod origins;
 
-use roomsync::desired::{self, Desired, Diagnostic, Loaded, render};
+use roomsync::desired::{self, Desired, Diagnostic, Loaded, OwnGuards, render};
 use roomsync::model::{Glob, Guards, Limit, MAX_ADMINS, MemberSet, Mode, UserId};
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -100,6 +101,13 @@ rooms:
     assert_eq!(other.guards.max_removals, Limit::Count(5));
     assert_eq!(lobby.guards.max_demotions, Limit::Count(1));
     assert_eq!(lobby.guards.max_additions, Some(Limit::Share(1_000)));
+    // What the settings say is not the room's own, nor is what its own `guards` replace.
+    let own = |max_removals, max_demotions| OwnGuards {
+        max_removals,
+        max_demotions,
+    };
+    assert_eq!(lobby.own_guards, own(None, Some(Limit::Count(1))));
+    assert_eq!(other.own_guards, own(Some(Limit::Count(5)), None));
     let protect: Vec<&str> = lobby.guards.protect.iter().map(Glob::as_str).collect();
     assert_eq!(protect, ["bot", "svc-*"]);
     assert_eq!(
@@ -333,6 +341,27 @@ fn the_digest_is_of_names_and_contents() {
     let (a, b) = (dir.path().join("a.yaml"), dir.path().join("b"));
     let of = |paths: &[&Path]| load(paths).unwrap().desired.source.digest;
     assert_eq!(of(&[&a, &b]), of(&[&b, &a]));
+}
+
+#[test]
+fn texts_are_the_same_when_they_would_resolve_to_the_same() {
+    let dir = site(&[("a.yaml", "rooms: [{id: 1, members: [ann]}]\n"), ("b.yaml", "")]);
+    let read = || desired::read(&[dir.path().to_owned()], None);
+    let before = read();
+    assert!(before.is_whole() && before.same_as(&read()));
+    assert_eq!(
+        before.digest(),
+        load(&[dir.path()]).unwrap().desired.source.digest
+    );
+    symlink("nowhere", dir.path().join("c.yaml")).unwrap();
+    let broken = read();
+    assert_eq!(broken.digest(), before.digest());
+    assert!(!broken.is_whole() && !broken.same_as(&before) && broken.same_as(&read()));
+    fs::rename(dir.path().join("c.yaml"), dir.path().join("d.yaml")).unwrap();
+    assert!(!broken.same_as(&read()));
+    // What was read does not change any more.
+    fs::write(dir.path().join("a.yaml"), "rooms: []\n").unwrap();
+    assert_eq!(before.resolve(&Guards::default()).unwrap().desired.rooms.len(), 1);
 }
 
 #[test]

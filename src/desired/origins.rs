@@ -1,0 +1,338 @@
+//! Where in the files each thing is said: found only when somebody asks, by parsing the texts once more.
+
+use super::diagnostic::Lines;
+use super::files::{File, shown_digest};
+use super::groups::ListAt;
+use super::locate;
+use super::problem::{At, Node, Place};
+use super::spec::{Entry, FileSpec, GroupName, RoomSpec};
+use super::strict::{Field, List};
+use crate::model::{RoomId, UserId};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+/// What a valid set of files says, with every place in it. A clone is cheap.
+#[derive(Clone)]
+pub struct Origins(Arc<Said>);
+
+/// The files, and what was read in them.
+pub(super) struct Said {
+    pub(super) files: Arc<[File]>,
+    /// By the index in `files`.
+    pub(super) specs: Vec<(usize, FileSpec)>,
+}
+
+/// Something that the files may say of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim<'a> {
+    room: &'a RoomId,
+    what: What<'a>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What<'a> {
+    Member(&'a UserId),
+    Admin(&'a UserId),
+    NoMember,
+    NoAdmin,
+}
+
+impl<'a> Claim<'a> {
+    /// The user is to be in the room: said by its `members`, or else by its `admins`.
+    #[must_use]
+    pub fn member(room: &'a RoomId, user: &'a UserId) -> Self {
+        let what = What::Member(user);
+        Self { room, what }
+    }
+
+    /// The user is to be an admin of the room: said by its `admins`.
+    #[must_use]
+    pub fn admin(room: &'a RoomId, user: &'a UserId) -> Self {
+        let what = What::Admin(user);
+        Self { room, what }
+    }
+
+    /// Who is not listed is not to be in the room: said by the key `members`.
+    #[must_use]
+    pub fn no_member(room: &'a RoomId) -> Self {
+        let what = What::NoMember;
+        Self { room, what }
+    }
+
+    /// Who is not listed is not to be an admin of the room: said by the key `admins`.
+    #[must_use]
+    pub fn no_admin(room: &'a RoomId) -> Self {
+        let what = What::NoAdmin;
+        Self { room, what }
+    }
+
+    fn user(&self) -> Option<&'a UserId> {
+        match self.what {
+            What::Member(user) | What::Admin(user) => Some(user),
+            What::NoMember | What::NoAdmin => None,
+        }
+    }
+}
+
+/// Where something is said.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// The file's name as in messages.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+}
+
+impl fmt::Debug for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Said { files, specs: _ } = &*self.0;
+        f.debug_struct("Origins").field("files", &files.len()).finish()
+    }
+}
+
+impl Origins {
+    pub(super) fn new(said: Said) -> Self {
+        Self(Arc::new(said))
+    }
+
+    /// Where each claim is said; `None`: the files do not say it. Who is named by way of a group is said where the
+    /// group names them. Each file is parsed at most once a call, so ask for all at once.
+    #[must_use]
+    pub fn find(&self, asked: &[Claim<'_>]) -> Vec<Option<Origin>> {
+        let index = Index::new(&self.0.specs, asked);
+        let places: Vec<Option<(usize, Node)>> = asked.iter().map(|claim| index.place(claim)).collect();
+        let mut nodes: BTreeMap<usize, BTreeSet<&Node>> = BTreeMap::new();
+        for (file, node) in places.iter().flatten() {
+            nodes.entry(*file).or_default().insert(node);
+        }
+        let lines: HashMap<usize, HashMap<Node, usize>> = nodes
+            .into_iter()
+            .filter_map(|(file, nodes)| {
+                let text = &self.0.files.get(file)?.text;
+                let lines = Lines::new(text);
+                let found = locate::bytes_of(text, nodes.into_iter().cloned());
+                let found = found.into_iter().map(|(node, byte)| (node, lines.line(byte)));
+                Some((file, found.collect()))
+            })
+            .collect();
+        let origin = |(file, node): (usize, Node)| {
+            Some(Origin {
+                line: *lines.get(&file)?.get(&node)?,
+                file: self.0.files.get(file)?.name.clone(),
+            })
+        };
+        places.into_iter().map(|place| origin(place?)).collect()
+    }
+
+    /// For each of these users, a digest of the names and contents of all files whose lists or groups name them: it
+    /// differs as soon as one of these files does, or another one names them.
+    #[must_use]
+    pub fn naming(&self, users: &BTreeSet<UserId>) -> BTreeMap<UserId, String> {
+        let mut hashes: BTreeMap<&UserId, (Option<usize>, Sha256)> =
+            users.iter().map(|user| (user, (None, Sha256::new()))).collect();
+        for (at, spec) in &self.0.specs {
+            let Some(file) = self.0.files.get(*at) else {
+                continue;
+            };
+            let content = file.content.as_ref().map(|content| content.digest);
+            for user in users_of(spec) {
+                if let Some((last, hash)) = hashes.get_mut(user)
+                    && *last != Some(*at)
+                {
+                    *last = Some(*at);
+                    // With its length before it, no two names and digests come to the same bytes.
+                    hash.update((file.name.len() as u64).to_be_bytes());
+                    hash.update(&file.name);
+                    hash.update(content.unwrap_or_default());
+                }
+            }
+        }
+        hashes
+            .into_iter()
+            .map(|(user, (_, hash))| (user.clone(), shown_digest(&hash.finalize())))
+            .collect()
+    }
+}
+
+/// Everybody that the lists of a file name themselves.
+fn users_of(spec: &FileSpec) -> impl Iterator<Item = &UserId> {
+    let groups = spec.groups.value.iter().flatten().map(|group| &group.items);
+    let rooms = spec.rooms.value.iter().flatten().flatten();
+    let lists = rooms.flat_map(|room| [&room.admins, &room.members]);
+    groups
+        .chain(lists.filter_map(|list| list.value.as_ref()))
+        .flatten()
+        .filter_map(|item| match item {
+            Some(Entry::User(user)) => Some(user),
+            _ => None,
+        })
+}
+
+/// A group, and what it holds.
+struct Group<'s> {
+    at: ListAt,
+    items: &'s List<Entry>,
+}
+
+/// What is needed to answer the claims of one call.
+struct Index<'s> {
+    groups: Vec<Group<'s>>,
+    /// For each user asked for, the groups that name them and the item that does.
+    named: HashMap<&'s UserId, Vec<(usize, usize)>>,
+    rooms: HashMap<&'s RoomId, Room<'s>>,
+}
+
+struct Room<'s> {
+    members: Option<People<'s>>,
+    admins: Option<People<'s>>,
+}
+
+/// A list of a room.
+struct People<'s> {
+    at: ListAt,
+    /// For each user asked for, the item that names them.
+    direct: HashMap<&'s UserId, usize>,
+    /// The groups it holds, and those they hold, by how early they are met.
+    groups: HashMap<usize, usize>,
+}
+
+impl<'s> Index<'s> {
+    fn new(specs: &'s [(usize, FileSpec)], asked: &[Claim<'_>]) -> Self {
+        let users: HashSet<&UserId> = asked.iter().filter_map(Claim::user).collect();
+        let mut of_rooms: HashMap<&RoomId, HashSet<&UserId>> = HashMap::new();
+        for claim in asked {
+            of_rooms.entry(claim.room).or_default().extend(claim.user());
+        }
+        let mut by_name: HashMap<&GroupName, usize> = HashMap::new();
+        let mut index = Self {
+            groups: Vec::new(),
+            named: HashMap::new(),
+            rooms: HashMap::new(),
+        };
+        for (file, spec) in specs {
+            for group in spec.groups.value.iter().flatten() {
+                let steps = spec.groups.entry.into_iter().chain([group.entry]).collect();
+                let at = ListAt { file: *file, steps };
+                let number = index.groups.len();
+                by_name.insert(&group.key, number);
+                for (item, user) in users_in(&group.items).filter(|(_, user)| users.contains(user)) {
+                    index.named.entry(user).or_default().push((number, item));
+                }
+                index.groups.push(Group {
+                    at,
+                    items: &group.items,
+                });
+            }
+        }
+        for (file, spec) in specs {
+            let rooms = spec.rooms.value.iter().flatten();
+            for (number, room) in (0u32..).zip(rooms) {
+                let (Some(room), Some(entry)) = (room, spec.rooms.entry) else {
+                    continue;
+                };
+                if let Some(id) = &room.id.value
+                    && let Some(users) = of_rooms.get(id)
+                {
+                    let steps = [entry, number];
+                    let room = index.room(*file, &steps, room, users, &by_name);
+                    index.rooms.insert(id, room);
+                }
+            }
+        }
+        index
+    }
+
+    fn room(
+        &self,
+        file: usize,
+        steps: &[u32],
+        room: &'s RoomSpec,
+        users: &HashSet<&UserId>,
+        by_name: &HashMap<&GroupName, usize>,
+    ) -> Room<'s> {
+        let people = |list: &'s Field<List<Entry>>| {
+            let items = list.value.as_ref()?;
+            let steps = steps.iter().copied().chain(list.entry).collect();
+            let mut direct = HashMap::new();
+            for (item, user) in users_in(items).filter(|(_, user)| users.contains(user)) {
+                direct.entry(user).or_insert(item);
+            }
+            Some(People {
+                at: ListAt { file, steps },
+                direct,
+                groups: self.reached(items, by_name),
+            })
+        };
+        Room {
+            members: people(&room.members),
+            admins: people(&room.admins),
+        }
+    }
+
+    /// The groups that a list comes to, in the order in which they are met.
+    fn reached(&self, items: &List<Entry>, by_name: &HashMap<&GroupName, usize>) -> HashMap<usize, usize> {
+        let held = |items: &List<Entry>| -> Vec<usize> {
+            let groups = items.iter().rev().filter_map(|item| match item {
+                Some(Entry::Group(name)) => by_name.get(name).copied(),
+                _ => None,
+            });
+            groups.collect()
+        };
+        let mut reached = HashMap::new();
+        // With a stack of its own, because files decide how deep groups nest.
+        let mut stack = held(items);
+        while let Some(group) = stack.pop() {
+            let next = reached.len();
+            if let std::collections::hash_map::Entry::Vacant(vacant) = reached.entry(group) {
+                vacant.insert(next);
+                stack.extend(self.groups.get(group).iter().flat_map(|group| held(group.items)));
+            }
+        }
+        reached
+    }
+
+    /// The node that says it.
+    fn place(&self, claim: &Claim<'_>) -> Option<(usize, Node)> {
+        let Room { members, admins } = self.rooms.get(claim.room)?;
+        let place = match claim.what {
+            What::Member(user) => [members, admins]
+                .into_iter()
+                .flatten()
+                .find_map(|people| self.item(people, user))?,
+            What::Admin(user) => self.item(admins.as_ref()?, user)?,
+            What::NoMember => members.as_ref()?.at.key(),
+            What::NoAdmin => admins.as_ref()?.at.key(),
+        };
+        match place {
+            Place {
+                file,
+                at: At::Node(node),
+            } => Some((file, node)),
+            Place { .. } => None,
+        }
+    }
+
+    /// The item that names the user: the list's own, or that of the first group which does.
+    fn item(&self, people: &People<'_>, user: &UserId) -> Option<Place> {
+        if let Some(item) = people.direct.get(user) {
+            return Some(people.at.item(*item));
+        }
+        let (_, group, item) = self
+            .named
+            .get(user)?
+            .iter()
+            .filter_map(|(group, item)| Some((*people.groups.get(group)?, *group, *item)))
+            .min()?;
+        Some(self.groups.get(group)?.at.item(item))
+    }
+}
+
+/// The users that a list names itself, each with its item.
+fn users_in(items: &List<Entry>) -> impl Iterator<Item = (usize, &UserId)> {
+    items.iter().enumerate().filter_map(|(at, item)| match item {
+        Some(Entry::User(user)) => Some((at, user)),
+        _ => None,
+    })
+}

@@ -1,0 +1,184 @@
+//! Where in the files each thing is said.
+
+use super::{load, site};
+use roomsync::desired::{Claim, Desired, Loaded, render};
+use roomsync::model::{RoomId, UserId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+use tempfile::TempDir;
+
+fn loaded(dir: &TempDir) -> Loaded {
+    load(&[dir.path()]).unwrap_or_else(|diagnostics| panic!("{}", render(&diagnostics, false)))
+}
+
+fn user(name: &str) -> UserId {
+    UserId::parse(name).unwrap()
+}
+
+/// `a.yaml:3`, or `-`.
+fn told(dir: &TempDir, loaded: &Loaded, claims: &[Claim<'_>]) -> Vec<String> {
+    let site = format!("{}/", dir.path().display());
+    let told = loaded
+        .origins
+        .find(claims)
+        .into_iter()
+        .map(|origin| match origin {
+            Some(origin) => format!("{}:{}", origin.file.replace(&site, ""), origin.line),
+            None => "-".to_owned(),
+        });
+    told.collect()
+}
+
+const ROOMS: &str = r#"# The first line is 1.
+rooms:
+  - id: 1
+    members:
+      - Ann
+      - group:outer
+      - "b\u006fb"
+      - carl
+    admins: [ann, &z zoe,
+      group:admins]
+  - id: 2
+    members: [group:later, group:inner]
+  - {id: 3, admins: [*z]}
+"#;
+
+const GROUPS: &str = "groups:
+  outer: [group:inner,
+          dan]
+  inner:
+    - eve
+    - dan
+    - ann
+  later: [eve]
+  admins: [yan]
+";
+
+#[test]
+fn each_claim_is_said_somewhere() {
+    let dir = site(&[("rooms.yaml", ROOMS), ("sub/groups.yml", GROUPS)]);
+    let loaded = loaded(&dir);
+    let rooms: Vec<RoomId> = ["1", "2", "3", "4"].map(|id| RoomId::parse(id).unwrap()).into();
+    let users: BTreeMap<&str, UserId> = ["ann", "bob", "carl", "dan", "eve", "yan", "zoe", "nobody"]
+        .map(|name| (name, user(name)))
+        .into();
+    let member = |room: usize, name: &str| Claim::member(&rooms[room - 1], &users[name]);
+    let admin = |room: usize, name: &str| Claim::admin(&rooms[room - 1], &users[name]);
+    let (claims, wanted): (Vec<_>, Vec<&str>) = [
+        (member(1, "ann"), "rooms.yaml:5"),
+        (member(1, "bob"), "rooms.yaml:7"),
+        (member(1, "carl"), "rooms.yaml:8"),
+        // The group that is met first names them: `outer` holds `inner`, and names `dan` itself too.
+        (member(1, "dan"), "sub/groups.yml:3"),
+        (member(1, "eve"), "sub/groups.yml:5"),
+        // Wanted admins are wanted members.
+        (member(1, "zoe"), "rooms.yaml:9"),
+        (member(1, "yan"), "sub/groups.yml:9"),
+        (member(1, "nobody"), "-"),
+        (admin(1, "ann"), "rooms.yaml:9"),
+        (admin(1, "yan"), "sub/groups.yml:9"),
+        (admin(1, "bob"), "-"),
+        (Claim::no_member(&rooms[0]), "rooms.yaml:4"),
+        (Claim::no_admin(&rooms[0]), "rooms.yaml:9"),
+        (member(2, "eve"), "sub/groups.yml:8"),
+        (member(2, "dan"), "sub/groups.yml:6"),
+        (member(2, "bob"), "-"),
+        (Claim::no_member(&rooms[1]), "rooms.yaml:12"),
+        (Claim::no_admin(&rooms[1]), "-"),
+        // An alias is shown where what it stands for is.
+        (admin(3, "zoe"), "rooms.yaml:9"),
+        (member(4, "ann"), "-"),
+        (Claim::no_member(&rooms[3]), "-"),
+    ]
+    .into_iter()
+    .unzip();
+    assert_eq!(told(&dir, &loaded, &claims), wanted);
+    // One at a time is the same, and what is asked for twice is told twice.
+    for (claim, wanted) in claims.iter().zip(&wanted) {
+        assert_eq!(told(&dir, &loaded, &[*claim, *claim]), [*wanted, *wanted]);
+    }
+    assert!(loaded.origins.find(&[]).is_empty());
+    fn shared<T: Send + Sync + Clone + 'static>(_: &T) {}
+    shared(&loaded.origins);
+}
+
+#[test]
+fn who_is_named_is_told_by_the_files_that_name_them() {
+    let users: BTreeSet<UserId> = ["ann", "eve", "yan", "nobody"].map(user).into();
+    let other = "rooms: [{id: 9, members: [xia]}]\n";
+    let dir = site(&[
+        ("rooms.yaml", ROOMS),
+        ("sub/groups.yml", GROUPS),
+        ("other.yaml", other),
+    ]);
+    let now = || loaded(&dir).origins.naming(&users);
+    let before = now();
+    assert_eq!(before.len(), users.len());
+    let changed = |file: &str, text: &str| -> Vec<String> {
+        let path = dir.path().join(file);
+        let old = std::fs::read(&path).ok();
+        std::fs::write(&path, text).unwrap();
+        let after = now();
+        match old {
+            Some(old) => std::fs::write(&path, old).unwrap(),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+        assert_eq!(now(), before);
+        let differing = users.iter().filter(|user| before[*user] != after[*user]);
+        differing.map(UserId::to_string).collect()
+    };
+    assert_eq!(changed("rooms.yaml", &format!("{ROOMS}#\n")), ["ann"]);
+    assert_eq!(
+        changed("sub/groups.yml", &format!("{GROUPS}#\n")),
+        ["ann", "eve", "yan"]
+    );
+    assert_eq!(changed("other.yaml", &format!("{other}#\n")), [""; 0]);
+    // Another file that names them counts at once.
+    assert_eq!(changed("new.yaml", "groups: {unused: [nobody]}\n"), ["nobody"]);
+}
+
+/// Everything that a set says is found, in a time that does not grow with claims times entries.
+#[test]
+fn a_hundred_thousand_claims_are_found() {
+    let mut files = vec![("groups.yaml".to_owned(), {
+        let groups: String = (0..10)
+            .map(|group| {
+                let names: String = (0..100).map(|n| format!("    - g{group}-{n}\n")).collect();
+                let next = if group < 9 {
+                    format!("    - group:group-{}\n", group + 1)
+                } else {
+                    String::new()
+                };
+                format!("  group-{group}:\n{next}{names}")
+            })
+            .collect();
+        format!("groups:\n{groups}")
+    })];
+    for file in 0..100 {
+        let names: String = (0..900).map(|n| format!("      - u{file}-{n}\n")).collect();
+        let (id, group) = (file + 1, file % 10);
+        let text = format!("rooms:\n  - id: {id}\n    members:\n      - group:group-{group}\n{names}");
+        files.push((format!("{file}.yaml"), text));
+    }
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    let dir = site(&files);
+    let loaded = loaded(&dir);
+    let Desired { rooms, .. } = &loaded.desired;
+    let claims: Vec<Claim<'_>> = rooms
+        .iter()
+        .flat_map(|room| {
+            let members = room.members.iter().flatten();
+            members.map(|user| Claim::member(&room.id, user))
+        })
+        .collect();
+    assert!(claims.len() > 100_000, "{}", claims.len());
+    let start = Instant::now();
+    let found = loaded.origins.find(&claims);
+    // Seconds are allowed for a debug build on a busy machine; claims times entries would take hours.
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+    assert!(found.iter().all(Option::is_some));
+}
