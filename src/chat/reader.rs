@@ -1,6 +1,6 @@
 use super::call::Call;
 use super::wire::{Envelope, MAX_PAGE_SIZE, MemberRow, RoomDetail};
-use super::{BatchSizes, CallError, Connection};
+use super::{BatchSizes, Budget, CallError, Connection};
 use crate::model::RoomId;
 
 /// The calls that change nothing.
@@ -31,6 +31,17 @@ impl Reader {
 
     pub(super) fn new(connection: Connection) -> Self {
         Self(connection)
+    }
+
+    /// How much of each method's call budget is in use now.
+    #[must_use]
+    pub fn budget(&self) -> Vec<Budget> {
+        self.0.budget()
+    }
+
+    /// Lets no further call go over this connection; those in flight end.
+    pub fn close(&self) {
+        self.0.close();
     }
 
     /// How many names would go into one write call.

@@ -1,6 +1,375 @@
 //! The daemon: follows the files, keeps the rooms, and never forgets what it must not do.
+//!
+//! One loop holds everything together: it takes what the files say, begins the passes that are due, and moves every second.
+//! [`engine`] knows and decides, [`passes`] waits and calls. Nothing runs detached: when the loop ends, all has ended.
 
+mod aside;
+mod audit;
+mod clock;
+mod coming_and_going;
 mod connect;
+mod engine;
+pub mod files;
+mod holds;
 pub mod pass;
+mod passes;
+mod quiet;
+mod reload;
+mod room;
+mod show;
+mod store;
+mod systemd;
+mod verdict;
+mod watch;
 
+pub use clock::Clock;
 pub use connect::{ConnectError, config, connect};
+pub use store::StoreError;
+
+use crate::apply::Report;
+use crate::chat::wire::Method;
+use crate::chat::{Connection, Observer, Reader};
+use crate::desired::{Invalid, Loaded};
+use crate::plan::FleetPlan;
+use crate::settings::Settings;
+use crate::web::{Metrics, Source};
+use engine::Engine;
+use files::{Follow, Following, News};
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use passes::Way;
+use std::fmt;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use store::{Ledger, Store};
+use systemd::Manager;
+use tokio::sync::{Notify, mpsc, watch as signal};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+/// How often the loop moves when nothing happens.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// Makes a connection of settings; the observer is told of every call.
+pub type Connect = dyn Fn(&Settings, Option<Box<dyn Observer>>) -> Result<Connection, ConnectError> + Send;
+
+/// What the daemon is made of.
+pub struct Config {
+    /// The settings at the start.
+    pub settings: Settings,
+    /// The file they are from, which is never a room file.
+    pub settings_file: PathBuf,
+    /// Reads them anew.
+    pub reload: Box<dyn Fn() -> Result<Settings, Invalid> + Send>,
+    /// Makes the connection.
+    pub connect: Box<Connect>,
+    /// Whether nothing is ever written: neither to the service nor into `state_dir`.
+    pub dry_run: bool,
+    /// What tells the time.
+    pub clock: Clock,
+    /// What chance begins with.
+    pub seed: u64,
+}
+
+/// What somebody outside asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Read settings and files again (SIGHUP).
+    Reload,
+    /// End in order (SIGTERM).
+    Stop,
+}
+
+/// Why there is no daemon, or no longer one.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// What it must not forget cannot be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no way to the service.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Nobody follows the files any more.
+    #[error("the files are no longer followed: a fault in roomsync; start it again, and report this")]
+    Files,
+}
+
+/// What one pass over all rooms came to.
+#[derive(Debug)]
+#[must_use]
+pub struct Once {
+    /// What was planned.
+    pub plan: FleetPlan,
+    /// What kept it from looking at every room, if something did.
+    pub stopped: Option<crate::chat::CallError>,
+    /// What was done; `None`: nothing was to be written, or nothing may be.
+    pub report: Option<Report>,
+    /// Why nothing may be written, in words, if so.
+    pub withheld: Option<String>,
+}
+
+/// A daemon that has not been started.
+pub struct Daemon {
+    shared: Arc<Shared>,
+    config: Config,
+    way: Way,
+}
+
+/// What the loop, its passes and those who look at it share.
+struct Shared {
+    engine: Mutex<Engine>,
+    /// The way to the service of the last settings.
+    reader: Mutex<Reader>,
+    metrics: Arc<Metrics>,
+    /// When the loop moved last.
+    beat: Mutex<Instant>,
+    wake: Notify,
+    ends: signal::Sender<bool>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shared")
+    }
+}
+
+/// Nobody panics while holding one of these locks; a test that does is to fail by its own message.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn beat(&self) {
+        *lock(&self.beat) = Instant::now();
+    }
+
+    fn age_of_beat(&self) -> Duration {
+        lock(&self.beat).elapsed()
+    }
+
+    /// Comes when the daemon is to end.
+    async fn ending(&self) {
+        let mut ends = self.ends.subscribe();
+        // The sender lives as long as this does.
+        let _ = ends.wait_for(|ends| *ends).await;
+    }
+
+    /// Has all rooms looked at as soon as may be.
+    fn reconcile(&self) {
+        let mut engine = lock(&self.engine);
+        engine.full_due = engine.full_due.map(|_| Instant::now());
+        drop(engine);
+        self.wake.notify_one();
+    }
+}
+
+/// Counts every call.
+#[derive(Debug)]
+struct Counting(Arc<Metrics>);
+
+impl Observer for Counting {
+    fn answered(&self, method: Method, status: Option<u16>, took: Duration) {
+        self.0.called(method.as_str(), status, took);
+    }
+}
+
+impl Daemon {
+    /// Takes the state folder and makes the connection; nothing is sent yet.
+    pub fn new(config: Config) -> Result<Self, DaemonError> {
+        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+        let (settings, dry_run) = (config.settings.clone(), config.dry_run);
+        let way = way(&config, &settings, &metrics)?;
+        let store = if dry_run {
+            Store::read_only(&settings.state_dir)
+        } else {
+            Store::open(&settings.state_dir)?
+        };
+        let rosters = store.rosters()?;
+        let ledger: Ledger = store.ledger()?;
+        if rosters.is_none() {
+            tracing::info!(
+                state_dir = %settings.state_dir.display(),
+                "nothing is kept from before: holds and budgets start anew"
+            );
+        }
+        let kept = (rosters.unwrap_or_default(), ledger);
+        let engine = Engine::new(settings, config.clock.clone(), config.seed, store, kept, dry_run);
+        let shared = Shared {
+            engine: Mutex::new(engine),
+            reader: Mutex::new(way.reader.clone()),
+            metrics,
+            beat: Mutex::new(Instant::now()),
+            wake: Notify::new(),
+            ends: signal::Sender::new(false),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            config,
+            way,
+        })
+    }
+
+    /// A view for the web.
+    #[must_use]
+    pub fn source(&self) -> Arc<dyn Source> {
+        Arc::new(show::Window(Arc::clone(&self.shared)))
+    }
+
+    /// What the web shows of the past.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.shared.metrics)
+    }
+
+    /// Makes one pass over all rooms by these files. When `stop` comes, no new call is made, and those in flight end;
+    /// `None`: it came before there was a plan.
+    pub async fn once(self, loaded: Loaded, stop: impl Future<Output = ()>) -> Option<Once> {
+        let Self { shared, way, .. } = &self;
+        lock(&shared.engine).take(loaded);
+        let mut pass = pin!(passes::full(shared, way));
+        let passed = tokio::select! {
+            passed = &mut pass => passed,
+            () = stop => {
+                end(shared, way);
+                pass.await
+            }
+        }?;
+        let withheld = lock(&shared.engine).withheld();
+        Some(Once {
+            plan: passed.planned.plan,
+            stopped: passed.planned.stopped,
+            report: passed.report,
+            withheld: withheld.map(|withheld| withheld.message),
+        })
+    }
+
+    /// Keeps the rooms until it is told to stop; then no new call is made, and those in flight end.
+    pub async fn run(self, mut commands: mpsc::Receiver<Command>) -> Result<(), DaemonError> {
+        let Self {
+            shared,
+            config,
+            mut way,
+        } = self;
+        let mut manager = Manager::new();
+        let mut following = Following::start(follow(&config, &lock(&shared.engine).settings));
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut passes: FuturesUnordered<LocalBoxFuture<'_, ()>> = FuturesUnordered::new();
+        manager.ready();
+        let ended = loop {
+            shared.beat();
+            let due = lock(&shared.engine).next_due();
+            let mut command = None;
+            tokio::select! {
+                news = following.news() => match news {
+                    Some(news) => heard(&shared, news),
+                    None => break Err(DaemonError::Files),
+                },
+                asked = commands.recv() => command = Some(asked.unwrap_or(Command::Stop)),
+                Some(()) = passes.next(), if !passes.is_empty() => {}
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                () = shared.wake.notified() => {}
+                _ = beat.tick() => {
+                    lock(&shared.engine).tick();
+                    let line = lock(&shared.engine).in_a_line();
+                    manager.alive(line);
+                }
+            }
+            match command {
+                Some(Command::Stop) => break Ok(()),
+                Some(Command::Reload) => {
+                    manager.reloading();
+                    reload::reload(&shared, &config, &mut way, &mut following).await;
+                    manager.ready();
+                }
+                None => {}
+            }
+            begin(&shared, &way, &passes);
+        };
+        manager.stopping();
+        tracing::info!("ending: no new call is made, those in flight end");
+        end(&shared, &way);
+        loop {
+            tokio::select! {
+                next = passes.next() => if next.is_none() { break },
+                _ = beat.tick() => {
+                    shared.beat();
+                    manager.alive("ending".to_owned());
+                }
+            }
+        }
+        following.stop().await;
+        ended
+    }
+}
+
+/// The way to the service that these settings describe.
+fn way(config: &Config, settings: &Settings, metrics: &Arc<Metrics>) -> Result<Way, ConnectError> {
+    let observer = Counting(Arc::clone(metrics));
+    let connection = (config.connect)(settings, Some(Box::new(observer)))?;
+    Ok(Way {
+        reader: connection.reader(),
+        writes: (!config.dry_run).then_some(connection),
+        at_once: settings.limits.concurrency,
+    })
+}
+
+fn follow(config: &Config, settings: &Settings) -> Follow {
+    Follow {
+        paths: settings.rooms.clone(),
+        settings_file: Some(config.settings_file.clone()),
+        guards: settings.guards.clone(),
+        settle: settings.sync.settle,
+    }
+}
+
+/// Takes what the files say now.
+fn heard(shared: &Shared, news: News) {
+    let mut engine = lock(&shared.engine);
+    match news {
+        News::Taken(loaded) => {
+            shared.metrics.reloaded(true);
+            engine.take(*loaded);
+        }
+        News::Bad(problems) => {
+            shared.metrics.reloaded(false);
+            engine.refuse(problems);
+        }
+        News::AsBefore => engine.refuse(Vec::new()),
+    }
+}
+
+/// Begins the passes that are due.
+fn begin<'a>(shared: &Arc<Shared>, way: &Way, passes: &FuturesUnordered<LocalBoxFuture<'a, ()>>) {
+    let now = Instant::now();
+    let mut engine = lock(&shared.engine);
+    let mut all = engine.full_due.is_some_and(|due| due <= now);
+    // Without files there is nothing to look at.
+    all &= engine.set.is_some();
+    let turns = if all { Vec::new() } else { engine.take_due(now) };
+    if all {
+        engine.full_due = None;
+    }
+    drop(engine);
+    let (shared, way) = (Arc::clone(shared), way.clone());
+    if all {
+        passes.push(Box::pin(async move {
+            // What came of it stands in the engine.
+            let _ = passes::full(&shared, &way).await;
+        }));
+    } else if !turns.is_empty() {
+        passes.push(Box::pin(async move { passes::some(&shared, &way, turns).await }));
+    }
+}
+
+/// Ends what is under way in order.
+fn end(shared: &Shared, way: &Way) {
+    shared.ends.send_replace(true);
+    way.reader.close();
+    for room in lock(&shared.engine).rooms.values() {
+        if let Some(stop) = &room.applying {
+            stop.interrupt();
+        }
+    }
+}

@@ -22,7 +22,7 @@ pub use fleet::{FleetGuard, FleetPlan, Summary};
 pub use guard::Blocked;
 pub use order::Sizes;
 pub use restraints::{Hold, Restraints, Waiting};
-pub use text::{counted, printable, text};
+pub use text::{counted, people_diff, printable, text};
 
 use crate::model::{MemberSet, RoomId};
 use std::fmt;

@@ -98,6 +98,25 @@ fn remark(note: &Note) -> String {
 }
 
 fn show_diff(out: &mut String, room: &RoomPlan) -> std::fmt::Result {
+    let diff = people_diff(room);
+    if diff.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "  --- live\n  +++ wanted")?;
+    for line in diff {
+        let colour = match line.as_bytes().first() {
+            Some(b'-') => RED,
+            Some(b'+') => GREEN,
+            _ => RESET,
+        };
+        writeln!(out, "  {colour}{line}{RESET}")?;
+    }
+    Ok(())
+}
+
+/// The people who differ, as a unified diff from live to wanted: lines that begin with `-`, `+` or a blank.
+#[must_use]
+pub fn people_diff(room: &RoomPlan) -> Vec<String> {
     let RoomPlan {
         add,
         remove,
@@ -109,25 +128,22 @@ fn show_diff(out: &mut String, room: &RoomPlan) -> std::fmt::Result {
         let people: BTreeSet<&UserId> = [add, remove, promote, demote].into_iter().flatten().collect();
         people.into_iter().collect()
     };
-    if people.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "  --- live\n  +++ wanted")?;
+    let mut diff = Vec::new();
     for chunk in people.chunks(DIFF_CHUNK) {
         let live: Vec<String> = chunk.iter().filter_map(|user| live_line(room, user)).collect();
         let wanted: Vec<String> = chunk.iter().filter_map(|user| wanted_line(room, user)).collect();
         let live: Vec<&str> = live.iter().map(String::as_str).collect();
         let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
         for change in TextDiff::from_slices(&live, &wanted).iter_all_changes() {
-            let (sign, colour) = match change.tag() {
-                ChangeTag::Delete => ('-', RED),
-                ChangeTag::Insert => ('+', GREEN),
-                ChangeTag::Equal => (' ', RESET),
+            let sign = match change.tag() {
+                ChangeTag::Delete => '-',
+                ChangeTag::Insert => '+',
+                ChangeTag::Equal => ' ',
             };
-            writeln!(out, "  {colour}{sign}{}{RESET}", change.value())?;
+            diff.push(format!("{sign}{}", change.value()));
         }
     }
-    Ok(())
+    diff
 }
 
 fn line(user: &UserId, admin: bool) -> String {

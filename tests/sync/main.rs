@@ -2,8 +2,10 @@
 
 #![cfg(test)]
 
+mod daemon;
 mod faults;
 mod fleet;
+mod house;
 mod looks;
 mod promises;
 mod render;

@@ -90,6 +90,11 @@ impl Service {
         }
     }
 
+    /// The same, but every call takes so long on its way there.
+    pub(crate) fn taking(self, latency: Duration) -> Self {
+        Self { latency, ..self }
+    }
+
     /// Everything that was sent since the last call of this.
     pub(crate) fn take_sent(&self) -> Vec<Sent> {
         std::mem::take(&mut self.sent.lock().unwrap())

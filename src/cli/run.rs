@@ -1,0 +1,186 @@
+//! `roomsync run`.
+
+use super::Globals;
+use super::exit::Exit;
+use crate::daemon::{self, Clock, Command, Config, Daemon, Once};
+use crate::desired;
+use crate::settings::{self, Settings};
+use crate::web::{self, Options};
+use anyhow::{Context as _, bail};
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+/// Keeps the rooms as the files say: the daemon
+///
+/// It follows the files and reconciles the rooms whose entries change, and looks at all rooms every `sync.interval`.
+/// SIGTERM ends it in order, a second one at once; SIGHUP has settings and files read again.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Args {
+    /// Make one pass over all rooms and end; the exit code is as for apply
+    #[arg(long)]
+    pub(super) once: bool,
+    /// Never write: neither to the service nor into `state_dir`
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// What ends a daemon that is told so a second time.
+const ENDED_AT_ONCE: i32 = 128 + 15;
+
+/// Runs `roomsync run`.
+pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
+    let settings = settings::load(&globals.config, &globals.env)?;
+    let config = config(globals, args, settings.clone());
+    let signals = Signals::new()?;
+    if args.once {
+        return once(globals, args, config, settings, signals).await;
+    }
+    // Before anything else: whoever looks at a daemon that cannot start must not find another one's page.
+    let listener = match settings.listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    serve(Daemon::new(config)?, &settings, listener, signals).await
+}
+
+/// Runs the daemon with its web until a signal ends it.
+async fn serve(
+    daemon: Daemon,
+    settings: &Settings,
+    listener: Option<TcpListener>,
+    signals: Signals,
+) -> anyhow::Result<Exit> {
+    let (stop_web, web_stopped) = oneshot::channel::<()>();
+    let web = match listener {
+        None => None,
+        Some(listener) => {
+            let address = listener.local_addr()?;
+            tracing::info!(%address, "listening");
+            let options = Options {
+                page: settings.status_page || address.ip().is_loopback(),
+                loopback: address.ip().is_loopback(),
+                admin_token: settings.admin_token.clone(),
+            };
+            let router = web::router(daemon.source(), daemon.metrics(), options);
+            // On a thread of its own, so that a loop that is wedged can be seen; its end is waited for below.
+            Some(tokio::spawn(web::serve(listener, router, async {
+                let _ = web_stopped.await;
+            })))
+        }
+    };
+    let (commands, commanded) = mpsc::channel(8);
+    let heeding = signals.heed(commands);
+    let ended = daemon.run(commanded).await;
+    heeding.abort();
+    // Whoever waits for it may have ended already.
+    let _ = stop_web.send(());
+    if let Some(web) = web {
+        web.await.context("the web server broke off")??;
+    }
+    ended?;
+    Ok(Exit::Done)
+}
+
+async fn once(
+    globals: &Globals,
+    args: &Args,
+    config: Config,
+    settings: Settings,
+    signals: Signals,
+) -> anyhow::Result<Exit> {
+    let loaded = desired::load(&settings.rooms, Some(&globals.config), &settings.guards)?;
+    globals.diagnose(&loaded.warnings)?;
+    let daemon = Daemon::new(config)?;
+    let (commands, mut commanded) = mpsc::channel(8);
+    let stop = async move {
+        while let Some(command) = commanded.recv().await {
+            if command == Command::Stop {
+                return;
+            }
+        }
+    };
+    let heeding = signals.heed(commands);
+    let passed = daemon.once(loaded, stop).await;
+    heeding.abort();
+    let Some(Once {
+        plan,
+        stopped,
+        report,
+        withheld,
+    }) = passed
+    else {
+        bail!("interrupted before anything was planned");
+    };
+    let of_plan = Exit::of_plan(&plan, stopped.as_ref());
+    let of_report = report.as_ref().map_or(Exit::Done, Exit::of_report);
+    // Something keeps what is wanted from being done; that a dry run writes nothing is as wanted.
+    let pending = plan.rooms.iter().any(|room| !room.steps.is_empty());
+    let kept_back = withheld.is_some() && pending && !args.dry_run;
+    let of_hold = if kept_back { Exit::Blocked } else { Exit::Done };
+    Ok(of_plan.max(of_report).max(of_hold))
+}
+
+fn config(globals: &Globals, args: &Args, settings: Settings) -> Config {
+    let (file, env) = (globals.config.clone(), globals.env.clone());
+    Config {
+        settings,
+        settings_file: globals.config.clone(),
+        reload: Box::new(move || settings::load(&file, &env)),
+        connect: Box::new(daemon::connect),
+        dry_run: args.dry_run,
+        clock: Clock::of_the_machine(),
+        seed: fastrand::u64(..),
+    }
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; name another address under `listen`, or `off`"))
+}
+
+/// The signals that the daemon heeds.
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let heeded = |kind, name| signal(kind).with_context(|| format!("cannot wait for {name}"));
+        Ok(Self {
+            hangup: heeded(SignalKind::hangup(), "SIGHUP")?,
+            interrupt: heeded(SignalKind::interrupt(), "SIGINT")?,
+            terminate: heeded(SignalKind::terminate(), "SIGTERM")?,
+        })
+    }
+
+    /// Hands signals over; a second one to end ends the process at once, even where the loop is wedged: hence the task of its
+    /// own, which is ended when the daemon is.
+    fn heed(mut self, commands: mpsc::Sender<Command>) -> AbortHandle {
+        let heeding = async move {
+            let mut ending = false;
+            loop {
+                let command = tokio::select! {
+                    _ = self.hangup.recv() => Command::Reload,
+                    _ = self.interrupt.recv() => Command::Stop,
+                    _ = self.terminate.recv() => Command::Stop,
+                };
+                if command == Command::Stop {
+                    if ending {
+                        tracing::error!("told twice to end: what the calls in flight have done is not known");
+                        std::process::exit(ENDED_AT_ONCE);
+                    }
+                    ending = true;
+                }
+                // Too many reloads at a time come to one; a daemon that has ended needs no command.
+                let _ = commands.try_send(command);
+            }
+        };
+        tokio::spawn(heeding).abort_handle()
+    }
+}

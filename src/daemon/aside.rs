@@ -1,0 +1,165 @@
+//! People whom the service does not take: recorded with the reason, and left alone for a while.
+
+use crate::model::{RoomId, UserId};
+use crate::plan::{Waiting, code};
+use crate::web;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How long somebody is left alone at first; twice as long every further time.
+const FIRST: SignedDuration = SignedDuration::from_hours(1);
+/// How long at the most.
+const LONGEST: SignedDuration = SignedDuration::from_hours(24);
+
+/// In which room; `None`: in every one.
+type Scope = Option<RoomId>;
+
+/// Who is set aside.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct SetAside(BTreeMap<(UserId, Scope), Entry>);
+
+/// Why somebody is set aside, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub(super) code: String,
+    pub(super) message: String,
+    pub(super) since: Timestamp,
+    pub(super) until: Timestamp,
+    /// The digest of the files that name them; another one ends it.
+    pub(super) named_by: Option<String>,
+}
+
+impl SetAside {
+    pub(super) fn from_entries(entries: impl IntoIterator<Item = ((UserId, Scope), Entry)>) -> Self {
+        Self(entries.into_iter().collect())
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&UserId, Option<&RoomId>, &Entry)> {
+        self.0
+            .iter()
+            .map(|((user, room), entry)| (user, room.as_ref(), entry))
+    }
+
+    /// Sets somebody aside, for twice as long as the last time. `true`: for the first time.
+    pub(super) fn put(
+        &mut self,
+        user: &UserId,
+        room: Scope,
+        (code, message): (&str, &str),
+        named_by: Option<String>,
+        now: Timestamp,
+    ) -> bool {
+        let key = (user.clone(), room);
+        let last = self
+            .0
+            .get(&key)
+            .map(|entry| entry.until.duration_since(entry.since));
+        let delay = last.map_or(FIRST, |last| (last * 2).min(LONGEST));
+        let entry = Entry {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            since: now,
+            until: now.checked_add(delay).unwrap_or(now),
+            named_by,
+        };
+        self.0.insert(key, entry);
+        last.is_none()
+    }
+
+    /// Who of these is not to be tried in this room now, and why.
+    pub(super) fn waiting_in(
+        &self,
+        room: &RoomId,
+        wanted: impl Fn(&UserId) -> bool,
+        now: Timestamp,
+    ) -> Vec<(UserId, Waiting)> {
+        let here = |scope: &Scope| scope.as_ref().is_none_or(|scope| scope == room);
+        self.0
+            .iter()
+            .filter(|((user, scope), entry)| here(scope) && entry.until > now && wanted(user))
+            .map(|((user, _), entry)| {
+                let message = format!("not tried again before {:.0}: {}", entry.until, entry.message);
+                let code = code::SET_ASIDE;
+                (user.clone(), Waiting { code, message })
+            })
+            .collect()
+    }
+
+    /// Forgets those who are seen in this room after all. `true`: there were some.
+    pub(super) fn seen_in(&mut self, room: &RoomId, is_there: impl Fn(&UserId) -> bool) -> bool {
+        let before = self.0.len();
+        self.0
+            .retain(|(user, scope), _| !(scope.as_ref().is_none_or(|scope| scope == room) && is_there(user)));
+        self.0.len() != before
+    }
+
+    /// Who is known here, whether or not their time has come.
+    pub(super) fn users(&self) -> BTreeSet<UserId> {
+        self.0.keys().map(|(user, _)| user.clone()).collect()
+    }
+
+    /// Lets go of those whose files changed, or who are named nowhere any more. `true`: there were some.
+    pub(super) fn let_go(&mut self, named_by: &BTreeMap<UserId, String>) -> bool {
+        let before = self.0.len();
+        self.0.retain(|(user, _), entry| {
+            named_by
+                .get(user)
+                .is_some_and(|now| entry.named_by.as_ref().is_none_or(|then| then == now))
+        });
+        self.0.len() != before
+    }
+
+    /// Who is left alone now.
+    pub(super) fn shown(&self, now: Timestamp) -> Vec<web::Aside> {
+        self.0
+            .iter()
+            .filter(|(_, entry)| entry.until > now)
+            .map(|((user, room), entry)| web::Aside {
+                user: user.clone(),
+                room: room.clone(),
+                code: entry.code.clone(),
+                message: entry.message.clone(),
+                since: entry.since,
+                until: entry.until,
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delay_doubles_to_a_day_and_a_changed_file_ends_it() {
+        let user = UserId::parse("zed").unwrap();
+        let room = RoomId::parse("7").unwrap();
+        let mut aside = SetAside::default();
+        let mut now = Timestamp::UNIX_EPOCH;
+        let why = ("no_such_user", "there is no such user");
+        let mut hours = Vec::new();
+        for _ in 0..7 {
+            let first = aside.put(&user, None, why, Some("a".into()), now);
+            assert_eq!(first, hours.is_empty());
+            assert_eq!(aside.waiting_in(&room, |_| true, now).len(), 1);
+            assert!(aside.waiting_in(&room, |_| false, now).is_empty());
+            let until = aside.shown(now).first().unwrap().until;
+            hours.push(until.duration_since(now).as_hours());
+            now = until;
+            assert!(aside.waiting_in(&room, |_| true, now).is_empty());
+        }
+        assert_eq!(hours, [1, 2, 4, 8, 16, 24, 24]);
+        let named = |digest: &str| BTreeMap::from([(user.clone(), digest.to_owned())]);
+        assert!(!aside.let_go(&named("a")));
+        assert!(aside.let_go(&named("b")));
+        aside.put(&user, Some(room.clone()), why, None, now);
+        assert!(
+            aside
+                .waiting_in(&RoomId::parse("8").unwrap(), |_| true, now)
+                .is_empty()
+        );
+        assert!(aside.seen_in(&room, |_| true));
+        assert!(aside.shown(now).is_empty());
+    }
+}

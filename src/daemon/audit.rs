@@ -1,0 +1,196 @@
+//! The audit log: a JSON line a change. What cannot be written down is not done.
+
+use crate::model::{RoomId, UserId};
+use crate::plan::Op;
+use crate::web::Change;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+/// More failures than this are not remembered for being counted.
+const MOST_REMEMBERED: usize = 10_000;
+
+/// The file, and what is still to go into it.
+#[derive(Debug)]
+pub(super) struct Audit {
+    path: Option<PathBuf>,
+    file: Option<File>,
+    /// Where the last whole line ends.
+    end: u64,
+    /// Why the last line could not be written.
+    trouble: Option<String>,
+    /// Lines that could not be written yet.
+    pending: Vec<u8>,
+    /// Failures that were written down, and how often they have come since.
+    said: HashMap<(RoomId, UserId, Op), (String, u64)>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    change: &'a Change,
+    /// What the service said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    /// How often the same had failed before without a line of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failures: Option<u64>,
+}
+
+impl Audit {
+    /// `None`: no log is kept.
+    pub(super) fn new(path: Option<PathBuf>) -> Self {
+        Self {
+            path,
+            file: None,
+            end: 0,
+            trouble: None,
+            pending: Vec::new(),
+            said: HashMap::new(),
+        }
+    }
+
+    /// Closes the file; the next line opens it anew, under its name.
+    pub(super) fn reopen(&mut self, path: Option<PathBuf>) {
+        self.path = path;
+        self.file = None;
+    }
+
+    /// Whether everything so far is written and more can be.
+    pub(super) fn ready(&mut self) -> io::Result<()> {
+        if self.path.is_none() {
+            self.pending.clear();
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    /// Why it cannot be written, if so.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Takes down how the last line went.
+    pub(super) fn took(&mut self, written: io::Result<()>) -> Result<(), String> {
+        self.trouble = written.err().map(|error| error.to_string());
+        self.trouble.clone().map_or(Ok(()), Err)
+    }
+
+    /// Takes down a change, and gives it to the file. A failure that goes on is counted, and not repeated.
+    pub(super) fn record(&mut self, change: &Change, message: Option<&str>) -> io::Result<()> {
+        if self.path.is_none() {
+            return Ok(());
+        }
+        let key = (change.room.clone(), change.user.clone(), change.op);
+        let mut failures = None;
+        if let Some((result, times)) = self.said.get_mut(&key) {
+            if *result == change.result {
+                *times += 1;
+                return self.flush();
+            }
+            failures = Some(*times).filter(|times| *times > 0);
+        }
+        self.said.remove(&key);
+        if message.is_some() {
+            if self.said.len() >= MOST_REMEMBERED {
+                self.said.clear();
+            }
+            self.said.insert(key, (change.result.clone(), 0));
+        }
+        let line = Line {
+            change,
+            message,
+            failures,
+        };
+        serde_json::to_writer(&mut self.pending, &line)?;
+        self.pending.push(b'\n');
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                let file = File::options().create(true).append(true).open(path)?;
+                self.end = file.metadata()?.len();
+                none.insert(file)
+            }
+        };
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        match file.write_all(&self.pending) {
+            Ok(()) => {
+                self.end += self.pending.len() as u64;
+                self.pending.clear();
+                Ok(())
+            }
+            Err(error) => {
+                // Half a line would spoil the next one. Where even that fails, or the file is no plain one, a reader sees it.
+                let _ = file.set_len(self.end);
+                self.file = None;
+                Err(error)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use std::fs;
+
+    fn change(user: &str, result: &str) -> Change {
+        Change {
+            time: Timestamp::UNIX_EPOCH,
+            room: RoomId::parse("7").unwrap(),
+            user: UserId::parse(user).unwrap(),
+            op: Op::Add,
+            plan: "sha256:1".into(),
+            file: Some("rooms/a.yaml".into()),
+            line: Some(3),
+            result: result.into(),
+        }
+    }
+
+    #[test]
+    fn a_line_a_change_and_a_failure_that_goes_on_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit.jsonl");
+        let mut audit = Audit::new(Some(path.clone()));
+        audit.record(&change("bob", "done"), None).unwrap();
+        for _ in 0..3 {
+            audit.record(&change("zed", "no_such_user"), Some("no")).unwrap();
+        }
+        audit.record(&change("zed", "done"), None).unwrap();
+        audit.record(&change("zed", "done"), None).unwrap();
+        fs::rename(&path, dir.path().join("old")).unwrap();
+        audit.reopen(Some(path.clone()));
+        audit.record(&change("carol", "done"), None).unwrap();
+        let old = fs::read_to_string(dir.path().join("old")).unwrap();
+        insta::assert_snapshot!(old, @r#"
+        {"time":"1970-01-01T00:00:00Z","room":"7","user":"bob","op":"add","plan":"sha256:1","file":"rooms/a.yaml","line":3,"result":"done"}
+        {"time":"1970-01-01T00:00:00Z","room":"7","user":"zed","op":"add","plan":"sha256:1","file":"rooms/a.yaml","line":3,"result":"no_such_user","message":"no"}
+        {"time":"1970-01-01T00:00:00Z","room":"7","user":"zed","op":"add","plan":"sha256:1","file":"rooms/a.yaml","line":3,"result":"done","failures":2}
+        {"time":"1970-01-01T00:00:00Z","room":"7","user":"zed","op":"add","plan":"sha256:1","file":"rooms/a.yaml","line":3,"result":"done"}
+        "#);
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
+    }
+
+    #[test]
+    fn what_a_full_disk_kept_out_is_written_when_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut audit = Audit::new(Some("/dev/full".into()));
+        assert!(audit.ready().is_ok());
+        assert!(audit.record(&change("bob", "done"), None).is_err());
+        assert!(audit.ready().is_err());
+        let path = dir.path().join("audit.jsonl");
+        audit.reopen(Some(path.clone()));
+        audit.ready().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
+    }
+}

@@ -1,0 +1,102 @@
+//! Members who are put back and leave again. "Members who go offline are dropped from the room after about 2 minutes" is how
+//! this service works, so putting somebody back every time would never end.
+
+use crate::model::{RoomId, UserId};
+use crate::plan::{Waiting, code};
+use crate::web;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// So often somebody is put back…
+const TIMES: u32 = 3;
+/// …within so long, and then left alone until it is over.
+const WINDOW: SignedDuration = SignedDuration::from_hours(1);
+
+/// Who was put back, and how often.
+#[derive(Debug, Default)]
+pub(super) struct ComingAndGoing(BTreeMap<(RoomId, UserId), Window>);
+
+#[derive(Debug)]
+struct Window {
+    ends: Timestamp,
+    times: u32,
+}
+
+impl ComingAndGoing {
+    /// Counts somebody who was put back. `true`: they are left alone from now on.
+    pub(super) fn put_back(&mut self, room: &RoomId, user: &UserId, now: Timestamp) -> bool {
+        let fresh = Window {
+            ends: now.checked_add(WINDOW).unwrap_or(now),
+            times: 0,
+        };
+        let window = self
+            .0
+            .entry((room.clone(), user.clone()))
+            .or_insert(Window { ..fresh });
+        if window.ends <= now {
+            *window = fresh;
+        }
+        window.times += 1;
+        window.times == TIMES
+    }
+
+    /// Who is left alone in this room now, and why.
+    pub(super) fn waiting_in(&self, room: &RoomId, now: Timestamp) -> Vec<(UserId, Waiting)> {
+        self.left_alone(now)
+            .filter(|((in_room, _), _)| in_room == room)
+            .map(|((_, user), window)| {
+                let message = format!(
+                    "put back {TIMES} times within an hour and gone again; left alone until {:.0}",
+                    window.ends
+                );
+                let code = code::COMING_AND_GOING;
+                (user.clone(), Waiting { code, message })
+            })
+            .collect()
+    }
+
+    /// Who is left alone now.
+    pub(super) fn shown(&self, now: Timestamp) -> Vec<web::ComingAndGoing> {
+        self.left_alone(now)
+            .map(|((room, user), window)| web::ComingAndGoing {
+                user: user.clone(),
+                room: room.clone(),
+                until: window.ends,
+            })
+            .collect()
+    }
+
+    /// Forgets whose time is over.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        self.0.retain(|_, window| window.ends > now);
+    }
+
+    fn left_alone(&self, now: Timestamp) -> impl Iterator<Item = (&(RoomId, UserId), &Window)> {
+        self.0
+            .iter()
+            .filter(move |(_, window)| window.times >= TIMES && window.ends > now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_times_an_hour_and_no_more() {
+        let (room, user) = (RoomId::parse("7").unwrap(), UserId::parse("bob").unwrap());
+        let mut all = ComingAndGoing::default();
+        let at = |minutes: i64| Timestamp::from_second(minutes * 60).unwrap();
+        let put: Vec<bool> = [0, 5, 10]
+            .map(|minute| all.put_back(&room, &user, at(minute)))
+            .into();
+        assert_eq!(put, [false, false, true]);
+        assert_eq!(all.waiting_in(&room, at(59)).len(), 1);
+        assert!(all.waiting_in(&RoomId::parse("8").unwrap(), at(59)).is_empty());
+        assert!(all.waiting_in(&room, at(60)).is_empty());
+        assert!(!all.put_back(&room, &user, at(61)));
+        assert!(all.waiting_in(&room, at(62)).is_empty());
+        all.forget(at(200));
+        assert!(all.0.is_empty());
+    }
+}

@@ -1,0 +1,435 @@
+//! What the daemon knows, and what it makes of what it learns. No waiting and no calls: those are the passes'.
+
+use super::audit::Audit;
+use super::clock::Clock;
+use super::coming_and_going::ComingAndGoing;
+use super::holds::Rosters;
+use super::quiet::Quiet;
+use super::room::{Room, Turn, backoff};
+use super::store::{Budget, Ledger, Store};
+use crate::apply::Reason;
+use crate::desired::{Diagnostic, Loaded, Origins, Source};
+use crate::live::Observed;
+use crate::model::{RoomId, UserId};
+use crate::plan::{self, FleetGuard, Restraints};
+use crate::settings::Settings;
+use crate::web::{Change, Passes, Trouble, Withheld};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// How many of the last changes are shown.
+const CHANGES_SHOWN: usize = 100;
+
+/// The files in force.
+#[derive(Debug)]
+pub(super) struct Set {
+    pub(super) source: Source,
+    pub(super) origins: Origins,
+    pub(super) taken: Timestamp,
+}
+
+/// What the daemon knows.
+#[derive(Debug)]
+pub(super) struct Engine {
+    pub(super) settings: Settings,
+    pub(super) clock: Clock,
+    pub(super) random: fastrand::Rng,
+    pub(super) started: Timestamp,
+    pub(super) set: Option<Arc<Set>>,
+    /// What is wrong with what is on the disk now.
+    pub(super) problems: Vec<Diagnostic>,
+    pub(super) rooms: BTreeMap<RoomId, Room>,
+    pub(super) store: Store,
+    pub(super) rosters: Rosters,
+    pub(super) ledger: Ledger,
+    /// Why the state could not be saved, if so; nothing is written to the service until it can be.
+    pub(super) unsaved: Option<String>,
+    pub(super) coming_and_going: ComingAndGoing,
+    pub(super) audit: Audit,
+    pub(super) dry_run: bool,
+    pub(super) paused: bool,
+    pub(super) changes: VecDeque<Change>,
+    pub(super) trouble: Option<Trouble>,
+    pub(super) passes: Passes,
+    pub(super) quiet: Quiet,
+    /// When all rooms are to be looked at next; `None` while that goes on.
+    pub(super) full_due: Option<Instant>,
+    /// Whether all rooms were looked at once in this process.
+    pub(super) seen_all: bool,
+    /// Removals begun since the look at all rooms began that is under way.
+    pub(super) since_look: usize,
+}
+
+impl Engine {
+    pub(super) fn new(
+        settings: Settings,
+        clock: Clock,
+        seed: u64,
+        store: Store,
+        (rosters, ledger): (Rosters, Ledger),
+        dry_run: bool,
+    ) -> Self {
+        let started = clock.now();
+        Self {
+            audit: Audit::new(settings.audit_log.clone()),
+            paused: store.paused(),
+            settings,
+            clock,
+            random: fastrand::Rng::with_seed(seed),
+            started,
+            set: None,
+            problems: Vec::new(),
+            rooms: BTreeMap::new(),
+            store,
+            rosters,
+            ledger,
+            unsaved: None,
+            coming_and_going: ComingAndGoing::default(),
+            dry_run,
+            changes: VecDeque::new(),
+            trouble: None,
+            passes: Passes::default(),
+            quiet: Quiet::default(),
+            full_due: Some(Instant::now()),
+            seen_all: false,
+            since_look: 0,
+        }
+    }
+
+    /// Takes a valid set of files: holds what it drops, and has the rooms reconciled whose entries changed.
+    pub(super) fn take(&mut self, loaded: Loaded) {
+        let Loaded { desired, origins, .. } = loaded;
+        let (now, at) = (self.clock.now(), Instant::now());
+        self.problems.clear();
+        let rooms: BTreeMap<RoomId, _> = desired
+            .rooms
+            .into_iter()
+            .map(|room| (room.id.clone(), Arc::new(room)))
+            .collect();
+        let turned = self.rosters.take(&rooms, now);
+        for id in &turned {
+            self.tell_hold(id);
+        }
+        let gone: Vec<RoomId> = self
+            .rooms
+            .keys()
+            .filter(|id| !rooms.contains_key(id))
+            .cloned()
+            .collect();
+        for id in gone {
+            if let Some(stop) = self.rooms.remove(&id).and_then(|room| room.applying) {
+                stop.interrupt();
+            }
+            self.quiet.forget(id.as_str());
+            tracing::warn!(room = %id, "no longer managed: the room has left the files, and is left as it is");
+        }
+        for (id, desired) in rooms {
+            match self.rooms.get_mut(&id) {
+                None => {
+                    let mut room = Room::new(desired, now);
+                    room.due = Some(at);
+                    self.rooms.insert(id, room);
+                }
+                Some(room) if *room.desired != *desired || turned.contains(&id) => room.take(desired, at),
+                Some(_) => {}
+            }
+        }
+        let named = origins.naming(&self.ledger.aside.users());
+        if self.ledger.aside.let_go(&named) {
+            self.full_due = self.full_due.map(|_| at);
+        }
+        self.set = Some(Arc::new(Set {
+            source: desired.source,
+            origins,
+            taken: now,
+        }));
+        // Before anything is done by the new set: a restart in between must find its holds.
+        self.save_all();
+        if self.trouble.is_some() {
+            self.full_due = self.full_due.map(|_| at);
+        }
+    }
+
+    /// Takes down that what is on the disk cannot be used.
+    pub(super) fn refuse(&mut self, problems: Vec<Diagnostic>) {
+        self.problems = problems;
+    }
+
+    fn tell_hold(&self, id: &RoomId) {
+        let Some(roster) = self.rosters.of(id) else { return };
+        let mut any = false;
+        for (guard, hold) in [
+            ("max_removals", &roster.removals),
+            ("max_demotions", &roster.demotions),
+        ] {
+            let Some(hold) = hold else { continue };
+            any = true;
+            let (limit, held) = (hold.limit.to_string(), hold.users.len());
+            tracing::warn!(
+                room = %id, guard, limit, dropped = hold.dropped, of = hold.of, held,
+                "held: more names left the files at once than the guard allows; put them back, or allow it in the room's own `guards`"
+            );
+        }
+        if !any {
+            tracing::info!(room = %id, "nothing is held any more");
+        }
+    }
+
+    fn save_all(&mut self) {
+        let saved = self
+            .store
+            .save_rosters(&self.rosters)
+            .and_then(|()| self.store.save_ledger(&self.ledger));
+        self.saved(saved);
+    }
+
+    /// Saves what changes with every pass.
+    pub(super) fn save_ledger(&mut self) {
+        if self.unsaved.is_some() {
+            return self.save_all();
+        }
+        let saved = self.store.save_ledger(&self.ledger);
+        self.saved(saved);
+    }
+
+    fn saved(&mut self, saved: std::io::Result<()>) {
+        match saved {
+            Ok(()) => {
+                if self.unsaved.take().is_some() {
+                    tracing::info!("the state can be saved again");
+                }
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if self.unsaved.as_ref() != Some(&error) {
+                    tracing::error!(
+                        error,
+                        "cannot save the state in `state_dir`, so nothing is written to the service"
+                    );
+                }
+                self.unsaved = Some(error);
+            }
+        }
+    }
+
+    /// Looks at what may have changed by itself: the file that pauses, a disk that was full.
+    pub(super) fn tick(&mut self) {
+        let before = self.withheld();
+        self.paused = self.store.paused();
+        if self.unsaved.is_some() {
+            self.save_all();
+        }
+        if let Some(Withheld {
+            code: "audit_log", ..
+        }) = before
+        {
+            // Whether it can be written again is seen by trying.
+            let ready = self.audit.ready();
+            // Whoever asks `withheld` next sees what came of it.
+            let _ = self.audited(ready);
+        }
+        let after = self.withheld();
+        self.tell_withheld(before, after);
+    }
+
+    /// Says once that nothing is written any more, or that it is again; then what waited is done.
+    pub(super) fn tell_withheld(&mut self, before: Option<Withheld>, after: Option<Withheld>) {
+        if before == after {
+            return;
+        }
+        match after {
+            Some(Withheld { code, message }) => tracing::warn!(code, "nothing is written: {message}"),
+            None => {
+                tracing::info!("rooms are written again");
+                self.full_due = self.full_due.map(|_| Instant::now());
+            }
+        }
+    }
+
+    /// Why nothing is written to the service, if so.
+    pub(super) fn withheld(&self) -> Option<Withheld> {
+        let because = |code, message: String| Some(Withheld { code, message });
+        if self.dry_run {
+            because(
+                "dry_run",
+                "this is a dry run; start without --dry-run to write".into(),
+            )
+        } else if self.settings.sync.paused {
+            because(
+                "paused",
+                "`sync.paused` is true; set it to false and reload (SIGHUP) to go on".into(),
+            )
+        } else if self.paused {
+            let file = self.store.pause_file();
+            because(
+                "paused",
+                format!("there is a file {}; remove it to go on", file.display()),
+            )
+        } else if let Some(error) = &self.unsaved {
+            because("state_dir", format!("the state cannot be saved: {error}"))
+        } else {
+            let error = self.audit.trouble()?;
+            because("audit_log", format!("the audit log cannot be written: {error}"))
+        }
+    }
+
+    /// Takes down how the audit log took a line.
+    pub(super) fn audited(&mut self, written: std::io::Result<()>) -> Result<(), Reason> {
+        let before = self.withheld();
+        let result = self.audit.took(written);
+        let after = self.withheld();
+        self.tell_withheld(before, after);
+        result.map_err(|error| Reason::new(AUDIT_LOG, format!("the audit log cannot be written: {error}")))
+    }
+
+    /// Takes down a change, for the log and for the page.
+    pub(super) fn changed(&mut self, change: Change, message: Option<&str>) -> Result<(), Reason> {
+        let written = self.audit.record(&change, message);
+        self.changes.push_front(change);
+        self.changes.truncate(CHANGES_SHOWN);
+        self.audited(written)
+    }
+
+    /// The service keeps every call from succeeding.
+    pub(super) fn service_down(&mut self, code: &'static str, message: &str) {
+        let now = self.clock.now();
+        let trouble = match self.trouble.take() {
+            Some(trouble) if trouble.code == code => Trouble {
+                message: message.to_owned(),
+                times: trouble.times + 1,
+                ..trouble
+            },
+            other => {
+                tracing::error!(code, "nothing can be done in any room: {message}");
+                Trouble {
+                    code,
+                    message: message.to_owned(),
+                    since: other.as_ref().map_or(now, |other| other.since),
+                    times: other.map_or(0, |other| other.times) + 1,
+                    next_try: None,
+                }
+            }
+        };
+        let times = u32::try_from(trouble.times).unwrap_or(u32::MAX);
+        let wait = backoff(times, &mut self.random);
+        self.full_due = Some(Instant::now() + wait);
+        let next_try = jiff::SignedDuration::try_from(wait)
+            .ok()
+            .and_then(|wait| now.checked_add(wait).ok());
+        self.trouble = Some(Trouble { next_try, ..trouble });
+    }
+
+    /// A pass came through.
+    pub(super) fn service_up(&mut self) {
+        if let Some(Trouble { since, times, .. }) = self.trouble.take() {
+            tracing::info!(%since, times, "the service does what it is asked again");
+        }
+    }
+
+    /// What is not to be done in a room for now; takes down what the look shows of its people.
+    pub(super) fn restraints(&mut self, turn: &Turn, observed: &Observed) -> Restraints {
+        let now = self.clock.now();
+        let (id, live) = (&turn.desired.id, observed.room());
+        if self.ledger.aside.seen_in(id, |user| live.members.contains(user)) {
+            self.save_ledger();
+        }
+        if let Some(room) = self.current(turn) {
+            room.miss(live);
+        }
+        let desired = &turn.desired;
+        let wanted = |user: &UserId| {
+            [&desired.members, &desired.admins]
+                .into_iter()
+                .flatten()
+                .any(|users| users.contains(user))
+        };
+        let mut waiting: BTreeMap<_, _> = self.coming_and_going.waiting_in(id, now).into_iter().collect();
+        waiting.extend(self.ledger.aside.waiting_in(id, wanted, now));
+        let roster = self.rosters.of(id);
+        Restraints {
+            removals: roster
+                .and_then(|roster| roster.removals.as_ref())
+                .map(plan::Hold::from),
+            demotions: roster
+                .and_then(|roster| roster.demotions.as_ref())
+                .map(plan::Hold::from),
+            waiting,
+        }
+    }
+
+    /// The room of this turn, unless the files have another entry for it by now.
+    pub(super) fn current(&mut self, turn: &Turn) -> Option<&mut Room> {
+        let room = self.rooms.get_mut(&turn.desired.id)?;
+        (room.generation == turn.generation).then_some(room)
+    }
+
+    /// The fleet's guard for a pass over all rooms, which begins a new budget.
+    pub(super) fn guard_of_all(&self) -> FleetGuard {
+        let now = self.clock.now();
+        let interval = jiff::SignedDuration::try_from(self.settings.sync.interval).unwrap_or_default();
+        // A process that starts again and again must not have a new budget each time.
+        let carried = self
+            .ledger
+            .budget
+            .filter(|budget| !self.seen_all && now.duration_since(budget.looked) < interval)
+            .map_or(0, |budget| budget.spent);
+        FleetGuard {
+            spent: carried + self.since_look,
+            ..FleetGuard::of_all_rooms(self.settings.max_removals_total)
+        }
+    }
+
+    /// The fleet's guard for a pass over some rooms, which goes on from the last look at all of them.
+    pub(super) fn guard_of_some(&self) -> FleetGuard {
+        let budget = self.ledger.budget;
+        FleetGuard {
+            limit: self.settings.max_removals_total,
+            spent: budget.map_or(0, |budget| budget.spent),
+            members: Some(budget.map_or(0, |budget| budget.members)),
+        }
+    }
+
+    /// All rooms were looked at: the budget begins anew.
+    pub(super) fn begin_budget(&mut self, members: u64) {
+        let spent = self.guard_of_all().spent;
+        self.ledger.budget = Some(Budget {
+            members,
+            spent,
+            looked: self.clock.now(),
+        });
+        self.seen_all = true;
+        self.save_ledger();
+    }
+
+    /// So many removals are begun.
+    pub(super) fn spend(&mut self, removals: usize) {
+        if removals == 0 {
+            return;
+        }
+        self.since_look += removals;
+        if let Some(budget) = &mut self.ledger.budget {
+            budget.spent += removals;
+        }
+        self.save_ledger();
+    }
+}
+
+impl Engine {
+    /// When something is due next.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        // Without files, the first set says when.
+        let full = self.full_due.filter(|_| self.set.is_some());
+        let alone = self.seen_all && self.trouble.is_none();
+        let rooms = self
+            .rooms
+            .values()
+            .filter(|room| alone && !room.looking && room.applying.is_none())
+            .filter_map(|room| room.due);
+        rooms.chain(full).min()
+    }
+}
+
+/// The code of what is not done because it could not be written down.
+pub(super) const AUDIT_LOG: &str = "audit_log";

@@ -1,0 +1,220 @@
+//! Guards that look at the files: what a new set drops from a room's lists, more at once than its guards allow, is held.
+//!
+//! The guards of a plan look at who is there. On a service where people come and go that is not enough: a wrong merge that
+//! drops 500 of 1,000 names would remove each of them as they come online, each pass within its guard.
+
+use crate::desired::DesiredRoom;
+use crate::model::{Limit, MemberSet, RoomId};
+use crate::plan;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the last set of files said of each room, and what is held of it. A room that leaves the files is remembered, so that
+/// leaving and coming back is no way around a hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Rosters(pub(super) BTreeMap<RoomId, Roster>);
+
+/// A room's lists as the files last gave them, and what is held.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Roster {
+    /// Everyone who was wanted; `None`: members were never managed.
+    pub(super) people: Option<MemberSet>,
+    /// The wanted admins; `None`: admins were never managed.
+    pub(super) admins: Option<MemberSet>,
+    pub(super) removals: Option<Hold>,
+    pub(super) demotions: Option<Hold>,
+}
+
+/// Names that were dropped from a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hold {
+    /// Who is still held.
+    pub(super) users: MemberSet,
+    pub(super) limit: Limit,
+    pub(super) dropped: u64,
+    pub(super) of: u64,
+    pub(super) since: Timestamp,
+}
+
+impl From<&Hold> for plan::Hold {
+    fn from(hold: &Hold) -> Self {
+        let Hold {
+            users,
+            limit,
+            dropped,
+            of,
+            since: _,
+        } = hold;
+        Self {
+            users: users.clone(),
+            limit: *limit,
+            dropped: *dropped,
+            of: *of,
+        }
+    }
+}
+
+impl Rosters {
+    /// Takes a new set of files and says in which rooms something is held that was not, or no longer is.
+    pub(super) fn take(&mut self, rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>, now: Timestamp) -> Vec<RoomId> {
+        let mut turned = Vec::new();
+        for (id, room) in rooms {
+            let roster = self.0.entry(id.clone()).or_default();
+            let before = (roster.removals.clone(), roster.demotions.clone());
+            roster.take(room, now);
+            if before != (roster.removals.clone(), roster.demotions.clone()) {
+                turned.push(id.clone());
+            }
+        }
+        turned
+    }
+
+    pub(super) fn of(&self, room: &RoomId) -> Option<&Roster> {
+        self.0.get(room)
+    }
+}
+
+impl Roster {
+    fn take(&mut self, room: &DesiredRoom, now: Timestamp) {
+        let (guards, own) = (&room.guards, &room.own_guards);
+        let people = wanted(room);
+        next(
+            (&mut self.people, &mut self.removals),
+            people,
+            (guards.max_removals, own.max_removals),
+            now,
+        );
+        next(
+            (&mut self.admins, &mut self.demotions),
+            room.admins.clone(),
+            (guards.max_demotions, own.max_demotions),
+            now,
+        );
+    }
+}
+
+/// Everyone whom the files want in a room; `None` where members are not managed.
+pub(super) fn wanted(room: &DesiredRoom) -> Option<MemberSet> {
+    let admins = room.admins.clone().unwrap_or_default();
+    room.members.as_ref().map(|members| members.or(&admins))
+}
+
+/// Holds a list against the one before it. `guard` is the limit in force, and what the room files themselves say of it.
+fn next(
+    (list, hold): (&mut Option<MemberSet>, &mut Option<Hold>),
+    new: Option<MemberSet>,
+    (limit, own): (Limit, Option<Limit>),
+    now: Timestamp,
+) {
+    // A key that is left out says nothing of anybody: neither that they are dropped, nor that they are wanted again.
+    let Some(new) = new else { return };
+    if let Some(held) = hold {
+        held.users = held.users.minus(&new);
+        let allowed = own.is_some_and(|own| own.of(held.of) >= held.dropped);
+        if allowed || held.users.is_empty() {
+            *hold = None;
+        }
+    }
+    if let Some(old) = list {
+        let dropped = old.minus(&new);
+        let (count, of) = (dropped.len() as u64, old.len() as u64);
+        if count > limit.of(of) {
+            let before = hold.take();
+            let (users, earlier, most) = before.map_or_else(
+                || (MemberSet::default(), 0, 0),
+                |held| (held.users, held.dropped, held.of),
+            );
+            *hold = Some(Hold {
+                users: users.or(&dropped),
+                limit,
+                dropped: earlier + count,
+                of: of.max(most),
+                since: now,
+            });
+        }
+    }
+    *list = Some(new);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::UserId;
+    use proptest::prelude::*;
+
+    fn people(names: impl IntoIterator<Item = u32>) -> MemberSet {
+        let user = |n| UserId::parse(&format!("u{n}")).unwrap();
+        names.into_iter().map(user).collect()
+    }
+
+    fn share(text: &str) -> Limit {
+        Limit::parse(text).unwrap()
+    }
+
+    #[derive(Default)]
+    struct List(Option<MemberSet>, Option<Hold>);
+
+    impl List {
+        fn give(&mut self, names: impl IntoIterator<Item = u32>, limit: &str, own: Option<&str>) -> usize {
+            let guard = (share(limit), own.map(share));
+            next(
+                (&mut self.0, &mut self.1),
+                Some(people(names)),
+                guard,
+                Timestamp::UNIX_EPOCH,
+            );
+            self.1.as_ref().map_or(0, |hold| hold.users.len())
+        }
+    }
+
+    #[test]
+    fn too_many_dropped_names_are_held_until_the_room_allows_it_or_they_are_back() {
+        let mut list = List::default();
+        assert_eq!(list.give(0..1000, "25%", None), 0);
+        assert_eq!(list.give(0..750, "25%", None), 0);
+        assert_eq!(list.give(0..250, "25%", None), 500);
+        // The settings' guard does not let them go, only the room's own.
+        assert_eq!(list.give(0..250, "100%", None), 500);
+        assert_eq!(list.give(0..260, "25%", None), 490);
+        assert_eq!(list.give(0..260, "25%", Some("60%")), 490);
+        assert_eq!(list.give(0..260, "25%", Some("70%")), 0);
+        // Allowed from the start.
+        assert_eq!(list.give(0..10, "100%", Some("100%")), 0);
+    }
+
+    #[test]
+    fn a_second_drop_joins_the_first() {
+        let mut list = List::default();
+        list.give(0..100, "10%", None);
+        assert_eq!(list.give(0..50, "10%", None), 50);
+        assert_eq!(list.give(0..40, "10%", None), 60);
+        let hold = list.1.as_ref().unwrap();
+        assert_eq!((hold.dropped, hold.of), (60, 100));
+        assert_eq!(list.give(0..100, "10%", None), 0);
+    }
+
+    proptest! {
+        /// Whoever leaves a list is held, or left in a step that the guard allows.
+        #[test]
+        fn nobody_slips_out(steps in prop::collection::vec(prop::collection::btree_set(0u32..40, 0..40), 1..12)) {
+            let mut list = List::default();
+            let mut before: Option<MemberSet> = None;
+            let mut gone = MemberSet::default();
+            for step in steps {
+                let new = people(step.iter().copied());
+                list.give(step, "25%", None);
+                if let Some(old) = &before {
+                    let dropped = old.minus(&new);
+                    if dropped.len() as u64 > share("25%").of(old.len() as u64) {
+                        gone = gone.or(&dropped);
+                    }
+                }
+                gone = gone.minus(&new);
+                let held = list.1.as_ref().map(|hold| hold.users.clone()).unwrap_or_default();
+                prop_assert_eq!(&held, &gone);
+                before = Some(new);
+            }
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! Passes: over all rooms, and over those that are due on their own. They run side by side; a room is changed by one at a time.
+
+use super::engine::{AUDIT_LOG, Engine, Set};
+use super::pass::{self, Look, Looked, Planned};
+use super::room::Turn;
+use super::{Shared, lock};
+use crate::apply::{self, Answer, Conduct, Job, Journal, Outcome, Reason, Report, RoomReport, Stop};
+use crate::chat::{Connection, Reader};
+use crate::desired::{Claim, DesiredRoom, Origin};
+use crate::model::{RoomId, UserId};
+use crate::plan::{Document, FleetPlan, Op, RoomPlan, users_of};
+use crate::web::{Change, ChangeResult, PassKind, PassOutcome};
+use futures_util::stream::{self, StreamExt as _};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// The way to the service. A dry run has no connection to write over.
+#[derive(Debug, Clone)]
+pub(super) struct Way {
+    pub(super) reader: Reader,
+    pub(super) writes: Option<Connection>,
+    /// How many rooms are worked on at a time.
+    pub(super) at_once: usize,
+}
+
+/// What became of a pass.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Passed {
+    pub(super) planned: Planned,
+    /// `None`: nothing was to be written, or nothing may be.
+    pub(super) report: Option<Report>,
+}
+
+/// Looks at all rooms, but for those that come back on their own, and reconciles them.
+pub(super) async fn full(shared: &Shared, way: &Way) -> Option<Passed> {
+    let begun = Instant::now();
+    let turns = lock(&shared.engine).begin_full();
+    let looked = look(shared, way, &turns).await?;
+    let trouble = looked.stopped.clone();
+    let planned = {
+        let mut engine = lock(&shared.engine);
+        let looked = engine.still_due(looked, &turns, begun);
+        let guard = engine.guard_of_all();
+        let planned = looked.plan(Some(guard), &way.reader);
+        match &trouble {
+            None => engine.begin_budget(planned.plan.members),
+            Some(error) => engine.service_down(error.fault.code(), &error.to_string()),
+        }
+        planned
+    };
+    let report = match trouble {
+        Some(_) => None,
+        None => carry_out(shared, way, &planned, &turns).await,
+    };
+    let outcome = lock(&shared.engine).end_full(begun, &planned, report.as_ref());
+    shared
+        .metrics
+        .pass_ended(PassKind::Full, outcome, begun.elapsed());
+    Some(Passed { planned, report })
+}
+
+/// Reconciles rooms that are due on their own.
+pub(super) async fn some(shared: &Shared, way: &Way, turns: Vec<Turn>) {
+    let begun = Instant::now();
+    let Some(looked) = look(shared, way, &turns).await else {
+        return;
+    };
+    let trouble = looked.stopped.clone();
+    let planned = {
+        let mut engine = lock(&shared.engine);
+        for turn in &turns {
+            if let Some(room) = engine.rooms.get_mut(&turn.desired.id) {
+                room.looking = false;
+            }
+        }
+        let looked = engine.still_due(looked, &turns, begun);
+        let guard = engine.guard_of_some();
+        if let Some(error) = &trouble {
+            engine.service_down(error.fault.code(), &error.to_string());
+        }
+        looked.plan(Some(guard), &way.reader)
+    };
+    let report = match trouble {
+        Some(_) => None,
+        None => carry_out(shared, way, &planned, &turns).await,
+    };
+    let outcome = lock(&shared.engine).outcome(&planned, report.as_ref());
+    shared
+        .metrics
+        .pass_ended(PassKind::Rooms, outcome, begun.elapsed());
+}
+
+/// `None`: the daemon ends.
+async fn look(shared: &Shared, way: &Way, turns: &[Turn]) -> Option<Looked> {
+    let rooms: Vec<&DesiredRoom> = turns.iter().map(|turn| &*turn.desired).collect();
+    let restrain = |at: usize, observed: &_| {
+        let turn = turns.get(at);
+        turn.map(|turn| lock(&shared.engine).restraints(turn, observed))
+            .unwrap_or_default()
+    };
+    tokio::select! {
+        biased;
+        () = shared.ending() => None,
+        looked = pass::look(&way.reader, &rooms, &restrain, &|| {}) => Some(looked),
+    }
+}
+
+/// Logs the plan and applies it, room by room. `None`: nothing is to be written, or nothing may be.
+async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]) -> Option<Report> {
+    let turns: HashMap<&RoomId, &Turn> = turns.iter().map(|turn| (&turn.desired.id, turn)).collect();
+    let (set, document) = {
+        let mut engine = lock(&shared.engine);
+        for plan in &planned.plan.rooms {
+            if let Some(turn) = turns.get(&plan.id) {
+                engine.planned(turn, plan);
+            }
+        }
+        if planned.plan.rooms.iter().all(|room| room.steps.is_empty()) {
+            return None;
+        }
+        engine.check_audit();
+        if engine.withheld().is_some() {
+            return None;
+        }
+        let set = Arc::clone(engine.set.as_ref()?);
+        let meta = pass::meta(&engine.settings, &set.source, engine.clock.now());
+        let id = Document::new(&planned.plan, &meta).ok()?.id;
+        for plan in &planned.plan.rooms {
+            engine.log_plan(plan);
+        }
+        engine.spend(planned.plan.summary().removes);
+        (set, id)
+    };
+    let connection = way.writes.as_ref()?;
+    pass::log(&planned.plan, &document);
+    let journal = PassJournal {
+        shared,
+        plan: &document,
+        origins: origins(&planned.plan, &set),
+    };
+    let stopped: RefCell<Option<Reason>> = RefCell::new(None);
+    let reports: RefCell<Vec<RoomReport>> = RefCell::default();
+    stream::iter(planned.plan.rooms.iter().filter(|room| !room.steps.is_empty()))
+        .for_each_concurrent(way.at_once.max(1), async |plan| {
+            let Some(turn) = turns.get(&plan.id) else { return };
+            if stopped.borrow().is_some() {
+                return lock(&shared.engine).put_off(turn);
+            }
+            let Some(stop) = lock(&shared.engine).claim(turn) else {
+                return;
+            };
+            let job = Job {
+                desired: &turn.desired,
+                plan,
+                read_at: planned.read_at.get(&plan.id).copied(),
+            };
+            let conduct = Conduct {
+                at_once: 1,
+                stop: &stop,
+                progress: &|| {},
+                journal: Some(&journal),
+            };
+            let Report { rooms, stopped: why } = apply::run(connection, &[job], conduct).await;
+            let mut engine = lock(&shared.engine);
+            for report in &rooms {
+                engine.applied(turn, plan, report, why.as_ref());
+            }
+            if let Some(why) = why.filter(|_| !stop.is_interruption()) {
+                if why.code != AUDIT_LOG {
+                    engine.service_down(why.code, &why.message);
+                }
+                stopped.borrow_mut().get_or_insert(why);
+            }
+            reports.borrow_mut().extend(rooms);
+        })
+        .await;
+    Some(Report {
+        rooms: reports.into_inner(),
+        stopped: stopped.into_inner(),
+    })
+}
+
+/// Which line of which file asks for each change.
+fn origins(plan: &FleetPlan, set: &Set) -> HashMap<(RoomId, Op, UserId), Origin> {
+    let mut keys = Vec::new();
+    for room in &plan.rooms {
+        for op in [Op::Add, Op::Promote, Op::Demote, Op::Remove] {
+            let users = users_of(op, &room.steps);
+            keys.extend(users.iter().map(|user| (room.id.clone(), op, user.clone())));
+        }
+    }
+    let claims: Vec<Claim<'_>> = keys.iter().map(claim).collect();
+    let found = set.origins.find(&claims);
+    drop(claims);
+    keys.into_iter()
+        .zip(found)
+        .filter_map(|(key, origin)| Some((key, origin?)))
+        .collect()
+}
+
+fn claim((room, op, user): &(RoomId, Op, UserId)) -> Claim<'_> {
+    match op {
+        Op::Add => Claim::member(room, user),
+        Op::Promote => Claim::admin(room, user),
+        Op::Demote => Claim::no_admin(room),
+        Op::Remove => Claim::no_member(room),
+    }
+}
+
+/// Takes down what the calls of one pass did.
+struct PassJournal<'a> {
+    shared: &'a Shared,
+    plan: &'a str,
+    origins: HashMap<(RoomId, Op, UserId), Origin>,
+}
+
+impl Journal for PassJournal<'_> {
+    fn record(&self, room: &RoomId, answers: &[Answer<'_>]) -> Result<(), Reason> {
+        let mut engine = lock(&self.shared.engine);
+        let time = engine.clock.now();
+        let mut written = Ok(());
+        for Answer { user, op, result } in answers {
+            let origin = self.origins.get(&(room.clone(), *op, (*user).clone()));
+            let change = Change {
+                time,
+                room: room.clone(),
+                user: (*user).clone(),
+                op: *op,
+                plan: self.plan.to_owned(),
+                file: origin.map(|origin| origin.file.clone()),
+                line: origin.map(|origin| origin.line),
+                result: result.map_or_else(|reason| reason.code.to_owned(), |()| "done".to_owned()),
+            };
+            let message = result.err().map(|reason| reason.message.as_str());
+            let (of_metric, is_done) = match result {
+                Ok(()) => (ChangeResult::Done, true),
+                Err(_) => (ChangeResult::Failed, false),
+            };
+            self.shared.metrics.changed(*op, of_metric);
+            if is_done && *op == Op::Add {
+                engine.came_in(room, user);
+            }
+            // All of them are taken down, whatever becomes of the first.
+            written = engine.changed(change, message).and(written);
+        }
+        written
+    }
+}
+
+impl Engine {
+    /// Begins a pass over all rooms, but for those that failed and come back on their own.
+    fn begin_full(&mut self) -> Vec<Turn> {
+        let now = self.clock.now();
+        self.full_due = None;
+        self.since_look = 0;
+        self.coming_and_going.forget(now);
+        self.passes.running_since = Some(now);
+        self.rooms
+            .values_mut()
+            .filter(|room| room.failures == 0 && !room.looking && room.applying.is_none())
+            .map(|room| {
+                room.due = None;
+                room.turn()
+            })
+            .collect()
+    }
+
+    /// Takes the rooms that are due on their own.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<Turn> {
+        // Before all rooms were looked at there is no budget to go on from; while the service is away, the next look at all
+        // rooms takes these with it.
+        if !self.seen_all || self.trouble.is_some() {
+            return Vec::new();
+        }
+        self.rooms
+            .values_mut()
+            .filter(|room| room.due.is_some_and(|due| due <= now))
+            .filter(|room| !room.looking && room.applying.is_none())
+            .map(|room| {
+                room.due = None;
+                room.looking = true;
+                room.turn()
+            })
+            .collect()
+    }
+
+    /// Drops the looks at rooms that have another entry by now, that were looked at later, or that somebody changes.
+    fn still_due(&mut self, looked: Looked, turns: &[Turn], begun: Instant) -> Looked {
+        let Looked { rooms, stopped } = looked;
+        let (now, at) = (self.clock.now(), Instant::now());
+        let mut keep = |look: &Look, turn: &Turn| {
+            let Some(room) = self.current(turn) else {
+                return false;
+            };
+            if room.applying.is_some() || room.tried.is_some_and(|tried| tried > begun) {
+                return false;
+            }
+            if stopped.is_some() && look.read_at.is_none() {
+                return false;
+            }
+            room.tried = Some(at);
+            room.looked = Some(now);
+            true
+        };
+        let rooms = rooms
+            .into_iter()
+            .zip(turns)
+            .filter_map(|(look, turn)| keep(&look, turn).then_some(look))
+            .collect();
+        Looked { rooms, stopped }
+    }
+
+    /// Marks a room as being changed; `None`: it is no longer to be, by this plan.
+    fn claim(&mut self, turn: &Turn) -> Option<Stop> {
+        if self.withheld().is_some() {
+            return None;
+        }
+        let room = self.current(turn)?;
+        if room.applying.is_some() {
+            room.due = Some(Instant::now());
+            return None;
+        }
+        let stop = Stop::default();
+        room.applying = Some(stop.clone());
+        Some(stop)
+    }
+
+    /// Has a room reconciled later that this pass does not come to.
+    fn put_off(&mut self, turn: &Turn) {
+        if let Some(room) = self.current(turn) {
+            room.due = Some(Instant::now());
+        }
+    }
+
+    /// Somebody came in, and perhaps back.
+    fn came_in(&mut self, id: &RoomId, user: &UserId) {
+        let now = self.clock.now();
+        let Some(room) = self.rooms.get_mut(id) else {
+            return;
+        };
+        if room.is_in(user) && self.coming_and_going.put_back(id, user, now) {
+            tracing::info!(room = %id, %user, "comes and goes: left alone for the rest of the hour");
+        }
+    }
+
+    /// Says what is planned for a room, unless it is what was planned and failed the last time.
+    fn log_plan(&mut self, plan: &RoomPlan) {
+        if !plan.steps.is_empty()
+            && self
+                .quiet
+                .is_news(&format!("plan {}", plan.id), &format!("{:?}", plan.steps))
+        {
+            pass::log_room(plan);
+        }
+    }
+
+    fn check_audit(&mut self) {
+        let ready = self.audit.ready();
+        // Whoever asks `withheld` next sees it.
+        let _ = self.audited(ready);
+    }
+
+    /// Ends a pass over all rooms, and says when the next one is due.
+    fn end_full(&mut self, begun: Instant, planned: &Planned, report: Option<&Report>) -> PassOutcome {
+        let now = self.clock.now();
+        let outcome = self.outcome(planned, report);
+        self.passes.last_begun = self.passes.running_since.take();
+        self.passes.last_ended = Some(now);
+        if outcome == PassOutcome::Good {
+            self.passes.last_good = Some(now);
+        }
+        // In trouble a next try is arranged already.
+        if self.full_due.is_none() {
+            let spread = 0.9 + 0.2 * self.random.f64();
+            let next = begun + self.settings.sync.interval.mul_f64(spread);
+            self.full_due = Some(next.max(Instant::now()));
+        }
+        outcome
+    }
+
+    fn outcome(&mut self, planned: &Planned, report: Option<&Report>) -> PassOutcome {
+        if planned.stopped.is_some() || report.is_some_and(|report| report.stopped.is_some()) {
+            return PassOutcome::Failed;
+        }
+        self.service_up();
+        let of_plan = planned.plan.rooms.iter().any(RoomPlan::falls_short);
+        let failed = |room: &RoomReport| matches!(room.status, Outcome::Partial | Outcome::Failed);
+        let kept_back =
+            self.withheld().is_some() && planned.plan.rooms.iter().any(|room| !room.steps.is_empty());
+        if of_plan || kept_back || report.is_some_and(|report| report.rooms.iter().any(failed)) {
+            PassOutcome::Partly
+        } else {
+            PassOutcome::Good
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Settings that are read again while the daemon runs.
+
+use super::files::Following;
+use super::passes::Way;
+use super::{Config, Shared, follow, lock, way};
+use crate::settings::{Auth, Settings};
+use secrecy::ExposeSecret as _;
+
+/// Reads settings and files again. Settings that are not valid change nothing.
+pub(super) async fn reload(shared: &Shared, config: &Config, way_now: &mut Way, following: &mut Following) {
+    let before = lock(&shared.engine).settings.clone();
+    let settings = match (config.reload)() {
+        Ok(settings) => settings,
+        Err(invalid) => {
+            for problem in &invalid.diagnostics {
+                tracing::error!(
+                    code = problem.code,
+                    "the settings are not valid and stay as they are: {}",
+                    problem.message
+                );
+            }
+            lock(&shared.engine).audit.reopen(before.audit_log);
+            return following.look_now();
+        }
+    };
+    if !same_way(&before, &settings) {
+        match way(config, &settings, &shared.metrics) {
+            Ok(new) => {
+                *lock(&shared.reader) = new.reader.clone();
+                *way_now = new;
+            }
+            Err(error) => {
+                tracing::error!(%error, "the settings stay as they are");
+                return following.look_now();
+            }
+        }
+    }
+    if before.state_dir != settings.state_dir
+        || before.listen != settings.listen
+        || before.status_page != settings.status_page
+    {
+        tracing::warn!(
+            "`state_dir`, `listen` and `status_page` are as before until roomsync is started again"
+        );
+    }
+    let refollow = (&before.rooms, &before.guards, before.sync.settle)
+        != (&settings.rooms, &settings.guards, settings.sync.settle);
+    {
+        let mut engine = lock(&shared.engine);
+        let withheld = engine.withheld();
+        engine.audit.reopen(settings.audit_log.clone());
+        engine.settings = settings.clone();
+        let after = engine.withheld();
+        engine.tell_withheld(withheld, after);
+    }
+    if refollow {
+        let old = std::mem::replace(following, Following::start(follow(config, &settings)));
+        old.stop().await;
+    } else {
+        following.look_now();
+    }
+    tracing::info!("settings and files are read again");
+}
+
+/// Whether both lead to the service in the same way, as fast.
+fn same_way(a: &Settings, b: &Settings) -> bool {
+    let same_auth = match (&a.service.auth, &b.service.auth) {
+        (Auth::Token(a), Auth::Token(b)) => a.expose_secret() == b.expose_secret(),
+        (Auth::TokenFile(a), Auth::TokenFile(b)) => a == b,
+        (Auth::Token(_), Auth::TokenFile(_)) | (Auth::TokenFile(_), Auth::Token(_)) => false,
+    };
+    same_auth
+        && a.limits == b.limits
+        && (
+            &a.service.url,
+            &a.service.app,
+            &a.service.ca_file,
+            a.service.timeout,
+        ) == (
+            &b.service.url,
+            &b.service.app,
+            &b.service.ca_file,
+            b.service.timeout,
+        )
+}

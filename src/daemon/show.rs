@@ -1,0 +1,284 @@
+//! What the web is shown.
+
+use super::engine::Engine;
+use super::holds::Hold;
+use super::room::Room;
+use super::{Shared, lock};
+use crate::model::{Mode, RoomId};
+use crate::plan::{counted, people_diff};
+use crate::web::{self, Files, Gauges, RoomDetail, RoomLine, Service, Source, State, Status, Withheld};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Past this age of the loop's last move it counts as wedged. The loop moves every second.
+const WEDGED: Duration = Duration::from_secs(15);
+/// How many held names are shown of a room.
+const NAMES_SHOWN: usize = 100;
+
+/// A handle to the daemon for those who look at it.
+#[derive(Debug, Clone)]
+pub(super) struct Window(pub(super) Arc<Shared>);
+
+impl Source for Window {
+    fn alive(&self) -> Result<(), String> {
+        let age = self.0.age_of_beat();
+        if age > WEDGED {
+            return Err(format!("the loop has not moved for {} s", age.as_secs()));
+        }
+        Ok(())
+    }
+
+    fn ready(&self) -> Result<(), Vec<String>> {
+        let engine = lock(&self.0.engine);
+        let mut missing = engine.file_troubles();
+        let unseen = engine
+            .rooms
+            .values()
+            .filter(|room| room.state == State::Unseen)
+            .count();
+        if unseen > 0 {
+            let (seen, all) = (engine.rooms.len() - unseen, engine.rooms.len());
+            missing.push(format!("{seen} of {} looked at", counted(all, "room")));
+            missing.extend(engine.trouble.as_ref().map(|trouble| trouble.message.clone()));
+        }
+        if missing.is_empty() { Ok(()) } else { Err(missing) }
+    }
+
+    fn status(&self) -> Status {
+        lock(&self.0.engine).status()
+    }
+
+    fn room(&self, id: &RoomId) -> Option<RoomDetail> {
+        lock(&self.0.engine).detail(id)
+    }
+
+    fn gauges(&self) -> Gauges {
+        let budget = lock(&self.0.reader)
+            .budget()
+            .into_iter()
+            .map(|budget| (budget.method.as_str(), budget.used, budget.limit))
+            .collect();
+        Gauges {
+            budget,
+            ..lock(&self.0.engine).gauges()
+        }
+    }
+
+    fn reconcile(&self) {
+        self.0.reconcile();
+    }
+}
+
+impl Engine {
+    /// What is wrong with the files, a line each.
+    fn file_troubles(&self) -> Vec<String> {
+        let mut troubles = Vec::new();
+        if let Some(first) = self.problems.first() {
+            let place = first
+                .spot
+                .as_ref()
+                .map_or_else(String::new, |spot| match &spot.position {
+                    Some(at) => format!("{}:{}:{}: ", spot.file, at.line, at.column),
+                    None => format!("{}: ", spot.file),
+                });
+            let count = counted(self.problems.len(), "problem");
+            let force = if self.set.is_some() {
+                "the last good ones stay in force"
+            } else {
+                "nothing is done until they are"
+            };
+            troubles.push(format!(
+                "the room files are not valid, and {force}: {count}, first: {place}{}",
+                first.message
+            ));
+        } else if self.set.is_none() {
+            troubles.push("the room files have not been read yet".to_owned());
+        }
+        troubles
+    }
+
+    fn attention(&self) -> Vec<String> {
+        let mut all = self.file_troubles();
+        all.extend(
+            self.trouble
+                .as_ref()
+                .map(|trouble| format!("nothing can be done in any room: {}", trouble.message)),
+        );
+        let standing = |state| self.rooms.values().filter(|room| room.state == state).count();
+        for (state, what) in [
+            (State::Failed, "failed and will be tried again"),
+            (State::Blocked, "blocked by a guard"),
+        ] {
+            let count = standing(state);
+            if count > 0 {
+                all.push(format!("{} {what}", counted(count, "room")));
+            }
+        }
+        let held = self.holds().iter().map(|hold| hold.held).sum::<usize>();
+        if held > 0 {
+            all.push(format!(
+                "{} held, because too many left the files at once",
+                counted(held, "name")
+            ));
+        }
+        let aside = self.ledger.aside.shown(self.clock.now()).len();
+        if aside > 0 {
+            let people = if aside == 1 {
+                "1 person".to_owned()
+            } else {
+                format!("{aside} people")
+            };
+            all.push(format!(
+                "{people} set aside, because the service does not take them"
+            ));
+        }
+        all
+    }
+
+    fn holds(&self) -> Vec<web::Hold> {
+        self.rooms.keys().flat_map(|id| self.holds_of(id)).collect()
+    }
+
+    fn holds_of(&self, id: &RoomId) -> Vec<web::Hold> {
+        let Some(roster) = self.rosters.of(id) else {
+            return Vec::new();
+        };
+        let shown = |guard, hold: &Hold| web::Hold {
+            room: id.clone(),
+            guard,
+            limit: hold.limit.to_string(),
+            dropped: usize::try_from(hold.dropped).unwrap_or(usize::MAX),
+            of: usize::try_from(hold.of).unwrap_or(usize::MAX),
+            users: hold.users.iter().take(NAMES_SHOWN).cloned().collect(),
+            held: hold.users.len(),
+            since: hold.since,
+        };
+        [
+            ("max_removals", &roster.removals),
+            ("max_demotions", &roster.demotions),
+        ]
+        .into_iter()
+        .filter_map(|(guard, hold)| Some(shown(guard, hold.as_ref()?)))
+        .collect()
+    }
+
+    fn status(&self) -> Status {
+        let now = self.clock.now();
+        let set = self.set.as_ref();
+        let mut passes = self.passes.clone();
+        passes.next = self.full_due.and_then(|due| {
+            let wait = due.saturating_duration_since(tokio::time::Instant::now());
+            now.checked_add(jiff::SignedDuration::try_from(wait).ok()?).ok()
+        });
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            started: self.started,
+            now,
+            attention: self.attention(),
+            withheld: self.withheld(),
+            files: Files {
+                valid: self.problems.is_empty() && set.is_some(),
+                files: set.map_or(0, |set| set.source.files),
+                rooms: self.rooms.len(),
+                digest: set.map(|set| set.source.digest.clone()),
+                taken: set.map(|set| set.taken),
+                problems: self.problems.clone(),
+            },
+            service: Service {
+                app: self.settings.service.app.to_string(),
+                url: self.settings.service.url.to_string(),
+                trouble: self.trouble.clone(),
+            },
+            passes,
+            rooms: self.rooms.values().map(|room| self.line(room)).collect(),
+            aside: self.ledger.aside.shown(now),
+            coming_and_going: self.coming_and_going.shown(now),
+            holds: self.holds(),
+            changes: self.changes.iter().cloned().collect(),
+        }
+    }
+
+    fn line(&self, room: &Room) -> RoomLine {
+        let plan = room.plan.as_ref();
+        let now = self.clock.now();
+        let next_try = room.due.filter(|_| room.failures > 0).and_then(|due| {
+            let wait = due.saturating_duration_since(tokio::time::Instant::now());
+            now.checked_add(jiff::SignedDuration::try_from(wait).ok()?).ok()
+        });
+        RoomLine {
+            id: room.desired.id.clone(),
+            name: room.desired.name.clone(),
+            state: room.state,
+            since: room.since,
+            looked: room.looked,
+            add: plan.map_or(0, |plan| plan.add.len()),
+            remove: plan.map_or(0, |plan| plan.remove.len()),
+            promote: plan.map_or(0, |plan| plan.promote.len()),
+            demote: plan.map_or(0, |plan| plan.demote.len()),
+            blocked: plan.map(|plan| plan.blocked.clone()).unwrap_or_default(),
+            notes: plan.map_or(0, |plan| plan.notes.len()),
+            error: room.error.clone(),
+            next_try,
+        }
+    }
+
+    fn detail(&self, id: &RoomId) -> Option<RoomDetail> {
+        let room = self.rooms.get(id)?;
+        let plan = room.plan.as_ref();
+        Some(RoomDetail {
+            line: self.line(room),
+            mode: match room.desired.mode {
+                Mode::Authoritative => "authoritative",
+                Mode::Additive => "additive",
+                Mode::Observe => "observe",
+            },
+            live: plan.and_then(|plan| plan.live.clone()),
+            diff: plan.map(people_diff).unwrap_or_default(),
+            remarks: plan.map(|plan| plan.notes.clone()).unwrap_or_default(),
+            hold: self.holds_of(id).into_iter().next(),
+            changes: self
+                .changes
+                .iter()
+                .filter(|change| change.room == *id)
+                .cloned()
+                .collect(),
+        })
+    }
+
+    fn gauges(&self) -> Gauges {
+        let now = self.clock.now();
+        let mut rooms: BTreeMap<State, usize> = BTreeMap::new();
+        for room in self.rooms.values() {
+            *rooms.entry(room.state).or_default() += 1;
+        }
+        let age = |then: jiff::Timestamp| now.duration_since(then).as_secs_f64();
+        let aside = self.ledger.aside.shown(now);
+        let people: std::collections::BTreeSet<_> = aside.iter().map(|aside| &aside.user).collect();
+        Gauges {
+            rooms: rooms.into_iter().collect(),
+            aside: people.len(),
+            coming_and_going: self.coming_and_going.shown(now).len(),
+            held: self.holds().iter().map(|hold| hold.held).sum(),
+            files_valid: self.problems.is_empty() && self.set.is_some(),
+            files_age: self.set.as_ref().map(|set| age(set.taken)),
+            last_good_age: self.passes.last_good.map(age),
+            withheld: self.withheld().is_some(),
+            budget: Vec::new(),
+        }
+    }
+
+    /// The daemon in a line, for the service manager.
+    pub(super) fn in_a_line(&self) -> String {
+        let attention = self.attention();
+        let rooms = counted(self.rooms.len(), "room");
+        let state = match (&self.withheld(), attention.as_slice()) {
+            (Some(Withheld { code, .. }), _) => format!("nothing is written ({code})"),
+            (None, []) => "all is well".to_owned(),
+            (None, [one]) => one.clone(),
+            (None, [one, rest @ ..]) => format!("{one}, and {} more", rest.len()),
+        };
+        // A newline would end the message to the service manager.
+        format!("{rooms}: {state}").replace('\n', " ")
+    }
+}

@@ -1,0 +1,416 @@
+//! What the daemon must not forget, in `state_dir`: holds, the lists they are judged by, the fleet's budget, who is set aside.
+//!
+//! Files are replaced in one step and synced, so that a crash at any instant leaves the old one or the new one.
+
+use super::aside::{Entry, SetAside};
+use super::holds::{Hold, Roster, Rosters};
+use crate::model::{Limit, MemberSet, RoomId, UserId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// The version of both files' shape.
+const VERSION: u32 = 1;
+const ROSTERS: &str = "rosters.json";
+const BUDGET: &str = "budget.json";
+const LOCK: &str = "lock";
+/// While there is a file of this name, nothing is written to the service.
+const PAUSE: &str = "pause";
+
+/// Why the daemon cannot keep what it must not forget.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder or a file in it cannot be used.
+    #[error(
+        "cannot use {path:?} in `state_dir`; let the user that runs roomsync write there, or name another `state_dir`"
+    )]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another daemon keeps its state here.
+    #[error("another roomsync runs with this `state_dir` ({0:?}): end it, or give each its own")]
+    Taken(PathBuf),
+    /// A file is not what was written.
+    #[error(
+        "{path:?} is damaged ({why}), and with it the record of what must not be removed; put it back from a backup, or move \
+         it away to let holds start anew"
+    )]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// The folder. A dry run has none: it reads what there is and leaves it as it is.
+#[derive(Debug)]
+pub(super) struct Store {
+    dir: PathBuf,
+    /// Held as long as the daemon lives; `None`: nothing is written here.
+    lock: Option<File>,
+}
+
+/// Removals since the last look at all rooms, and the members of all rooms at that look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Budget {
+    pub(super) members: u64,
+    pub(super) spent: usize,
+    pub(super) looked: Timestamp,
+}
+
+/// What is kept beside the rosters, and changes more often.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Ledger {
+    pub(super) budget: Option<Budget>,
+    pub(super) aside: SetAside,
+}
+
+impl Store {
+    /// Takes the folder, and makes it where it is missing.
+    pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(dir).map_err(unusable(dir))?;
+        let path = dir.join(LOCK);
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(unusable(&path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Taken(dir.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(StoreError::Io { path, source }),
+        }
+        let store = Self {
+            dir: dir.to_owned(),
+            lock: Some(lock),
+        };
+        // Better to know now than when something has to be held.
+        store.temporary().map_err(unusable(dir))?;
+        Ok(store)
+    }
+
+    /// Looks into the folder without taking it.
+    pub(super) fn read_only(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            lock: None,
+        }
+    }
+
+    /// Whether somebody put a file `pause` there.
+    pub(super) fn paused(&self) -> bool {
+        self.dir.join(PAUSE).exists()
+    }
+
+    /// Where the file is that pauses the daemon.
+    pub(super) fn pause_file(&self) -> PathBuf {
+        self.dir.join(PAUSE)
+    }
+
+    /// What was kept; `None`: nothing, so holds start anew.
+    pub(super) fn rosters(&self) -> Result<Option<Rosters>, StoreError> {
+        let read: Option<RostersFile> = self.read(ROSTERS)?;
+        read.map(|file| {
+            let rooms = file.rooms.into_iter().map(|(id, room)| {
+                let id = RoomId::parse(&id).map_err(|error| error.to_string())?;
+                Ok((id, room.roster()?))
+            });
+            rooms
+                .collect::<Result<_, String>>()
+                .map(Rosters)
+                .map_err(|why| self.damaged(ROSTERS, why))
+        })
+        .transpose()
+    }
+
+    pub(super) fn save_rosters(&self, rosters: &Rosters) -> io::Result<()> {
+        let rooms = rosters
+            .0
+            .iter()
+            .map(|(id, roster)| (id.to_string(), RosterJson::from(roster)));
+        self.write(
+            ROSTERS,
+            &RostersFile {
+                version: VERSION,
+                rooms: rooms.collect(),
+            },
+        )
+    }
+
+    pub(super) fn ledger(&self) -> Result<Ledger, StoreError> {
+        let read: Option<LedgerFile> = self.read(BUDGET)?;
+        let Some(file) = read else {
+            return Ok(Ledger::default());
+        };
+        let entries = file.aside.into_iter().map(|AsideJson { user, room, entry }| {
+            let user = UserId::parse(&user).map_err(|error| error.to_string())?;
+            let room = room.as_deref().map(RoomId::parse).transpose();
+            Ok(((user, room.map_err(|error| error.to_string())?), entry))
+        });
+        let entries: Vec<_> = entries
+            .collect::<Result<_, String>>()
+            .map_err(|why| self.damaged(BUDGET, why))?;
+        Ok(Ledger {
+            budget: file.budget,
+            aside: SetAside::from_entries(entries),
+        })
+    }
+
+    pub(super) fn save_ledger(&self, ledger: &Ledger) -> io::Result<()> {
+        let aside = ledger.aside.entries().map(|(user, room, entry)| AsideJson {
+            user: user.to_string(),
+            room: room.map(ToString::to_string),
+            entry: entry.clone(),
+        });
+        self.write(
+            BUDGET,
+            &LedgerFile {
+                version: VERSION,
+                budget: ledger.budget,
+                aside: aside.collect(),
+            },
+        )
+    }
+
+    fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let path = self.dir.join(name);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::Io { path, source }),
+        };
+        let version: Result<Version, _> = serde_json::from_slice(&bytes);
+        match version {
+            Ok(Version { version: VERSION }) => {}
+            Ok(Version { version }) => {
+                return Err(self.damaged(name, format!("version {version}, not {VERSION}")));
+            }
+            Err(error) => return Err(self.damaged(name, error.to_string())),
+        }
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| self.damaged(name, error.to_string()))
+    }
+
+    fn write(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
+        if self.lock.is_none() {
+            return Ok(());
+        }
+        let mut new = self.temporary()?;
+        let mut buffered = io::BufWriter::new(&mut new);
+        serde_json::to_writer(&mut buffered, value)?;
+        buffered.flush()?;
+        drop(buffered);
+        new.as_file().sync_all()?;
+        new.persist(self.dir.join(name)).map_err(|error| error.error)?;
+        // The new name is safe only once the folder is.
+        File::open(&self.dir)?.sync_all()
+    }
+
+    fn temporary(&self) -> io::Result<NamedTempFile> {
+        tempfile::Builder::new().prefix(".new-").tempfile_in(&self.dir)
+    }
+
+    fn damaged(&self, name: &str, why: String) -> StoreError {
+        let path = self.dir.join(name);
+        StoreError::Damaged { path, why }
+    }
+}
+
+fn unusable(path: &Path) -> impl Fn(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io {
+        path: path.clone(),
+        source,
+    }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RostersFile {
+    version: u32,
+    rooms: BTreeMap<String, RosterJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RosterJson {
+    people: Option<Vec<String>>,
+    admins: Option<Vec<String>>,
+    removals: Option<HoldJson>,
+    demotions: Option<HoldJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct HoldJson {
+    users: Vec<String>,
+    limit: String,
+    dropped: u64,
+    of: u64,
+    since: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LedgerFile {
+    version: u32,
+    budget: Option<Budget>,
+    aside: Vec<AsideJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AsideJson {
+    user: String,
+    room: Option<String>,
+    #[serde(flatten)]
+    entry: Entry,
+}
+
+fn texts(users: &MemberSet) -> Vec<String> {
+    users.iter().map(ToString::to_string).collect()
+}
+
+fn names(texts: &[String]) -> Result<MemberSet, String> {
+    let name = |text: &String| UserId::parse(text).map_err(|error| format!("{text:?}: {error}"));
+    texts.iter().map(name).collect()
+}
+
+impl From<&Roster> for RosterJson {
+    fn from(roster: &Roster) -> Self {
+        let Roster {
+            people,
+            admins,
+            removals,
+            demotions,
+        } = roster;
+        Self {
+            people: people.as_ref().map(texts),
+            admins: admins.as_ref().map(texts),
+            removals: removals.as_ref().map(HoldJson::from),
+            demotions: demotions.as_ref().map(HoldJson::from),
+        }
+    }
+}
+
+impl From<&Hold> for HoldJson {
+    fn from(hold: &Hold) -> Self {
+        let Hold {
+            users,
+            limit,
+            dropped,
+            of,
+            since,
+        } = hold;
+        Self {
+            users: texts(users),
+            limit: limit.to_string(),
+            dropped: *dropped,
+            of: *of,
+            since: *since,
+        }
+    }
+}
+
+impl RosterJson {
+    fn roster(self) -> Result<Roster, String> {
+        let people = self.people.as_deref().map(names).transpose()?;
+        let admins = self.admins.as_deref().map(names).transpose()?;
+        Ok(Roster {
+            people,
+            admins,
+            removals: self.removals.map(HoldJson::hold).transpose()?,
+            demotions: self.demotions.map(HoldJson::hold).transpose()?,
+        })
+    }
+}
+
+impl HoldJson {
+    fn hold(self) -> Result<Hold, String> {
+        Ok(Hold {
+            users: names(&self.users)?,
+            limit: Limit::parse(&self.limit).map_err(|error| error.to_string())?,
+            dropped: self.dropped,
+            of: self.of,
+            since: self.since,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn people(text: &str) -> MemberSet {
+        text.split_whitespace()
+            .map(|name| UserId::parse(name).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn what_is_kept_is_found_again_and_damage_is_not_taken_for_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("state");
+        let store = Store::open(&dir).unwrap();
+        assert!(store.rosters().unwrap().is_none());
+        assert!(matches!(Store::open(&dir), Err(StoreError::Taken(_))));
+        let since = Timestamp::UNIX_EPOCH;
+        let hold = Hold {
+            users: people("a b"),
+            limit: Limit::parse("2.5%").unwrap(),
+            dropped: 2,
+            of: 3,
+            since,
+        };
+        let room = RoomId::parse("7").unwrap();
+        let roster = Roster {
+            people: Some(people("c")),
+            admins: None,
+            removals: Some(hold),
+            demotions: None,
+        };
+        let rosters = Rosters(BTreeMap::from([(room.clone(), roster)]));
+        store.save_rosters(&rosters).unwrap();
+        let mut ledger = Ledger {
+            budget: Some(Budget {
+                members: 10,
+                spent: 1,
+                looked: since,
+            }),
+            aside: SetAside::default(),
+        };
+        let zed = UserId::parse("zed").unwrap();
+        ledger
+            .aside
+            .put(&zed, Some(room), ("refused", "no"), Some("d".into()), since);
+        store.save_ledger(&ledger).unwrap();
+        drop(store);
+        let store = Store::open(&dir).unwrap();
+        assert_eq!(store.rosters().unwrap(), Some(rosters));
+        assert_eq!(store.ledger().unwrap(), ledger);
+        assert_eq!(
+            fs::read_dir(&dir).unwrap().count(),
+            3,
+            "nothing else is left behind"
+        );
+
+        let whole = fs::read(dir.join(ROSTERS)).unwrap();
+        for end in 0..whole.len() {
+            fs::write(dir.join(ROSTERS), &whole[..end]).unwrap();
+            assert!(
+                matches!(store.rosters(), Err(StoreError::Damaged { .. })),
+                "cut at {end}"
+            );
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What plans and reports mean for a room: where it stands, who is set aside, when it is tried again.
+
+use super::engine::{AUDIT_LOG, Engine};
+use super::room::Turn;
+use crate::apply::{INTERRUPTED, Outcome, Reason, RoomReport};
+use crate::model::{MemberSet, RoomId, UserId};
+use crate::plan::{Note, Op, RoomPlan, Status, code, printable, users_of};
+use crate::web::State;
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::time::Instant;
+
+/// So many people of a room who are refused in the same words: then it is the room that refuses.
+const ALIKE: usize = 5;
+
+impl Engine {
+    /// Takes down what a look led to.
+    pub(super) fn planned(&mut self, turn: &Turn, plan: &RoomPlan) {
+        let now = self.clock.now();
+        let at = Instant::now();
+        let Some(room) = self.rooms.get_mut(&turn.desired.id) else {
+            return;
+        };
+        if room.generation != turn.generation {
+            return;
+        }
+        let state = match plan.status {
+            Status::InSync => State::InSync,
+            Status::Changed => State::Changing,
+            Status::Blocked => State::Blocked,
+            Status::Failed => State::Failed,
+            Status::Observed => State::Observed,
+        };
+        let incomplete = plan.notes.iter().find(|note| note.code == code::INCOMPLETE_READ);
+        // What was seen and is refused by the files' own rules stays so until files or rooms change.
+        let unseen = plan.live.is_none().then_some(plan.error.as_ref()).flatten();
+        let error = plan.error.clone().or_else(|| incomplete.cloned());
+        let state = if incomplete.is_some() {
+            State::Failed
+        } else {
+            state
+        };
+        room.stands(state, error, now);
+        room.plan = Some(plan.clone());
+        let failed = unseen.or(incomplete).is_some();
+        if failed {
+            room.try_again(at, &mut self.random);
+        } else if plan.steps.is_empty() {
+            room.failures = 0;
+        }
+        self.tell_state(&turn.desired.id);
+    }
+
+    /// Says once in what way a room is not in order, and once that it is again.
+    fn tell_state(&mut self, id: &RoomId) {
+        let Some(room) = self.rooms.get(id) else { return };
+        let name = room.desired.name.as_deref().map(printable);
+        let name = name.as_deref();
+        let text = match (room.state, &room.error, &room.plan) {
+            (State::Failed, Some(error), _) => format!("failed[{}]: {}", error.code, error.message),
+            (State::Blocked, _, Some(plan)) => {
+                let guards: Vec<String> = plan
+                    .blocked
+                    .iter()
+                    .map(|block| {
+                        format!(
+                            "{} allows {} of {}, {} are wanted",
+                            block.guard, block.limit, block.of, block.wanted
+                        )
+                    })
+                    .collect();
+                format!("blocked: {}", guards.join("; "))
+            }
+            (State::InSync | State::Observed, _, _) => {
+                if let Some(times) = self.quiet.forget(id.as_str()) {
+                    tracing::info!(room = %id, name, times, "in order again");
+                }
+                self.quiet.forget(&format!("plan {id}"));
+                return;
+            }
+            _ => return,
+        };
+        if self.quiet.is_news(id.as_str(), &text) {
+            tracing::warn!(room = %id, name, "{text}");
+        }
+    }
+
+    /// Takes down what came of a room's plan. `why` is what ended its run early.
+    pub(super) fn applied(
+        &mut self,
+        turn: &Turn,
+        plan: &RoomPlan,
+        report: &RoomReport,
+        why: Option<&Reason>,
+    ) {
+        let (now, at) = (self.clock.now(), Instant::now());
+        let id = &turn.desired.id;
+        let aside = self.set_aside(id, report);
+        let Some(room) = self.rooms.get_mut(id) else {
+            return;
+        };
+        room.applying = None;
+        if room.generation != turn.generation {
+            return;
+        }
+        let left = still_open(plan, report);
+        let waiting = [code::SET_ASIDE, code::COMING_AND_GOING];
+        let of_room = report.failed.iter().find(|failure| {
+            let reason = &failure.reason;
+            !waiting.contains(&reason.code)
+                && !reason.code.starts_with("max_")
+                && !aside.contains(failure.user.as_str())
+        });
+        let ended = why.is_some_and(|why| why.code == INTERRUPTED || why.code == AUDIT_LOG);
+        let incomplete = plan.notes.iter().any(|note| note.code == code::INCOMPLETE_READ);
+        match (of_room, report.status) {
+            // It stands as failed, and is tried again, whatever was added.
+            (None, _) if incomplete => {}
+            (Some(_), _) if ended => room.stands(State::Changing, None, now),
+            (Some(failure), _) => {
+                let reason = &failure.reason;
+                let mut error = Note::new(reason.code, reason.message.clone());
+                error.user = Some(failure.user.clone());
+                room.stands(State::Failed, Some(error), now);
+                // Where everything ends the same way, all rooms wait for the next look at all of them.
+                if why.is_none() {
+                    room.try_again(at, &mut self.random);
+                }
+            }
+            (None, Outcome::Blocked) => room.stands(State::Blocked, None, now),
+            (None, _) if plan.status == Status::Blocked => room.stands(State::Blocked, None, now),
+            (None, _) => room.stands(State::InSync, None, now),
+        }
+        if of_room.is_none() && !incomplete {
+            room.failures = 0;
+        }
+        room.plan = Some(left);
+        self.tell_state(id);
+    }
+
+    /// Sets those aside whom the service refused for themselves, and gives who they are.
+    fn set_aside(&mut self, id: &RoomId, report: &RoomReport) -> BTreeSet<String> {
+        let mut alike: BTreeMap<&str, usize> = BTreeMap::new();
+        for failure in &report.failed {
+            *alike.entry(&failure.reason.message).or_default() += 1;
+        }
+        let refused = report.failed.iter().filter_map(|failure| {
+            let comes_in = matches!(failure.op, Op::Add | Op::Promote);
+            let everywhere = match failure.reason.code {
+                "no_such_user" => true,
+                "user_in_too_many_rooms" => false,
+                "refused" if alike.get(failure.reason.message.as_str()) < Some(&ALIKE) => false,
+                _ => return None,
+            };
+            let user = UserId::parse(&failure.user).ok()?;
+            comes_in.then_some((user, everywhere, &failure.reason))
+        });
+        let refused: BTreeMap<UserId, (bool, &Reason)> = refused
+            .map(|(user, everywhere, reason)| (user, (everywhere, reason)))
+            .collect();
+        if refused.is_empty() {
+            return BTreeSet::new();
+        }
+        let now = self.clock.now();
+        let users: BTreeSet<UserId> = refused.keys().cloned().collect();
+        let named = self
+            .set
+            .as_ref()
+            .map(|set| set.origins.naming(&users))
+            .unwrap_or_default();
+        for (user, (everywhere, reason)) in &refused {
+            let scope = (!everywhere).then(|| id.clone());
+            let why = (reason.code, reason.message.as_str());
+            let first = self
+                .ledger
+                .aside
+                .put(user, scope, why, named.get(user).cloned(), now);
+            if first {
+                tracing::warn!(room = %id, %user, code = reason.code, "set aside: {}", reason.message);
+            }
+        }
+        self.save_ledger();
+        users.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// What of a plan is not done, to be shown.
+fn still_open(plan: &RoomPlan, report: &RoomReport) -> RoomPlan {
+    let failed = |op: Op| -> MemberSet {
+        let of_op = report.failed.iter().filter(|failure| failure.op == op);
+        of_op
+            .filter_map(|failure| UserId::parse(&failure.user).ok())
+            .collect()
+    };
+    let open = |op: Op, wanted: &MemberSet| {
+        let done = users_of(op, &plan.steps).minus(&failed(op));
+        wanted.minus(&done)
+    };
+    let RoomPlan {
+        add,
+        remove,
+        promote,
+        demote,
+        ..
+    } = plan;
+    RoomPlan {
+        add: open(Op::Add, add),
+        remove: open(Op::Remove, remove),
+        promote: open(Op::Promote, promote),
+        demote: open(Op::Demote, demote),
+        steps: Vec::new(),
+        ..plan.clone()
+    }
+}

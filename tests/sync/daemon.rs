@@ -1,0 +1,504 @@
+//! The daemon over hours and days.
+
+use super::house::{House, house, minutes, room_text};
+use super::service::{Reply, Service, people, room_id, room_of, state};
+use http::Method as Http;
+use roomsync::daemon::Command;
+use roomsync::web::State;
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+fn names(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|n| format!("u{n}")).collect()
+}
+
+fn refs(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+/// A service with one room in which all of these are.
+fn one_room(members: &[String]) -> Service {
+    Service::new(state([(room_id(1), room_of("alice", &[], &refs(members)))]))
+}
+
+fn members(service: &Service) -> BTreeSet<String> {
+    people(&service.emulator.state().rooms[&room_id(1)]).members
+}
+
+/// The write calls since the last time this was asked.
+fn writes(service: &Service) -> usize {
+    let sent = service.take_sent();
+    sent.iter().filter(|(method, ..)| method != Http::GET).count()
+}
+
+fn id() -> String {
+    room_id(1).to_string()
+}
+
+#[test]
+fn edits_are_followed_and_drift_is_repaired() {
+    let service = one_room(&names(0..8));
+    house(service, "audit_log: audit.jsonl", async |house: House| {
+        house.rooms(&room_text(&id(), names(0..9)));
+        let daemon = house.start();
+        daemon.until_well(minutes(1)).await;
+        assert!(daemon.source.ready().is_ok() && daemon.source.alive().is_ok());
+        assert_eq!(members(&house.service), names(0..9).into_iter().collect());
+
+        house.rooms(&room_text(&id(), names(1..9)));
+        daemon
+            .until(minutes(3), |_| members(&house.service).len() == 8)
+            .await;
+
+        // Drift: one is gone, a stranger is in.
+        house.service.emulator.edit(|state| {
+            let room = state.rooms.get_mut(&room_id(1)).unwrap();
+            room.leave("u4");
+            room.join("stranger");
+        });
+        daemon
+            .until(minutes(6), |_| {
+                members(&house.service) == names(1..9).into_iter().collect()
+            })
+            .await;
+        daemon.until_well(minutes(1)).await;
+
+        // A bad edit changes nothing, is told, and drift is still repaired.
+        house.rooms("rooms: [{id: 1, membrs: []}]\n");
+        daemon.until(minutes(2), |status| !status.files.valid).await;
+        assert!(daemon.source.ready().is_err());
+        house.service.emulator.edit(|state| {
+            state.rooms.get_mut(&room_id(1)).unwrap().leave("u5");
+        });
+        daemon
+            .until(minutes(6), |_| members(&house.service).contains("u5"))
+            .await;
+        fs::remove_dir_all(house.path("rooms")).unwrap();
+        sleep(minutes(10)).await;
+        assert_eq!(members(&house.service), names(1..9).into_iter().collect());
+        assert!(daemon.source.ready().is_err());
+
+        let lines: Vec<String> = house
+            .audit()
+            .iter()
+            .map(|line| {
+                let file = line["file"].as_str().unwrap().rsplit('/').next().unwrap();
+                format!(
+                    "{} {} {file}:{} {}",
+                    line["op"], line["user"], line["line"], line["result"]
+                )
+            })
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @"");
+        daemon.stop().await;
+    });
+}
+
+#[test]
+fn a_wrong_merge_is_held_through_a_day_of_people_coming_online_and_a_restart() {
+    let everyone = names(0..1000);
+    let service = one_room(&everyone);
+    house(service, "", async |house: House| {
+        house.rooms(&room_text(&id(), everyone.clone()));
+        let daemon = house.start();
+        daemon.until_well(minutes(1)).await;
+        let online = |range: std::ops::Range<usize>| {
+            house.service.emulator.edit(|state| {
+                let room = state.rooms.get_mut(&room_id(1)).unwrap();
+                for user in &everyone {
+                    room.leave(user);
+                }
+                for user in range {
+                    room.join(&format!("u{user}"));
+                }
+            });
+        };
+        // Half of them are dropped while few of those are there.
+        online(0..500);
+        house.rooms(&room_text(&id(), names(0..500)));
+        daemon.until(minutes(3), |status| !status.holds.is_empty()).await;
+        house.service.take_sent();
+        let mut daemon = daemon;
+        for hour in 0..24 {
+            // Ever more of them come online, each time fewer than the guard allows.
+            online(0..500 + (hour + 1) * 20);
+            sleep(minutes(60)).await;
+            if hour == 12 {
+                daemon.stop().await;
+                daemon = house.start();
+            }
+            let removed: Vec<_> = house
+                .service
+                .take_sent()
+                .into_iter()
+                .filter(|(method, ..)| method == Http::DELETE)
+                .collect();
+            assert!(removed.is_empty(), "hour {hour}: {removed:?}");
+        }
+        let status = daemon.status();
+        let hold = status.holds.first().unwrap();
+        assert_eq!((hold.dropped, hold.of, hold.held), (500, 1000, 500));
+        assert_eq!(status.rooms.first().unwrap().state, State::Blocked);
+
+        // Allowed in the room's own entry, they go.
+        let allowed = room_text(&id(), names(0..500)) + "    guards: {max_removals: 1000}\n";
+        house.rooms(&allowed);
+        fs::write(
+            house.path("roomsync.yaml"),
+            fs::read_to_string(house.path("roomsync.yaml")).unwrap() + "guards: {max_removals_total: 100%}\n",
+        )
+        .unwrap();
+        daemon.tell(Command::Reload).await;
+        daemon.until_well(minutes(10)).await;
+        assert_eq!(members(&house.service).len(), 500);
+        daemon.stop().await;
+    });
+}
+
+/// A service that can be made to answer like this.
+fn switched(members: &[String], answer: fn() -> Reply) -> (Service, Arc<AtomicBool>) {
+    let off = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&off);
+    let service = one_room(members).with_fault(move |_, _, _| switch.load(Ordering::Relaxed).then(answer));
+    (service, off)
+}
+
+#[test]
+fn after_an_hour_without_the_service_two_passes_put_everything_in_order() {
+    let (service, off) = switched(&names(0..20), || Reply::Unreachable);
+    house(service, "", async |house: House| {
+        house.rooms(&room_text(&id(), names(0..20)));
+        let daemon = house.start();
+        daemon.until_well(minutes(1)).await;
+        off.store(true, Ordering::Relaxed);
+        house.service.emulator.edit(|state| {
+            let room = state.rooms.get_mut(&room_id(1)).unwrap();
+            room.leave("u3");
+            room.join("stranger");
+        });
+        house.rooms(&room_text(&id(), names(0..21)));
+        house.service.take_sent();
+        sleep(minutes(60)).await;
+        let status = daemon.status();
+        assert!(status.service.trouble.is_some(), "{status:#?}");
+        // It asks again and again, but does not hammer: about one try in two and a half minutes, four sends each.
+        let tries = house.service.take_sent().len();
+        assert!((12..240).contains(&tries), "{tries}");
+        off.store(false, Ordering::Relaxed);
+        let began = Instant::now();
+        daemon.until_well(minutes(11)).await;
+        assert!(began.elapsed() < minutes(6), "{:?}", began.elapsed());
+        assert_eq!(members(&house.service), names(0..21).into_iter().collect());
+        daemon.stop().await;
+    });
+}
+
+#[test]
+fn a_bad_token_that_becomes_good_is_used() {
+    let service = one_room(&names(0..3));
+    house(service, "", async |house: House| {
+        house.put("token", "not-the-one\n");
+        house.rooms(&room_text(&id(), names(0..4)));
+        let daemon = house.start();
+        daemon
+            .until(minutes(3), |status| status.service.trouble.is_some())
+            .await;
+        assert_eq!(
+            daemon.status().service.trouble.unwrap().code,
+            "credentials_refused"
+        );
+        assert!(daemon.source.ready().is_err() && daemon.source.alive().is_ok());
+        sleep(minutes(20)).await;
+        house.put("token", "secret\n");
+        daemon.until_well(minutes(6)).await;
+        daemon.stop().await;
+    });
+}
+
+#[test]
+fn ending_in_mid_apply_loses_nothing() {
+    for cut in 0..12 {
+        let wanted = names(0..300);
+        let slow = Duration::from_millis(80);
+        let service = one_room(&names(290..310)).taking(slow);
+        house(
+            service,
+            "limits: {add_batch: 20}\naudit_log: audit.jsonl",
+            async |house: House| {
+                house.rooms(&room_text(&id(), wanted.clone()));
+                let daemon = house.start();
+                sleep(Duration::from_millis(250 + 90 * cut)).await;
+                daemon.stop().await;
+                let sent = house.service.take_sent();
+                assert!(
+                    sent.iter().all(|(.., status)| *status != 0),
+                    "a call was cut off: {sent:?}"
+                );
+                sleep(minutes(1)).await;
+                assert!(house.service.take_sent().is_empty(), "a call after the end");
+                // What was done is written down, all of it.
+                let done: BTreeSet<String> = house
+                    .audit()
+                    .iter()
+                    .filter(|line| line["op"] == "add" && line["result"] == "done")
+                    .map(|line| line["user"].as_str().unwrap().to_owned())
+                    .collect();
+                let before: BTreeSet<String> = names(290..310).into_iter().collect();
+                let added: BTreeSet<String> = members(&house.service).difference(&before).cloned().collect();
+                assert_eq!(done, added, "cut {cut}");
+                let daemon = house.start();
+                daemon
+                    .until(minutes(8), |_| {
+                        names(0..300)
+                            .iter()
+                            .all(|user| members(&house.service).contains(user))
+                    })
+                    .await;
+                daemon.stop().await;
+            },
+        );
+    }
+}
+
+#[test]
+fn a_user_whom_the_service_does_not_know_is_set_aside() {
+    let mut known = state([(room_id(1), room_of("alice", &[], &["u0"]))]);
+    known.users = Some(names(0..9).into_iter().chain(["alice".to_owned()]).collect());
+    let service = Service::new(known);
+    house(service, "", async |house: House| {
+        let with_zed = room_text(&id(), names(0..9).into_iter().chain(["zed".to_owned()]));
+        house.rooms(&with_zed);
+        let daemon = house.start();
+        daemon.until(minutes(1), |status| status.aside.len() == 1).await;
+        assert_eq!(members(&house.service).len(), 9, "the others are in");
+        let tries = |house: &House| {
+            let sent = house.service.take_sent();
+            sent.iter().filter(|(_, _, body, _)| body.contains("zed")).count()
+        };
+        let first = tries(&house);
+        assert!(first > 0);
+        sleep(minutes(55)).await;
+        assert_eq!(tries(&house), 0, "left alone for an hour");
+        assert_eq!(daemon.status().rooms.first().unwrap().state, State::InSync);
+        sleep(minutes(15)).await;
+        assert_eq!(tries(&house), 1, "tried again after an hour");
+        sleep(minutes(100)).await;
+        assert_eq!(tries(&house), 0, "left alone for two");
+        let aside = daemon.status().aside;
+        assert_eq!(aside.first().unwrap().code, "no_such_user");
+        // A restart does not forget it.
+        daemon.stop().await;
+        let daemon = house.start();
+        sleep(minutes(6)).await;
+        assert_eq!(tries(&house), 0);
+        // A file that names them changes: they are tried at once.
+        house.rooms(&format!("# zed is registered now\n{with_zed}"));
+        house.service.emulator.edit(|state| {
+            state.users.as_mut().unwrap().insert("zed");
+        });
+        daemon.until_well(minutes(3)).await;
+        assert!(members(&house.service).contains("zed"));
+        daemon.stop().await;
+    });
+}
+
+#[test]
+fn who_comes_and_goes_is_put_back_three_times_an_hour() {
+    let service = one_room(&names(0..5));
+    house(service, "", async |house: House| {
+        house.rooms(&room_text(&id(), names(0..5)));
+        let daemon = house.start();
+        daemon.until_well(minutes(1)).await;
+        house.service.take_sent();
+        let mut backs = 0;
+        for _ in 0..180 {
+            sleep(minutes(1)).await;
+            house.service.emulator.edit(|state| {
+                state.rooms.get_mut(&room_id(1)).unwrap().leave("u2");
+            });
+            backs += writes(&house.service);
+        }
+        assert!((8..=9).contains(&backs), "{backs} in three hours");
+        let status = daemon.status();
+        assert_eq!(status.coming_and_going.len(), 1, "{status:#?}");
+        daemon.stop().await;
+    });
+}
+
+#[test]
+fn paused_by_file_or_by_setting_nothing_is_written() {
+    let service = one_room(&names(0..5));
+    house(service, "sync: {paused: true}", async |house: House| {
+        house.rooms(&room_text(&id(), names(0..6)));
+        let daemon = house.start();
+        sleep(minutes(20)).await;
+        let status = daemon.status();
+        assert_eq!(status.withheld.unwrap().code, "paused");
+        assert_eq!(status.rooms.first().unwrap().add, 1, "it reads and shows");
+        let settings = fs::read_to_string(house.path("roomsync.yaml")).unwrap();
+        house.put(
+            "roomsync.yaml",
+            &settings.replace("paused: true", "paused: false"),
+        );
+        house.put(".roomsync/pause", "");
+        daemon.tell(Command::Reload).await;
+        sleep(minutes(20)).await;
+        assert_eq!(writes(&house.service), 0);
+        fs::remove_file(house.path(".roomsync/pause")).unwrap();
+        daemon.until_well(minutes(1)).await;
+        assert_eq!(writes(&house.service), 1);
+        daemon.stop().await;
+    });
+}
+
+#[test]
+fn without_an_audit_line_nothing_is_changed() {
+    let service = one_room(&names(0..50));
+    house(
+        service,
+        "audit_log: /dev/full\nlimits: {add_batch: 1}",
+        async |house: House| {
+            house.rooms(&room_text(&id(), names(0..60)));
+            let daemon = house.start();
+            sleep(minutes(30)).await;
+            // The first change shows that it cannot be written down; there is no second one.
+            assert_eq!(writes(&house.service), 1);
+            assert_eq!(daemon.status().withheld.unwrap().code, "audit_log");
+            assert!(daemon.source.alive().is_ok());
+            let settings = fs::read_to_string(house.path("roomsync.yaml")).unwrap();
+            house.put("roomsync.yaml", &settings.replace("/dev/full", "audit.jsonl"));
+            daemon.tell(Command::Reload).await;
+            daemon.until_well(minutes(6)).await;
+            assert_eq!(house.audit().len(), 10);
+            daemon.stop().await;
+        },
+    );
+}
+
+#[test]
+fn a_room_that_fails_comes_back_on_its_own_and_holds_nobody_up() {
+    let rooms = (1..=5).map(|n| (room_id(n), room_of("alice", &[], &["u0"])));
+    let failing = Arc::new(AtomicBool::new(true));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (fails, counter) = (Arc::clone(&failing), Arc::clone(&asked));
+    let service = Service::new(state(rooms)).with_fault(move |_, request, _| {
+        let hit = request.url.path().contains(&format!("{}/users", room_id(3)));
+        if hit {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        (hit && fails.load(Ordering::Relaxed)).then(|| Reply::Answer(500, String::new()))
+    });
+    house(service, "", async |house: House| {
+        let file = |members: &str| {
+            let room = |n| format!("  - {{id: {}, members: [{members}]}}\n", room_id(n));
+            format!("rooms:\n{}", (1..=5).map(room).collect::<String>())
+        };
+        house.rooms(&file("u0, u1"));
+        let daemon = house.start();
+        daemon
+            .until(minutes(1), |status| {
+                status
+                    .rooms
+                    .iter()
+                    .filter(|room| room.state == State::InSync)
+                    .count()
+                    == 4
+            })
+            .await;
+        asked.store(0, Ordering::Relaxed);
+        sleep(minutes(120)).await;
+        let tries = asked.load(Ordering::Relaxed) / 4;
+        assert!((24..150).contains(&tries), "{tries} tries in two hours");
+        // An edit of all five reaches the other four at once.
+        house.rooms(&file("u0, u1, u2"));
+        daemon
+            .until(minutes(2), |status| {
+                let done = |n| {
+                    people(&house.service.emulator.state().rooms[&room_id(n)])
+                        .members
+                        .len()
+                        == 3
+                };
+                status.files.valid && [1, 2, 4, 5].into_iter().all(done)
+            })
+            .await;
+        failing.store(false, Ordering::Relaxed);
+        daemon.until_well(minutes(6)).await;
+        daemon.stop().await;
+    });
+}
+
+#[test]
+fn a_dry_run_never_writes() {
+    let service = one_room(&names(0..5));
+    house(service, "", async |mut house: House| {
+        house.dry_run = true;
+        house.rooms(&room_text(&id(), names(1..6)));
+        let daemon = house.start();
+        sleep(minutes(20)).await;
+        let status = daemon.status();
+        assert_eq!(status.withheld.unwrap().code, "dry_run");
+        let room = status.rooms.first().unwrap();
+        assert_eq!((room.add, room.remove), (1, 1));
+        assert_eq!(writes(&house.service), 0);
+        assert!(!house.state_dir().exists());
+        daemon.stop().await;
+    });
+}
+
+/// Resident memory of this process, in KiB.
+fn memory() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_quiet_day_makes_no_write_and_needs_no_more_memory() {
+    // In a process of its own, where nothing else takes memory.
+    if std::env::var_os("ROOMSYNC_TEST_DAY").is_none() {
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "daemon::a_quiet_day_makes_no_write_and_needs_no_more_memory",
+                "--exact",
+                "--nocapture",
+            ])
+            .env("ROOMSYNC_TEST_DAY", "1")
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&child.stdout).into_owned();
+        println!("{told}");
+        assert!(
+            child.status.success(),
+            "{told}{}",
+            String::from_utf8_lossy(&child.stderr)
+        );
+        return;
+    }
+    let rooms = (1..=100).map(|n| (room_id(n), room_of("alice", &[], &refs(&names(0..50)))));
+    house(Service::new(state(rooms)), "", async |house: House| {
+        let list = names(0..50).join(", ");
+        let room = |n| format!("  - {{id: {}, members: [{list}]}}\n", room_id(n));
+        house.rooms(&format!("rooms:\n{}", (1..=100).map(room).collect::<String>()));
+        let daemon = house.start();
+        daemon.until_well(minutes(1)).await;
+        let mut seen = Vec::new();
+        for _ in 0..24 {
+            sleep(minutes(60)).await;
+            house.service.emulator.clear_journal();
+            let sent = house.service.take_sent();
+            assert!(sent.len() >= 11 * 101, "it looks: {}", sent.len());
+            assert!(sent.iter().all(|(method, ..)| method == Http::GET));
+            drop(sent);
+            seen.push(memory());
+        }
+        daemon.stop().await;
+        println!("memory by the hour, KiB: {seen:?}");
+        let growth = seen[23].saturating_sub(seen[5]);
+        assert!(growth < 2048, "grew by {growth} KiB: {seen:?}");
+    });
+}

@@ -1,0 +1,171 @@
+//! The daemon in this process, on virtual time: real files, the emulator behind the client's transport seam.
+
+use super::service::{Service, virtually};
+use jiff::Timestamp;
+use roomsync::chat::Connection;
+use roomsync::daemon::{self, Clock, Command, Config, Daemon, DaemonError};
+use roomsync::settings::{self, Env};
+use roomsync::web::{Source, State, Status};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, LocalSet};
+use tokio::time::sleep;
+
+/// A folder with settings and room files, and the service they are for.
+pub(crate) struct House {
+    folder: TempDir,
+    pub(crate) service: Service,
+    pub(crate) seed: u64,
+    pub(crate) dry_run: bool,
+    /// The time of day, which goes on through restarts.
+    clock: Clock,
+}
+
+/// A daemon that runs in it. It has to be stopped.
+pub(crate) struct Running {
+    pub(crate) source: Arc<dyn Source>,
+    commands: mpsc::Sender<Command>,
+    task: JoinHandle<Result<(), DaemonError>>,
+}
+
+/// Does all of it on virtual time.
+pub(crate) fn house(service: Service, more_settings: &str, story: impl AsyncFnOnce(House)) {
+    virtually(LocalSet::new().run_until(async {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("rooms")).unwrap();
+        let house = House {
+            folder,
+            service,
+            seed: 7,
+            dry_run: false,
+            clock: Clock::from("2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap()),
+        };
+        house.put("token", "secret\n");
+        house.put(
+            "roomsync.yaml",
+            &format!(
+                "service: {{url: \"http://127.0.0.1:1\", app_key: \"acme#demo\", auth: {{token_file: token}}}}\n\
+                 {more_settings}\n"
+            ),
+        );
+        story(house).await;
+    }));
+}
+
+impl House {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Puts a file there in one step, as editors and git do.
+    pub(crate) fn put(&self, name: &str, text: &str) {
+        let (path, new) = (self.path(name), self.path(".new"));
+        fs::write(&new, text).unwrap();
+        fs::rename(&new, &path).unwrap();
+    }
+
+    pub(crate) fn rooms(&self, text: &str) {
+        self.put("rooms/all.yaml", text);
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        let file = self.path("roomsync.yaml");
+        let load = move || settings::load(&file, &Env::default());
+        let service = self.service.clone();
+        Config {
+            settings: load().unwrap(),
+            settings_file: self.path("roomsync.yaml"),
+            reload: Box::new(load),
+            connect: Box::new(move |settings, observer| {
+                let config = daemon::config(settings, observer)?;
+                Ok(Connection::new(Box::new(service.clone()), config))
+            }),
+            dry_run: self.dry_run,
+            clock: self.clock.clone(),
+            seed: self.seed,
+        }
+    }
+
+    pub(crate) fn start(&self) -> Running {
+        let daemon = Daemon::new(self.config()).unwrap();
+        let source = daemon.source();
+        let (commands, commanded) = mpsc::channel(8);
+        let task = tokio::task::spawn_local(daemon.run(commanded));
+        Running {
+            source,
+            commands,
+            task,
+        }
+    }
+
+    /// The lines of the audit log.
+    pub(crate) fn audit(&self) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.path("audit.jsonl")).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        self.path(".roomsync")
+    }
+}
+
+impl Running {
+    pub(crate) fn status(&self) -> Status {
+        self.source.status()
+    }
+
+    /// Waits until this holds, and panics with the status when it does not within so long.
+    pub(crate) async fn until(&self, within: Duration, mut holds: impl FnMut(&Status) -> bool) {
+        let step = Duration::from_millis(50);
+        let mut waited = Duration::ZERO;
+        while !holds(&self.status()) {
+            assert!(waited < within, "not within {within:?}: {:#?}", self.status());
+            sleep(step).await;
+            waited += step;
+        }
+    }
+
+    /// Waits until every room is as wanted and nothing wants a person.
+    pub(crate) async fn until_well(&self, within: Duration) {
+        self.until(within, |status| {
+            status.attention.is_empty()
+                && !status.rooms.is_empty()
+                && status.rooms.iter().all(|room| room.state == State::InSync)
+        })
+        .await;
+    }
+
+    pub(crate) async fn tell(&self, command: Command) {
+        self.commands.send(command).await.unwrap();
+    }
+
+    pub(crate) async fn stop(self) {
+        self.tell(Command::Stop).await;
+        self.task.await.unwrap().unwrap();
+    }
+
+    /// Ends it as SIGKILL would.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+    }
+}
+
+pub(crate) fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
+}
+
+/// A file of one room.
+pub(crate) fn room_text(id: &str, members: impl IntoIterator<Item = String>) -> String {
+    let members: Vec<String> = members.into_iter().collect();
+    format!(
+        "rooms:\n  - id: \"{id}\"\n    members: [{}]\n",
+        members.join(", ")
+    )
+}
