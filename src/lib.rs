@@ -12,6 +12,7 @@
 //!   dry run is a run that has no writer, never a flag.
 //! - [`chat`]: the service's client.
 //! - [`emulator`]: the service itself, in memory. Shares [`chat::wire`] with the client and nothing else.
+//! - [`daemon`]: follows the files, and keeps the rooms as they say.
 //! - [`web`]: the daemon's status page, probes and metrics.
 //! - [`cli`]: one file a command; wires things together.
 //!
@@ -20,6 +21,7 @@
 pub mod apply;
 pub mod chat;
 pub mod cli;
+pub mod daemon;
 pub mod desired;
 pub mod emulator;
 pub mod live;
