@@ -1,8 +1,12 @@
 //! Finds and reads the files; the only place here that touches the disk.
 
+mod search;
+
+pub(crate) use search::{Folder, Identity, Listing, Stamp};
+
 use super::problem::{At, Complaint, Place, Problem};
+use search::Found;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -16,6 +20,10 @@ const LARGEST_FILE: u64 = 64 << 20;
 pub(crate) struct File {
     /// What it is called in messages.
     pub(crate) name: String,
+    /// Where it was found.
+    pub(crate) path: PathBuf,
+    /// Which file it was, whatever it was called; `None`: nobody asked.
+    pub(crate) identity: Option<Identity>,
     /// Its text without a byte order mark; bytes that are not UTF-8 are replaced.
     pub(crate) text: String,
     /// `None`: it could not be read.
@@ -27,6 +35,20 @@ pub(crate) struct File {
 pub(crate) struct Content {
     /// Their SHA-256.
     pub(crate) digest: [u8; 32],
+    /// How many they are.
+    pub(crate) length: usize,
+    /// Whether the last of them is a newline.
+    pub(crate) ends_in_newline: bool,
+    /// The bytes themselves, where the text does not hold them all as they are.
+    raw: Option<Vec<u8>>,
+}
+
+impl File {
+    /// The bytes on the disk; none where they could not be read.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        let raw = self.content.as_ref().and_then(|content| content.raw.as_deref());
+        raw.unwrap_or(self.text.as_bytes())
+    }
 }
 
 /// Files in the order of their names, what is wrong with them, and what they come to.
@@ -42,32 +64,34 @@ pub(crate) struct Set {
 
 /// Reads room files: those named, and those in the directories named.
 pub(crate) fn read_set(paths: &[PathBuf], settings_file: Option<&Path>) -> Set {
-    let mut search = Search {
-        settings_file: settings_file.and_then(|path| fs::canonicalize(path).ok()),
-        seen: BTreeSet::new(),
-        found: Vec::new(),
-        set: Set::default(),
-    };
-    for path in paths {
-        search.root(path);
+    Listing::of(paths, settings_file).read()
+}
+
+impl Listing {
+    /// Reads the files of the listing.
+    pub(crate) fn read(&self) -> Set {
+        let mut set = Set::default();
+        for (path, complaint) in &self.failed {
+            set.fail(path, complaint.clone());
+        }
+        let mut hash = Sha256::new();
+        for Found {
+            path,
+            relative,
+            identity,
+        } in &self.found
+        {
+            set.add(path, Some(*identity), |bytes| {
+                for part in [relative.as_slice(), bytes] {
+                    // With its length before it, no two sets come to the same bytes.
+                    hash.update((part.len() as u64).to_be_bytes());
+                    hash.update(part);
+                }
+            });
+        }
+        set.digest = shown_digest(&hash.finalize());
+        set
     }
-    let Search {
-        mut found, mut set, ..
-    } = search;
-    // By the names in the digest, so that neither the order of the paths nor that of the disk counts.
-    found.sort_by(|a, b| a.relative.cmp(&b.relative));
-    let mut hash = Sha256::new();
-    for Found { path, relative } in found {
-        set.add(&path, |bytes| {
-            for part in [relative.as_slice(), bytes] {
-                // With its length before it, no two sets come to the same bytes.
-                hash.update((part.len() as u64).to_be_bytes());
-                hash.update(part);
-            }
-        });
-    }
-    set.digest = shown_digest(&hash.finalize());
-    set
 }
 
 /// A SHA-256 as it is shown.
@@ -82,13 +106,13 @@ pub(super) fn shown_digest(digest: &[u8]) -> String {
 /// Reads one file.
 pub(crate) fn read_file(path: &Path) -> Set {
     let mut set = Set::default();
-    set.add(path, |_| ());
+    set.add(path, None, |_| ());
     set
 }
 
 impl Set {
     /// Reads a file into the set, and shows its bytes to `look`.
-    fn add(&mut self, path: &Path, look: impl FnOnce(&[u8])) {
+    fn add(&mut self, path: &Path, identity: Option<Identity>, look: impl FnOnce(&[u8])) {
         let bytes = match read(path) {
             Ok(bytes) => bytes,
             Err(complaint) => return self.fail(path, complaint),
@@ -98,6 +122,8 @@ impl Set {
         let (text, content, problem) = text(file, bytes);
         self.files.push(File {
             name: name_of(path),
+            path: path.to_owned(),
+            identity,
             text,
             content: Some(content),
         });
@@ -115,6 +141,8 @@ impl Set {
         };
         self.files.push(File {
             name: name_of(path),
+            path: path.to_owned(),
+            identity: None,
             text: String::new(),
             content: None,
         });
@@ -175,14 +203,18 @@ fn unreadable(error: &io::Error) -> Complaint {
 
 /// The text in a file's bytes, what else they come to, and what is wrong with them.
 fn text(file: usize, bytes: Vec<u8>) -> (String, Content, Option<Problem>) {
-    let content = Content {
+    let mut content = Content {
         digest: Sha256::digest(&bytes).into(),
+        length: bytes.len(),
+        ends_in_newline: bytes.ends_with(b"\n"),
+        raw: None,
     };
     let (mut text, valid_up_to) = match String::from_utf8(bytes) {
         Ok(text) => (text, None),
         Err(error) => {
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
             let valid_up_to = error.utf8_error().valid_up_to();
+            content.raw = Some(error.into_bytes());
             (text, Some(valid_up_to))
         }
     };
@@ -192,6 +224,9 @@ fn text(file: usize, bytes: Vec<u8>) -> (String, Content, Option<Problem>) {
     } else {
         0
     };
+    if mark > 0 && content.raw.is_none() {
+        content.raw = Some(text.clone().into_bytes());
+    }
     text.drain(..mark);
     let problem = valid_up_to.map(|byte| {
         let place = Place {
@@ -202,116 +237,4 @@ fn text(file: usize, bytes: Vec<u8>) -> (String, Content, Option<Problem>) {
         Problem::error(place, complaint)
     });
     (text, content, problem)
-}
-
-/// A file to be read.
-struct Found {
-    path: PathBuf,
-    /// Below the path it was found by, `/` between; the same wherever a checkout lies.
-    relative: Vec<u8>,
-}
-
-struct Search {
-    settings_file: Option<PathBuf>,
-    /// Canonical paths of the files and directories met.
-    seen: BTreeSet<PathBuf>,
-    found: Vec<Found>,
-    set: Set,
-}
-
-impl Search {
-    /// Searches a path that the user named.
-    fn root(&mut self, path: &Path) {
-        let result = fs::canonicalize(path).and_then(|canonical| Ok((fs::metadata(path)?, canonical)));
-        let (metadata, canonical) = match result {
-            Ok(result) => result,
-            Err(error) => return self.set.fail(path, unreadable(&error)),
-        };
-        if metadata.is_dir() {
-            let before = (self.found.len(), self.set.problems.len());
-            if self.seen.contains(&canonical) {
-                return;
-            }
-            self.directory(path, canonical, b"", &mut Vec::new());
-            if before == (self.found.len(), self.set.problems.len()) {
-                let complaint = Complaint::new(
-                    "empty-directory",
-                    "there is no *.yaml or *.yml file in this directory",
-                )
-                .help("check the path; is everything mounted?");
-                self.set.fail(path, complaint);
-            }
-        } else if self.settings_file.as_ref() == Some(&canonical) {
-            let complaint = Complaint::new(
-                "settings-file",
-                "this is the settings file: it cannot be a room file too",
-            )
-            .help("put the rooms into a file of their own");
-            self.set.fail(path, complaint);
-        } else {
-            let name = path.file_name().unwrap_or(path.as_os_str());
-            self.file(path, canonical, name.as_encoded_bytes().to_vec());
-        }
-    }
-
-    fn file(&mut self, path: &Path, canonical: PathBuf, relative: Vec<u8>) {
-        if self.seen.insert(canonical) {
-            self.found.push(Found {
-                path: path.to_owned(),
-                relative,
-            });
-        }
-    }
-
-    /// Searches a directory; `above` are the canonical paths of those it lies in, as it was reached.
-    fn directory(&mut self, path: &Path, canonical: PathBuf, relative: &[u8], above: &mut Vec<PathBuf>) {
-        if above.contains(&canonical) {
-            let complaint =
-                Complaint::new("link-loop", "this link leads back to a directory that it lies in")
-                    .help("remove the link");
-            return self.set.fail(path, complaint);
-        }
-        if !self.seen.insert(canonical.clone()) {
-            return;
-        }
-        let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        let mut entries = match entries {
-            Ok(entries) => entries,
-            Err(error) => return self.set.fail(path, unreadable(&error)),
-        };
-        // Sorted, because a file that is reached twice goes by its first name.
-        entries.sort_by_key(fs::DirEntry::file_name);
-        above.push(canonical);
-        for entry in entries {
-            let name = entry.file_name();
-            let name = name.as_encoded_bytes();
-            if !name.starts_with(b".") {
-                let relative = match relative {
-                    [] => name.to_vec(),
-                    above => [above, name].join(&b'/'),
-                };
-                self.entry(&entry.path(), relative, above);
-            }
-        }
-        above.pop();
-    }
-
-    fn entry(&mut self, path: &Path, relative: Vec<u8>, above: &mut Vec<PathBuf>) {
-        // Through links; one that leads nowhere is an error, because what it should lead to may be rooms.
-        let result = fs::canonicalize(path).and_then(|canonical| Ok((fs::metadata(path)?, canonical)));
-        match result {
-            Err(error) => self.set.fail(path, unreadable(&error)),
-            Ok((metadata, canonical)) if metadata.is_dir() => {
-                self.directory(path, canonical, &relative, above);
-            }
-            Ok((_, canonical)) => {
-                let is_yaml = path
-                    .extension()
-                    .is_some_and(|extension| extension == "yaml" || extension == "yml");
-                if is_yaml && self.settings_file.as_ref() != Some(&canonical) {
-                    self.file(path, canonical, relative);
-                }
-            }
-        }
-    }
 }

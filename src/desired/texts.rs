@@ -71,6 +71,11 @@ impl Texts {
         })
     }
 
+    /// Every file, those that could not be read too.
+    pub(crate) fn files(&self) -> &[File] {
+        &self.files
+    }
+
     /// Understands the files: one bad file makes the set invalid. `guards` are those of the settings.
     pub fn resolve(&self, guards: &Guards) -> Result<Loaded, Invalid> {
         let mut problems = self.problems.clone();

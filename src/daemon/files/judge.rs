@@ -1,0 +1,205 @@
+//! What is to be thought of files that rest: whether they are finished, good, and news.
+
+use super::News;
+use crate::desired::files::{File, Identity};
+use crate::desired::{Diagnostic, Position, Severity, Spot, Texts};
+use crate::model::Guards;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a file may stay unfinished.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What was thought of the files until now.
+#[derive(Debug, Default)]
+pub(super) struct Judge {
+    in_force: Option<InForce>,
+    /// The last news, where they were bad.
+    bad: Option<Vec<Diagnostic>>,
+    /// Whether the next good set is news whatever its content.
+    take_next: bool,
+    /// The files that are not finished, since when.
+    unfinished: BTreeMap<PathBuf, Instant>,
+}
+
+#[derive(Debug)]
+struct InForce {
+    texts: Texts,
+    /// The index of each of its files.
+    files: HashMap<Identity, usize>,
+}
+
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Nothing,
+    /// Judge again at this time, if nothing changes before.
+    Wait(Instant),
+    News(News),
+}
+
+impl Judge {
+    /// Makes the next good set news, whatever its content.
+    pub(super) fn take_next(&mut self) {
+        self.take_next = true;
+    }
+
+    /// Judges files that rest.
+    pub(super) fn judge(&mut self, texts: &Texts, guards: &Guards, now: Instant) -> Verdict {
+        let unfinished: Vec<(PathBuf, Diagnostic)> = texts
+            .files()
+            .iter()
+            .filter_map(|file| Some((file.path.clone(), self.unfinished(file)?)))
+            .collect();
+        let seen = |path: &PathBuf| self.unfinished.get(path).copied().unwrap_or(now);
+        self.unfinished = unfinished
+            .iter()
+            .map(|(path, _)| (path.clone(), seen(path)))
+            .collect();
+        if let Some(first) = self.unfinished.values().min()
+            && *first + GRACE > now
+        {
+            return Verdict::Wait(*first + GRACE);
+        }
+        let same = |in_force: &InForce| texts.is_whole() && texts.same_as(&in_force.texts);
+        if !self.take_next && self.in_force.as_ref().is_some_and(same) {
+            // They may be other files of the same content.
+            self.in_force = Some(InForce::new(texts));
+            return match self.bad.take() {
+                None => Verdict::Nothing,
+                Some(_) => {
+                    tracing::info!("the room files are those of the set in force again");
+                    Verdict::News(News::AsBefore)
+                }
+            };
+        }
+        let result = texts.resolve(guards);
+        if unfinished.is_empty()
+            && let Ok(loaded) = result
+        {
+            tracing::info!(
+                files = loaded.desired.source.files,
+                rooms = loaded.desired.rooms.len(),
+                digest = loaded.desired.source.digest,
+                "took the room files"
+            );
+            self.in_force = Some(InForce::new(texts));
+            self.bad = None;
+            self.take_next = false;
+            return Verdict::News(News::Taken(Box::new(loaded)));
+        }
+        let others = match result {
+            Ok(loaded) => loaded.warnings,
+            Err(invalid) => invalid.diagnostics,
+        };
+        self.bad(unfinished.into_iter().map(|(_, diagnostic)| diagnostic), others)
+    }
+
+    fn bad(&mut self, unfinished: impl Iterator<Item = Diagnostic>, others: Vec<Diagnostic>) -> Verdict {
+        let mut diagnostics: Vec<Diagnostic> = unfinished.collect();
+        let said: Vec<Option<Spot>> = diagnostics.iter().map(|one| one.spot.clone()).collect();
+        // What is only a warning elsewhere is said already.
+        diagnostics.extend(others.into_iter().filter(|other| {
+            let doubtful = matches!(other.code, "no-final-newline" | "empty-file");
+            let same_file = |spot: &Option<Spot>| file_of(spot.as_ref()) == file_of(other.spot.as_ref());
+            !(doubtful && said.iter().any(same_file))
+        }));
+        if self.bad.as_ref() == Some(&diagnostics) {
+            return Verdict::Nothing;
+        }
+        for Diagnostic {
+            code,
+            severity,
+            message,
+            spot,
+            also: _,
+            help: _,
+        } in &diagnostics
+        {
+            let place = spot.as_ref().map(place).unwrap_or_default();
+            match severity {
+                Severity::Error => tracing::warn!(code, place, "bad room files: {message}"),
+                Severity::Warning => tracing::info!(code, place, "in the bad room files: {message}"),
+            }
+        }
+        self.bad = Some(diagnostics.clone());
+        Verdict::News(News::Bad(diagnostics))
+    }
+
+    /// What is wrong with a file that somebody seems to be writing still.
+    fn unfinished(&self, file: &File) -> Option<Diagnostic> {
+        let content = file.content.as_ref()?;
+        let (code, message, help) = if content.length == 0 {
+            (
+                "unfinished",
+                "this file is empty: somebody may still be writing it",
+                "write rooms into it, or remove it",
+            )
+        } else if self.is_cut_short(file) {
+            (
+                "cut-short",
+                "this file was written over and is now only the beginning of what it was: it may have been cut short",
+                "write it again; if its end was taken out on purpose, save it as a new file and move that over this one, \
+                 as most editors do, or end it with a line of its own, such as a comment",
+            )
+        } else if !content.ends_in_newline {
+            (
+                "unfinished",
+                "this file does not end in a newline: somebody may still be writing it",
+                "see whether its end is missing, and end the last line with a newline",
+            )
+        } else {
+            return None;
+        };
+        let spot = Spot {
+            file: file.name.clone(),
+            position: None,
+        };
+        Some(Diagnostic {
+            code,
+            severity: Severity::Error,
+            message: message.to_owned(),
+            spot: Some(spot),
+            also: None,
+            help: Some(help.to_owned()),
+        })
+    }
+
+    /// Whether it is the very file of the set in force, without its end. A file that took its place is no such thing:
+    /// who makes a new one writes it first.
+    fn is_cut_short(&self, file: &File) -> bool {
+        let cut = || {
+            let in_force = self.in_force.as_ref()?;
+            let old = in_force.files.get(&file.identity?)?;
+            let (old, new) = (in_force.texts.files().get(*old)?.bytes(), file.bytes());
+            Some(new.len() < old.len() && old.starts_with(new))
+        };
+        cut().unwrap_or(false)
+    }
+}
+
+impl InForce {
+    fn new(texts: &Texts) -> Self {
+        let files = texts.files().iter().enumerate();
+        Self {
+            files: files
+                .filter_map(|(index, file)| Some((file.identity?, index)))
+                .collect(),
+            texts: texts.clone(),
+        }
+    }
+}
+
+fn file_of(spot: Option<&Spot>) -> Option<&str> {
+    spot.map(|spot| spot.file.as_str())
+}
+
+/// `file:line:column`
+fn place(spot: &Spot) -> String {
+    let Spot { file, position } = spot;
+    match position {
+        None => file.clone(),
+        Some(Position { line, column, .. }) => format!("{file}:{line}:{column}"),
+    }
+}

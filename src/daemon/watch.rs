@@ -1,0 +1,175 @@
+//! Wakes who waits when the files may have changed. It says nothing of what did: whoever wakes looks at everything.
+
+use crate::desired::files::Folder;
+use notify::event::ModifyKind;
+use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// Watches directories, never files: after a rename-save or a swapped link a watch on a file never fires again.
+pub(super) struct Watch {
+    /// `None`: there is nothing to watch with, or nothing yet.
+    watcher: Option<RecommendedWatcher>,
+    watched: Arc<Watched>,
+    warned: bool,
+}
+
+/// What the watcher's own thread judges events by.
+#[derive(Default)]
+struct Watched {
+    folders: Mutex<BTreeMap<PathBuf, Folder>>,
+    wake: Arc<Notify>,
+}
+
+impl Watch {
+    /// Begins to watch, nothing at first.
+    pub(super) fn start(wake: Arc<Notify>) -> Self {
+        let mut watch = Self::blind();
+        watch.watched = Arc::new(Watched {
+            folders: Mutex::default(),
+            wake,
+        });
+        let watched = Arc::clone(&watch.watched);
+        match RecommendedWatcher::new(move |event| watched.judge(event), Config::default()) {
+            Ok(watcher) => watch.watcher = Some(watcher),
+            Err(error) => watch.warn(None, &error),
+        }
+        watch
+    }
+
+    /// Sees nothing.
+    pub(super) fn blind() -> Self {
+        Self {
+            watcher: None,
+            watched: Arc::default(),
+            warned: false,
+        }
+    }
+
+    /// Watches these directories and no others, and tells whether there are new ones, in which something may have
+    /// changed before they were watched.
+    #[must_use]
+    pub(super) fn follow(&mut self, folders: &BTreeMap<PathBuf, Folder>) -> bool {
+        let Some(watcher) = &mut self.watcher else {
+            return false;
+        };
+        let mut old = Vec::new();
+        let mut new = Vec::new();
+        // The lock is not held while the watcher is called: its thread takes it too.
+        let mut watched = self.watched.folders();
+        watched.retain(|path, folder| {
+            // A directory of the same name may be another one.
+            let stays = folders
+                .get(path)
+                .is_some_and(|now| now.identity == folder.identity);
+            if !stays {
+                old.push(path.clone());
+            }
+            stays
+        });
+        for (path, folder) in folders {
+            if watched.insert(path.clone(), folder.clone()).is_none() {
+                new.push(path);
+            }
+        }
+        drop(watched);
+        for path in old {
+            // It is an error to forget what is gone already.
+            let _ = watcher.unwatch(&path);
+        }
+        let mut failed = None;
+        let mut added = false;
+        for path in new {
+            match watcher.watch(path, RecursiveMode::NonRecursive) {
+                Ok(()) => added = true,
+                Err(error) => {
+                    self.watched.folders().remove(path);
+                    // What is gone again is seen to be gone.
+                    if path.is_dir() {
+                        failed.get_or_insert((path, error));
+                    }
+                }
+            }
+        }
+        if let Some((path, error)) = failed {
+            self.warn(Some(path), &error);
+        }
+        added
+    }
+
+    fn warn(&mut self, path: Option<&Path>, error: &notify::Error) {
+        if !self.warned {
+            self.warned = true;
+            let path = path.map(|path| path.display().to_string());
+            tracing::warn!(
+                path,
+                %error,
+                "cannot watch all room files: their changes are found within a minute or so"
+            );
+        }
+    }
+}
+
+impl Watched {
+    fn folders(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Folder>> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs on the watcher's thread.
+    fn judge(&self, event: notify::Result<Event>) {
+        let counts = match event {
+            // Our own reading makes these.
+            Ok(event) if matches!(event.kind, EventKind::Access(_)) => false,
+            Ok(event) => {
+                let mut folders = self.folders();
+                // All paths, because each may end a watch.
+                let counting = event
+                    .paths
+                    .iter()
+                    .filter(|path| counts(&mut folders, path, event.kind))
+                    .count();
+                counting > 0 || event.paths.is_empty() || event.need_rescan()
+            }
+            // Something is lost.
+            Err(_) => true,
+        };
+        if counts {
+            self.wake.notify_one();
+        }
+    }
+}
+
+/// Whether an event may be about what is read.
+fn counts(folders: &mut BTreeMap<PathBuf, Folder>, path: &Path, kind: EventKind) -> bool {
+    if folders.contains_key(path) {
+        // With the directory went the watch, even if there is another directory by now.
+        if matches!(
+            kind,
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+        ) {
+            folders.remove(path);
+        }
+        return true;
+    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return true;
+    };
+    let Some(folder) = folders.get(parent) else {
+        return true;
+    };
+    if folder.names.contains(name) {
+        return true;
+    }
+    let hidden = name.as_encoded_bytes().starts_with(b".");
+    let is_yaml = path
+        .extension()
+        .is_some_and(|extension| extension == "yaml" || extension == "yml");
+    // What is only written to is a log or the like; what is new may be a directory.
+    let written = matches!(
+        kind,
+        EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_))
+    );
+    folder.walked && !hidden && (is_yaml || !written)
+}

@@ -1,0 +1,328 @@
+//! The daemon's files, as editors, git and Kubernetes change them: real files, real events, real time.
+
+#![cfg(test)]
+
+use roomsync::daemon::files::{Follow, Following, News};
+use roomsync::model::Guards;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+const SETTLE: Duration = Duration::from_millis(300);
+/// Far more than a busy machine needs, and far less than the minute after which everything is found anyway.
+const SOON: Duration = Duration::from_secs(20);
+/// In which nothing must be heard.
+const QUIET: Duration = Duration::from_millis(1_200);
+
+struct Site {
+    dir: TempDir,
+    following: Following,
+}
+
+impl Site {
+    /// Follows `rooms` in a new directory that `make` has filled.
+    async fn new(make: impl FnOnce(&Path)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("rooms")).unwrap();
+        make(dir.path());
+        let following = Following::start(Follow {
+            paths: vec![dir.path().join("rooms")],
+            settings_file: None,
+            guards: Guards::default(),
+            settle: SETTLE,
+        });
+        Self { dir, following }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    async fn news(&mut self) -> News {
+        timeout(SOON, self.following.news())
+            .await
+            .expect("no news")
+            .expect("the task ended")
+    }
+
+    /// The rooms of the next set that is taken, which is the next news.
+    async fn taken(&mut self) -> Vec<String> {
+        match self.news().await {
+            News::Taken(loaded) => loaded
+                .desired
+                .rooms
+                .iter()
+                .map(|room| {
+                    let names = room.members.iter().flatten();
+                    let names: Vec<&str> = names.map(roomsync::model::UserId::as_str).collect();
+                    format!("{} {}", room.id, names.join(" "))
+                })
+                .collect(),
+            other => panic!("expected a set, got {other:?}"),
+        }
+    }
+
+    async fn bad(&mut self) -> Vec<&'static str> {
+        match self.news().await {
+            News::Bad(diagnostics) => diagnostics.iter().map(|one| one.code).collect(),
+            other => panic!("expected something bad, got {other:?}"),
+        }
+    }
+
+    async fn quiet(&mut self) {
+        if let Ok(news) = timeout(QUIET, self.following.news()).await {
+            panic!("expected nothing, got {news:?}");
+        }
+    }
+}
+
+fn room(id: usize, names: &str) -> String {
+    format!("rooms:\n  - id: {id}\n    members: [{names}]\n")
+}
+
+fn write(path: impl AsRef<Path>, text: &str) {
+    fs::write(path, text).unwrap();
+}
+
+#[tokio::test]
+async fn what_editors_do() {
+    let mut site = Site::new(|dir| write(dir.join("rooms/a.yaml"), &room(1, "ann"))).await;
+    assert_eq!(site.taken().await, ["1 ann"]);
+    let file = site.path("rooms/a.yaml");
+    // In place.
+    write(&file, &room(1, "ann, bob"));
+    assert_eq!(site.taken().await, ["1 ann bob"]);
+    // By way of a new file, as sed and most editors do. Again and again: a watch on the file would fire only once.
+    for name in ["carl", "dan", "eve"] {
+        write(site.path("rooms/sedXYZ"), &room(1, name));
+        fs::rename(site.path("rooms/sedXYZ"), &file).unwrap();
+        assert_eq!(site.taken().await, [format!("1 {name}")]);
+    }
+    // With a backup, as vim does, its probe and its swap file included.
+    write(site.path("rooms/.a.yaml.swp"), "b0VIM");
+    write(site.path("rooms/4913"), "");
+    fs::remove_file(site.path("rooms/4913")).unwrap();
+    fs::rename(&file, site.path("rooms/a.yaml~")).unwrap();
+    write(&file, &room(1, "fay"));
+    fs::remove_file(site.path("rooms/a.yaml~")).unwrap();
+    assert_eq!(site.taken().await, ["1 fay"]);
+    fs::remove_file(site.path("rooms/.a.yaml.swp")).unwrap();
+    // A bad edit is taken back.
+    write(&file, &room(1, "f@y"));
+    assert_eq!(site.bad().await, ["bad-name"]);
+    write(&file, &room(1, "fay"));
+    assert!(matches!(site.news().await, News::AsBefore));
+    // The same again is no news.
+    write(&file, &room(1, "fay"));
+    site.quiet().await;
+    site.following.stop().await;
+}
+
+#[tokio::test]
+async fn folders_come_and_go() {
+    let mut site = Site::new(|dir| write(dir.join("rooms/a.yaml"), &room(1, "ann"))).await;
+    assert_eq!(site.taken().await, ["1 ann"]);
+    fs::create_dir_all(site.path("rooms/team/deep")).unwrap();
+    write(site.path("rooms/team/deep/b.yaml"), &room(2, "bob"));
+    assert_eq!(site.taken().await, ["1 ann", "2 bob"]);
+    write(site.path("rooms/team/deep/b.yaml"), &room(2, "bob, carl"));
+    assert_eq!(site.taken().await, ["1 ann", "2 bob carl"]);
+    // Away as a whole, and back.
+    fs::rename(site.path("rooms"), site.path("gone")).unwrap();
+    assert_eq!(site.bad().await, ["unreadable"]);
+    fs::create_dir(site.path("rooms")).unwrap();
+    assert_eq!(site.bad().await, ["empty-directory"]);
+    fs::remove_dir(site.path("rooms")).unwrap();
+    assert_eq!(site.bad().await, ["unreadable"]);
+    fs::rename(site.path("gone"), site.path("rooms")).unwrap();
+    assert!(matches!(site.news().await, News::AsBefore));
+    // And another directory of the same name, at once.
+    fs::remove_dir_all(site.path("rooms/team")).unwrap();
+    fs::create_dir_all(site.path("rooms/team/deep")).unwrap();
+    write(site.path("rooms/team/deep/b.yaml"), &room(2, "dan"));
+    assert_eq!(site.taken().await, ["1 ann", "2 dan"]);
+    write(site.path("rooms/team/deep/b.yaml"), &room(2, "eve"));
+    assert_eq!(site.taken().await, ["1 ann", "2 eve"]);
+    site.following.stop().await;
+}
+
+#[tokio::test]
+async fn a_mounted_config_map_is_swapped() {
+    let mut site = Site::new(|dir| {
+        let rooms = dir.join("rooms");
+        fs::create_dir(rooms.join("..2026_a")).unwrap();
+        write(rooms.join("..2026_a/a.yaml"), &room(1, "ann"));
+        write(rooms.join("..2026_a/b.yaml"), &room(2, "bob"));
+        symlink("..2026_a", rooms.join("..data")).unwrap();
+        symlink("..data/a.yaml", rooms.join("a.yaml")).unwrap();
+        symlink("..data/b.yaml", rooms.join("b.yaml")).unwrap();
+    })
+    .await;
+    assert_eq!(site.taken().await, ["1 ann", "2 bob"]);
+    let rooms = site.path("rooms");
+    for (old, new, name) in [("a", "b", "carl"), ("b", "c", "dan"), ("c", "d", "eve")] {
+        let folder = rooms.join(format!("..2026_{new}"));
+        fs::create_dir(&folder).unwrap();
+        write(folder.join("a.yaml"), &room(1, name));
+        write(folder.join("b.yaml"), &room(2, name));
+        symlink(format!("..2026_{new}"), rooms.join("..data_tmp")).unwrap();
+        fs::rename(rooms.join("..data_tmp"), rooms.join("..data")).unwrap();
+        fs::remove_dir_all(rooms.join(format!("..2026_{old}"))).unwrap();
+        assert_eq!(site.taken().await, [format!("1 {name}"), format!("2 {name}")]);
+    }
+    site.following.stop().await;
+}
+
+/// As git-sync has it: the root itself is a link, by way of another one elsewhere.
+#[tokio::test]
+async fn links_are_followed_wherever_they_lead() {
+    let mut site = Site::new(|dir| {
+        for (folder, name) in [("one", "ann"), ("two", "bob")] {
+            fs::create_dir_all(dir.join("work").join(folder)).unwrap();
+            write(dir.join("work").join(folder).join("a.yaml"), &room(1, name));
+        }
+        fs::create_dir(dir.join("links")).unwrap();
+        symlink("../work/one", dir.join("links/now")).unwrap();
+        fs::remove_dir(dir.join("rooms")).unwrap();
+        symlink("links/now", dir.join("rooms")).unwrap();
+    })
+    .await;
+    assert_eq!(site.taken().await, ["1 ann"]);
+    symlink("../work/two", site.path("links/new")).unwrap();
+    fs::rename(site.path("links/new"), site.path("links/now")).unwrap();
+    assert_eq!(site.taken().await, ["1 bob"]);
+    // A link to a file outside: the file itself is written to.
+    write(site.path("links/c.yaml"), &room(3, "carl"));
+    symlink(site.path("links/c.yaml"), site.path("work/two/c.yaml")).unwrap();
+    assert_eq!(site.taken().await, ["1 bob", "3 carl"]);
+    write(site.path("links/c.yaml"), &room(3, "dan"));
+    assert_eq!(site.taken().await, ["1 bob", "3 dan"]);
+    site.following.stop().await;
+}
+
+#[tokio::test]
+async fn a_checkout_is_one_news() {
+    fn git(dir: &Path, args: &[&str]) {
+        let status = Command::new("git")
+            .args([
+                "-c",
+                "user.name=t",
+                "-c",
+                "user.email=t@example.com",
+                "-c",
+                "core.hooksPath=/dev/null",
+            ])
+            .args(args)
+            .current_dir(dir)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .expect("this test needs git");
+        assert!(status.status.success(), "git {args:?}: {status:?}");
+    }
+    let fill = |dir: &Path, name: &str, files: usize| {
+        for file in 1..=files {
+            write(dir.join(format!("rooms/{file}.yaml")), &room(file, name));
+        }
+    };
+    let mut site = Site::new(|dir| {
+        git(dir, &["init", "--quiet", "--initial-branch", "main"]);
+        fill(dir, "ann, zoe", 300);
+        git(dir, &["add", "."]);
+        git(dir, &["commit", "--quiet", "-m", "one"]);
+        git(dir, &["checkout", "--quiet", "-b", "other"]);
+        fill(dir, "ann", 300);
+        fs::remove_file(dir.join("rooms/7.yaml")).unwrap();
+        git(dir, &["add", "."]);
+        git(dir, &["commit", "--quiet", "-m", "two"]);
+        git(dir, &["checkout", "--quiet", "main"]);
+    })
+    .await;
+    let all = |name: &str, rooms: &[String]| rooms.iter().all(|room| room.ends_with(name));
+    let rooms = site.taken().await;
+    assert!(rooms.len() == 300 && all(" ann zoe", &rooms));
+    git(site.dir.path(), &["checkout", "--quiet", "other"]);
+    let rooms = site.taken().await;
+    assert!(rooms.len() == 299 && all(" ann", &rooms));
+    git(site.dir.path(), &["checkout", "--quiet", "main"]);
+    let rooms = site.taken().await;
+    assert!(rooms.len() == 300 && all(" ann zoe", &rooms));
+    site.quiet().await;
+    site.following.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_events_are_one_news_and_it_comes_soon_after_the_last() {
+    let mut site = Site::new(|dir| {
+        for file in 1..=1_000 {
+            write(dir.join(format!("rooms/{file}.yaml")), &room(file, "ann"));
+        }
+    })
+    .await;
+    assert_eq!(site.taken().await.len(), 1_000);
+    for file in 1..=1_000 {
+        write(site.path(&format!("rooms/{file}.yaml")), &room(file, "bob"));
+    }
+    let last = Instant::now();
+    assert!(site.taken().await.iter().all(|room| room.ends_with("bob")));
+    let after = last.elapsed();
+    println!("1,000 files: the news came {after:?} after the last write, the files rest for {SETTLE:?}");
+    // Twice the time would be two rests; the rest is for a busy machine.
+    assert!(after < SETTLE * 2 + Duration::from_secs(3), "{after:?}");
+    site.quiet().await;
+    site.following.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_does_not_count_puts_nothing_off() {
+    let mut site = Site::new(|dir| write(dir.join("rooms/a.yaml"), &room(1, "ann"))).await;
+    assert_eq!(site.taken().await, ["1 ann"]);
+    let rooms = site.path("rooms");
+    let churn = tokio::spawn(async move {
+        for n in 0.. {
+            fs::write(rooms.join("app.log"), n.to_string()).unwrap();
+            fs::write(rooms.join(".a.yaml.swp"), n.to_string()).unwrap();
+            // What is new may be a directory, and is looked at.
+            fs::write(rooms.join("new.tmp"), "").unwrap();
+            fs::remove_file(rooms.join("new.tmp")).unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    for name in ["bob", "carl"] {
+        write(site.path("rooms/a.yaml"), &room(1, name));
+        assert_eq!(site.taken().await, [format!("1 {name}")]);
+    }
+    site.quiet().await;
+    churn.abort();
+    assert!(churn.await.unwrap_err().is_cancelled());
+    site.following.stop().await;
+}
+
+#[tokio::test]
+async fn a_single_file_and_what_it_is_not_there_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("conf/rooms.yaml");
+    let following = Following::start(Follow {
+        paths: vec![file.clone()],
+        settings_file: None,
+        guards: Guards::default(),
+        settle: SETTLE,
+    });
+    let mut site = Site { dir, following };
+    assert_eq!(site.bad().await, ["unreadable"]);
+    fs::create_dir(site.path("conf")).unwrap();
+    write(&file, &room(1, "ann"));
+    assert_eq!(site.taken().await, ["1 ann"]);
+    write(site.path("conf/other.yaml"), &room(2, "zoe"));
+    site.quiet().await;
+    write(site.path("conf/new"), &room(1, "bob"));
+    fs::rename(site.path("conf/new"), &file).unwrap();
+    assert_eq!(site.taken().await, ["1 bob"]);
+    fs::remove_file(&file).unwrap();
+    assert_eq!(site.bad().await, ["unreadable"]);
+    // Dropped and not stopped, it ends too.
+    drop(site);
+}
