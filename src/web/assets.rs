@@ -22,7 +22,12 @@ pub(super) async fn script(headers: HeaderMap) -> Response {
     asset(
         &headers,
         "text/javascript; charset=utf-8",
-        concat!(include_str!("page/kit.js"), include_str!("page/app.js")),
+        concat!(
+            include_str!("page/kit.js"),
+            include_str!("page/words.js"),
+            include_str!("page/rooms.js"),
+            include_str!("page/app.js")
+        ),
     )
 }
 

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fantoccini::wd::WebDriverCompatibleCommand;
-use fantoccini::{Client, ClientBuilder};
+use fantoccini::{Client, ClientBuilder, Locator};
 use futures_util::FutureExt as _;
 use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader};
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 use tempfile::TempDir;
@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Driver {
     process: Child,
     port: u16,
+    /// Kept open: it may have more to say.
+    _said: BufReader<ChildStdout>,
 }
 
 impl Driver {
@@ -50,7 +52,11 @@ impl Driver {
                 break port.parse().unwrap();
             }
         };
-        Some(Self { process, port })
+        Some(Self {
+            process,
+            port,
+            _said: lines,
+        })
     }
 }
 
@@ -111,14 +117,17 @@ pub(crate) async fn browse(what: &str, test: impl AsyncFnOnce(&Window)) {
     let window = Window { client };
     let outcome = AssertUnwindSafe(test(&window)).catch_unwind().await;
     if outcome.is_err() {
-        window.shoot("failed").await;
+        let name = format!("failed-{}", what.replace([' ', ','], "-"));
+        // What the test failed of is told below, be there a picture or not.
+        let _ = AssertUnwindSafe(window.shoot(&name)).catch_unwind().await;
     }
     // The browser ends with its session, before chromedriver does.
-    window.client.close().await.unwrap();
+    let closed = window.client.close().await;
     drop(driver);
     if let Err(panic) = outcome {
         resume_unwind(panic);
     }
+    closed.unwrap();
 }
 
 impl Window {
@@ -176,12 +185,18 @@ impl Window {
 
     pub(crate) async fn click(&self, selector: &str) {
         self.client
-            .find(fantoccini::Locator::Css(selector))
+            .find(Locator::Css(selector))
             .await
             .unwrap()
             .click()
             .await
             .unwrap();
+    }
+
+    /// Presses a key on an element.
+    pub(crate) async fn press(&self, selector: &str, key: &str) {
+        let element = self.client.find(Locator::Css(selector)).await.unwrap();
+        element.send_keys(key).await.unwrap();
     }
 
     /// Looks for rooms.

@@ -41,6 +41,9 @@ impl Served {
 const WIDE: (u32, u32) = (1280, 900);
 const PHONE: (u32, u32) = (360, 740);
 
+/// The key, as WebDriver names it.
+const ENTER: &str = "\u{e007}";
+
 /// Keeps a picture of each look, and sees that nothing sticks out.
 async fn looks(window: &Window, scene: &str) {
     for (name, (width, height)) in [("wide", WIDE), ("phone", PHONE)] {
@@ -151,6 +154,15 @@ async fn a_bad_night() {
             "true"
         );
         looks(window, "trouble").await;
+
+        // So it does by keyboard.
+        let row = format!("#room-{support} .row");
+        let open = format!("document.querySelector('{row}').ariaExpanded");
+        window.press(&row, ENTER).await;
+        assert_eq!(window.eval(&open).await, "false");
+        assert_eq!(window.eval("location.hash").await, "");
+        window.press(&row, ENTER).await;
+        window.wait_for(&body, "-guest.07").await;
 
         // It stays open, and its plan is kept up to date.
         fixture.set(|said| {

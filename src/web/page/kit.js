@@ -10,18 +10,24 @@ function make(tag, attributes, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes || {})) {
     if (name === "onclick") made.addEventListener("click", value);
-    else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : value);
+    else if (value !== null && value !== undefined && value !== false)
+      made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
+  made.append(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false && child !== ""),
+  );
   return made;
 }
 
-const many = (number, word, plural) => `${number.toLocaleString("en")} ${number === 1 ? word : plural || word + "s"}`;
+const many = (number, word, plural) =>
+  `${number.toLocaleString("en")} ${number === 1 ? word : plural || word + "s"}`;
 /** A sentence; what stands between backticks is shown as code. */
 const prose = (text) => text.split(/`([^`]+)`/).map((part, index) => (index % 2 ? code(part) : part));
 const code = (text) => make("code", {}, text);
 const hidden = (text) => make("span", { class: "heard" }, text);
-const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+const setText = (node, text) => {
+  if (node.textContent !== text) node.textContent = text;
+};
 
 // ---- time: as the daemon's clock tells it
 
@@ -29,8 +35,14 @@ const now = () => Date.now() + skew;
 
 function span(at) {
   const size = Math.abs(Math.round((now() - at) / 1000));
-  const [number, unit] = size < 60 ? [size, "s"] : size < 3600 ? [Math.floor(size / 60), "min"]
-    : size < 172800 ? [Math.floor(size / 3600), "h"] : [Math.floor(size / 86400), "days"];
+  const [number, unit] =
+    size < 60
+      ? [size, "s"]
+      : size < 3600
+        ? [Math.floor(size / 60), "min"]
+        : size < 172800
+          ? [Math.floor(size / 3600), "h"]
+          : [Math.floor(size / 86400), "days"];
   return `${number} ${unit}`;
 }
 
