@@ -1,0 +1,111 @@
+//! The present as metrics, made anew for every scrape; and Prometheus's own text format.
+
+use super::metrics::Labels;
+use super::view::{Gauges, State};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::registry::{Registry, Unit};
+
+/// The counted states, so that a state without rooms shows a 0.
+const STATES: [(State, &str); 6] = [
+    (State::Unseen, "unseen"),
+    (State::InSync, "in_sync"),
+    (State::Changing, "changing"),
+    (State::Blocked, "blocked"),
+    (State::Failed, "failed"),
+    (State::Observed, "observed"),
+];
+
+/// What holds at present. What has no value yet is left out: a 0 would be taken for one.
+pub(super) fn present(gauges: &Gauges) -> Registry {
+    let Gauges {
+        rooms,
+        aside,
+        coming_and_going,
+        held,
+        files_valid,
+        files_age,
+        last_good_age,
+        withheld,
+        budget,
+    } = gauges;
+    let mut registry = Registry::with_prefix("roomsync");
+    let by_state: Family<Labels<1>, Gauge> = Family::default();
+    for (state, label) in STATES {
+        let found = rooms.iter().filter(|(of, _)| *of == state);
+        let sum: usize = found.map(|(_, number)| number).sum();
+        by_state.get_or_create(&[("state", label)]).set(whole(sum));
+    }
+    registry.register("rooms", "Managed rooms, by where they stand", by_state);
+    let mut number = |name, help: &str, value| registry.register(name, help, ConstGauge::new(whole(value)));
+    number("people_aside", "People who are set aside, each once", *aside);
+    let help = "Members who are put back again and again and are left alone for a while";
+    number("members_coming_and_going", help, *coming_and_going);
+    number("names_held", "Names that a guard on the files holds", *held);
+    let help = "Whether the room files on the disk are valid";
+    number("files_valid", help, usize::from(*files_valid));
+    let help =
+        "Whether writing is withheld: dry run, paused, or no place to write an audit line or the state";
+    number("writing_withheld", help, usize::from(*withheld));
+    let mut age = |name, help: &str, seconds: Option<f64>| {
+        if let Some(seconds) = seconds {
+            registry.register_with_unit(name, help, Unit::Seconds, ConstGauge::new(seconds));
+        }
+    };
+    age(
+        "files_age",
+        "Time since the files in force were taken",
+        *files_age,
+    );
+    let help = "Time since the end of the last good pass over all rooms";
+    age("last_good_pass_age", help, *last_good_age);
+    if !budget.is_empty() {
+        let used: Family<Labels<1>, Gauge> = Family::default();
+        let limit: Family<Labels<1>, Gauge> = Family::default();
+        for (method, in_use, most) in budget {
+            used.get_or_create(&[("method", method)]).set(whole(*in_use));
+            limit.get_or_create(&[("method", method)]).set(whole(*most));
+        }
+        let help = "Calls that count towards the method's limit at present";
+        registry.register("call_budget_used", help, used);
+        let help = "Most calls of the method that may count at a time";
+        registry.register("call_budget_limit", help, limit);
+    }
+    registry
+}
+
+fn whole(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Turns OpenMetrics into Prometheus's own text format (0.0.4): there a counter's family carries the `_total` of its
+/// samples, an info is a gauge, and units and the end are not told.
+pub(super) fn classic(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut help = None;
+    for line in text.lines() {
+        if line.starts_with("# UNIT ") || line == "# EOF" {
+            continue;
+        }
+        if let Some(family) = line.strip_prefix("# HELP ") {
+            help = family.split_once(' ');
+            continue;
+        }
+        let family = line.strip_prefix("# TYPE ");
+        if let Some((name, kind)) = family.and_then(|family| family.split_once(' ')) {
+            let (suffix, kind) = match kind {
+                "counter" => ("_total", "counter"),
+                "info" => ("_info", "gauge"),
+                kind => ("", kind),
+            };
+            let told = help.take().map_or("", |(_, told)| told);
+            out.push_str(&format!(
+                "# HELP {name}{suffix} {told}\n# TYPE {name}{suffix} {kind}\n"
+            ));
+            continue;
+        }
+        out.push_str(line);
+        out.push('\n');
+    }
+    out
+}

@@ -1,0 +1,241 @@
+//! What is counted, for Prometheus. No label names a room or a person: the lines stay few however many rooms there are.
+
+use super::exposition;
+use super::view::Gauges;
+use crate::plan::Op;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Of a pass, in seconds: from a handful of rooms to ten thousand at the slowest rate that makes sense.
+const PASS_SECONDS: [f64; 12] = [
+    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 180.0, 600.0, 1800.0,
+];
+/// Of a call, in seconds, up to its default time-out and a little beyond.
+const CALL_SECONDS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+
+pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
+type Histograms = Family<Labels<1>, Histogram, fn() -> Histogram>;
+
+/// What a pass looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassKind {
+    /// Every room.
+    Full,
+    /// Some rooms: those that were edited, or are tried again.
+    Rooms,
+}
+
+impl PassKind {
+    const ALL: [Self; 2] = [Self::Full, Self::Rooms];
+
+    fn label(self) -> (&'static str, &'static str) {
+        (
+            "kind",
+            match self {
+                Self::Full => "full",
+                Self::Rooms => "rooms",
+            },
+        )
+    }
+}
+
+/// What came of a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassOutcome {
+    /// Everything wanted is so, but for what guards and people set aside keep.
+    Good,
+    /// Some rooms or people could not be done.
+    Partly,
+    /// The pass as a whole failed.
+    Failed,
+}
+
+impl PassOutcome {
+    const ALL: [Self; 3] = [Self::Good, Self::Partly, Self::Failed];
+
+    fn label(self) -> (&'static str, &'static str) {
+        (
+            "outcome",
+            match self {
+                Self::Good => "good",
+                Self::Partly => "partly",
+                Self::Failed => "failed",
+            },
+        )
+    }
+}
+
+/// What came of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeResult {
+    /// It is so.
+    Done,
+    /// It is not so, or nobody knows.
+    Failed,
+}
+
+impl ChangeResult {
+    const ALL: [Self; 2] = [Self::Done, Self::Failed];
+
+    fn label(self) -> (&'static str, &'static str) {
+        (
+            "result",
+            match self {
+                Self::Done => "done",
+                Self::Failed => "failed",
+            },
+        )
+    }
+}
+
+/// The daemon's counters, and how they are written out.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    passes: Family<Labels<2>, Counter>,
+    pass_duration: Histograms,
+    calls: Family<Labels<2>, Counter>,
+    call_duration: Histograms,
+    changes: Family<Labels<2>, Counter>,
+    reloads: Family<Labels<1>, Counter>,
+}
+
+impl Metrics {
+    /// Begins to count. `version` is roomsync's.
+    #[must_use]
+    pub fn new(version: &'static str) -> Arc<Self> {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("roomsync"),
+            passes: Family::default(),
+            pass_duration: Family::new_with_constructor(|| Histogram::new(PASS_SECONDS)),
+            calls: Family::default(),
+            call_duration: Family::new_with_constructor(|| Histogram::new(CALL_SECONDS)),
+            changes: Family::default(),
+            reloads: Family::default(),
+        };
+        metrics.register(version);
+        metrics.begin_at_zero();
+        Arc::new(metrics)
+    }
+
+    fn register(&mut self, version: &'static str) {
+        let Self {
+            registry,
+            passes,
+            pass_duration,
+            calls,
+            call_duration,
+            changes,
+            reloads,
+        } = self;
+        let build = Info::new([("version", version)]);
+        registry.register("build", "What runs here", build);
+        registry.register("passes", "Passes that ended", passes.clone());
+        let help = "How long passes took";
+        registry.register_with_unit("pass_duration", help, Unit::Seconds, pass_duration.clone());
+        let help =
+            "Calls to the service, by the class of the answer's status; 429 stands apart from the other 4xx";
+        registry.register("calls", help, calls.clone());
+        let help = "How long calls to the service took";
+        registry.register_with_unit("call_duration", help, Unit::Seconds, call_duration.clone());
+        let help = "Changes of one person in one room that were tried";
+        registry.register("changes", help, changes.clone());
+        let help = "New sets of room files, taken or refused";
+        registry.register("reloads", help, reloads.clone());
+    }
+
+    /// A counter that begins with its first event hides that event from `increase()`.
+    fn begin_at_zero(&self) {
+        for kind in PassKind::ALL {
+            drop(self.pass_duration.get_or_create(&[kind.label()]));
+            for outcome in PassOutcome::ALL {
+                drop(self.passes.get_or_create(&[kind.label(), outcome.label()]));
+            }
+        }
+        for op in [Op::Add, Op::Promote, Op::Demote, Op::Remove] {
+            for result in ChangeResult::ALL {
+                drop(self.changes.get_or_create(&[op_label(op), result.label()]));
+            }
+        }
+        for taken in [true, false] {
+            drop(self.reloads.get_or_create(&[reload_label(taken)]));
+        }
+    }
+
+    /// Counts a pass.
+    pub fn pass_ended(&self, kind: PassKind, outcome: PassOutcome, took: Duration) {
+        self.passes.get_or_create(&[kind.label(), outcome.label()]).inc();
+        let seconds = self.pass_duration.get_or_create(&[kind.label()]);
+        seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts a call; without a status there was no answer.
+    pub fn called(&self, method: &'static str, status: Option<u16>, took: Duration) {
+        let method = ("method", method);
+        self.calls
+            .get_or_create(&[method, ("status", class(status))])
+            .inc();
+        let seconds = self.call_duration.get_or_create(&[method]);
+        seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts a change of one person in one room.
+    pub fn changed(&self, op: Op, result: ChangeResult) {
+        self.changes.get_or_create(&[op_label(op), result.label()]).inc();
+    }
+
+    /// Counts a new set of files, taken or refused.
+    pub fn reloaded(&self, taken: bool) {
+        self.reloads.get_or_create(&[reload_label(taken)]).inc();
+    }
+
+    /// Writes everything in the OpenMetrics text format.
+    pub fn encode(&self, gauges: &Gauges) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode_registry(&mut text, &self.registry)?;
+        encode_registry(&mut text, &exposition::present(gauges))?;
+        encode_eof(&mut text)?;
+        Ok(text)
+    }
+
+    /// Writes everything in Prometheus's own text format, which every scraper reads.
+    pub fn encode_classic(&self, gauges: &Gauges) -> Result<String, fmt::Error> {
+        self.encode(gauges).map(|text| exposition::classic(&text))
+    }
+}
+
+fn op_label(op: Op) -> (&'static str, &'static str) {
+    (
+        "op",
+        match op {
+            Op::Add => "add",
+            Op::Promote => "promote",
+            Op::Demote => "demote",
+            Op::Remove => "remove",
+        },
+    )
+}
+
+fn reload_label(taken: bool) -> (&'static str, &'static str) {
+    ("result", if taken { "taken" } else { "refused" })
+}
+
+fn class(status: Option<u16>) -> &'static str {
+    match status {
+        None => "none",
+        Some(429) => "429",
+        Some(100..=199) => "1xx",
+        Some(200..=299) => "2xx",
+        Some(300..=399) => "3xx",
+        Some(400..=499) => "4xx",
+        Some(500..=599) => "5xx",
+        Some(_) => "other",
+    }
+}

@@ -1,0 +1,370 @@
+
+const POLL_MS = 2000;
+const LOST_MS = 7000;
+const STEP = 200;
+const ATTENTION = 12;
+
+const page = {
+  status: null,
+  tag: null,
+  heard: 0,
+  broken: "",
+  lost: false,
+  find: "",
+  only: new Set(),
+  most: innerWidth < 700 ? 25 : STEP,
+  pinned: null,
+  rows: new Map(),
+  details: new Map(),
+};
+
+function roomLabel(id) {
+  const room = page.status.rooms.find((room) => room.id === id);
+  return (room && room.name) || id;
+}
+
+function roomLink(id) {
+  return make("a", { href: `#room-${id}`, "data-key": `link-${id}` }, roomLabel(id));
+}
+
+// ---- the headline
+
+function drawGlance(status) {
+  const lost = page.lost;
+  const when = page.heard && new Date(page.heard).toLocaleTimeString();
+  const [tone, sign, said] = lost
+    ? ["lost", "?", when ? `No contact with roomsync: not updated since ${when}` : "No contact with roomsync"]
+    : status
+      ? headline(status)
+      : ["quiet", "…", "Asking roomsync…"];
+  $("glance").dataset.tone = tone;
+  document.body.classList.toggle("lost", lost);
+  setText($("sign"), sign);
+  setText($("headline"), said);
+  const wants = status ? status.attention.length : 0;
+  document.title = lost ? "? roomsync: no contact" : wants ? `(${wants}) roomsync` : `${sign} roomsync`;
+  const list = lost
+    ? [
+        page.broken || "It does not answer.",
+        status ? "What stands below was so then, and may be otherwise now." : "",
+        "This page goes on trying every two seconds.",
+      ].filter(Boolean)
+    : status
+      ? status.attention.slice(0, ATTENTION)
+      : [];
+  if (!lost && wants > ATTENTION) list.push(`And ${wants - ATTENTION} more: see below.`);
+  draw($("attention"), list, () => list.map((text) => make("li", {}, prose(text))));
+  if (!status) return;
+  const { passes } = status;
+  const unseen = status.rooms.filter((room) => room.state === "unseen").length;
+  draw($("beat"), [passes, status.files.taken, status.files.files, unseen, lost], () =>
+    lost
+      ? []
+      : [
+          passes.running_since
+            ? make(
+                "span",
+                {},
+                `Looking at all rooms now${unseen ? `: ${status.rooms.length - unseen} of ${status.rooms.length}` : ""}, begun `,
+                time(passes.running_since),
+              )
+            : make(
+                "span",
+                {},
+                passes.last_ended
+                  ? ["Looked at every room ", time(passes.last_ended)]
+                  : "Not every room was looked at yet",
+              ),
+          !passes.running_since && passes.next && make("span", {}, "next look ", time(passes.next, "due")),
+          status.files.taken &&
+            make("span", {}, `${many(status.files.files, "file")} taken `, time(status.files.taken)),
+          passes.last_ended &&
+            !(passes.last_good >= passes.last_begun) &&
+            make("span", {}, "last good look ", time(passes.last_good)),
+        ],
+  );
+}
+
+// ---- what stands in the way
+
+function drawBlocks(status) {
+  const {
+    withheld,
+    service: { trouble },
+    files,
+    holds,
+  } = status;
+  draw(
+    $("withheld"),
+    withheld,
+    () =>
+      withheld &&
+      notice("busy", WITHHELD[withheld.code] || "Nothing is written", make("p", {}, prose(withheld.message))),
+  );
+  draw(
+    $("trouble"),
+    trouble,
+    () =>
+      trouble &&
+      notice(
+        "bad",
+        "The service is in trouble",
+        make("p", {}, prose(trouble.message), " ", make("span", { class: "soft" }, `(${trouble.code})`)),
+        make(
+          "p",
+          { class: "soft" },
+          "For ",
+          time(trouble.since, "lasting"),
+          `, met ${many(trouble.times, "time")}`,
+          trouble.next_try && " · next try ",
+          trouble.next_try && time(trouble.next_try, "due"),
+        ),
+      ),
+  );
+  draw(
+    $("problems"),
+    [files.valid, files.problems, files.taken],
+    () =>
+      (files.problems.length || !files.valid) &&
+      notice(
+        files.valid ? "warn" : "bad",
+        files.valid ? "Something in the files is probably not meant" : "The files on the disk are not valid",
+        !files.valid &&
+          make(
+            "p",
+            {},
+            files.taken
+              ? "What they said before stays in force, taken "
+              : "No set of files is in force, so nothing is done.",
+            files.taken && time(files.taken),
+          ),
+        make(
+          "ul",
+          { class: "problems" },
+          files.problems
+            .slice(0, 50)
+            .map((problem) =>
+              make(
+                "li",
+                {},
+                make(
+                  "p",
+                  { class: "spot" },
+                  make("b", {}, problem.severity),
+                  " ",
+                  [problem.file, problem.line, problem.column].filter((part) => part !== null).join(":"),
+                  " ",
+                  make("span", { class: "soft" }, `(${problem.code})`),
+                ),
+                make("p", {}, prose(problem.message)),
+                problem.help && make("p", { class: "soft" }, "Help: ", prose(problem.help)),
+              ),
+            ),
+        ),
+        files.problems.length > 50 &&
+          make("p", {}, `And ${files.problems.length - 50} more: `, code("roomsync validate"), " shows all."),
+      ),
+  );
+  drawHeld(status, holds);
+}
+
+function drawHeld(status, holds) {
+  const total = status.rooms.flatMap((room) => room.blocked).find((block) => block.guard === "max_removals_total");
+  const blocked = status.rooms.flatMap((room) =>
+    room.blocked
+      .filter((block) => block.guard !== "max_removals_total")
+      .map((block) => [room.id, room.name, block]),
+  );
+  const first = blocked.slice(0, 6);
+  const firstHolds = holds.slice(0, 20);
+  draw(
+    $("held"),
+    [total, first, blocked.length, firstHolds, holds.length],
+    () =>
+      (total || blocked.length || holds.length) &&
+      notice(
+        "warn",
+        "Held back until you decide",
+        make(
+          "div",
+          { class: "cards" },
+          total && make("article", {}, make("h3", {}, "All rooms"), blockedWords(total)),
+          firstHolds.map((hold) => make("article", {}, make("h3", {}, roomLink(hold.room)), holdWords(hold))),
+          first.map(([id, , block]) => make("article", {}, make("h3", {}, roomLink(id)), blockedWords(block))),
+        ),
+        holds.length > firstHolds.length &&
+          make("p", {}, `And the names of ${many(holds.length - firstHolds.length, "more room")}.`),
+        blocked.length > first.length &&
+          make(
+            "p",
+            {},
+            `And ${many(blocked.length - first.length, "more")}: the blocked rooms below say the same.`,
+          ),
+      ),
+  );
+}
+
+// ---- what was done, and who stands apart
+
+function drawSide(status) {
+  draw($("feed"), [status.changes, status.withheld && true], () =>
+    status.changes.length
+      ? feed(status.changes, true)
+      : make("p", { class: "soft" }, "Nothing was changed since the start."),
+  );
+  const { aside, coming_and_going: going } = status;
+  draw($("folk"), [aside, going], () => [
+    !aside.length && !going.length && make("p", { class: "soft" }, "Nobody is set aside, nobody comes and goes."),
+    aside.length > 0 && make("h3", {}, `Set aside (${aside.length})`),
+    aside.length > 0 &&
+      make(
+        "ul",
+        { class: "folk" },
+        aside
+          .slice(0, STEP)
+          .map((who) =>
+            make(
+              "li",
+              {},
+              make("p", {}, make("b", {}, who.user), " in ", who.room ? roomLink(who.room) : "every room"),
+              make("p", {}, prose(who.message), make("span", { class: "soft" }, ` (${who.code})`)),
+              make(
+                "p",
+                { class: "soft" },
+                "For ",
+                time(who.since, "lasting"),
+                " · tried again ",
+                time(who.until, "due"),
+                ", or when a file that names them changes",
+              ),
+            ),
+          ),
+      ),
+    aside.length > STEP && make("p", {}, `And ${aside.length - STEP} more.`),
+    going.length > 0 && make("h3", {}, `Coming and going (${going.length})`),
+    going.length > 0 &&
+      make(
+        "ul",
+        { class: "folk" },
+        going
+          .slice(0, STEP)
+          .map((who) =>
+            make(
+              "li",
+              {},
+              make("p", {}, make("b", {}, who.user), " in ", roomLink(who.room)),
+              make(
+                "p",
+                { class: "soft" },
+                "Put back again and again, and leaves. Left alone; put back again ",
+                time(who.until, "due"),
+              ),
+            ),
+          ),
+      ),
+  ]);
+  const { service, files } = status;
+  setText($("app"), service.app);
+  draw($("foot"), [status.version, status.started, service, files.digest], () => [
+    make("span", {}, `roomsync ${status.version}, up for `, time(status.started, "lasting")),
+    make("span", { class: "spot" }, service.url),
+    files.digest && make("span", { class: "spot", title: files.digest }, `files ${files.digest.slice(0, 19)}`),
+    make("a", { href: "/api/status" }, "/api/status"),
+    make("a", { href: "/metrics" }, "/metrics"),
+  ]);
+}
+
+// ---- asking
+
+/** Gives what is new, or nothing where the tag still holds. */
+async function ask(path, tag) {
+  const answer = await fetch(path, {
+    cache: "no-store",
+    headers: tag ? { "If-None-Match": tag } : {},
+    signal: AbortSignal.timeout(5000),
+  });
+  if (answer.status === 304) return null;
+  if (!answer.ok) {
+    const told = (await answer.text()).trim();
+    throw new Error(
+      answer.status === 404 && path !== "/api/status"
+        ? "no room file names it"
+        : `the answer was ${answer.status}: ${told.slice(0, 300)}`,
+    );
+  }
+  return { tag: answer.headers.get("ETag"), body: await answer.json() };
+}
+
+function drawAll() {
+  const { status } = page;
+  drawGlance(status);
+  if (!status) return;
+  drawBlocks(status);
+  drawRooms(status);
+  drawSide(status);
+}
+
+async function poll() {
+  try {
+    const answer = await ask("/api/status", page.tag);
+    page.heard = Date.now();
+    const back = page.lost;
+    Object.assign(page, { lost: false, broken: "" });
+    if (answer) {
+      const first = !page.status;
+      skew = Date.parse(answer.body.now) - Date.now();
+      Object.assign(page, { tag: answer.tag, status: answer.body });
+      drawAll();
+      if (first) toHash();
+      for (const id of page.details.keys()) fetchDetail(id);
+    } else if (back) drawAll();
+  } catch (error) {
+    page.broken = error.message.startsWith("the answer") ? `Instead of the status, ${error.message}` : "";
+    if (!page.status || page.broken) lose();
+  }
+}
+
+function lose() {
+  if (!page.lost) {
+    page.lost = true;
+    drawAll();
+  } else drawGlance(page.status);
+}
+
+function toHash() {
+  const id = (location.hash.match(/^#room-(\d+)$/) || [])[1];
+  if (!id || !page.status) return;
+  page.pinned = id;
+  drawRooms(page.status);
+  const row = page.rows.get(id);
+  if (!row) return;
+  if (!page.details.has(id)) toggle(id);
+  row.scrollIntoView({ block: "start" });
+  row.querySelector(".row").focus({ preventScroll: true });
+}
+
+async function go() {
+  if (!document.hidden) await poll();
+  setTimeout(go, POLL_MS);
+}
+
+setInterval(() => {
+  if (document.hidden) return;
+  if (page.heard && Date.now() - page.heard > LOST_MS) lose();
+  document.querySelectorAll("time").forEach(tick);
+}, 1000);
+// What a hidden page knows is old: it is asked for at once, and until then not shown as good.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) poll();
+});
+addEventListener("hashchange", toHash);
+$("find").addEventListener("input", (event) => {
+  page.find = event.target.value;
+  page.most = Math.min(page.most, STEP);
+  if (page.status) drawRooms(page.status);
+});
+$("more").addEventListener("click", () => {
+  page.most += STEP;
+  drawRooms(page.status);
+});
+go();

@@ -1,0 +1,193 @@
+
+// What is said: in words, with signs beside colours, and with what to do about it.
+
+const DIFF_LINES = 500;
+const STATES = {
+  failed: ["×", "Failed", "bad"],
+  blocked: ["!", "Blocked", "warn"],
+  changing: ["→", "Changing", "busy"],
+  unseen: ["…", "Not seen yet", "quiet"],
+  observed: ["·", "Observed", "quiet"],
+  in_sync: ["✓", "In sync", "good"],
+};
+const RANK = Object.keys(STATES);
+const DONE = { add: "added to", promote: "made admin of", demote: "no longer admin of", remove: "removed from" };
+const UNDONE = {
+  add: "not added to",
+  promote: "not made admin of",
+  demote: "still admin of",
+  remove: "not removed from",
+};
+const WANTS = {
+  max_removals: "removal",
+  max_demotions: "demotion",
+  max_additions: "addition",
+  max_removals_total: "removal",
+};
+const WITHHELD = {
+  dry_run: "Dry run: nothing is written",
+  paused: "Paused: nothing is written",
+  audit_log: "The audit log cannot be written, so nothing is",
+  state_dir: "The state cannot be kept, so nothing is written",
+};
+
+function headline(status) {
+  const count = (state) => status.rooms.filter((room) => room.state === state).length;
+  const rooms = many(status.rooms.length, "room");
+  const [unseen, failed, blocked, changing, observed] = ["unseen", "failed", "blocked", "changing", "observed"].map(
+    count,
+  );
+  const wants = status.attention.length;
+  if (wants) return ["warn", "!", `${many(wants, "thing wants", "things want")} you:`];
+  if (failed + blocked) return ["warn", "!", `${many(failed + blocked, "room needs", "rooms need")} a look`];
+  if (!status.files.valid) return ["warn", "!", "The room files on the disk are not valid"];
+  if (status.service.trouble) return ["warn", "!", "The service does not answer as it should"];
+  if (status.holds.length) return ["warn", "!", "Names are held that left the files"];
+  if (!status.rooms.length) return ["quiet", "…", "No room files are in force yet"];
+  if (unseen)
+    return [
+      "busy",
+      "…",
+      `Looking at the rooms for the first time: ${status.rooms.length - unseen} of ${status.rooms.length}`,
+    ];
+  if (status.withheld)
+    return [
+      "quiet",
+      "=",
+      changing
+        ? `Nothing is written; ${changing} of ${rooms} would change`
+        : `Nothing is written, and nothing would be: ${rooms} as the files say`,
+    ];
+  if (changing) return ["busy", "→", `${many(changing, "room is", "rooms are")} being brought in line`];
+  if (observed === status.rooms.length) return ["quiet", "·", `${rooms} observed, none written to`];
+  const only = observed ? `, ${many(observed, "only observed", "only observed")}` : "";
+  return ["good", "✓", `All is well: ${many(status.rooms.length - observed, "room")} as the files say${only}`];
+}
+
+function notice(tone, title, ...children) {
+  return make("section", { class: `notice ${tone}` }, make("h2", {}, title), ...children);
+}
+
+/** How to let through what a guard holds. */
+function blockedWords(block) {
+  const { guard, limit, wanted, of } = block;
+  const total = guard === "max_removals_total";
+  const kept = guard === "max_additions" ? "nobody is added, removed or demoted" : "nobody is removed or demoted";
+  const words = many(wanted, `${WANTS[guard] || "change"} is`, `${WANTS[guard] || "change"}s are`);
+  return [
+    make(
+      "p",
+      {},
+      code(guard),
+      ` allows ${limit} of ${of}, ${words} wanted${total ? " in all rooms together" : ""}. Until it allows them, ${kept} ${total ? "in any room" : "here"}.`,
+    ),
+    make(
+      "p",
+      {},
+      "If they are meant, write ",
+      make("code", { class: "fix" }, `guards: {${guard}: ${wanted}}`),
+      total ? " into the settings and start anew." : " into the room's entry and merge.",
+    ),
+  ];
+}
+
+function holdWords(hold) {
+  const demotions = hold.guard === "max_demotions";
+  const kept = demotions ? "demoted" : "removed";
+  return [
+    make(
+      "p",
+      {},
+      `${many(hold.dropped, "name")} of ${hold.of} left the ${demotions ? "admins" : "list"} of this room at once, `,
+      time(hold.since),
+      "; ",
+      code(hold.guard),
+      ` allows ${hold.limit}. ${hold.held === hold.dropped ? "None of them is" : `The ${hold.held} still held are not`} ${kept} until a person decides.`,
+    ),
+    make(
+      "p",
+      {},
+      "Put them back, or allow it with ",
+      make("code", { class: "fix" }, `guards: {${hold.guard}: ${hold.dropped}}`),
+      " in the room's own entry, and merge.",
+    ),
+    make(
+      "details",
+      { "data-key": `hold-${hold.room}-${hold.guard}` },
+      make("summary", { "data-key": `who-${hold.room}-${hold.guard}` }, `Who: ${many(hold.held, "name")}`),
+      make(
+        "p",
+        { class: "names" },
+        hold.users.join(", "),
+        hold.held > hold.users.length && ` and ${many(hold.held - hold.users.length, "more", "more")}`,
+      ),
+    ),
+  ];
+}
+
+const differs = (room) => room.add + room.remove + room.promote + room.demote;
+
+function drift(room) {
+  const parts = [
+    [room.add, "+", "to add"],
+    [room.remove, "−", "to remove"],
+    [room.promote, "↑", "to promote"],
+    [room.demote, "↓", "to demote"],
+  ].filter(([number]) => number);
+  if (!parts.length) return make("span", { class: "drift soft" }, room.state === "observed" ? "as wanted" : "");
+  return make(
+    "span",
+    { class: "drift" },
+    parts.map(([number, sign, word], index) =>
+      make(
+        "span",
+        { title: `${number} ${word}` },
+        make("span", { "aria-hidden": "true" }, `${sign}${number}`),
+        hidden(`${index ? ", " : ""}${number} ${word}`),
+      ),
+    ),
+  );
+}
+
+function why(room) {
+  const parts = [];
+  if (room.error) parts.push(room.error.user ? `${room.error.user}: ${room.error.message}` : room.error.message);
+  for (const { guard, limit, of, wanted } of room.blocked)
+    parts.push(`${guard} allows ${limit} of ${of}, ${wanted} wanted`);
+  return parts.join(" · ");
+}
+
+function feed(changes, named) {
+  return make(
+    "ol",
+    { class: "feed" },
+    changes.map((change) => {
+      const done = change.result === "done";
+      return make(
+        "li",
+        { class: done ? "" : "undone" },
+        make(
+          "p",
+          {},
+          make(
+            "span",
+            { class: "op", "aria-hidden": "true" },
+            done ? { add: "+", remove: "−", promote: "↑", demote: "↓" }[change.op] : "×",
+          ),
+          make("b", {}, change.user),
+          ` ${(done ? DONE : UNDONE)[change.op] || change.op} `,
+          named ? roomLink(change.room) : "it",
+          !done && `: ${change.result}`,
+        ),
+        make(
+          "p",
+          { class: "soft" },
+          time(change.time),
+          change.file && " · as ",
+          change.file && make("span", { class: "spot" }, `${change.file}${change.line ? `:${change.line}` : ""}`),
+          change.file && " says",
+        ),
+      );
+    }),
+  );
+}

@@ -1,0 +1,224 @@
+//! What is asked, and what is answered.
+
+use super::assets;
+use super::gate::{guarded, is_admin, is_local};
+use super::metrics::Metrics;
+use super::view::Source;
+use crate::model::RoomId;
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use http::header::{ACCEPT, CONTENT_TYPE, ETAG, VARY, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::io::{self, Write};
+use std::sync::Arc;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+const OPENMETRICS: &str = "application/openmetrics-text";
+
+/// What is served, and to whom.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Whether the page and its API are served: they show the names of people.
+    pub page: bool,
+    /// Whether only this machine can reach the listener. The page then answers no other host's name, so that no page
+    /// elsewhere can read it through a browser here.
+    pub loopback: bool,
+    /// What lets somebody ask for a pass; without one nobody can.
+    pub admin_token: Option<SecretString>,
+}
+
+#[derive(Clone)]
+struct Web {
+    source: Arc<dyn Source>,
+    metrics: Arc<Metrics>,
+    options: Arc<Options>,
+}
+
+/// Everything that the daemon answers over HTTP.
+pub fn router(source: Arc<dyn Source>, metrics: Arc<Metrics>, options: Options) -> Router {
+    let web = Web {
+        source,
+        metrics,
+        options: Arc::new(options),
+    };
+    Router::new()
+        .route("/", get(assets::index))
+        .route("/app.css", get(assets::style))
+        .route("/app.js", get(assets::script))
+        .route("/icon.svg", get(assets::icon))
+        .route("/api/status", get(status))
+        .route("/api/rooms/{id}", get(room))
+        .route_layer(from_fn_with_state(web.clone(), for_people))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics_text))
+        .route("/-/reconcile", post(reconcile))
+        .method_not_allowed_fallback(async || {
+            text(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this is not what can be done here\n",
+            )
+        })
+        .fallback(async || {
+            let known = "/, /api/status, /api/rooms/ID, /livez, /readyz, /metrics, POST /-/reconcile";
+            text(
+                StatusCode::NOT_FOUND,
+                format!("nothing is here; there are: {known}\n"),
+            )
+        })
+        .layer(map_response(guarded))
+        .with_state(web)
+}
+
+fn text(status: StatusCode, text: impl Into<String>) -> Response {
+    (status, [(CONTENT_TYPE, TEXT)], text.into()).into_response()
+}
+
+/// Keeps the page and its API to those who are meant to see them.
+async fn for_people(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    if !web.options.page {
+        let why = "the status page is not served on an address that others can reach; to serve it all the same, set `status_page: true` in the settings\n";
+        return text(StatusCode::NOT_FOUND, why);
+    }
+    if web.options.loopback && !is_local(&head) {
+        let why = "on a loopback address this page answers only to an IP address or `localhost` in the Host header; a proxy in front of it has to send `Host: localhost`\n";
+        return text(StatusCode::MISDIRECTED_REQUEST, why);
+    }
+    next.run(Request::from_parts(head, body)).await
+}
+
+async fn livez(State(web): State<Web>) -> Response {
+    match web.source.alive() {
+        Ok(()) => text(StatusCode::OK, "ok\n"),
+        Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+    }
+}
+
+async fn readyz(State(web): State<Web>) -> Response {
+    match web.source.ready() {
+        Ok(()) => text(StatusCode::OK, "ok\n"),
+        Err(missing) => text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("{}\n", missing.join("\n")),
+        ),
+    }
+}
+
+async fn metrics_text(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let gauges = web.source.gauges();
+    let (encoded, kind) = if takes_openmetrics(&headers) {
+        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        (web.metrics.encode(&gauges), kind)
+    } else {
+        let kind = "text/plain; version=0.0.4; charset=utf-8";
+        (web.metrics.encode_classic(&gauges), kind)
+    };
+    match encoded {
+        Ok(encoded) => ([(CONTENT_TYPE, kind), (VARY, "accept")], encoded).into_response(),
+        Err(_) => text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the metrics cannot be written\n",
+        ),
+    }
+}
+
+/// Prometheus asks for OpenMetrics; what does not ask gets the format that everything reads.
+fn takes_openmetrics(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter();
+    let accepted = accepted.filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default();
+        kind.eq_ignore_ascii_case(OPENMETRICS) && !parts.any(|part| part == "q=0")
+    })
+}
+
+async fn status(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let mut status = web.source.status();
+    // `now` differs every time and tells nothing new: it stays out of the tag.
+    let now = std::mem::replace(&mut status.now, status.started);
+    let tag = tag_of(&status);
+    status.now = now;
+    json_unless_known(&headers, tag, &status)
+}
+
+async fn room(State(web): State<Web>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let found = RoomId::parse(&id).ok().and_then(|id| web.source.room(&id));
+    match found {
+        Some(room) => json_unless_known(&headers, tag_of(&room), &room),
+        None => {
+            let body = r#"{"error":{"code":"not_managed","message":"no room file names this room"}}"#;
+            (StatusCode::NOT_FOUND, [(CONTENT_TYPE, JSON)], body).into_response()
+        }
+    }
+}
+
+async fn reconcile(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let token = web.options.admin_token.as_ref();
+    // An empty token would let everybody in who sends none.
+    let Some(token) = token.filter(|token| !token.expose_secret().is_empty()) else {
+        let why = "nobody may ask for a pass here: set ROOMSYNC_ADMIN_TOKEN in the daemon's environment, and send it as `Authorization: Bearer …`\n";
+        return text(StatusCode::FORBIDDEN, why);
+    };
+    if !is_admin(&headers, token) {
+        let why = "send the value of ROOMSYNC_ADMIN_TOKEN as `Authorization: Bearer …`\n";
+        let mut response = text(StatusCode::UNAUTHORIZED, why);
+        let scheme = HeaderValue::from_static("Bearer realm=\"roomsync\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+        return response;
+    }
+    web.source.reconcile();
+    text(
+        StatusCode::ACCEPTED,
+        "a look at all rooms begins as soon as may be\n",
+    )
+}
+
+/// Hashes what is written, and keeps none of it.
+struct Tagger(DefaultHasher);
+
+impl Write for Tagger {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn tag_of(value: &impl Serialize) -> serde_json::Result<String> {
+    let mut tagger = Tagger(DefaultHasher::new());
+    serde_json::to_writer(&mut tagger, value)?;
+    Ok(format!("\"{:016x}\"", tagger.0.finish()))
+}
+
+/// Answers with the value, or that the asker has it already.
+fn json_unless_known(
+    headers: &HeaderMap,
+    tag: serde_json::Result<String>,
+    value: &impl Serialize,
+) -> Response {
+    let answer = || {
+        let tag = tag?;
+        if assets::is_known(headers, &tag) {
+            return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
+        }
+        let body = serde_json::to_vec(value)?;
+        Ok(([(CONTENT_TYPE, JSON.to_owned()), (ETAG, tag)], body).into_response())
+    };
+    answer().unwrap_or_else(|error: serde_json::Error| {
+        let why = format!("this cannot be written as JSON: {error}\n");
+        text(StatusCode::INTERNAL_SERVER_ERROR, why)
+    })
+}

@@ -1,0 +1,83 @@
+//! Connections: none lives for ever, none keeps the daemon from ending.
+
+use axum::Router;
+use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// Most connections at a time: people, probes and scrapers need a few.
+const MAX_CONNECTIONS: usize = 256;
+/// How long a request's head may take to arrive, and how long a connection may wait for the next one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most bytes of a request's head; nobody asks for a body.
+const MAX_HEAD_BYTES: usize = 16 << 10;
+/// How long a connection is taken to be of use. After that it ends with the answer that is on its way.
+const LIFE: Duration = Duration::from_secs(60);
+/// How long an answer on its way may take at the end, whether of the connection or of the daemon.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Serves until `shutdown` completes, and then at most 2 s longer: for answers that are on their way.
+pub async fn serve(
+    mut listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let mut shutdown = pin!(shutdown);
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let (ending, ends) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    loop {
+        let place = Arc::clone(&places).acquire_owned();
+        // Waiting for a place comes first: who finds none stays in the system's queue.
+        let next = async {
+            let place = place.await;
+            (Listener::accept(&mut listener).await.0, place)
+        };
+        tokio::select! {
+            () = &mut shutdown => break,
+            (stream, place) = next => {
+                let (router, ends) = (router.clone(), ends.clone());
+                connections.spawn(async move {
+                    let _place = place;
+                    connection(stream, router, ends).await;
+                });
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    ending.send_replace(true);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(GRACE, ended).await.is_err() {
+        tracing::debug!("status connections are cut that did not end");
+        connections.shutdown().await;
+    }
+    Ok(())
+}
+
+async fn connection(stream: TcpStream, router: Router, mut ends: watch::Receiver<bool>) {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES);
+    let service = TowerToHyperService::new(router);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        // A client that breaks off is its own affair.
+        _ = connection.as_mut() => return,
+        _ = ends.wait_for(|ending| *ending) => {}
+        () = sleep(LIFE) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = timeout(GRACE, connection).await;
+}

@@ -1,0 +1,167 @@
+//! A daemon that says what it is told to say.
+
+use jiff::{SignedDuration, Timestamp};
+use roomsync::model::{RoomId, UserId};
+use roomsync::web::{
+    Files, Gauges, Metrics, Options, Passes, RoomDetail, RoomLine, Service, Source, State, Status, router,
+};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// What the fixture says.
+pub(crate) struct Said {
+    pub(crate) alive: Result<(), String>,
+    pub(crate) ready: Result<(), Vec<String>>,
+    pub(crate) status: Status,
+    pub(crate) rooms: BTreeMap<RoomId, RoomDetail>,
+    pub(crate) gauges: Gauges,
+}
+
+pub(crate) struct Fixture {
+    said: Mutex<Said>,
+    reconciled: AtomicUsize,
+}
+
+impl Fixture {
+    pub(crate) fn new(status: Status) -> Arc<Self> {
+        let said = Said {
+            alive: Ok(()),
+            ready: Ok(()),
+            status,
+            rooms: BTreeMap::new(),
+            gauges: Gauges::default(),
+        };
+        Arc::new(Self {
+            said: Mutex::new(said),
+            reconciled: AtomicUsize::new(0),
+        })
+    }
+
+    /// Changes what it says.
+    pub(crate) fn set(&self, change: impl FnOnce(&mut Said)) {
+        change(&mut self.said.lock().unwrap());
+    }
+
+    /// How often a pass was asked for.
+    pub(crate) fn reconciled(&self) -> usize {
+        self.reconciled.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn router(self: &Arc<Self>, options: Options) -> axum::Router {
+        router(Arc::<Self>::clone(self), Metrics::new("0.1.0"), options)
+    }
+}
+
+impl Source for Fixture {
+    fn alive(&self) -> Result<(), String> {
+        self.said.lock().unwrap().alive.clone()
+    }
+
+    fn ready(&self) -> Result<(), Vec<String>> {
+        self.said.lock().unwrap().ready.clone()
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            now: Timestamp::now(),
+            ..self.said.lock().unwrap().status.clone()
+        }
+    }
+
+    fn room(&self, id: &RoomId) -> Option<RoomDetail> {
+        let said = self.said.lock().unwrap();
+        let line = said.status.rooms.iter().find(|room| room.id == *id)?;
+        let plain = || detail(line.clone());
+        Some(said.rooms.get(id).cloned().unwrap_or_else(plain))
+    }
+
+    fn gauges(&self) -> Gauges {
+        self.said.lock().unwrap().gauges.clone()
+    }
+
+    fn reconcile(&self) {
+        self.reconciled.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+pub(crate) fn id(text: &str) -> RoomId {
+    RoomId::parse(text).unwrap()
+}
+
+pub(crate) fn user(name: &str) -> UserId {
+    UserId::parse(name).unwrap()
+}
+
+/// So many seconds ago, or ahead.
+pub(crate) fn ago(seconds: i64) -> Timestamp {
+    Timestamp::now() - SignedDuration::from_secs(seconds)
+}
+
+/// A room as wanted.
+pub(crate) fn line(number: &str, name: &str) -> RoomLine {
+    RoomLine {
+        id: id(number),
+        name: Some(name.to_owned()).filter(|name| !name.is_empty()),
+        state: State::InSync,
+        since: ago(7200),
+        looked: Some(ago(12)),
+        add: 0,
+        remove: 0,
+        promote: 0,
+        demote: 0,
+        blocked: Vec::new(),
+        notes: 0,
+        error: None,
+        next_try: None,
+    }
+}
+
+/// A room in which nobody differs.
+pub(crate) fn detail(line: RoomLine) -> RoomDetail {
+    RoomDetail {
+        line,
+        mode: "authoritative",
+        live: None,
+        diff: Vec::new(),
+        remarks: Vec::new(),
+        hold: None,
+        changes: Vec::new(),
+    }
+}
+
+/// A daemon that has looked at these rooms and has nothing to say.
+pub(crate) fn status(rooms: Vec<RoomLine>) -> Status {
+    Status {
+        version: "0.1.0",
+        started: ago(90_000),
+        now: ago(0),
+        attention: Vec::new(),
+        withheld: None,
+        files: Files {
+            valid: true,
+            files: 3,
+            rooms: rooms.len(),
+            digest: Some("sha256:5f1d0c3e9b7a".to_owned()),
+            taken: Some(ago(7300)),
+            problems: Vec::new(),
+        },
+        service: Service {
+            app: "acme#demo".to_owned(),
+            url: "https://a61.chat.example".to_owned(),
+            trouble: None,
+        },
+        passes: Passes {
+            last_begun: Some(ago(13)),
+            last_ended: Some(ago(12)),
+            last_good: Some(ago(12)),
+            running_since: None,
+            next: Some(ago(-280)),
+        },
+        rooms,
+        aside: Vec::new(),
+        coming_and_going: Vec::new(),
+        holds: Vec::new(),
+        changes: Vec::new(),
+    }
+}

@@ -1,0 +1,21 @@
+//! What the daemon shows: routes, metrics, the page in a browser.
+
+// So that clippy knows the helpers, too, for tests: they may fail by panicking.
+#![cfg(test)]
+
+mod browser;
+mod fixture;
+mod metrics;
+mod page;
+mod routes;
+mod scenes;
+mod server;
+
+/// Tells why a test is not run. In CI that is a failure: there everything that is needed is to be installed.
+fn skip(what: &str, why: &str) {
+    assert!(
+        std::env::var("CI").as_deref() != Ok("true"),
+        "{what} is not run: {why}"
+    );
+    println!("skipped: {what}: {why}");
+}

@@ -1,0 +1,218 @@
+//! What is counted, and that Prometheus takes it.
+
+use super::fixture::Fixture;
+use super::scenes;
+use axum::body::{Body, to_bytes};
+use http::Request;
+use roomsync::plan::Op;
+use roomsync::web::{ChangeResult, Gauges, Metrics, Options, PassKind, PassOutcome, State, router};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tower::ServiceExt as _;
+
+const METHODS: [&str; 3] = ["list_members", "add_many", "remove_many"];
+
+fn counted() -> Arc<Metrics> {
+    let metrics = Metrics::new("0.1.0");
+    metrics.pass_ended(PassKind::Full, PassOutcome::Good, Duration::from_secs(3));
+    metrics.pass_ended(PassKind::Rooms, PassOutcome::Partly, Duration::from_millis(40));
+    for method in METHODS {
+        for status in [
+            None,
+            Some(200),
+            Some(204),
+            Some(404),
+            Some(429),
+            Some(503),
+            Some(7),
+            Some(999),
+        ] {
+            metrics.called(method, status, Duration::from_millis(80));
+        }
+    }
+    metrics.changed(Op::Add, ChangeResult::Done);
+    metrics.changed(Op::Remove, ChangeResult::Failed);
+    metrics.reloaded(true);
+    metrics.reloaded(false);
+    metrics
+}
+
+fn gauges() -> Gauges {
+    Gauges {
+        rooms: vec![(State::InSync, 9_990), (State::Failed, 10)],
+        aside: 3,
+        coming_and_going: 1,
+        held: 500,
+        files_valid: true,
+        files_age: Some(12.5),
+        last_good_age: Some(0.25),
+        withheld: false,
+        budget: METHODS.iter().map(|method| (*method, 7, 50)).collect(),
+    }
+}
+
+#[test]
+fn what_happened_is_counted() {
+    let text = counted().encode(&gauges()).unwrap();
+    for line in [
+        r#"roomsync_build_info{version="0.1.0"} 1"#,
+        r#"roomsync_passes_total{kind="full",outcome="good"} 1"#,
+        r#"roomsync_passes_total{kind="full",outcome="failed"} 0"#,
+        r#"roomsync_pass_duration_seconds_count{kind="full"} 1"#,
+        r#"roomsync_calls_total{method="add_many",status="2xx"} 2"#,
+        r#"roomsync_calls_total{method="add_many",status="4xx"} 1"#,
+        r#"roomsync_calls_total{method="add_many",status="429"} 1"#,
+        r#"roomsync_calls_total{method="add_many",status="none"} 1"#,
+        r#"roomsync_calls_total{method="add_many",status="other"} 2"#,
+        r#"roomsync_changes_total{op="add",result="done"} 1"#,
+        r#"roomsync_changes_total{op="demote",result="done"} 0"#,
+        r#"roomsync_reloads_total{result="refused"} 1"#,
+        r#"roomsync_rooms{state="in_sync"} 9990"#,
+        r#"roomsync_rooms{state="blocked"} 0"#,
+        "roomsync_people_aside 3",
+        "roomsync_members_coming_and_going 1",
+        "roomsync_names_held 500",
+        "roomsync_files_valid 1",
+        "roomsync_writing_withheld 0",
+        "roomsync_files_age_seconds 12.5",
+        "roomsync_last_good_pass_age_seconds 0.25",
+        r#"roomsync_call_budget_used{method="list_members"} 7"#,
+        r#"roomsync_call_budget_limit{method="list_members"} 50"#,
+    ] {
+        assert!(text.lines().any(|told| told == line), "{line} is not in\n{text}");
+    }
+    assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn what_has_no_value_yet_is_not_told() {
+    let text = Metrics::new("0.1.0").encode(&Gauges::default()).unwrap();
+    for absent in ["files_age", "last_good", "budget"] {
+        assert!(!text.contains(absent), "{absent} is in\n{text}");
+    }
+    assert!(text.contains("roomsync_files_valid 0\n"));
+}
+
+#[test]
+fn the_lines_stay_few() {
+    let metrics = counted();
+    for status in 0..=1000 {
+        metrics.called("list_members", Some(status), Duration::ZERO);
+    }
+    let lines = metrics.encode(&gauges()).unwrap().lines().count();
+    assert!(lines < 200, "{lines} lines");
+}
+
+/// Reads a text format: each family's kind, and the names of its samples.
+fn families(text: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
+    let mut families: BTreeMap<String, (String, BTreeSet<String>)> = BTreeMap::new();
+    let mut helped = "";
+    let mut present = "";
+    for line in text.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, told) = help.split_once(' ').unwrap();
+            assert!(told.len() > 10 && told.ends_with('.'), "{line}");
+            helped = name;
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = kind.split_once(' ').unwrap();
+            assert_eq!(name, helped, "each family is explained");
+            present = name;
+            let twice = families.insert(name.to_owned(), (kind.to_owned(), BTreeSet::new()));
+            assert_eq!(twice, None, "{name} is told once");
+        } else if let Some(unit) = line.strip_prefix("# UNIT ") {
+            let (name, unit) = unit.split_once(' ').unwrap();
+            assert!(
+                name == present && name.ends_with(unit) && unit == "seconds",
+                "{line}"
+            );
+        } else if line != "# EOF" {
+            let end = line.find(['{', ' ']).unwrap();
+            let family = families.get_mut(present).unwrap();
+            family.1.insert(line[..end].to_owned());
+        }
+    }
+    families
+}
+
+#[test]
+fn names_and_types_are_as_each_format_wants_them() {
+    let metrics = counted();
+    let open = families(&metrics.encode(&gauges()).unwrap());
+    let classic = families(&metrics.encode_classic(&gauges()).unwrap());
+    for (format, families) in [("open", &open), ("classic", &classic)] {
+        for (name, (kind, samples)) in families {
+            assert!(name.starts_with("roomsync_"), "{name}");
+            let suffixes: &[&str] = match (format, kind.as_str()) {
+                ("open", "counter") => &["_total"],
+                ("open", "info") => &["_info"],
+                (_, "histogram") => &["_bucket", "_count", "_sum"],
+                (_, "gauge") | ("classic", "counter") => &[""],
+                other => panic!("{name}: {other:?}"),
+            };
+            let wanted: BTreeSet<String> = suffixes.iter().map(|suffix| format!("{name}{suffix}")).collect();
+            assert_eq!(*samples, wanted, "{format}");
+            assert!(
+                !name.contains("duration") && !name.contains("age") || name.ends_with("_seconds"),
+                "{name}"
+            );
+        }
+    }
+    assert_eq!(open["roomsync_passes"].0, "counter");
+    assert_eq!(classic["roomsync_passes_total"].0, "counter");
+    assert_eq!(classic["roomsync_build_info"].0, "gauge");
+    assert_eq!(open.len(), classic.len());
+}
+
+async fn scrape(accept: &str) -> (String, String) {
+    let fixture: Arc<Fixture> = scenes::well();
+    fixture.set(|said| said.gauges = gauges());
+    let router = router(fixture, counted(), Options::default());
+    let request = Request::get("/metrics")
+        .header("accept", accept)
+        .body(Body::empty())
+        .unwrap();
+    let answer = router.oneshot(request).await.unwrap();
+    assert_eq!(answer.headers()["vary"], "accept");
+    let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+    let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    (kind, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn whoever_asks_for_openmetrics_gets_it() {
+    let prometheus = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
+        text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+    let (kind, text) = scrape(prometheus).await;
+    assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert!(text.ends_with("# EOF\n"));
+    for other in ["*/*", "text/plain", "", "application/openmetrics-text;q=0, */*"] {
+        let (kind, text) = scrape(other).await;
+        assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8", "{other}");
+        assert!(!text.contains("# EOF") && !text.contains("# UNIT"), "{other}");
+    }
+}
+
+#[tokio::test]
+async fn promtool_has_nothing_to_say() {
+    let (_, text) = scrape("*/*").await;
+    let checker = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut checker) = checker else {
+        return super::skip("promtool check metrics", "there is no promtool");
+    };
+    checker.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let found = checker.wait_with_output().unwrap();
+    let said = [found.stdout, found.stderr].concat();
+    assert!(
+        found.status.success() && said.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&said)
+    );
+}

@@ -1,0 +1,265 @@
+//! The page, in a browser, over a real socket.
+
+use super::browser::{Window, browse};
+use super::fixture::Fixture;
+use super::scenes::{self, number};
+use roomsync::web::{Options, State, serve};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A daemon's page on a socket.
+struct Served {
+    url: String,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Served {
+    async fn start(fixture: &Arc<Fixture>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let options = Options {
+            page: true,
+            loopback: true,
+            admin_token: None,
+        };
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(serve(listener, fixture.router(options), async {
+            let _ = stopped.await;
+        }));
+        Self { url, stop, server }
+    }
+
+    async fn end(self) {
+        self.stop.send(()).unwrap();
+        self.server.await.unwrap().unwrap();
+    }
+}
+
+const WIDE: (u32, u32) = (1280, 900);
+const PHONE: (u32, u32) = (360, 740);
+
+/// The key, as WebDriver names it.
+const ENTER: &str = "\u{e007}";
+
+/// Keeps a picture of each look, and sees that nothing sticks out.
+async fn looks(window: &Window, scene: &str) {
+    for (name, (width, height)) in [("wide", WIDE), ("phone", PHONE)] {
+        for scheme in ["light", "dark"] {
+            window.look(width, height, scheme).await;
+            assert_eq!(window.eval("innerWidth").await, width, "{scene}");
+            window.fits().await;
+            window.shoot(&format!("{scene}-{name}-{scheme}")).await;
+        }
+    }
+    window.look(WIDE.0, WIDE.1, "light").await;
+}
+
+async fn quiet(window: &Window) {
+    assert_eq!(window.console().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_is_well_and_then_is_not() {
+    browse("the page on a good day", async |window| {
+        let fixture = scenes::well();
+        let served = Served::start(&fixture).await;
+        window.look(WIDE.0, WIDE.1, "light").await;
+        window.open(&served.url).await;
+        window
+            .wait_for("#headline", "All is well: 12 rooms as the files say")
+            .await;
+        window.wait_for("#list", "engineering").await;
+        assert_eq!(window.eval("document.querySelectorAll('#list > li').length").await, 12);
+        assert!(window.text("#feed").await.contains("rooms/team.yaml:14"));
+        looks(window, "well").await;
+
+        // What is said anew is shown without a reload, and what stayed is the same element.
+        window.eval("(window.kept = document.getElementById('list').lastElementChild, 1)").await;
+        window.click("#find").await;
+        fixture.set(|said| {
+            said.status.attention = vec!["lobby cannot be looked at".to_owned()];
+            said.status.rooms[0].state = State::Failed;
+        });
+        window.wait_for("#headline", "1 thing wants you:").await;
+        window.wait_for("#attention", "lobby cannot be looked at").await;
+        window.wait_for("#list > li:first-child", "lobby").await;
+        assert_eq!(window.eval("window.kept.isConnected").await, true);
+        assert_eq!(window.eval("document.activeElement.id").await, "find");
+        assert_eq!(window.eval("document.title").await, "(1) roomsync");
+
+        // While nothing changes nothing is drawn.
+        window
+            .eval("(window.drawn = 0, new MutationObserver(seen => window.drawn += seen.filter(one => one.target.nodeName !== 'TIME').length)\
+                .observe(document.body, {childList: true, subtree: true}), 1)")
+            .await;
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        assert_eq!(window.eval("window.drawn").await, 0);
+        quiet(window).await;
+
+        // Without contact nothing is shown as good.
+        fixture.set(|said| {
+            said.status.attention.clear();
+            said.status.rooms[0].state = State::InSync;
+        });
+        window.wait_for("#headline", "All is well").await;
+        served.end().await;
+        window
+            .wait_for("#headline", "No contact with roomsync: not updated since")
+            .await;
+        assert_eq!(window.eval("document.getElementById('glance').dataset.tone").await, "lost");
+        looks(window, "lost").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_night() {
+    browse("the page on a bad night", async |window| {
+        let fixture = scenes::trouble();
+        let served = Served::start(&fixture).await;
+        window.look(WIDE.0, WIDE.1, "light").await;
+        window.open(&served.url).await;
+        window.wait_for("#headline", "4 things want you:").await;
+        for (place, said) in [
+            ("#trouble", "met 17 times"),
+            ("#problems", "rooms/team.yaml:14:5"),
+            ("#problems", "did you mean members?"),
+            ("#held", "max_removals allows 25% of 120, 40 removals are wanted"),
+            ("#held", "guards: {max_removals: 40}"),
+            ("#folk", "frank in every room"),
+            ("#folk", "zoe in lobby"),
+            ("#feed", "ivan not added to games-night: room_full"),
+        ] {
+            window.wait_for(place, said).await;
+        }
+        // Who needs a look stands first.
+        let order = window
+            .eval("[...document.querySelectorAll('#list .name')].slice(0, 3).map(node => node.innerText).join()")
+            .await;
+        assert_eq!(order, "announcements,support,games-night");
+
+        // A room opens to its plan.
+        let support = number("support");
+        let body = format!("#body-{support}");
+        window.click(&format!("#room-{support} .row")).await;
+        window.wait_for(&body, "-guest.07").await;
+        window.wait_for(&body, "+mia (admin)").await;
+        window.wait_for(&body, "Weird Name").await;
+        assert_eq!(window.eval("location.hash").await, format!("#room-{support}"));
+        assert_eq!(
+            window.eval(&format!("document.querySelector('#room-{support} .row').ariaExpanded")).await,
+            "true"
+        );
+        looks(window, "trouble").await;
+
+        // So it does by keyboard.
+        let row = format!("#room-{support} .row");
+        let open = format!("document.querySelector('{row}').ariaExpanded");
+        window.press(&row, ENTER).await;
+        assert_eq!(window.eval(&open).await, "false");
+        assert_eq!(window.eval("location.hash").await, "");
+        window.press(&row, ENTER).await;
+        window.wait_for(&body, "-guest.07").await;
+
+        // It stays open, and its plan is kept up to date.
+        fixture.set(|said| {
+            let room = said.rooms.values_mut().next().unwrap();
+            room.diff.push("+nina".to_owned());
+            said.status.rooms[1].add += 1;
+        });
+        window.wait_for(&body, "+nina").await;
+
+        // Filters: by text, and by state.
+        let shown = "document.querySelectorAll('#list > li').length";
+        window.search("BOOK").await;
+        window.wait_for("#shown", "1 shown of 1 room that fit, 12 in all").await;
+        window.search("").await;
+        window.click("#chips button[data-key=failed]").await;
+        assert_eq!(window.eval(shown).await, 1);
+        window.click("#chips button[data-key=blocked]").await;
+        assert_eq!(window.eval(shown).await, 2);
+        assert!(window.text("#list").await.contains("support"));
+        quiet(window).await;
+
+        // The address of a room leads to it.
+        window.open("about:blank").await;
+        window.open(&format!("{}#room-{support}", served.url)).await;
+        window.wait_for(&body, "-guest.07").await;
+        quiet(window).await;
+        served.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holds_and_first_looks() {
+    browse("the page with names held", async |window| {
+        let served = Served::start(&scenes::held()).await;
+        window.look(WIDE.0, WIDE.1, "light").await;
+        window.open(&served.url).await;
+        window.wait_for("#withheld", "Paused: nothing is written").await;
+        window
+            .wait_for("#held", "500 names of 620 left the list of this room at once")
+            .await;
+        window.wait_for("#held", "guards: {max_removals: 500}").await;
+        looks(window, "held").await;
+        quiet(window).await;
+        served.end().await;
+
+        let served = Served::start(&scenes::first_pass()).await;
+        window.open(&served.url).await;
+        window
+            .wait_for("#headline", "Looking at the rooms for the first time: 3 of 12")
+            .await;
+        looks(window, "first").await;
+        quiet(window).await;
+        served.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_shown_and_never_run() {
+    browse("the page with harmful names", async |window| {
+        let served = Served::start(&scenes::harmful()).await;
+        let lobby = number("lobby");
+        window.look(PHONE.0, PHONE.1, "light").await;
+        window.open(&format!("{}#room-{lobby}", served.url)).await;
+        window.wait_for(&format!("#body-{lobby}"), "+<img src=x").await;
+        window.wait_for("#attention", "<script>document.title=").await;
+        assert_eq!(
+            window
+                .eval("document.querySelectorAll('main img, main script').length")
+                .await,
+            0
+        );
+        assert_eq!(window.eval("document.title").await, "(1) roomsync");
+        window.fits().await;
+        window.shoot("harmful-phone-light").await;
+        quiet(window).await;
+        served.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_rooms() {
+    browse("the page with 10,000 rooms", async |window| {
+        let served = Served::start(&scenes::thousands()).await;
+        window.look(WIDE.0, WIDE.1, "light").await;
+        window.open(&served.url).await;
+        window.wait_for("#list > li:first-child", "room-09876").await;
+        let shown = "document.querySelectorAll('#list > li').length";
+        assert_eq!(window.eval(shown).await, 200);
+        window.click("#more").await;
+        assert_eq!(window.eval(shown).await, 400);
+        window.search("70000000009999").await;
+        window.wait_for("#list", "room-09999").await;
+        quiet(window).await;
+        served.end().await;
+    })
+    .await;
+}

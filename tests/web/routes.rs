@@ -1,0 +1,346 @@
+//! Every route, header and status.
+
+use super::fixture::{Fixture, line, status};
+use super::scenes;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use http::{HeaderMap, Method, Request, StatusCode};
+use roomsync::web::{Options, State};
+use serde_json::Value;
+use std::sync::Arc;
+use tower::ServiceExt as _;
+
+const PAGE: Options = Options {
+    page: true,
+    loopback: true,
+    admin_token: None,
+};
+const SHOWN: [&str; 7] = [
+    "/",
+    "/app.css",
+    "/app.js",
+    "/icon.svg",
+    "/api/status",
+    "/api/rooms/66213271109633",
+    "/api/rooms/1",
+];
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+async fn ask(router: &Router, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut request = Request::builder().method(method).uri(path);
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header("host", "127.0.0.1:9464");
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Body::empty()).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    Answer {
+        status: head.status,
+        headers: head.headers,
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    }
+}
+
+async fn get(router: &Router, path: &str) -> Answer {
+    ask(router, Method::GET, path, &[]).await
+}
+
+#[tokio::test]
+async fn probes_say_what_is_missing() {
+    let fixture = scenes::well();
+    let router = fixture.router(Options::default());
+    for path in ["/livez", "/readyz"] {
+        let answer = get(&router, path).await;
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "ok\n"));
+        assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+    }
+    fixture.set(|said| {
+        said.alive = Err("the loop has not moved since 02:41:07".to_owned());
+        said.ready = Err(vec![
+            "rooms/team.yaml:14:5: unknown key".to_owned(),
+            "3 of 12 rooms were looked at".to_owned(),
+        ]);
+    });
+    let answer = get(&router, "/livez").await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.body, "the loop has not moved since 02:41:07\n");
+    let answer = get(&router, "/readyz").await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(
+        answer.body,
+        "rooms/team.yaml:14:5: unknown key\n3 of 12 rooms were looked at\n"
+    );
+}
+
+#[tokio::test]
+async fn every_answer_is_guarded() {
+    let router = scenes::well().router(PAGE);
+    let others = [
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/nowhere",
+        "/-/reconcile",
+        "/api/",
+    ];
+    for path in SHOWN.iter().chain(&others) {
+        for method in [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS] {
+            let answer = ask(&router, method, path, &[]).await;
+            let policy = answer.header("content-security-policy");
+            for part in [
+                "default-src 'none'; script-src 'self'; style-src 'self';",
+                "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+                "require-trusted-types-for 'script'",
+            ] {
+                assert!(policy.contains(part), "{path}: {policy}");
+            }
+            assert!(!policy.contains("unsafe"), "{policy}");
+            for (name, value) in [
+                ("x-content-type-options", "nosniff"),
+                ("referrer-policy", "no-referrer"),
+                ("cross-origin-resource-policy", "same-origin"),
+                ("access-control-allow-origin", ""),
+            ] {
+                assert_eq!(answer.header(name), value, "{path} {name}");
+            }
+            let kept = ["/", "/app.css", "/app.js", "/icon.svg"].contains(path) && answer.status == 200;
+            let cache = if kept { "no-cache" } else { "no-store" };
+            assert_eq!(answer.header("cache-control"), cache, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_built_in() {
+    let router = scenes::well().router(PAGE);
+    for (path, kind) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/app.css", "text/css; charset=utf-8"),
+        ("/app.js", "text/javascript; charset=utf-8"),
+        ("/icon.svg", "image/svg+xml"),
+    ] {
+        let answer = get(&router, path).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), kind);
+        for outside in ["https://", "//cdn", "innerHTML", "eval(", "style="] {
+            assert!(!answer.body.contains(outside), "{path}: {outside}");
+        }
+        let tag = answer.header("etag").to_owned();
+        let again = ask(&router, Method::GET, path, &[("if-none-match", &tag)]).await;
+        assert_eq!((again.status.as_u16(), again.body.as_str()), (304, ""));
+    }
+    assert!(get(&router, "/").await.body.contains("<noscript>"));
+}
+
+#[tokio::test]
+async fn without_status_page_nobody_is_named() {
+    let router = scenes::well().router(Options::default());
+    for path in SHOWN {
+        let answer = get(&router, path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.body.contains("`status_page: true`"), "{}", answer.body);
+    }
+    assert_eq!(get(&router, "/metrics").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_page_elsewhere_cannot_read_this_one() {
+    let local = scenes::well().router(PAGE);
+    let open = scenes::well().router(Options {
+        loopback: false,
+        ..PAGE
+    });
+    let good = [
+        "127.0.0.1",
+        "127.0.0.1:9464",
+        "[::1]:9464",
+        "LocalHost:80",
+        "10.0.0.7:9464",
+    ];
+    let bad = [
+        "evil.example",
+        "evil.example:9464",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "0x7f.1",
+        "",
+        "[::1",
+        "localhost:80:80",
+        "a b",
+    ];
+    for path in SHOWN {
+        for host in good {
+            let answer = ask(&local, Method::GET, path, &[("host", host)]).await;
+            assert_ne!(answer.status, 421, "{host}");
+        }
+        for host in bad {
+            let answer = ask(&local, Method::GET, path, &[("host", host)]).await;
+            assert_eq!(answer.status, 421, "{host}");
+            assert!(answer.body.contains("Host: localhost"), "{}", answer.body);
+            let answer = ask(&open, Method::GET, path, &[("host", host)]).await;
+            assert_ne!(answer.status, 421, "{host}");
+        }
+        let two = [("host", "localhost"), ("host", "evil.example")];
+        assert_eq!(ask(&local, Method::GET, path, &two).await.status, 421);
+        let whole = format!("http://evil.example{path}");
+        assert_eq!(get(&local, &whole).await.status, 421);
+    }
+    for path in ["/livez", "/metrics"] {
+        let answer = ask(&local, Method::GET, path, &[("host", "roomsync.svc")]).await;
+        assert_eq!(answer.status, 200, "probes and scrapers come by name");
+    }
+}
+
+#[tokio::test]
+async fn the_status_is_told_once() {
+    let fixture = scenes::trouble();
+    let router = fixture.router(PAGE);
+    let first = get(&router, "/api/status").await;
+    assert_eq!(first.header("content-type"), "application/json");
+    let said = first.json();
+    assert_eq!(said["rooms"].as_array().unwrap().len(), 12);
+    assert_eq!(said["rooms"][1]["blocked"][0]["limit"], "25%");
+    assert_eq!(said["files"]["problems"][0]["line"], 14);
+    let tag = first.header("etag").to_owned();
+    let second = get(&router, "/api/status").await;
+    assert_eq!(second.header("etag"), tag, "only `now` differs");
+    assert_ne!(second.json()["now"], said["now"]);
+    for known in [
+        tag.clone(),
+        format!("W/{tag}"),
+        format!("\"other\", {tag}"),
+        "*".to_owned(),
+    ] {
+        let again = ask(&router, Method::GET, "/api/status", &[("if-none-match", &known)]).await;
+        assert_eq!((again.status.as_u16(), again.body.as_str()), (304, ""), "{known}");
+        assert_eq!(again.header("etag"), tag);
+    }
+    fixture.set(|said| said.status.rooms[0].state = State::Failed);
+    let changed = ask(&router, Method::GET, "/api/status", &[("if-none-match", &tag)]).await;
+    assert_eq!(changed.status, 200);
+    assert_ne!(changed.header("etag"), tag);
+}
+
+#[tokio::test]
+async fn a_room_is_told_whole() {
+    let router = scenes::trouble().router(PAGE);
+    let path = format!("/api/rooms/{}", scenes::number("support"));
+    let answer = get(&router, &path).await;
+    let room = answer.json();
+    assert_eq!(room["name"], "support");
+    assert_eq!(room["state"], "blocked");
+    assert_eq!(room["diff"][0], "-guest.00");
+    let tag = answer.header("etag");
+    let again = ask(&router, Method::GET, &path, &[("if-none-match", tag)]).await;
+    assert_eq!(again.status, 304);
+    for unknown in [
+        "/api/rooms/1",
+        "/api/rooms/..",
+        "/api/rooms/01",
+        "/api/rooms/%00",
+        "/api/rooms/%3Cscript%3E",
+    ] {
+        let answer = get(&router, unknown).await;
+        assert_eq!(answer.status, 404, "{unknown}");
+        assert_eq!(answer.header("content-type"), "application/json");
+        assert_eq!(answer.json()["error"]["code"], "not_managed");
+    }
+}
+
+#[tokio::test]
+async fn a_pass_is_for_admins() {
+    let fixture: Arc<Fixture> = scenes::well();
+    let router = fixture.router(Options {
+        admin_token: Some("s3cret".to_owned().into()),
+        ..PAGE
+    });
+    let path = "/-/reconcile";
+    let basic = [
+        "Bearer",
+        "Bearer ",
+        "Bearer s3cre",
+        "Bearer s3crets",
+        "Bearer S3CRET",
+        "Bearer  s3cret",
+        "Basic s3cret",
+        "s3cret",
+    ];
+    for wrong in basic {
+        let answer = ask(&router, Method::POST, path, &[("authorization", wrong)]).await;
+        assert_eq!(answer.status, 401, "{wrong}");
+        assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"roomsync\"");
+    }
+    assert_eq!(ask(&router, Method::POST, path, &[]).await.status, 401);
+    assert_eq!(get(&router, path).await.header("allow"), "POST");
+    assert_eq!(fixture.reconciled(), 0);
+    for right in ["Bearer s3cret", "bearer s3cret"] {
+        let answer = ask(&router, Method::POST, path, &[("authorization", right)]).await;
+        assert_eq!(answer.status, 202);
+    }
+    assert_eq!(fixture.reconciled(), 2);
+
+    for token in [None, Some(String::new().into())] {
+        let router = fixture.router(Options {
+            admin_token: token,
+            ..PAGE
+        });
+        for given in ["", "Bearer ", "Bearer s3cret"] {
+            let answer = ask(&router, Method::POST, path, &[("authorization", given)]).await;
+            assert_eq!(answer.status, 403);
+            assert!(answer.body.contains("ROOMSYNC_ADMIN_TOKEN"), "{}", answer.body);
+        }
+    }
+    assert_eq!(fixture.reconciled(), 2);
+}
+
+#[tokio::test]
+async fn methods_and_paths_that_are_none() {
+    let router = scenes::well().router(PAGE);
+    for path in SHOWN.iter().chain(&["/livez", "/readyz", "/metrics"]) {
+        let whole = get(&router, path).await;
+        let head = ask(&router, Method::HEAD, path, &[]).await;
+        assert_eq!((head.status, head.body.as_str()), (whole.status, ""), "{path}");
+        assert_eq!(head.header("content-type"), whole.header("content-type"));
+        for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+            let answer = ask(&router, method, path, &[]).await;
+            assert_eq!(answer.status, 405, "{path}");
+            assert_eq!(answer.header("allow"), "GET,HEAD");
+        }
+    }
+    for path in ["/nowhere", "/api", "/api/rooms", "/app.js/", "//", "/../etc"] {
+        let answer = get(&router, path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.body.contains("/readyz"), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_rooms_are_told_in_time() {
+    let rooms = (0..10_000).map(|n| line(&format!("{}", 70_000_000_000_000_u64 + n), "a room"));
+    let router = Fixture::new(status(rooms.collect())).router(PAGE);
+    let first = get(&router, "/api/status").await;
+    assert!(first.body.len() < 4 << 20, "{} bytes", first.body.len());
+    let begun = std::time::Instant::now();
+    let known = [("if-none-match", first.header("etag"))];
+    assert_eq!(ask(&router, Method::GET, "/api/status", &known).await.status, 304);
+    println!("told again after {:?}", begun.elapsed());
+}

@@ -1,0 +1,282 @@
+//! Nights on call: a fixture for each.
+
+use super::fixture::{Fixture, ago, detail, id, line, status, user};
+use roomsync::desired::{Diagnostic, Position, Severity, Spot};
+use roomsync::model::Limit;
+use roomsync::plan::{Blocked, LiveSummary, Note, Op};
+use roomsync::web::{
+    Aside, Change, ComingAndGoing, Hold, RoomDetail, RoomLine, State, Status, Trouble, Withheld,
+};
+use std::sync::Arc;
+
+const NAMES: [&str; 12] = [
+    "lobby",
+    "support",
+    "announcements",
+    "engineering",
+    "design",
+    "games-night",
+    "book-club",
+    "incident-2214",
+    "moderators",
+    "newcomers",
+    "beta-testers",
+    "music",
+];
+
+/// The id of the room of this name.
+pub(crate) fn number(name: &str) -> String {
+    let index = NAMES.iter().position(|known| *known == name).unwrap();
+    format!("{}", 66_213_271_109_633_u64 + index as u64)
+}
+
+fn twelve() -> Status {
+    let mut status = status(NAMES.iter().map(|name| line(&number(name), name)).collect());
+    status.changes = vec![
+        change("carol", "lobby", Op::Add, 340, "done"),
+        change("mia", "lobby", Op::Promote, 341, "done"),
+        change("eve", "lobby", Op::Remove, 343, "done"),
+        change("omar", "games-night", Op::Demote, 86_000, "done"),
+    ];
+    status
+}
+
+fn change(name: &str, room: &str, op: Op, seconds: i64, result: &str) -> Change {
+    Change {
+        time: ago(seconds),
+        room: id(&number(room)),
+        user: user(name),
+        op,
+        plan: "sha256:0a1b".to_owned(),
+        file: Some("rooms/team.yaml".to_owned()),
+        line: Some(14),
+        result: result.to_owned(),
+    }
+}
+
+fn room<'a>(status: &'a mut Status, name: &str) -> &'a mut RoomLine {
+    let number = number(name);
+    let found = status.rooms.iter_mut().find(|room| room.id.as_str() == number);
+    found.unwrap()
+}
+
+/// Nothing to do.
+pub(crate) fn well() -> Arc<Fixture> {
+    Fixture::new(twelve())
+}
+
+/// A first pass that is under way.
+pub(crate) fn first_pass() -> Arc<Fixture> {
+    let mut status = twelve();
+    status.changes.clear();
+    status.passes = roomsync::web::Passes {
+        running_since: Some(ago(4)),
+        ..Default::default()
+    };
+    for room in status.rooms.iter_mut().skip(3) {
+        room.state = State::Unseen;
+        room.looked = None;
+    }
+    Fixture::new(status)
+}
+
+/// Much at once: a guard, a failure, a file that is not valid, a service in trouble, people set aside, one who comes and goes.
+pub(crate) fn trouble() -> Arc<Fixture> {
+    let mut status = twelve();
+    status.attention = vec![
+        "rooms/team.yaml has 1 error: the last good set is in force".to_owned(),
+        "The service refuses every call since 4 minutes: the token is not valid".to_owned(),
+        "support is blocked: 40 removals are wanted, max_removals allows 25% of 120".to_owned(),
+        "announcements cannot be looked at: the room does not exist".to_owned(),
+    ];
+    status.files.valid = false;
+    status.files.problems = vec![
+        problem(
+            Severity::Error,
+            "unknown-key",
+            "unknown key `memebrs`",
+            Some("did you mean `members`?"),
+        ),
+        problem(
+            Severity::Warning,
+            "repeated",
+            "`bob` is named twice in this list",
+            None,
+        ),
+    ];
+    status.service.trouble = Some(Trouble {
+        code: "unauthorized",
+        message: "the service refuses the token: put a new one into /run/secrets/chat-token, it is read again by itself".to_owned(),
+        since: ago(250),
+        times: 17,
+        next_try: Some(ago(-42)),
+    });
+    status.passes.last_good = Some(ago(8000));
+    let blocked = room(&mut status, "support");
+    blocked.state = State::Blocked;
+    (blocked.add, blocked.remove, blocked.promote) = (2, 40, 1);
+    blocked.blocked = vec![Blocked {
+        guard: "max_removals",
+        limit: Limit::parse("25%").unwrap(),
+        wanted: 40,
+        of: 120,
+    }];
+    let support = support(blocked.clone());
+    let failed = room(&mut status, "announcements");
+    failed.state = State::Failed;
+    failed.error = Some(Note::new("not_found", "the service does not know this room"));
+    failed.next_try = Some(ago(-95));
+    let changing = room(&mut status, "games-night");
+    changing.state = State::Changing;
+    (changing.add, changing.demote) = (3, 1);
+    let observed = room(&mut status, "music");
+    observed.state = State::Observed;
+    observed.add = 1;
+    status.aside = vec![
+        Aside {
+            user: user("frank"),
+            room: None,
+            code: "user_not_found".to_owned(),
+            message: "the service does not know this user".to_owned(),
+            since: ago(5000),
+            until: ago(-2200),
+        },
+        Aside {
+            user: user("heidi.von-unusually-long-name_with_all-the.letters-allowed-x64x"),
+            room: Some(id(&number("lobby"))),
+            code: "blocked_in_room".to_owned(),
+            message: "is on the block list of this room".to_owned(),
+            since: ago(600),
+            until: ago(-3000),
+        },
+    ];
+    status.coming_and_going = vec![ComingAndGoing {
+        user: user("zoe"),
+        room: id(&number("lobby")),
+        until: ago(-1900),
+    }];
+    status
+        .changes
+        .insert(0, change("grace", "games-night", Op::Add, 8, "done"));
+    let refused = change("ivan", "games-night", Op::Add, 9, "room_full");
+    status.changes.insert(1, refused);
+    let fixture = Fixture::new(status);
+    fixture.set(|said| {
+        said.rooms.insert(support.line.id.clone(), support);
+    });
+    fixture
+}
+
+fn problem(severity: Severity, code: &'static str, message: &str, help: Option<&str>) -> Diagnostic {
+    Diagnostic {
+        code,
+        severity,
+        message: message.to_owned(),
+        spot: Some(Spot {
+            file: "rooms/team.yaml".to_owned(),
+            position: Some(Position {
+                line: 14,
+                column: 5,
+                text: "    memebrs: [bob]".to_owned(),
+                span: 4..11,
+            }),
+        }),
+        also: None,
+        help: help.map(str::to_owned),
+    }
+}
+
+fn support(line: RoomLine) -> RoomDetail {
+    let mut diff: Vec<String> = (0..40).map(|n| format!("-guest.{n:02}")).collect();
+    diff.extend(["+bob", "+carol", "-mia", "+mia (admin)"].map(str::to_owned));
+    RoomDetail {
+        live: Some(LiveSummary {
+            members: 120,
+            admins: 2,
+            digest: "sha256:77".to_owned(),
+        }),
+        diff,
+        remarks: vec![Note {
+            user: Some("Weird Name".to_owned()),
+            ..Note::new("foreign_name", "a name that is none of ours is left alone")
+        }],
+        changes: vec![change("bob", "support", Op::Remove, 7400, "done")],
+        ..detail(line)
+    }
+}
+
+/// Most of a list is gone at once; nobody may write meanwhile.
+pub(crate) fn held() -> Arc<Fixture> {
+    let mut status = twelve();
+    status.attention =
+        vec!["500 names left the list of lobby at once: put them back, or allow it".to_owned()];
+    status.withheld = Some(Withheld {
+        code: "paused",
+        message: "`sync.paused` is true in the settings; take it out, and what stands below is done"
+            .to_owned(),
+    });
+    let lobby = room(&mut status, "lobby");
+    lobby.state = State::Blocked;
+    let lobby = lobby.clone();
+    let hold = Hold {
+        room: lobby.id.clone(),
+        guard: "max_removals",
+        limit: "25%".to_owned(),
+        dropped: 500,
+        of: 620,
+        users: (0..100).map(|n| user(&format!("member-{n:03}"))).collect(),
+        held: 500,
+        since: ago(400),
+    };
+    status.holds = vec![hold.clone()];
+    let fixture = Fixture::new(status);
+    let lobby = RoomDetail {
+        hold: Some(hold),
+        ..detail(lobby)
+    };
+    fixture.set(|said| {
+        said.rooms.insert(lobby.line.id.clone(), lobby);
+    });
+    fixture
+}
+
+/// Names that would do harm if anything took them for markup.
+pub(crate) fn harmful() -> Arc<Fixture> {
+    let mut status = twelve();
+    let bad = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>";
+    status.attention = vec![bad.to_owned()];
+    let harmed = room(&mut status, "lobby");
+    harmed.name = Some(bad.to_owned());
+    harmed.state = State::Failed;
+    harmed.error = Some(Note {
+        user: Some(bad.to_owned()),
+        ..Note::new("unknown", bad)
+    });
+    let line = harmed.clone();
+    status.service.app = bad.to_owned();
+    let lobby = RoomDetail {
+        diff: vec![format!("-{bad}"), format!("+{bad} (admin)")],
+        remarks: vec![Note::new("foreign_name", bad)],
+        ..detail(line)
+    };
+    let fixture = Fixture::new(status);
+    fixture.set(|said| {
+        said.rooms.insert(lobby.line.id.clone(), lobby);
+    });
+    fixture
+}
+
+/// More rooms than anybody reads.
+pub(crate) fn thousands() -> Arc<Fixture> {
+    let room = |n: u64| {
+        let mut room = line(&format!("{}", 70_000_000_000_000 + n), &format!("room-{n:05}"));
+        if n == 9_876 {
+            room.state = State::Failed;
+            room.error = Some(Note::new("not_found", "the service does not know this room"));
+        }
+        room
+    };
+    let mut status = status((0..10_000).map(room).collect());
+    status.attention = vec!["room-09876 cannot be looked at: the service does not know it".to_owned()];
+    Fixture::new(status)
+}
