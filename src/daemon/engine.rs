@@ -216,8 +216,7 @@ impl Engine {
 
     /// Looks at what may have changed by itself: the file that pauses, a disk that was full.
     pub(super) fn tick(&mut self) {
-        let before = self.withheld();
-        self.paused = self.store.paused();
+        let before = self.look_for_pause();
         if self.unsaved.is_some() {
             self.save_all();
         }
@@ -234,13 +233,25 @@ impl Engine {
         self.tell_withheld(before, after);
     }
 
+    /// Sees whether the daemon is paused now; gives why nothing was written before.
+    pub(super) fn look_for_pause(&mut self) -> Option<Withheld> {
+        let before = self.withheld();
+        self.paused = self.store.paused();
+        before
+    }
+
     /// Says once that nothing is written any more, or that it is again; then what waited is done.
     pub(super) fn tell_withheld(&mut self, before: Option<Withheld>, after: Option<Withheld>) {
         if before == after {
             return;
         }
         match after {
-            Some(Withheld { code, message }) => tracing::warn!(code, "nothing is written: {message}"),
+            Some(Withheld { code, message }) => {
+                tracing::warn!(code, "nothing is written: {message}");
+                for stop in self.rooms.values().filter_map(|room| room.applying.as_ref()) {
+                    stop.interrupt();
+                }
+            }
             None => {
                 tracing::info!("rooms are written again");
                 self.full_due = self.full_due.map(|_| Instant::now());

@@ -272,8 +272,7 @@ impl Daemon {
                 () = shared.wake.notified() => {}
                 _ = beat.tick() => {
                     lock(&shared.engine).tick();
-                    let line = lock(&shared.engine).in_a_line();
-                    manager.alive(line);
+                    manager.alive(|| lock(&shared.engine).in_a_line());
                 }
             }
             match command {
@@ -295,7 +294,7 @@ impl Daemon {
                 next = passes.next() => if next.is_none() { break },
                 _ = beat.tick() => {
                     shared.beat();
-                    manager.alive("ending".to_owned());
+                    manager.alive(|| "ending".to_owned());
                 }
             }
         }

@@ -121,7 +121,7 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
         if planned.plan.rooms.iter().all(|room| room.steps.is_empty()) {
             return None;
         }
-        engine.check_audit();
+        engine.check();
         if engine.withheld().is_some() {
             return None;
         }
@@ -315,6 +315,7 @@ impl Engine {
 
     /// Marks a room as being changed; `None`: it is no longer to be, by this plan.
     fn claim(&mut self, turn: &Turn) -> Option<Stop> {
+        self.check();
         if self.withheld().is_some() {
             return None;
         }
@@ -357,7 +358,11 @@ impl Engine {
         }
     }
 
-    fn check_audit(&mut self) {
+    /// Sees whether changes may be made now.
+    fn check(&mut self) {
+        let before = self.look_for_pause();
+        let after = self.withheld();
+        self.tell_withheld(before, after);
         let ready = self.audit.ready();
         // Whoever asks `withheld` next sees it.
         let _ = self.audited(ready);

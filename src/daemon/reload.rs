@@ -47,7 +47,7 @@ pub(super) async fn reload(shared: &Shared, config: &Config, way_now: &mut Way, 
         != (&settings.rooms, &settings.guards, settings.sync.settle);
     {
         let mut engine = lock(&shared.engine);
-        let withheld = engine.withheld();
+        let withheld = engine.look_for_pause();
         engine.audit.reopen(settings.audit_log.clone());
         engine.settings = settings.clone();
         let after = engine.withheld();

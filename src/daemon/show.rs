@@ -115,7 +115,7 @@ impl Engine {
                 all.push(format!("{} {what}", counted(count, "room")));
             }
         }
-        let held = self.holds().iter().map(|hold| hold.held).sum::<usize>();
+        let held = self.held();
         if held > 0 {
             all.push(format!(
                 "{} held, because too many left the files at once",
@@ -134,6 +134,16 @@ impl Engine {
             ));
         }
         all
+    }
+
+    /// How many names are held.
+    fn held(&self) -> usize {
+        let rosters = self.rooms.keys().filter_map(|id| self.rosters.of(id));
+        rosters
+            .flat_map(|roster| [&roster.removals, &roster.demotions])
+            .flatten()
+            .map(|hold| hold.users.len())
+            .sum()
     }
 
     fn holds(&self) -> Vec<web::Hold> {
@@ -259,7 +269,7 @@ impl Engine {
             rooms: rooms.into_iter().collect(),
             aside: people.len(),
             coming_and_going: self.coming_and_going.shown(now).len(),
-            held: self.holds().iter().map(|hold| hold.held).sum(),
+            held: self.held(),
             files_valid: self.problems.is_empty() && self.set.is_some(),
             files_age: self.set.as_ref().map(|set| age(set.taken)),
             last_good_age: self.passes.last_good.map(age),

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 /// The service manager's end.
 #[derive(Debug)]
 pub(super) struct Manager {
+    is_there: bool,
     /// How often it is to be told that the loop moves: twice within the time it allows.
     every: Option<Duration>,
     told: Instant,
@@ -16,6 +17,7 @@ pub(super) struct Manager {
 impl Manager {
     pub(super) fn new() -> Self {
         Self {
+            is_there: std::env::var_os("NOTIFY_SOCKET").is_some(),
             every: sd_notify::watchdog_enabled().map(|allowed| allowed / 2),
             told: Instant::now(),
             status: String::new(),
@@ -39,11 +41,15 @@ impl Manager {
     }
 
     /// The loop moves, and this is how things stand.
-    pub(super) fn alive(&mut self, status: String) {
+    pub(super) fn alive(&mut self, status: impl FnOnce() -> String) {
+        if !self.is_there {
+            return;
+        }
         if self.every.is_some_and(|every| self.told.elapsed() >= every) {
             self.told = Instant::now();
             tell(&[NotifyState::Watchdog]);
         }
+        let status = status();
         if status != self.status {
             tell(&[NotifyState::Status(&status)]);
             self.status = status;

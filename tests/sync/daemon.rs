@@ -93,7 +93,13 @@ fn edits_are_followed_and_drift_is_repaired() {
                 )
             })
             .collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        "add" "u8" all.yaml:3 "done"
+        "remove" "u0" all.yaml:3 "done"
+        "add" "u4" all.yaml:3 "done"
+        "remove" "stranger" all.yaml:3 "done"
+        "add" "u5" all.yaml:3 "done"
+        "#);
         daemon.stop().await;
     });
 }
@@ -234,10 +240,8 @@ fn ending_in_mid_apply_loses_nothing() {
                 sleep(Duration::from_millis(250 + 90 * cut)).await;
                 daemon.stop().await;
                 let sent = house.service.take_sent();
-                assert!(
-                    sent.iter().all(|(.., status)| *status != 0),
-                    "a call was cut off: {sent:?}"
-                );
+                let cut_off = |(method, _, _, status): &_| method != Http::GET && *status == 0;
+                assert!(!sent.iter().any(cut_off), "a write was cut off: {sent:?}");
                 sleep(minutes(1)).await;
                 assert!(house.service.take_sent().is_empty(), "a call after the end");
                 // What was done is written down, all of it.
@@ -479,11 +483,11 @@ fn a_quiet_day_makes_no_write_and_needs_no_more_memory() {
         );
         return;
     }
-    let rooms = (1..=100).map(|n| (room_id(n), room_of("alice", &[], &refs(&names(0..50)))));
+    let rooms = (1..=20).map(|n| (room_id(n), room_of("alice", &[], &refs(&names(0..20)))));
     house(Service::new(state(rooms)), "", async |house: House| {
-        let list = names(0..50).join(", ");
+        let list = names(0..20).join(", ");
         let room = |n| format!("  - {{id: {}, members: [{list}]}}\n", room_id(n));
-        house.rooms(&format!("rooms:\n{}", (1..=100).map(room).collect::<String>()));
+        house.rooms(&format!("rooms:\n{}", (1..=20).map(room).collect::<String>()));
         let daemon = house.start();
         daemon.until_well(minutes(1)).await;
         let mut seen = Vec::new();
@@ -491,7 +495,7 @@ fn a_quiet_day_makes_no_write_and_needs_no_more_memory() {
             sleep(minutes(60)).await;
             house.service.emulator.clear_journal();
             let sent = house.service.take_sent();
-            assert!(sent.len() >= 11 * 101, "it looks: {}", sent.len());
+            assert!(sent.len() >= 11 * 21, "it looks: {}", sent.len());
             assert!(sent.iter().all(|(method, ..)| method == Http::GET));
             drop(sent);
             seen.push(memory());
