@@ -164,12 +164,19 @@ async fn a_bad_night() {
         window.press(&row, ENTER).await;
         window.wait_for(&body, "-guest.07").await;
 
-        // It stays open, and its plan is kept up to date.
-        fixture.set(|said| {
-            let room = said.rooms.values_mut().next().unwrap();
-            room.diff.push("+nina".to_owned());
-            said.status.rooms[1].add += 1;
-        });
+        // It stays open, and its plan is kept up to date: what is open in it stays so, too.
+        let differ = |names: Vec<String>| {
+            fixture.set(|said| {
+                said.status.rooms[1].add += names.len();
+                let room = said.rooms.values_mut().next().unwrap();
+                room.diff.extend(names);
+            });
+        };
+        differ((0..30).map(|n| format!("+late.{n:02}")).collect());
+        window.wait_for(&body, "Show 14 more lines").await;
+        window.click(&format!("{body} summary")).await;
+        window.wait_for(&body, "+late.29").await;
+        differ(vec!["+nina".to_owned()]);
         window.wait_for(&body, "+nina").await;
 
         // Filters: by text, and by state.
