@@ -366,4 +366,5 @@ $("more").addEventListener("click", () => {
   page.most += STEP;
   drawRooms(page.status);
 });
+drawAll();
 go();

@@ -122,7 +122,8 @@ function fillRow(row, room) {
     ),
   ]);
   const because = row.querySelector(".why");
-  const text = why(room);
+  const holds = page.status.holds.filter((hold) => hold.room === room.id);
+  const text = why(room, holds);
   draw(because, [text, room.next_try], () => [
     text,
     room.next_try && make("span", { class: "soft" }, text && " · ", "next try ", time(room.next_try, "due")),

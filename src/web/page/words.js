@@ -149,11 +149,15 @@ function drift(room) {
   );
 }
 
-function why(room) {
+/** What keeps a room from being as wanted, in a line. */
+function why(room, holds) {
   const parts = [];
   if (room.error) parts.push(room.error.user ? `${room.error.user}: ${room.error.message}` : room.error.message);
   for (const { guard, limit, of, wanted } of room.blocked)
     parts.push(`${guard} allows ${limit} of ${of}, ${wanted} wanted`);
+  for (const { guard, limit, of, held } of holds) {
+    parts.push(`${many(held, "name")} held: ${guard} allows ${limit} of ${of}`);
+  }
   return parts.join(" · ");
 }
 
