@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-const SETTLE: Duration = Duration::from_millis(300);
+/// Longer than a busy machine keeps a test from going on between two steps of one edit.
+const SETTLE: Duration = Duration::from_millis(700);
 /// Far more than a busy machine needs, and far less than the minute after which everything is found anyway.
 const SOON: Duration = Duration::from_secs(20);
 /// In which nothing must be heard.
-const QUIET: Duration = Duration::from_millis(1_200);
+const QUIET: Duration = Duration::from_millis(2_000);
 
 struct Site {
     dir: TempDir,
