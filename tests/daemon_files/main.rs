@@ -277,6 +277,41 @@ async fn a_thousand_events_are_one_news_and_it_comes_soon_after_the_last() {
     site.following.stop().await;
 }
 
+/// Writes to many files again just when they have rested and are being read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_set_is_half_old_and_half_new() {
+    fn fill(rooms: &Path, version: usize) {
+        for file in 1..=300 {
+            write(
+                rooms.join(format!("{file}.yaml")),
+                &room(file, &format!("v{version}")),
+            );
+        }
+    }
+    let mut site = Site::new(|dir| fill(&dir.join("rooms"), 0)).await;
+    assert_eq!(site.taken().await.len(), 300);
+    let rooms = site.path("rooms");
+    let writer = tokio::task::spawn_blocking(move || {
+        for version in 1..=10 {
+            fill(&rooms, version);
+            std::thread::sleep(SETTLE + Duration::from_millis(fastrand::u64(0..60)));
+        }
+    });
+    loop {
+        let rooms = site.taken().await;
+        let version = rooms[0].split(' ').next_back().unwrap().to_owned();
+        assert!(
+            rooms.len() == 300 && rooms.iter().all(|room| room.ends_with(&format!(" {version}"))),
+            "{rooms:?}"
+        );
+        if version == "v10" {
+            break;
+        }
+    }
+    writer.await.unwrap();
+    site.following.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_does_not_count_puts_nothing_off() {
     let mut site = Site::new(|dir| write(dir.join("rooms/a.yaml"), &room(1, "ann"))).await;
