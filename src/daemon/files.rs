@@ -26,6 +26,8 @@ const RESCAN_SHARE: u32 = 1_000;
 const GAP: Duration = Duration::from_millis(20);
 /// The same in lengths of the last look.
 const GAP_SHARE: u32 = 5;
+/// Beyond the time they must rest, how long files may change before somebody should know why nothing is taken.
+const RESTLESS: Duration = Duration::from_secs(30);
 
 /// What to follow.
 #[derive(Debug, Clone)]
@@ -153,6 +155,13 @@ struct Follower {
     rescan_at: Instant,
     /// Before this, no look is made for an event.
     not_before: Instant,
+    /// Since when the files change without a rest; `None`: they rest.
+    restless: Option<Restless>,
+}
+
+struct Restless {
+    since: Instant,
+    warned: bool,
 }
 
 impl Follower {
@@ -178,6 +187,7 @@ impl Follower {
             judge_at: Some(now),
             rescan_at: now + RESCAN,
             not_before: now,
+            restless: None,
         }
     }
 
@@ -245,8 +255,18 @@ impl Follower {
     /// Where anything differs, it must rest from `since` on.
     fn seen(&mut self, stamp: Stamp, since: Instant) {
         if self.stamp.as_ref() != Some(&stamp) {
-            self.stamp = Some(stamp);
-            self.judge_at = Some(since + self.settle);
+            self.moved(stamp, since);
+        }
+    }
+
+    fn moved(&mut self, stamp: Stamp, since: Instant) {
+        self.stamp = Some(stamp);
+        self.judge_at = Some(since + self.settle);
+        let warned = false;
+        let restless = self.restless.get_or_insert(Restless { since, warned });
+        if !restless.warned && since - restless.since > self.settle + RESTLESS {
+            restless.warned = true;
+            tracing::warn!("the room files keep changing: they are read once they rest");
         }
     }
 
@@ -277,12 +297,12 @@ impl Follower {
     async fn judge(&mut self, now: Instant) -> Result<(), JoinError> {
         let texts = match self.read(now).await? {
             Seen::Moved(stamp) => {
-                self.stamp = Some(stamp);
-                self.judge_at = Some(now + self.settle);
+                self.moved(stamp, now);
                 return Ok(());
             }
             Seen::Resting(stamp, texts) => {
                 self.stamp = Some(stamp);
+                self.restless = None;
                 texts
             }
         };
