@@ -19,8 +19,10 @@ mod room;
 mod show;
 mod store;
 mod systemd;
+mod turns;
 mod verdict;
 mod watch;
+mod withheld;
 
 pub use clock::Clock;
 pub use connect::{ConnectError, config, connect};
@@ -29,7 +31,7 @@ pub use store::StoreError;
 use crate::apply::Report;
 use crate::chat::wire::Method;
 use crate::chat::{Connection, Observer, Reader};
-use crate::desired::{Invalid, Loaded};
+use crate::desired::{Diagnostic, Invalid, Loaded};
 use crate::plan::FleetPlan;
 use crate::settings::Settings;
 use crate::web::{Metrics, Source};
@@ -157,9 +159,7 @@ impl Shared {
 
     /// Has all rooms looked at as soon as may be.
     fn reconcile(&self) {
-        let mut engine = lock(&self.engine);
-        engine.full_due = engine.full_due.map(|_| Instant::now());
-        drop(engine);
+        lock(&self.engine).all_soon();
         self.wake.notify_one();
     }
 }
@@ -279,7 +279,7 @@ impl Daemon {
                 Some(Command::Stop) => break Ok(()),
                 Some(Command::Reload) => {
                     manager.reloading();
-                    reload::reload(&shared, &config, &mut way, &mut following).await;
+                    reload::reload(&shared, &config, &mut way, &following);
                     manager.ready();
                 }
                 None => {}
@@ -329,6 +329,13 @@ fn heard(shared: &Shared, news: News) {
     match news {
         News::Taken(loaded) => {
             shared.metrics.reloaded(true);
+            for Diagnostic {
+                code, message, spot, ..
+            } in &loaded.warnings
+            {
+                let file = spot.as_ref().map(|spot| spot.file.as_str());
+                tracing::warn!(code, file, "{message}");
+            }
             engine.take(*loaded);
         }
         News::Bad(problems) => {

@@ -212,7 +212,7 @@ impl Engine {
     fn line(&self, room: &Room) -> RoomLine {
         let plan = room.plan.as_ref();
         let now = self.clock.now();
-        let next_try = room.due.filter(|_| room.failures > 0).and_then(|due| {
+        let next_try = room.due.filter(|_| room.comes_back()).and_then(|due| {
             let wait = due.saturating_duration_since(tokio::time::Instant::now());
             now.checked_add(jiff::SignedDuration::try_from(wait).ok()?).ok()
         });

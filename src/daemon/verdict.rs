@@ -1,7 +1,8 @@
 //! What plans and reports mean for a room: where it stands, who is set aside, when it is tried again.
 
-use super::engine::{AUDIT_LOG, Engine};
+use super::engine::Engine;
 use super::room::Turn;
+use super::withheld::AUDIT_LOG;
 use crate::apply::{INTERRUPTED, Outcome, Reason, RoomReport};
 use crate::model::{MemberSet, RoomId, UserId};
 use crate::plan::{Note, Op, RoomPlan, Status, code, printable, users_of};
@@ -168,12 +169,11 @@ impl Engine {
             .map(|set| set.origins.naming(&users))
             .unwrap_or_default();
         for (user, (everywhere, reason)) in &refused {
-            let scope = (!everywhere).then(|| id.clone());
             let why = (reason.code, reason.message.as_str());
             let first = self
                 .ledger
                 .aside
-                .put(user, scope, why, named.get(user).cloned(), now);
+                .put(user, (id, *everywhere), why, named.get(user).cloned(), now);
             if first {
                 tracing::warn!(room = %id, %user, code = reason.code, "set aside: {}", reason.message);
             }
