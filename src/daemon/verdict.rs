@@ -103,7 +103,18 @@ impl Engine {
         if room.generation != turn.generation {
             return;
         }
-        let left = still_open(plan, report);
+        let mut left = still_open(plan, report);
+        for failure in report
+            .failed
+            .iter()
+            .filter(|failure| aside.contains(&failure.user))
+        {
+            left.add = left.add.filter(|user| user.as_str() != failure.user);
+            left.promote = left.promote.filter(|user| user.as_str() != failure.user);
+            let mut note = Note::new(code::SET_ASIDE, failure.reason.message.clone());
+            note.user = Some(failure.user.clone());
+            left.notes.push(note);
+        }
         let waiting = [code::SET_ASIDE, code::COMING_AND_GOING];
         let of_room = report.failed.iter().find(|failure| {
             let reason = &failure.reason;

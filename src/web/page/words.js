@@ -86,7 +86,7 @@ function blockedWords(block) {
       {},
       "If they are meant, write ",
       make("code", { class: "fix" }, `guards: {${guard}: ${wanted}}`),
-      total ? " into the settings and start anew." : " into the room's entry and merge.",
+      total ? " into the settings and reload them (SIGHUP)." : " into the room's entry and merge.",
     ),
   ];
 }
