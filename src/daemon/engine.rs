@@ -50,8 +50,8 @@ pub(super) struct Engine {
     pub(super) trouble: Option<Trouble>,
     pub(super) passes: Passes,
     pub(super) quiet: Quiet,
-    /// When all rooms are to be looked at next; `None` while that goes on.
-    pub(super) full_due: Option<Instant>,
+    /// When all rooms are to be looked at next, but not before a look at all of them that goes on has ended.
+    pub(super) full_due: Instant,
     /// Whether they are to be looked at again as soon as that has ended.
     pub(super) again: bool,
     /// What was last said of why nothing is written.
@@ -92,7 +92,7 @@ impl Engine {
             trouble: None,
             passes: Passes::default(),
             quiet: Quiet::default(),
-            full_due: Some(Instant::now()),
+            full_due: Instant::now(),
             again: false,
             said_withheld: None,
             seen_all: false,
@@ -125,6 +125,7 @@ impl Engine {
                 stop.interrupt();
             }
             self.quiet.forget(id.as_str());
+            self.quiet.forget(&format!("plan {id}"));
             tracing::warn!(room = %id, "no longer managed: the room has left the files, and is left as it is");
         }
         for (id, desired) in rooms {
@@ -154,12 +155,15 @@ impl Engine {
         }
     }
 
+    /// Whether a look at all rooms goes on.
+    pub(super) fn full_runs(&self) -> bool {
+        self.passes.running_since.is_some()
+    }
+
     /// Has all rooms looked at as soon as may be.
     pub(super) fn all_soon(&mut self) {
-        match &mut self.full_due {
-            Some(due) => *due = Instant::now(),
-            None => self.again = true,
-        }
+        self.full_due = Instant::now();
+        self.again = self.full_runs();
     }
 
     /// Takes down that what is on the disk cannot be used.
@@ -209,7 +213,7 @@ impl Engine {
         };
         let times = u32::try_from(trouble.times).unwrap_or(u32::MAX);
         let wait = backoff(times, &mut self.random);
-        self.full_due = Some(Instant::now() + wait);
+        self.full_due = Instant::now() + wait;
         let next_try = jiff::SignedDuration::try_from(wait)
             .ok()
             .and_then(|wait| now.checked_add(wait).ok());

@@ -226,8 +226,12 @@ impl Daemon {
     /// `None`: it came before there was a plan.
     pub async fn once(self, loaded: Loaded, stop: impl Future<Output = ()>) -> Option<Once> {
         let Self { shared, way, .. } = &self;
-        lock(&shared.engine).take(loaded);
-        let mut pass = pin!(passes::full(shared, way));
+        let turns = {
+            let mut engine = lock(&shared.engine);
+            engine.take(loaded);
+            engine.begin_full()
+        };
+        let mut pass = pin!(passes::full(shared, way, turns));
         let passed = tokio::select! {
             passed = &mut pass => passed,
             () = stop => {
@@ -350,21 +354,20 @@ fn heard(shared: &Shared, news: News) {
 fn begin<'a>(shared: &Arc<Shared>, way: &Way, passes: &FuturesUnordered<LocalBoxFuture<'a, ()>>) {
     let now = Instant::now();
     let mut engine = lock(&shared.engine);
-    let mut all = engine.full_due.is_some_and(|due| due <= now);
-    // Without files there is nothing to look at.
-    all &= engine.set.is_some();
-    let turns = if all { Vec::new() } else { engine.take_due(now) };
-    if all {
-        engine.full_due = None;
-    }
+    let all = engine.full_is_due(now);
+    let begun = all.then(|| engine.begin_full());
+    // Those that are left come back on their own.
+    let turns = engine.take_due(now);
     drop(engine);
-    let (shared, way) = (Arc::clone(shared), way.clone());
-    if all {
+    if let Some(turns) = begun {
+        let (shared, way) = (Arc::clone(shared), way.clone());
         passes.push(Box::pin(async move {
             // What came of it stands in the engine.
-            let _ = passes::full(&shared, &way).await;
+            let _ = passes::full(&shared, &way, turns).await;
         }));
-    } else if !turns.is_empty() {
+    }
+    if !turns.is_empty() {
+        let (shared, way) = (Arc::clone(shared), way.clone());
         passes.push(Box::pin(async move { passes::some(&shared, &way, turns).await }));
     }
 }

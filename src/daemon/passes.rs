@@ -15,6 +15,7 @@ use futures_util::stream::{self, StreamExt as _};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 /// The way to the service. A dry run has no connection to write over.
@@ -35,19 +36,18 @@ pub(super) struct Passed {
     pub(super) report: Option<Report>,
 }
 
-/// Looks at all rooms, but for those that come back on their own, and reconciles them.
-pub(super) async fn full(shared: &Shared, way: &Way) -> Option<Passed> {
+/// Looks at all rooms that it is the turn of, and reconciles them. `None`: the daemon ends.
+pub(super) async fn full(shared: &Shared, way: &Way, turns: Vec<Turn>) -> Option<Passed> {
     let begun = Instant::now();
-    let turns = lock(&shared.engine).begin_full();
     let looked = look(shared, way, &turns).await?;
     let trouble = looked.stopped.clone();
     let planned = {
         let mut engine = lock(&shared.engine);
         let looked = engine.still_due(looked, &turns, begun);
-        let guard = engine.guard_of_all();
+        let guard = engine.guard_of_all(&looked);
         let planned = looked.plan(Some(guard), &way.reader);
         match &trouble {
-            None => engine.begin_budget(planned.plan.members),
+            None => engine.begin_budget(guard, planned.plan.members),
             Some(error) => engine.service_down(error.fault.code(), &error.to_string()),
         }
         planned
@@ -143,7 +143,7 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
     let journal = PassJournal {
         shared,
         plan: &document,
-        origins: origins(&planned.plan, &set),
+        origins: origins(&planned.plan, set).await,
     };
     let stopped: RefCell<Option<Reason>> = RefCell::new(None);
     let reports: RefCell<Vec<RoomReport>> = RefCell::default();
@@ -190,7 +190,7 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
 }
 
 /// Which line of which file asks for each change.
-fn origins(plan: &FleetPlan, set: &Set) -> HashMap<(RoomId, Op, UserId), Origin> {
+async fn origins(plan: &FleetPlan, set: Arc<Set>) -> HashMap<(RoomId, Op, UserId), Origin> {
     let mut keys = Vec::new();
     for room in &plan.rooms {
         for op in [Op::Add, Op::Promote, Op::Demote, Op::Remove] {
@@ -198,13 +198,18 @@ fn origins(plan: &FleetPlan, set: &Set) -> HashMap<(RoomId, Op, UserId), Origin>
             keys.extend(users.iter().map(|user| (room.id.clone(), op, user.clone())));
         }
     }
-    let claims: Vec<Claim<'_>> = keys.iter().map(claim).collect();
-    let found = set.origins.find(&claims);
-    drop(claims);
-    keys.into_iter()
-        .zip(found)
-        .filter_map(|(key, origin)| Some((key, origin?)))
-        .collect()
+    // The files are parsed once more: in large ones that would keep the loop from moving.
+    let found = spawn_blocking(move || {
+        let claims: Vec<Claim<'_>> = keys.iter().map(claim).collect();
+        let found = set.origins.find(&claims);
+        drop(claims);
+        keys.into_iter()
+            .zip(found)
+            .filter_map(|(key, origin)| Some((key, origin?)))
+            .collect()
+    });
+    // Without it the log names no line, and that is all.
+    found.await.unwrap_or_default()
 }
 
 fn claim((room, op, user): &(RoomId, Op, UserId)) -> Claim<'_> {

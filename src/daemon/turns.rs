@@ -5,17 +5,18 @@ use super::pass::{self, Look, Looked, Planned};
 use super::room::Turn;
 use super::store::Budget;
 use crate::apply::{Outcome, Report, RoomReport, Stop, Tally};
-use crate::model::{RoomId, UserId};
+use crate::model::{Mode, RoomId, UserId};
 use crate::plan::{FleetGuard, RoomPlan};
 use crate::web::{PassOutcome, State};
+use std::collections::HashSet;
 use tokio::time::Instant;
 
 impl Engine {
     /// Begins a pass over all rooms, but for those that failed and come back on their own.
     pub(super) fn begin_full(&mut self) -> Vec<Turn> {
         let now = self.clock.now();
-        self.full_due = None;
         self.since_look = 0;
+        self.again = false;
         self.coming_and_going.forget(now);
         self.passes.running_since = Some(now);
         self.rooms
@@ -151,14 +152,11 @@ impl Engine {
         if outcome == PassOutcome::Good {
             self.passes.last_good = Some(now);
         }
-        let again = std::mem::take(&mut self.again);
         // In trouble a next try is arranged already.
-        if again {
-            self.full_due = Some(Instant::now());
-        } else if self.full_due.is_none() {
+        if self.trouble.is_none() && !self.again {
             let spread = 0.9 + 0.2 * self.random.f64();
             let next = begun + self.settings.sync.interval.mul_f64(spread);
-            self.full_due = Some(next.max(Instant::now()));
+            self.full_due = next.max(Instant::now());
         }
         outcome
     }
@@ -182,7 +180,7 @@ impl Engine {
     }
 
     /// The fleet's guard for a pass over all rooms, which begins a new budget.
-    pub(super) fn guard_of_all(&self) -> FleetGuard {
+    pub(super) fn guard_of_all(&self, looked: &Looked) -> FleetGuard {
         let now = self.clock.now();
         let interval = jiff::SignedDuration::try_from(self.settings.sync.interval).unwrap_or_default();
         // A process that starts again and again must not have a new budget each time.
@@ -193,8 +191,25 @@ impl Engine {
             .map_or(0, |budget| budget.spent);
         FleetGuard {
             spent: carried + self.since_look,
+            elsewhere: self.members_elsewhere(looked),
             ..FleetGuard::of_all_rooms(self.settings.max_removals_total)
         }
+    }
+
+    /// The members of the managed rooms that a look at all of them has not seen, as they were seen last.
+    fn members_elsewhere(&self, looked: &Looked) -> u64 {
+        let seen: HashSet<&RoomId> = looked
+            .rooms
+            .iter()
+            .filter(|look| look.draft.is_ok())
+            .map(|look| &look.id)
+            .collect();
+        self.rooms
+            .values()
+            .filter(|room| room.desired.mode != Mode::Observe && !seen.contains(&room.desired.id))
+            .filter_map(|room| room.plan.as_ref()?.live.as_ref())
+            .map(|live| live.members)
+            .sum()
     }
 
     /// The fleet's guard for a pass over some rooms, which goes on from the last look at all of them.
@@ -204,14 +219,15 @@ impl Engine {
             limit: self.settings.max_removals_total,
             spent: budget.map_or(0, |budget| budget.spent),
             members: Some(budget.map_or(0, |budget| budget.members)),
+            elsewhere: 0,
         }
     }
 
     /// All rooms were looked at: the budget begins anew.
-    pub(super) fn begin_budget(&mut self, members: u64) {
-        let spent = self.guard_of_all().spent;
+    pub(super) fn begin_budget(&mut self, guard: FleetGuard, members: u64) {
+        let FleetGuard { spent, elsewhere, .. } = guard;
         self.ledger.budget = Some(Budget {
-            members,
+            members: members + elsewhere,
             spent,
             looked: self.clock.now(),
         });
@@ -230,10 +246,20 @@ impl Engine {
         }
         self.save_ledger();
     }
+
+    /// Whether all rooms are to be looked at now.
+    pub(super) fn full_is_due(&self, now: Instant) -> bool {
+        self.full_may_begin() && self.full_due <= now
+    }
+
+    /// Without files there is nothing to look at, and one look at all rooms at a time is enough.
+    fn full_may_begin(&self) -> bool {
+        self.set.is_some() && !self.full_runs()
+    }
+
     /// When something is due next.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        // Without files, the first set says when.
-        let full = self.full_due.filter(|_| self.set.is_some());
+        let full = self.full_may_begin().then_some(self.full_due);
         let alone = self.seen_all && self.trouble.is_none();
         let rooms = self
             .rooms

@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::room::Turn;
 use super::withheld::AUDIT_LOG;
-use crate::apply::{INTERRUPTED, Outcome, Reason, RoomReport};
+use crate::apply::{Failure, INTERRUPTED, Outcome, Reason, RoomReport};
 use crate::model::{MemberSet, RoomId, UserId};
 use crate::plan::{Note, Op, RoomPlan, Status, code, printable, users_of};
 use crate::web::State;
@@ -95,7 +95,7 @@ impl Engine {
     ) {
         let (now, at) = (self.clock.now(), Instant::now());
         let id = &turn.desired.id;
-        let aside = self.set_aside(id, report);
+        let aside = self.set_aside(plan, report);
         let Some(room) = self.rooms.get_mut(id) else {
             return;
         };
@@ -150,17 +150,25 @@ impl Engine {
     }
 
     /// Sets those aside whom the service refused for themselves, and gives who they are.
-    fn set_aside(&mut self, id: &RoomId, report: &RoomReport) -> BTreeSet<String> {
+    fn set_aside(&mut self, plan: &RoomPlan, report: &RoomReport) -> BTreeSet<String> {
+        let id = &plan.id;
         let mut alike: BTreeMap<&str, usize> = BTreeMap::new();
         for failure in &report.failed {
             *alike.entry(&failure.reason.message).or_default() += 1;
         }
+        // A refusal is about the person where it names them, or where others came in.
+        let is_personal = |failure: &Failure| {
+            let Failure { user, op, reason } = failure;
+            let failed = report.failed.iter().filter(|other| other.op == *op).count();
+            let few = alike.get(reason.message.as_str()) < Some(&ALIKE);
+            reason.message.to_lowercase().contains(user) || (few && plan.sent(*op) > failed)
+        };
         let refused = report.failed.iter().filter_map(|failure| {
             let comes_in = matches!(failure.op, Op::Add | Op::Promote);
             let everywhere = match failure.reason.code {
                 "no_such_user" => true,
                 "user_in_too_many_rooms" => false,
-                "refused" if alike.get(failure.reason.message.as_str()) < Some(&ALIKE) => false,
+                "refused" if is_personal(failure) => false,
                 _ => return None,
             };
             let user = UserId::parse(&failure.user).ok()?;
