@@ -110,7 +110,7 @@ impl Engine {
             .into_iter()
             .map(|room| (room.id.clone(), Arc::new(room)))
             .collect();
-        let turned = self.rosters.take(&rooms, now);
+        let (turned, differs) = self.rosters.take(&rooms, now);
         for id in &turned {
             self.tell_hold(id);
         }
@@ -140,7 +140,8 @@ impl Engine {
             }
         }
         let named = origins.naming(&self.ledger.aside.users());
-        if self.ledger.aside.let_go(&named) {
+        let let_go = self.ledger.aside.let_go(&named);
+        if let_go {
             self.all_soon();
         }
         self.set = Some(Arc::new(Set {
@@ -149,7 +150,9 @@ impl Engine {
             taken: now,
         }));
         // Before anything is done by the new set: a restart in between must find its holds.
-        self.save_all();
+        if differs || let_go {
+            self.save_all();
+        }
         if self.trouble.is_some() {
             self.all_soon();
         }
