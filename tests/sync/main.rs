@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod daemon;
+mod daemon_faults;
 mod faults;
 mod fleet;
 mod house;
