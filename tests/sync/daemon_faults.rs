@@ -1,13 +1,20 @@
 //! What the random search found, each told on its own.
 
 use super::house::{House, house, minutes};
-use super::service::{Reply, Service, room_id, room_of, state};
+use super::service::{Reply, Service, people, room_id, room_of, state};
 use http::Method as Http;
 use roomsync::daemon::Command;
+use roomsync::web::State;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
+
+fn is_in(service: &Service, number: usize, user: &str) -> bool {
+    people(&service.emulator.state().rooms[&room_id(number)])
+        .members
+        .contains(user)
+}
 
 /// A line of a room file.
 fn line(number: usize, members: &str) -> String {
@@ -76,4 +83,44 @@ fn a_call_that_waits_for_its_turn_is_not_sent_once_the_daemon_is_paused() {
             daemon.stop().await;
         });
     }
+}
+
+#[test]
+fn work_for_a_room_that_left_the_files_and_came_back_counts_for_nothing() {
+    let rooms = (1..=2).map(|number| {
+        (
+            room_id(number),
+            room_of("boss", &[], &["a", "b", "c", "d", "e", "x"]),
+        )
+    });
+    let service = Service::new(state(rooms)).taking(Duration::from_secs(4));
+    house(service, "", async |house: House| {
+        let other = line(2, "a, b, c, d, e, x");
+        house.rooms(&format!("rooms:\n{}{other}", line(1, "a, b, c, d, e")));
+        let daemon = house.start();
+        daemon.until(minutes(1), |status| status.rooms.len() == 2).await;
+        // The look goes on for some seconds. Meanwhile:
+        house.rooms(&format!("rooms:\n{other}"));
+        daemon.tell(Command::Reload).await;
+        daemon
+            .until(Duration::from_secs(3), |status| status.rooms.len() == 1)
+            .await;
+        house.rooms(&format!("rooms:\n{}{other}", line(1, "a, b, c, d, e, x")));
+        daemon.tell(Command::Reload).await;
+        daemon
+            .until(Duration::from_secs(3), |status| status.rooms.len() == 2)
+            .await;
+        let begun = Instant::now();
+        while begun.elapsed() < minutes(2) {
+            sleep(Duration::from_millis(100)).await;
+            assert!(
+                is_in(&house.service, 1, "x"),
+                "removed after {:?}",
+                begun.elapsed()
+            );
+        }
+        let state = daemon.status().rooms.first().map(|room| room.state);
+        assert_eq!(state, Some(State::InSync));
+        daemon.stop().await;
+    });
 }
