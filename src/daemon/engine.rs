@@ -248,7 +248,8 @@ impl Engine {
         if self.ledger.aside.seen_in(id, |user| live.members.contains(user)) {
             self.save_ledger();
         }
-        if let Some(room) = self.current(turn) {
+        // Whoever a read that contradicts itself leaves out has not left for that.
+        if let (Observed::Complete(_), Some(room)) = (observed, self.current(turn)) {
             room.miss(live);
         }
         let desired = &turn.desired;

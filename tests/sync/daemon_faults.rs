@@ -6,7 +6,8 @@ use http::Method as Http;
 use roomsync::daemon::Command;
 use roomsync::web::State;
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -19,6 +20,64 @@ fn is_in(service: &Service, number: usize, user: &str) -> bool {
 /// A line of a room file.
 fn line(number: usize, members: &str) -> String {
     format!("  - {{id: {}, members: [{members}]}}\n", room_id(number))
+}
+
+#[test]
+fn a_room_whose_own_look_ends_early_is_not_forgotten() {
+    // Room 1 fails alone; when it comes back on its own, the whole service is away, for half an hour.
+    let hits = Arc::new(AtomicUsize::new(0));
+    let away = Arc::new(AtomicBool::new(true));
+    let (counted, is_away) = (Arc::clone(&hits), Arc::clone(&away));
+    let rooms = (1..=2).map(|number| (room_id(number), room_of("boss", &[], &["a"])));
+    let service = Service::new(state(rooms)).with_fault(move |_, request, _| {
+        if !is_away.load(Ordering::Relaxed) {
+            return None;
+        }
+        let own = request.url.path().ends_with(&format!("{}/users", room_id(1)));
+        let hits = counted.fetch_add(usize::from(own), Ordering::Relaxed);
+        match (own, hits) {
+            (true, 0..4) => Some(Reply::Answer(500, String::new())),
+            (true, _) | (false, 5..) => Some(Reply::Unreachable),
+            _ => None,
+        }
+    });
+    house(service, "", async |house: House| {
+        house.rooms(&format!("rooms:\n{}{}", line(1, "a, b"), line(2, "a, b")));
+        let daemon = house.start();
+        sleep(minutes(30)).await;
+        assert!(hits.load(Ordering::Relaxed) > 4);
+        away.store(false, Ordering::Relaxed);
+        daemon.until_well(minutes(12)).await;
+        daemon.stop().await;
+    });
+}
+
+#[test]
+fn whoever_a_contradictory_read_leaves_out_has_not_come_and_gone() {
+    let lying = Arc::new(AtomicBool::new(true));
+    let lies = Arc::clone(&lying);
+    let members = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let service = Service::new(state([(room_id(1), room_of("boss", &[], &members))])).with_fault(
+        move |_, request, _| {
+            let list = request.method == Http::GET && request.url.path().ends_with("/users");
+            (list && lies.load(Ordering::Relaxed))
+                .then(|| Reply::Answer(200, "{\"data\": [], \"count\": 0}".into()))
+        },
+    );
+    house(service, "", async |house: House| {
+        house.rooms(&format!("rooms:\n{}", line(1, &members.join(", "))));
+        let daemon = house.start();
+        sleep(minutes(10)).await;
+        lying.store(false, Ordering::Relaxed);
+        daemon.until_well(minutes(8)).await;
+        house.service.emulator.edit(|state| {
+            state.rooms.get_mut(&room_id(1)).unwrap().leave("c");
+        });
+        sleep(minutes(7)).await;
+        assert!(is_in(&house.service, 1, "c"), "{:#?}", daemon.status());
+        assert_eq!(daemon.status().coming_and_going.len(), 0);
+        daemon.stop().await;
+    });
 }
 
 /// A service that puts off the first writes of a kind, so that they wait for their turn.
