@@ -4,6 +4,7 @@
 
 mod daemon;
 mod daemon_faults;
+mod daemon_search;
 mod faults;
 mod fleet;
 mod house;
