@@ -3,6 +3,7 @@
 use super::batch::Batches;
 use super::report::{Reason, RoomReport};
 use super::run::{End, Gate, RoomRun, people};
+use super::verdict::shows;
 use super::{Hands, Job};
 use crate::chat::{CallError, Fault};
 use crate::live::{self, Question};
@@ -64,6 +65,11 @@ impl RoomRun<'_> {
                 }
                 Reason::from(&error)
             })?;
+        for (op, user) in std::mem::take(&mut self.unclear) {
+            if shows(&observed, op, &user) {
+                self.journal(op, [&user], Ok(()));
+            }
+        }
         let sizes = self.hands.writer.batch_sizes();
         let sizes = Sizes {
             add_batch: sizes.add,

@@ -30,7 +30,12 @@ pub(super) struct RoomRun<'a> {
     /// Whether a guard has tripped on a later look.
     pub(super) guarded: bool,
     pub(super) gate: Gate,
+    /// What was taken down as not known to be done.
+    pub(super) unclear: BTreeSet<(Op, UserId)>,
 }
+
+/// The code of a call that may or may not have taken effect.
+const UNCLEAR: &str = "no_clear_answer";
 
 /// Whether a demotion may go: only when every promotion of the room succeeded, or a wanted admin stands.
 pub(super) struct Gate {
@@ -63,6 +68,7 @@ impl<'a> RoomRun<'a> {
             expected: pairs(&job.plan.steps).collect(),
             guarded: false,
             gate: Gate::new(job.plan),
+            unclear: BTreeSet::new(),
         }
     }
 
@@ -72,16 +78,21 @@ impl<'a> RoomRun<'a> {
 
     /// Has it taken down what became of these users of a call that went out.
     pub(super) fn journal<'u>(
-        &self,
+        &mut self,
         op: Op,
         users: impl IntoIterator<Item = &'u UserId>,
         result: Result<(), &Reason>,
     ) {
         let Some(journal) = self.hands.journal else { return };
+        let is_unclear = result.is_err_and(|reason| reason.code == UNCLEAR);
         let answers: Vec<Answer<'_>> = users
             .into_iter()
             .map(|user| Answer { user, op, result })
             .collect();
+        if is_unclear {
+            self.unclear
+                .extend(answers.iter().map(|answer| (op, answer.user.clone())));
+        }
         if let Err(reason) = journal.record(&self.job.plan.id, &answers) {
             self.hands.stop.now(reason);
         }

@@ -82,7 +82,7 @@ impl RoomRun<'_> {
 }
 
 /// Whether a look shows this done. That somebody is not there, only a complete one shows.
-fn shows(observed: &Observed, op: Op, user: &UserId) -> bool {
+pub(super) fn shows(observed: &Observed, op: Op, user: &UserId) -> bool {
     let room = observed.room();
     let complete = observed.complete().is_some();
     match op {

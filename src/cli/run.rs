@@ -1,9 +1,9 @@
 //! `roomsync run`.
 
-use super::Globals;
 use super::exit::Exit;
+use super::{Globals, output};
 use crate::daemon::{self, Clock, Command, Config, Daemon, Once};
-use crate::desired;
+use crate::plan::text;
 use crate::settings::{self, Settings};
 use crate::web::{self, Options};
 use anyhow::{Context as _, bail};
@@ -36,7 +36,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let config = config(globals, args, settings.clone());
     let signals = Signals::new()?;
     if args.once {
-        return once(globals, args, config, settings, signals).await;
+        return once(args, config, signals).await;
     }
     // Before anything else: whoever looks at a daemon that cannot start must not find another one's page.
     let listener = match settings.listen {
@@ -84,15 +84,7 @@ async fn serve(
     Ok(Exit::Done)
 }
 
-async fn once(
-    globals: &Globals,
-    args: &Args,
-    config: Config,
-    settings: Settings,
-    signals: Signals,
-) -> anyhow::Result<Exit> {
-    let loaded = desired::load(&settings.rooms, Some(&globals.config), &settings.guards)?;
-    globals.diagnose(&loaded.warnings)?;
+async fn once(args: &Args, config: Config, signals: Signals) -> anyhow::Result<Exit> {
     let daemon = Daemon::new(config)?;
     let (commands, mut commanded) = mpsc::channel(8);
     let stop = async move {
@@ -103,17 +95,21 @@ async fn once(
         }
     };
     let heeding = signals.heed(commands);
-    let passed = daemon.once(loaded, stop).await;
+    let passed = daemon.once(stop).await;
     heeding.abort();
     let Some(Once {
         plan,
         stopped,
         report,
         withheld,
-    }) = passed
+        seconds,
+    }) = passed?
     else {
         bail!("interrupted before anything was planned");
     };
+    if withheld.is_some() {
+        output(&text(&plan, seconds))?;
+    }
     let of_plan = Exit::of_plan(&plan, stopped.as_ref());
     let of_report = report.as_ref().map_or(Exit::Done, Exit::of_report);
     // Something keeps what is wanted from being done; that a dry run writes nothing is as wanted.
@@ -177,7 +173,11 @@ impl Signals {
                     }
                     ending = true;
                 }
-                // Too many reloads at a time come to one; a daemon that has ended needs no command.
+                // A last place is kept for the end: so many reloads at a time come to one.
+                if command == Command::Reload && commands.capacity() <= 1 {
+                    continue;
+                }
+                // A daemon that has ended needs no command.
                 let _ = commands.try_send(command);
             }
         };

@@ -53,6 +53,10 @@ impl SetAside {
         now: Timestamp,
     ) -> bool {
         let key = (user.clone(), (!everywhere).then(|| noticed.clone()));
+        // In several rooms at a time they are refused for one reason.
+        if self.0.get(&key).is_some_and(|entry| entry.until > now) {
+            return false;
+        }
         let last = self
             .0
             .get(&key)

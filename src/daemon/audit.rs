@@ -5,8 +5,9 @@ use crate::plan::Op;
 use crate::web::Change;
 use serde::Serialize;
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
 
 /// More failures than this are not remembered for being counted.
@@ -114,6 +115,10 @@ impl Audit {
         let file = match &mut self.file {
             Some(file) => file,
             none => {
+                // A pipe without a reader would keep the daemon from moving.
+                if fs::metadata(&*path).is_ok_and(|meta| meta.file_type().is_fifo()) {
+                    return Err(io::Error::other("it is a pipe; name a file"));
+                }
                 let file = File::options().create(true).append(true).open(path)?;
                 self.end = file.metadata()?.len();
                 none.insert(file)
@@ -142,7 +147,6 @@ impl Audit {
 mod tests {
     use super::*;
     use jiff::Timestamp;
-    use std::fs;
 
     fn change(user: &str, result: &str) -> Change {
         Change {

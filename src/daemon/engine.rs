@@ -8,6 +8,7 @@ use super::quiet::Quiet;
 use super::room::{Room, Turn, backoff};
 use super::store::{Ledger, Store};
 use crate::apply::Stop;
+use crate::chat::{CallError, Fault};
 use crate::desired::{Diagnostic, Loaded, Origins, Source};
 use crate::live::Observed;
 use crate::model::{RoomId, UserId};
@@ -15,7 +16,7 @@ use crate::plan::{self, Restraints};
 use crate::settings::Settings;
 use crate::web::{Change, Passes, Trouble, Withheld};
 use jiff::Timestamp;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -47,6 +48,8 @@ pub(super) struct Engine {
     pub(super) ledger: Ledger,
     /// Why the state could not be saved, if so; nothing is written to the service until it can be.
     pub(super) unsaved: Option<String>,
+    /// Why `state_dir` cannot be asked whether the daemon is paused, if so.
+    pub(super) out_of_reach: Option<String>,
     pub(super) coming_and_going: ComingAndGoing,
     pub(super) audit: Audit,
     pub(super) dry_run: bool,
@@ -64,7 +67,7 @@ pub(super) struct Engine {
     /// Whether all rooms were looked at once in this process.
     pub(super) seen_all: bool,
     /// Removals begun since the look at all rooms began that is under way.
-    pub(super) since_look: usize,
+    pub(super) since_look: BTreeSet<(RoomId, UserId)>,
 }
 
 impl Engine {
@@ -79,7 +82,9 @@ impl Engine {
         let started = clock.now();
         Self {
             audit: Audit::new(settings.audit_log.clone()),
-            paused: store.paused(),
+            // What cannot be told yet is told before anything is written.
+            paused: store.paused().unwrap_or(true),
+            out_of_reach: None,
             settings,
             clock,
             random: fastrand::Rng::with_seed(seed),
@@ -103,7 +108,7 @@ impl Engine {
             again: false,
             said_withheld: None,
             seen_all: false,
-            since_look: 0,
+            since_look: BTreeSet::new(),
         }
     }
 
@@ -134,6 +139,7 @@ impl Engine {
             }
             self.quiet.forget(id.as_str());
             self.quiet.forget(&format!("plan {id}"));
+            self.quiet.forget(&format!("would {id}"));
             tracing::warn!(room = %id, "no longer managed: the room has left the files, and is left as it is");
         }
         for (id, desired) in rooms {
@@ -158,11 +164,13 @@ impl Engine {
         if let_go {
             self.all_soon();
         }
-        self.set = Some(Arc::new(Set {
+        let set_before = self.set.replace(Arc::new(Set {
             source: desired.source,
             origins,
             taken: now,
         }));
+        let digest = |set: &Option<Arc<Set>>| set.as_ref().map(|set| set.source.digest.clone());
+        let differs = differs || digest(&set_before) != digest(&self.set);
         // Before anything is done by the new set: a restart in between must find its holds.
         if differs || let_go {
             self.save_all();
@@ -206,6 +214,15 @@ impl Engine {
         if !any {
             tracing::info!(room = %id, "nothing is held any more");
         }
+    }
+
+    /// A look ended before every room was seen.
+    pub(super) fn stopped_by(&mut self, error: &CallError) {
+        if error.fault == Fault::Closed {
+            // There is another connection by now.
+            return self.all_soon();
+        }
+        self.service_down(error.fault.code(), &error.to_string());
     }
 
     /// The service keeps every call from succeeding.

@@ -7,7 +7,7 @@ mod tests;
 
 use super::watch::Watch;
 use crate::desired::files::Stamp;
-use crate::desired::{Diagnostic, Invalid, Loaded, Texts};
+use crate::desired::{Diagnostic, Invalid, Loaded, Remembered, Texts};
 use crate::model::Guards;
 use judge::{Judge, Verdict};
 use look::{Disk, Seen};
@@ -40,6 +40,8 @@ pub struct Follow {
     pub guards: Guards,
     /// How long changed files must rest.
     pub settle: Duration,
+    /// The files of the set before this process, by which one that was cut short since is known.
+    pub remembered: Remembered,
 }
 
 /// What became of the files on the disk.
@@ -113,8 +115,7 @@ impl Following {
         let _ = self.orders.send(Order::Look);
     }
 
-    /// Follows something else from now on. The set in force stays what files are compared with; the next good set is
-    /// news even where its content is the same, because guards may differ.
+    /// Follows something else from now on. The set in force is news again, with the new guards; then the files are looked at.
     pub fn change(&self, follow: Follow) {
         let _ = self.orders.send(Order::Change(Box::new(follow)));
     }
@@ -182,6 +183,7 @@ impl Follower {
             settings_file,
             guards,
             settle,
+            remembered,
         } = follow;
         let now = Instant::now();
         Self {
@@ -189,7 +191,7 @@ impl Follower {
             guards,
             settle,
             wake,
-            judge: Judge::default(),
+            judge: Judge::new(remembered),
             news,
             stamp: None,
             texts: None,
@@ -214,7 +216,7 @@ impl Follower {
                 order = orders.recv() => match order {
                     None => return Ok(()),
                     Some(Order::Look) => self.rescan_at = Instant::now(),
-                    Some(Order::Change(follow)) => self.change(*follow),
+                    Some(Order::Change(follow)) => self.change(*follow).await?,
                 },
                 () = self.wake.notified() => {
                     let now = Instant::now();
@@ -226,20 +228,29 @@ impl Follower {
         }
     }
 
-    fn change(&mut self, follow: Follow) {
+    async fn change(&mut self, follow: Follow) -> Result<(), JoinError> {
         let Follow {
             paths,
             settings_file,
             guards,
             settle,
+            remembered: _,
         } = follow;
         self.disk = Arc::new(self.disk.elsewhere(paths, settings_file));
         self.guards = guards;
         self.settle = settle;
-        self.judge.take_next();
         self.stamp = None;
         self.ahead = None;
         self.judge_at = Some(Instant::now());
+        // The guards are in force at once, whatever is on the disk.
+        if let Some(texts) = self.judge.in_force() {
+            let guards = self.guards.clone();
+            if let Ok(loaded) = spawn_blocking(move || texts.resolve(&guards)).await? {
+                self.judge.say_again();
+                drop(self.news.send(News::Taken(Box::new(loaded))));
+            }
+        }
+        Ok(())
     }
 
     async fn step(&mut self) -> Result<(), JoinError> {

@@ -31,7 +31,7 @@ pub use store::StoreError;
 use crate::apply::Report;
 use crate::chat::wire::Method;
 use crate::chat::{Connection, Observer, Reader};
-use crate::desired::{Diagnostic, Invalid, Loaded};
+use crate::desired::{Diagnostic, Invalid, Remembered};
 use crate::plan::FleetPlan;
 use crate::settings::Settings;
 use crate::web::{Metrics, Source};
@@ -109,6 +109,8 @@ pub struct Once {
     pub report: Option<Report>,
     /// Why nothing may be written, in words, if so.
     pub withheld: Option<String>,
+    /// The least time in seconds that the plan's calls take.
+    pub seconds: f64,
 }
 
 /// A daemon that has not been started.
@@ -116,6 +118,7 @@ pub struct Daemon {
     shared: Arc<Shared>,
     config: Config,
     way: Way,
+    remembered: Remembered,
 }
 
 /// What the loop, its passes and those who look at it share.
@@ -187,12 +190,17 @@ impl Daemon {
         };
         let rosters = store.rosters()?;
         let ledger: Ledger = store.ledger()?;
-        if rosters.is_none() {
-            tracing::info!(
-                state_dir = %settings.state_dir.display(),
-                "nothing is kept from before: holds and budgets start anew"
-            );
+        let lost = match (rosters.is_none(), ledger.budget.is_none()) {
+            (true, true) => Some("holds and budgets start"),
+            (true, false) => Some("holds start"),
+            (false, true) => Some("budgets start"),
+            (false, false) => None,
+        };
+        if let Some(lost) = lost {
+            let state_dir = settings.state_dir.display();
+            tracing::info!(%state_dir, "nothing is kept from before: {lost} anew");
         }
+        let remembered = store.files()?;
         let kept = (rosters.unwrap_or_default(), ledger);
         let engine = Engine::new(settings, config.clock.clone(), config.seed, store, kept, dry_run);
         let shared = Shared {
@@ -207,6 +215,7 @@ impl Daemon {
             shared: Arc::new(shared),
             config,
             way,
+            remembered,
         })
     }
 
@@ -222,15 +231,28 @@ impl Daemon {
         Arc::clone(&self.shared.metrics)
     }
 
-    /// Makes one pass over all rooms by these files. When `stop` comes, no new call is made, and those in flight end;
-    /// `None`: it came before there was a plan.
-    pub async fn once(self, loaded: Loaded, stop: impl Future<Output = ()>) -> Option<Once> {
-        let Self { shared, way, .. } = &self;
-        let turns = {
-            let mut engine = lock(&shared.engine);
-            engine.take(loaded);
-            engine.begin_full()
+    /// Makes one pass over all rooms, by the files once they are finished. When `stop` comes, no new call is made, and those
+    /// in flight end; `None`: it came before there was a plan. The error: the files cannot be used.
+    pub async fn once(self, stop: impl Future<Output = ()>) -> Result<Option<Once>, Invalid> {
+        let Self {
+            shared,
+            config,
+            way,
+            remembered,
+        } = &self;
+        let mut stop = pin!(stop);
+        let mut following = Following::start(follow(config, &config.settings, remembered.clone()));
+        let news = tokio::select! {
+            news = following.news() => news,
+            () = &mut stop => return Ok(None),
         };
+        match news {
+            Some(News::Bad(diagnostics)) => return Err(Invalid { diagnostics }),
+            Some(news) => heard(shared, news),
+            None => return Ok(None),
+        }
+        following.stop().await;
+        let turns = lock(&shared.engine).begin_full();
         let mut pass = pin!(passes::full(shared, way, turns));
         let passed = tokio::select! {
             passed = &mut pass => passed,
@@ -238,14 +260,19 @@ impl Daemon {
                 end(shared, way);
                 pass.await
             }
-        }?;
-        let withheld = lock(&shared.engine).withheld();
-        Some(Once {
+        };
+        let Some(passed) = passed else { return Ok(None) };
+        let engine = lock(&shared.engine);
+        let withheld = engine.withheld();
+        let rates = pass::rates(&engine.settings);
+        drop(engine);
+        Ok(Some(Once {
+            seconds: rates.seconds(&passed.planned.plan),
             plan: passed.planned.plan,
             stopped: passed.planned.stopped,
             report: passed.report,
             withheld: withheld.map(|withheld| withheld.message),
-        })
+        }))
     }
 
     /// Keeps the rooms until it is told to stop; then no new call is made, and those in flight end.
@@ -254,9 +281,10 @@ impl Daemon {
             shared,
             config,
             mut way,
+            remembered,
         } = self;
         let mut manager = Manager::new();
-        let mut following = Following::start(follow(&config, &lock(&shared.engine).settings));
+        let mut following = Following::start(follow(&config, &config.settings, remembered));
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut passes: FuturesUnordered<LocalBoxFuture<'_, ()>> = FuturesUnordered::new();
@@ -318,12 +346,13 @@ fn way(config: &Config, settings: &Settings, metrics: &Arc<Metrics>) -> Result<W
     })
 }
 
-fn follow(config: &Config, settings: &Settings) -> Follow {
+fn follow(config: &Config, settings: &Settings, remembered: Remembered) -> Follow {
     Follow {
         paths: settings.rooms.clone(),
         settings_file: Some(config.settings_file.clone()),
         guards: settings.guards.clone(),
         settle: settings.sync.settle,
+        remembered,
     }
 }
 

@@ -132,18 +132,24 @@ pub async fn plan(
 /// What a plan says of its making.
 #[must_use]
 pub fn meta(settings: &Settings, source: &Source, now: Timestamp) -> Meta {
-    let rate = |method| settings.limits.calls_per_second.of(method);
     Meta {
         created: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
         app: settings.service.app.to_string(),
         source: source.clone(),
-        rates: Rates {
-            add: rate(Method::AddMany),
-            promote: rate(Method::Promote),
-            demote: rate(Method::Demote),
-            remove_one: rate(Method::RemoveOne),
-            remove_many: rate(Method::RemoveMany),
-        },
+        rates: rates(settings),
+    }
+}
+
+/// How fast the calls of a plan may go.
+#[must_use]
+pub fn rates(settings: &Settings) -> Rates {
+    let rate = |method| settings.limits.calls_per_second.of(method);
+    Rates {
+        add: rate(Method::AddMany),
+        promote: rate(Method::Promote),
+        demote: rate(Method::Demote),
+        remove_one: rate(Method::RemoveOne),
+        remove_many: rate(Method::RemoveMany),
     }
 }
 
@@ -166,7 +172,7 @@ pub async fn apply(
     conduct: Conduct<'_>,
 ) -> Report {
     for room in &planned.plan.rooms {
-        log_room(room);
+        log_room(room, "planned");
     }
     log(&planned.plan, plan_id);
     // By id, not by place: a plan carried out in another room would be the worst of mistakes.
@@ -186,8 +192,8 @@ pub async fn apply(
     apply::run(connection, &jobs, conduct).await
 }
 
-/// A line for a room that changes.
-pub(super) fn log_room(room: &RoomPlan) {
+/// A line for a room that changes, or would.
+pub(super) fn log_room(room: &RoomPlan, message: &str) {
     if room.steps.is_empty() {
         return;
     }
@@ -202,7 +208,7 @@ pub(super) fn log_room(room: &RoomPlan) {
         demote = names(Op::Demote),
         blocked = guards.join(", "),
         calls = room.steps.len(),
-        "planned"
+        "{message}"
     );
 }
 

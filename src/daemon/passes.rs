@@ -9,11 +9,11 @@ use crate::apply::{self, Answer, Conduct, Job, Journal, Reason, Report, RoomRepo
 use crate::chat::{Connection, Reader};
 use crate::desired::{Claim, DesiredRoom, Origin};
 use crate::model::{RoomId, UserId};
-use crate::plan::{Document, FleetPlan, Op, users_of};
+use crate::plan::{Document, FleetPlan, Op, RoomPlan, users_of};
 use crate::web::{Change, ChangeResult, PassKind};
 use futures_util::stream::{self, StreamExt as _};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
@@ -47,8 +47,8 @@ pub(super) async fn full(shared: &Shared, way: &Way, turns: Vec<Turn>) -> Option
         let guard = engine.guard_of_all(&looked);
         let planned = looked.plan(Some(guard), &way.reader);
         match &trouble {
-            None => engine.begin_budget(guard, planned.plan.members),
-            Some(error) => engine.service_down(error.fault.code(), &error.to_string()),
+            None => engine.begin_budget(planned.plan.members + guard.elsewhere),
+            Some(error) => engine.stopped_by(error),
         }
         planned
     };
@@ -75,14 +75,14 @@ pub(super) async fn some(shared: &Shared, way: &Way, turns: Vec<Turn>) {
     let planned = {
         let mut engine = lock(&shared.engine);
         for turn in &turns {
-            if let Some(room) = engine.rooms.get_mut(&turn.desired.id) {
+            if let Some(room) = engine.current(turn) {
                 room.looking = false;
             }
         }
         let looked = engine.still_due(looked, &turns, begun);
-        let guard = engine.guard_of_some();
+        let guard = engine.guard_of_some(&looked);
         if let Some(error) = &trouble {
-            engine.service_down(error.fault.code(), &error.to_string());
+            engine.stopped_by(error);
         }
         looked.plan(Some(guard), &way.reader)
     };
@@ -126,6 +126,9 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
         }
         engine.check();
         if engine.withheld().is_some() {
+            for plan in &planned.plan.rooms {
+                engine.log_withheld(plan);
+            }
             return None;
         }
         let set = Arc::clone(engine.set.as_ref()?);
@@ -133,7 +136,7 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
         let id = Document::new(&planned.plan, &meta).ok()?.id;
         let rooms = &planned.plan.rooms;
         let news = rooms.iter().filter(|plan| engine.log_plan(plan)).count();
-        engine.spend(planned.plan.summary().removes);
+        engine.spend(removals(&planned.plan));
         if news > 0 {
             pass::log(&planned.plan, &id);
         }
@@ -152,6 +155,10 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
             let Some(turn) = turns.get(&plan.id) else { return };
             if stopped.borrow().is_some() {
                 return lock(&shared.engine).put_off(turn);
+            }
+            // A connection that was replaced is closed, but not the next claim.
+            if *shared.ends.borrow() {
+                return;
             }
             let Some(stop) = lock(&shared.engine).claim(turn) else {
                 return;
@@ -187,6 +194,16 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
     };
     lock(&shared.engine).log_report(&report, &document);
     Some(report)
+}
+
+/// Who is removed, and where.
+fn removals(plan: &FleetPlan) -> BTreeSet<(RoomId, UserId)> {
+    let of_room = |room: &RoomPlan| {
+        let users = users_of(Op::Remove, &room.steps);
+        let pairs: Vec<_> = users.iter().map(|user| (room.id.clone(), user.clone())).collect();
+        pairs
+    };
+    plan.rooms.iter().flat_map(of_room).collect()
 }
 
 /// Which line of which file asks for each change.

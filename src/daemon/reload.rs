@@ -3,32 +3,26 @@
 use super::files::Following;
 use super::passes::Way;
 use super::{Config, Shared, follow, lock, way};
+use crate::desired::{Diagnostic, Invalid, Remembered};
 use crate::settings::{Auth, Settings};
 use secrecy::ExposeSecret as _;
+use tokio::time::Instant;
 
 /// Reads settings and files again. Settings that are not valid change nothing.
 pub(super) fn reload(shared: &Shared, config: &Config, way_now: &mut Way, following: &Following) {
     let before = lock(&shared.engine).settings.clone();
+    // Whoever has moved the log away wants it under its name again, whatever becomes of the settings.
+    lock(&shared.engine).audit.reopen(before.audit_log.clone());
     let settings = match (config.reload)() {
         Ok(settings) => settings,
         Err(invalid) => {
-            for problem in &invalid.diagnostics {
-                tracing::error!(
-                    code = problem.code,
-                    "the settings are not valid and stay as they are: {}",
-                    problem.message
-                );
-            }
-            lock(&shared.engine).audit.reopen(before.audit_log);
+            tell(&invalid);
             return following.look_now();
         }
     };
     if !same_way(&before, &settings) {
         match way(config, &settings, &shared.metrics) {
-            Ok(new) => {
-                *lock(&shared.reader) = new.reader.clone();
-                *way_now = new;
-            }
+            Ok(new) => replace(shared, way_now, new),
             Err(error) => {
                 tracing::error!(%error, "the settings stay as they are");
                 return following.look_now();
@@ -54,13 +48,45 @@ pub(super) fn reload(shared: &Shared, config: &Config, way_now: &mut Way, follow
             // Whoever changed the settings may have put right what was wrong.
             engine.all_soon();
         }
+        engine.full_due = engine.full_due.min(Instant::now() + settings.sync.interval);
     }
     if refollow {
-        following.change(follow(config, &settings));
+        following.change(follow(config, &settings, Remembered::default()));
     } else {
         following.look_now();
     }
     tracing::info!("settings and files are read again");
+}
+
+fn tell(invalid: &Invalid) {
+    for Diagnostic {
+        code,
+        message,
+        spot,
+        help,
+        severity: _,
+        also: _,
+    } in &invalid.diagnostics
+    {
+        let place = spot.as_ref().map(ToString::to_string);
+        tracing::error!(
+            code,
+            place,
+            help,
+            "the settings are not valid and stay as they are: {message}"
+        );
+    }
+}
+
+/// Goes another way from now on: nothing more goes out over the one before.
+fn replace(shared: &Shared, way: &mut Way, new: Way) {
+    *lock(&shared.reader) = new.reader.clone();
+    std::mem::replace(way, new).reader.close();
+    let mut engine = lock(&shared.engine);
+    for stop in engine.rooms.values().filter_map(|room| room.applying.as_ref()) {
+        stop.interrupt();
+    }
+    engine.all_soon();
 }
 
 /// Whether both lead to the service in the same way, as fast.

@@ -33,6 +33,8 @@ pub(super) struct Room {
     /// When the last look began that saw it, or failed to.
     pub(super) tried: Option<Instant>,
     pub(super) looked: Option<Timestamp>,
+    /// Whether its members are among those that the fleet's budget is out of.
+    pub(super) counted: bool,
     pub(super) state: State,
     pub(super) since: Timestamp,
     /// The last plan, with what of it is still to be done.
@@ -62,6 +64,7 @@ impl Room {
             applying: None,
             tried: None,
             looked: None,
+            counted: false,
             state: State::Unseen,
             since: now,
             plan: None,
@@ -83,6 +86,8 @@ impl Room {
         self.desired = desired;
         self.generation = generation;
         self.failures = 0;
+        // A look that is under way is at the entry before.
+        self.looking = false;
         self.due = Some(now);
         if let Some(stop) = &self.applying {
             stop.interrupt();

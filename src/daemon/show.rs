@@ -77,13 +77,10 @@ impl Engine {
     fn file_troubles(&self) -> Vec<String> {
         let mut troubles = Vec::new();
         if let Some(first) = self.problems.first() {
-            let place = first
-                .spot
-                .as_ref()
-                .map_or_else(String::new, |spot| match &spot.position {
-                    Some(at) => format!("{}:{}:{}: ", spot.file, at.line, at.column),
-                    None => format!("{}: ", spot.file),
-                });
+            let place = first.spot.as_ref().map(|spot| format!("{spot}: "));
+            let place = place.unwrap_or_default();
+            let help = first.help.as_ref().map(|help| format!("; {help}"));
+            let help = help.unwrap_or_default();
             let count = counted(self.problems.len(), "problem");
             let force = if self.set.is_some() {
                 "the last good ones stay in force"
@@ -91,7 +88,7 @@ impl Engine {
                 "nothing is done until they are"
             };
             troubles.push(format!(
-                "the room files are not valid, and {force}: {count}, first: {place}{}",
+                "the room files are not valid, and {force}: {count}, first: {place}{}{help}",
                 first.message
             ));
         } else if self.set.is_none() {

@@ -6,12 +6,15 @@ mod shape;
 
 use super::aside::SetAside;
 use super::holds::Rosters;
+use crate::desired::Remembered;
 use crate::model::{RoomId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shape::{AsideJson, LedgerFile, RosterJson, RostersFile, Version};
+use shape::{AsideJson, BudgetJson, FilesFile, LedgerFile, RosterJson, RostersFile, Version};
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -19,6 +22,7 @@ use tempfile::NamedTempFile;
 const VERSION: u32 = 1;
 const ROSTERS: &str = "rosters.json";
 const BUDGET: &str = "budget.json";
+const FILES: &str = "files.json";
 const LOCK: &str = "lock";
 /// While there is a file of this name, nothing is written to the service.
 const PAUSE: &str = "pause";
@@ -39,6 +43,17 @@ pub enum StoreError {
     /// Another daemon keeps its state here.
     #[error("another roomsync runs with this `state_dir` ({0:?}): end it, or give each its own")]
     Taken(PathBuf),
+    /// A file of another version.
+    #[error(
+        "{path:?} was written by another version of roomsync (its shape is {version}, here {VERSION} is known); start that one \
+         again: without this file nothing is known of what must not be removed"
+    )]
+    Version {
+        /// Which.
+        path: PathBuf,
+        /// Its shape's version.
+        version: u32,
+    },
     /// A file is not what was written.
     #[error(
         "{path:?} is damaged ({why}), and with it the record of what must not be removed; put it back from a backup, or move \
@@ -58,13 +73,16 @@ pub(super) struct Store {
     dir: PathBuf,
     /// Held as long as the daemon lives; `None`: nothing is written here.
     lock: Option<File>,
+    /// Device and inode of the folder that was taken.
+    taken: Option<(u64, u64)>,
 }
 
 /// Removals since the last look at all rooms, and the members of all rooms at that look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Budget {
     pub(super) members: u64,
-    pub(super) spent: usize,
+    /// Who was removed, and where.
+    pub(super) spent: BTreeSet<(RoomId, UserId)>,
     pub(super) looked: Timestamp,
 }
 
@@ -94,6 +112,7 @@ impl Store {
         let store = Self {
             dir: dir.to_owned(),
             lock: Some(lock),
+            taken: Some(identity(dir).map_err(unusable(dir))?),
         };
         // Better to know now than when something has to be held.
         store.temporary().map_err(unusable(dir))?;
@@ -105,12 +124,21 @@ impl Store {
         Self {
             dir: dir.to_owned(),
             lock: None,
+            taken: None,
         }
     }
 
-    /// Whether somebody put a file `pause` there.
-    pub(super) fn paused(&self) -> bool {
-        self.dir.join(PAUSE).exists()
+    /// Whether somebody put a file `pause` there. The error: nobody can tell, because the folder is not the one that was taken,
+    /// as when a disk is no longer mounted there.
+    pub(super) fn paused(&self) -> io::Result<bool> {
+        if let Some(taken) = self.taken
+            && identity(&self.dir)? != taken
+        {
+            return Err(io::Error::other(
+                "the folder is not the one it was at the start; is its disk mounted? Put it back, or start roomsync again",
+            ));
+        }
+        self.dir.join(PAUSE).try_exists()
     }
 
     /// Where the file is that pauses the daemon.
@@ -148,6 +176,17 @@ impl Store {
         )
     }
 
+    /// The files of the last set.
+    pub(super) fn files(&self) -> Result<Remembered, StoreError> {
+        let read: Option<FilesFile> = self.read(FILES)?;
+        Ok(read.map(|read| read.files).unwrap_or_default())
+    }
+
+    pub(super) fn save_files(&self, files: Remembered) -> io::Result<()> {
+        let version = VERSION;
+        self.write(FILES, &FilesFile { version, files })
+    }
+
     pub(super) fn ledger(&self) -> Result<Ledger, StoreError> {
         let read: Option<LedgerFile> = self.read(BUDGET)?;
         let Some(file) = read else {
@@ -161,8 +200,9 @@ impl Store {
         let entries: Vec<_> = entries
             .collect::<Result<_, String>>()
             .map_err(|why| self.damaged(BUDGET, why))?;
+        let budget = file.budget.map(BudgetJson::budget).transpose();
         Ok(Ledger {
-            budget: file.budget,
+            budget: budget.map_err(|why| self.damaged(BUDGET, why))?,
             aside: SetAside::from_entries(entries),
         })
     }
@@ -177,7 +217,7 @@ impl Store {
             BUDGET,
             &LedgerFile {
                 version: VERSION,
-                budget: ledger.budget,
+                budget: ledger.budget.as_ref().map(BudgetJson::from),
                 aside: aside.collect(),
             },
         )
@@ -194,7 +234,7 @@ impl Store {
         match version {
             Ok(Version { version: VERSION }) => {}
             Ok(Version { version }) => {
-                return Err(self.damaged(name, format!("version {version}, not {VERSION}")));
+                return Err(StoreError::Version { path, version });
             }
             Err(error) => return Err(self.damaged(name, error.to_string())),
         }
@@ -207,7 +247,8 @@ impl Store {
         if self.lock.is_none() {
             return Ok(());
         }
-        let mut new = self.temporary()?;
+        self.paused()?;
+        let mut new = self.temporary().map_err(without_path)?;
         new.write_all(&serde_json::to_vec(value)?)?;
         new.as_file().sync_all()?;
         new.persist(self.dir.join(name)).map_err(|error| error.error)?;
@@ -223,6 +264,16 @@ impl Store {
         let path = self.dir.join(name);
         StoreError::Damaged { path, why }
     }
+}
+
+/// The same without the name of a file that is another one every time.
+fn without_path(error: io::Error) -> io::Error {
+    error.kind().into()
+}
+
+fn identity(dir: &Path) -> io::Result<(u64, u64)> {
+    let meta = fs::metadata(dir)?;
+    Ok((meta.dev(), meta.ino()))
 }
 
 fn unusable(path: &Path) -> impl Fn(io::Error) -> StoreError {
@@ -273,7 +324,7 @@ mod tests {
         let mut ledger = Ledger {
             budget: Some(Budget {
                 members: 10,
-                spent: 1,
+                spent: BTreeSet::from([(room.clone(), UserId::parse("gone").unwrap())]),
                 looked: since,
             }),
             aside: SetAside::default(),

@@ -6,16 +6,16 @@ use super::room::Turn;
 use super::store::Budget;
 use crate::apply::{Outcome, Report, RoomReport, Stop, Tally};
 use crate::model::{Mode, RoomId, UserId};
-use crate::plan::{FleetGuard, RoomPlan};
+use crate::plan::{Draft, FleetGuard, RoomPlan};
 use crate::web::{PassOutcome, State};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use tokio::time::Instant;
 
 impl Engine {
     /// Begins a pass over all rooms, but for those that failed and come back on their own.
     pub(super) fn begin_full(&mut self) -> Vec<Turn> {
         let now = self.clock.now();
-        self.since_look = 0;
+        self.since_look.clear();
         self.again = false;
         self.coming_and_going.forget(now);
         self.passes.running_since = Some(now);
@@ -110,10 +110,19 @@ impl Engine {
 
     /// Says what is planned for a room, unless it is what was planned and failed the last time. `true`: it was said.
     pub(super) fn log_plan(&mut self, plan: &RoomPlan) -> bool {
-        let subject = format!("plan {}", plan.id);
+        self.log_as("plan", "planned", plan)
+    }
+
+    /// Says once what would be done in a room if anything were written.
+    pub(super) fn log_withheld(&mut self, plan: &RoomPlan) {
+        self.log_as("would", "would be planned, but nothing is written", plan);
+    }
+
+    fn log_as(&mut self, kind: &str, message: &str, plan: &RoomPlan) -> bool {
+        let subject = format!("{kind} {}", plan.id);
         let is_news = !plan.steps.is_empty() && self.quiet.is_news(&subject, &format!("{:?}", plan.steps));
         if is_news {
-            pass::log_room(plan);
+            pass::log_room(plan, message);
         }
         is_news
     }
@@ -165,7 +174,9 @@ impl Engine {
         if planned.stopped.is_some() || report.is_some_and(|report| report.stopped.is_some()) {
             return PassOutcome::Failed;
         }
-        self.service_up();
+        if !planned.plan.rooms.is_empty() {
+            self.service_up();
+        }
         let of_plan = planned.plan.rooms.iter().any(RoomPlan::falls_short);
         let one_failed = self.rooms.values().any(|room| room.state == State::Failed);
         let failed = |room: &RoomReport| matches!(room.status, Outcome::Partial | Outcome::Failed);
@@ -179,21 +190,29 @@ impl Engine {
         }
     }
 
-    /// The fleet's guard for a pass over all rooms, which begins a new budget.
+    /// The fleet's guard for a pass over all rooms.
     pub(super) fn guard_of_all(&self, looked: &Looked) -> FleetGuard {
-        let now = self.clock.now();
-        let interval = jiff::SignedDuration::try_from(self.settings.sync.interval).unwrap_or_default();
-        // A process that starts again and again must not have a new budget each time.
-        let carried = self
-            .ledger
-            .budget
-            .filter(|budget| !self.seen_all && now.duration_since(budget.looked) < interval)
-            .map_or(0, |budget| budget.spent);
         FleetGuard {
-            spent: carried + self.since_look,
+            spent: besides(&self.spent_before(), looked),
             elsewhere: self.members_elsewhere(looked),
             ..FleetGuard::of_all_rooms(self.settings.max_removals_total)
         }
+    }
+
+    /// Removals that count towards the budget of a look at all rooms that goes on: those begun since it began, and in a process
+    /// that has just started those of the one before. Or to start again and again would be a new budget each time.
+    fn spent_before(&self) -> BTreeSet<(RoomId, UserId)> {
+        let mut spent = self.since_look.clone();
+        spent.extend(self.carried().into_iter().flat_map(|budget| budget.spent.clone()));
+        spent
+    }
+
+    /// The budget of the process before, as long as it would have lasted.
+    fn carried(&self) -> Option<&Budget> {
+        let interval = jiff::SignedDuration::try_from(self.settings.sync.interval).unwrap_or_default();
+        let age = |budget: &Budget| self.clock.now().duration_since(budget.looked);
+        let budget = self.ledger.budget.as_ref();
+        budget.filter(|budget| !self.seen_all && age(budget) < interval)
     }
 
     /// The members of the managed rooms that a look at all of them has not seen, as they were seen last.
@@ -212,38 +231,56 @@ impl Engine {
             .sum()
     }
 
-    /// The fleet's guard for a pass over some rooms, which goes on from the last look at all of them.
-    pub(super) fn guard_of_some(&self) -> FleetGuard {
-        let budget = self.ledger.budget;
+    /// The fleet's guard for a pass over some rooms, which goes on from the last look at all of them. A room that none has seen
+    /// yet counts from now on.
+    pub(super) fn guard_of_some(&mut self, looked: &Looked) -> FleetGuard {
+        let budget = self.ledger.budget.get_or_insert_with(|| Budget {
+            members: 0,
+            spent: BTreeSet::new(),
+            looked: self.clock.now(),
+        });
+        for look in &looked.rooms {
+            if let (Ok(draft), Some(room)) = (&look.draft, self.rooms.get_mut(&look.id))
+                && !std::mem::replace(&mut room.counted, true)
+            {
+                budget.members += draft.managed_members();
+            }
+        }
         FleetGuard {
             limit: self.settings.max_removals_total,
-            spent: budget.map_or(0, |budget| budget.spent),
-            members: Some(budget.map_or(0, |budget| budget.members)),
+            spent: besides(&budget.spent, looked),
+            members: Some(budget.members),
             elsewhere: 0,
         }
     }
 
     /// All rooms were looked at: the budget begins anew.
-    pub(super) fn begin_budget(&mut self, guard: FleetGuard, members: u64) {
-        let FleetGuard { spent, elsewhere, .. } = guard;
+    pub(super) fn begin_budget(&mut self, members: u64) {
+        let looked = self
+            .carried()
+            .map_or_else(|| self.clock.now(), |budget| budget.looked);
+        let spent = self.spent_before();
+        for room in self.rooms.values_mut() {
+            room.counted = room.looked.is_some();
+        }
         self.ledger.budget = Some(Budget {
-            members: members + elsewhere,
+            members,
             spent,
-            looked: self.clock.now(),
+            looked,
         });
         self.seen_all = true;
         self.save_ledger();
     }
 
-    /// So many removals are begun.
-    pub(super) fn spend(&mut self, removals: usize) {
-        if removals == 0 {
+    /// These removals are begun. Somebody counts once, however often it is tried.
+    pub(super) fn spend(&mut self, removals: BTreeSet<(RoomId, UserId)>) {
+        if removals.is_empty() {
             return;
         }
-        self.since_look += removals;
         if let Some(budget) = &mut self.ledger.budget {
-            budget.spent += removals;
+            budget.spent.extend(removals.iter().cloned());
         }
+        self.since_look.extend(removals);
         self.save_ledger();
     }
 
@@ -268,4 +305,15 @@ impl Engine {
             .filter_map(|room| room.due);
         rooms.chain(full).min()
     }
+}
+
+/// How many of these removals are not among those that a look asks for again.
+fn besides(spent: &BTreeSet<(RoomId, UserId)>, looked: &Looked) -> usize {
+    let drafts: HashMap<&RoomId, &Draft> = looked
+        .rooms
+        .iter()
+        .filter_map(|look| Some((&look.id, look.draft.as_ref().ok()?)))
+        .collect();
+    let again = |(room, user): &&(RoomId, UserId)| drafts.get(room).is_some_and(|draft| draft.removes(user));
+    spent.iter().filter(|pair| !again(pair)).count()
 }

@@ -56,8 +56,12 @@ impl Engine {
         let Some(room) = self.rooms.get(id) else { return };
         let name = room.desired.name.as_deref().map(printable);
         let name = name.as_deref();
-        let text = match (room.state, &room.error, &room.plan) {
-            (State::Failed, Some(error), _) => format!("failed[{}]: {}", error.code, error.message),
+        // What is counted differs from look to look, and is no news.
+        let (kind, text) = match (room.state, &room.error, &room.plan) {
+            (State::Failed, Some(error), _) => (
+                error.code.to_owned(),
+                format!("failed[{}]: {}", error.code, error.message),
+            ),
             (State::Blocked, _, Some(plan)) => {
                 let guards: Vec<String> = plan
                     .blocked
@@ -69,18 +73,20 @@ impl Engine {
                         )
                     })
                     .collect();
-                format!("blocked: {}", guards.join("; "))
+                let kinds: Vec<&str> = plan.blocked.iter().map(|block| block.guard).collect();
+                (kinds.join(", "), format!("blocked: {}", guards.join("; ")))
             }
             (State::InSync | State::Observed, _, _) => {
                 if let Some(times) = self.quiet.forget(id.as_str()) {
                     tracing::info!(room = %id, name, times, "in order again");
                 }
                 self.quiet.forget(&format!("plan {id}"));
+                self.quiet.forget(&format!("would {id}"));
                 return;
             }
             _ => return,
         };
-        if self.quiet.is_news(id.as_str(), &text) {
+        if self.quiet.is_news(id.as_str(), &kind) {
             tracing::warn!(room = %id, name, "{text}");
         }
     }
@@ -147,6 +153,11 @@ impl Engine {
             room.failures = 0;
         }
         room.plan = Some(left);
+        let tried: usize = plan.steps.iter().map(|step| step.users().len()).sum();
+        if report.failed.len() < tried {
+            // Something was done: the next plan is another one, be it of the same people.
+            self.quiet.forget(&format!("plan {id}"));
+        }
         self.tell_state(id);
     }
 

@@ -14,6 +14,10 @@ impl Engine {
         let saved = self
             .store
             .save_rosters(&self.rosters)
+            .and_then(|()| match &self.set {
+                Some(set) => self.store.save_files(set.origins.remember()),
+                None => Ok(()),
+            })
             .and_then(|()| self.store.save_ledger(&self.ledger));
         self.saved(saved);
     }
@@ -71,7 +75,13 @@ impl Engine {
     /// Looks whether the daemon is paused. Says once that nothing is written any more, and ends what is under way; or that
     /// rooms are written again, and has what waited done.
     pub(super) fn see_withheld(&mut self) {
-        self.paused = self.store.paused();
+        match self.store.paused() {
+            Ok(paused) => {
+                self.paused = paused;
+                self.out_of_reach = None;
+            }
+            Err(error) => self.out_of_reach = Some(error.to_string()),
+        }
         let now = self.withheld();
         if now == self.said_withheld {
             return;
@@ -104,6 +114,8 @@ impl Engine {
                 "paused",
                 "`sync.paused` is true; set it to false and reload (SIGHUP) to go on".into(),
             )
+        } else if let Some(error) = &self.out_of_reach {
+            because("state_dir", format!("`state_dir` is out of reach: {error}"))
         } else if self.paused {
             let file = self.store.pause_file();
             because(

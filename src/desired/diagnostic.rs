@@ -5,6 +5,7 @@ use super::locate;
 use super::problem::{At, Complaint, Node, Part, Place, Problem};
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::Range;
 
 /// How bad it is.
@@ -40,6 +41,18 @@ pub struct Spot {
     pub file: String,
     /// `None`: the file as a whole.
     pub position: Option<Position>,
+}
+
+/// `file:line:column`, or the file.
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, position } = self;
+        f.write_str(file)?;
+        match position {
+            None => Ok(()),
+            Some(Position { line, column, .. }) => write!(f, ":{line}:{column}"),
+        }
+    }
 }
 
 /// A piece of a line.

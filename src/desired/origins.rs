@@ -1,13 +1,14 @@
 //! Where in the files each thing is said: found only when somebody asks, by parsing the texts once more.
 
 use super::diagnostic::Lines;
-use super::files::{File, shown_digest};
+use super::files::{File, Identity, shown_digest};
 use super::groups::ListAt;
 use super::locate;
 use super::problem::{At, Node, Place};
 use super::spec::{Entry, FileSpec, GroupName, RoomSpec};
 use super::strict::{Field, List};
 use crate::model::{RoomId, UserId};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -85,6 +86,26 @@ pub struct Origin {
     pub line: usize,
 }
 
+/// Files as they were once read.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered(Vec<(Identity, String)>);
+
+impl Remembered {
+    /// By which file it is.
+    pub(crate) fn bytes(self) -> HashMap<Identity, Vec<u8>> {
+        let bytes = |(identity, text): (Identity, String)| (identity, text.into_bytes());
+        self.0.into_iter().map(bytes).collect()
+    }
+}
+
+impl fmt::Debug for Remembered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remembered")
+            .field("files", &self.0.len())
+            .finish()
+    }
+}
+
 impl fmt::Debug for Origins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Said { files, specs: _ } = &*self.0;
@@ -95,6 +116,13 @@ impl fmt::Debug for Origins {
 impl Origins {
     pub(super) fn new(said: Said) -> Self {
         Self(Arc::new(said))
+    }
+
+    /// The files themselves, to tell later whether one of them was cut short.
+    #[must_use]
+    pub fn remember(&self) -> Remembered {
+        let of_file = |file: &File| Some((file.identity?, String::from_utf8(file.bytes().to_vec()).ok()?));
+        Remembered(self.0.files.iter().filter_map(of_file).collect())
     }
 
     /// Where each claim is said; `None`: the files do not say it. Who is named by way of a group is said where the

@@ -158,7 +158,7 @@ impl Context<'_> {
             (None, Some(own)) => own.over(&mut guards),
             (None, None) => {}
         }
-        let own_guards = own.guards.value.as_ref().or(default_guards);
+        let own_guards = own.guards.value.as_ref();
         let default_mode = self.defaults.and_then(|defaults| defaults.mode.value);
         let default_absent = self.defaults.and_then(|defaults| defaults.absent.value);
         Some(DesiredRoom {

@@ -13,22 +13,6 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// These and those.
-    pub(super) fn and_also(&self, other: &Self) -> Self {
-        let Self {
-            add,
-            remove,
-            promote,
-            demote,
-        } = self;
-        Self {
-            add: add.or(&other.add),
-            remove: remove.or(&other.remove),
-            promote: promote.or(&other.promote),
-            demote: demote.or(&other.demote),
-        }
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         let Self {
             add,

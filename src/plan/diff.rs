@@ -3,7 +3,7 @@
 use super::changes::Changes;
 use super::digest::sha256_text;
 use super::order::Capacity;
-use super::{Draft, LiveSummary, Note, Restraints, RoomPlan, code, guard};
+use super::{Blocked, Draft, LiveSummary, Note, Restraints, RoomPlan, code, guard};
 use crate::desired::DesiredRoom;
 use crate::live::{LiveRoom, Observed};
 use crate::model::{MAX_ADMINS, MemberSet, Mode, UserId};
@@ -53,12 +53,17 @@ pub fn draft(
         ));
     }
     let mut changes = compare(desired, observed, &wanted, &seen, &mut notes);
-    let held = restraints.take_from(&mut changes, &mut notes);
+    restraints.take_from(&mut changes, &mut notes);
     let summary = seen.summary();
     let blocked = match desired.mode {
         Mode::Observe => Vec::new(),
         Mode::Authoritative | Mode::Additive => {
-            guard::room(&changes, &desired.guards, summary.members, summary.admins)
+            let mut blocked = restraints.blocks(&changes, &mut notes);
+            let on_live = guard::room(&changes, &desired.guards, summary.members, summary.admins);
+            let is_new = |block: &Blocked| blocked.iter().all(|held| held.guard != block.guard);
+            let on_live: Vec<Blocked> = on_live.into_iter().filter(is_new).collect();
+            blocked.extend(on_live);
+            blocked
         }
     };
     let people = (live.members.len() + live.foreign.len() + 1) as u64;
@@ -88,7 +93,6 @@ pub fn draft(
         live: summary,
         wanted_admins,
         changes,
-        held,
         capacity,
         complete: observed.complete().is_some(),
         blocked,

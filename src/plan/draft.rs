@@ -3,10 +3,9 @@
 use super::changes::{Changes, Step, carried_out, users_of};
 use super::guard::{self, Blocked, MAX_ADDITIONS};
 use super::order::{Capacity, Sizes, order};
-use super::restraints::Held;
 use super::{LiveSummary, Note, Op, RoomPlan, Status, code};
 use crate::desired::DesiredRoom;
-use crate::model::{MemberSet, Mode, RoomId};
+use crate::model::{MemberSet, Mode, RoomId, UserId};
 
 /// A room's changes, held against its own guards, before the fleet's guard has spoken.
 #[derive(Debug, Clone)]
@@ -17,8 +16,6 @@ pub struct Draft {
     pub(super) mode: Mode,
     pub(super) live: LiveSummary,
     pub(super) changes: Changes,
-    /// What guards on the files hold back of them.
-    pub(super) held: Held,
     /// Wanted admins who do not stand yet, whatever is left of `changes`.
     pub(super) wanted_admins: MemberSet,
     pub(super) capacity: Capacity,
@@ -29,12 +26,19 @@ pub struct Draft {
 
 impl Draft {
     /// How many people are in the room, the owner and ignored people not counted; in a room that is only observed, none.
-    pub(super) fn managed_members(&self) -> u64 {
+    #[must_use]
+    pub fn managed_members(&self) -> u64 {
         if self.mode == Mode::Observe {
             0
         } else {
             self.live.members
         }
+    }
+
+    /// Who is removed as far as the room's own guards let through.
+    #[must_use]
+    pub fn removes(&self, user: &UserId) -> bool {
+        self.open_removals() > 0 && self.changes.remove.contains(user)
     }
 
     /// How many removals the room's own guards let through.
@@ -66,7 +70,6 @@ impl Draft {
             }
         }
         self.changes = narrowed;
-        self.held = Held::default();
         self.blocked = guard::room(
             &self.changes,
             &desired.guards,
@@ -92,11 +95,10 @@ impl Draft {
             mode,
             live,
             changes,
-            held,
             wanted_admins,
             mut capacity,
             complete,
-            mut blocked,
+            blocked,
             mut notes,
         } = self;
         let (steps, unfit) = match mode {
@@ -108,9 +110,6 @@ impl Draft {
             }
         };
         notes.extend(unfit);
-        if mode != Mode::Observe {
-            blocked.extend(held.blocked);
-        }
         let mut error = None;
         let status = if mode == Mode::Observe {
             Status::Observed
@@ -132,7 +131,7 @@ impl Draft {
         } = if blocked.is_empty() && mode != Mode::Observe {
             carried_out(&changes, &steps)
         } else {
-            changes.and_also(&held.changes)
+            changes
         };
         RoomPlan {
             id,

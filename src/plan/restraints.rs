@@ -38,22 +38,13 @@ pub struct Waiting {
     pub message: String,
 }
 
-/// What restraints take out of a room's changes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Held {
-    /// Removals and demotions that the guards on the files hold.
-    pub(super) changes: Changes,
-    pub(super) blocked: Vec<Blocked>,
-}
-
 impl Restraints {
-    /// Takes out of the changes what is not to be done for now.
-    pub(super) fn take_from(&self, changes: &mut Changes, notes: &mut Vec<Note>) -> Held {
-        let Self {
-            removals,
-            demotions,
-            waiting,
-        } = self;
+    /// Takes those out of the changes who are not tried for now.
+    pub(super) fn take_from(&self, changes: &mut Changes, notes: &mut Vec<Note>) {
+        let waiting = &self.waiting;
+        if waiting.is_empty() {
+            return;
+        }
         for (user, Waiting { code, message }) in waiting {
             let op = [(Op::Add, &changes.add), (Op::Promote, &changes.promote)]
                 .into_iter()
@@ -62,30 +53,25 @@ impl Restraints {
                 notes.push(Note::new(code, message.clone()).about(user).holding(op));
             }
         }
-        if !waiting.is_empty() {
-            let tried = |users: &MemberSet| users.filter(|user| !waiting.contains_key(user));
-            changes.add = tried(&changes.add);
-            changes.promote = tried(&changes.promote);
-        }
-        let of = |hold: &Option<Hold>, users: &MemberSet| {
-            hold.as_ref()
-                .map(|hold| users.and(&hold.users))
-                .unwrap_or_default()
-        };
-        let demote = of(demotions, &changes.demote);
-        // Whoever is removed is an admin no more.
-        let remove = of(removals, &changes.remove).or(&changes.remove.and(&demote));
-        // Who stays because of a hold stays an admin only if that is held too.
-        changes.remove = changes.remove.minus(&remove);
-        changes.demote = changes.demote.minus(&demote);
+        let tried = |users: &MemberSet| users.filter(|user| !waiting.contains_key(user));
+        changes.add = tried(&changes.add);
+        changes.promote = tried(&changes.promote);
+    }
+
+    /// The guards on the files that hold somebody who would go, or cease to be an admin.
+    pub(super) fn blocks(&self, changes: &Changes, notes: &mut Vec<Note>) -> Vec<Blocked> {
         let mut blocked = Vec::new();
-        for (guard, hold, held, done) in [
-            ("max_removals", removals, &remove, "removed"),
-            ("max_demotions", demotions, &demote, "demoted"),
+        // Whoever is removed is an admin no more.
+        let ceasing = changes.demote.or(&changes.remove);
+        for (guard, hold, going, done) in [
+            ("max_removals", &self.removals, &changes.remove, "removed"),
+            ("max_demotions", &self.demotions, &ceasing, "demoted"),
         ] {
-            let Some(hold) = hold.as_ref().filter(|_| !held.is_empty()) else {
+            let Some(hold) = hold else { continue };
+            let here = going.and(&hold.users).len();
+            if here == 0 {
                 continue;
-            };
+            }
             let Hold {
                 users: _,
                 limit,
@@ -100,18 +86,10 @@ impl Restraints {
             });
             let message = format!(
                 "{dropped} of {of} names left the files at once, and {guard} allows {limit}; none of them is {done} until \
-                 the room's own `guards` in the files allow it or they are wanted again ({} of them here now)",
-                held.len()
+                 the room's own `guards` in the files allow it or they are wanted again ({here} of them here now)"
             );
             notes.push(Note::new(code::HELD, message));
         }
-        Held {
-            changes: Changes {
-                remove,
-                demote,
-                ..Changes::default()
-            },
-            blocked,
-        }
+        blocked
     }
 }

@@ -18,6 +18,12 @@ use serde::Serialize;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+/// How long a daemon that is busy is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -96,6 +102,20 @@ async fn for_people(State(web): State<Web>, request: Request, next: Next) -> Res
     next.run(Request::from_parts(head, body)).await
 }
 
+/// Asks on a thread of its own what may have to wait: a daemon that is wedged keeps neither probes nor signals waiting.
+async fn asked<T: Send + 'static>(
+    web: &Web,
+    question: impl FnOnce(&dyn Source) -> T + Send + 'static,
+) -> Option<T> {
+    let source = Arc::clone(&web.source);
+    let answer = spawn_blocking(move || question(&*source));
+    timeout(PATIENCE, answer).await.ok()?.ok()
+}
+
+fn no_answer() -> Response {
+    text(StatusCode::SERVICE_UNAVAILABLE, "the daemon does not answer\n")
+}
+
 async fn livez(State(web): State<Web>) -> Response {
     match web.source.alive() {
         Ok(()) => text(StatusCode::OK, "ok\n"),
@@ -104,17 +124,25 @@ async fn livez(State(web): State<Web>) -> Response {
 }
 
 async fn readyz(State(web): State<Web>) -> Response {
-    match web.source.ready() {
-        Ok(()) => text(StatusCode::OK, "ok\n"),
-        Err(missing) => text(
+    match asked(&web, |source| source.ready()).await {
+        Some(Ok(())) => text(StatusCode::OK, "ok\n"),
+        // The reasons name files and people.
+        Some(Err(_)) if !web.options.page => text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not ready: the log says why, and so does the status page where it is served\n",
+        ),
+        Some(Err(missing)) => text(
             StatusCode::SERVICE_UNAVAILABLE,
             format!("{}\n", missing.join("\n")),
         ),
+        None => no_answer(),
     }
 }
 
 async fn metrics_text(State(web): State<Web>, headers: HeaderMap) -> Response {
-    let gauges = web.source.gauges();
+    let Some(gauges) = asked(&web, |source| source.gauges()).await else {
+        return no_answer();
+    };
     let (encoded, kind) = if takes_openmetrics(&headers) {
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         (web.metrics.encode(&gauges), kind)
@@ -143,7 +171,9 @@ fn takes_openmetrics(headers: &HeaderMap) -> bool {
 }
 
 async fn status(State(web): State<Web>, headers: HeaderMap) -> Response {
-    let mut status = web.source.status();
+    let Some(mut status) = asked(&web, |source| source.status()).await else {
+        return no_answer();
+    };
     // `now` differs every time and tells nothing new: it stays out of the tag.
     let now = std::mem::replace(&mut status.now, status.started);
     let tag = tag_of(&status);
@@ -152,7 +182,10 @@ async fn status(State(web): State<Web>, headers: HeaderMap) -> Response {
 }
 
 async fn room(State(web): State<Web>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    let found = RoomId::parse(&id).ok().and_then(|id| web.source.room(&id));
+    let find = move |source: &dyn Source| RoomId::parse(&id).ok().and_then(|id| source.room(&id));
+    let Some(found) = asked(&web, find).await else {
+        return no_answer();
+    };
     match found {
         Some(room) => json_unless_known(&headers, tag_of(&room), &room),
         None => {
@@ -176,7 +209,9 @@ async fn reconcile(State(web): State<Web>, headers: HeaderMap) -> Response {
         response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
         return response;
     }
-    web.source.reconcile();
+    if asked(&web, |source| source.reconcile()).await.is_none() {
+        return no_answer();
+    }
     text(
         StatusCode::ACCEPTED,
         "a look at all rooms begins as soon as may be\n",

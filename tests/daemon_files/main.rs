@@ -35,6 +35,7 @@ impl Site {
             settings_file: None,
             guards: Guards::default(),
             settle: SETTLE,
+            remembered: roomsync::desired::Remembered::default(),
         });
         Self { dir, following }
     }
@@ -346,6 +347,7 @@ async fn a_single_file_and_what_it_is_not_there_yet() {
         settings_file: None,
         guards: Guards::default(),
         settle: SETTLE,
+        remembered: roomsync::desired::Remembered::default(),
     });
     let mut site = Site { dir, following };
     assert_eq!(site.bad().await, ["unreadable"]);

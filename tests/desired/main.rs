@@ -107,7 +107,11 @@ rooms:
         max_demotions,
     };
     assert_eq!(lobby.own_guards, own(None, Some(Limit::Count(1))));
-    assert_eq!(other.own_guards, own(Some(Limit::Count(5)), None));
+    assert_eq!(
+        other.own_guards,
+        own(None, None),
+        "`defaults` are not the room's own"
+    );
     let protect: Vec<&str> = lobby.guards.protect.iter().map(Glob::as_str).collect();
     assert_eq!(protect, ["bot", "svc-*"]);
     assert_eq!(

@@ -5,6 +5,7 @@
 mod daemon;
 mod daemon_faults;
 mod daemon_search;
+mod daemon_traps;
 mod faults;
 mod fleet;
 mod house;

@@ -2,7 +2,7 @@
 
 use super::News;
 use crate::desired::files::{File, Identity};
-use crate::desired::{Diagnostic, Invalid, Loaded, Position, Severity, Spot, Texts};
+use crate::desired::{Diagnostic, Invalid, Loaded, Remembered, Severity, Spot, Texts};
 use crate::model::Guards;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -18,8 +18,8 @@ pub(super) struct Judge {
     in_force: Option<InForce>,
     /// The last news, where they were bad.
     bad: Option<Vec<Diagnostic>>,
-    /// Whether the next good set is news whatever its content.
-    take_next: bool,
+    /// The files of the set before this process.
+    remembered: HashMap<Identity, Vec<u8>>,
     /// The files that are not finished, since when.
     unfinished: BTreeMap<PathBuf, Instant>,
 }
@@ -40,9 +40,21 @@ pub(super) enum Verdict {
 }
 
 impl Judge {
-    /// Makes the next good set news, whatever its content.
-    pub(super) fn take_next(&mut self) {
-        self.take_next = true;
+    pub(super) fn new(remembered: Remembered) -> Self {
+        Self {
+            remembered: remembered.bytes(),
+            ..Self::default()
+        }
+    }
+
+    /// The set in force.
+    pub(super) fn in_force(&self) -> Option<Texts> {
+        self.in_force.as_ref().map(|in_force| in_force.texts.clone())
+    }
+
+    /// Makes what is bad news again.
+    pub(super) fn say_again(&mut self) {
+        self.bad = None;
     }
 
     /// Judges files that rest. `understood` is what they resolve to, where that is known already.
@@ -69,7 +81,7 @@ impl Judge {
             return Verdict::Wait(*first + GRACE);
         }
         let same = |in_force: &InForce| texts.is_whole() && texts.same_as(&in_force.texts);
-        if !self.take_next && self.in_force.as_ref().is_some_and(same) {
+        if self.in_force.as_ref().is_some_and(same) {
             // They may be other files of the same content.
             self.in_force = Some(InForce::new(texts));
             return match self.bad.take() {
@@ -92,7 +104,7 @@ impl Judge {
             );
             self.in_force = Some(InForce::new(texts));
             self.bad = None;
-            self.take_next = false;
+            self.remembered.clear();
             return Verdict::News(News::Taken(Box::new(loaded)));
         }
         let others = match result {
@@ -120,13 +132,13 @@ impl Judge {
             message,
             spot,
             also: _,
-            help: _,
+            help,
         } in &diagnostics
         {
-            let place = spot.as_ref().map(place).unwrap_or_default();
+            let place = spot.as_ref().map(ToString::to_string);
             match severity {
-                Severity::Error => tracing::warn!(code, place, "bad room files: {message}"),
-                Severity::Warning => tracing::info!(code, place, "in the bad room files: {message}"),
+                Severity::Error => tracing::warn!(code, place, help, "bad room files: {message}"),
+                Severity::Warning => tracing::info!(code, place, help, "in the bad room files: {message}"),
             }
         }
         self.bad = Some(diagnostics.clone());
@@ -176,9 +188,16 @@ impl Judge {
     /// who makes a new one writes it first.
     fn is_cut_short(&self, file: &File) -> bool {
         let cut = || {
-            let in_force = self.in_force.as_ref()?;
-            let old = in_force.files.get(&file.identity?)?;
-            let (old, new) = (in_force.texts.files().get(*old)?.bytes(), file.bytes());
+            let identity = file.identity?;
+            let old = match &self.in_force {
+                Some(in_force) => in_force
+                    .texts
+                    .files()
+                    .get(*in_force.files.get(&identity)?)?
+                    .bytes(),
+                None => self.remembered.get(&identity)?,
+            };
+            let new = file.bytes();
             Some(new.len() < old.len() && old.starts_with(new))
         };
         cut().unwrap_or(false)
@@ -199,13 +218,4 @@ impl InForce {
 
 fn file_of(spot: Option<&Spot>) -> Option<&str> {
     spot.map(|spot| spot.file.as_str())
-}
-
-/// `file:line:column`
-fn place(spot: &Spot) -> String {
-    let Spot { file, position } = spot;
-    match position {
-        None => file.clone(),
-        Some(Position { line, column, .. }) => format!("{file}:{line}:{column}"),
-    }
 }

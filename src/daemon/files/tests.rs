@@ -63,6 +63,7 @@ fn follow(path: &Path) -> Follow {
         settings_file: None,
         guards: Guards::default(),
         settle: SETTLE,
+        remembered: Remembered::default(),
     }
 }
 

@@ -3,7 +3,8 @@
 use super::Budget;
 use crate::daemon::aside::Entry;
 use crate::daemon::holds::{Hold, Roster};
-use crate::model::{Limit, MemberSet, UserId};
+use crate::desired::Remembered;
+use crate::model::{Limit, MemberSet, RoomId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +18,12 @@ pub(super) struct Version {
 pub(super) struct RostersFile {
     pub(super) version: u32,
     pub(super) rooms: BTreeMap<String, RosterJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct FilesFile {
+    pub(super) version: u32,
+    pub(super) files: Remembered,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,8 +46,16 @@ pub(super) struct HoldJson {
 #[derive(Serialize, Deserialize)]
 pub(super) struct LedgerFile {
     pub(super) version: u32,
-    pub(super) budget: Option<Budget>,
+    pub(super) budget: Option<BudgetJson>,
     pub(super) aside: Vec<AsideJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct BudgetJson {
+    pub(super) members: u64,
+    /// Room and user.
+    pub(super) spent: Vec<(String, String)>,
+    pub(super) looked: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -93,6 +108,38 @@ impl From<&Hold> for HoldJson {
             of: *of,
             since: *since,
         }
+    }
+}
+
+impl From<&Budget> for BudgetJson {
+    fn from(budget: &Budget) -> Self {
+        let Budget {
+            members,
+            spent,
+            looked,
+        } = budget;
+        let spent = spent
+            .iter()
+            .map(|(room, user)| (room.to_string(), user.to_string()));
+        Self {
+            members: *members,
+            spent: spent.collect(),
+            looked: *looked,
+        }
+    }
+}
+
+impl BudgetJson {
+    pub(super) fn budget(self) -> Result<Budget, String> {
+        let pair = |(room, user): (String, String)| {
+            let room = RoomId::parse(&room).map_err(|error| error.to_string())?;
+            Ok((room, UserId::parse(&user).map_err(|error| error.to_string())?))
+        };
+        Ok(Budget {
+            members: self.members,
+            spent: self.spent.into_iter().map(pair).collect::<Result<_, String>>()?,
+            looked: self.looked,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::unreadable;
 use crate::desired::problem::Complaint;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -36,7 +37,7 @@ pub(super) struct Found {
 }
 
 /// Which file or directory it is, whatever it is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Identity {
     device: u64,
     inode: u64,
