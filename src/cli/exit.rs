@@ -2,7 +2,7 @@
 
 use crate::apply::{Failure, INTERRUPTED, Outcome, Report};
 use crate::chat::CallError;
-use crate::daemon::ConnectError;
+use crate::daemon::{ConnectError, DaemonError};
 use crate::desired::Invalid;
 use crate::emulator::StateError;
 use crate::plan::{FleetPlan, Status};
@@ -45,7 +45,11 @@ impl Exit {
     pub(super) fn of_error(error: &anyhow::Error) -> Self {
         if error.is::<Usage>() {
             Self::Usage
-        } else if error.is::<Invalid>() || error.is::<StateError>() || error.is::<ConnectError>() {
+        } else if error.is::<Invalid>()
+            || error.is::<StateError>()
+            || error.is::<ConnectError>()
+            || matches!(error.downcast_ref(), Some(DaemonError::Connect(_)))
+        {
             Self::Invalid
         } else {
             Self::Failed

@@ -21,6 +21,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Keeps the membership of chat rooms as a team's files say
 #[derive(Debug, Parser)]
@@ -155,6 +156,9 @@ const NOT_YET: [&str; 8] = [
     "markdown",
 ];
 
+/// How long a command that has ended waits for what still reads or writes a disk.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
 /// Runs the command of this process.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -192,7 +196,12 @@ pub fn main() -> ExitCode {
         .enable_all()
         .build()
         .context("cannot start")
-        .and_then(|runtime| runtime.block_on(perform(&globals, &cli.command)));
+        .and_then(|runtime| {
+            let ended = runtime.block_on(perform(&globals, &cli.command));
+            // A look at a network folder may hang for ever.
+            runtime.shutdown_timeout(LAST_WAIT);
+            ended
+        });
     let exit = ended.unwrap_or_else(|error| {
         let exit = Exit::of_error(&error);
         // If standard error is gone too, there is nobody left to tell.

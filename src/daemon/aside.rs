@@ -26,6 +26,8 @@ pub(super) struct Entry {
     pub(super) message: String,
     pub(super) since: Timestamp,
     pub(super) until: Timestamp,
+    /// The room in which it was noticed.
+    pub(super) noticed: String,
     /// The digest of the files that name them; another one ends it.
     pub(super) named_by: Option<String>,
 }
@@ -45,12 +47,12 @@ impl SetAside {
     pub(super) fn put(
         &mut self,
         user: &UserId,
-        room: Scope,
+        (noticed, everywhere): (&RoomId, bool),
         (code, message): (&str, &str),
         named_by: Option<String>,
         now: Timestamp,
     ) -> bool {
-        let key = (user.clone(), room);
+        let key = (user.clone(), (!everywhere).then(|| noticed.clone()));
         let last = self
             .0
             .get(&key)
@@ -61,6 +63,7 @@ impl SetAside {
             message: message.to_owned(),
             since: now,
             until: now.checked_add(delay).unwrap_or(now),
+            noticed: noticed.to_string(),
             named_by,
         };
         self.0.insert(key, entry);
@@ -86,11 +89,12 @@ impl SetAside {
             .collect()
     }
 
-    /// Forgets those who are seen in this room after all. `true`: there were some.
+    /// Forgets those who are seen after all in the room where they were noticed. Elsewhere somebody may be listed whom the
+    /// service does not know any more. `true`: there were some.
     pub(super) fn seen_in(&mut self, room: &RoomId, is_there: impl Fn(&UserId) -> bool) -> bool {
         let before = self.0.len();
         self.0
-            .retain(|(user, scope), _| !(scope.as_ref().is_none_or(|scope| scope == room) && is_there(user)));
+            .retain(|(user, _), entry| !(entry.noticed == room.as_str() && is_there(user)));
         self.0.len() != before
     }
 
@@ -140,7 +144,7 @@ mod tests {
         let why = ("no_such_user", "there is no such user");
         let mut hours = Vec::new();
         for _ in 0..7 {
-            let first = aside.put(&user, None, why, Some("a".into()), now);
+            let first = aside.put(&user, (&room, true), why, Some("a".into()), now);
             assert_eq!(first, hours.is_empty());
             assert_eq!(aside.waiting_in(&room, |_| true, now).len(), 1);
             assert!(aside.waiting_in(&room, |_| false, now).is_empty());
@@ -153,7 +157,7 @@ mod tests {
         let named = |digest: &str| BTreeMap::from([(user.clone(), digest.to_owned())]);
         assert!(!aside.let_go(&named("a")));
         assert!(aside.let_go(&named("b")));
-        aside.put(&user, Some(room.clone()), why, None, now);
+        aside.put(&user, (&room, false), why, None, now);
         assert!(
             aside
                 .waiting_in(&RoomId::parse("8").unwrap(), |_| true, now)

@@ -6,21 +6,17 @@ use super::coming_and_going::ComingAndGoing;
 use super::holds::Rosters;
 use super::quiet::Quiet;
 use super::room::{Room, Turn, backoff};
-use super::store::{Budget, Ledger, Store};
-use crate::apply::Reason;
+use super::store::{Ledger, Store};
 use crate::desired::{Diagnostic, Loaded, Origins, Source};
 use crate::live::Observed;
 use crate::model::{RoomId, UserId};
-use crate::plan::{self, FleetGuard, Restraints};
+use crate::plan::{self, Restraints};
 use crate::settings::Settings;
 use crate::web::{Change, Passes, Trouble, Withheld};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::time::Instant;
-
-/// How many of the last changes are shown.
-const CHANGES_SHOWN: usize = 100;
 
 /// The files in force.
 #[derive(Debug)]
@@ -54,8 +50,12 @@ pub(super) struct Engine {
     pub(super) trouble: Option<Trouble>,
     pub(super) passes: Passes,
     pub(super) quiet: Quiet,
-    /// When all rooms are to be looked at next; `None` while that goes on.
-    pub(super) full_due: Option<Instant>,
+    /// When all rooms are to be looked at next, but not before a look at all of them that goes on has ended.
+    pub(super) full_due: Instant,
+    /// Whether they are to be looked at again as soon as that has ended.
+    pub(super) again: bool,
+    /// What was last said of why nothing is written.
+    pub(super) said_withheld: Option<Withheld>,
     /// Whether all rooms were looked at once in this process.
     pub(super) seen_all: bool,
     /// Removals begun since the look at all rooms began that is under way.
@@ -92,7 +92,9 @@ impl Engine {
             trouble: None,
             passes: Passes::default(),
             quiet: Quiet::default(),
-            full_due: Some(Instant::now()),
+            full_due: Instant::now(),
+            again: false,
+            said_withheld: None,
             seen_all: false,
             since_look: 0,
         }
@@ -108,7 +110,7 @@ impl Engine {
             .into_iter()
             .map(|room| (room.id.clone(), Arc::new(room)))
             .collect();
-        let turned = self.rosters.take(&rooms, now);
+        let (turned, differs) = self.rosters.take(&rooms, now);
         for id in &turned {
             self.tell_hold(id);
         }
@@ -123,6 +125,7 @@ impl Engine {
                 stop.interrupt();
             }
             self.quiet.forget(id.as_str());
+            self.quiet.forget(&format!("plan {id}"));
             tracing::warn!(room = %id, "no longer managed: the room has left the files, and is left as it is");
         }
         for (id, desired) in rooms {
@@ -137,8 +140,9 @@ impl Engine {
             }
         }
         let named = origins.naming(&self.ledger.aside.users());
-        if self.ledger.aside.let_go(&named) {
-            self.full_due = self.full_due.map(|_| at);
+        let let_go = self.ledger.aside.let_go(&named);
+        if let_go {
+            self.all_soon();
         }
         self.set = Some(Arc::new(Set {
             source: desired.source,
@@ -146,10 +150,23 @@ impl Engine {
             taken: now,
         }));
         // Before anything is done by the new set: a restart in between must find its holds.
-        self.save_all();
-        if self.trouble.is_some() {
-            self.full_due = self.full_due.map(|_| at);
+        if differs || let_go {
+            self.save_all();
         }
+        if self.trouble.is_some() {
+            self.all_soon();
+        }
+    }
+
+    /// Whether a look at all rooms goes on.
+    pub(super) fn full_runs(&self) -> bool {
+        self.passes.running_since.is_some()
+    }
+
+    /// Has all rooms looked at as soon as may be.
+    pub(super) fn all_soon(&mut self) {
+        self.full_due = Instant::now();
+        self.again = self.full_runs();
     }
 
     /// Takes down that what is on the disk cannot be used.
@@ -177,132 +194,6 @@ impl Engine {
         }
     }
 
-    fn save_all(&mut self) {
-        let saved = self
-            .store
-            .save_rosters(&self.rosters)
-            .and_then(|()| self.store.save_ledger(&self.ledger));
-        self.saved(saved);
-    }
-
-    /// Saves what changes with every pass.
-    pub(super) fn save_ledger(&mut self) {
-        if self.unsaved.is_some() {
-            return self.save_all();
-        }
-        let saved = self.store.save_ledger(&self.ledger);
-        self.saved(saved);
-    }
-
-    fn saved(&mut self, saved: std::io::Result<()>) {
-        match saved {
-            Ok(()) => {
-                if self.unsaved.take().is_some() {
-                    tracing::info!("the state can be saved again");
-                }
-            }
-            Err(error) => {
-                let error = error.to_string();
-                if self.unsaved.as_ref() != Some(&error) {
-                    tracing::error!(
-                        error,
-                        "cannot save the state in `state_dir`, so nothing is written to the service"
-                    );
-                }
-                self.unsaved = Some(error);
-            }
-        }
-    }
-
-    /// Looks at what may have changed by itself: the file that pauses, a disk that was full.
-    pub(super) fn tick(&mut self) {
-        let before = self.look_for_pause();
-        if self.unsaved.is_some() {
-            self.save_all();
-        }
-        if let Some(Withheld {
-            code: "audit_log", ..
-        }) = before
-        {
-            // Whether it can be written again is seen by trying.
-            let ready = self.audit.ready();
-            // Whoever asks `withheld` next sees what came of it.
-            let _ = self.audited(ready);
-        }
-        let after = self.withheld();
-        self.tell_withheld(before, after);
-    }
-
-    /// Sees whether the daemon is paused now; gives why nothing was written before.
-    pub(super) fn look_for_pause(&mut self) -> Option<Withheld> {
-        let before = self.withheld();
-        self.paused = self.store.paused();
-        before
-    }
-
-    /// Says once that nothing is written any more, or that it is again; then what waited is done.
-    pub(super) fn tell_withheld(&mut self, before: Option<Withheld>, after: Option<Withheld>) {
-        if before == after {
-            return;
-        }
-        match after {
-            Some(Withheld { code, message }) => {
-                tracing::warn!(code, "nothing is written: {message}");
-                for stop in self.rooms.values().filter_map(|room| room.applying.as_ref()) {
-                    stop.interrupt();
-                }
-            }
-            None => {
-                tracing::info!("rooms are written again");
-                self.full_due = self.full_due.map(|_| Instant::now());
-            }
-        }
-    }
-
-    /// Why nothing is written to the service, if so.
-    pub(super) fn withheld(&self) -> Option<Withheld> {
-        let because = |code, message: String| Some(Withheld { code, message });
-        if self.dry_run {
-            because(
-                "dry_run",
-                "this is a dry run; start without --dry-run to write".into(),
-            )
-        } else if self.settings.sync.paused {
-            because(
-                "paused",
-                "`sync.paused` is true; set it to false and reload (SIGHUP) to go on".into(),
-            )
-        } else if self.paused {
-            let file = self.store.pause_file();
-            because(
-                "paused",
-                format!("there is a file {}; remove it to go on", file.display()),
-            )
-        } else if let Some(error) = &self.unsaved {
-            because("state_dir", format!("the state cannot be saved: {error}"))
-        } else {
-            let error = self.audit.trouble()?;
-            because("audit_log", format!("the audit log cannot be written: {error}"))
-        }
-    }
-
-    /// Takes down how the audit log took a line.
-    pub(super) fn audited(&mut self, written: std::io::Result<()>) -> Result<(), Reason> {
-        let before = self.withheld();
-        let result = self.audit.took(written);
-        let after = self.withheld();
-        self.tell_withheld(before, after);
-        result.map_err(|error| Reason::new(AUDIT_LOG, format!("the audit log cannot be written: {error}")))
-    }
-
-    /// Takes down a change, for the log and for the page.
-    pub(super) fn changed(&mut self, change: Change, message: Option<&str>) -> Result<(), Reason> {
-        let written = self.audit.record(&change, message);
-        self.changes.push_front(change);
-        self.changes.truncate(CHANGES_SHOWN);
-        self.audited(written)
-    }
-
     /// The service keeps every call from succeeding.
     pub(super) fn service_down(&mut self, code: &'static str, message: &str) {
         let now = self.clock.now();
@@ -325,7 +216,7 @@ impl Engine {
         };
         let times = u32::try_from(trouble.times).unwrap_or(u32::MAX);
         let wait = backoff(times, &mut self.random);
-        self.full_due = Some(Instant::now() + wait);
+        self.full_due = Instant::now() + wait;
         let next_try = jiff::SignedDuration::try_from(wait)
             .ok()
             .and_then(|wait| now.checked_add(wait).ok());
@@ -375,72 +266,4 @@ impl Engine {
         let room = self.rooms.get_mut(&turn.desired.id)?;
         (room.generation == turn.generation).then_some(room)
     }
-
-    /// The fleet's guard for a pass over all rooms, which begins a new budget.
-    pub(super) fn guard_of_all(&self) -> FleetGuard {
-        let now = self.clock.now();
-        let interval = jiff::SignedDuration::try_from(self.settings.sync.interval).unwrap_or_default();
-        // A process that starts again and again must not have a new budget each time.
-        let carried = self
-            .ledger
-            .budget
-            .filter(|budget| !self.seen_all && now.duration_since(budget.looked) < interval)
-            .map_or(0, |budget| budget.spent);
-        FleetGuard {
-            spent: carried + self.since_look,
-            ..FleetGuard::of_all_rooms(self.settings.max_removals_total)
-        }
-    }
-
-    /// The fleet's guard for a pass over some rooms, which goes on from the last look at all of them.
-    pub(super) fn guard_of_some(&self) -> FleetGuard {
-        let budget = self.ledger.budget;
-        FleetGuard {
-            limit: self.settings.max_removals_total,
-            spent: budget.map_or(0, |budget| budget.spent),
-            members: Some(budget.map_or(0, |budget| budget.members)),
-        }
-    }
-
-    /// All rooms were looked at: the budget begins anew.
-    pub(super) fn begin_budget(&mut self, members: u64) {
-        let spent = self.guard_of_all().spent;
-        self.ledger.budget = Some(Budget {
-            members,
-            spent,
-            looked: self.clock.now(),
-        });
-        self.seen_all = true;
-        self.save_ledger();
-    }
-
-    /// So many removals are begun.
-    pub(super) fn spend(&mut self, removals: usize) {
-        if removals == 0 {
-            return;
-        }
-        self.since_look += removals;
-        if let Some(budget) = &mut self.ledger.budget {
-            budget.spent += removals;
-        }
-        self.save_ledger();
-    }
 }
-
-impl Engine {
-    /// When something is due next.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        // Without files, the first set says when.
-        let full = self.full_due.filter(|_| self.set.is_some());
-        let alone = self.seen_all && self.trouble.is_none();
-        let rooms = self
-            .rooms
-            .values()
-            .filter(|room| alone && !room.looking && room.applying.is_none())
-            .filter_map(|room| room.due);
-        rooms.chain(full).min()
-    }
-}
-
-/// The code of what is not done because it could not be written down.
-pub(super) const AUDIT_LOG: &str = "audit_log";

@@ -7,7 +7,7 @@ mod tests;
 
 use super::watch::Watch;
 use crate::desired::files::Stamp;
-use crate::desired::{Diagnostic, Loaded, Texts};
+use crate::desired::{Diagnostic, Invalid, Loaded, Texts};
 use crate::model::Guards;
 use judge::{Judge, Verdict};
 use look::{Disk, Seen};
@@ -26,6 +26,8 @@ const RESCAN_SHARE: u32 = 1_000;
 const GAP: Duration = Duration::from_millis(20);
 /// The same in lengths of the last look.
 const GAP_SHARE: u32 = 5;
+/// Beyond the time they must rest, how long files may change before somebody should know why nothing is taken.
+const RESTLESS: Duration = Duration::from_secs(30);
 
 /// What to follow.
 #[derive(Debug, Clone)]
@@ -149,10 +151,28 @@ struct Follower {
     look_at: Option<Instant>,
     /// When the files have rested, or had their time to be finished.
     judge_at: Option<Instant>,
+    /// When to read them ahead of that.
+    read_at: Option<Instant>,
+    ahead: Option<Ahead>,
     /// When to read them all for nothing but to see.
     rescan_at: Instant,
     /// Before this, no look is made for an event.
     not_before: Instant,
+    /// Since when the files change without a rest; `None`: they rest.
+    restless: Option<Restless>,
+}
+
+/// Files that were read while they have still to rest: what is left to do then is a look whether they are the same.
+struct Ahead {
+    stamp: Stamp,
+    texts: Texts,
+    /// `None`: they are what was read before.
+    understood: Option<Result<Loaded, Invalid>>,
+}
+
+struct Restless {
+    since: Instant,
+    warned: bool,
 }
 
 impl Follower {
@@ -176,15 +196,18 @@ impl Follower {
             event: None,
             look_at: None,
             judge_at: Some(now),
+            read_at: None,
+            ahead: None,
             rescan_at: now + RESCAN,
             not_before: now,
+            restless: None,
         }
     }
 
     /// Ends only by a fault, or when nobody wants the news.
     async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) -> Result<(), JoinError> {
         loop {
-            let due = [self.look_at, self.judge_at].into_iter().flatten();
+            let due = [self.look_at, self.judge_at, self.read_at].into_iter().flatten();
             let due = due.fold(self.rescan_at, Instant::min);
             tokio::select! {
                 biased;
@@ -215,6 +238,7 @@ impl Follower {
         self.settle = settle;
         self.judge.take_next();
         self.stamp = None;
+        self.ahead = None;
         self.judge_at = Some(Instant::now());
     }
 
@@ -222,6 +246,8 @@ impl Follower {
         let now = Instant::now();
         if self.judge_at.is_some_and(|at| at <= now) {
             self.judge(now).await
+        } else if self.read_at.is_some_and(|at| at <= now) {
+            self.read_ahead(now).await
         } else if self.rescan_at <= now {
             self.rescan(now).await
         } else {
@@ -245,8 +271,20 @@ impl Follower {
     /// Where anything differs, it must rest from `since` on.
     fn seen(&mut self, stamp: Stamp, since: Instant) {
         if self.stamp.as_ref() != Some(&stamp) {
-            self.stamp = Some(stamp);
-            self.judge_at = Some(since + self.settle);
+            self.moved(stamp, since);
+        }
+    }
+
+    fn moved(&mut self, stamp: Stamp, since: Instant) {
+        self.stamp = Some(stamp);
+        self.judge_at = Some(since + self.settle);
+        self.read_at = Some(since + self.settle / 2);
+        self.ahead = None;
+        let warned = false;
+        let restless = self.restless.get_or_insert(Restless { since, warned });
+        if !restless.warned && since - restless.since > self.settle + RESTLESS {
+            restless.warned = true;
+            tracing::warn!("the room files keep changing: they are read once they rest");
         }
     }
 
@@ -273,25 +311,67 @@ impl Follower {
         Ok(())
     }
 
-    /// Reads everything, and takes it if it still is what rested.
-    async fn judge(&mut self, now: Instant) -> Result<(), JoinError> {
-        let texts = match self.read(now).await? {
-            Seen::Moved(stamp) => {
-                self.stamp = Some(stamp);
-                self.judge_at = Some(now + self.settle);
-                return Ok(());
-            }
+    /// Reads and understands everything while it has still to rest.
+    async fn read_ahead(&mut self, now: Instant) -> Result<(), JoinError> {
+        self.read_at = None;
+        match self.read(now).await? {
+            Seen::Moved(stamp) => self.moved(stamp, now),
             Seen::Resting(stamp, texts) => {
-                self.stamp = Some(stamp);
-                texts
+                let same = self.texts.as_ref().is_some_and(|last| last.same_as(&texts));
+                let (guards, read) = (self.guards.clone(), texts.clone());
+                let understood = if same {
+                    None
+                } else {
+                    Some(spawn_blocking(move || read.resolve(&guards)).await?)
+                };
+                self.ahead = Some(Ahead {
+                    stamp,
+                    texts,
+                    understood,
+                });
             }
+        }
+        Ok(())
+    }
+
+    /// What rested, and what it resolves to where that is known. `None`: it did not rest.
+    async fn rested(
+        &mut self,
+        now: Instant,
+    ) -> Result<Option<(Texts, Option<Result<Loaded, Invalid>>)>, JoinError> {
+        let (stamp, rested) = match self.ahead.take() {
+            Some(ahead) => {
+                let disk = Arc::clone(&self.disk);
+                let stamp = spawn_blocking(move || disk.look()).await?;
+                let same = stamp == ahead.stamp;
+                (stamp, same.then_some((ahead.texts, ahead.understood)))
+            }
+            None => match self.read(now).await? {
+                Seen::Moved(stamp) => (stamp, None),
+                Seen::Resting(stamp, texts) => (stamp, Some((texts, None))),
+            },
+        };
+        if rested.is_some() {
+            self.stamp = Some(stamp);
+            self.restless = None;
+        } else {
+            self.moved(stamp, now);
+        }
+        Ok(rested)
+    }
+
+    /// Takes everything if it still is what rested.
+    async fn judge(&mut self, now: Instant) -> Result<(), JoinError> {
+        self.read_at = None;
+        let Some((texts, understood)) = self.rested(now).await? else {
+            return Ok(());
         };
         self.judge_at = None;
         self.texts = Some(texts.clone());
         let mut judge = std::mem::take(&mut self.judge);
         let guards = self.guards.clone();
         let (judge, verdict) = spawn_blocking(move || {
-            let verdict = judge.judge(&texts, &guards, now);
+            let verdict = judge.judge(&texts, understood, &guards, now);
             (judge, verdict)
         })
         .await?;

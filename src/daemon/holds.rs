@@ -56,18 +56,25 @@ impl From<&Hold> for plan::Hold {
 }
 
 impl Rosters {
-    /// Takes a new set of files and says in which rooms something is held that was not, or no longer is.
-    pub(super) fn take(&mut self, rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>, now: Timestamp) -> Vec<RoomId> {
+    /// Takes a new set of files. Says in which rooms something is held that was not, or no longer is, and whether anything is
+    /// to be kept that was not.
+    pub(super) fn take(
+        &mut self,
+        rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>,
+        now: Timestamp,
+    ) -> (Vec<RoomId>, bool) {
         let mut turned = Vec::new();
+        let mut differs = false;
         for (id, room) in rooms {
             let roster = self.0.entry(id.clone()).or_default();
-            let before = (roster.removals.clone(), roster.demotions.clone());
+            let before = roster.clone();
             roster.take(room, now);
-            if before != (roster.removals.clone(), roster.demotions.clone()) {
+            differs |= before != *roster;
+            if (&before.removals, &before.demotions) != (&roster.removals, &roster.demotions) {
                 turned.push(id.clone());
             }
         }
-        turned
+        (turned, differs)
     }
 
     pub(super) fn of(&self, room: &RoomId) -> Option<&Roster> {

@@ -19,8 +19,10 @@ mod room;
 mod show;
 mod store;
 mod systemd;
+mod turns;
 mod verdict;
 mod watch;
+mod withheld;
 
 pub use clock::Clock;
 pub use connect::{ConnectError, config, connect};
@@ -29,7 +31,7 @@ pub use store::StoreError;
 use crate::apply::Report;
 use crate::chat::wire::Method;
 use crate::chat::{Connection, Observer, Reader};
-use crate::desired::{Invalid, Loaded};
+use crate::desired::{Diagnostic, Invalid, Loaded};
 use crate::plan::FleetPlan;
 use crate::settings::Settings;
 use crate::web::{Metrics, Source};
@@ -157,9 +159,7 @@ impl Shared {
 
     /// Has all rooms looked at as soon as may be.
     fn reconcile(&self) {
-        let mut engine = lock(&self.engine);
-        engine.full_due = engine.full_due.map(|_| Instant::now());
-        drop(engine);
+        lock(&self.engine).all_soon();
         self.wake.notify_one();
     }
 }
@@ -226,8 +226,12 @@ impl Daemon {
     /// `None`: it came before there was a plan.
     pub async fn once(self, loaded: Loaded, stop: impl Future<Output = ()>) -> Option<Once> {
         let Self { shared, way, .. } = &self;
-        lock(&shared.engine).take(loaded);
-        let mut pass = pin!(passes::full(shared, way));
+        let turns = {
+            let mut engine = lock(&shared.engine);
+            engine.take(loaded);
+            engine.begin_full()
+        };
+        let mut pass = pin!(passes::full(shared, way, turns));
         let passed = tokio::select! {
             passed = &mut pass => passed,
             () = stop => {
@@ -279,7 +283,7 @@ impl Daemon {
                 Some(Command::Stop) => break Ok(()),
                 Some(Command::Reload) => {
                     manager.reloading();
-                    reload::reload(&shared, &config, &mut way, &mut following).await;
+                    reload::reload(&shared, &config, &mut way, &following);
                     manager.ready();
                 }
                 None => {}
@@ -329,6 +333,13 @@ fn heard(shared: &Shared, news: News) {
     match news {
         News::Taken(loaded) => {
             shared.metrics.reloaded(true);
+            for Diagnostic {
+                code, message, spot, ..
+            } in &loaded.warnings
+            {
+                let file = spot.as_ref().map(|spot| spot.file.as_str());
+                tracing::warn!(code, file, "{message}");
+            }
             engine.take(*loaded);
         }
         News::Bad(problems) => {
@@ -343,21 +354,20 @@ fn heard(shared: &Shared, news: News) {
 fn begin<'a>(shared: &Arc<Shared>, way: &Way, passes: &FuturesUnordered<LocalBoxFuture<'a, ()>>) {
     let now = Instant::now();
     let mut engine = lock(&shared.engine);
-    let mut all = engine.full_due.is_some_and(|due| due <= now);
-    // Without files there is nothing to look at.
-    all &= engine.set.is_some();
-    let turns = if all { Vec::new() } else { engine.take_due(now) };
-    if all {
-        engine.full_due = None;
-    }
+    let all = engine.full_is_due(now);
+    let begun = all.then(|| engine.begin_full());
+    // Those that are left come back on their own.
+    let turns = engine.take_due(now);
     drop(engine);
-    let (shared, way) = (Arc::clone(shared), way.clone());
-    if all {
+    if let Some(turns) = begun {
+        let (shared, way) = (Arc::clone(shared), way.clone());
         passes.push(Box::pin(async move {
             // What came of it stands in the engine.
-            let _ = passes::full(&shared, &way).await;
+            let _ = passes::full(&shared, &way, turns).await;
         }));
-    } else if !turns.is_empty() {
+    }
+    if !turns.is_empty() {
+        let (shared, way) = (Arc::clone(shared), way.clone());
         passes.push(Box::pin(async move { passes::some(&shared, &way, turns).await }));
     }
 }

@@ -1,19 +1,21 @@
 //! Passes: over all rooms, and over those that are due on their own. They run side by side; a room is changed by one at a time.
 
-use super::engine::{AUDIT_LOG, Engine, Set};
-use super::pass::{self, Look, Looked, Planned};
+use super::engine::Set;
+use super::pass::{self, Looked, Planned};
 use super::room::Turn;
+use super::withheld::AUDIT_LOG;
 use super::{Shared, lock};
-use crate::apply::{self, Answer, Conduct, Job, Journal, Outcome, Reason, Report, RoomReport, Stop};
+use crate::apply::{self, Answer, Conduct, Job, Journal, Reason, Report, RoomReport};
 use crate::chat::{Connection, Reader};
 use crate::desired::{Claim, DesiredRoom, Origin};
 use crate::model::{RoomId, UserId};
-use crate::plan::{Document, FleetPlan, Op, RoomPlan, users_of};
-use crate::web::{Change, ChangeResult, PassKind, PassOutcome};
+use crate::plan::{Document, FleetPlan, Op, users_of};
+use crate::web::{Change, ChangeResult, PassKind};
 use futures_util::stream::{self, StreamExt as _};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 /// The way to the service. A dry run has no connection to write over.
@@ -34,19 +36,18 @@ pub(super) struct Passed {
     pub(super) report: Option<Report>,
 }
 
-/// Looks at all rooms, but for those that come back on their own, and reconciles them.
-pub(super) async fn full(shared: &Shared, way: &Way) -> Option<Passed> {
+/// Looks at all rooms that it is the turn of, and reconciles them. `None`: the daemon ends.
+pub(super) async fn full(shared: &Shared, way: &Way, turns: Vec<Turn>) -> Option<Passed> {
     let begun = Instant::now();
-    let turns = lock(&shared.engine).begin_full();
     let looked = look(shared, way, &turns).await?;
     let trouble = looked.stopped.clone();
     let planned = {
         let mut engine = lock(&shared.engine);
         let looked = engine.still_due(looked, &turns, begun);
-        let guard = engine.guard_of_all();
+        let guard = engine.guard_of_all(&looked);
         let planned = looked.plan(Some(guard), &way.reader);
         match &trouble {
-            None => engine.begin_budget(planned.plan.members),
+            None => engine.begin_budget(guard, planned.plan.members),
             Some(error) => engine.service_down(error.fault.code(), &error.to_string()),
         }
         planned
@@ -65,9 +66,11 @@ pub(super) async fn full(shared: &Shared, way: &Way) -> Option<Passed> {
 /// Reconciles rooms that are due on their own.
 pub(super) async fn some(shared: &Shared, way: &Way, turns: Vec<Turn>) {
     let begun = Instant::now();
-    let Some(looked) = look(shared, way, &turns).await else {
+    let Some(mut looked) = look(shared, way, &turns).await else {
         return;
     };
+    // That a few rooms give no clear answer says nothing of the service.
+    looked.stopped.take_if(|error| !error.fault.stops_the_run());
     let trouble = looked.stopped.clone();
     let planned = {
         let mut engine = lock(&shared.engine);
@@ -128,18 +131,19 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
         let set = Arc::clone(engine.set.as_ref()?);
         let meta = pass::meta(&engine.settings, &set.source, engine.clock.now());
         let id = Document::new(&planned.plan, &meta).ok()?.id;
-        for plan in &planned.plan.rooms {
-            engine.log_plan(plan);
-        }
+        let rooms = &planned.plan.rooms;
+        let news = rooms.iter().filter(|plan| engine.log_plan(plan)).count();
         engine.spend(planned.plan.summary().removes);
+        if news > 0 {
+            pass::log(&planned.plan, &id);
+        }
         (set, id)
     };
     let connection = way.writes.as_ref()?;
-    pass::log(&planned.plan, &document);
     let journal = PassJournal {
         shared,
         plan: &document,
-        origins: origins(&planned.plan, &set),
+        origins: origins(&planned.plan, set).await,
     };
     let stopped: RefCell<Option<Reason>> = RefCell::new(None);
     let reports: RefCell<Vec<RoomReport>> = RefCell::default();
@@ -177,14 +181,16 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
             reports.borrow_mut().extend(rooms);
         })
         .await;
-    Some(Report {
+    let report = Report {
         rooms: reports.into_inner(),
         stopped: stopped.into_inner(),
-    })
+    };
+    lock(&shared.engine).log_report(&report, &document);
+    Some(report)
 }
 
 /// Which line of which file asks for each change.
-fn origins(plan: &FleetPlan, set: &Set) -> HashMap<(RoomId, Op, UserId), Origin> {
+async fn origins(plan: &FleetPlan, set: Arc<Set>) -> HashMap<(RoomId, Op, UserId), Origin> {
     let mut keys = Vec::new();
     for room in &plan.rooms {
         for op in [Op::Add, Op::Promote, Op::Demote, Op::Remove] {
@@ -192,13 +198,18 @@ fn origins(plan: &FleetPlan, set: &Set) -> HashMap<(RoomId, Op, UserId), Origin>
             keys.extend(users.iter().map(|user| (room.id.clone(), op, user.clone())));
         }
     }
-    let claims: Vec<Claim<'_>> = keys.iter().map(claim).collect();
-    let found = set.origins.find(&claims);
-    drop(claims);
-    keys.into_iter()
-        .zip(found)
-        .filter_map(|(key, origin)| Some((key, origin?)))
-        .collect()
+    // The files are parsed once more: in large ones that would keep the loop from moving.
+    let found = spawn_blocking(move || {
+        let claims: Vec<Claim<'_>> = keys.iter().map(claim).collect();
+        let found = set.origins.find(&claims);
+        drop(claims);
+        keys.into_iter()
+            .zip(found)
+            .filter_map(|(key, origin)| Some((key, origin?)))
+            .collect()
+    });
+    // Without it the log names no line, and that is all.
+    found.await.unwrap_or_default()
 }
 
 fn claim((room, op, user): &(RoomId, Op, UserId)) -> Claim<'_> {
@@ -247,158 +258,5 @@ impl Journal for PassJournal<'_> {
             written = engine.changed(change, message).and(written);
         }
         written
-    }
-}
-
-impl Engine {
-    /// Begins a pass over all rooms, but for those that failed and come back on their own.
-    fn begin_full(&mut self) -> Vec<Turn> {
-        let now = self.clock.now();
-        self.full_due = None;
-        self.since_look = 0;
-        self.coming_and_going.forget(now);
-        self.passes.running_since = Some(now);
-        self.rooms
-            .values_mut()
-            .filter(|room| room.failures == 0 && !room.looking && room.applying.is_none())
-            .map(|room| {
-                room.due = None;
-                room.turn()
-            })
-            .collect()
-    }
-
-    /// Takes the rooms that are due on their own.
-    pub(super) fn take_due(&mut self, now: Instant) -> Vec<Turn> {
-        // Before all rooms were looked at there is no budget to go on from; while the service is away, the next look at all
-        // rooms takes these with it.
-        if !self.seen_all || self.trouble.is_some() {
-            return Vec::new();
-        }
-        self.rooms
-            .values_mut()
-            .filter(|room| room.due.is_some_and(|due| due <= now))
-            .filter(|room| !room.looking && room.applying.is_none())
-            .map(|room| {
-                room.due = None;
-                room.looking = true;
-                room.turn()
-            })
-            .collect()
-    }
-
-    /// Drops the looks at rooms that have another entry by now, that were looked at later, or that somebody changes.
-    fn still_due(&mut self, looked: Looked, turns: &[Turn], begun: Instant) -> Looked {
-        let Looked { rooms, stopped } = looked;
-        let (now, at) = (self.clock.now(), Instant::now());
-        let mut keep = |look: &Look, turn: &Turn| {
-            let Some(room) = self.current(turn) else {
-                return false;
-            };
-            if room.applying.is_some() || room.tried.is_some_and(|tried| tried > begun) {
-                return false;
-            }
-            if stopped.is_some() && look.read_at.is_none() {
-                return false;
-            }
-            room.tried = Some(at);
-            room.looked = Some(now);
-            true
-        };
-        let rooms = rooms
-            .into_iter()
-            .zip(turns)
-            .filter_map(|(look, turn)| keep(&look, turn).then_some(look))
-            .collect();
-        Looked { rooms, stopped }
-    }
-
-    /// Marks a room as being changed; `None`: it is no longer to be, by this plan.
-    fn claim(&mut self, turn: &Turn) -> Option<Stop> {
-        self.check();
-        if self.withheld().is_some() {
-            return None;
-        }
-        let room = self.current(turn)?;
-        if room.applying.is_some() {
-            room.due = Some(Instant::now());
-            return None;
-        }
-        let stop = Stop::default();
-        room.applying = Some(stop.clone());
-        Some(stop)
-    }
-
-    /// Has a room reconciled later that this pass does not come to.
-    fn put_off(&mut self, turn: &Turn) {
-        if let Some(room) = self.current(turn) {
-            room.due = Some(Instant::now());
-        }
-    }
-
-    /// Somebody came in, and perhaps back.
-    fn came_in(&mut self, id: &RoomId, user: &UserId) {
-        let now = self.clock.now();
-        let Some(room) = self.rooms.get_mut(id) else {
-            return;
-        };
-        if room.is_in(user) && self.coming_and_going.put_back(id, user, now) {
-            tracing::info!(room = %id, %user, "comes and goes: left alone for the rest of the hour");
-        }
-    }
-
-    /// Says what is planned for a room, unless it is what was planned and failed the last time.
-    fn log_plan(&mut self, plan: &RoomPlan) {
-        if !plan.steps.is_empty()
-            && self
-                .quiet
-                .is_news(&format!("plan {}", plan.id), &format!("{:?}", plan.steps))
-        {
-            pass::log_room(plan);
-        }
-    }
-
-    /// Sees whether changes may be made now.
-    fn check(&mut self) {
-        let before = self.look_for_pause();
-        let after = self.withheld();
-        self.tell_withheld(before, after);
-        let ready = self.audit.ready();
-        // Whoever asks `withheld` next sees it.
-        let _ = self.audited(ready);
-    }
-
-    /// Ends a pass over all rooms, and says when the next one is due.
-    fn end_full(&mut self, begun: Instant, planned: &Planned, report: Option<&Report>) -> PassOutcome {
-        let now = self.clock.now();
-        let outcome = self.outcome(planned, report);
-        self.passes.last_begun = self.passes.running_since.take();
-        self.passes.last_ended = Some(now);
-        if outcome == PassOutcome::Good {
-            self.passes.last_good = Some(now);
-        }
-        // In trouble a next try is arranged already.
-        if self.full_due.is_none() {
-            let spread = 0.9 + 0.2 * self.random.f64();
-            let next = begun + self.settings.sync.interval.mul_f64(spread);
-            self.full_due = Some(next.max(Instant::now()));
-        }
-        outcome
-    }
-
-    fn outcome(&mut self, planned: &Planned, report: Option<&Report>) -> PassOutcome {
-        if planned.stopped.is_some() || report.is_some_and(|report| report.stopped.is_some()) {
-            return PassOutcome::Failed;
-        }
-        self.service_up();
-        let of_plan = planned.plan.rooms.iter().any(RoomPlan::falls_short);
-        let failed = |room: &RoomReport| matches!(room.status, Outcome::Partial | Outcome::Failed);
-        let kept_back =
-            self.withheld().is_some() && planned.plan.rooms.iter().any(|room| !room.steps.is_empty());
-        if of_plan || kept_back || report.is_some_and(|report| report.rooms.iter().any(failed)) {
-            PassOutcome::Partly
-        } else {
-            PassOutcome::Good
-        }
     }
 }

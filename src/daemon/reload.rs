@@ -7,7 +7,7 @@ use crate::settings::{Auth, Settings};
 use secrecy::ExposeSecret as _;
 
 /// Reads settings and files again. Settings that are not valid change nothing.
-pub(super) async fn reload(shared: &Shared, config: &Config, way_now: &mut Way, following: &mut Following) {
+pub(super) fn reload(shared: &Shared, config: &Config, way_now: &mut Way, following: &Following) {
     let before = lock(&shared.engine).settings.clone();
     let settings = match (config.reload)() {
         Ok(settings) => settings,
@@ -47,15 +47,16 @@ pub(super) async fn reload(shared: &Shared, config: &Config, way_now: &mut Way, 
         != (&settings.rooms, &settings.guards, settings.sync.settle);
     {
         let mut engine = lock(&shared.engine);
-        let withheld = engine.look_for_pause();
         engine.audit.reopen(settings.audit_log.clone());
         engine.settings = settings.clone();
-        let after = engine.withheld();
-        engine.tell_withheld(withheld, after);
+        engine.see_withheld();
+        if engine.trouble.is_some() {
+            // Whoever changed the settings may have put right what was wrong.
+            engine.all_soon();
+        }
     }
     if refollow {
-        let old = std::mem::replace(following, Following::start(follow(config, &settings)));
-        old.stop().await;
+        following.change(follow(config, &settings));
     } else {
         following.look_now();
     }

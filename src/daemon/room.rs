@@ -98,6 +98,11 @@ impl Room {
         self.error = error;
     }
 
+    /// Whether it failed and comes back on its own.
+    pub(super) fn comes_back(&self) -> bool {
+        self.failures > 0 && self.due.is_some()
+    }
+
     /// It is to be tried again on its own, after a while.
     pub(super) fn try_again(&mut self, now: Instant, random: &mut fastrand::Rng) {
         self.failures += 1;

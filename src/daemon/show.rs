@@ -7,9 +7,11 @@ use super::{Shared, lock};
 use crate::model::{Mode, RoomId};
 use crate::plan::{counted, people_diff};
 use crate::web::{self, Files, Gauges, RoomDetail, RoomLine, Service, Source, State, Status, Withheld};
-use std::collections::BTreeMap;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Past this age of the loop's last move it counts as wedged. The loop moves every second.
 const WEDGED: Duration = Duration::from_secs(15);
@@ -177,10 +179,7 @@ impl Engine {
         let now = self.clock.now();
         let set = self.set.as_ref();
         let mut passes = self.passes.clone();
-        passes.next = self.full_due.and_then(|due| {
-            let wait = due.saturating_duration_since(tokio::time::Instant::now());
-            now.checked_add(jiff::SignedDuration::try_from(wait).ok()?).ok()
-        });
+        passes.next = self.time_of(self.full_due);
         Status {
             version: env!("CARGO_PKG_VERSION"),
             started: self.started,
@@ -209,13 +208,15 @@ impl Engine {
         }
     }
 
+    /// The time of day at an instant to come.
+    fn time_of(&self, due: Instant) -> Option<Timestamp> {
+        let wait = SignedDuration::try_from(due.saturating_duration_since(Instant::now())).ok()?;
+        self.clock.now().checked_add(wait).ok()
+    }
+
     fn line(&self, room: &Room) -> RoomLine {
         let plan = room.plan.as_ref();
-        let now = self.clock.now();
-        let next_try = room.due.filter(|_| room.failures > 0).and_then(|due| {
-            let wait = due.saturating_duration_since(tokio::time::Instant::now());
-            now.checked_add(jiff::SignedDuration::try_from(wait).ok()?).ok()
-        });
+        let next_try = room.due.filter(|_| room.comes_back());
         RoomLine {
             id: room.desired.id.clone(),
             name: room.desired.name.clone(),
@@ -229,7 +230,7 @@ impl Engine {
             blocked: plan.map(|plan| plan.blocked.clone()).unwrap_or_default(),
             notes: plan.map_or(0, |plan| plan.notes.len()),
             error: room.error.clone(),
-            next_try,
+            next_try: next_try.and_then(|due| self.time_of(due)),
         }
     }
 
@@ -262,9 +263,9 @@ impl Engine {
         for room in self.rooms.values() {
             *rooms.entry(room.state).or_default() += 1;
         }
-        let age = |then: jiff::Timestamp| now.duration_since(then).as_secs_f64();
+        let age = |then: Timestamp| now.duration_since(then).as_secs_f64();
         let aside = self.ledger.aside.shown(now);
-        let people: std::collections::BTreeSet<_> = aside.iter().map(|aside| &aside.user).collect();
+        let people: BTreeSet<_> = aside.iter().map(|aside| &aside.user).collect();
         Gauges {
             rooms: rooms.into_iter().collect(),
             aside: people.len(),

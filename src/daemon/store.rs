@@ -2,12 +2,14 @@
 //!
 //! Files are replaced in one step and synced, so that a crash at any instant leaves the old one or the new one.
 
-use super::aside::{Entry, SetAside};
-use super::holds::{Hold, Roster, Rosters};
-use crate::model::{Limit, MemberSet, RoomId, UserId};
+mod shape;
+
+use super::aside::SetAside;
+use super::holds::Rosters;
+use crate::model::{RoomId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use shape::{AsideJson, LedgerFile, RosterJson, RostersFile, Version};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -206,10 +208,7 @@ impl Store {
             return Ok(());
         }
         let mut new = self.temporary()?;
-        let mut buffered = io::BufWriter::new(&mut new);
-        serde_json::to_writer(&mut buffered, value)?;
-        buffered.flush()?;
-        drop(buffered);
+        new.write_all(&serde_json::to_vec(value)?)?;
         new.as_file().sync_all()?;
         new.persist(self.dir.join(name)).map_err(|error| error.error)?;
         // The new name is safe only once the folder is.
@@ -234,122 +233,12 @@ fn unusable(path: &Path) -> impl Fn(io::Error) -> StoreError {
     }
 }
 
-#[derive(Deserialize)]
-struct Version {
-    version: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-struct RostersFile {
-    version: u32,
-    rooms: BTreeMap<String, RosterJson>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct RosterJson {
-    people: Option<Vec<String>>,
-    admins: Option<Vec<String>>,
-    removals: Option<HoldJson>,
-    demotions: Option<HoldJson>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct HoldJson {
-    users: Vec<String>,
-    limit: String,
-    dropped: u64,
-    of: u64,
-    since: Timestamp,
-}
-
-#[derive(Serialize, Deserialize)]
-struct LedgerFile {
-    version: u32,
-    budget: Option<Budget>,
-    aside: Vec<AsideJson>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct AsideJson {
-    user: String,
-    room: Option<String>,
-    #[serde(flatten)]
-    entry: Entry,
-}
-
-fn texts(users: &MemberSet) -> Vec<String> {
-    users.iter().map(ToString::to_string).collect()
-}
-
-fn names(texts: &[String]) -> Result<MemberSet, String> {
-    let name = |text: &String| UserId::parse(text).map_err(|error| format!("{text:?}: {error}"));
-    texts.iter().map(name).collect()
-}
-
-impl From<&Roster> for RosterJson {
-    fn from(roster: &Roster) -> Self {
-        let Roster {
-            people,
-            admins,
-            removals,
-            demotions,
-        } = roster;
-        Self {
-            people: people.as_ref().map(texts),
-            admins: admins.as_ref().map(texts),
-            removals: removals.as_ref().map(HoldJson::from),
-            demotions: demotions.as_ref().map(HoldJson::from),
-        }
-    }
-}
-
-impl From<&Hold> for HoldJson {
-    fn from(hold: &Hold) -> Self {
-        let Hold {
-            users,
-            limit,
-            dropped,
-            of,
-            since,
-        } = hold;
-        Self {
-            users: texts(users),
-            limit: limit.to_string(),
-            dropped: *dropped,
-            of: *of,
-            since: *since,
-        }
-    }
-}
-
-impl RosterJson {
-    fn roster(self) -> Result<Roster, String> {
-        let people = self.people.as_deref().map(names).transpose()?;
-        let admins = self.admins.as_deref().map(names).transpose()?;
-        Ok(Roster {
-            people,
-            admins,
-            removals: self.removals.map(HoldJson::hold).transpose()?,
-            demotions: self.demotions.map(HoldJson::hold).transpose()?,
-        })
-    }
-}
-
-impl HoldJson {
-    fn hold(self) -> Result<Hold, String> {
-        Ok(Hold {
-            users: names(&self.users)?,
-            limit: Limit::parse(&self.limit).map_err(|error| error.to_string())?,
-            dropped: self.dropped,
-            of: self.of,
-            since: self.since,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::holds::{Hold, Roster};
+    use crate::model::{Limit, MemberSet};
+    use std::collections::BTreeMap;
 
     fn people(text: &str) -> MemberSet {
         text.split_whitespace()
@@ -392,7 +281,7 @@ mod tests {
         let zed = UserId::parse("zed").unwrap();
         ledger
             .aside
-            .put(&zed, Some(room), ("refused", "no"), Some("d".into()), since);
+            .put(&zed, (&room, false), ("refused", "no"), Some("d".into()), since);
         store.save_ledger(&ledger).unwrap();
         drop(store);
         let store = Store::open(&dir).unwrap();

@@ -1,8 +1,9 @@
 //! What plans and reports mean for a room: where it stands, who is set aside, when it is tried again.
 
-use super::engine::{AUDIT_LOG, Engine};
+use super::engine::Engine;
 use super::room::Turn;
-use crate::apply::{INTERRUPTED, Outcome, Reason, RoomReport};
+use super::withheld::AUDIT_LOG;
+use crate::apply::{Failure, INTERRUPTED, Outcome, Reason, RoomReport};
 use crate::model::{MemberSet, RoomId, UserId};
 use crate::plan::{Note, Op, RoomPlan, Status, code, printable, users_of};
 use crate::web::State;
@@ -94,7 +95,7 @@ impl Engine {
     ) {
         let (now, at) = (self.clock.now(), Instant::now());
         let id = &turn.desired.id;
-        let aside = self.set_aside(id, report);
+        let aside = self.set_aside(plan, report);
         let Some(room) = self.rooms.get_mut(id) else {
             return;
         };
@@ -102,7 +103,18 @@ impl Engine {
         if room.generation != turn.generation {
             return;
         }
-        let left = still_open(plan, report);
+        let mut left = still_open(plan, report);
+        for failure in report
+            .failed
+            .iter()
+            .filter(|failure| aside.contains(&failure.user))
+        {
+            left.add = left.add.filter(|user| user.as_str() != failure.user);
+            left.promote = left.promote.filter(|user| user.as_str() != failure.user);
+            let mut note = Note::new(code::SET_ASIDE, failure.reason.message.clone());
+            note.user = Some(failure.user.clone());
+            left.notes.push(note);
+        }
         let waiting = [code::SET_ASIDE, code::COMING_AND_GOING];
         let of_room = report.failed.iter().find(|failure| {
             let reason = &failure.reason;
@@ -138,17 +150,25 @@ impl Engine {
     }
 
     /// Sets those aside whom the service refused for themselves, and gives who they are.
-    fn set_aside(&mut self, id: &RoomId, report: &RoomReport) -> BTreeSet<String> {
+    fn set_aside(&mut self, plan: &RoomPlan, report: &RoomReport) -> BTreeSet<String> {
+        let id = &plan.id;
         let mut alike: BTreeMap<&str, usize> = BTreeMap::new();
         for failure in &report.failed {
             *alike.entry(&failure.reason.message).or_default() += 1;
         }
+        // A refusal is about the person where it names them, or where others came in.
+        let is_personal = |failure: &Failure| {
+            let Failure { user, op, reason } = failure;
+            let failed = report.failed.iter().filter(|other| other.op == *op).count();
+            let few = alike.get(reason.message.as_str()) < Some(&ALIKE);
+            reason.message.to_lowercase().contains(user) || (few && plan.sent(*op) > failed)
+        };
         let refused = report.failed.iter().filter_map(|failure| {
             let comes_in = matches!(failure.op, Op::Add | Op::Promote);
             let everywhere = match failure.reason.code {
                 "no_such_user" => true,
                 "user_in_too_many_rooms" => false,
-                "refused" if alike.get(failure.reason.message.as_str()) < Some(&ALIKE) => false,
+                "refused" if is_personal(failure) => false,
                 _ => return None,
             };
             let user = UserId::parse(&failure.user).ok()?;
@@ -168,12 +188,11 @@ impl Engine {
             .map(|set| set.origins.naming(&users))
             .unwrap_or_default();
         for (user, (everywhere, reason)) in &refused {
-            let scope = (!everywhere).then(|| id.clone());
             let why = (reason.code, reason.message.as_str());
             let first = self
                 .ledger
                 .aside
-                .put(user, scope, why, named.get(user).cloned(), now);
+                .put(user, (id, *everywhere), why, named.get(user).cloned(), now);
             if first {
                 tracing::warn!(room = %id, %user, code = reason.code, "set aside: {}", reason.message);
             }

@@ -166,10 +166,7 @@ fn counts(folders: &mut BTreeMap<PathBuf, Folder>, path: &Path, kind: EventKind)
     let is_yaml = path
         .extension()
         .is_some_and(|extension| extension == "yaml" || extension == "yml");
-    // What is only written to is a log or the like; what is new may be a directory.
-    let written = matches!(
-        kind,
-        EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_))
-    );
+    // What is only written to is a log or the like; what is new, or may be read at last, may be a directory.
+    let written = matches!(kind, EventKind::Modify(ModifyKind::Data(_)));
     folder.walked && !hidden && (is_yaml || !written)
 }

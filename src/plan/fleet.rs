@@ -20,8 +20,10 @@ pub struct FleetGuard {
     pub limit: Limit,
     /// Removals since the last look at all rooms that this plan's come on top of.
     pub spent: usize,
-    /// The members of all rooms at that look; `None`: this plan's own look is at all rooms.
+    /// The members of all rooms at that look; `None`: those that this plan's own look has seen.
     pub members: Option<u64>,
+    /// The members of rooms that look has left out.
+    pub elsewhere: u64,
 }
 
 impl FleetGuard {
@@ -32,6 +34,7 @@ impl FleetGuard {
             limit,
             spent: 0,
             members: None,
+            elsewhere: 0,
         }
     }
 }
@@ -73,8 +76,9 @@ impl FleetPlan {
                 limit,
                 spent,
                 members: before,
+                elsewhere,
             } = guard;
-            let of = before.unwrap_or(members);
+            let of = before.unwrap_or(members) + elsewhere;
             judge("max_removals_total", limit, removals + spent, of)
         });
         let finish = |room: Result<Draft, Box<RoomPlan>>| match room {

@@ -14,8 +14,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// Most connections at a time: people, probes and scrapers need a few.
-const MAX_CONNECTIONS: usize = 256;
+/// Most connections at a time. People, probes and scrapers need a few, and each may hold an answer of megabytes.
+const MAX_CONNECTIONS: usize = 64;
 /// How long a request's head may take to arrive, and how long a connection may wait for the next one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of a request's head; nobody asks for a body.
@@ -51,7 +51,11 @@ pub async fn serve(
                     connection(stream, router, ends).await;
                 });
             }
-            Some(_) = connections.join_next() => {}
+            Some(ended) = connections.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a status connection broke");
+                }
+            }
         }
     }
     drop(listener);

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-const SETTLE: Duration = Duration::from_millis(300);
+/// Longer than a busy machine keeps a test from going on between two steps of one edit.
+const SETTLE: Duration = Duration::from_millis(700);
 /// Far more than a busy machine needs, and far less than the minute after which everything is found anyway.
 const SOON: Duration = Duration::from_secs(20);
 /// In which nothing must be heard.
-const QUIET: Duration = Duration::from_millis(1_200);
+const QUIET: Duration = Duration::from_millis(2_000);
 
 struct Site {
     dir: TempDir,
@@ -273,6 +274,41 @@ async fn a_thousand_events_are_one_news_and_it_comes_soon_after_the_last() {
     // Twice the time would be two rests; the rest is for a busy machine.
     assert!(after < SETTLE * 2 + Duration::from_secs(3), "{after:?}");
     site.quiet().await;
+    site.following.stop().await;
+}
+
+/// Writes to many files again just when they have rested and are being read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_set_is_half_old_and_half_new() {
+    fn fill(rooms: &Path, version: usize) {
+        for file in 1..=300 {
+            write(
+                rooms.join(format!("{file}.yaml")),
+                &room(file, &format!("v{version}")),
+            );
+        }
+    }
+    let mut site = Site::new(|dir| fill(&dir.join("rooms"), 0)).await;
+    assert_eq!(site.taken().await.len(), 300);
+    let rooms = site.path("rooms");
+    let writer = tokio::task::spawn_blocking(move || {
+        for version in 1..=10 {
+            fill(&rooms, version);
+            std::thread::sleep(SETTLE + Duration::from_millis(fastrand::u64(0..60)));
+        }
+    });
+    loop {
+        let rooms = site.taken().await;
+        let version = rooms[0].split(' ').next_back().unwrap().to_owned();
+        assert!(
+            rooms.len() == 300 && rooms.iter().all(|room| room.ends_with(&format!(" {version}"))),
+            "{rooms:?}"
+        );
+        if version == "v10" {
+            break;
+        }
+    }
+    writer.await.unwrap();
     site.following.stop().await;
 }
 

@@ -3,7 +3,7 @@
 use super::house::{House, house, minutes, room_text};
 use super::service::{Reply, Service, people, room_id, room_of, state};
 use http::Method as Http;
-use roomsync::daemon::Command;
+use roomsync::daemon::{Command, Daemon};
 use roomsync::web::State;
 use std::collections::BTreeSet;
 use std::fs;
@@ -504,5 +504,43 @@ fn a_quiet_day_makes_no_write_and_needs_no_more_memory() {
         println!("memory by the hour, KiB: {seen:?}");
         let growth = seen[23].saturating_sub(seen[5]);
         assert!(growth < 2048, "grew by {growth} KiB: {seen:?}");
+    });
+}
+
+#[test]
+fn a_file_cut_anywhere_never_removes_anybody() {
+    let people = ["ann", "bob", "carol", "dan", "eve"].map(str::to_owned);
+    let service = one_room(&people);
+    house(service, "", async |house: House| {
+        // A line a name, so that many cuts leave a file that looks whole.
+        let list: String = people.iter().map(|user| format!("      - {user}\n")).collect();
+        let whole = format!("rooms:\n  - id: \"{}\"\n    members:\n{list}", id());
+        house.rooms(&whole);
+        let daemon = house.start();
+        daemon.until_well(minutes(1)).await;
+        let file = house.path("rooms/all.yaml");
+        for end in 0..whole.len() {
+            fs::write(&file, &whole[..end]).unwrap();
+            // Past the time in which a file may be finished, and past a look at all rooms.
+            sleep(minutes(7)).await;
+            assert!(!daemon.status().files.valid, "cut at {end}");
+            assert_eq!(members(&house.service).len(), people.len(), "cut at {end}");
+            fs::write(&file, &whole).unwrap();
+            daemon.until(minutes(2), |status| status.files.valid).await;
+        }
+        assert_eq!(writes(&house.service), 0);
+        daemon.stop().await;
+    });
+}
+
+#[test]
+fn a_loop_that_does_not_move_is_seen() {
+    house(one_room(&[]), "", async |house: House| {
+        // Made, and never run.
+        let daemon = Daemon::new(house.config()).unwrap();
+        let source = daemon.source();
+        assert!(source.alive().is_ok());
+        sleep(Duration::from_secs(30)).await;
+        assert_eq!(source.alive().unwrap_err(), "the loop has not moved for 30 s");
     });
 }

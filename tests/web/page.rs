@@ -164,12 +164,19 @@ async fn a_bad_night() {
         window.press(&row, ENTER).await;
         window.wait_for(&body, "-guest.07").await;
 
-        // It stays open, and its plan is kept up to date.
-        fixture.set(|said| {
-            let room = said.rooms.values_mut().next().unwrap();
-            room.diff.push("+nina".to_owned());
-            said.status.rooms[1].add += 1;
-        });
+        // It stays open, and its plan is kept up to date: what is open in it stays so, too.
+        let differ = |names: Vec<String>| {
+            fixture.set(|said| {
+                said.status.rooms[1].add += names.len();
+                let room = said.rooms.values_mut().next().unwrap();
+                room.diff.extend(names);
+            });
+        };
+        differ((0..30).map(|n| format!("+late.{n:02}")).collect());
+        window.wait_for(&body, "Show 14 more lines").await;
+        window.click(&format!("{body} summary")).await;
+        window.wait_for(&body, "+late.29").await;
+        differ(vec!["+nina".to_owned()]);
         window.wait_for(&body, "+nina").await;
 
         // Filters: by text, and by state.
@@ -205,6 +212,8 @@ async fn holds_and_first_looks() {
             .wait_for("#held", "500 names of 620 left the list of this room at once")
             .await;
         window.wait_for("#held", "guards: {max_removals: 500}").await;
+        let held = "500 names held: max_removals allows 25% of 620";
+        window.wait_for("#list > li:first-child .why", held).await;
         looks(window, "held").await;
         quiet(window).await;
         served.end().await;
@@ -240,6 +249,28 @@ async fn names_are_shown_and_never_run() {
         window.fits().await;
         window.shoot("harmful-phone-light").await;
         quiet(window).await;
+        served.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_script_it_says_where_to_look() {
+    browse("the page without JavaScript", async |window| {
+        let served = Served::start(&scenes::well()).await;
+        window.look(PHONE.0, PHONE.1, "light").await;
+        let off = serde_json::json!({"value": true});
+        window.tell("Emulation.setScriptExecutionDisabled", off).await;
+        window.open(&served.url).await;
+        window.wait_for("noscript", "roomsync plan").await;
+        assert_eq!(
+            window
+                .eval("document.querySelector('.columns').offsetHeight")
+                .await,
+            0
+        );
+        window.fits().await;
+        window.shoot("without-script-phone-light").await;
         served.end().await;
     })
     .await;

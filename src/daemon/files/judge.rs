@@ -2,7 +2,7 @@
 
 use super::News;
 use crate::desired::files::{File, Identity};
-use crate::desired::{Diagnostic, Position, Severity, Spot, Texts};
+use crate::desired::{Diagnostic, Invalid, Loaded, Position, Severity, Spot, Texts};
 use crate::model::Guards;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -45,8 +45,14 @@ impl Judge {
         self.take_next = true;
     }
 
-    /// Judges files that rest.
-    pub(super) fn judge(&mut self, texts: &Texts, guards: &Guards, now: Instant) -> Verdict {
+    /// Judges files that rest. `understood` is what they resolve to, where that is known already.
+    pub(super) fn judge(
+        &mut self,
+        texts: &Texts,
+        understood: Option<Result<Loaded, Invalid>>,
+        guards: &Guards,
+        now: Instant,
+    ) -> Verdict {
         let unfinished: Vec<(PathBuf, Diagnostic)> = texts
             .files()
             .iter()
@@ -74,7 +80,7 @@ impl Judge {
                 }
             };
         }
-        let result = texts.resolve(guards);
+        let result = understood.unwrap_or_else(|| texts.resolve(guards));
         if unfinished.is_empty()
             && let Ok(loaded) = result
         {

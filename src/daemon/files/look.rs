@@ -65,15 +65,16 @@ impl Disk {
     /// Reads the files if they are as expected. `None` expects nothing.
     pub(super) fn read(&self, expected: Option<&Stamp>) -> Seen {
         let mut before = self.list();
+        let moved = |now: &Stamp| expected.is_some_and(|expected| expected != now);
         for _ in 1..MOST_LOOKS {
-            if before.stamp.age().is_none_or(|age| age >= TICK) {
+            if moved(&before.stamp) || before.stamp.age().is_none_or(|age| age >= TICK) {
                 break;
             }
             // Another write could go unseen.
             std::thread::sleep(TICK);
             before = self.list();
         }
-        if expected.is_some_and(|expected| *expected != before.stamp) {
+        if moved(&before.stamp) {
             return Seen::Moved(before.stamp);
         }
         let texts = Texts::of(before.read());

@@ -210,6 +210,15 @@ async fn a_file_cut_short_in_place_is_never_taken() {
     assert_eq!(rooms(site.look().await), 2);
     site.replace("a.yaml", cut);
     assert_eq!(rooms(site.look().await), 1);
+    // git removes the old file first, and the new one may get its inode: its time of birth tells them apart.
+    site.write("a.yaml", &whole);
+    assert_eq!(rooms(site.look().await), 2);
+    let path = site.dir.path().join("a.yaml");
+    if fs::metadata(&path).unwrap().created().is_ok() {
+        fs::remove_file(&path).unwrap();
+        site.write("a.yaml", cut);
+        assert_eq!(rooms(site.look().await), 1);
+    }
 }
 
 /// A file of a random set: rooms with block lists.
@@ -308,7 +317,7 @@ async fn only_what_a_finished_edit_wrote_is_ever_taken() {
     match std::env::var("FILES_SEED") {
         Ok(seed) => search(seed.parse().unwrap()).await,
         Err(_) => {
-            for seed in (0..6).chain([fastrand::u64(..)]) {
+            for seed in (0..3).chain([fastrand::u64(..)]) {
                 search(seed).await;
             }
         }

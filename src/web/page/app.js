@@ -1,4 +1,3 @@
-
 const POLL_MS = 2000;
 const LOST_MS = 7000;
 const STEP = 200;
@@ -57,7 +56,7 @@ function drawGlance(status) {
   if (!status) return;
   const { passes } = status;
   const unseen = status.rooms.filter((room) => room.state === "unseen").length;
-  draw($("beat"), [passes, status.files.taken, status.files.files, unseen, lost], () =>
+  draw($("beat"), [passes, status.files.taken, status.files.files, unseen, wants, lost], () =>
     lost
       ? []
       : [
@@ -65,7 +64,7 @@ function drawGlance(status) {
             ? make(
                 "span",
                 {},
-                `Looking at all rooms now${unseen ? `: ${status.rooms.length - unseen} of ${status.rooms.length}` : ""}, begun `,
+                `Looking at all rooms now${unseen && wants ? `: ${status.rooms.length - unseen} of ${status.rooms.length}` : ""}, begun `,
                 time(passes.running_since),
               )
             : make(
@@ -367,4 +366,5 @@ $("more").addEventListener("click", () => {
   page.most += STEP;
   drawRooms(page.status);
 });
+drawAll();
 go();

@@ -1,4 +1,3 @@
-
 // ---- the rooms
 
 const rank = (room) => RANK.indexOf(room.state) * 2 + (room.state === "observed" && differs(room) ? -1 : 0);
@@ -119,11 +118,12 @@ function fillRow(row, room) {
       "span",
       { class: "seen soft" },
       room.looked ? hidden("looked at ") : "",
-      room.looked ? time(room.looked) : "not looked at",
+      room.looked ? time(room.looked) : "",
     ),
   ]);
   const because = row.querySelector(".why");
-  const text = why(room);
+  const holds = page.status.holds.filter((hold) => hold.room === room.id);
+  const text = why(room, holds);
   draw(because, [text, room.next_try], () => [
     text,
     room.next_try && make("span", { class: "soft" }, text && " · ", "next try ", time(room.next_try, "due")),
@@ -163,7 +163,6 @@ function fillDetail(row, id) {
   const { room, error } = page.details.get(id);
   draw(row.querySelector(".body"), [room, error], () => {
     if (!room) return make("p", { class: "soft" }, error ? `This room cannot be shown: ${error}` : "Asking…");
-    const lines = room.diff.slice(0, DIFF_LINES);
     return [
       error && make("p", { class: "soft" }, `Not updated: ${error}`),
       make(
@@ -187,27 +186,7 @@ function fillDetail(row, id) {
       room.blocked.map(blockedWords),
       room.hold && holdWords(room.hold),
       make("h4", {}, "Live → wanted"),
-      lines.length
-        ? make(
-            "div",
-            {
-              class: "diff",
-              role: "group",
-              "aria-label": "From live to wanted",
-              tabindex: "0",
-              "data-key": `diff-${id}`,
-            },
-            lines.map((line) => make(line[0] === "+" ? "ins" : line[0] === "-" ? "del" : "span", {}, line)),
-          )
-        : make("p", { class: "soft" }, "Nobody differs."),
-      room.diff.length > lines.length &&
-        make(
-          "p",
-          {},
-          `And ${many(room.diff.length - lines.length, "more line")}: `,
-          code(`roomsync plan --room ${id}`),
-          " shows all.",
-        ),
+      diffOf(room),
       room.remarks.length > 0 && make("h4", {}, "Remarks"),
       room.remarks.length > 0 &&
         make(

@@ -1,7 +1,7 @@
-
 // What is said: in words, with signs beside colours, and with what to do about it.
 
-const DIFF_LINES = 500;
+const DIFF_LINES = 60;
+const MOST_DIFF_LINES = 1000;
 const STATES = {
   failed: ["×", "Failed", "bad"],
   blocked: ["!", "Blocked", "warn"],
@@ -86,7 +86,7 @@ function blockedWords(block) {
       {},
       "If they are meant, write ",
       make("code", { class: "fix" }, `guards: {${guard}: ${wanted}}`),
-      total ? " into the settings and start anew." : " into the room's entry and merge.",
+      total ? " into the settings and reload them (SIGHUP)." : " into the room's entry and merge.",
     ),
   ];
 }
@@ -149,11 +149,15 @@ function drift(room) {
   );
 }
 
-function why(room) {
+/** What keeps a room from being as wanted, in a line. */
+function why(room, holds) {
   const parts = [];
   if (room.error) parts.push(room.error.user ? `${room.error.user}: ${room.error.message}` : room.error.message);
   for (const { guard, limit, of, wanted } of room.blocked)
     parts.push(`${guard} allows ${limit} of ${of}, ${wanted} wanted`);
+  for (const { guard, limit, of, held } of holds) {
+    parts.push(`${many(held, "name")} held: ${guard} allows ${limit} of ${of}`);
+  }
   return parts.join(" · ");
 }
 
@@ -190,4 +194,31 @@ function feed(changes, named) {
       );
     }),
   );
+}
+
+/** Who differs: as `-` and `+` lines, the first of them at once and the others when asked for. */
+function diffOf({ id, diff }) {
+  if (!diff.length) return make("p", { class: "soft" }, "Nobody differs.");
+  const box = (lines) => {
+    const kind = (line) => (line[0] === "+" ? "ins" : line[0] === "-" ? "del" : "span");
+    return make(
+      "div",
+      { class: "diff", role: "group", "aria-label": "From live to wanted" },
+      lines.map((line) => make(kind(line), {}, line)),
+    );
+  };
+  const rest = diff.slice(DIFF_LINES, MOST_DIFF_LINES);
+  const beyond = diff.length - DIFF_LINES - rest.length;
+  return [
+    box(diff.slice(0, DIFF_LINES)),
+    rest.length > 0 &&
+      make(
+        "details",
+        { "data-key": `diff-${id}` },
+        make("summary", { "data-key": `more-${id}` }, `Show ${many(rest.length, "more line")}`),
+        box(rest),
+      ),
+    beyond > 0 &&
+      make("p", {}, `And ${many(beyond, "line")} beyond: `, code(`roomsync plan --room ${id}`), " shows all."),
+  ];
 }

@@ -1,0 +1,122 @@
+//! The shapes of the files.
+
+use super::Budget;
+use crate::daemon::aside::Entry;
+use crate::daemon::holds::{Hold, Roster};
+use crate::model::{Limit, MemberSet, UserId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Deserialize)]
+pub(super) struct Version {
+    pub(super) version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct RostersFile {
+    pub(super) version: u32,
+    pub(super) rooms: BTreeMap<String, RosterJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct RosterJson {
+    pub(super) people: Option<Vec<String>>,
+    pub(super) admins: Option<Vec<String>>,
+    pub(super) removals: Option<HoldJson>,
+    pub(super) demotions: Option<HoldJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct HoldJson {
+    pub(super) users: Vec<String>,
+    pub(super) limit: String,
+    pub(super) dropped: u64,
+    pub(super) of: u64,
+    pub(super) since: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct LedgerFile {
+    pub(super) version: u32,
+    pub(super) budget: Option<Budget>,
+    pub(super) aside: Vec<AsideJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct AsideJson {
+    pub(super) user: String,
+    pub(super) room: Option<String>,
+    #[serde(flatten)]
+    pub(super) entry: Entry,
+}
+
+fn texts(users: &MemberSet) -> Vec<String> {
+    users.iter().map(ToString::to_string).collect()
+}
+
+fn names(texts: &[String]) -> Result<MemberSet, String> {
+    let name = |text: &String| UserId::parse(text).map_err(|error| format!("{text:?}: {error}"));
+    texts.iter().map(name).collect()
+}
+
+impl From<&Roster> for RosterJson {
+    fn from(roster: &Roster) -> Self {
+        let Roster {
+            people,
+            admins,
+            removals,
+            demotions,
+        } = roster;
+        Self {
+            people: people.as_ref().map(texts),
+            admins: admins.as_ref().map(texts),
+            removals: removals.as_ref().map(HoldJson::from),
+            demotions: demotions.as_ref().map(HoldJson::from),
+        }
+    }
+}
+
+impl From<&Hold> for HoldJson {
+    fn from(hold: &Hold) -> Self {
+        let Hold {
+            users,
+            limit,
+            dropped,
+            of,
+            since,
+        } = hold;
+        Self {
+            users: texts(users),
+            limit: limit.to_string(),
+            dropped: *dropped,
+            of: *of,
+            since: *since,
+        }
+    }
+}
+
+impl RosterJson {
+    pub(super) fn roster(self) -> Result<Roster, String> {
+        let people = self.people.as_deref().map(names).transpose()?;
+        let admins = self.admins.as_deref().map(names).transpose()?;
+        Ok(Roster {
+            people,
+            admins,
+            removals: self.removals.map(HoldJson::hold).transpose()?,
+            demotions: self.demotions.map(HoldJson::hold).transpose()?,
+        })
+    }
+}
+
+impl HoldJson {
+    pub(super) fn hold(self) -> Result<Hold, String> {
+        Ok(Hold {
+            users: names(&self.users)?,
+            limit: Limit::parse(&self.limit).map_err(|error| error.to_string())?,
+            dropped: self.dropped,
+            of: self.of,
+            since: self.since,
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! When nothing is written to the service: a dry run, a pause, a state that cannot be saved, an audit log that cannot be written.
+
+use super::engine::Engine;
+use crate::apply::Reason;
+use crate::web::{Change, Withheld};
+
+/// The code of what is not done because it could not be written down.
+pub(super) const AUDIT_LOG: &str = "audit_log";
+/// How many of the last changes are shown.
+const CHANGES_SHOWN: usize = 100;
+
+impl Engine {
+    pub(super) fn save_all(&mut self) {
+        let saved = self
+            .store
+            .save_rosters(&self.rosters)
+            .and_then(|()| self.store.save_ledger(&self.ledger));
+        self.saved(saved);
+    }
+
+    /// Saves what changes with every pass.
+    pub(super) fn save_ledger(&mut self) {
+        if self.unsaved.is_some() {
+            return self.save_all();
+        }
+        let saved = self.store.save_ledger(&self.ledger);
+        self.saved(saved);
+    }
+
+    fn saved(&mut self, saved: std::io::Result<()>) {
+        match saved {
+            Ok(()) => {
+                if self.unsaved.take().is_some() {
+                    tracing::info!("the state can be saved again");
+                }
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if self.unsaved.as_ref() != Some(&error) {
+                    tracing::error!(
+                        error,
+                        "cannot save the state in `state_dir`, so nothing is written to the service"
+                    );
+                }
+                self.unsaved = Some(error);
+            }
+        }
+    }
+
+    /// Looks at what may have changed by itself: the file that pauses, a disk that was full.
+    pub(super) fn tick(&mut self) {
+        if self.unsaved.is_some() {
+            self.save_all();
+        }
+        if self.audit.trouble().is_some() {
+            // Whether it can be written again is seen by trying.
+            let ready = self.audit.ready();
+            // Whoever asks `withheld` next sees what came of it.
+            let _ = self.audited(ready);
+        }
+        self.see_withheld();
+    }
+
+    /// Sees whether changes may be made now.
+    pub(super) fn check(&mut self) {
+        let ready = self.audit.ready();
+        let _ = self.audited(ready);
+        self.see_withheld();
+    }
+
+    /// Looks whether the daemon is paused. Says once that nothing is written any more, and ends what is under way; or that
+    /// rooms are written again, and has what waited done.
+    pub(super) fn see_withheld(&mut self) {
+        self.paused = self.store.paused();
+        let now = self.withheld();
+        if now == self.said_withheld {
+            return;
+        }
+        self.said_withheld.clone_from(&now);
+        match now {
+            Some(Withheld { code, message }) => {
+                tracing::warn!(code, "nothing is written: {message}");
+                for stop in self.rooms.values().filter_map(|room| room.applying.as_ref()) {
+                    stop.interrupt();
+                }
+            }
+            None => {
+                tracing::info!("rooms are written again");
+                self.all_soon();
+            }
+        }
+    }
+
+    /// Why nothing is written to the service, if so.
+    pub(super) fn withheld(&self) -> Option<Withheld> {
+        let because = |code, message: String| Some(Withheld { code, message });
+        if self.dry_run {
+            because(
+                "dry_run",
+                "this is a dry run; start without --dry-run to write".into(),
+            )
+        } else if self.settings.sync.paused {
+            because(
+                "paused",
+                "`sync.paused` is true; set it to false and reload (SIGHUP) to go on".into(),
+            )
+        } else if self.paused {
+            let file = self.store.pause_file();
+            because(
+                "paused",
+                format!("there is a file {}; remove it to go on", file.display()),
+            )
+        } else if let Some(error) = &self.unsaved {
+            because("state_dir", format!("the state cannot be saved: {error}"))
+        } else {
+            let error = self.audit.trouble()?;
+            because("audit_log", format!("the audit log cannot be written: {error}"))
+        }
+    }
+
+    /// Takes down how the audit log took a line.
+    fn audited(&mut self, written: std::io::Result<()>) -> Result<(), Reason> {
+        let result = self.audit.took(written);
+        self.see_withheld();
+        result.map_err(|error| Reason::new(AUDIT_LOG, format!("the audit log cannot be written: {error}")))
+    }
+
+    /// Takes down a change, for the log and for the page.
+    pub(super) fn changed(&mut self, change: Change, message: Option<&str>) -> Result<(), Reason> {
+        let written = self.audit.record(&change, message);
+        self.changes.push_front(change);
+        self.changes.truncate(CHANGES_SHOWN);
+        self.audited(written)
+    }
+}
