@@ -17,6 +17,7 @@ use crate::model::{RoomId, UserId};
 use crate::plan::{Op, RoomPlan};
 use futures_util::stream::{self, StreamExt as _};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// A room's plan with what it was made from.
@@ -32,12 +33,20 @@ pub struct Job<'a> {
 
 /// A way to end a run before its end: no new call is made, the calls in flight end.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<Mutex<Option<Reason>>>);
+pub struct Stop(Arc<Ends>);
+
+#[derive(Debug, Default)]
+struct Ends {
+    reason: Mutex<Option<Reason>>,
+    /// Whether not even a call may go that was begun and waits for its turn.
+    interrupted: watch::Sender<bool>,
+}
 
 impl Stop {
     /// Ends the run because somebody asked for it.
     pub fn interrupt(&self) {
         self.now(Reason::new(INTERRUPTED, "the run was interrupted"));
+        self.0.interrupted.send_replace(true);
     }
 
     /// Whether somebody asked for it.
@@ -49,13 +58,18 @@ impl Stop {
     /// Ends the run; the first reason counts.
     fn now(&self, reason: Reason) {
         self.0
+            .reason
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get_or_insert(reason);
     }
 
     fn reason(&self) -> Option<Reason> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .reason
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -102,7 +116,7 @@ pub async fn run(connection: &Connection, jobs: &[Job<'_>], conduct: Conduct<'_>
     } = conduct;
     let hands = Hands {
         reader: connection.reader(),
-        writer: Writer::new(connection),
+        writer: Writer::new(connection, stop.0.interrupted.subscribe()),
         stop,
         progress,
         journal,

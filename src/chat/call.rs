@@ -3,6 +3,7 @@
 use super::wire::{self, Method};
 use crate::model::{RoomId, UserId};
 use bytes::Bytes;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
 
@@ -31,6 +32,8 @@ pub(super) struct Call {
     pub(super) body: Option<Bytes>,
     /// After this it must not go out any more.
     pub(super) not_after: Option<Instant>,
+    /// Once this is true it must not either.
+    pub(super) interrupted: Option<watch::Receiver<bool>>,
 }
 
 impl Call {
@@ -47,6 +50,7 @@ impl Call {
             query: None,
             body: None,
             not_after: None,
+            interrupted: None,
         }
     }
 
@@ -61,6 +65,13 @@ impl Call {
     pub(super) fn not_after(self, instant: Instant) -> Self {
         Self {
             not_after: Some(instant),
+            ..self
+        }
+    }
+
+    pub(super) fn unless(self, interrupted: watch::Receiver<bool>) -> Self {
+        Self {
+            interrupted: Some(interrupted),
             ..self
         }
     }
@@ -123,6 +134,7 @@ impl Call {
             query: None,
             body: None,
             not_after: None,
+            interrupted: None,
         }
     }
 

@@ -138,12 +138,24 @@ impl Connection {
         self.0.closed.send_replace(true);
     }
 
-    /// Waits, unless the connection is closed first.
-    async fn while_open<T>(&self, wait: impl Future<Output = T>) -> Option<T> {
+    /// Waits, unless the connection is closed or the call's run is interrupted first.
+    async fn while_open<T>(&self, call: &Call, wait: impl Future<Output = T>) -> Option<T> {
         let mut closed = self.0.closed.subscribe();
+        let mut interrupted = call.interrupted.clone();
+        let interruption = async {
+            let comes = match &mut interrupted {
+                Some(interrupted) => interrupted.wait_for(|is_so| *is_so).await.is_ok(),
+                None => false,
+            };
+            // Whoever can no longer interrupt it does not.
+            if !comes {
+                std::future::pending::<()>().await;
+            }
+        };
         tokio::select! {
             biased;
             _ = closed.wait_for(|closed| *closed) => None,
+            () = interruption => None,
             done = wait => Some(done),
         }
     }
@@ -185,7 +197,7 @@ impl Connection {
             if too_late() {
                 return Err(fail(Fault::TooLate));
             }
-            let permit = self.while_open(self.0.pacer.permit(method));
+            let permit = self.while_open(&call, self.0.pacer.permit(method));
             let permit = match call.not_after {
                 None => permit.await,
                 Some(instant) => match tokio::time::timeout_at(instant, permit).await {
@@ -260,7 +272,7 @@ impl Connection {
                     if repeatable && tries < TRIES {
                         tracing::debug!(%method, %fault, tries, "trying again");
                         if self
-                            .while_open(tokio::time::sleep(backoff(tries)))
+                            .while_open(&call, tokio::time::sleep(backoff(tries)))
                             .await
                             .is_some()
                         {

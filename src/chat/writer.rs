@@ -1,36 +1,49 @@
 use super::call::Call;
 use super::error::{CallError, Fault};
-use super::wire::{AddedMany, Demoted, MemberResult, Method, Outcome, Promoted};
+use super::wire::{AddedMany, Demoted, Envelope, MemberResult, Method, Outcome, Promoted};
 use super::{BatchSizes, Connection};
 use crate::model::{RoomId, UserId};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// The calls that change something. Only `apply` makes one.
 #[derive(Debug, Clone)]
-pub struct Writer(Connection);
+pub struct Writer {
+    connection: Connection,
+    interrupted: watch::Receiver<bool>,
+}
 
 impl Writer {
-    /// Takes the right to write on a connection.
+    /// Takes the right to write on a connection. Once `interrupted` is true no call goes out any more, not even one that waits
+    /// for its turn or is to be sent again.
     #[must_use]
-    pub fn new(connection: &Connection) -> Self {
-        Self(connection.clone())
+    pub fn new(connection: &Connection, interrupted: watch::Receiver<bool>) -> Self {
+        Self {
+            connection: connection.clone(),
+            interrupted,
+        }
+    }
+
+    async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<Envelope<T>, CallError> {
+        self.connection.call(call.unless(self.interrupted.clone())).await
     }
 
     /// How many names go into one call.
     #[must_use]
     pub fn batch_sizes(&self) -> BatchSizes {
-        self.0.batch_sizes()
+        self.connection.batch_sizes()
     }
 
     /// Adds one user.
     pub async fn add_one(&self, room: &RoomId, user: &UserId) -> Result<(), CallError> {
-        let done: MemberResult = self.0.call(Call::add_one(room, user)).await?.data;
+        let done: MemberResult = self.call(Call::add_one(room, user)).await?.data;
         self.succeeded(Method::AddOne, room, &done.result, done.reason)
     }
 
     /// Adds users, none twice, and gives whom the service says it added; some servers leave out who was there already.
     pub async fn add_many(&self, room: &RoomId, users: &[UserId]) -> Result<Vec<String>, CallError> {
-        let done: AddedMany = self.0.call(Call::add_many(room, users)).await?.data;
+        let done: AddedMany = self.call(Call::add_many(room, users)).await?.data;
         Ok(done.newmembers)
     }
 
@@ -42,7 +55,7 @@ impl Writer {
         not_after: Instant,
     ) -> Result<(), CallError> {
         let call = Call::remove_one(room, user).not_after(not_after);
-        let done: MemberResult = self.0.call(call).await?.data;
+        let done: MemberResult = self.call(call).await?.data;
         self.succeeded(Method::RemoveOne, room, &done.result, done.reason)
     }
 
@@ -65,26 +78,29 @@ impl Writer {
         if users.len() == 1 {
             call.method = Method::RemoveOne;
         }
-        let mut rows = match self.0.call(call).await?.data {
+        let mut rows = match self.call(call).await?.data {
             Results::Many(rows) => rows,
             Results::One(row) => vec![row],
         };
         for row in &mut rows {
-            row.reason = row.reason.as_deref().map(|reason| self.0.fit_to_show(reason));
+            row.reason = row
+                .reason
+                .as_deref()
+                .map(|reason| self.connection.fit_to_show(reason));
         }
         Ok(rows)
     }
 
     /// Makes a member an admin.
     pub async fn promote(&self, room: &RoomId, user: &UserId) -> Result<(), CallError> {
-        let done: Promoted = self.0.call(Call::promote(room, user)).await?.data;
+        let done: Promoted = self.call(Call::promote(room, user)).await?.data;
         self.succeeded(Method::Promote, room, &done.result, None)
     }
 
     /// Makes an admin a plain member, unless the call can go only after this instant.
     pub async fn demote(&self, room: &RoomId, user: &UserId, not_after: Instant) -> Result<(), CallError> {
         let call = Call::demote(room, user).not_after(not_after);
-        let done: Demoted = self.0.call(call).await?.data;
+        let done: Demoted = self.call(call).await?.data;
         self.succeeded(Method::Demote, room, &done.result, None)
     }
 
@@ -106,7 +122,7 @@ impl Writer {
             fault: Fault::Rejected {
                 status: 200,
                 error: "result".into(),
-                text: self.0.fit_to_show(&text),
+                text: self.connection.fit_to_show(&text),
             },
         })
     }

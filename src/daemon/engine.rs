@@ -7,6 +7,7 @@ use super::holds::Rosters;
 use super::quiet::Quiet;
 use super::room::{Room, Turn, backoff};
 use super::store::{Ledger, Store};
+use crate::apply::Stop;
 use crate::desired::{Diagnostic, Loaded, Origins, Source};
 use crate::live::Observed;
 use crate::model::{RoomId, UserId};
@@ -37,6 +38,10 @@ pub(super) struct Engine {
     /// What is wrong with what is on the disk now.
     pub(super) problems: Vec<Diagnostic>,
     pub(super) rooms: BTreeMap<RoomId, Room>,
+    /// How many entries rooms have had in all, so that none is taken for another of the same room.
+    generations: u64,
+    /// What ends the work under way in rooms that have left the files.
+    pub(super) leaving: BTreeMap<RoomId, Stop>,
     pub(super) store: Store,
     pub(super) rosters: Rosters,
     pub(super) ledger: Ledger,
@@ -82,6 +87,8 @@ impl Engine {
             set: None,
             problems: Vec::new(),
             rooms: BTreeMap::new(),
+            generations: 0,
+            leaving: BTreeMap::new(),
             store,
             rosters,
             ledger,
@@ -123,6 +130,7 @@ impl Engine {
         for id in gone {
             if let Some(stop) = self.rooms.remove(&id).and_then(|room| room.applying) {
                 stop.interrupt();
+                self.leaving.insert(id.clone(), stop);
             }
             self.quiet.forget(id.as_str());
             self.quiet.forget(&format!("plan {id}"));
@@ -131,11 +139,17 @@ impl Engine {
         for (id, desired) in rooms {
             match self.rooms.get_mut(&id) {
                 None => {
-                    let mut room = Room::new(desired, now);
+                    self.generations += 1;
+                    let mut room = Room::new(desired, self.generations, now);
                     room.due = Some(at);
+                    // It is not changed again before what was under way when it left has ended.
+                    room.applying = self.leaving.remove(&id);
                     self.rooms.insert(id, room);
                 }
-                Some(room) if *room.desired != *desired || turned.contains(&id) => room.take(desired, at),
+                Some(room) if *room.desired != *desired || turned.contains(&id) => {
+                    self.generations += 1;
+                    room.take(desired, self.generations, at);
+                }
                 Some(_) => {}
             }
         }
@@ -237,7 +251,8 @@ impl Engine {
         if self.ledger.aside.seen_in(id, |user| live.members.contains(user)) {
             self.save_ledger();
         }
-        if let Some(room) = self.current(turn) {
+        // Whoever a read that contradicts itself leaves out has not left for that.
+        if let (Observed::Complete(_), Some(room)) = (observed, self.current(turn)) {
             room.miss(live);
         }
         let desired = &turn.desired;

@@ -20,7 +20,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) desired: Arc<DesiredRoom>,
-    /// Counts the entries the files have had for this room, so that work for an older one is known.
+    /// Another for every entry the files have had for this room, so that work for an older one is known.
     pub(super) generation: u64,
     /// When it is to be reconciled on its own.
     pub(super) due: Option<Instant>,
@@ -52,10 +52,10 @@ pub(super) struct Turn {
 }
 
 impl Room {
-    pub(super) fn new(desired: Arc<DesiredRoom>, now: Timestamp) -> Self {
+    pub(super) fn new(desired: Arc<DesiredRoom>, generation: u64, now: Timestamp) -> Self {
         Self {
             desired,
-            generation: 0,
+            generation,
             due: None,
             failures: 0,
             looking: false,
@@ -79,9 +79,9 @@ impl Room {
     }
 
     /// Takes a new entry, to be reconciled at once; work for the old one ends.
-    pub(super) fn take(&mut self, desired: Arc<DesiredRoom>, now: Instant) {
+    pub(super) fn take(&mut self, desired: Arc<DesiredRoom>, generation: u64, now: Instant) {
         self.desired = desired;
-        self.generation += 1;
+        self.generation = generation;
         self.failures = 0;
         self.due = Some(now);
         if let Some(stop) = &self.applying {

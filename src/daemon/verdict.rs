@@ -96,6 +96,7 @@ impl Engine {
         let (now, at) = (self.clock.now(), Instant::now());
         let id = &turn.desired.id;
         let aside = self.set_aside(plan, report);
+        self.leaving.remove(id);
         let Some(room) = self.rooms.get_mut(id) else {
             return;
         };

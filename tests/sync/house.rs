@@ -2,7 +2,7 @@
 
 use super::service::{Service, virtually};
 use jiff::Timestamp;
-use roomsync::chat::Connection;
+use roomsync::chat::{Connection, Transport};
 use roomsync::daemon::{self, Clock, Command, Config, Daemon, DaemonError};
 use roomsync::settings::{self, Env};
 use roomsync::web::{Source, State, Status};
@@ -23,7 +23,12 @@ pub(crate) struct House {
     pub(crate) dry_run: bool,
     /// The time of day, which goes on through restarts.
     clock: Clock,
+    /// What everything that is sent passes on its way to the service.
+    pub(crate) through: Option<Arc<Through>>,
 }
+
+/// Puts something in front of a service.
+pub(crate) type Through = dyn Fn(Service) -> Box<dyn Transport> + Send + Sync;
 
 /// A daemon that runs in it. It has to be stopped.
 pub(crate) struct Running {
@@ -43,6 +48,7 @@ pub(crate) fn house(service: Service, more_settings: &str, story: impl AsyncFnOn
             seed: 7,
             dry_run: false,
             clock: Clock::from("2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap()),
+            through: None,
         };
         house.put("token", "secret\n");
         house.put(
@@ -75,14 +81,18 @@ impl House {
     pub(crate) fn config(&self) -> Config {
         let file = self.path("roomsync.yaml");
         let load = move || settings::load(&file, &Env::default());
-        let service = self.service.clone();
+        let (service, through) = (self.service.clone(), self.through.clone());
         Config {
             settings: load().unwrap(),
             settings_file: self.path("roomsync.yaml"),
             reload: Box::new(load),
             connect: Box::new(move |settings, observer| {
                 let config = daemon::config(settings, observer)?;
-                Ok(Connection::new(Box::new(service.clone()), config))
+                let transport = match &through {
+                    Some(through) => through(service.clone()),
+                    None => Box::new(service.clone()),
+                };
+                Ok(Connection::new(transport, config))
             }),
             dry_run: self.dry_run,
             clock: self.clock.clone(),
@@ -143,6 +153,12 @@ impl Running {
 
     pub(crate) async fn tell(&self, command: Command) {
         self.commands.send(command).await.unwrap();
+    }
+
+    /// Tells it to end, and waits until it has.
+    pub(crate) async fn tell_and_end(&mut self, command: Command) {
+        self.tell(command).await;
+        (&mut self.task).await.unwrap().unwrap();
     }
 
     pub(crate) async fn stop(self) {

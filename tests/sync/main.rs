@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 mod daemon;
+mod daemon_faults;
+mod daemon_search;
 mod faults;
 mod fleet;
 mod house;
