@@ -2,20 +2,25 @@
 
 use super::exit::Exit;
 use super::{Globals, apply, output, plan, validate};
+use crate::daemon::{self, Clock, Command, Config, Daemon};
 use crate::emulator::{Emulator, Options, State, serve};
 use crate::model::RoomId;
-use crate::settings::Env;
+use crate::settings::{self, Env};
+use crate::web::{Change, Source};
 use anyhow::{Context as _, anyhow, ensure};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep};
 
 /// Shows the whole product in a few seconds, with nothing set up and nothing left behind
 ///
-/// An emulated chat service, room files in a temporary folder, a plan, an apply, an edit that is followed.
+/// An emulated chat service, room files in a temporary folder, a plan, an apply, and the daemon: an edit that is followed, and
+/// drift that is repaired.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Args {}
 
@@ -46,11 +51,17 @@ rooms:
     members: [bob, carol, dan]
 "#;
 
+/// The room that is edited, and the other one.
+const SUPPORT: &str = "66213271109634";
+const LOBBY: &str = "66213271109633";
+
 /// The edit: bob moves out of support.
-const EDIT: (&str, &str) = (
-    "    admins: [group:moderators]\n    members: [bob, carol, dan]\n",
-    "    admins: [group:moderators]\n    members: [carol, dan]\n",
-);
+const EDIT: (&str, &str) = ("    members: [bob, carol, dan]\n", "    members: [carol, dan]\n");
+
+/// How often the service is asked whether the daemon is done, so that the times told are true to a tenth of a second.
+const GLANCE: Duration = Duration::from_millis(10);
+/// How long the daemon may take for what takes it about a second, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Runs `roomsync demo`.
 pub(super) async fn run(globals: &Globals, _args: &Args) -> anyhow::Result<Exit> {
@@ -95,7 +106,10 @@ async fn tell(globals: &Globals, folder: &Path, address: &str, emulator: &Emulat
         format!(
             "service:\n  url: http://{address}\n  app_key: \"acme#demo\"\n  auth: {{token_file: token}}\n\
              rooms: rooms/\n\
-             guards: {{max_removals_total: 25%}}\n"
+             guards: {{max_removals_total: 25%}}\n\
+             sync: {{interval: 1s}}\n\
+             state_dir: state\n\
+             listen: off\n"
         ),
     )?;
     fs::write(rooms.join("team.yaml"), ROOMS)?;
@@ -125,17 +139,152 @@ async fn tell(globals: &Globals, folder: &Path, address: &str, emulator: &Emulat
     };
     step(apply::run(&globals, &yes).await?)?;
 
-    let (before, after) = EDIT;
-    let edited = ROOMS.replacen(&format!("support\n{before}"), &format!("support\n{after}"), 1);
-    ensure!(edited != ROOMS, "the demo's edit does not fit its files");
-    fs::write(rooms.join("team.yaml"), edited)?;
-    say("4. Bob moves on: he is taken out of `support` in the file.   $ roomsync plan")?;
-    step(plan::run(&globals, &plan::Args::default()).await?)?;
-    say("5. And again.   $ roomsync apply --yes")?;
-    step(apply::run(&globals, &yes).await?)?;
-    say("6. What the service holds now:")?;
+    say("4. Keep it so.   $ roomsync run")?;
+    keep(&globals, folder, emulator).await?;
+    say("7. What the service holds now:")?;
     output(&indented(&held(&emulator.state())))?;
     say("Nothing is left behind. To go on: the README says how to point roomsync at your app.")
+}
+
+/// Has the daemon follow an edit and repair drift.
+async fn keep(globals: &Globals, folder: &Path, emulator: &Emulator) -> anyhow::Result<()> {
+    let settings = settings::load(&globals.config, &globals.env)?;
+    let (file, env) = (globals.config.clone(), globals.env.clone());
+    let daemon = Daemon::new(Config {
+        settings,
+        settings_file: globals.config.clone(),
+        reload: Box::new(move || settings::load(&file, &env)),
+        connect: Box::new(daemon::connect),
+        dry_run: false,
+        clock: Clock::of_the_machine(),
+        seed: fastrand::u64(..),
+    })?;
+    let watched = Watched {
+        folder,
+        emulator,
+        source: &*daemon.source(),
+    };
+    let (commands, commanded) = mpsc::channel(1);
+    let story = async {
+        let told = watched.tell().await;
+        // Where it has ended by itself, that is told below.
+        let _ = commands.send(Command::Stop).await;
+        told
+    };
+    let (ended, told) = tokio::join!(daemon.run(commanded), story);
+    ended?;
+    told
+}
+
+/// The daemon at work, seen from the files, the service and itself.
+struct Watched<'a> {
+    folder: &'a Path,
+    emulator: &'a Emulator,
+    source: &'a dyn Source,
+}
+
+impl Watched<'_> {
+    async fn tell(&self) -> anyhow::Result<()> {
+        self.comes("look at the rooms", || self.source.ready().is_ok())
+            .await?;
+        output(
+            "    It follows the files, and looks at all rooms: every second here, every five minutes by default.\n",
+        )?;
+
+        let (before, after) = EDIT;
+        let (head, support) = ROOMS
+            .rsplit_once(before)
+            .context("the demo's edit does not fit its files")?;
+        say("5. Bob moves on: he is taken out of `support` in the file.")?;
+        output(&format!(
+            "    --- rooms/team.yaml\n    +++ rooms/team.yaml\n    -{before}    +{after}\n"
+        ))?;
+        let begun = Instant::now();
+        fs::write(
+            self.folder.join("rooms/team.yaml"),
+            format!("{head}{after}{support}"),
+        )?;
+        self.comes("follow the edit", || !self.has(SUPPORT, "bob"))
+            .await?;
+        self.done("He is out of the room", begun, 0, 1).await?;
+
+        say(
+            "6. And then somebody meddles: mia is put out of the lobby, and eve lets herself into `support`.",
+        )?;
+        let begun = Instant::now();
+        self.emulator.edit(|state| {
+            for (id, room) in &mut state.rooms {
+                match id.as_str() {
+                    LOBBY => room.leave("mia"),
+                    _ => room.join("eve"),
+                };
+            }
+        });
+        self.comes("repair the drift", || {
+            self.is_admin(LOBBY, "mia") && !self.has(SUPPORT, "eve")
+        })
+        .await?;
+        self.done("Both rooms are as the files say", begun, 1, 3).await
+    }
+
+    /// Waits until it is so.
+    async fn comes(&self, what: &str, is_so: impl Fn() -> bool) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while !is_so() {
+            ensure!(
+                begun.elapsed() < PATIENCE,
+                "the daemon did not {what} within {} s",
+                PATIENCE.as_secs()
+            );
+            sleep(GLANCE).await;
+        }
+        Ok(())
+    }
+
+    /// Says how long it took, and what the daemon did after its first `known` changes: so `many` more.
+    async fn done(&self, what: &str, begun: Instant, known: usize, many: usize) -> anyhow::Result<()> {
+        let took = begun.elapsed();
+        let changes = || {
+            let mut changes = self.source.status().changes;
+            changes.retain(|change| change.result == "done");
+            changes
+        };
+        // The service has done it a moment before the daemon has its answer.
+        self.comes("take down what it did", || changes().len() >= known + many)
+            .await?;
+        let mut changes = changes();
+        changes.truncate(many);
+        // The newest stands first; the rooms are changed side by side.
+        changes.reverse();
+        changes.sort_by(|a, b| a.room.cmp(&b.room));
+        let lines: String = changes.iter().map(|change| self.line(change)).collect();
+        output(&format!("    {what} {:.1} s later:\n{lines}", took.as_secs_f64()))
+    }
+
+    /// What was done, and which line of which file asks for it.
+    fn line(&self, change: &Change) -> String {
+        let name = if change.room.as_str() == LOBBY {
+            "lobby"
+        } else {
+            "support"
+        };
+        let file = change.file.as_deref().map(Path::new).unwrap_or(self.folder);
+        let file = file.strip_prefix(self.folder).unwrap_or(file).display();
+        let line = change.line.unwrap_or_default();
+        format!("      {name}: {} {} ({file}:{line})\n", change.op, change.user)
+    }
+
+    fn has(&self, room: &str, user: &str) -> bool {
+        let state = self.emulator.state();
+        let mut rooms = state.rooms.iter().filter(|(id, _)| id.as_str() == room);
+        rooms.any(|(_, room)| room.members().contains(user))
+    }
+
+    fn is_admin(&self, room: &str, user: &str) -> bool {
+        let state = self.emulator.state();
+        let mut rooms = state.rooms.iter().filter(|(id, _)| id.as_str() == room);
+        rooms.any(|(_, room)| room.admins().contains(user))
+    }
 }
 
 fn step(exit: Exit) -> anyhow::Result<()> {

@@ -78,11 +78,17 @@ fn the_demo_tells_its_story_and_leaves_nothing_behind() {
         "  -eve\n",
         "3. Do it.   $ roomsync apply --yes\n",
         "applied: 2 rooms, 2 converged, 0 unchanged; 6 calls\n",
-        "4. Bob moves on",
-        "  -bob\n",
-        "5. And again.   $ roomsync apply --yes\n",
-        "applied: 2 rooms, 1 converged, 1 unchanged; 1 call\n",
-        "6. What the service holds now:\n",
+        "4. Keep it so.   $ roomsync run\n",
+        "5. Bob moves on",
+        "    -    members: [bob, carol, dan]\n    +    members: [carol, dan]\n",
+        "    He is out of the room ",
+        " s later:\n      support: remove bob (rooms/team.yaml:15)\n",
+        "6. And then somebody meddles",
+        "    Both rooms are as the files say ",
+        " s later:\n      lobby: add mia (rooms/team.yaml:2)\n      lobby: promote mia (rooms/team.yaml:2)\n",
+        "      support: remove eve (rooms/team.yaml:15)\n",
+        "7. What the service holds now:\n",
+        "66213271109633: alice (owner), bob, carol, dan, guest-7, mia (admin), omar (admin)\n",
         "66213271109634: alice (owner), carol, dan, mia (admin), omar (admin)\n",
     ] {
         let (_, after) = rest
@@ -91,6 +97,7 @@ fn the_demo_tells_its_story_and_leaves_nothing_behind() {
         rest = after;
     }
     assert_eq!(run.stderr, "");
+    // The daemon has been here, and its state folder is gone with the rest.
     assert_eq!(entries(folder.path()), 0);
 }
 
@@ -112,6 +119,8 @@ fn a_demo_that_is_interrupted_leaves_nothing_behind() {
         ("INT", "A chat service runs"),
         ("INT", "3. Do it."),
         ("TERM", "2. What"),
+        ("INT", "5. Bob moves on"),
+        ("TERM", "6. And then somebody meddles"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let mut running = Running::start(demo(folder.path()).stderr(Stdio::null()));

@@ -1,9 +1,13 @@
 //! What `--help` and the README say.
 
 use super::service::Service;
-use super::site::{Run, roomsync};
+use super::site::{Run, Site, roomsync};
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 #[test]
 fn help_and_the_console_blocks_of_the_readme() {
@@ -37,5 +41,108 @@ fn the_rehearsal_goes_as_the_readme_tells_it() {
         let args: Vec<&str> = command.strip_prefix("$ roomsync ").unwrap().split(' ').collect();
         let run = Run::of(roomsync(site).args(args).env("ROOMSYNC_URL", service.url())).ends_with(3);
         assert_eq!(run.stdout, output, "{command}");
+    }
+}
+
+#[test]
+fn every_setting_of_the_readme_can_be_written_with_its_default() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let (_, table) = readme.split_once("| key | default | |\n").unwrap();
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with("| `"));
+    let mut seen = Vec::new();
+    for row in rows {
+        let mut cells = row.split('|').map(|cell| cell.trim().trim_matches('`'));
+        let (key, default) = (cells.nth(1).unwrap(), cells.next().unwrap());
+        let (group, last) = key.rsplit_once('.').unwrap_or(("", key));
+        let entry = match group {
+            "" => format!("{last}: {default}\n"),
+            "service" => format!("  {last}: {default}\n"),
+            // Without a default: the settings of every site name it.
+            "service.auth" => String::new(),
+            _ => format!("{group}: {{{last}: {default}}}\n"),
+        };
+        let site = Site::at("http://127.0.0.1:1").with_settings("rooms: rooms/\n", &entry);
+        site.run(&["validate"]).ends_with(0);
+        seen.push(last.to_owned());
+    }
+    for key in [
+        "token_file",
+        "max_removals_total",
+        "settle",
+        "status_page",
+        "audit_log",
+    ] {
+        assert!(seen.iter().any(|name| name == key), "no {key} in {seen:?}");
+    }
+}
+
+#[test]
+fn the_daemon_answers_what_the_readme_asks() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let asked: Vec<String> = blocks(&readme, "sh")
+        .iter()
+        .flat_map(|block| block.lines())
+        .filter(|line| line.starts_with("curl ") && line.contains(":9464/"))
+        .map(|line| line.split(" #").next().unwrap().trim().to_owned())
+        .collect();
+    assert_eq!(asked.len(), 6);
+
+    let rehearsal = Path::new("examples/rehearsal");
+    let read = |name: &str| fs::read_to_string(rehearsal.join(name)).unwrap();
+    let service = Service::start(&read("state.yaml"));
+    let site = Site::of(&service).with_rooms(&read("rooms/team.yaml"));
+    site.write("token", &read("token"));
+    site.write(
+        "roomsync.yaml",
+        &(read("roomsync.yaml") + "listen: 127.0.0.1:0\n"),
+    );
+    let mut daemon = site.command(&["--log-format", "json", "run"]);
+    daemon
+        .env("ROOMSYNC_URL", service.url())
+        .env("ROOMSYNC_ADMIN_TOKEN", "ask-me-for-a-look")
+        .stderr(Stdio::piped());
+    let mut daemon = Ended(daemon.spawn().unwrap());
+    let mut log = BufReader::new(daemon.0.stderr.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    let listening = log.find(|line| line.contains("\"listening\"")).unwrap();
+    std::thread::spawn(move || log.for_each(drop));
+    let listening: serde_json::Value = serde_json::from_str(&listening).unwrap();
+    let address = listening["address"].as_str().unwrap();
+
+    for line in asked {
+        let (options, path) = line.split_once("http://127.0.0.1:9464").unwrap();
+        let (method, wanted) = if options.contains("-X POST") {
+            ("POST", 202)
+        } else {
+            ("GET", 200)
+        };
+        let header = options.split('"').nth(1).unwrap_or("Accept: */*");
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{header}\r\n\r\n");
+        let begun = Instant::now();
+        loop {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            if answer.starts_with(&format!("HTTP/1.1 {wanted} ")) {
+                break;
+            }
+            // The files are read and the rooms looked at only after the start.
+            assert!(begun.elapsed() < Duration::from_secs(60), "{line}: {answer}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// A process that is ended when dropped.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // Fails where the process has ended, which is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
