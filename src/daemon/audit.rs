@@ -116,7 +116,7 @@ impl Audit {
             Some(file) => file,
             none => {
                 // A pipe without a reader would keep the daemon from moving.
-                if fs::metadata(&*path).is_ok_and(|meta| meta.file_type().is_fifo()) {
+                if fs::metadata(path).is_ok_and(|meta| meta.file_type().is_fifo()) {
                     return Err(io::Error::other("it is a pipe; name a file"));
                 }
                 let file = File::options().create(true).append(true).open(path)?;

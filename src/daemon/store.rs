@@ -248,7 +248,7 @@ impl Store {
             return Ok(());
         }
         self.paused()?;
-        let mut new = self.temporary().map_err(without_path)?;
+        let mut new = self.temporary().map_err(|error| without_path(&error))?;
         new.write_all(&serde_json::to_vec(value)?)?;
         new.as_file().sync_all()?;
         new.persist(self.dir.join(name)).map_err(|error| error.error)?;
@@ -267,7 +267,7 @@ impl Store {
 }
 
 /// The same without the name of a file that is another one every time.
-fn without_path(error: io::Error) -> io::Error {
+fn without_path(error: &io::Error) -> io::Error {
     error.kind().into()
 }
 

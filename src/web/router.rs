@@ -124,7 +124,7 @@ async fn livez(State(web): State<Web>) -> Response {
 }
 
 async fn readyz(State(web): State<Web>) -> Response {
-    match asked(&web, |source| source.ready()).await {
+    match asked(&web, Source::ready).await {
         Some(Ok(())) => text(StatusCode::OK, "ok\n"),
         // The reasons name files and people.
         Some(Err(_)) if !web.options.page => text(
@@ -140,7 +140,7 @@ async fn readyz(State(web): State<Web>) -> Response {
 }
 
 async fn metrics_text(State(web): State<Web>, headers: HeaderMap) -> Response {
-    let Some(gauges) = asked(&web, |source| source.gauges()).await else {
+    let Some(gauges) = asked(&web, Source::gauges).await else {
         return no_answer();
     };
     let (encoded, kind) = if takes_openmetrics(&headers) {
@@ -171,7 +171,7 @@ fn takes_openmetrics(headers: &HeaderMap) -> bool {
 }
 
 async fn status(State(web): State<Web>, headers: HeaderMap) -> Response {
-    let Some(mut status) = asked(&web, |source| source.status()).await else {
+    let Some(mut status) = asked(&web, Source::status).await else {
         return no_answer();
     };
     // `now` differs every time and tells nothing new: it stays out of the tag.
@@ -209,7 +209,7 @@ async fn reconcile(State(web): State<Web>, headers: HeaderMap) -> Response {
         response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
         return response;
     }
-    if asked(&web, |source| source.reconcile()).await.is_none() {
+    if asked(&web, Source::reconcile).await.is_none() {
         return no_answer();
     }
     text(
