@@ -16,6 +16,7 @@ mod passes;
 mod quiet;
 mod reload;
 mod room;
+mod shared;
 mod show;
 mod store;
 mod systemd;
@@ -29,8 +30,7 @@ pub use connect::{ConnectError, config, connect};
 pub use store::StoreError;
 
 use crate::apply::Report;
-use crate::chat::wire::Method;
-use crate::chat::{Connection, Observer, Reader};
+use crate::chat::{Connection, Observer};
 use crate::desired::{Diagnostic, Invalid, Remembered};
 use crate::plan::FleetPlan;
 use crate::settings::Settings;
@@ -40,10 +40,10 @@ use files::{Follow, Following, News};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use passes::Way;
-use std::fmt;
+use shared::{Counting, Shared, lock};
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::{Ledger, Store};
 use systemd::Manager;
@@ -119,62 +119,6 @@ pub struct Daemon {
     config: Config,
     way: Way,
     remembered: Remembered,
-}
-
-/// What the loop, its passes and those who look at it share.
-struct Shared {
-    engine: Mutex<Engine>,
-    /// The way to the service of the last settings.
-    reader: Mutex<Reader>,
-    metrics: Arc<Metrics>,
-    /// When the loop moved last.
-    beat: Mutex<Instant>,
-    wake: Notify,
-    ends: signal::Sender<bool>,
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Shared")
-    }
-}
-
-/// Nobody panics while holding one of these locks; a test that does is to fail by its own message.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Shared {
-    fn beat(&self) {
-        *lock(&self.beat) = Instant::now();
-    }
-
-    fn age_of_beat(&self) -> Duration {
-        lock(&self.beat).elapsed()
-    }
-
-    /// Comes when the daemon is to end.
-    async fn ending(&self) {
-        let mut ends = self.ends.subscribe();
-        // The sender lives as long as this does.
-        let _ = ends.wait_for(|ends| *ends).await;
-    }
-
-    /// Has all rooms looked at as soon as may be.
-    fn reconcile(&self) {
-        lock(&self.engine).all_soon();
-        self.wake.notify_one();
-    }
-}
-
-/// Counts every call.
-#[derive(Debug)]
-struct Counting(Arc<Metrics>);
-
-impl Observer for Counting {
-    fn answered(&self, method: Method, status: Option<u16>, took: Duration) {
-        self.0.called(method.as_str(), status, took);
-    }
 }
 
 impl Daemon {

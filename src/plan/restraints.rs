@@ -61,11 +61,10 @@ impl Restraints {
     /// The guards on the files that hold somebody who would go, or cease to be an admin.
     pub(super) fn blocks(&self, changes: &Changes, notes: &mut Vec<Note>) -> Vec<Blocked> {
         let mut blocked = Vec::new();
-        // Whoever is removed is an admin no more.
-        let ceasing = changes.demote.or(&changes.remove);
+        // An admin who is removed is demoted, too.
         for (guard, hold, going, done) in [
             ("max_removals", &self.removals, &changes.remove, "removed"),
-            ("max_demotions", &self.demotions, &ceasing, "demoted"),
+            ("max_demotions", &self.demotions, &changes.demote, "demoted"),
         ] {
             let Some(hold) = hold else { continue };
             let here = going.and(&hold.users).len();

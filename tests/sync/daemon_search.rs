@@ -978,13 +978,10 @@ impl Search {
                 .members
                 .as_ref()
                 .map_or_else(Set::new, |_| &live.members - &wanted);
-            remove.retain(|user| !entry.spares(user) && !people_held.contains(user));
-            remove.retain(|user| match &entry.admins {
-                // Who is an admin and not to be one is demoted first.
-                Some(_) => !(live.admins.contains(user) && admins_held.contains(user)),
-                None => !live.admins.contains(user),
-            });
-            demote.retain(|user| !admins_held.contains(user));
+            remove.retain(|user| !entry.spares(user));
+            remove.retain(|user| entry.admins.is_some() || !live.admins.contains(user));
+            // Where somebody who is held would go, nobody goes.
+            let holds = !remove.is_disjoint(&people_held) || !demote.is_disjoint(&admins_held);
             // Without a wanted admin nobody is demoted.
             let stands = entry
                 .admins
@@ -994,7 +991,8 @@ impl Search {
                 remove.retain(|user| !demote.contains(user));
                 demote.clear();
             }
-            let blocked = remove.len() > share(entry.removals(), visible(&live.members))
+            let blocked = holds
+                || remove.len() > share(entry.removals(), visible(&live.members))
                 || demote.len() > share(entry.demotions(), visible(&live.admins));
             if !blocked {
                 counted += remove.len();

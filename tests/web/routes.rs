@@ -67,7 +67,11 @@ async fn get(router: &Router, path: &str) -> Answer {
 #[tokio::test]
 async fn probes_say_what_is_missing() {
     let fixture = scenes::well();
-    let router = fixture.router(Options::default());
+    let page = Options {
+        page: true,
+        ..Options::default()
+    };
+    let router = fixture.router(page);
     for path in ["/livez", "/readyz"] {
         let answer = get(&router, path).await;
         assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "ok\n"));
@@ -89,6 +93,11 @@ async fn probes_say_what_is_missing() {
         answer.body,
         "rooms/team.yaml:14:5: unknown key\n3 of 12 rooms were looked at\n"
     );
+    // Where the page is not served, the probe names nobody's files and people either.
+    let router = fixture.router(Options::default());
+    let answer = get(&router, "/readyz").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.starts_with("not ready: "), "{}", answer.body);
 }
 
 #[tokio::test]

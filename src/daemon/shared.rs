@@ -1,0 +1,67 @@
+//! What the loop, its passes and those who look at it share.
+
+use super::engine::Engine;
+use crate::chat::wire::Method;
+use crate::chat::{Observer, Reader};
+use crate::web::Metrics;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch as signal};
+use tokio::time::Instant;
+
+/// What the loop, its passes and those who look at it share.
+pub(super) struct Shared {
+    pub(super) engine: Mutex<Engine>,
+    /// The way to the service of the last settings.
+    pub(super) reader: Mutex<Reader>,
+    pub(super) metrics: Arc<Metrics>,
+    /// When the loop moved last.
+    pub(super) beat: Mutex<Instant>,
+    pub(super) wake: Notify,
+    pub(super) ends: signal::Sender<bool>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shared")
+    }
+}
+
+/// Nobody panics while holding one of these locks; a test that does is to fail by its own message.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(super) fn beat(&self) {
+        *lock(&self.beat) = Instant::now();
+    }
+
+    pub(super) fn age_of_beat(&self) -> Duration {
+        lock(&self.beat).elapsed()
+    }
+
+    /// Comes when the daemon is to end.
+    pub(super) async fn ending(&self) {
+        let mut ends = self.ends.subscribe();
+        // The sender lives as long as this does.
+        let _ = ends.wait_for(|ends| *ends).await;
+    }
+
+    /// Has all rooms looked at as soon as may be.
+    pub(super) fn reconcile(&self) {
+        lock(&self.engine).all_soon();
+        self.wake.notify_one();
+    }
+}
+
+/// Counts every call.
+#[derive(Debug)]
+pub(super) struct Counting(pub(super) Arc<Metrics>);
+
+impl Observer for Counting {
+    fn answered(&self, method: Method, status: Option<u16>, took: Duration) {
+        self.0.called(method.as_str(), status, took);
+    }
+}
