@@ -499,6 +499,7 @@ struct Search {
     away: bool,
     setting_paused: bool,
     file_paused: bool,
+    concurrency: u8,
     more: String,
 }
 
@@ -830,7 +831,10 @@ impl Search {
     fn put_settings(&self) {
         self.house.put(
             "roomsync.yaml",
-            &format!("{}sync: {{paused: {}}}\n", self.more, self.setting_paused),
+            &format!(
+                "{}sync: {{paused: {}}}\nlimits: {{concurrency: {}}}\n",
+                self.more, self.setting_paused, self.concurrency
+            ),
         );
     }
 
@@ -877,7 +881,14 @@ impl Search {
                     .put("token", if good { "secret\n" } else { "not-the-one\n" });
             }
             17 => self.pause().await,
-            18 => self.reload().await,
+            18 => {
+                // Other limits make for another connection, while the calls of the one before go on.
+                if self.random.bool() {
+                    self.concurrency = self.random.u8(1..=64);
+                    self.put_settings();
+                }
+                self.reload().await;
+            }
             _ => {
                 if self.random.bool() {
                     self.stop().await;
@@ -1110,6 +1121,7 @@ fn case(seed: u64) -> Result<(), String> {
             away: false,
             setting_paused: false,
             file_paused: false,
+            concurrency: 64,
             more,
         };
         let result = search.whole(spec).await;
