@@ -222,7 +222,7 @@ impl Engine {
             // There is another connection by now.
             return self.all_soon();
         }
-        self.service_down(error.fault.code(), &error.to_string());
+        self.service_down(error.fault.code(), &error.fault.to_string());
     }
 
     /// The service keeps every call from succeeding.

@@ -1,7 +1,7 @@
 //! The daemon: follows the files, keeps the rooms, and never forgets what it must not do.
 //!
 //! One loop holds everything together: it takes what the files say, begins the passes that are due, and moves every second.
-//! [`engine`] knows and decides, [`passes`] waits and calls. Nothing runs detached: when the loop ends, all has ended.
+//! `engine` knows and decides, `passes` waits and calls. Nothing runs detached: when the loop ends, all has ended.
 
 mod aside;
 mod audit;

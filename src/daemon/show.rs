@@ -244,7 +244,7 @@ impl Engine {
             live: plan.and_then(|plan| plan.live.clone()),
             diff: plan.map(people_diff).unwrap_or_default(),
             remarks: plan.map(|plan| plan.notes.clone()).unwrap_or_default(),
-            hold: self.holds_of(id).into_iter().next(),
+            holds: self.holds_of(id),
             changes: self
                 .changes
                 .iter()

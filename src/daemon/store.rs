@@ -96,6 +96,9 @@ pub(super) struct Ledger {
 impl Store {
     /// Takes the folder, and makes it where it is missing.
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
+        if fs::metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
+            return Err(unusable(dir)(io::ErrorKind::NotADirectory.into()));
+        }
         fs::create_dir_all(dir).map_err(unusable(dir))?;
         let path = dir.join(LOCK);
         let lock = File::options()

@@ -184,8 +184,8 @@ pub struct RoomDetail {
     pub diff: Vec<String>,
     /// The last plan's remarks.
     pub remarks: Vec<Note>,
-    /// The hold on its names, if there is one.
-    pub hold: Option<Hold>,
+    /// The holds on its names: one of each guard at most.
+    pub holds: Vec<Hold>,
     /// Its last changes, the newest first.
     pub changes: Vec<Change>,
 }

@@ -125,7 +125,7 @@ pub(crate) fn detail(line: RoomLine) -> RoomDetail {
         live: None,
         diff: Vec::new(),
         remarks: Vec::new(),
-        hold: None,
+        holds: Vec::new(),
         changes: Vec::new(),
     }
 }

@@ -231,7 +231,7 @@ pub(crate) fn held() -> Arc<Fixture> {
     status.holds = vec![hold.clone()];
     let fixture = Fixture::new(status);
     let lobby = RoomDetail {
-        hold: Some(hold),
+        holds: vec![hold],
         ..detail(lobby)
     };
     fixture.set(|said| {

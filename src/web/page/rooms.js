@@ -184,7 +184,7 @@ function fillDetail(row, id) {
           make("span", { class: "soft" }, ` (${room.error.code})`),
         ),
       room.blocked.map(blockedWords),
-      room.hold && holdWords(room.hold),
+      room.holds.map((hold) => holdWords(hold)),
       make("h4", {}, "Live → wanted"),
       diffOf(room),
       room.remarks.length > 0 && make("h4", {}, "Remarks"),
