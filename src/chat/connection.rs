@@ -2,7 +2,7 @@
 
 use super::call::{Call, Prefix};
 use super::error::{CallError, Fault};
-use super::pace::{Pacer, Rates};
+use super::pace::{Budget, Pacer, Rates};
 use super::token::TokenSource;
 use super::transport::{Request, Response, Transport, TransportError};
 use super::wire::{Envelope, Method};
@@ -50,17 +50,6 @@ pub struct Config {
 pub trait Observer: std::fmt::Debug + Send + Sync {
     /// A call was answered with this HTTP status, or with nothing that is known, after so long.
     fn answered(&self, method: Method, status: Option<u16>, took: Duration);
-}
-
-/// A method's part in the call budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    /// The method.
-    pub method: Method,
-    /// Calls that count at present: in flight, or answered within the last second.
-    pub used: usize,
-    /// How many may count at a time; less than configured after the service has turned calls away.
-    pub limit: usize,
 }
 
 /// How many names go into one call.

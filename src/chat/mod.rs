@@ -15,10 +15,10 @@ pub mod wire;
 mod writer;
 
 pub use call::{Prefix, recognise};
-pub use connection::{BatchSizes, Budget, Config, Connection, Observer};
+pub use connection::{BatchSizes, Config, Connection, Observer};
 pub use error::{CallError, Fault};
 pub(crate) use names::names_in;
-pub use pace::Rates;
+pub use pace::{Budget, Rates};
 pub use reader::{List, Reader};
 pub use token::{BadToken, TokenSource, check_token, read_token};
 pub use transport::{

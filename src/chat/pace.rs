@@ -4,7 +4,6 @@
 //! answered, so that whenever within its flight the service counted the call, no window holds more. And governor for the
 //! smoothing, so that calls do not come in bursts. Time is tokio's, which tests hold still.
 
-use super::connection::Budget;
 use super::wire::Method;
 use governor::clock::{Clock, Reference};
 use governor::middleware::NoOpMiddleware;
@@ -41,6 +40,17 @@ impl Rates {
     pub fn of(&self, method: Method) -> u32 {
         self.own.get(&method).copied().unwrap_or(self.default)
     }
+}
+
+/// A method's part in the call budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// The method.
+    pub method: Method,
+    /// Calls that count at present: in flight, or answered within the last second.
+    pub used: usize,
+    /// How many may count at a time; less than configured after the service has turned calls away.
+    pub limit: usize,
 }
 
 /// Lets calls through, one budget a method and one bound for all in flight.
