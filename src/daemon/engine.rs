@@ -60,8 +60,6 @@ pub(super) struct Engine {
     pub(super) quiet: Quiet,
     /// When all rooms are to be looked at next, but not before a look at all of them that goes on has ended.
     pub(super) full_due: Instant,
-    /// Whether they are to be looked at again as soon as that has ended.
-    pub(super) again: bool,
     /// What was last said of why nothing is written.
     pub(super) said_withheld: Option<Withheld>,
     /// Whether all rooms were looked at once in this process.
@@ -105,7 +103,6 @@ impl Engine {
             passes: Passes::default(),
             quiet: Quiet::default(),
             full_due: Instant::now(),
-            again: false,
             said_withheld: None,
             seen_all: false,
             since_look: BTreeSet::new(),
@@ -188,7 +185,6 @@ impl Engine {
     /// Has all rooms looked at as soon as may be.
     pub(super) fn all_soon(&mut self) {
         self.full_due = Instant::now();
-        self.again = self.full_runs();
     }
 
     /// Takes down that what is on the disk cannot be used.

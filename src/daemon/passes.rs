@@ -56,7 +56,7 @@ pub(super) async fn full(shared: &Shared, way: &Way, turns: Vec<Turn>) -> Option
         Some(_) => None,
         None => carry_out(shared, way, &planned, &turns).await,
     };
-    let outcome = lock(&shared.engine).end_full(begun, &planned, report.as_ref());
+    let outcome = lock(&shared.engine).end_full(&planned, report.as_ref());
     shared
         .metrics
         .pass_ended(PassKind::Full, outcome, begun.elapsed());

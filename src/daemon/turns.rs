@@ -12,16 +12,20 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use tokio::time::Instant;
 
 impl Engine {
-    /// Begins a pass over all rooms, but for those that failed and come back on their own.
+    /// Begins a pass over all rooms, but for those that failed and come back on their own; says when the next one is due.
     pub(super) fn begin_full(&mut self) -> Vec<Turn> {
         let now = self.clock.now();
+        // Whatever becomes of this one: it must not begin again at once.
+        let spread = 0.9 + 0.2 * self.random.f64();
+        self.full_due = Instant::now() + self.settings.sync.interval.mul_f64(spread);
         self.since_look.clear();
-        self.again = false;
         self.coming_and_going.forget(now);
         self.passes.running_since = Some(now);
+        // While the service is away no room comes back on its own.
+        let away = self.trouble.is_some();
         self.rooms
             .values_mut()
-            .filter(|room| !room.comes_back() && !room.looking && room.applying.is_none())
+            .filter(|room| (away || !room.comes_back()) && !room.looking && room.applying.is_none())
             .map(|room| {
                 room.due = None;
                 room.turn()
@@ -147,25 +151,14 @@ impl Engine {
         }
     }
 
-    /// Ends a pass over all rooms, and says when the next one is due.
-    pub(super) fn end_full(
-        &mut self,
-        begun: Instant,
-        planned: &Planned,
-        report: Option<&Report>,
-    ) -> PassOutcome {
+    /// Ends a pass over all rooms.
+    pub(super) fn end_full(&mut self, planned: &Planned, report: Option<&Report>) -> PassOutcome {
         let now = self.clock.now();
         let outcome = self.outcome(planned, report);
         self.passes.last_begun = self.passes.running_since.take();
         self.passes.last_ended = Some(now);
         if outcome == PassOutcome::Good {
             self.passes.last_good = Some(now);
-        }
-        // In trouble a next try is arranged already.
-        if self.trouble.is_none() && !self.again {
-            let spread = 0.9 + 0.2 * self.random.f64();
-            let next = begun + self.settings.sync.interval.mul_f64(spread);
-            self.full_due = next.max(Instant::now());
         }
         outcome
     }

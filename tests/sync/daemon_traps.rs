@@ -1,11 +1,13 @@
 //! Ways in which somebody could be removed who must not be, or something forgotten that must not be.
 
 use super::house::{House, house, minutes, room_text};
-use super::service::{Service, people, room_id, room_of, state};
+use super::service::{Reply, Service, people, room_id, room_of, state};
 use http::Method as Http;
 use roomsync::daemon::Command;
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::sleep;
 
 fn names(range: std::ops::Range<usize>) -> Vec<String> {
@@ -183,4 +185,32 @@ fn starting_again_and_again_is_no_new_budget_and_no_end_of_it() {
             assert!(by_hour.windows(2).all(|pair| pair[1] < pair[0]), "{by_hour:?}");
         },
     );
+}
+
+#[test]
+fn rooms_that_fail_while_the_service_goes_away_are_not_forgotten() {
+    let ill = Arc::new(AtomicUsize::new(0));
+    let how = Arc::clone(&ill);
+    let service = one_room(&names(0..8)).with_fault(move |_, request, _| match how.load(Ordering::Relaxed) {
+        1 if request.url.path().ends_with("/users") => Some(Reply::Answer(500, String::new())),
+        2 => Some(Reply::Unreachable),
+        _ => None,
+    });
+    house(service, "", async |house: House| {
+        house.rooms(&room_text(&id(), names(0..9)));
+        ill.store(1, Ordering::Relaxed);
+        let daemon = house.start();
+        sleep(minutes(10)).await;
+        ill.store(2, Ordering::Relaxed);
+        daemon
+            .until(minutes(10), |status| status.service.trouble.is_some())
+            .await;
+        house.service.take_sent();
+        sleep(minutes(60)).await;
+        let tries = house.service.take_sent().len();
+        assert!((12..240).contains(&tries), "{tries} calls in an hour");
+        ill.store(0, Ordering::Relaxed);
+        daemon.until_well(minutes(6)).await;
+        daemon.stop().await;
+    });
 }
