@@ -1,8 +1,8 @@
 //! `roomsync demo`.
 
 use super::exit::Exit;
-use super::{Globals, apply, output, plan, validate};
-use crate::daemon::{self, Clock, Command, Config, Daemon};
+use super::{Globals, apply, output, plan, run, validate};
+use crate::daemon::{Command, Daemon};
 use crate::emulator::{Emulator, Options, State, serve};
 use crate::model::RoomId;
 use crate::settings::{self, Env};
@@ -149,16 +149,7 @@ async fn tell(globals: &Globals, folder: &Path, address: &str, emulator: &Emulat
 /// Has the daemon follow an edit and repair drift.
 async fn keep(globals: &Globals, folder: &Path, emulator: &Emulator) -> anyhow::Result<()> {
     let settings = settings::load(&globals.config, &globals.env)?;
-    let (file, env) = (globals.config.clone(), globals.env.clone());
-    let daemon = Daemon::new(Config {
-        settings,
-        settings_file: globals.config.clone(),
-        reload: Box::new(move || settings::load(&file, &env)),
-        connect: Box::new(daemon::connect),
-        dry_run: false,
-        clock: Clock::of_the_machine(),
-        seed: fastrand::u64(..),
-    })?;
+    let daemon = Daemon::new(run::config(globals, &run::Args::default(), settings))?;
     let watched = Watched {
         folder,
         emulator,

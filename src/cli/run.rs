@@ -65,7 +65,7 @@ async fn serve(
                 admin_token: settings.admin_token.clone(),
             };
             let router = web::router(daemon.source(), daemon.metrics(), options);
-            // On a thread of its own, so that a loop that is wedged can be seen; its end is waited for below.
+            // A task of its own, so that a loop that is wedged can be seen; its end is waited for below.
             Some(tokio::spawn(web::serve(listener, router, async {
                 let _ = web_stopped.await;
             })))
@@ -119,7 +119,8 @@ async fn once(args: &Args, config: Config, signals: Signals) -> anyhow::Result<E
     Ok(of_plan.max(of_report).max(of_hold))
 }
 
-fn config(globals: &Globals, args: &Args, settings: Settings) -> Config {
+/// What the daemon of these settings is made of.
+pub(super) fn config(globals: &Globals, args: &Args, settings: Settings) -> Config {
     let (file, env) = (globals.config.clone(), globals.env.clone());
     Config {
         settings,

@@ -18,7 +18,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// The version of both files' shape.
+/// The version of the files' shape.
 const VERSION: u32 = 1;
 const ROSTERS: &str = "rosters.json";
 const BUDGET: &str = "budget.json";

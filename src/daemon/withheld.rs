@@ -56,20 +56,14 @@ impl Engine {
         if self.unsaved.is_some() {
             self.save_all();
         }
-        if self.audit.trouble().is_some() {
-            // Whether it can be written again is seen by trying.
-            let ready = self.audit.ready();
-            // Whoever asks `withheld` next sees what came of it.
-            let _ = self.audited(ready);
-        }
-        self.see_withheld();
+        self.check();
     }
 
     /// Sees whether changes may be made now.
     pub(super) fn check(&mut self) {
         let ready = self.audit.ready();
+        // Whoever asks `withheld` next sees what came of it.
         let _ = self.audited(ready);
-        self.see_withheld();
     }
 
     /// Looks whether the daemon is paused. Says once that nothing is written any more, and ends what is under way; or that

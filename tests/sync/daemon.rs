@@ -1,9 +1,9 @@
 //! The daemon over hours and days.
 
-use super::house::{House, house, minutes, room_text};
+use super::house::{House, house, id, members, minutes, names, one_room, refs, room_text, writes};
 use super::service::{Reply, Service, people, room_id, room_of, state};
 use http::Method as Http;
-use roomsync::daemon::{Command, Daemon};
+use roomsync::daemon::Command;
 use roomsync::web::State;
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,33 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
-
-fn names(range: std::ops::Range<usize>) -> Vec<String> {
-    range.map(|n| format!("u{n}")).collect()
-}
-
-fn refs(names: &[String]) -> Vec<&str> {
-    names.iter().map(String::as_str).collect()
-}
-
-/// A service with one room in which all of these are.
-fn one_room(members: &[String]) -> Service {
-    Service::new(state([(room_id(1), room_of("alice", &[], &refs(members)))]))
-}
-
-fn members(service: &Service) -> BTreeSet<String> {
-    people(&service.emulator.state().rooms[&room_id(1)]).members
-}
-
-/// The write calls since the last time this was asked.
-fn writes(service: &Service) -> usize {
-    let sent = service.take_sent();
-    sent.iter().filter(|(method, ..)| method != Http::GET).count()
-}
-
-fn id() -> String {
-    room_id(1).to_string()
-}
 
 #[test]
 fn edits_are_followed_and_drift_is_repaired() {
@@ -334,56 +307,6 @@ fn who_comes_and_goes_is_put_back_three_times_an_hour() {
 }
 
 #[test]
-fn paused_by_file_or_by_setting_nothing_is_written() {
-    let service = one_room(&names(0..5));
-    house(service, "sync: {paused: true}", async |house: House| {
-        house.rooms(&room_text(&id(), names(0..6)));
-        let daemon = house.start();
-        sleep(minutes(20)).await;
-        let status = daemon.status();
-        assert_eq!(status.withheld.unwrap().code, "paused");
-        assert_eq!(status.rooms.first().unwrap().add, 1, "it reads and shows");
-        let settings = fs::read_to_string(house.path("roomsync.yaml")).unwrap();
-        house.put(
-            "roomsync.yaml",
-            &settings.replace("paused: true", "paused: false"),
-        );
-        house.put(".roomsync/pause", "");
-        daemon.tell(Command::Reload).await;
-        sleep(minutes(20)).await;
-        assert_eq!(writes(&house.service), 0);
-        fs::remove_file(house.path(".roomsync/pause")).unwrap();
-        daemon.until_well(minutes(1)).await;
-        assert_eq!(writes(&house.service), 1);
-        daemon.stop().await;
-    });
-}
-
-#[test]
-fn without_an_audit_line_nothing_is_changed() {
-    let service = one_room(&names(0..50));
-    house(
-        service,
-        "audit_log: /dev/full\nlimits: {add_batch: 1}",
-        async |house: House| {
-            house.rooms(&room_text(&id(), names(0..60)));
-            let daemon = house.start();
-            sleep(minutes(30)).await;
-            // The first change shows that it cannot be written down; there is no second one.
-            assert_eq!(writes(&house.service), 1);
-            assert_eq!(daemon.status().withheld.unwrap().code, "audit_log");
-            assert!(daemon.source.alive().is_ok());
-            let settings = fs::read_to_string(house.path("roomsync.yaml")).unwrap();
-            house.put("roomsync.yaml", &settings.replace("/dev/full", "audit.jsonl"));
-            daemon.tell(Command::Reload).await;
-            daemon.until_well(minutes(6)).await;
-            assert_eq!(house.audit().len(), 10);
-            daemon.stop().await;
-        },
-    );
-}
-
-#[test]
 fn a_room_that_fails_comes_back_on_its_own_and_holds_nobody_up() {
     let rooms = (1..=5).map(|n| (room_id(n), room_of("alice", &[], &["u0"])));
     let failing = Arc::new(AtomicBool::new(true));
@@ -432,24 +355,6 @@ fn a_room_that_fails_comes_back_on_its_own_and_holds_nobody_up() {
             .await;
         failing.store(false, Ordering::Relaxed);
         daemon.until_well(minutes(6)).await;
-        daemon.stop().await;
-    });
-}
-
-#[test]
-fn a_dry_run_never_writes() {
-    let service = one_room(&names(0..5));
-    house(service, "", async |mut house: House| {
-        house.dry_run = true;
-        house.rooms(&room_text(&id(), names(1..6)));
-        let daemon = house.start();
-        sleep(minutes(20)).await;
-        let status = daemon.status();
-        assert_eq!(status.withheld.unwrap().code, "dry_run");
-        let room = status.rooms.first().unwrap();
-        assert_eq!((room.add, room.remove), (1, 1));
-        assert_eq!(writes(&house.service), 0);
-        assert!(!house.state_dir().exists());
         daemon.stop().await;
     });
 }
@@ -504,43 +409,5 @@ fn a_quiet_day_makes_no_write_and_needs_no_more_memory() {
         println!("memory by the hour, KiB: {seen:?}");
         let growth = seen[23].saturating_sub(seen[5]);
         assert!(growth < 2048, "grew by {growth} KiB: {seen:?}");
-    });
-}
-
-#[test]
-fn a_file_cut_anywhere_never_removes_anybody() {
-    let people = ["ann", "bob", "carol", "dan", "eve"].map(str::to_owned);
-    let service = one_room(&people);
-    house(service, "", async |house: House| {
-        // A line a name, so that many cuts leave a file that looks whole.
-        let list: String = people.iter().map(|user| format!("      - {user}\n")).collect();
-        let whole = format!("rooms:\n  - id: \"{}\"\n    members:\n{list}", id());
-        house.rooms(&whole);
-        let daemon = house.start();
-        daemon.until_well(minutes(1)).await;
-        let file = house.path("rooms/all.yaml");
-        for end in 0..whole.len() {
-            fs::write(&file, &whole[..end]).unwrap();
-            // Past the time in which a file may be finished, and past a look at all rooms.
-            sleep(minutes(7)).await;
-            assert!(!daemon.status().files.valid, "cut at {end}");
-            assert_eq!(members(&house.service).len(), people.len(), "cut at {end}");
-            fs::write(&file, &whole).unwrap();
-            daemon.until(minutes(2), |status| status.files.valid).await;
-        }
-        assert_eq!(writes(&house.service), 0);
-        daemon.stop().await;
-    });
-}
-
-#[test]
-fn a_loop_that_does_not_move_is_seen() {
-    house(one_room(&[]), "", async |house: House| {
-        // Made, and never run.
-        let daemon = Daemon::new(house.config()).unwrap();
-        let source = daemon.source();
-        assert!(source.alive().is_ok());
-        sleep(Duration::from_secs(30)).await;
-        assert_eq!(source.alive().unwrap_err(), "the loop has not moved for 30 s");
     });
 }

@@ -1,31 +1,14 @@
 //! Ways in which somebody could be removed who must not be, or something forgotten that must not be.
 
-use super::house::{House, house, minutes, room_text};
-use super::service::{Reply, Service, people, room_id, room_of, state};
+use super::house::{House, house, id, members, minutes, names, one_room, room_text, writes};
+use super::service::{Reply, Service, room_id, room_of, state};
 use http::Method as Http;
-use roomsync::daemon::Command;
-use std::collections::BTreeSet;
+use roomsync::daemon::{Command, Daemon};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::time::sleep;
-
-fn names(range: std::ops::Range<usize>) -> Vec<String> {
-    range.map(|n| format!("u{n}")).collect()
-}
-
-fn one_room(members: &[String]) -> Service {
-    let members: Vec<&str> = members.iter().map(String::as_str).collect();
-    Service::new(state([(room_id(1), room_of("alice", &[], &members))]))
-}
-
-fn members(service: &Service) -> BTreeSet<String> {
-    people(&service.emulator.state().rooms[&room_id(1)]).members
-}
-
-fn id() -> String {
-    room_id(1).to_string()
-}
 
 fn removals(service: &Service) -> usize {
     let sent = service.take_sent();
@@ -212,5 +195,43 @@ fn rooms_that_fail_while_the_service_goes_away_are_not_forgotten() {
         ill.store(0, Ordering::Relaxed);
         daemon.until_well(minutes(6)).await;
         daemon.stop().await;
+    });
+}
+
+#[test]
+fn a_file_cut_anywhere_never_removes_anybody() {
+    let people = ["ann", "bob", "carol", "dan", "eve"].map(str::to_owned);
+    let service = one_room(&people);
+    house(service, "", async |house: House| {
+        // A line a name, so that many cuts leave a file that looks whole.
+        let list: String = people.iter().map(|user| format!("      - {user}\n")).collect();
+        let whole = format!("rooms:\n  - id: \"{}\"\n    members:\n{list}", id());
+        house.rooms(&whole);
+        let daemon = house.start();
+        daemon.until_well(minutes(1)).await;
+        let file = house.path("rooms/all.yaml");
+        for end in 0..whole.len() {
+            fs::write(&file, &whole[..end]).unwrap();
+            // Past the time in which a file may be finished, and past a look at all rooms.
+            sleep(minutes(7)).await;
+            assert!(!daemon.status().files.valid, "cut at {end}");
+            assert_eq!(members(&house.service).len(), people.len(), "cut at {end}");
+            fs::write(&file, &whole).unwrap();
+            daemon.until(minutes(2), |status| status.files.valid).await;
+        }
+        assert_eq!(writes(&house.service), 0);
+        daemon.stop().await;
+    });
+}
+
+#[test]
+fn a_loop_that_does_not_move_is_seen() {
+    house(one_room(&[]), "", async |house: House| {
+        // Made, and never run.
+        let daemon = Daemon::new(house.config()).unwrap();
+        let source = daemon.source();
+        assert!(source.alive().is_ok());
+        sleep(Duration::from_secs(30)).await;
+        assert_eq!(source.alive().unwrap_err(), "the loop has not moved for 30 s");
     });
 }

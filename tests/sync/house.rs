@@ -1,11 +1,13 @@
 //! The daemon in this process, on virtual time: real files, the emulator behind the client's transport seam.
 
-use super::service::{Service, virtually};
+use super::service::{Service, people, room_id, room_of, state, virtually};
+use http::Method as Http;
 use jiff::Timestamp;
 use roomsync::chat::{Connection, Transport};
 use roomsync::daemon::{self, Clock, Command, Config, Daemon, DaemonError};
 use roomsync::settings::{self, Env};
 use roomsync::web::{Source, State, Status};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -184,4 +186,31 @@ pub(crate) fn room_text(id: &str, members: impl IntoIterator<Item = String>) -> 
         "rooms:\n  - id: \"{id}\"\n    members: [{}]\n",
         members.join(", ")
     )
+}
+
+pub(crate) fn names(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|n| format!("u{n}")).collect()
+}
+
+pub(crate) fn refs(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+/// A service with one room in which all of these are.
+pub(crate) fn one_room(members: &[String]) -> Service {
+    Service::new(state([(room_id(1), room_of("alice", &[], &refs(members)))]))
+}
+
+pub(crate) fn members(service: &Service) -> BTreeSet<String> {
+    people(&service.emulator.state().rooms[&room_id(1)]).members
+}
+
+pub(crate) fn id() -> String {
+    room_id(1).to_string()
+}
+
+/// The write calls since the last time this was asked.
+pub(crate) fn writes(service: &Service) -> usize {
+    let sent = service.take_sent();
+    sent.iter().filter(|(method, ..)| method != Http::GET).count()
 }

@@ -6,6 +6,7 @@ mod daemon;
 mod daemon_faults;
 mod daemon_search;
 mod daemon_traps;
+mod daemon_withheld;
 mod faults;
 mod fleet;
 mod house;
