@@ -61,7 +61,8 @@ impl Engine {
 
     /// Sees whether changes may be made now.
     pub(super) fn check(&mut self) {
-        let ready = self.audit.ready();
+        // A dry run leaves no trace, not even an empty log.
+        let ready = if self.dry_run { Ok(()) } else { self.audit.ready() };
         // Whoever asks `withheld` next sees what came of it.
         let _ = self.audited(ready);
     }

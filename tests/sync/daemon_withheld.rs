@@ -58,7 +58,7 @@ fn without_an_audit_line_nothing_is_changed() {
 #[test]
 fn a_dry_run_never_writes() {
     let service = one_room(&names(0..5));
-    house(service, "", async |mut house: House| {
+    house(service, "audit_log: audit.jsonl", async |mut house: House| {
         house.dry_run = true;
         house.rooms(&room_text(&id(), names(1..6)));
         let daemon = house.start();
@@ -68,7 +68,7 @@ fn a_dry_run_never_writes() {
         let room = status.rooms.first().unwrap();
         assert_eq!((room.add, room.remove), (1, 1));
         assert_eq!(writes(&house.service), 0);
-        assert!(!house.state_dir().exists());
+        assert!(!house.state_dir().exists() && !house.path("audit.jsonl").exists());
         daemon.stop().await;
     });
 }
