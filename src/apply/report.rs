@@ -40,6 +40,8 @@ pub enum Outcome {
     Failed,
     /// A guard holds some of it; the rest is done.
     Blocked,
+    /// The room is no longer as it was when the plan was made; nothing is done.
+    Stale,
     /// Only looked at.
     Observed,
 }
@@ -115,6 +117,8 @@ pub struct Tally {
     pub failed: usize,
     /// Rooms that a guard holds.
     pub blocked: usize,
+    /// Rooms that are no longer as they were when the plan was made.
+    pub stale: usize,
     /// Rooms only looked at.
     pub observed: usize,
     /// Write calls made.
@@ -137,6 +141,7 @@ impl Report {
                 Outcome::Partial => &mut tally.partial,
                 Outcome::Failed => &mut tally.failed,
                 Outcome::Blocked => &mut tally.blocked,
+                Outcome::Stale => &mut tally.stale,
                 Outcome::Observed => &mut tally.observed,
             } += 1;
         }

@@ -137,8 +137,22 @@ impl<'a> RoomRun<'a> {
     }
 }
 
-/// What the plan itself holds back, beside what the guards hold.
+/// What the plan itself holds back, beside what the guards hold; in a room that has moved that is everything.
 pub(super) fn held(plan: &RoomPlan) -> BTreeMap<(Op, UserId), Reason> {
+    if plan.has_moved() {
+        let reason = plan.error.as_ref().map(Reason::from);
+        let lists = [
+            (Op::Add, &plan.add),
+            (Op::Remove, &plan.remove),
+            (Op::Promote, &plan.promote),
+            (Op::Demote, &plan.demote),
+        ];
+        return lists
+            .into_iter()
+            .flat_map(|(op, users)| users.iter().map(move |user| (op, user.clone())))
+            .filter_map(|change| Some((change, reason.clone()?)))
+            .collect();
+    }
     let of_user = |note: &Note| {
         let user = UserId::parse(note.user.as_deref()?).ok()?;
         Some(((note.held?, user), Reason::from(note)))

@@ -55,6 +55,7 @@ impl RoomRun<'_> {
         let of_guard = |reason: &Reason| self.guarded && reason.code.starts_with("max_");
         let only_guarded = any_failed && self.failed.values().all(of_guard);
         let status = match plan.status {
+            Status::Failed if plan.has_moved() => Outcome::Stale,
             Status::Failed => Outcome::Failed,
             Status::Observed => Outcome::Observed,
             _ if only_guarded => Outcome::Blocked,

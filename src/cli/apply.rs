@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Usage};
 use super::plan::Format;
+use super::saved::Saved;
 use super::site::Site;
 use super::{Globals, output};
 use crate::apply::{Conduct, Failure, Reason, Report, RoomReport, Stop, Tally};
@@ -9,10 +10,12 @@ use crate::daemon::pass::{self, Planned};
 use crate::model::RoomId;
 use crate::plan::{Document, Op, counted, printable, text};
 use anyhow::{Context as _, bail};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::pin::pin;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,6 +28,12 @@ pub(super) struct Args {
     /// How to show the plan and what came of it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: Format,
+    /// Carry out exactly this plan, which `plan --out` wrote; a room that is no longer as it was then is refused
+    #[arg(long, value_name = "FILE", conflicts_with = "room")]
+    pub(super) plan: Option<PathBuf>,
+    /// Let through what a guard holds in this room of that plan, and nowhere else
+    #[arg(long, value_name = "ROOM", num_args = 1.., requires = "plan", value_parser = RoomId::parse)]
+    pub(super) approve: Vec<RoomId>,
     /// Only these rooms; the guard over all rooms' removals does not apply
     #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
     pub(super) room: Vec<RoomId>,
@@ -33,9 +42,16 @@ pub(super) struct Args {
 /// What `--format json` prints.
 #[derive(serde::Serialize)]
 struct Output<'a> {
-    plan: Document<'a>,
+    plan: PlanJson<'a>,
     /// `null` when the plan was not applied.
     result: Option<ResultJson<'a>>,
+}
+
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum PlanJson<'a> {
+    New(Document<'a>),
+    Saved(&'a Value),
 }
 
 #[derive(serde::Serialize)]
@@ -52,13 +68,26 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         );
     }
     let site = Site::load(globals, &args.room)?;
+    let saved = args.plan.as_deref();
+    let saved = saved
+        .map(|path| Saved::read(path, &args.approve, &site))
+        .transpose()?;
     let connection = site.connect()?;
-    let rooms = site.rooms();
-    let planned = site.plan(globals, &connection, &rooms).await;
+    let rooms = saved.as_ref().map_or_else(|| site.rooms(), Saved::rooms);
+    let planned = match &saved {
+        None => site.plan(globals, &connection, &rooms).await,
+        Some(saved) => saved.plan(globals, &site, &connection).await,
+    };
     let Planned { plan, stopped, .. } = &planned;
     let meta = site.meta();
     let shown = text(plan, meta.rates.seconds(plan));
-    let document = Document::new(plan, &meta)?;
+    let (plan_id, document) = match &saved {
+        None => {
+            let document = Document::new(plan, &meta)?;
+            (document.id.clone(), PlanJson::New(document))
+        }
+        Some(saved) => (saved.plan.id().to_owned(), PlanJson::Saved(saved.plan.json())),
+    };
     let calls = plan.summary().calls;
     let asking = !args.yes && calls > 0 && stopped.is_none();
     match args.format {
@@ -87,7 +116,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
             progress: &progress,
             journal: None,
         };
-        let work = pass::apply(&connection, &rooms, &planned, &document.id, conduct);
+        let work = pass::apply(&connection, &rooms, &planned, &plan_id, conduct);
         until_interrupted(work, &stop).await?
     };
     if args.format == Format::Text {
@@ -116,7 +145,7 @@ async fn until_interrupted<T>(work: impl Future<Output = T>, stop: &Stop) -> any
     }
 }
 
-fn show_json(format: Format, plan: Document<'_>, report: Option<&Report>) -> anyhow::Result<()> {
+fn show_json(format: Format, plan: PlanJson<'_>, report: Option<&Report>) -> anyhow::Result<()> {
     if format != Format::Json {
         return Ok(());
     }
@@ -164,6 +193,7 @@ fn told(report: &Report) -> String {
         partial,
         failed,
         blocked,
+        stale,
         observed,
         calls,
     } = report.tally();
@@ -176,6 +206,7 @@ fn told(report: &Report) -> String {
         (partial, "done in part"),
         (failed, "failed"),
         (blocked, "blocked"),
+        (stale, "refused"),
         (observed, "only observed"),
     ];
     for (number, word) in others.into_iter().filter(|(number, _)| *number > 0) {

@@ -5,7 +5,7 @@ use crate::chat::CallError;
 use crate::daemon::{ConnectError, DaemonError};
 use crate::desired::Invalid;
 use crate::emulator::StateError;
-use crate::plan::{FleetPlan, Status};
+use crate::plan::{FleetPlan, RoomPlan, StalePlan, Status};
 
 /// A command's end. The order is that of precedence: where several hold, the greatest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +14,8 @@ pub enum Exit {
     Done,
     /// Changes are pending, and the caller asked to be told.
     Pending,
+    /// A plan is no longer of what is there, or some of its rooms are not.
+    Stale,
     /// A guard holds something, or the person at the prompt said no.
     Blocked,
     /// Some users or rooms could not be.
@@ -37,6 +39,7 @@ impl Exit {
             Self::Blocked => 3,
             Self::Partly => 4,
             Self::Invalid => 5,
+            Self::Stale => 6,
             Self::Usage => 64,
         }
     }
@@ -45,6 +48,8 @@ impl Exit {
     pub(super) fn of_error(error: &anyhow::Error) -> Self {
         if error.is::<Usage>() {
             Self::Usage
+        } else if error.is::<StalePlan>() {
+            Self::Stale
         } else if error.is::<Invalid>()
             || error.is::<StateError>()
             || error.is::<ConnectError>()
@@ -64,10 +69,12 @@ impl Exit {
         let none_seen = plan.rooms.iter().all(|room| room.live.is_none()) && unseen.peek().is_some();
         if stopped.is_some() || (none_seen && unseen.any(|error| of_service(error.code))) {
             Self::Failed
-        } else if plan.rooms.iter().any(crate::plan::RoomPlan::falls_short) {
+        } else if plan.rooms.iter().any(RoomPlan::falls_short) {
             Self::Partly
         } else if plan.rooms.iter().any(|room| room.status == Status::Blocked) {
             Self::Blocked
+        } else if plan.rooms.iter().any(RoomPlan::has_moved) {
+            Self::Stale
         } else {
             Self::Done
         }
@@ -86,6 +93,8 @@ impl Exit {
             Self::Partly
         } else if any(&[Outcome::Blocked]) {
             Self::Blocked
+        } else if any(&[Outcome::Stale]) {
+            Self::Stale
         } else {
             Self::Done
         }

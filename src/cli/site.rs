@@ -4,10 +4,11 @@ use super::Globals;
 use super::exit::Usage;
 use crate::chat::Connection;
 use crate::daemon::connect;
-use crate::daemon::pass::{self, Planned};
+use crate::daemon::pass::{self, Looked, Planned};
 use crate::desired::{self, Desired, DesiredRoom};
+use crate::live::Observed;
 use crate::model::RoomId;
-use crate::plan::{FleetGuard, Meta};
+use crate::plan::{FleetGuard, Meta, Restraints};
 use crate::settings::{self, Auth, Settings};
 use std::path::{Path, PathBuf};
 
@@ -80,10 +81,31 @@ impl Site {
         rooms: &[&DesiredRoom],
     ) -> Planned {
         // Only a look at the whole fleet can be held against the fleet's guard.
-        let limit = self.settings.max_removals_total;
-        let guard = self.selected.is_empty().then(|| FleetGuard::of_all_rooms(limit));
+        let guard = self.selected.is_empty().then(|| self.fleet_guard());
+        let looked = self.look(globals, connection, rooms).await;
+        looked.plan(guard, &connection.reader())
+    }
+
+    /// Looks at these rooms.
+    pub(super) async fn look(
+        &self,
+        globals: &Globals,
+        connection: &Connection,
+        rooms: &[&DesiredRoom],
+    ) -> Looked {
         let bar = globals.bar(rooms.len(), "looking at rooms");
-        pass::plan(&connection.reader(), rooms, guard, &|| bar.inc()).await
+        let free = |_: usize, _: &Observed| Restraints::default();
+        pass::look(&connection.reader(), rooms, &free, &|| bar.inc()).await
+    }
+
+    /// The guard over all rooms.
+    pub(super) fn fleet_guard(&self) -> FleetGuard {
+        FleetGuard::of_all_rooms(self.settings.max_removals_total)
+    }
+
+    /// The digest of the room files.
+    pub(super) fn files_digest(&self) -> &str {
+        &self.desired.source.digest
     }
 
     /// What a plan says of its making.

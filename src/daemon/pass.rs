@@ -7,7 +7,8 @@ use crate::desired::{DesiredRoom, Source};
 use crate::live::{self, Observed, Question};
 use crate::model::RoomId;
 use crate::plan::{
-    self, Draft, FleetGuard, FleetPlan, Meta, Note, Op, Rates, Restraints, RoomPlan, Sizes, users_of,
+    self, Draft, FleetGuard, FleetPlan, Meta, Note, Op, Rates, Restraints, RoomPlan, SavedPlan, Sizes,
+    users_of,
 };
 use crate::settings::Settings;
 use jiff::Timestamp;
@@ -97,6 +98,31 @@ pub async fn look(
 }
 
 impl Looked {
+    /// Narrows what was seen to what a saved plan says of the same rooms, in the same order. With it, how many members the
+    /// rooms have that have moved: to the guard over all rooms they are members all the same.
+    pub fn narrowed_to(
+        mut self,
+        saved: &SavedPlan,
+        rooms: &[&DesiredRoom],
+        approved: &[RoomId],
+    ) -> (Self, u64) {
+        let mut elsewhere = 0;
+        let looks = std::mem::take(&mut self.rooms);
+        for ((mut look, saved), room) in looks.into_iter().zip(saved.rooms()).zip(rooms) {
+            let members = look.draft.as_ref().map_or(0, Draft::managed_members);
+            look.draft = saved.narrow(look.draft, approved.contains(&look.id), room);
+            if let Err(refused) = &look.draft
+                && refused.has_moved()
+            {
+                elsewhere += members;
+                let why = refused.error.as_ref().map(|error| error.message.as_str());
+                tracing::warn!(room = %refused.id, name = refused.name, why, "refused");
+            }
+            self.rooms.push(look);
+        }
+        (self, elsewhere)
+    }
+
     /// Holds what was seen against the fleet's guard and puts the calls in order.
     pub fn plan(self, guard: Option<FleetGuard>, reader: &Reader) -> Planned {
         let sizes = reader.batch_sizes();

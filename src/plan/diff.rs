@@ -1,13 +1,13 @@
 //! Wanted against live.
 
 use super::changes::Changes;
-use super::digest::sha256_text;
+use super::digest::live_digest;
 use super::order::Capacity;
 use super::{Blocked, Draft, LiveSummary, Note, Restraints, RoomPlan, code, guard};
 use crate::desired::DesiredRoom;
 use crate::live::{LiveRoom, Observed};
 use crate::model::{MAX_ADMINS, MemberSet, Mode, UserId};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 /// Compares what is wanted in a room with what is there, less what the restraints keep from being done. The error is a room
 /// in which nothing can be done.
@@ -97,6 +97,7 @@ pub fn draft(
         complete: observed.complete().is_some(),
         blocked,
         notes,
+        is_approved: false,
     })
 }
 
@@ -174,20 +175,19 @@ impl<'a> Seen<'a> {
     }
 
     fn summary(&self) -> LiveSummary {
-        let mut hash = Sha256::new();
+        let mut people = Sha256::new();
         // A name holds no control character of ours, and a foreign one is escaped, so the parts cannot run into each other.
-        hash.update(format!("{:?}\n", self.owner));
         for set in [&self.admins, &self.members] {
-            set.iter().for_each(|user| hash.update(format!("{user} ")));
-            hash.update("\n");
+            set.iter().for_each(|user| people.update(format!("{user} ")));
+            people.update("\n");
         }
         self.foreign
             .iter()
-            .for_each(|name| hash.update(format!("{name:?} ")));
+            .for_each(|name| people.update(format!("{name:?} ")));
         LiveSummary {
             members: (self.members.len() + self.foreign.len()) as u64,
             admins: self.admins.len() as u64,
-            digest: sha256_text(hash),
+            digest: live_digest(self.owner, people),
         }
     }
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
 /// The version of the document's shape.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// What a plan's document says of its making.
 #[derive(Debug, Clone)]
@@ -181,29 +181,33 @@ impl<'a> Document<'a> {
             },
             rooms: plan.rooms.iter().map(RoomJson::from).collect(),
         };
-        let mut value = serde_json::to_value(&document)?;
-        if let Some(fields) = value.as_object_mut() {
-            fields.remove("id");
-            fields.remove("created");
-        }
-        let mut text = String::new();
-        canonical(&value, &mut text);
-        document.id = sha256_text(Sha256::new_with_prefix(text));
+        document.id = checksum(&serde_json::to_value(&document)?);
         Ok(document)
     }
 }
 
-/// Writes JSON with its keys sorted and no white space, however the library keeps its maps.
-fn canonical(value: &Value, out: &mut String) {
+/// The id of a plan's JSON.
+pub(super) fn checksum(document: &Value) -> String {
+    let mut text = String::new();
+    canonical(document, &["id", "created"], &mut text);
+    sha256_text(Sha256::new_with_prefix(text))
+}
+
+/// Writes JSON with its keys sorted and no white space, however the library keeps its maps, without these keys of the
+/// outermost map.
+fn canonical(value: &Value, without: &[&str], out: &mut String) {
     match value {
         Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.iter().collect();
+            let mut fields: Vec<_> = fields
+                .iter()
+                .filter(|(key, _)| !without.contains(&key.as_str()))
+                .collect();
             fields.sort_by_key(|(key, _)| *key);
             out.push('{');
             for (index, (key, field)) in fields.into_iter().enumerate() {
                 let comma = if index > 0 { "," } else { "" };
                 let _ = write!(out, "{comma}{}:", Value::from(key.as_str()));
-                canonical(field, out);
+                canonical(field, &[], out);
             }
             out.push('}');
         }
@@ -211,7 +215,7 @@ fn canonical(value: &Value, out: &mut String) {
             out.push('[');
             for (index, item) in items.iter().enumerate() {
                 out.push_str(if index > 0 { "," } else { "" });
-                canonical(item, out);
+                canonical(item, &[], out);
             }
             out.push(']');
         }
@@ -227,9 +231,9 @@ mod tests {
 
     #[test]
     fn the_canonical_form_is_sorted_and_tight() {
-        let value = serde_json::json!({"b": [1, 0.5, null], "a": {"d": "ü\n\"", "c": true}});
+        let value = serde_json::json!({"b": [1, 0.5, null], "a": {"d": "ü\n\"", "c": true}, "e": 1});
         let mut text = String::new();
-        canonical(&value, &mut text);
+        canonical(&value, &["e"], &mut text);
         assert_eq!(text, r#"{"a":{"c":true,"d":"ü\n\""},"b":[1,0.5,null]}"#);
     }
 }

@@ -5,7 +5,7 @@ use super::guard::{self, Blocked, MAX_ADDITIONS};
 use super::order::{Capacity, Sizes, order};
 use super::{LiveSummary, Note, Op, RoomPlan, Status, code};
 use crate::desired::DesiredRoom;
-use crate::model::{MemberSet, Mode, RoomId, UserId};
+use crate::model::{Guards, MemberSet, Mode, RoomId, UserId};
 
 /// A room's changes, held against its own guards, before the fleet's guard has spoken.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Draft {
     pub(super) complete: bool,
     pub(super) blocked: Vec<Blocked>,
     pub(super) notes: Vec<Note>,
+    /// Whether a person has allowed what the guards would hold.
+    pub(super) is_approved: bool,
 }
 
 impl Draft {
@@ -50,6 +52,11 @@ impl Draft {
         }
     }
 
+    /// How many removals the fleet's guard is to judge.
+    pub(super) fn guarded_removals(&self) -> usize {
+        if self.is_approved { 0 } else { self.open_removals() }
+    }
+
     /// Lets one more guard hold this room's removals and demotions.
     pub(super) fn block(&mut self, blocked: Blocked) {
         self.blocked.push(blocked);
@@ -70,16 +77,17 @@ impl Draft {
             }
         }
         self.changes = narrowed;
-        self.blocked = guard::room(
-            &self.changes,
-            &desired.guards,
-            self.live.members,
-            self.live.admins,
-        );
+        self.judge(&desired.guards);
         self
     }
 
-    fn hold(&mut self, users: &MemberSet, op: Op, code: &'static str, why: &str) {
+    /// Holds what is left of the changes against the room's guards.
+    pub(super) fn judge(&mut self, guards: &Guards) {
+        let LiveSummary { members, admins, .. } = self.live;
+        self.blocked = guard::room(&self.changes, guards, members, admins);
+    }
+
+    pub(super) fn hold(&mut self, users: &MemberSet, op: Op, code: &'static str, why: &str) {
         self.notes.extend(
             users
                 .iter()
@@ -100,6 +108,7 @@ impl Draft {
             complete,
             blocked,
             mut notes,
+            is_approved: _,
         } = self;
         let (steps, unfit) = match mode {
             Mode::Observe => (Vec::new(), Vec::new()),

@@ -1,4 +1,4 @@
-use super::guard::judge;
+use super::guard::{MAX_REMOVALS_TOTAL, judge};
 use super::{Draft, Op, RoomPlan, Sizes, Status};
 use crate::model::Limit;
 use serde::Serialize;
@@ -69,7 +69,7 @@ impl FleetPlan {
     /// removals is blocked. `None`: not all rooms were looked at, so it says nothing.
     pub fn new(rooms: Vec<Result<Draft, Box<RoomPlan>>>, guard: Option<FleetGuard>, sizes: Sizes) -> Self {
         let drafts = || rooms.iter().filter_map(|room| room.as_ref().ok());
-        let removals: usize = drafts().map(Draft::open_removals).sum();
+        let removals: usize = drafts().map(Draft::guarded_removals).sum();
         let members = drafts().map(Draft::managed_members).sum();
         let tripped = guard.and_then(|guard| {
             let FleetGuard {
@@ -79,12 +79,12 @@ impl FleetPlan {
                 elsewhere,
             } = guard;
             let of = before.unwrap_or(members) + elsewhere;
-            judge("max_removals_total", limit, removals + spent, of)
+            judge(MAX_REMOVALS_TOTAL, limit, removals + spent, of)
         });
         let finish = |room: Result<Draft, Box<RoomPlan>>| match room {
             Ok(mut draft) => {
                 if let Some(blocked) = tripped
-                    && draft.open_removals() > 0
+                    && draft.guarded_removals() > 0
                 {
                     draft.block(blocked);
                 }

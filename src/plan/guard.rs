@@ -20,8 +20,21 @@ fn as_text<S: Serializer>(limit: &Limit, serializer: S) -> Result<S::Ok, S::Erro
     serializer.collect_str(limit)
 }
 
+/// The guard that looks at a room's removals.
+pub(super) const MAX_REMOVALS: &str = "max_removals";
+/// The guard that looks at a room's demotions.
+pub(super) const MAX_DEMOTIONS: &str = "max_demotions";
 /// The guard that looks at a room's adds.
 pub(super) const MAX_ADDITIONS: &str = "max_additions";
+/// The guard that looks at the removals of all rooms.
+pub(super) const MAX_REMOVALS_TOTAL: &str = "max_removals_total";
+
+/// The guard of this name.
+pub(super) fn named(name: &str) -> Option<&'static str> {
+    [MAX_REMOVALS, MAX_DEMOTIONS, MAX_ADDITIONS, MAX_REMOVALS_TOTAL]
+        .into_iter()
+        .find(|guard| *guard == name)
+}
 
 /// Gives a block if more is wanted than the limit allows.
 pub(super) fn judge(guard: &'static str, limit: Limit, wanted: usize, of: u64) -> Option<Blocked> {
@@ -40,13 +53,8 @@ pub(super) fn room(changes: &Changes, guards: &Guards, members: u64, admins: u64
         .max_additions
         .and_then(|limit| judge(MAX_ADDITIONS, limit, changes.add.len(), members));
     [
-        judge("max_removals", guards.max_removals, changes.remove.len(), members),
-        judge(
-            "max_demotions",
-            guards.max_demotions,
-            changes.demote.len(),
-            admins,
-        ),
+        judge(MAX_REMOVALS, guards.max_removals, changes.remove.len(), members),
+        judge(MAX_DEMOTIONS, guards.max_demotions, changes.demote.len(), admins),
         additions,
     ]
     .into_iter()

@@ -10,8 +10,10 @@ mod document;
 mod draft;
 mod fleet;
 mod guard;
+mod narrow;
 mod order;
 mod restraints;
+mod saved;
 mod text;
 
 pub use changes::{Step, users_of};
@@ -22,6 +24,7 @@ pub use fleet::{FleetGuard, FleetPlan, Summary};
 pub use guard::Blocked;
 pub use order::Sizes;
 pub use restraints::{Hold, Restraints, Waiting};
+pub use saved::{SavedPlan, SavedRoom, StalePlan};
 pub use text::{counted, people_diff, printable, text};
 
 use crate::model::{MemberSet, RoomId};
@@ -53,7 +56,7 @@ impl fmt::Display for Op {
 }
 
 /// What a plan makes of a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Nothing to do.
@@ -151,7 +154,7 @@ pub struct LiveSummary {
     pub members: u64,
     /// The admins.
     pub admins: u64,
-    /// `sha256:` and the hex digest of owner, admins and members.
+    /// `sha256:` and a digest of the room in hex: half of it tells the owner, half of it admins and members.
     pub digest: String,
 }
 
@@ -186,11 +189,17 @@ impl RoomPlan {
             .sum()
     }
 
+    /// Whether nothing is done because the room is no longer as it was when the plan was made.
+    #[must_use]
+    pub fn has_moved(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.code == code::MOVED)
+    }
+
     /// Whether something that is wanted here will not be done, beside what the guards hold.
     #[must_use]
     pub fn falls_short(&self) -> bool {
         match self.status {
-            Status::Failed => true,
+            Status::Failed => !self.has_moved(),
             Status::Observed => false,
             Status::InSync | Status::Changed | Status::Blocked => self
                 .notes
@@ -202,6 +211,8 @@ impl RoomPlan {
 
 /// The codes of notes and errors that planning gives.
 pub mod code {
+    /// A person has approved what a guard would hold.
+    pub const APPROVED: &str = "approved";
     /// A wanted member leaves again and again, and is left alone for a while.
     pub const COMING_AND_GOING: &str = "coming_and_going";
     /// An admin who is not listed is kept, because the room's admins are not managed.
@@ -220,6 +231,8 @@ pub mod code {
     pub const MOVED: &str = "moved";
     /// The step would leave the room without a wanted admin.
     pub const NO_OTHER_ADMIN: &str = "no_other_admin";
+    /// Somebody would have to be added again, and the plan that is carried out does not say so.
+    pub const NOT_PLANNED: &str = "not_planned";
     /// Somebody else owns the room than the files say.
     pub const OWNER_DIFFERS: &str = "owner_differs";
     /// Somebody would have gone but for `protect`.

@@ -1,6 +1,7 @@
 //! What is not to be done in a room for now, whatever its files and its live guards would let through.
 
 use super::changes::Changes;
+use super::guard::{MAX_DEMOTIONS, MAX_REMOVALS};
 use super::{Blocked, Note, Op, code};
 use crate::model::{Limit, MemberSet, UserId};
 use std::collections::BTreeMap;
@@ -63,8 +64,8 @@ impl Restraints {
         let mut blocked = Vec::new();
         // An admin who is removed is demoted, too.
         for (guard, hold, going, done) in [
-            ("max_removals", &self.removals, &changes.remove, "removed"),
-            ("max_demotions", &self.demotions, &changes.demote, "demoted"),
+            (MAX_REMOVALS, &self.removals, &changes.remove, "removed"),
+            (MAX_DEMOTIONS, &self.demotions, &changes.demote, "demoted"),
         ] {
             let Some(hold) = hold else { continue };
             let here = going.and(&hold.users).len();

@@ -35,6 +35,7 @@ fn show_room(out: &mut String, room: &RoomPlan) -> std::fmt::Result {
         Status::InSync => "in sync",
         Status::Changed => "to change",
         Status::Blocked => "blocked",
+        Status::Failed if room.has_moved() => "refused",
         Status::Failed => "failed",
         Status::Observed => "only observed: nothing will be written",
     };

@@ -149,7 +149,7 @@ fn an_apply_as_json_has_the_shape_that_was_promised() {
             "result": {
                 "summary": {
                     "rooms": 1, "converged": 0, "unchanged": 0, "partial": 1, "failed": 0, "blocked": 0,
-                    "observed": 0, "calls": calls
+                    "stale": 0, "observed": 0, "calls": calls
                 },
                 "rooms": [{
                     "id": ROOM,

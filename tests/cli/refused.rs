@@ -118,8 +118,6 @@ fn what_is_not_built_yet_is_refused_by_name() {
         (&["explain", "bob", "66213271109633"], "explain"),
         (&["schema", "rooms"], "schema"),
         (&["completions", "bash"], "completions"),
-        (&["apply", "--plan", "plan.json"], "--plan"),
-        (&["apply", "--yes", "--approve", "66213271109633"], "--approve"),
         (&["plan", "--format", "markdown"], "markdown"),
         (&["validate", "--format", "github"], "--format"),
     ] {

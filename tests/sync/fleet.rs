@@ -11,7 +11,7 @@ use roomsync::plan::{FleetGuard, Op, Status};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-type Set = BTreeSet<String>;
+pub(crate) type Set = BTreeSet<String>;
 
 /// Names that old data on the service may hold and that must never be sent.
 const ODD: [&str; 9] = [
@@ -27,30 +27,30 @@ const ODD: [&str; 9] = [
 ];
 
 #[derive(Debug, Clone)]
-struct RoomCase {
-    owner: String,
-    owner_left: bool,
-    live_members: Set,
-    live_admins: Set,
-    mode: &'static str,
-    owner_said: Option<String>,
-    admins: Option<Set>,
-    members: Option<Set>,
-    through_group: bool,
-    ignore: bool,
-    protect: bool,
-    max_removals: u8,
-    max_demotions: u8,
-    max_additions: Option<u8>,
-    allow_empty: bool,
+pub(crate) struct RoomCase {
+    pub(crate) owner: String,
+    pub(crate) owner_left: bool,
+    pub(crate) live_members: Set,
+    pub(crate) live_admins: Set,
+    pub(crate) mode: &'static str,
+    pub(crate) owner_said: Option<String>,
+    pub(crate) admins: Option<Set>,
+    pub(crate) members: Option<Set>,
+    pub(crate) through_group: bool,
+    pub(crate) ignore: bool,
+    pub(crate) protect: bool,
+    pub(crate) max_removals: u8,
+    pub(crate) max_demotions: u8,
+    pub(crate) max_additions: Option<u8>,
+    pub(crate) allow_empty: bool,
 }
 
 #[derive(Debug, Clone)]
-struct Case {
-    rooms: Vec<RoomCase>,
-    add_batch: usize,
-    remove_batch: usize,
-    total_percent: u8,
+pub(crate) struct Case {
+    pub(crate) rooms: Vec<RoomCase>,
+    pub(crate) add_batch: usize,
+    pub(crate) remove_batch: usize,
+    pub(crate) total_percent: u8,
 }
 
 /// `u0`… may be wanted, `g0`… are ignored where a file says so, `p0`… are protected where a file says so.
@@ -58,7 +58,7 @@ fn wanted_name() -> impl Strategy<Value = String> {
     prop_oneof![8 => "u[0-9]", 1 => "p[0-2]", 1 => "U[0-9]", 1 => "[.][a-c]\\.\\.", 1 => "x{64}"]
 }
 
-fn live_name() -> impl Strategy<Value = String> {
+pub(crate) fn live_name() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => wanted_name(),
         1 => "g[0-2]",
@@ -96,7 +96,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn case()(
+    pub(crate) fn case()(
         rooms in prop::collection::vec(room_case(), 1..5),
         add_batch in 1usize..5,
         remove_batch in 1usize..5,
@@ -118,7 +118,7 @@ impl RoomCase {
         self.allow_empty || self.must_allow_empty()
     }
 
-    fn file(&self, number: usize) -> String {
+    pub(crate) fn file(&self, number: usize) -> String {
         let list = |set: &Set| {
             set.iter()
                 .map(|name| format!("\"{name}\""))
@@ -170,7 +170,7 @@ impl RoomCase {
         out
     }
 
-    fn live(&self) -> Room {
+    pub(crate) fn live(&self) -> Room {
         let mut room = Room::new(&self.owner);
         for name in self.live_members.iter().chain(&self.live_admins) {
             room.join(name);
@@ -191,15 +191,18 @@ impl RoomCase {
 
 /// What the model says of a room.
 #[derive(Debug, Default)]
-struct Expected {
-    after: People,
-    add: Set,
-    remove: Set,
-    promote: Set,
-    demote: Set,
-    visible: usize,
-    failed: bool,
-    blocked: bool,
+pub(crate) struct Expected {
+    pub(crate) after: People,
+    pub(crate) add: Set,
+    pub(crate) remove: Set,
+    pub(crate) promote: Set,
+    pub(crate) demote: Set,
+    pub(crate) visible: usize,
+    /// Whom this adds, removes, promotes and demotes if no guard holds it.
+    pub(crate) wanted: [Set; 4],
+    pub(crate) visible_admins: usize,
+    pub(crate) failed: bool,
+    pub(crate) blocked: bool,
 }
 
 fn sendable(name: &str) -> bool {
@@ -207,12 +210,12 @@ fn sendable(name: &str) -> bool {
     name.chars().all(good) && name.chars().any(|c| c != '.') && name.len() <= 64
 }
 
-fn over(percent: u8, wanted: usize, of: usize) -> bool {
+pub(crate) fn over(percent: u8, wanted: usize, of: usize) -> bool {
     wanted > (of * usize::from(percent)).div_ceil(100)
 }
 
 /// One room on its own, without the guard over all rooms.
-fn expect(case: &RoomCase) -> Expected {
+pub(crate) fn expect(case: &RoomCase) -> Expected {
     let live = people(&case.live());
     let owner = case.owner.to_lowercase();
     let unchanged = |failed| Expected {
@@ -282,6 +285,14 @@ fn expect(case: &RoomCase) -> Expected {
         .iter()
         .filter(|name| sendable(name) && !ignored(name))
         .count();
+    expected.visible_admins = visible_admins;
+    expected.wanted = [
+        &expected.add,
+        &expected.remove,
+        &expected.promote,
+        &expected.demote,
+    ]
+    .map(Clone::clone);
     let additions = case
         .max_additions
         .is_some_and(|p| over(p, expected.add.len(), expected.visible));

@@ -13,5 +13,6 @@ mod house;
 mod looks;
 mod promises;
 mod render;
+mod saved;
 mod service;
 mod shortage;

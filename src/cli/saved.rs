@@ -1,0 +1,82 @@
+//! A plan that was written down, on its way to being applied.
+
+use super::Globals;
+use super::exit::Usage;
+use super::site::Site;
+use crate::chat::Connection;
+use crate::daemon::pass::Planned;
+use crate::desired::DesiredRoom;
+use crate::model::RoomId;
+use crate::plan::{FleetGuard, SavedPlan, SavedRoom};
+use anyhow::Context as _;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+/// The plan of `--plan`, and what of the site it is about.
+pub(super) struct Saved<'a> {
+    pub(super) plan: SavedPlan,
+    /// In the order of the plan. In approved ones the guards are loosened.
+    rooms: Vec<Cow<'a, DesiredRoom>>,
+    approved: &'a [RoomId],
+    is_whole: bool,
+}
+
+impl<'a> Saved<'a> {
+    /// Reads the plan and refuses it where it is not of this site.
+    pub(super) fn read(path: &Path, approved: &'a [RoomId], site: &'a Site) -> anyhow::Result<Self> {
+        let text = fs::read(path).map_err(|error| Usage(format!("--plan {}: {error}", path.display())))?;
+        let all = site.rooms();
+        let app = site.settings.service.app.to_string();
+        let plan = SavedPlan::parse(&text)
+            .and_then(|plan| plan.check(&app, site.files_digest(), &all).map(|()| plan))
+            .with_context(|| {
+                format!(
+                    "{}: refused, and nothing was sent; make a new one with `roomsync plan --out`",
+                    path.display()
+                )
+            })?;
+        let blocked = |id: &RoomId| {
+            plan.rooms()
+                .iter()
+                .any(|room| room.id() == id && room.is_blocked())
+        };
+        if let Some(id) = approved.iter().find(|id| !blocked(id)) {
+            let why = "the plan says of no guard that it holds anything there";
+            return Err(Usage(format!("--approve {id}: {why}")).into());
+        }
+        let by_id: HashMap<&RoomId, &'a DesiredRoom> = all.iter().map(|room| (&room.id, *room)).collect();
+        let of_plan = |saved: &SavedRoom| {
+            let room = *by_id.get(saved.id())?;
+            Some(if approved.contains(saved.id()) {
+                Cow::Owned(saved.approved(room))
+            } else {
+                Cow::Borrowed(room)
+            })
+        };
+        Ok(Self {
+            rooms: plan.rooms().iter().filter_map(of_plan).collect(),
+            is_whole: plan.rooms().len() == all.len(),
+            plan,
+            approved,
+        })
+    }
+
+    /// The rooms of the plan.
+    pub(super) fn rooms(&self) -> Vec<&DesiredRoom> {
+        self.rooms.iter().map(AsRef::as_ref).collect()
+    }
+
+    /// Looks at the rooms again, and gives what of the plan still holds.
+    pub(super) async fn plan(&self, globals: &Globals, site: &Site, connection: &Connection) -> Planned {
+        let rooms = self.rooms();
+        let looked = site.look(globals, connection, &rooms).await;
+        let (looked, elsewhere) = looked.narrowed_to(&self.plan, &rooms, self.approved);
+        let guard = self.is_whole.then(|| FleetGuard {
+            elsewhere,
+            ..site.fleet_guard()
+        });
+        looked.plan(guard, &connection.reader())
+    }
+}

@@ -1,0 +1,163 @@
+//! What of a saved plan still holds on a new look.
+
+use super::digest::same_owner;
+use super::draft::Draft;
+use super::guard::Blocked;
+use super::saved::SavedRoom;
+use super::{Note, Op, RoomPlan, Sizes, Status, code, counted};
+use crate::desired::DesiredRoom;
+use crate::model::{MemberSet, Mode};
+
+/// How many names go into a call does not matter where only the names are compared.
+const ONE_EACH: Sizes = Sizes {
+    add_batch: 1,
+    remove_batch: 1,
+};
+
+impl SavedRoom {
+    /// Narrows what a new look led to down to what was planned. The error is a room that has moved, or could not be looked
+    /// at: nothing is done there.
+    ///
+    /// The guards have been judged again on the new look; those that the plan names hold as well, unless a person has
+    /// approved the room: then `desired` is [`SavedRoom::approved`], and the fleet's guard does not count it.
+    pub fn narrow(
+        &self,
+        looked: Result<Draft, Box<RoomPlan>>,
+        is_approved: bool,
+        desired: &DesiredRoom,
+    ) -> Result<Draft, Box<RoomPlan>> {
+        match looked {
+            Ok(draft) => draft.narrowed_to_saved(self, is_approved, desired),
+            // The files fit this room only under another owner.
+            Err(failed) if failed.live.is_some() && self.status != Status::Failed => {
+                let why = failed
+                    .error
+                    .as_ref()
+                    .map_or("", |error| &error.message)
+                    .to_owned();
+                Err(self.moved(*failed, &why))
+            }
+            Err(failed) => Err(failed),
+        }
+    }
+
+    fn moved(&self, room: RoomPlan, why: &str) -> Box<RoomPlan> {
+        let message = format!("the room has moved since the plan was made: {why}; plan again");
+        Box::new(RoomPlan {
+            live: room.live,
+            add: self.add.clone(),
+            remove: self.remove.clone(),
+            promote: self.promote.clone(),
+            demote: self.demote.clone(),
+            ..RoomPlan::failed(room.id, room.name, Note::new(code::MOVED, message))
+        })
+    }
+}
+
+impl Draft {
+    fn narrowed_to_saved(
+        mut self,
+        saved: &SavedRoom,
+        is_approved: bool,
+        desired: &DesiredRoom,
+    ) -> Result<Self, Box<RoomPlan>> {
+        if self.mode == Mode::Observe {
+            return Ok(self);
+        }
+        if let Some(why) = self.moved_from(saved) {
+            return Err(saved.moved(self.finish(ONE_EACH), &why));
+        }
+        if saved.status == Status::Failed {
+            return Ok(self);
+        }
+        let not_planned = self.changes.add.minus(&saved.add);
+        self.changes.add = saved.add.clone();
+        self.leave_out(&not_planned);
+        if !self.complete {
+            let why = "the room could not be read completely";
+            self.hold(&saved.demote, Op::Demote, code::INCOMPLETE_READ, why);
+            self.hold(&saved.remove, Op::Remove, code::INCOMPLETE_READ, why);
+        }
+        self.judge(&desired.guards);
+        if is_approved {
+            self.is_approved = true;
+            let guards: Vec<&str> = saved.blocks().map(|block| block.guard).collect();
+            let message = format!("approved for this plan, whatever {} allows", guards.join(" and "));
+            self.notes.push(Note::new(code::APPROVED, message));
+        } else {
+            let is_new = |said: &Blocked| self.blocked.iter().all(|block| block.guard != said.guard);
+            let said: Vec<Blocked> = saved.blocks().filter(is_new).collect();
+            self.blocked.extend(said);
+        }
+        Ok(self)
+    }
+
+    /// Remarks on people who have left since the plan was made, which does not say that they are added again.
+    fn leave_out(&mut self, users: &MemberSet) {
+        let promotes = self.changes.promote.and(users);
+        let why = "has left the room since the plan was made, which does not say to add them again";
+        self.hold(&promotes, Op::Promote, code::NOT_PLANNED, why);
+        self.changes.promote = self.changes.promote.minus(&promotes);
+        let others = users.minus(&promotes).len();
+        if others > 0 {
+            let people = counted(others, "wanted member");
+            let message = format!(
+                "{people} left the room since the plan was made, which does not say to add them again"
+            );
+            self.notes.push(Note::new(code::NOT_PLANNED, message));
+        }
+    }
+
+    /// How the room is no longer as it was when the plan was made, if it is not.
+    fn moved_from(&self, saved: &SavedRoom) -> Option<String> {
+        if let Some(before) = &saved.live
+            && !same_owner(&before.digest, &self.live.digest)
+        {
+            return Some("it has another owner".to_owned());
+        }
+        let there = saved.add.minus(&self.changes.add);
+        if let Some(user) = there.iter().next() {
+            return Some(format!("{user} was to be added and is there already"));
+        }
+        let again = self.planned_again(saved);
+        if saved.status == Status::Failed && !matches!(again.status, Status::Failed | Status::InSync) {
+            return Some("nothing could be done there then".to_owned());
+        }
+        let lists = [
+            (Op::Remove, &again.remove, &saved.remove),
+            (Op::Promote, &again.promote, &saved.promote),
+            (Op::Demote, &again.demote, &saved.demote),
+        ];
+        let is_seen = |op| self.complete || op == Op::Promote;
+        lists
+            .into_iter()
+            .filter(|(op, ..)| is_seen(*op))
+            .find_map(|(op, now, then)| differs(op, now, then))
+    }
+
+    /// What would be planned now, with no more adds than were planned and with the guards that held then.
+    fn planned_again(&self, saved: &SavedRoom) -> RoomPlan {
+        let mut again = self.clone();
+        if saved.status != Status::Failed {
+            again.changes.add = saved.add.clone();
+        }
+        again.blocked = saved.blocks().collect();
+        again.finish(ONE_EACH)
+    }
+}
+
+/// Says whom the two plans disagree about, if they do.
+fn differs(op: Op, now: &MemberSet, then: &MemberSet) -> Option<String> {
+    let new = now.minus(then);
+    let gone = then.minus(now);
+    let (user, is_new) = match (new.iter().next(), gone.iter().next()) {
+        (Some(user), _) => (user, true),
+        (None, Some(user)) => (user, false),
+        (None, None) => return None,
+    };
+    Some(if is_new {
+        format!("{op} {user} is wanted now and was not then")
+    } else {
+        format!("{op} {user} was wanted then and is not now")
+    })
+}

@@ -1,0 +1,234 @@
+//! A plan that was written down: read back, and held against a new look at its rooms.
+
+use super::Status;
+use super::document::{VERSION, checksum};
+use super::guard::{self, Blocked};
+use crate::desired::DesiredRoom;
+use crate::model::{Limit, MemberSet, RoomId, UserId};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::HashSet;
+
+/// A plan that was written down and is whole.
+#[derive(Debug, Clone)]
+pub struct SavedPlan {
+    json: Value,
+    fields: Fields,
+}
+
+/// Why a plan is refused as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StalePlan {
+    /// The text is no plan.
+    #[error("this is no plan of roomsync, or not all of one ({0})")]
+    NoPlan(String),
+    /// Another version of the document.
+    #[error("this plan is of version {0}, and this roomsync reads version {VERSION}")]
+    Version(u64),
+    /// The checksum is not that of the text.
+    #[error("this plan does not match its id: it was cut short or edited")]
+    Checksum,
+    /// It is for another app.
+    #[error("this plan is for the app {plan:?}, and the settings name {settings:?}")]
+    App {
+        /// The plan's.
+        plan: String,
+        /// The settings'.
+        settings: String,
+    },
+    /// The room files are others.
+    #[error("the room files have changed since this plan was made")]
+    Files,
+    /// It names a room that the files do not.
+    #[error("this plan names the room {0}, which is not in the files")]
+    Room(RoomId),
+}
+
+/// What is read of the document; what else it holds is for people.
+#[derive(Debug, Clone, Deserialize)]
+struct Fields {
+    id: String,
+    app: String,
+    source: SourceFields,
+    rooms: Vec<SavedRoom>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct SourceFields {
+    digest: String,
+}
+
+/// What the plan says of a room.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SavedRoom {
+    #[serde(deserialize_with = "room_id")]
+    pub(super) id: RoomId,
+    pub(super) status: Status,
+    pub(super) live: Option<LiveFields>,
+    #[serde(deserialize_with = "users")]
+    pub(super) add: MemberSet,
+    #[serde(deserialize_with = "users")]
+    pub(super) remove: MemberSet,
+    #[serde(deserialize_with = "users")]
+    pub(super) promote: MemberSet,
+    #[serde(deserialize_with = "users")]
+    pub(super) demote: MemberSet,
+    pub(super) blocked: Vec<SavedBlock>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct LiveFields {
+    pub(super) digest: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct SavedBlock {
+    guard: GuardName,
+    #[serde(deserialize_with = "limit")]
+    limit: Limit,
+    wanted: u64,
+    of: u64,
+}
+
+/// The name of a guard that there is.
+#[derive(Debug, Clone, Copy)]
+struct GuardName(&'static str);
+
+impl<'de> Deserialize<'de> for GuardName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        parsed(deserializer, |name| {
+            let guard = guard::named(name).map(Self);
+            guard.ok_or_else(|| format!("there is no guard {name:?}"))
+        })
+    }
+}
+
+fn parsed<'de, D, T, E>(deserializer: D, parse: impl Fn(&str) -> Result<T, E>) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    E: std::fmt::Display,
+{
+    let text = String::deserialize(deserializer)?;
+    parse(&text).map_err(serde::de::Error::custom)
+}
+
+fn room_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<RoomId, D::Error> {
+    parsed(deserializer, RoomId::parse)
+}
+
+fn limit<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Limit, D::Error> {
+    parsed(deserializer, Limit::parse)
+}
+
+fn users<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<MemberSet, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let users = names.iter().map(|name| UserId::parse(name));
+    users.collect::<Result<_, _>>().map_err(serde::de::Error::custom)
+}
+
+impl SavedPlan {
+    /// Reads a plan's JSON and holds it against its own id.
+    pub fn parse(text: &[u8]) -> Result<Self, StalePlan> {
+        let no_plan = |error: serde_json::Error| StalePlan::NoPlan(error.to_string());
+        let json: Value = serde_json::from_slice(text).map_err(no_plan)?;
+        let version = json.get("version").and_then(Value::as_u64);
+        match version {
+            Some(version) if version == u64::from(VERSION) => {}
+            Some(version) => return Err(StalePlan::Version(version)),
+            None => return Err(StalePlan::NoPlan("it has no version".to_owned())),
+        }
+        let id = json.get("id").and_then(Value::as_str);
+        if id != Some(&checksum(&json)) {
+            return Err(StalePlan::Checksum);
+        }
+        let fields = Fields::deserialize(&json).map_err(no_plan)?;
+        let mut ids = HashSet::new();
+        match fields.rooms.iter().find(|room| !ids.insert(&room.id)) {
+            Some(room) => Err(StalePlan::NoPlan(format!("the room {} is in it twice", room.id))),
+            None => Ok(Self { json, fields }),
+        }
+    }
+
+    /// Refuses a plan that is not of this app, these files and these rooms.
+    pub fn check(&self, app: &str, files_digest: &str, rooms: &[&DesiredRoom]) -> Result<(), StalePlan> {
+        if self.fields.app != app {
+            let (plan, settings) = (self.fields.app.clone(), app.to_owned());
+            return Err(StalePlan::App { plan, settings });
+        }
+        if self.fields.source.digest != files_digest {
+            return Err(StalePlan::Files);
+        }
+        let known: HashSet<&RoomId> = rooms.iter().map(|room| &room.id).collect();
+        match self.rooms().iter().find(|room| !known.contains(&room.id)) {
+            Some(room) => Err(StalePlan::Room(room.id.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The document as it was read.
+    #[must_use]
+    pub fn json(&self) -> &Value {
+        &self.json
+    }
+
+    /// As in [`Document`](super::Document).
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.fields.id
+    }
+
+    /// What it says of each room.
+    #[must_use]
+    pub fn rooms(&self) -> &[SavedRoom] {
+        &self.fields.rooms
+    }
+}
+
+impl SavedRoom {
+    /// The room.
+    #[must_use]
+    pub fn id(&self) -> &RoomId {
+        &self.id
+    }
+
+    /// Whether a guard holds something here that a person can approve.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        !self.blocked.is_empty()
+    }
+
+    /// The room with the guards that the plan says hold something here loosened as far as the plan needs, and no further:
+    /// what a person allows who approves it.
+    #[must_use]
+    pub fn approved(&self, desired: &DesiredRoom) -> DesiredRoom {
+        let mut room = desired.clone();
+        for Blocked { guard, wanted, .. } in self.blocks() {
+            let limit = Limit::Count(wanted);
+            match guard {
+                guard::MAX_REMOVALS => room.guards.max_removals = limit,
+                guard::MAX_DEMOTIONS => room.guards.max_demotions = limit,
+                guard::MAX_ADDITIONS => room.guards.max_additions = Some(limit),
+                _ => {}
+            }
+        }
+        room
+    }
+
+    /// The guards that the plan says hold something here.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = Blocked> + '_ {
+        self.blocked.iter().map(|block| {
+            let SavedBlock {
+                guard: GuardName(guard),
+                limit,
+                wanted,
+                of,
+            } = *block;
+            Blocked {
+                guard,
+                limit,
+                wanted,
+                of,
+            }
+        })
+    }
+}
