@@ -8,6 +8,7 @@
 mod demo;
 mod docs;
 mod exit;
+mod failures;
 mod network;
 mod output;
 mod prompt;

@@ -1,7 +1,9 @@
 //! Plans that are written down, read back and applied: while rooms move in between, held against the model of [`crate::fleet`].
 
 use crate::fleet::{Case, Expected, RoomCase, Set, case, expect, live_name, over};
-use crate::service::{Service, desired, is_known_call, people, room_id, state, virtually, writes};
+use crate::service::{
+    BATCH, Service, desired, is_known_call, people, room_id, room_of, state, virtually, writes,
+};
 use proptest::prelude::*;
 use roomsync::apply::{Conduct, Outcome, Report, Stop};
 use roomsync::chat::{BatchSizes, Connection};
@@ -369,4 +371,39 @@ proptest! {
     fn exactly_the_plan_is_applied_to_the_rooms_that_have_not_moved((case, moves, approved) in saved_case()) {
         check(&case, &moves, &approved);
     }
+}
+
+#[test]
+fn members_of_a_room_that_has_moved_still_count_for_the_guard_over_all_rooms() {
+    let names = |prefix: &str, n: usize| -> Vec<String> { (0..n).map(|i| format!("{prefix}{i}")).collect() };
+    let [many, few] = [names("m", 90), names("f", 10)];
+    let room = |members: &[String]| {
+        let members: Vec<&str> = members.iter().map(String::as_str).collect();
+        room_of("boss", &[], &members)
+    };
+    let service = Service::new(state([(room_id(0), room(&many)), (room_id(1), room(&few))]));
+    // 3 of 100 go, and 5 may; of the second room's 10 alone only 1 might.
+    let list = |members: &[String]| members.join(", ");
+    let desired = desired(&[&format!(
+        "rooms: [{{id: {}, members: [{}]}}, {{id: {}, members: [{}], guards: {{max_removals: 3}}}}]",
+        room_id(0),
+        list(&many),
+        room_id(1),
+        list(&few[3..])
+    )]);
+    let limit = Limit::parse("5%").unwrap();
+    virtually(async {
+        let connection = service.connection(BATCH);
+        let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
+        let guard = Some(FleetGuard::of_all_rooms(limit));
+        let planned = pass::plan(&connection.reader(), &rooms, guard, &|| {}).await;
+        let saved = read(&written(&planned.plan, &desired), &desired).unwrap();
+        service.emulator.edit(|state| {
+            let moved = state.rooms.get_mut(&room_id(0)).unwrap();
+            moved.join("stranger");
+        });
+        let (_, report) = apply(&connection, &desired, &saved, &[], limit).await;
+        let outcomes: Vec<Outcome> = report.rooms.iter().map(|room| room.status).collect();
+        assert_eq!(outcomes, [Outcome::Stale, Outcome::Converged], "{report:?}");
+    });
 }
