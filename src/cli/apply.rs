@@ -87,7 +87,8 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
             progress: &progress,
             journal: None,
         };
-        let work = pass::apply(&connection, &rooms, &planned, &document.id, conduct);
+        let of = (document.id.as_str(), meta.source.revision.as_deref());
+        let work = pass::apply(&connection, &rooms, &planned, of, conduct);
         until_interrupted(work, &stop).await?
     };
     if args.format == Format::Text {
