@@ -116,7 +116,8 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
             progress: &progress,
             journal: None,
         };
-        let work = pass::apply(&connection, &rooms, &planned, &plan_id, conduct);
+        let of = (plan_id.as_str(), meta.source.revision.as_deref());
+        let work = pass::apply(&connection, &rooms, &planned, of, conduct);
         until_interrupted(work, &stop).await?
     };
     if args.format == Format::Text {

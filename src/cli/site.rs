@@ -24,7 +24,8 @@ impl Site {
     /// Reads settings and room files. `selected` are the ids of `--room`.
     pub(super) fn load(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<Self> {
         let settings = settings::load(&globals.config, &globals.env)?;
-        let loaded = desired::load(&settings.rooms, Some(&globals.config), &settings.guards)?;
+        let texts = desired::read(&settings.rooms, Some(&globals.config)).with_revision();
+        let loaded = texts.resolve(&settings.guards)?;
         globals.diagnose(&loaded.warnings)?;
         let known = |id: &RoomId| loaded.desired.rooms.iter().any(|room| room.id == *id);
         if let Some(id) = selected.iter().find(|id| !known(id)) {
@@ -35,6 +36,7 @@ impl Site {
             files = source.files,
             rooms = loaded.desired.rooms.len(),
             digest = source.digest,
+            revision = source.revision,
             "files are valid"
         );
         Ok(Self {

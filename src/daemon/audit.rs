@@ -155,6 +155,7 @@ mod tests {
             user: UserId::parse(user).unwrap(),
             op: Op::Add,
             plan: "sha256:1".into(),
+            revision: Some("5ca1ab1e".into()),
             file: Some("rooms/a.yaml".into()),
             line: Some(3),
             result: result.into(),
@@ -177,10 +178,10 @@ mod tests {
         audit.record(&change("carol", "done"), None).unwrap();
         let old = fs::read_to_string(dir.path().join("old")).unwrap();
         insta::assert_snapshot!(old, @r#"
-        {"time":"1970-01-01T00:00:00Z","room":"7","user":"bob","op":"add","plan":"sha256:1","file":"rooms/a.yaml","line":3,"result":"done"}
-        {"time":"1970-01-01T00:00:00Z","room":"7","user":"zed","op":"add","plan":"sha256:1","file":"rooms/a.yaml","line":3,"result":"no_such_user","message":"no"}
-        {"time":"1970-01-01T00:00:00Z","room":"7","user":"zed","op":"add","plan":"sha256:1","file":"rooms/a.yaml","line":3,"result":"done","failures":2}
-        {"time":"1970-01-01T00:00:00Z","room":"7","user":"zed","op":"add","plan":"sha256:1","file":"rooms/a.yaml","line":3,"result":"done"}
+        {"time":"1970-01-01T00:00:00Z","room":"7","user":"bob","op":"add","plan":"sha256:1","revision":"5ca1ab1e","file":"rooms/a.yaml","line":3,"result":"done"}
+        {"time":"1970-01-01T00:00:00Z","room":"7","user":"zed","op":"add","plan":"sha256:1","revision":"5ca1ab1e","file":"rooms/a.yaml","line":3,"result":"no_such_user","message":"no"}
+        {"time":"1970-01-01T00:00:00Z","room":"7","user":"zed","op":"add","plan":"sha256:1","revision":"5ca1ab1e","file":"rooms/a.yaml","line":3,"result":"done","failures":2}
+        {"time":"1970-01-01T00:00:00Z","room":"7","user":"zed","op":"add","plan":"sha256:1","revision":"5ca1ab1e","file":"rooms/a.yaml","line":3,"result":"done"}
         "#);
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
     }

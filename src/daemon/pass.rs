@@ -189,18 +189,18 @@ impl From<&CallError> for Note {
     }
 }
 
-/// Logs the plan, then applies it. `rooms` are those that were planned.
+/// Logs the plan with its id and the commit its files are of, then applies it. `rooms` are those that were planned.
 pub async fn apply(
     connection: &Connection,
     rooms: &[&DesiredRoom],
     planned: &Planned,
-    plan_id: &str,
+    (plan_id, revision): (&str, Option<&str>),
     conduct: Conduct<'_>,
 ) -> Report {
     for room in &planned.plan.rooms {
         log_room(room, "planned");
     }
-    log(&planned.plan, plan_id);
+    log(&planned.plan, plan_id, revision);
     // By id, not by place: a plan carried out in another room would be the worst of mistakes.
     let desired: HashMap<&RoomId, &DesiredRoom> = rooms.iter().map(|room| (&room.id, *room)).collect();
     let jobs: Vec<Job<'_>> = planned
@@ -239,10 +239,11 @@ pub(super) fn log_room(room: &RoomPlan, message: &str) {
 }
 
 /// One event for the whole plan.
-pub(super) fn log(plan: &FleetPlan, plan_id: &str) {
+pub(super) fn log(plan: &FleetPlan, plan_id: &str, revision: Option<&str>) {
     let summary = plan.summary();
     tracing::info!(
         plan = plan_id,
+        revision,
         rooms = summary.rooms,
         changed = summary.changed,
         blocked = summary.blocked,

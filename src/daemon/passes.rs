@@ -138,7 +138,7 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
         let news = rooms.iter().filter(|plan| engine.log_plan(plan)).count();
         engine.spend(removals(&planned.plan));
         if news > 0 {
-            pass::log(&planned.plan, &id);
+            pass::log(&planned.plan, &id, set.source.revision.as_deref());
         }
         (set, id)
     };
@@ -146,6 +146,7 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
     let journal = PassJournal {
         shared,
         plan: &document,
+        revision: set.source.revision.clone(),
         origins: origins(&planned.plan, set).await,
     };
     let stopped: RefCell<Option<Reason>> = RefCell::new(None);
@@ -242,6 +243,7 @@ fn claim((room, op, user): &(RoomId, Op, UserId)) -> Claim<'_> {
 struct PassJournal<'a> {
     shared: &'a Shared,
     plan: &'a str,
+    revision: Option<String>,
     origins: HashMap<(RoomId, Op, UserId), Origin>,
 }
 
@@ -258,6 +260,7 @@ impl Journal for PassJournal<'_> {
                 user: (*user).clone(),
                 op: *op,
                 plan: self.plan.to_owned(),
+                revision: self.revision.clone(),
                 file: origin.map(|origin| origin.file.clone()),
                 line: origin.map(|origin| origin.line),
                 result: result.map_or_else(|reason| reason.code.to_owned(), |()| "done".to_owned()),

@@ -188,6 +188,7 @@ impl Engine {
                 files: set.map_or(0, |set| set.source.files),
                 rooms: self.rooms.len(),
                 digest: set.map(|set| set.source.digest.clone()),
+                revision: set.and_then(|set| set.source.revision.clone()),
                 taken: set.map(|set| set.taken),
                 problems: self.problems.clone(),
             },

@@ -1,7 +1,9 @@
 //! Finds and reads the files; the only place here that touches the disk.
 
+mod revision;
 mod search;
 
+pub(crate) use revision::revision;
 pub(crate) use search::{Folder, Identity, Listing, Stamp};
 
 use super::problem::{At, Complaint, Place, Problem};
@@ -190,6 +192,13 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Complaint> {
         return Err(too_large());
     }
     Ok(bytes)
+}
+
+/// Whether a file still holds what was read of it.
+pub(crate) fn is_as_read(file: &File) -> bool {
+    let digest = file.content.as_ref().map(|content| content.digest);
+    let now = read(&file.path).ok().map(|bytes| Sha256::digest(&bytes).into());
+    digest.is_some() && digest == now
 }
 
 fn unreadable(error: &io::Error) -> Complaint {

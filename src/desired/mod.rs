@@ -65,7 +65,8 @@ pub struct Source {
     pub files: usize,
     /// `sha256:` and the hex digest of every file's name (relative, `/` between) and content, in the names' order.
     pub digest: String,
-    /// The commit the files are of, where that is known.
+    /// The commit the files are of, where that is known and was asked for: its id, and `-dirty` after it where tracked
+    /// files differ from it or it does not have one of these.
     pub revision: Option<String>,
 }
 

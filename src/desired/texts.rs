@@ -19,6 +19,8 @@ pub struct Texts {
     /// What is wrong with the others.
     problems: Vec<Problem>,
     digest: String,
+    /// As in [`Source`]; `None` also where nobody has asked.
+    revision: Option<String>,
 }
 
 /// Reads room files, and those in directories, and understands nothing of them yet.
@@ -42,7 +44,35 @@ impl Texts {
             good,
             problems,
             digest,
+            revision: None,
         }
+    }
+
+    /// Finds out which commit the files are of, once they have been read. That is not for every reading: git's index is
+    /// read, and each tracked file looked at.
+    #[must_use]
+    pub fn with_revision(mut self) -> Self {
+        if !self.is_whole() {
+            return self;
+        }
+        let paths = self.files.iter().map(|file| file.path.clone()).collect();
+        self.revision = files::revision(paths);
+        if !self.files.iter().all(files::is_as_read) {
+            tracing::debug!("the room files changed while their commit was looked up");
+            self.revision = None;
+        }
+        self
+    }
+
+    /// As in [`Source`].
+    pub(crate) fn revision(&self) -> Option<&String> {
+        self.revision.as_ref()
+    }
+
+    /// The same texts, known to be of this commit.
+    pub(crate) fn of_revision(mut self, revision: Option<String>) -> Self {
+        self.revision = revision;
+        self
     }
 
     /// As in [`Source`].
@@ -99,7 +129,7 @@ impl Texts {
         let source = Source {
             files: self.files.len(),
             digest: self.digest.clone(),
-            revision: None,
+            revision: self.revision.clone(),
         };
         Ok(Loaded {
             desired: Desired { rooms, source },

@@ -73,6 +73,8 @@ pub struct Files {
     pub rooms: usize,
     /// `sha256:` and the digest of the files in force.
     pub digest: Option<String>,
+    /// The commit they were of when they were taken, as in the plan.
+    pub revision: Option<String>,
     /// When the files in force were taken.
     pub taken: Option<Timestamp>,
     /// What is wrong with what is on the disk.
@@ -252,6 +254,8 @@ pub struct Change {
     pub op: Op,
     /// The plan it was of.
     pub plan: String,
+    /// The commit the room files were of, as in the plan.
+    pub revision: Option<String>,
     /// The file that asks for it.
     pub file: Option<String>,
     /// The line in it, from 1.

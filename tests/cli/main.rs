@@ -13,6 +13,7 @@ mod network;
 mod output;
 mod prompt;
 mod refused;
+mod revision;
 mod saved;
 mod secrets;
 mod service;

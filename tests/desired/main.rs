@@ -4,6 +4,7 @@
 
 mod damage;
 mod origins;
+mod revision;
 
 use roomsync::desired::{self, Desired, Diagnostic, Loaded, OwnGuards, render};
 use roomsync::model::{Glob, Guards, Limit, MAX_ADMINS, MemberSet, Mode, UserId};

@@ -202,7 +202,7 @@ async fn apply(
         progress: &|| {},
         journal: None,
     };
-    let report = pass::apply(connection, &rooms, &planned, saved.id(), conduct).await;
+    let report = pass::apply(connection, &rooms, &planned, (saved.id(), None), conduct).await;
     (planned, report)
 }
 

@@ -285,7 +285,7 @@ pub(crate) async fn pass_until(
         progress: &|| {},
         journal: None,
     };
-    let report = pass::apply(connection, &rooms, &planned, "test", conduct).await;
+    let report = pass::apply(connection, &rooms, &planned, ("test", None), conduct).await;
     (planned, report)
 }
 

@@ -143,6 +143,7 @@ pub(crate) fn status(rooms: Vec<RoomLine>) -> Status {
             files: 3,
             rooms: rooms.len(),
             digest: Some("sha256:5f1d0c3e9b7a".to_owned()),
+            revision: Some("0f5e17e2a1b6c8d9e0f1a2b3c4d5e6f708192a3b-dirty".to_owned()),
             taken: Some(ago(7300)),
             problems: Vec::new(),
         },

@@ -48,6 +48,7 @@ fn change(name: &str, room: &str, op: Op, seconds: i64, result: &str) -> Change 
         user: user(name),
         op,
         plan: "sha256:0a1b".to_owned(),
+        revision: Some("0f5e17e2a1b6c8d9e0f1a2b3c4d5e6f708192a3b".to_owned()),
         file: Some("rooms/team.yaml".to_owned()),
         line: Some(14),
         result: result.to_owned(),

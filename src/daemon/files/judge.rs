@@ -81,9 +81,10 @@ impl Judge {
             return Verdict::Wait(*first + GRACE);
         }
         let same = |in_force: &InForce| texts.is_whole() && texts.same_as(&in_force.texts);
-        if self.in_force.as_ref().is_some_and(same) {
-            // They may be other files of the same content.
-            self.in_force = Some(InForce::new(texts));
+        if let Some(in_force) = self.in_force.take_if(|in_force| same(in_force)) {
+            // They may be other files of the same content; the set in force stays that of the commit it was taken from.
+            let revision = in_force.texts.revision().cloned();
+            self.in_force = Some(InForce::new(texts.clone().of_revision(revision)));
             return match self.bad.take() {
                 None => Verdict::Nothing,
                 Some(_) => {
@@ -94,12 +95,15 @@ impl Judge {
         }
         let result = understood.unwrap_or_else(|| texts.resolve(guards));
         if unfinished.is_empty()
-            && let Ok(loaded) = result
+            && let Ok(mut loaded) = result
         {
+            let texts = texts.clone().with_revision();
+            loaded.desired.source.revision = texts.revision().cloned();
             tracing::info!(
                 files = loaded.desired.source.files,
                 rooms = loaded.desired.rooms.len(),
                 digest = loaded.desired.source.digest,
+                revision = loaded.desired.source.revision,
                 "took the room files"
             );
             self.in_force = Some(InForce::new(texts));
@@ -205,13 +209,13 @@ impl Judge {
 }
 
 impl InForce {
-    fn new(texts: &Texts) -> Self {
+    fn new(texts: Texts) -> Self {
         let files = texts.files().iter().enumerate();
         Self {
             files: files
                 .filter_map(|(index, file)| Some((file.identity?, index)))
                 .collect(),
-            texts: texts.clone(),
+            texts,
         }
     }
 }

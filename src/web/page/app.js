@@ -264,10 +264,16 @@ function drawSide(status) {
   ]);
   const { service, files } = status;
   setText($("app"), service.app);
-  draw($("foot"), [status.version, status.started, service, files.digest], () => [
+  draw($("foot"), [status.version, status.started, service, files.digest, files.revision], () => [
     make("span", {}, `roomsync ${status.version}, up for `, time(status.started, "lasting")),
     make("span", { class: "spot" }, service.url),
     files.digest && make("span", { class: "spot", title: files.digest }, `files ${files.digest.slice(0, 19)}`),
+    files.revision &&
+      make(
+        "span",
+        { class: "spot", title: files.revision },
+        `commit ${files.revision.replace(/^(.{12})[0-9a-f]*/, "$1")}`,
+      ),
     make("a", { href: "/api/status" }, "/api/status"),
     make("a", { href: "/metrics" }, "/metrics"),
   ]);

@@ -1,0 +1,112 @@
+//! Which commit the files are of. The repository is only read: nothing in it can have a program executed.
+
+mod repository;
+
+use repository::{Repository, Trouble};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// As long as anybody may be kept waiting for it: the network folder or the very large repository it is not worth.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What follows the id where the commit does not hold what was read, as `git describe --dirty` has it.
+const DIRTY: &str = "-dirty";
+
+/// The id of the commit that these files are of, with `-dirty` after it where tracked files differ from it or it does not
+/// have one of these. `None`: they are not all in one work tree of git, there is no commit yet, or it cannot be told.
+pub(crate) fn revision(files: Vec<PathBuf>) -> Option<String> {
+    let (told, hear) = mpsc::channel();
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    // On a thread of its own, because what hangs there, such as a pipe in the place of a file, cannot be ended.
+    let started = thread::Builder::new().name("revision".to_owned()).spawn(move || {
+        // Where nobody waits any more, nobody wants it.
+        let _ = told.send(look(&files, &stopped));
+    });
+    let outcome = match started {
+        Err(error) => Err(Trouble::new("no thread could be started", error)),
+        Ok(_) => match hear.recv_timeout(PATIENCE) {
+            Ok(outcome) => outcome,
+            Err(RecvTimeoutError::Timeout) => {
+                stop.store(true, Ordering::Relaxed);
+                Err(Trouble::plain(format!(
+                    "it took longer than {} s",
+                    PATIENCE.as_secs()
+                )))
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(Trouble::plain("the look at the repository broke off"))
+            }
+        },
+    };
+    outcome.unwrap_or_else(|trouble| {
+        // The cause can quote what stands in a file: not for every log.
+        tracing::debug!(cause = trouble.cause, "the repository cannot be read");
+        tracing::warn!(
+            "which commit the room files are of cannot be told, and is left out: {}",
+            trouble.what
+        );
+        None
+    })
+}
+
+fn look(files: &[PathBuf], stop: &AtomicBool) -> Result<Option<String>, Trouble> {
+    let Some((tree, files)) = one_work_tree(files)? else {
+        return Ok(None);
+    };
+    let repository = Repository::open(&tree)?;
+    let Some(commit) = repository.head()? else {
+        tracing::debug!(tree = %tree.display(), "the work tree of the room files has no commit yet");
+        return Ok(None);
+    };
+    let dirty = repository.differs(&commit, stop)? || !repository.holds(&files)?;
+    let dirty = if dirty { DIRTY } else { "" };
+    Ok(Some(format!("{commit}{dirty}")))
+}
+
+/// The work tree that all these files are in, and where they are in it: each by its canonical path, and each link in
+/// the tree that it was reached by. `None`: no commit holds them all.
+fn one_work_tree(files: &[PathBuf]) -> Result<Option<(PathBuf, BTreeSet<PathBuf>)>, Trouble> {
+    let mut tree = None;
+    let mut seen = BTreeSet::new();
+    let mut paths = BTreeSet::new();
+    for file in files {
+        let gone = |error| Trouble::new("a room file is gone", error);
+        let canonical = file.canonicalize().map_err(gone)?;
+        let folder = canonical.parent().unwrap_or(Path::new("/")).to_owned();
+        if seen.insert(folder.clone()) {
+            let Some(found) = repository::work_tree(&folder)? else {
+                tracing::debug!(file = %file.display(), "this room file is in no work tree of git");
+                return Ok(None);
+            };
+            if *tree.get_or_insert_with(|| found.clone()) != found {
+                tracing::debug!(file = %file.display(), "the room files are in several work trees of git");
+                return Ok(None);
+            }
+        }
+        paths.insert(canonical);
+    }
+    let Some(tree) = tree else { return Ok(None) };
+    for file in files {
+        let absolute = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        // The last part is the file itself, which may be a link, too.
+        for path in absolute.ancestors() {
+            let above = path.parent().and_then(|above| above.canonicalize().ok());
+            let (Some(above), Some(name)) = (above, path.file_name()) else {
+                continue;
+            };
+            if above.starts_with(&tree) && path.is_symlink() {
+                paths.insert(above.join(name));
+            }
+        }
+    }
+    let inside = paths
+        .iter()
+        .filter_map(|path| Some(path.strip_prefix(&tree).ok()?.to_owned()))
+        .collect();
+    Ok(Some((tree, inside)))
+}
