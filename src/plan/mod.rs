@@ -4,6 +4,7 @@
 //! them stands what was held back and why.
 
 mod changes;
+mod cost;
 mod diff;
 mod digest;
 mod document;
@@ -15,6 +16,7 @@ mod restraints;
 mod text;
 
 pub use changes::{Step, users_of};
+pub use cost::Calls;
 pub use diff::draft;
 pub use document::{Document, Meta, Rates};
 pub use draft::Draft;
