@@ -1,9 +1,8 @@
 //! `roomsync apply`.
 
 use super::exit::{Exit, Usage};
-use super::plan::Format;
 use super::site::Site;
-use super::{Globals, output};
+use super::{Globals, max_calls, output};
 use crate::apply::{Conduct, Failure, Reason, Report, RoomReport, Stop, Tally};
 use crate::daemon::pass::{self, Planned};
 use crate::model::RoomId;
@@ -25,9 +24,22 @@ pub(super) struct Args {
     /// How to show the plan and what came of it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: Format,
+    /// Write nothing, and exit with 3, when the plan makes more calls than this
+    #[arg(long, value_name = "N")]
+    pub(super) max_calls: Option<usize>,
     /// Only these rooms; the guard over all rooms' removals does not apply
     #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
     pub(super) room: Vec<RoomId>,
+}
+
+/// How results are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
 }
 
 /// What `--format json` prints.
@@ -70,6 +82,10 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         tracing::error!(%error, "not every room was looked at, so nothing is written");
         show_json(args.format, document, None)?;
         return Ok(Exit::Failed);
+    }
+    if max_calls::exceeded(plan, args.max_calls)? {
+        show_json(args.format, document, None)?;
+        return Ok(Exit::Blocked.max(Exit::of_plan(plan, None)));
     }
     if asking && !confirmed(calls)? {
         writeln!(io::stderr(), "Nothing was changed.")?;

@@ -14,7 +14,7 @@ pub enum Exit {
     Done,
     /// Changes are pending, and the caller asked to be told.
     Pending,
-    /// A guard holds something, or the person at the prompt said no.
+    /// A guard or `--max-calls` holds something, or the person at the prompt said no.
     Blocked,
     /// Some users or rooms could not be.
     Partly,

@@ -82,7 +82,7 @@ fn show_room(out: &mut String, room: &RoomPlan) -> std::fmt::Result {
     writeln!(out)
 }
 
-fn remark(note: &Note) -> String {
+pub(super) fn remark(note: &Note) -> String {
     let Note {
         code: _,
         message,

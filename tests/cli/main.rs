@@ -12,6 +12,7 @@ mod exit;
 mod network;
 mod output;
 mod prompt;
+mod pull_request;
 mod refused;
 mod secrets;
 mod service;
