@@ -1,10 +1,9 @@
 //! `roomsync apply`.
 
 use super::exit::{Exit, Usage};
-use super::plan::Format;
 use super::saved::Saved;
 use super::site::Site;
-use super::{Globals, output};
+use super::{Globals, max_calls, output};
 use crate::apply::{Conduct, Failure, Reason, Report, RoomReport, Stop, Tally};
 use crate::daemon::pass::{self, Planned};
 use crate::model::RoomId;
@@ -34,9 +33,22 @@ pub(super) struct Args {
     /// Let through what a guard holds in this room of that plan, and nowhere else
     #[arg(long, value_name = "ROOM", num_args = 1.., requires = "plan", value_parser = RoomId::parse)]
     pub(super) approve: Vec<RoomId>,
+    /// Write nothing, and exit with 3, when the plan makes more calls than this
+    #[arg(long, value_name = "N")]
+    pub(super) max_calls: Option<usize>,
     /// Only these rooms; the guard over all rooms' removals does not apply
     #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
     pub(super) room: Vec<RoomId>,
+}
+
+/// How results are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
 }
 
 /// What `--format json` prints.
@@ -99,6 +111,10 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         tracing::error!(%error, "not every room was looked at, so nothing is written");
         show_json(args.format, document, None)?;
         return Ok(Exit::Failed);
+    }
+    if max_calls::exceeded(plan, args.max_calls)? {
+        show_json(args.format, document, None)?;
+        return Ok(Exit::Blocked.max(Exit::of_plan(plan, None)));
     }
     if asking && !confirmed(calls)? {
         writeln!(io::stderr(), "Nothing was changed.")?;

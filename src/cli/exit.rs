@@ -16,7 +16,7 @@ pub enum Exit {
     Pending,
     /// A plan is no longer of what is there, or some of its rooms are not.
     Stale,
-    /// A guard holds something, or the person at the prompt said no.
+    /// A guard or `--max-calls` holds something, or the person at the prompt said no.
     Blocked,
     /// Some users or rooms could not be.
     Partly,

@@ -1,11 +1,12 @@
 //! `roomsync plan`.
 
+use super::base::{self, Base};
 use super::exit::{Exit, Usage};
 use super::site::Site;
-use super::{Globals, output};
+use super::{Globals, max_calls, output};
 use crate::daemon::pass::Planned;
 use crate::model::RoomId;
-use crate::plan::{Document, text};
+use crate::plan::{Document, Review, Since, markdown, text};
 use anyhow::Context as _;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -23,15 +24,22 @@ pub(super) struct Args {
     /// Also write the plan to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Also show what the room files change since this earlier version of them: names that leave, rooms that are new or no longer
+    /// managed, guards that let more through
+    #[arg(long, value_name = "DIR")]
+    pub(super) base: Option<PathBuf>,
     /// Exit with 2 when changes are pending
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
+    /// Exit with 3 when an apply would make more calls than this
+    #[arg(long, value_name = "N")]
+    pub(super) max_calls: Option<usize>,
     /// Only these rooms; the guard over all rooms' removals does not apply
     #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
     pub(super) room: Vec<RoomId>,
 }
 
-/// How results are shown.
+/// How a plan is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(super) enum Format {
     /// For people
@@ -39,6 +47,8 @@ pub(super) enum Format {
     Text,
     /// For programs
     Json,
+    /// For a comment on a pull request; what does not fit is counted
+    Markdown,
 }
 
 /// Runs `roomsync plan`.
@@ -49,9 +59,20 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         .as_deref()
         .map(|path| OutFile::open(path, &site))
         .transpose()?;
+    let guards = &site.settings.guards;
+    let base = args
+        .base
+        .as_deref()
+        .map(|path| Base::load(path, globals, guards))
+        .transpose()?;
     let connection = site.connect()?;
     let rooms = site.rooms();
-    let planned = site.plan(globals, &connection, &rooms).await;
+    let mut planned = site.plan(globals, &connection, &rooms).await;
+    let whole = args.room.is_empty();
+    let since = base
+        .as_ref()
+        .map(|base| base.compare(&rooms, whole, &mut planned.plan));
+    let since = since.as_ref().map(|since| since.as_ref().map_err(|why| *why));
     let Planned { plan, stopped, .. } = &planned;
     let meta = site.meta();
     let document = Document::new(plan, &meta)?;
@@ -59,14 +80,34 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         out.write(&document)?;
     }
     match args.format {
-        Format::Text => output(&text(plan, meta.rates.seconds(plan)))?,
+        Format::Text => {
+            let since = since.map(|since| since.map_or_else(base::not_said, Since::text));
+            let plan = text(plan, meta.rates.seconds(plan));
+            output(&format!("{}{plan}", since.unwrap_or_default()))?;
+        }
         Format::Json => output(&format!("{}\n", serde_json::to_string_pretty(&document)?))?,
+        Format::Markdown => output(&markdown(
+            plan,
+            &Review {
+                id: &document.id,
+                meta: &meta,
+                desired: &rooms,
+                guards,
+                since,
+            },
+        ))?,
     }
     if let Some(error) = stopped {
         tracing::error!(%error, "not every room was looked at");
     }
     let pending = args.detailed_exitcode && plan.rooms.iter().any(|room| !room.steps.is_empty());
-    let changes = if pending { Exit::Pending } else { Exit::Done };
+    let changes = if max_calls::exceeded(plan, args.max_calls)? {
+        Exit::Blocked
+    } else if pending {
+        Exit::Pending
+    } else {
+        Exit::Done
+    };
     Ok(changes.max(Exit::of_plan(plan, stopped.as_ref())))
 }
 

@@ -2,7 +2,7 @@
 
 use super::digest::sha256_text;
 use super::guard::Blocked;
-use super::{FleetPlan, LiveSummary, Note, RoomPlan, Status, Step, Summary};
+use super::{Calls, FleetPlan, LiveSummary, Note, RoomPlan, Status, Summary};
 use crate::desired::Source;
 use crate::model::{MemberSet, RoomId};
 use serde::Serialize;
@@ -45,30 +45,7 @@ impl Rates {
     /// Seconds that the plan's calls take at the least: those of the busiest method, to two decimals.
     #[must_use]
     pub fn seconds(&self, plan: &FleetPlan) -> f64 {
-        let Self {
-            add,
-            promote,
-            demote,
-            remove_one,
-            remove_many,
-        } = *self;
-        let rates = [add, promote, demote, remove_one, remove_many];
-        let mut calls = [0u32; 5];
-        for step in plan.rooms.iter().flat_map(|room| &room.steps) {
-            let [adds, promotes, demotes, one, many] = &mut calls;
-            *match step {
-                Step::Add(_) => adds,
-                Step::Promote(_) => promotes,
-                Step::Demote(_) => demotes,
-                Step::Remove(users) if users.len() == 1 => one,
-                Step::Remove(_) => many,
-            } += 1;
-        }
-        let of_method = calls
-            .into_iter()
-            .zip(rates)
-            .map(|(calls, rate)| f64::from(calls) / f64::from(rate.max(1)));
-        (of_method.fold(0.0, f64::max) * 100.0).round() / 100.0
+        Calls::of(plan).seconds(self)
     }
 }
 

@@ -4,27 +4,33 @@
 //! them stands what was held back and why.
 
 mod changes;
+mod cost;
 mod diff;
 mod digest;
 mod document;
 mod draft;
 mod fleet;
 mod guard;
+mod markdown;
 mod narrow;
 mod order;
 mod restraints;
 mod saved;
+mod since;
 mod text;
 
 pub use changes::{Step, users_of};
+pub use cost::Calls;
 pub use diff::draft;
 pub use document::{Document, Meta, Rates};
 pub use draft::Draft;
 pub use fleet::{FleetGuard, FleetPlan, Summary};
 pub use guard::Blocked;
+pub use markdown::{MARKDOWN_BYTES, Review, markdown};
 pub use order::Sizes;
 pub use restraints::{Hold, Restraints, Waiting};
 pub use saved::{SavedPlan, SavedRoom, StalePlan};
+pub use since::{Looser, RoomSince, Since, looser_than_settings};
 pub use text::{counted, people_diff, printable, text};
 
 use crate::model::{MemberSet, RoomId};
@@ -223,12 +229,18 @@ pub mod code {
     pub const EMPTY: &str = "empty";
     /// A live name breaks our rules and is left alone.
     pub const FOREIGN_NAME: &str = "foreign_name";
+    /// A key of the room lets more through than it did in the base version of the files.
+    pub const GUARD_LOOSENED: &str = "guard_loosened";
     /// More names left the files at once than a guard allows: they are kept.
     pub const HELD: &str = "held";
     /// The room could not be read completely.
     pub const INCOMPLETE_READ: &str = "incomplete_read";
+    /// The base version of the files wants somebody here, or as an admin, whom the files no longer do.
+    pub const LEAVES_FILES: &str = "leaves_files";
     /// The room is no longer as it was when the plan was made.
     pub const MOVED: &str = "moved";
+    /// The base version of the files has no such room.
+    pub const NEW_ROOM: &str = "new_room";
     /// The step would leave the room without a wanted admin.
     pub const NO_OTHER_ADMIN: &str = "no_other_admin";
     /// Somebody would have to be added again, and the plan that is carried out does not say so.

@@ -1,6 +1,6 @@
 //! The plan for people.
 
-use super::{Blocked, FleetPlan, Note, RoomPlan, Status, Summary};
+use super::{Blocked, Calls, FleetPlan, Note, RoomPlan, Status, Summary};
 use crate::model::UserId;
 use similar::{ChangeTag, TextDiff};
 use std::borrow::Cow;
@@ -83,7 +83,7 @@ fn show_room(out: &mut String, room: &RoomPlan) -> std::fmt::Result {
     writeln!(out)
 }
 
-fn remark(note: &Note) -> String {
+pub(super) fn remark(note: &Note) -> String {
     let Note {
         code: _,
         message,
@@ -173,7 +173,7 @@ fn show_summary(out: &mut String, plan: &FleetPlan, seconds: f64) -> std::fmt::R
         removes,
         promotes,
         demotes,
-        calls,
+        calls: _,
     } = plan.summary();
     let observed = plan
         .rooms
@@ -198,7 +198,7 @@ fn show_summary(out: &mut String, plan: &FleetPlan, seconds: f64) -> std::fmt::R
         counted(removes, "removal"),
         counted(promotes, "promotion"),
         counted(demotes, "demotion"),
-        counted(calls, "call"),
+        Calls::of(plan),
     )
 }
 
@@ -217,7 +217,8 @@ pub fn counted(number: usize, word: &str) -> String {
 pub fn printable(text: &str) -> Cow<'_, str> {
     let harmful = |c: char| {
         c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
     };
     if !text.contains(harmful) {
         return Cow::Borrowed(text);

@@ -12,6 +12,7 @@ mod failures;
 mod network;
 mod output;
 mod prompt;
+mod pull_request;
 mod refused;
 mod revision;
 mod saved;

@@ -205,7 +205,7 @@ fn the_text_of_a_plan_and_of_an_apply() {
     let site = Site::of(&service);
     let plan = "room lobby (66213271109633): to change\n  --- live\n  +++ wanted\n  -mia\n  +carol\n  +mia (admin)\n\n\
                 1 room: 1 to change, 0 in sync\n\
-                1 add, 0 removals, 1 promotion, 0 demotions: 2 calls, at least 0.02 s\n";
+                1 add, 0 removals, 1 promotion, 0 demotions: 2 calls (1 add_many, 1 promote), at least 0.02 s\n";
     assert_eq!(site.run(&["plan"]).stdout, plan);
     let applied = "applied: 1 room, 1 converged, 0 unchanged; 2 calls\n";
     assert_eq!(site.run(&["apply", "--yes"]).stdout, format!("{plan}{applied}"));

@@ -99,6 +99,16 @@ fn wrong_usage_is_64() {
         (&["plan", "--room"], "--room"),
         (&["plan", "--yes"], "--yes"),
         (&["plan", "--format", "yaml"], "yaml"),
+        (
+            &["apply", "--yes", "--format", "markdown"],
+            "invalid value 'markdown'",
+        ),
+        (
+            &["plan", "--base", "no/such/folder"],
+            "--base no/such/folder: cannot read this",
+        ),
+        (&["plan", "--max-calls", "many"], "--max-calls"),
+        (&["apply", "--yes", "--base", "rooms"], "--base"),
         (&["plan", "--formt", "json"], "unexpected argument '--formt'"),
         (&["plans"], "plans"),
         (&[], "Usage"),
@@ -118,7 +128,6 @@ fn what_is_not_built_yet_is_refused_by_name() {
         (&["explain", "bob", "66213271109633"], "explain"),
         (&["schema", "rooms"], "schema"),
         (&["completions", "bash"], "completions"),
-        (&["plan", "--format", "markdown"], "markdown"),
         (&["validate", "--format", "github"], "--format"),
     ] {
         let run = site.run(args).ends_with(64);

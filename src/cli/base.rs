@@ -1,0 +1,80 @@
+//! The earlier version of the room files that `plan --base` names.
+
+use super::Globals;
+use super::exit::Usage;
+use crate::desired::{self, DesiredRoom, Diagnostic, Severity};
+use crate::model::Guards;
+use crate::plan::{FleetPlan, Since, printable};
+use std::fs;
+use std::path::Path;
+
+/// The rooms of the base version, or why they cannot be used.
+pub(super) struct Base(Result<Vec<DesiredRoom>, String>);
+
+impl Base {
+    /// Reads the base version, with the guards of the settings. That it is not valid is no error: a change that repairs the
+    /// files can be planned, too.
+    pub(super) fn load(path: &Path, globals: &Globals, guards: &Guards) -> anyhow::Result<Self> {
+        let refuse = |error| Usage(format!("--base {}: cannot read this: {error}", path.display()));
+        let meta = fs::metadata(path).map_err(refuse)?;
+        if meta.is_dir() {
+            fs::read_dir(path).map_err(refuse)?;
+        }
+        // Where it lies beside the rooms, the base version's own settings file is no room file either.
+        let settings = globals.config.file_name().map(|name| path.join(name));
+        let settings = settings.filter(|path| path.exists());
+        let settings = settings.as_deref().unwrap_or(&globals.config);
+        let invalid = match desired::load(&[path.to_owned()], Some(settings), guards) {
+            Ok(loaded) => return Ok(Self(Ok(loaded.desired.rooms))),
+            Err(invalid) => invalid,
+        };
+        globals.diagnose(&invalid.diagnostics)?;
+        tracing::warn!(
+            base = %path.display(),
+            "the base version of the files is not valid, so what leaves the files cannot be said"
+        );
+        let mut errors = invalid
+            .diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error);
+        let first = errors.next().map(told).unwrap_or_default();
+        let more = match errors.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        Ok(Self(Err(format!("{first}{more}"))))
+    }
+
+    /// What has changed since for these rooms; noted in the plan, too. `whole`: these are all the rooms of the files.
+    pub(super) fn compare(
+        &self,
+        now: &[&DesiredRoom],
+        whole: bool,
+        plan: &mut FleetPlan,
+    ) -> Result<Since, &str> {
+        let base = self.0.as_ref().map_err(String::as_str)?;
+        let mut since = Since::new(base, now, plan);
+        if !whole {
+            // The other rooms are only not asked for.
+            since.gone.clear();
+        }
+        since.note(plan);
+        for (id, name) in &since.gone {
+            tracing::warn!(room = %id, name, "leaves the files and is no longer managed; it is left as it is");
+        }
+        Ok(since)
+    }
+}
+
+/// For people, before the plan.
+pub(super) fn not_said(why: &str) -> String {
+    format!(
+        "what leaves the files cannot be said, because their base version is not valid: {}\n\n",
+        printable(why)
+    )
+}
+
+fn told(diagnostic: &Diagnostic) -> String {
+    let spot = diagnostic.spot.as_ref().map(|spot| format!("{spot}: "));
+    format!("{}{}", spot.unwrap_or_default(), diagnostic.message)
+}

@@ -1,0 +1,102 @@
+//! What a plan costs: its write calls, by method, and how long they take at the least.
+
+use super::text::counted;
+use super::{FleetPlan, Rates, Step};
+use std::fmt;
+
+/// Write calls by method, as an apply makes them in which nothing fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Calls {
+    /// `add_many`; a single name goes by it, too.
+    pub add_many: usize,
+    /// `promote`
+    pub promote: usize,
+    /// `demote`
+    pub demote: usize,
+    /// `remove_one`, by which a single name goes.
+    pub remove_one: usize,
+    /// `remove_many`
+    pub remove_many: usize,
+}
+
+impl Calls {
+    /// The calls of a plan.
+    #[must_use]
+    pub fn of(plan: &FleetPlan) -> Self {
+        Self::of_steps(plan.rooms.iter().flat_map(|room| &room.steps))
+    }
+
+    /// The calls of these steps.
+    #[must_use]
+    pub fn of_steps<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Self {
+        let mut calls = Self::default();
+        for step in steps {
+            *match step {
+                Step::Add(_) => &mut calls.add_many,
+                Step::Promote(_) => &mut calls.promote,
+                Step::Demote(_) => &mut calls.demote,
+                Step::Remove(users) if users.len() == 1 => &mut calls.remove_one,
+                Step::Remove(_) => &mut calls.remove_many,
+            } += 1;
+        }
+        calls
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.by_method().into_iter().map(|(_, calls)| calls).sum()
+    }
+
+    /// Each method's name, as in the settings, and its calls.
+    #[must_use]
+    pub fn by_method(&self) -> [(&'static str, usize); 5] {
+        let Self {
+            add_many,
+            promote,
+            demote,
+            remove_one,
+            remove_many,
+        } = *self;
+        [
+            ("add_many", add_many),
+            ("promote", promote),
+            ("demote", demote),
+            ("remove_one", remove_one),
+            ("remove_many", remove_many),
+        ]
+    }
+
+    /// Seconds that the calls take at the least: those of the busiest method, to two decimals.
+    #[must_use]
+    pub fn seconds(&self, rates: &Rates) -> f64 {
+        let Rates {
+            add,
+            promote,
+            demote,
+            remove_one,
+            remove_many,
+        } = *rates;
+        let rates = [add, promote, demote, remove_one, remove_many];
+        let of_method = self
+            .by_method()
+            .into_iter()
+            .zip(rates)
+            .map(|((_, calls), rate)| calls as f64 / f64::from(rate.max(1)));
+        (of_method.fold(0.0, f64::max) * 100.0).round() / 100.0
+    }
+}
+
+/// `3 calls (1 add_many, 2 promote)`
+impl fmt::Display for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&counted(self.total(), "call"))?;
+        let made = self.by_method().into_iter().filter(|(_, calls)| *calls > 0);
+        let mut opening = " (";
+        for (method, calls) in made {
+            write!(f, "{opening}{calls} {method}")?;
+            opening = ", ";
+        }
+        f.write_str(if self.total() > 0 { ")" } else { "" })
+    }
+}

@@ -1,0 +1,304 @@
+//! The plan for a comment on a pull request, on GitHub and on GitLab.
+//!
+//! A comment holds only so much, so what matters most comes first, and what does not fit is left out by whole rows and counted.
+//! Whatever text comes from files or from the service stands in HTML code or in a fence: there nothing in it is markup, and
+//! nobody is mentioned.
+
+mod card;
+mod escape;
+mod kind;
+mod list;
+mod share;
+
+use super::{Calls, FleetPlan, Looser, Meta, Op, RoomPlan, Since, Status, Summary, looser_than_settings};
+use crate::desired::{DesiredRoom, Source};
+use crate::model::{Guards, MemberSet, RoomId};
+use card::Card;
+use escape::{code, grouped, many};
+use kind::{Counts, Kind, Section};
+use share::{Ask, shares};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// The most bytes of a comment. GitHub takes 65,536 characters, GitLab far more.
+pub const MARKDOWN_BYTES: usize = 65_000;
+
+/// The first line, by which a workflow finds its own comment to replace it.
+const MARK: &str = "<!-- roomsync-plan -->";
+
+/// The most bytes of a section's last line, of the rooms that are no longer managed, and of one text in head and foot.
+const TAIL: usize = 400;
+const GONE: usize = 4_000;
+const TEXT: usize = 400;
+
+/// The most rooms for which there can be a place.
+const MOST_CARDS: usize = MARKDOWN_BYTES / card::LEAST;
+
+/// What a comment says beside the plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Review<'a> {
+    /// The plan's id.
+    pub id: &'a str,
+    /// Of its making.
+    pub meta: &'a Meta,
+    /// What the files say of the plan's rooms.
+    pub desired: &'a [&'a DesiredRoom],
+    /// The guards of a room that says nothing else.
+    pub guards: &'a Guards,
+    /// What the files change; the error is why that cannot be said. `None`: nobody asked.
+    pub since: Option<Result<&'a Since, &'a str>>,
+}
+
+/// Shows the plan as markdown of at most [`MARKDOWN_BYTES`] bytes. The same plan gives the same text.
+#[must_use]
+pub fn markdown(plan: &FleetPlan, review: &Review<'_>) -> String {
+    let cards = cards(plan, review);
+    let mut out = head(plan, review, &cards);
+    let foot = foot(review);
+    let sections: Vec<(Section, Vec<&Card<'_>>)> = Section::ALL
+        .into_iter()
+        .map(|section| {
+            (
+                section,
+                cards.iter().filter(|card| card.section == section).collect(),
+            )
+        })
+        .filter(|(_, cards): &(_, Vec<_>)| !cards.is_empty())
+        .collect();
+    let titles: Vec<String> = sections
+        .iter()
+        .map(|(section, cards)| format!("### {}: {}\n\n", section.title(), many(cards.len(), "room")))
+        .collect();
+    let around: usize = titles.iter().map(|title| title.len() + TAIL).sum();
+    let budget = MARKDOWN_BYTES.saturating_sub(out.len() + foot.len() + around);
+    let mut shares = share_out(&cards, budget).into_iter();
+    for ((_, cards), title) in sections.iter().zip(&titles) {
+        out.push_str(title);
+        let mut hidden = Vec::new();
+        for (card, share) in cards.iter().zip(&mut shares) {
+            if share > 0 {
+                card.write(&mut out, share);
+            } else {
+                hidden.push(*card);
+            }
+        }
+        if !hidden.is_empty() {
+            let _ = writeln!(out, "… and {}\n", told(&hidden));
+        }
+    }
+    out.push_str(&foot);
+    out
+}
+
+/// The rooms of which there is something to say, in the comment's order.
+fn cards<'a>(plan: &'a FleetPlan, review: &Review<'a>) -> Vec<Card<'a>> {
+    let desired: BTreeMap<&RoomId, &DesiredRoom> =
+        review.desired.iter().map(|room| (&room.id, *room)).collect();
+    let since = review.since.and_then(Result::ok);
+    let card = |room: &'a RoomPlan| {
+        let looser: Vec<Looser> = desired.get(&room.id).map_or_else(Vec::new, |desired| {
+            looser_than_settings(review.guards, desired, room.live.as_ref())
+        });
+        let since = since.and_then(|since| since.rooms.get(&room.id));
+        Card::new(room, since, looser)
+    };
+    let mut cards: Vec<Card<'a>> = plan.rooms.iter().filter_map(card).collect();
+    cards.sort_by_cached_key(Card::rank);
+    cards.iter_mut().take(MOST_CARDS).for_each(Card::prepare);
+    cards
+}
+
+/// How many bytes each room gets: first what is risky in the risky rooms, then the rest of them and the other rooms.
+fn share_out(cards: &[Card<'_>], budget: usize) -> Vec<usize> {
+    let shown = cards.get(..MOST_CARDS).unwrap_or(cards);
+    let (risky, others) = shown.split_at(shown.partition_point(|card| card.section.is_risky()));
+    let asks: Vec<Ask> = risky.iter().map(Card::risky).collect();
+    let mut all = shares(&asks, budget);
+    // Where something risky is left out, nothing is shown that is less so.
+    let is_cut = asks.iter().zip(&all).any(|(ask, share)| *share < ask.need);
+    let left = if is_cut {
+        0
+    } else {
+        budget - all.iter().sum::<usize>()
+    };
+    let more = risky.iter().zip(&all).map(|(card, share)| card.beyond(*share));
+    let asks: Vec<Ask> = more.chain(others.iter().map(Card::all)).collect();
+    let mut more = shares(&asks, left).into_iter();
+    all.iter_mut()
+        .zip(&mut more)
+        .for_each(|(share, more)| *share += more);
+    all.extend(more);
+    all.resize(cards.len(), 0);
+    all
+}
+
+/// Rooms for which there is no place, in one line.
+fn told(hidden: &[&Card<'_>]) -> String {
+    let counts = hidden
+        .iter()
+        .fold(Counts::default(), |sum, card| sum.plus(&card.counts));
+    let lose = hidden
+        .iter()
+        .filter(|card| card.counts.of(Kind::Removal) > 0)
+        .count();
+    let mut told = many(hidden.len(), "more room");
+    if lose > 0 {
+        let _ = write!(told, ", {} of them with removals", grouped(lose));
+    }
+    if !counts.is_empty() {
+        let _ = write!(told, ": {}", counts.told(""));
+    }
+    told
+}
+
+/// The mark, the totals, and what the files change.
+fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[Card<'_>]) -> String {
+    let Summary {
+        rooms,
+        changed,
+        blocked,
+        failed,
+        adds,
+        removes,
+        promotes,
+        demotes,
+        calls: _,
+    } = plan.summary();
+    let observed = plan.rooms.iter().filter(|room| room.status == Status::Observed);
+    let observed = observed.count();
+    let mut out = format!("{MARK}\n## roomsync plan: {} to change", grouped(changed));
+    for (number, word) in [
+        (blocked, "blocked"),
+        (failed, "failed"),
+        (observed, "only observed"),
+    ] {
+        if number > 0 {
+            let _ = write!(out, ", {} {word}", grouped(number));
+        }
+    }
+    let in_sync = rooms - changed - blocked - failed - observed;
+    let _ = writeln!(
+        out,
+        ", {} in sync, of {}\n",
+        grouped(in_sync),
+        many(rooms, "room")
+    );
+    out.push_str("| | removals | demotions | promotions | adds |\n|:--|--:|--:|--:|--:|\n");
+    let held = wanted_in(plan, Status::Blocked, true);
+    let watched = wanted_in(plan, Status::Observed, false);
+    for (what, numbers, always) in [
+        ("an apply makes", [removes, demotes, promotes, adds], true),
+        ("held by guards", held, blocked > 0),
+        ("only observed", watched, observed > 0),
+    ] {
+        if always {
+            let [removes, demotes, promotes, adds] = numbers.map(grouped);
+            let _ = writeln!(out, "| {what} | {removes} | {demotes} | {promotes} | {adds} |");
+        }
+    }
+    let calls = Calls::of(plan);
+    let _ = write!(out, "\n**{}**", many(calls.total(), "call"));
+    let methods: Vec<String> = calls
+        .by_method()
+        .into_iter()
+        .filter(|(_, calls)| *calls > 0)
+        .map(|(method, calls)| format!("{} `{method}`", grouped(calls)))
+        .collect();
+    if !methods.is_empty() {
+        let _ = write!(out, " ({})", methods.join(", "));
+    }
+    let _ = writeln!(out, ", at least {} s\n", calls.seconds(&review.meta.rates));
+    match review.since {
+        None => {}
+        Some(Ok(since)) => changed_files(&mut out, since),
+        Some(Err(why)) => {
+            let _ = writeln!(
+                out,
+                "<p>What leaves the files cannot be said, because their base version is not valid: {}</p>\n",
+                code(why, TEXT)
+            );
+        }
+    }
+    if cards.is_empty() {
+        out.push_str("Nothing is to be done.\n\n");
+    }
+    out
+}
+
+/// What is wanted in the rooms of this status, without what is sent: removals, demotions, promotions, adds.
+fn wanted_in(plan: &FleetPlan, status: Status, without_sent: bool) -> [usize; 4] {
+    let rooms = || plan.rooms.iter().filter(|room| room.status == status);
+    let count = |op: Op, wanted: fn(&RoomPlan) -> &MemberSet| {
+        let wanted: usize = rooms().map(|room| wanted(room).len()).sum();
+        let sent: usize = rooms().map(|room| room.sent(op)).sum();
+        wanted.saturating_sub(if without_sent { sent } else { 0 })
+    };
+    [
+        count(Op::Remove, |room| &room.remove),
+        count(Op::Demote, |room| &room.demote),
+        count(Op::Promote, |room| &room.promote),
+        count(Op::Add, |room| &room.add),
+    ]
+}
+
+/// What the files change against their base version, in numbers, and the rooms that are no longer managed.
+fn changed_files(out: &mut String, since: &Since) {
+    let Since { rooms, gone } = since;
+    let names: usize = rooms.values().map(|room| room.people.len()).sum();
+    let admins: usize = rooms.values().map(|room| room.admins.len()).sum();
+    let count = |is: fn(&super::RoomSince) -> bool| rooms.values().filter(|room| is(room)).count();
+    let _ = writeln!(
+        out,
+        "Against the base version of the files: names that leave {} (in {}), admins who become members {}, new rooms {}, rooms no \
+         longer managed {}, rooms with looser guards {}\n",
+        grouped(names),
+        many(count(|room| !room.people.is_empty()), "room"),
+        grouped(admins),
+        grouped(count(|room| room.is_new)),
+        grouped(gone.len()),
+        grouped(count(|room| !room.looser.is_empty())),
+    );
+    if gone.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "<details><summary>No longer managed, and left as they are: {}</summary>\n<ul>",
+        many(gone.len(), "room")
+    );
+    let end = out.len() + GONE;
+    for (shown, (id, name)) in gone.iter().enumerate() {
+        let label = name.as_deref().map(|name| format!("{} ", code(name, TEXT)));
+        let row = format!("<li>{}({id})</li>\n", label.unwrap_or_default());
+        if out.len() + row.len() > end {
+            let _ = writeln!(out, "<li>… and {}</li>", many(gone.len() - shown, "more room"));
+            break;
+        }
+        out.push_str(&row);
+    }
+    out.push_str("</ul>\n</details>\n\n");
+}
+
+/// Which plan this is.
+fn foot(review: &Review<'_>) -> String {
+    let Meta {
+        created: _,
+        app,
+        source: Source {
+            files,
+            digest,
+            revision,
+        },
+        rates: _,
+    } = review.meta;
+    let revision = revision.as_deref().map_or_else(String::new, |revision| {
+        format!(", revision {}", code(revision, TEXT))
+    });
+    format!(
+        "<p><sub>plan {} for {} of {} {}{revision}</sub></p>\n",
+        code(review.id, TEXT),
+        code(app, TEXT),
+        many(*files, "file"),
+        code(digest, TEXT),
+    )
+}

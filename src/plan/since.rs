@@ -1,0 +1,143 @@
+//! What the room files change against an earlier version of themselves, whatever is in the rooms now.
+
+mod looser;
+
+pub use looser::{Looser, looser_than_settings};
+
+use super::{FleetPlan, LiveSummary, Note, code, printable};
+use crate::desired::DesiredRoom;
+use crate::model::{MemberSet, RoomId};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// The room files against an earlier version of themselves, the base.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Since {
+    /// The rooms of both versions, and those that are new.
+    pub rooms: BTreeMap<RoomId, RoomSince>,
+    /// The rooms that are no longer managed, and their labels; by id.
+    pub gone: Vec<(RoomId, Option<String>)>,
+}
+
+/// A room against its entry in the base.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RoomSince {
+    /// The base has no such room.
+    pub is_new: bool,
+    /// Who was wanted and no longer is.
+    pub people: MemberSet,
+    /// Who was wanted as an admin and now is as a plain member.
+    pub admins: MemberSet,
+    /// What lets more through than it did.
+    pub looser: Vec<Looser>,
+}
+
+impl Since {
+    /// Compares two versions of the files. The plan tells how large the rooms are, for a bound that was a share and is a number.
+    #[must_use]
+    pub fn new(base: &[DesiredRoom], now: &[&DesiredRoom], plan: &FleetPlan) -> Self {
+        let before: BTreeMap<&RoomId, &DesiredRoom> = base.iter().map(|room| (&room.id, room)).collect();
+        let live: BTreeMap<&RoomId, &LiveSummary> = plan
+            .rooms
+            .iter()
+            .filter_map(|room| Some((&room.id, room.live.as_ref()?)))
+            .collect();
+        let compared = |room: &&DesiredRoom| {
+            let since = match before.get(&room.id) {
+                Some(before) => RoomSince::new(before, room, live.get(&room.id).copied()),
+                None => RoomSince {
+                    is_new: true,
+                    ..RoomSince::default()
+                },
+            };
+            (room.id.clone(), since)
+        };
+        let rooms: BTreeMap<RoomId, RoomSince> = now.iter().map(compared).collect();
+        let mut gone: Vec<_> = base
+            .iter()
+            .filter(|room| !rooms.contains_key(&room.id))
+            .map(|room| (room.id.clone(), room.name.clone()))
+            .collect();
+        gone.sort();
+        Self { rooms, gone }
+    }
+
+    /// Notes in the plan's rooms what has changed for them.
+    pub fn note(&self, plan: &mut FleetPlan) {
+        for room in &mut plan.rooms {
+            if let Some(since) = self.rooms.get(&room.id) {
+                room.notes.extend(since.notes());
+            }
+        }
+    }
+
+    /// The rooms that are no longer managed, a line each.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for (id, name) in &self.gone {
+            let name = name.as_deref().map(printable).unwrap_or_default();
+            let gap = if name.is_empty() { "" } else { " " };
+            let _ = writeln!(
+                out,
+                "room {name}{gap}({id}): leaves the files and is no longer managed; it is left as it is"
+            );
+        }
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out
+    }
+}
+
+impl RoomSince {
+    fn new(before: &DesiredRoom, now: &DesiredRoom, live: Option<&LiveSummary>) -> Self {
+        let people = wanted(before).minus(&wanted(now));
+        let no_admin = admins(before).minus(&admins(now));
+        Self {
+            is_new: false,
+            admins: no_admin.minus(&people),
+            people,
+            looser: looser::since(before, now, live),
+        }
+    }
+
+    fn notes(&self) -> impl Iterator<Item = Note> + '_ {
+        let Self {
+            is_new,
+            people,
+            admins,
+            looser,
+        } = self;
+        let new = is_new.then(|| Note::new(code::NEW_ROOM, "this room is new in the files"));
+        let looser = looser
+            .iter()
+            .map(|looser| Note::new(code::GUARD_LOOSENED, looser.message.clone()));
+        let leaves = |why: &'static str| move |user| Note::new(code::LEAVES_FILES, why).about(user);
+        let people = people
+            .iter()
+            .map(leaves("the files no longer want this person here"));
+        let admins = admins
+            .iter()
+            .map(leaves("the files no longer want this person as an admin here"));
+        new.into_iter().chain(looser).chain(people).chain(admins)
+    }
+
+    /// Whether this is one of the notes that [`Since::note`] makes.
+    pub(super) fn made(note: &Note) -> bool {
+        [code::NEW_ROOM, code::GUARD_LOOSENED, code::LEAVES_FILES].contains(&note.code)
+    }
+}
+
+fn admins(room: &DesiredRoom) -> MemberSet {
+    room.admins.clone().unwrap_or_default()
+}
+
+/// Wanted admins are wanted members, too.
+fn wanted(room: &DesiredRoom) -> MemberSet {
+    match (&room.admins, &room.members) {
+        (Some(admins), Some(members)) => members.or(admins),
+        (Some(people), None) | (None, Some(people)) => people.clone(),
+        (None, None) => MemberSet::default(),
+    }
+}

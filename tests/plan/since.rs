@@ -1,0 +1,158 @@
+//! What the files change against an earlier version of them.
+
+use crate::plans::{desired, fleet, id, room, users};
+use roomsync::desired::{AllowEmpty, DesiredRoom};
+use roomsync::model::{Glob, Guards, Limit, Mode};
+use roomsync::plan::{RoomSince, Since, looser_than_settings};
+
+fn since(base: &[DesiredRoom], now: &[DesiredRoom]) -> Since {
+    let now: Vec<&DesiredRoom> = now.iter().collect();
+    Since::new(base, &now, &fleet(vec![room(1)]))
+}
+
+fn one(before: DesiredRoom, now: DesiredRoom) -> RoomSince {
+    since(&[before], &[now]).rooms.remove(&id(1)).unwrap()
+}
+
+fn messages(since: &RoomSince) -> Vec<&str> {
+    since
+        .looser
+        .iter()
+        .map(|looser| looser.message.as_str())
+        .collect()
+}
+
+#[test]
+fn names_leave_whatever_is_in_the_room() {
+    let before = desired(1, &["mia", "omar", "pat"], &["ann", "bob"]);
+    let now = desired(1, &["mia"], &["ann", "pat"]);
+    let since = one(before, now);
+    assert_eq!(since.people, users(&["bob", "omar"]));
+    assert_eq!(since.admins, users(&["pat"]));
+    assert!(!since.is_new && since.looser.is_empty());
+}
+
+#[test]
+fn a_member_who_becomes_an_admin_does_not_leave() {
+    let since = one(
+        desired(1, &["mia"], &["ann", "bob"]),
+        desired(1, &["mia", "ann"], &["bob"]),
+    );
+    assert_eq!(since, RoomSince::default());
+}
+
+#[test]
+fn names_of_a_list_that_is_no_longer_managed_leave_too() {
+    let since = one(desired(1, &["mia"], &["ann"]), desired(1, &["mia"], &[]));
+    assert_eq!(since.people, users(&["ann"]));
+}
+
+#[test]
+fn rooms_come_and_go() {
+    let since = since(
+        &[desired(3, &[], &["ann"]), desired(1, &[], &["ann"])],
+        &[desired(1, &[], &["ann"]), desired(2, &[], &["ann"])],
+    );
+    assert_eq!(since.gone, [(id(3), None)]);
+    assert_eq!(since.rooms[&id(1)], RoomSince::default());
+    assert!(since.rooms[&id(2)].is_new);
+    assert_eq!(
+        since.text(),
+        format!(
+            "room ({}): leaves the files and is no longer managed; it is left as it is\n\n",
+            id(3)
+        )
+    );
+}
+
+#[test]
+fn notes_tell_programs_of_it() {
+    let before = desired(1, &["mia", "pat"], &["ann", "bob"]);
+    let mut now = desired(1, &["mia"], &["ann", "pat"]);
+    now.guards.max_removals = Limit::Share(10_000);
+    let mut plan = fleet(vec![room(1)]);
+    since(&[before], &[now]).note(&mut plan);
+    let notes: Vec<_> = plan.rooms[0]
+        .notes
+        .iter()
+        .map(|note| (note.code, note.user.as_deref(), note.held, note.message.as_str()))
+        .collect();
+    assert_eq!(
+        notes,
+        [
+            ("guard_loosened", None, None, "max_removals is 100%, it was 25%"),
+            (
+                "leaves_files",
+                Some("bob"),
+                None,
+                "the files no longer want this person here"
+            ),
+            (
+                "leaves_files",
+                Some("pat"),
+                None,
+                "the files no longer want this person as an admin here"
+            ),
+        ]
+    );
+    assert!(!plan.rooms[0].falls_short(), "a note of the files is no failure");
+}
+
+#[test]
+fn whatever_lets_more_through_is_told() {
+    let glob = |text| Glob::parse(text).unwrap();
+    let mut before = desired(1, &[], &["ann"]);
+    before.guards.max_additions = Some(Limit::Count(5));
+    before.guards.protect = vec![glob("bot-*"), glob("chief")];
+    before.ignore = vec![glob("guest-*")];
+    before.mode = Mode::Observe;
+    before.owner = Some(roomsync::model::UserId::parse("alice").unwrap());
+    let mut now = desired(1, &[], &["ann"]);
+    now.guards.max_removals = Limit::Count(26);
+    now.guards.max_demotions = Limit::Count(2);
+    now.guards.protect = vec![glob("chief")];
+    now.allow_empty = AllowEmpty {
+        admins: false,
+        members: true,
+    };
+    assert_eq!(
+        messages(&one(before.clone(), now.clone())),
+        [
+            "max_removals is 26, it was 25%",
+            "max_additions is unbounded, it was 5",
+            "protect no longer names bot-*",
+            "ignore no longer names guest-*",
+            "mode is authoritative, it was observe",
+            "allow_empty now lets members come to nobody",
+            "owner is no longer checked, it was alice",
+        ]
+    );
+    assert_eq!(
+        one(now, before).looser,
+        [],
+        "the other way round everything is tighter"
+    );
+}
+
+#[test]
+fn a_number_and_a_share_are_compared_in_the_room_as_it_is() {
+    let mut wide = desired(1, &[], &["ann"]);
+    let live = room(1).live;
+    // A quarter of a hundred members is 25.
+    for (limit, looser) in [(24, false), (25, false), (26, true)] {
+        wide.guards.max_removals = Limit::Count(limit);
+        let found = looser_than_settings(&Guards::default(), &wide, live.as_ref());
+        assert_eq!(!found.is_empty(), looser, "{limit}");
+    }
+    for (limit, looser) in [(0, false), (1, true)] {
+        wide.guards.max_removals = Limit::Count(limit);
+        let found = looser_than_settings(&Guards::default(), &wide, None);
+        assert_eq!(
+            !found.is_empty(),
+            looser,
+            "{limit}: nobody knows how large the room is"
+        );
+    }
+    wide.guards = Guards::default();
+    assert_eq!(looser_than_settings(&Guards::default(), &wide, live.as_ref()), []);
+}
