@@ -16,8 +16,9 @@ pub(super) struct Args {
 const WHERE_TO: &str = "\
 Write it where the shell looks, and start a new one:
   roomsync completions bash > ~/.local/share/bash-completion/completions/roomsync
-  roomsync completions zsh  > ~/.zfunc/_roomsync     # in .zshrc: fpath+=~/.zfunc; autoload -Uz compinit; compinit
-  roomsync completions fish > ~/.config/fish/completions/roomsync.fish";
+  roomsync completions fish > ~/.config/fish/completions/roomsync.fish
+  roomsync completions zsh  > ~/.zfunc/_roomsync
+For zsh, .zshrc needs `fpath+=~/.zfunc` before `autoload -Uz compinit && compinit`.";
 
 /// Runs `roomsync completions`.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {

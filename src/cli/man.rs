@@ -50,12 +50,8 @@ fn pages(command: &Command, pages: &mut BTreeMap<String, String>) {
     for inner in command.get_subcommands() {
         self::pages(inner, pages);
     }
-    let version = Cli::command().get_version().unwrap_or_default().to_owned();
-    let man = Man::new(command.clone())
-        .source(format!("roomsync {version}"))
-        .manual("roomsync");
+    let man = Man::new(command.clone());
     let mut page = Vec::new();
-    man.render_title(&mut page).unwrap();
     man.render_name_section(&mut page).unwrap();
     man.render_synopsis_section(&mut page).unwrap();
     man.render_description_section(&mut page).unwrap();
@@ -85,10 +81,51 @@ fn pages(command: &Command, pages: &mut BTreeMap<String, String>) {
         rest.control("SH", ["SEE ALSO"])
             .text([bold("roomsync"), roman("(1)")]);
     }
-    let text = format!("{}{}", String::from_utf8(page).unwrap(), rest.to_roff());
-    // What clap cannot know of a line: no page has white space at its end.
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    pages.insert(man.get_filename(), lines.join("\n") + "\n");
+    let name = man.get_filename();
+    let title = name.trim_end_matches(".1").replace('-', "\\-");
+    let source = concat!("roomsync ", env!("CARGO_PKG_VERSION"));
+    let text = String::from_utf8(page).unwrap() + &rest.to_roff();
+    pages.insert(
+        name,
+        format!(
+            ".TH \"{title}\" 1 \"\" \"{source}\" \"roomsync\"\n{}",
+            tidy(&text)
+        ),
+    );
+}
+
+/// What was made in parts as one page: quotes are meant as they are, and lines that the help breaks are broken.
+fn tidy(page: &str) -> String {
+    let mut kept: Vec<String> = Vec::new();
+    let mut filling = true;
+    let is_text = |line: &str| !line.starts_with('.');
+    for line in page.lines().map(str::trim_end) {
+        let last = kept.last().map(String::as_str);
+        match line {
+            ".nf" => filling = false,
+            ".fi" => filling = true,
+            // An empty line stands only where lines are kept.
+            "" if filling => continue,
+            ".br" if last == Some(".br") => continue,
+            // How each part makes sure that a quote is one.
+            r".ie \n(.g .ds Aq \(aq" | ".el .ds Aq '" => continue,
+            _ => {
+                // Below the name of what it is about, a text begins a line of its own anyway.
+                let named = kept
+                    .len()
+                    .checked_sub(2)
+                    .and_then(|at| kept.get(at))
+                    .is_some_and(|line| line == ".TP");
+                // So does one that is indented.
+                let apart = named || line.starts_with(' ');
+                if filling && !apart && is_text(line) && last.is_some_and(is_text) {
+                    kept.push(".br".to_owned());
+                }
+            }
+        }
+        kept.push(line.replace('`', r"\(ga").replace(r"\*(Aq", r"\(aq"));
+    }
+    kept.join("\n") + "\n"
 }
 
 /// Lines no longer than a terminal's, broken between words.
@@ -116,7 +153,10 @@ fn textwrapped(text: &str) -> Vec<String> {
 
 #[test]
 fn they_say_what_the_help_says() {
-    let mut command = Cli::command().disable_help_subcommand(true);
+    let mut command = Cli::command()
+        .disable_help_subcommand(true)
+        .subcommand_help_heading("COMMANDS")
+        .subcommand_value_name("COMMAND");
     command.build();
     let mut wanted = BTreeMap::new();
     pages(&command, &mut wanted);

@@ -10,7 +10,7 @@ use schemars::transform::RestrictFormats;
 /// Prints the JSON Schema of the settings, of room files or of plans
 ///
 /// An editor that knows it completes keys, shows what they mean and underlines what is wrong as it is typed. What takes more
-/// than one look at one file, such as a group that is missing, only `roomsync validate` can tell.
+/// than one file or the groups written out, only `roomsync validate` can tell.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = IN_AN_EDITOR)]
 pub(super) struct Args {

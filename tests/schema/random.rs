@@ -394,7 +394,7 @@ fn settings_file() -> BoxedStrategy<String> {
     ])
 }
 
-fn the_schema_takes_what_the_reader_takes(kind: Kind, file: BoxedStrategy<String>) {
+fn the_schema_takes_what_the_reader_takes(kind: Kind, file: &BoxedStrategy<String>) {
     let judge = Judge::of(kind);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file.yaml");
@@ -406,7 +406,7 @@ fn the_schema_takes_what_the_reader_takes(kind: Kind, file: BoxedStrategy<String
         failure_persistence: Some(Box::new(persistence)),
         ..Config::default()
     });
-    let result = runner.run(&file, |text| {
+    let result = runner.run(file, |text| {
         fs::write(&path, &text).unwrap();
         let verdict = judge.judge(&text);
         match reads(kind, &path) {
@@ -432,10 +432,10 @@ fn the_schema_takes_what_the_reader_takes(kind: Kind, file: BoxedStrategy<String
 
 #[test]
 fn room_files_that_are_read_are_valid_by_the_schema() {
-    the_schema_takes_what_the_reader_takes(Kind::Rooms, room_file());
+    the_schema_takes_what_the_reader_takes(Kind::Rooms, &room_file());
 }
 
 #[test]
 fn settings_that_are_read_are_valid_by_the_schema() {
-    the_schema_takes_what_the_reader_takes(Kind::Settings, settings_file());
+    the_schema_takes_what_the_reader_takes(Kind::Settings, &settings_file());
 }
