@@ -5,12 +5,14 @@
 // So that clippy knows the helpers, too, for tests: they may fail by panicking.
 #![cfg(test)]
 
+mod completions;
 mod demo;
 mod docs;
 mod exit;
 mod failures;
 mod network;
 mod output;
+mod plan_schema;
 mod prompt;
 mod pull_request;
 mod refused;
