@@ -145,7 +145,7 @@ pub(crate) struct GuardsSpec {
     max_removals: Field<Limit>,
     max_demotions: Field<Limit>,
     max_additions: Field<Option<Limit>>,
-    protect: Field<List<Glob>>,
+    pub(super) protect: Field<List<Glob>>,
 }
 
 impl Fields for GuardsSpec {

@@ -9,6 +9,8 @@
 mod demo;
 mod docs;
 mod exit;
+mod explain;
+mod export;
 mod network;
 mod output;
 mod prompt;

@@ -138,6 +138,101 @@ fn who_is_named_is_told_by_the_files_that_name_them() {
     assert_eq!(changed("new.yaml", "groups: {unused: [nobody]}\n"), ["nobody"]);
 }
 
+const MORE: &str = r#"defaults:
+  mode: additive
+  ignore: [e*, x]
+  guards: {protect: ["?ve"]}
+rooms:
+  - id: 1
+    name: first
+    owner: ann
+    admins: [group:top, eve]
+    members: [group:mid, "\u0065ve", EVE]
+    guards:
+      protect:
+        - ann
+        - ev*
+  - {id: 2, mode: observe, ignore: [eve], members: [zed]}
+  - {id: 3, members: [group:other]}
+groups:
+  top: [group:mid, group:leaf]
+  mid: [ann, group:leaf]
+  leaf:
+    - dan
+    - eve
+  other: [group:far]
+  far: [eve, eve]
+  lone: [eve]
+"#;
+
+#[test]
+fn everything_that_is_said_of_somebody() {
+    let more = MORE.replace("ignore: [e*, x]", "ignore: [q*, x]");
+    let dir = site(&[("a.yaml", &more)]);
+    let loaded = loaded(&dir);
+    let said = |room: &str, name: &str| {
+        loaded
+            .origins
+            .mentions(&RoomId::parse(room).unwrap(), &user(name))
+    };
+    let eve = said("1", "eve");
+    let ways = eve.lists.iter().map(|mention| {
+        let groups: String = mention.groups.iter().map(|group| format!(" {group}")).collect();
+        format!("{}{groups}:{}", mention.list, mention.at.line)
+    });
+    // Of the two ways from `admins` to `leaf` the shorter one.
+    let wanted = [
+        "admins:9",
+        "admins top leaf:22",
+        "members:10",
+        "members:10",
+        "members mid leaf:22",
+    ];
+    assert_eq!(ways.collect::<Vec<_>>(), wanted);
+    let others: Vec<String> = eve
+        .other_groups
+        .iter()
+        .map(|group| format!("{}:{} {:?}", group.name, group.at.line, group.rooms))
+        .collect();
+    assert_eq!(others, ["far:24 [\"3\"]", "lone:25 []"]);
+    let patterns = |patterns: &[roomsync::desired::Pattern]| -> Vec<String> {
+        let told = patterns
+            .iter()
+            .map(|pattern| format!("{}:{}", pattern.glob, pattern.at.line));
+        told.collect()
+    };
+    assert_eq!(patterns(&eve.protected), ["ev*:14", "?ve:4"]);
+    assert_eq!(patterns(&eve.ignored), [""; 0]);
+    let line = |at: &Option<roomsync::desired::Origin>| at.as_ref().map(|at| at.line);
+    let keys = |room: &str| {
+        let said = said(room, "eve");
+        [&said.owner, &said.admins, &said.members, &said.mode].map(line)
+    };
+    assert_eq!(keys("1"), [Some(8), Some(9), Some(10), Some(2)]);
+    assert_eq!(keys("2"), [None, None, Some(15), Some(15)]);
+    assert_eq!(keys("4"), [None; 4]);
+    // A room's own patterns stand in place of the file's.
+    assert_eq!(patterns(&said("2", "eve").ignored), ["eve:15"]);
+    assert_eq!(patterns(&said("2", "x").ignored), [""; 0]);
+    assert_eq!(patterns(&said("3", "x").ignored), ["x:3"]);
+    assert_eq!(patterns(&said("3", "eve").protected), ["?ve:4"]);
+}
+
+/// Groups nest as deep as files say.
+#[test]
+fn a_long_way_is_found() {
+    const DEPTH: usize = 1_000;
+    let groups: String = (0..DEPTH)
+        .map(|n| format!("  g{n}: [group:g{}]\n", n + 1))
+        .collect();
+    let text = format!("groups:\n{groups}  g{DEPTH}: [ann]\nrooms: [{{id: 1, members: [group:g0]}}]\n");
+    let dir = site(&[("a.yaml", &text)]);
+    let said = loaded(&dir)
+        .origins
+        .mentions(&RoomId::parse("1").unwrap(), &user("ann"));
+    assert_eq!((said.lists.len(), said.lists[0].groups.len()), (1, DEPTH + 1));
+}
+
 /// Everything that a set says is found, in a time that does not grow with claims times entries.
 #[test]
 fn a_hundred_thousand_claims_are_found() {
