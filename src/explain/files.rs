@@ -115,7 +115,7 @@ fn write(
         .filter(|other| other.id != room.id && Subject { user, room: other }.is_wanted())
         .collect();
     if let Some(rooms) = told(&elsewhere, |room| shown(room)) {
-        writeln!(out, "  they are wanted in {rooms}")?;
+        writeln!(out, "  elsewhere they are wanted in {rooms}")?;
     }
     Ok(())
 }

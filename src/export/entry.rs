@@ -1,7 +1,7 @@
 //! A live room as an entry of a room file.
 
 use super::common::Groups;
-use super::yaml::{name, quoted, write_list};
+use super::yaml::{name, quoted, told, write_list};
 use crate::desired::names::label;
 use crate::live::LiveRoom;
 use crate::model::{MemberSet, Mode, RoomId, UserId};
@@ -9,8 +9,6 @@ use std::fmt::{self, Write as _};
 
 /// Names of a kind that are told one by one.
 const MOST_TOLD: usize = 20;
-/// Longest part of a name from the service that is told.
-const LONGEST_TOLD: usize = 100;
 
 /// A list of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -151,13 +149,5 @@ fn write_left_out<'n>(out: &mut String, why: &str, names: impl Iterator<Item = &
     match names.count() {
         0 => Ok(()),
         more => writeln!(out, "  # left out, {why}: {more} more"),
-    }
-}
-
-/// A text of the service as it can stand in a comment.
-fn told(text: &str) -> String {
-    match text.char_indices().nth(LONGEST_TOLD) {
-        Some((at, _)) => quoted(&format!("{}…", text.get(..at).unwrap_or_default())),
-        None => quoted(text),
     }
 }

@@ -11,7 +11,7 @@ use crate::model::{MAX_ADMINS, Mode, RoomId};
 use common::Groups;
 use entry::Entry;
 use std::fmt::Write as _;
-use yaml::quoted;
+use yaml::told;
 
 /// How rooms are written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,7 @@ fn write_head(out: &mut String, app: &str, left_out: &[LeftOut], mode: Mode) -> 
         }
     })?;
     for LeftOut { room, why } in left_out {
-        writeln!(out, "# Room {room} is missing: {}", quoted(why))?;
+        writeln!(out, "# Room {room} is missing: {}", told(why))?;
     }
     writeln!(out)
 }

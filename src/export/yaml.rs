@@ -39,6 +39,15 @@ pub(super) fn quoted(text: &str) -> String {
     out
 }
 
+/// Writes a text of the service for people, cut where it is long.
+pub(super) fn told(text: &str) -> String {
+    const LONGEST: usize = 300;
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => quoted(&format!("{}…", text.get(..at).unwrap_or_default())),
+        None => quoted(text),
+    }
+}
+
 /// Whether a character can stand as it is: Rust's own idea of what can be printed, which leaves out controls, formats
 /// and all blanks but the plain one.
 fn is_seen(c: char) -> bool {
@@ -102,6 +111,13 @@ mod tests {
             quoted("\n\u{7}\u{85}\u{a0}\u{202e}\u{2028}\u{feff}\u{ffff}\u{e0001}"),
             "\"\\u000a\\u0007\\u0085\\u00a0\\u202e\\u2028\\ufeff\\uffff\\U000e0001\""
         );
+    }
+
+    #[test]
+    fn what_is_told_is_never_long() {
+        assert_eq!(told("é"), "\"é\"");
+        let long = told(&"é".repeat(100_000));
+        assert_eq!((long.chars().count(), long.ends_with("é…\"")), (303, true));
     }
 
     proptest! {

@@ -12,6 +12,9 @@ rooms:
   "32": {owner: alice, admins: [eve], members: [bob, dan]}
   "33": {owner: carl, members: [u1, u2, u3]}
   "34": {owner: alice, members: [bob, dan]}
+  "36": {owner: alice, members: [bob, dan], maxusers: 3}
+  "37": {owner: alice, admins: [eve], members: [bob]}
+  "38": {owner: alice, members: [bob]}
 "#;
 
 const ROOMS: &str = r#"rooms:
@@ -26,6 +29,9 @@ const ROOMS: &str = r#"rooms:
   - {id: 33, name: watched, mode: observe, members: [zoe]}
   - {id: 34, name: twin, members: [zoe], admins: [zoe]}
   - {id: 35, name: twin, members: [bob]}
+  - {id: 36, name: full, members: [bob, dan, zoe]}
+  - {id: 37, name: loose, members: [bob]}
+  - {id: 38, name: taken, owner: carl, members: [alice]}
 "#;
 
 const GROUPS: &str = r#"groups:
@@ -76,6 +82,11 @@ fn everybody_is_explained() {
         ("u1", "watched"),
         ("dan", "34"),
         ("zoe", "34"),
+        // No place; kept; and another owner than the files say, in the room and asked for.
+        ("zoe", "full"),
+        ("eve", "loose"),
+        ("bob", "taken"),
+        ("alice", "taken"),
         // No such room.
         ("bob", "35"),
     ] {

@@ -1,6 +1,7 @@
 //! Where in the files each thing is said.
 
 use super::{load, site};
+use proptest::prelude::*;
 use roomsync::desired::{Claim, Desired, Loaded, render};
 use roomsync::model::{RoomId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -216,6 +217,64 @@ fn everything_that_is_said_of_somebody() {
     assert_eq!(patterns(&said("2", "x").ignored), [""; 0]);
     assert_eq!(patterns(&said("3", "x").ignored), ["x:3"]);
     assert_eq!(patterns(&said("3", "eve").protected), ["?ve:4"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+    /// Who is wanted is mentioned, each place is theirs, and each way is one that the files have.
+    #[test]
+    fn mentions_agree_with_what_is_wanted(
+        groups in prop::collection::vec(prop::collection::vec(0usize..9, 0..5), 4),
+        lists in prop::collection::vec(prop::collection::vec(0usize..9, 0..5), 2),
+    ) {
+        // Items below 5 are people, the others are groups; a group holds only later ones, so that none holds itself.
+        let item = |holder: usize, item: usize| match item {
+            ..5 => Some(format!("u{item}")),
+            _ if item - 5 >= holder => Some(format!("group:g{}", item - 5)),
+            _ => None,
+        };
+        let list = |holder: usize, items: &[usize], indent: &str| -> String {
+            let items: Vec<String> = items.iter().filter_map(|at| item(holder, *at)).collect();
+            match items.is_empty() {
+                true => " []\n".to_owned(),
+                false => format!("\n{}", items.iter().map(|item| format!("{indent}- {item}\n")).collect::<String>()),
+            }
+        };
+        let mut text = String::from("groups:\n");
+        for (number, items) in groups.iter().enumerate() {
+            text += &format!("  g{number}:{}", list(number + 1, items, "    "));
+        }
+        text += "rooms:\n  - id: 1\n    allow_empty: true\n    members:";
+        text += &list(0, &lists[0], "      ");
+        text += "    admins:";
+        text += &list(0, &lists[1], "      ");
+        let dir = site(&[("a.yaml", &text)]);
+        let loaded = loaded(&dir);
+        let room = &loaded.desired.rooms[0];
+        let lines: Vec<&str> = text.lines().collect();
+        for name in ["u0", "u1", "u2", "u3", "u4", "nobody"] {
+            let said = loaded.origins.mentions(&room.id, &user(name));
+            for (key, wanted) in [("admins", &room.admins), ("members", &room.members)] {
+                let wanted = wanted.as_ref().unwrap().contains(&user(name));
+                let mentioned = said.lists.iter().any(|mention| mention.list == key);
+                prop_assert_eq!(mentioned, wanted, "{} in {}\n{}", name, key, text);
+            }
+            for mention in &said.lists {
+                prop_assert_eq!(lines[mention.at.line - 1].trim(), format!("- {name}"));
+                let mut holder = mention.list.to_owned();
+                for group in &mention.groups {
+                    let begin = lines.iter().position(|line| line.trim() == format!("{holder}:")).unwrap();
+                    let mut held = lines[begin + 1..].iter().take_while(|line| line.trim().starts_with('-'));
+                    prop_assert!(held.any(|line| line.trim() == format!("- group:{group}")), "{}", text);
+                    holder.clone_from(group);
+                }
+            }
+            for other in &said.other_groups {
+                prop_assert_eq!(lines[other.at.line - 1].trim(), format!("- {name}"));
+                prop_assert!(said.lists.iter().all(|mention| !mention.groups.contains(&other.name)));
+            }
+        }
+    }
 }
 
 /// Groups nest as deep as files say.

@@ -80,41 +80,36 @@ impl Origins {
             said.key(&said.spec.owner, Part::Value),
             said.mode(),
         ];
-        let items = lists.iter().map(|(_, _, place)| Some(place));
-        let items = items.chain(others.iter().map(|(_, place, _)| Some(place)));
-        let globs = ignored.iter().chain(&protected).map(|(_, place)| Some(place));
-        let places = items.chain(globs).chain(keys.iter().map(Option::as_ref));
-        let mut found = self.at(places.map(|place| node(place?)).collect()).into_iter();
-        let mut next = || found.next().flatten();
-        // In the order in which they were asked for.
-        let lists = lists.into_iter().map(|(list, groups, _)| (list, groups, next()));
-        let lists = lists.filter_map(|(list, groups, at)| {
-            Some(Mention {
-                list,
-                groups,
-                at: at?,
-            })
-        });
-        let lists = lists.collect();
-        let other_groups = others.into_iter().map(|(name, _, rooms)| (name, rooms, next()));
-        let other_groups =
-            other_groups.filter_map(|(name, rooms, at)| Some(OtherGroup { name, at: at?, rooms }));
-        let other_groups = other_groups.collect();
-        let mut patterns = |globs: Vec<(Glob, Place)>| {
-            let patterns = globs.into_iter().map(|(glob, _)| (glob, next()));
-            patterns
-                .filter_map(|(glob, at)| Some(Pattern { glob, at: at? }))
-                .collect()
+        let items = lists.iter().map(|(_, _, place)| place);
+        let items = items.chain(others.iter().map(|(_, place, _)| place));
+        let globs = ignored.iter().chain(&protected).map(|(_, place)| place);
+        let places = items.chain(globs).chain(keys.iter().flatten());
+        let nodes: Vec<(usize, Node)> = places.filter_map(node).collect();
+        let found = self.at(nodes.iter().cloned().map(Some).collect());
+        let found: HashMap<(usize, Node), Option<Origin>> = nodes.into_iter().zip(found).collect();
+        let origin = |place: &Place| found.get(&node(place)?)?.clone();
+        let mention = |(list, groups, place): Way| {
+            let at = origin(&place)?;
+            Some(Mention { list, groups, at })
         };
+        let other_group = |(name, place, rooms): (String, Place, Vec<RoomId>)| {
+            let at = origin(&place)?;
+            Some(OtherGroup { name, at, rooms })
+        };
+        let pattern = |(glob, place): (Glob, Place)| {
+            let at = origin(&place)?;
+            Some(Pattern { glob, at })
+        };
+        let [admins, members, owner, mode] = keys.map(|place| origin(&place?));
         Mentions {
-            lists,
-            other_groups,
-            ignored: patterns(ignored),
-            protected: patterns(protected),
-            admins: next(),
-            members: next(),
-            owner: next(),
-            mode: next(),
+            lists: lists.into_iter().filter_map(mention).collect(),
+            other_groups: others.into_iter().filter_map(other_group).collect(),
+            ignored: ignored.into_iter().filter_map(pattern).collect(),
+            protected: protected.into_iter().filter_map(pattern).collect(),
+            admins,
+            members,
+            owner,
+            mode,
         }
     }
 }
@@ -183,7 +178,7 @@ impl<'s> RoomAt<'s> {
     }
 
     /// The items that the room's lists come to, with the way to each, and all groups on any way.
-    fn lists(&self, groups: &Groups<'s>) -> (Vec<(&'static str, Vec<String>, Place)>, BTreeSet<usize>) {
+    fn lists(&self, groups: &Groups<'s>) -> (Vec<Way>, BTreeSet<usize>) {
         let mut found = Vec::new();
         let mut used = BTreeSet::new();
         for (key, field) in self.people() {
@@ -247,6 +242,9 @@ impl<'s> RoomAt<'s> {
             .collect()
     }
 }
+
+/// A list, the groups on the way, and the item it comes to.
+type Way = (&'static str, Vec<String>, Place);
 
 /// The groups of all files.
 struct Groups<'s> {
