@@ -8,6 +8,8 @@
 //! - [`desired`]: room files → [`desired::Desired`].
 //! - [`live`]: the service → what is there, and the proof that a read is complete.
 //! - [`plan`]: pure. Imports only `model` and the plain types of `desired` and `live`.
+//! - [`export`]: pure, too. Live rooms → a room file.
+//! - [`explain`]: pure, too. Files, a look and a plan → sentences about one person.
 //! - [`apply`]: runs a plan's calls, makes no choices of its own. The only place that makes a [`chat::Writer`], so a
 //!   dry run is a run that has no writer, never a flag.
 //! - [`chat`]: the service's client.
@@ -24,6 +26,8 @@ pub mod cli;
 pub mod daemon;
 pub mod desired;
 pub mod emulator;
+pub mod explain;
+pub mod export;
 pub mod live;
 pub mod model;
 pub mod plan;

@@ -122,6 +122,19 @@ audit_log: log/audit.jsonl
 }
 
 #[test]
+fn the_list_of_rooms_is_asked_for_as_often_as_the_service_allows() {
+    let rates = |text: &str| {
+        let text = format!("{MINIMAL}limits: {{calls_per_second: {text}}}\n");
+        let settings = load_text(&text, None, &env_with_token()).unwrap();
+        let rates = settings.limits.calls_per_second;
+        [Method::ListRooms, Method::ListAdmins].map(|method| rates.of(method))
+    };
+    assert_eq!(rates("90"), [50, 90]);
+    assert_eq!(rates("7"), [7, 7]);
+    assert_eq!(rates("{default: 90, list_rooms: 70}"), [70, 90]);
+}
+
+#[test]
 fn plain_http_is_for_loopback() {
     for (url, allow, good) in [
         ("http://localhost:80", false, true),

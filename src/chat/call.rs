@@ -7,6 +7,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
 
+/// Longest cursor that is sent back, as written in the query. Those seen have under a hundred characters.
+const MAX_CURSOR: usize = 4096;
+
 /// What stands before `/chatrooms` in every path: `/{org}/{app}`, or `/app-id/{app_id}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix([String; 2]);
@@ -44,8 +47,16 @@ impl Call {
             .map(ToString::to_string)
             .collect();
         Self {
-            method,
             room: Some(room.clone()),
+            ..Self::of_app(method, segments)
+        }
+    }
+
+    /// A call that is about no single room.
+    fn of_app(method: Method, segments: Vec<String>) -> Self {
+        Self {
+            method,
+            room: None,
             segments,
             query: None,
             body: None,
@@ -128,13 +139,20 @@ impl Call {
         };
         let segments = vec!["chatrooms".into(), ids];
         Self {
-            method: Method::RoomDetail,
             room,
-            segments,
-            query: None,
-            body: None,
-            not_after: None,
-            interrupted: None,
+            ..Self::of_app(Method::RoomDetail, segments)
+        }
+    }
+
+    pub(super) fn list_rooms(limit: usize, cursor: Option<&str>) -> Self {
+        let mut query = format!("limit={limit}");
+        if let Some(cursor) = cursor {
+            query += "&cursor=";
+            query.extend(url::form_urlencoded::byte_serialize(cursor.as_bytes()));
+        }
+        Self {
+            query: Some(query),
+            ..Self::of_app(Method::ListRooms, vec!["chatrooms".into()])
         }
     }
 
@@ -142,7 +160,9 @@ impl Call {
         match self.method {
             Method::AddOne | Method::AddMany | Method::Promote => http::Method::POST,
             Method::RemoveOne | Method::RemoveMany | Method::Demote => http::Method::DELETE,
-            Method::ListMembers | Method::ListAdmins | Method::RoomDetail => http::Method::GET,
+            Method::ListMembers | Method::ListAdmins | Method::RoomDetail | Method::ListRooms => {
+                http::Method::GET
+            }
         }
     }
 
@@ -175,12 +195,16 @@ fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
 #[must_use]
 pub fn recognise(method: &http::Method, url: &Url, prefix: &Prefix) -> Option<Method> {
     let segments: Vec<&str> = url.path().strip_prefix('/')?.split('/').collect();
-    let [first, second, "chatrooms", rooms, rest @ ..] = segments.as_slice() else {
+    let [first, second, "chatrooms", rest @ ..] = segments.as_slice() else {
         return None;
     };
     if prefix.0 != [*first, *second] {
         return None;
     }
+    let [rooms, rest @ ..] = rest else {
+        let is_list = method == http::Method::GET && url.query().is_some_and(is_page_of_rooms);
+        return is_list.then_some(Method::ListRooms);
+    };
     let one_room = RoomId::parse(rooms).is_ok();
     let (get, post, delete) = (
         method == http::Method::GET,
@@ -220,11 +244,28 @@ fn is_user(text: &str) -> bool {
 }
 
 fn is_page(query: &str) -> bool {
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let page = query
         .strip_prefix("pagenum=")
         .and_then(|rest| rest.split_once("&pagesize="));
-    page.is_some_and(|(page, size)| number(page) && number(size))
+    page.is_some_and(|(page, size)| is_number(page) && is_number(size))
+}
+
+fn is_page_of_rooms(query: &str) -> bool {
+    let encoded = |b: u8| b.is_ascii_alphanumeric() || b"*-._+%".contains(&b);
+    let Some(rest) = query.strip_prefix("limit=") else {
+        return false;
+    };
+    match rest.split_once("&cursor=") {
+        None => is_number(rest),
+        Some((limit, cursor)) => {
+            let fits = (1..=MAX_CURSOR).contains(&cursor.len());
+            is_number(limit) && fits && cursor.bytes().all(encoded)
+        }
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -258,6 +299,12 @@ mod tests {
             ("DELETE", "/org/app/chatrooms/12/admin/ann", Method::Demote),
             ("GET", "/org/app/chatrooms/12", Method::RoomDetail),
             ("GET", "/org/app/chatrooms/12%2C13", Method::RoomDetail),
+            ("GET", "/org/app/chatrooms?limit=100", Method::ListRooms),
+            (
+                "GET",
+                "/org/app/chatrooms?limit=100&cursor=a%2Fb%26x%3D..",
+                Method::ListRooms,
+            ),
         ] {
             assert_eq!(known(method, path), Some(call), "{method} {path}");
         }
@@ -272,6 +319,15 @@ mod tests {
             ("DELETE", "/org/app/chatrooms/12"),
             ("POST", "/org/app/chatrooms"),
             ("GET", "/org/app/chatrooms"),
+            ("GET", "/org/app/chatrooms/"),
+            ("GET", "/org/app/chatrooms/?limit=1"),
+            ("GET", "/org/app/chatrooms?limit="),
+            ("GET", "/org/app/chatrooms?limit=1&cursor="),
+            ("GET", "/org/app/chatrooms?limit=1&cursor=a&x=1"),
+            ("GET", "/org/app/chatrooms?cursor=a&limit=1"),
+            ("GET", "/org/app/chatrooms/12?limit=1"),
+            ("POST", "/org/app/chatrooms?limit=1"),
+            ("DELETE", "/org/app/chatrooms?limit=1"),
             ("PUT", "/org/app/chatrooms/12"),
             ("PUT", "/org/app/chatrooms/12/users"),
             ("GET", "/org/other/chatrooms/12/users?pagenum=1&pagesize=2"),
@@ -297,6 +353,21 @@ mod tests {
         let path = |n| format!("/org/app/chatrooms/12/users/{}", names(n));
         assert_eq!(known("DELETE", &path(100)), Some(Method::RemoveMany));
         assert_eq!(known("DELETE", &path(101)), None);
+    }
+
+    #[test]
+    fn a_cursor_is_sent_back_as_it_came_and_means_nothing_else() {
+        let prefix = Prefix::new("org", "app").unwrap();
+        let base = Url::parse("https://chat.example").unwrap();
+        for cursor in ["ZGNiMj", "../..", "a&limit=1", "a b#c?d=é\n", "undefined", "%2e"] {
+            let url = Call::list_rooms(7, Some(cursor)).url(&base, &prefix).unwrap();
+            let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+            let wanted = [("limit", "7"), ("cursor", cursor)].map(|(key, value)| (key.into(), value.into()));
+            assert_eq!(pairs, wanted);
+            assert_eq!(url.path(), "/org/app/chatrooms");
+        }
+        let endless = Call::list_rooms(7, Some(&"x".repeat(MAX_CURSOR + 1)));
+        assert_eq!(endless.url(&base, &prefix), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub use connection::{BatchSizes, Config, Connection, Observer};
 pub use error::{CallError, Fault};
 pub(crate) use names::names_in;
 pub use pace::{Budget, Rates};
-pub use reader::{List, Reader};
+pub use reader::{List, Reader, RoomPage};
 pub use token::{BadToken, TokenSource, check_token, read_token};
 pub use transport::{
     BoxFuture, HttpTransport, MAX_ANSWER_BYTES, Request, Response, SetupError, Transport, TransportError,

@@ -4,7 +4,7 @@
 //! answered, so that whenever within its flight the service counted the call, no window holds more. And governor for the
 //! smoothing, so that calls do not come in bursts. Time is tokio's, which tests hold still.
 
-use super::wire::Method;
+use super::wire::{LIST_ROOMS_PER_SECOND, Method};
 use governor::clock::{Clock, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
@@ -35,10 +35,14 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// The calls a second of a method.
+    /// The calls a second of a method. Of those the service allows fewer of, `default` never means more.
     #[must_use]
     pub fn of(&self, method: Method) -> u32 {
-        self.own.get(&method).copied().unwrap_or(self.default)
+        let default = match method {
+            Method::ListRooms => self.default.min(LIST_ROOMS_PER_SECOND),
+            _ => self.default,
+        };
+        self.own.get(&method).copied().unwrap_or(default)
     }
 }
 

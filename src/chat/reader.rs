@@ -1,5 +1,5 @@
 use super::call::Call;
-use super::wire::{Envelope, MAX_PAGE_SIZE, MemberRow, RoomDetail};
+use super::wire::{Envelope, MAX_PAGE_SIZE, MAX_ROOMS_PAGE, MemberRow, RoomDetail, RoomRow};
 use super::{BatchSizes, Budget, CallError, Connection};
 use crate::model::RoomId;
 
@@ -14,6 +14,15 @@ pub struct List<T> {
     pub rows: Vec<T>,
     /// How many rows the answer says it has.
     pub count: Option<u64>,
+}
+
+/// A page of the app's rooms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomPage {
+    /// In no order.
+    pub rows: Vec<RoomRow>,
+    /// Where the next page begins; `None`: this is the last one.
+    pub cursor: Option<String>,
 }
 
 impl<T> From<Envelope<Vec<T>>> for List<T> {
@@ -64,5 +73,13 @@ impl Reader {
     /// Detail of up to [`wire::MAX_DETAIL_ROOMS`](super::wire::MAX_DETAIL_ROOMS) rooms.
     pub async fn room_detail(&self, rooms: &[RoomId]) -> Result<Vec<RoomDetail>, CallError> {
         Ok(self.0.call(Call::room_detail(rooms)).await?.data)
+    }
+
+    /// A page of the app's rooms: the first one, or the one that a cursor leads to.
+    pub async fn list_rooms(&self, cursor: Option<&str>) -> Result<RoomPage, CallError> {
+        let call = Call::list_rooms(MAX_ROOMS_PAGE, cursor);
+        let Envelope { data, cursor, .. } = self.0.call::<Vec<RoomRow>>(call).await?;
+        let cursor = cursor.filter(|cursor| !cursor.is_empty());
+        Ok(RoomPage { rows: data, cursor })
     }
 }

@@ -17,8 +17,12 @@ pub const MAX_REMOVE_BATCH: usize = 100;
 pub const MAX_PAGE_SIZE: usize = 1000;
 /// Most rooms in one `room_detail` (`[P]`).
 pub const MAX_DETAIL_ROOMS: usize = 100;
+/// Most rooms on one page of `list_rooms`: no document (`[P]`) takes fewer for too many.
+pub const MAX_ROOMS_PAGE: usize = 100;
 /// Calls a second that the service allows for each method of an App Key (seed, at every call).
 pub const CALLS_PER_SECOND: u32 = 100;
+/// What it allows of `list_rooms` (`[P]`).
+pub const LIST_ROOMS_PER_SECOND: u32 = 50;
 
 /// The service's methods. Each has a call budget of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,11 +45,13 @@ pub enum Method {
     Demote,
     /// `GET /chatrooms/{id1}%2C{id2}…` (`[P]`)
     RoomDetail,
+    /// `GET /chatrooms?limit=N&cursor=C` (`[P]`)
+    ListRooms,
 }
 
 impl Method {
     /// Every method, in the order of the seed.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AddOne,
         Self::AddMany,
         Self::ListMembers,
@@ -55,6 +61,7 @@ impl Method {
         Self::ListAdmins,
         Self::Demote,
         Self::RoomDetail,
+        Self::ListRooms,
     ];
 
     /// The name used in settings, logs and metrics.
@@ -70,13 +77,17 @@ impl Method {
             Self::ListAdmins => "list_admins",
             Self::Demote => "demote",
             Self::RoomDetail => "room_detail",
+            Self::ListRooms => "list_rooms",
         }
     }
 
     /// Whether a call of this method can change anything.
     #[must_use]
     pub fn writes(self) -> bool {
-        !matches!(self, Self::ListMembers | Self::ListAdmins | Self::RoomDetail)
+        !matches!(
+            self,
+            Self::ListMembers | Self::ListAdmins | Self::RoomDetail | Self::ListRooms
+        )
     }
 }
 
@@ -347,6 +358,22 @@ pub struct RoomDetail {
     /// Who is in it; not every server sends all.
     #[serde(default, deserialize_with = "rows")]
     pub affiliations: Vec<MemberRow>,
+}
+
+/// A row of `list_rooms` (`[P]`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomRow {
+    /// The room.
+    pub id: String,
+    /// Its name on the service.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+    /// Who owns it.
+    #[serde(default, deserialize_with = "or_default")]
+    pub owner: String,
+    /// How many people are in it, the owner counted.
+    #[serde(default, deserialize_with = "or_default")]
+    pub affiliations_count: u64,
 }
 
 /// The body of an error (`[P]`).

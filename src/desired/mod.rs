@@ -15,7 +15,7 @@ pub(crate) mod strict;
 mod texts;
 
 pub use diagnostic::{Diagnostic, Position, Severity, Spot, render};
-pub use origins::{Claim, Origin, Origins, Remembered};
+pub use origins::{Claim, Mention, Mentions, Origin, Origins, OtherGroup, Pattern, Remembered};
 pub(crate) use spec::{FileSpec, GuardsSpec};
 pub use texts::{Texts, read};
 

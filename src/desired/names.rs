@@ -40,7 +40,8 @@ pub(super) fn room_id(text: &str) -> Result<RoomId, Complaint> {
     })
 }
 
-pub(super) fn label(text: &str) -> Result<String, Complaint> {
+/// Reads a room's label.
+pub(crate) fn label(text: &str) -> Result<String, Complaint> {
     if let Some(control) = text.chars().find(|c| c.is_control()) {
         let message = format!("a room's name cannot hold control characters: {control:?}");
         return Err(Complaint::new("bad-label", message));

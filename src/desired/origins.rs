@@ -1,5 +1,9 @@
 //! Where in the files each thing is said: found only when somebody asks, by parsing the texts once more.
 
+mod mentions;
+
+pub use mentions::{Mention, Mentions, OtherGroup, Pattern};
+
 use super::diagnostic::Lines;
 use super::files::{File, Identity, shown_digest};
 use super::groups::ListAt;
@@ -130,7 +134,11 @@ impl Origins {
     #[must_use]
     pub fn find(&self, asked: &[Claim<'_>]) -> Vec<Option<Origin>> {
         let index = Index::new(&self.0.specs, asked);
-        let places: Vec<Option<(usize, Node)>> = asked.iter().map(|claim| index.place(claim)).collect();
+        self.at(asked.iter().map(|claim| index.place(claim)).collect())
+    }
+
+    /// The lines of nodes, each being that of the file with this index.
+    fn at(&self, places: Vec<Option<(usize, Node)>>) -> Vec<Option<Origin>> {
         let mut nodes: BTreeMap<usize, BTreeSet<&Node>> = BTreeMap::new();
         for (file, node) in places.iter().flatten() {
             nodes.entry(*file).or_default().insert(node);

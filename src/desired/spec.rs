@@ -181,7 +181,7 @@ pub(crate) struct GuardsSpec {
     max_additions: Field<Option<Limit>>,
     /// People who are never removed or demoted. A room's own list adds to that of the settings.
     #[schemars(with = "Vec<Glob>")]
-    protect: Field<List<Glob>>,
+    pub(super) protect: Field<List<Glob>>,
 }
 
 impl Fields for GuardsSpec {

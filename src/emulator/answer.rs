@@ -3,7 +3,7 @@
 use super::State;
 use super::allow_list::{Allow, Allowed};
 use super::names::now_ms;
-use super::pages::{JoinedRow, RoomRow};
+use super::pages::JoinedRow;
 use super::profile::Profile;
 use super::refusal::Refusal;
 use super::routes::Call;
@@ -11,7 +11,7 @@ use super::scene::UserEntity;
 use super::tokens::{Granted, Tokens};
 use crate::chat::wire::{
     AddMany, AddedMany, Demoted, Envelope, ErrorBody, MAX_PAGE_SIZE, MemberResult, MemberRow, Promote,
-    Promoted, RoomDetail,
+    Promoted, RoomDetail, RoomRow,
 };
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header, request::Parts};

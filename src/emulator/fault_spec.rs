@@ -12,7 +12,7 @@ pub const FAULT_HELP: &str = "\
 Something that goes wrong with some calls, written CALLS[WHEN]:WHAT[:before|:after]; can be given often:\n  \
 add_many@3:reset:after    any%0.05,seed=7:502    list_members@2:join=zoe+yan\n\
 CALLS is any, reads, writes, or one of add_one, add_many, list_members, remove_one, remove_many, promote, \
-list_admins, demote, room_detail\n\
+list_admins, demote, room_detail, list_rooms\n\
 WHEN is left out for each of them, or\n  \
 @N              the Nth; @N-M the Nth to the Mth\n  \
 /N              every Nth\n  \

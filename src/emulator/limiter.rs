@@ -95,7 +95,7 @@ mod tests {
         let now = Instant::now();
         for (limit, admitted) in [(100, 50), (10, 10)] {
             let mut limiter = limiter(limit);
-            let calls = (0..200).filter(|_| limiter.admit(Budget::ListRooms, 0, now));
+            let calls = (0..200).filter(|_| limiter.admit(Method::ListRooms, 0, now));
             assert_eq!(calls.count(), admitted);
         }
     }

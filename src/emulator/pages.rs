@@ -4,7 +4,7 @@ use super::State;
 use super::profile::Profile;
 use super::refusal::Refusal;
 use super::room::Rank;
-use crate::chat::wire::{MAX_PAGE_SIZE, MemberRow};
+use crate::chat::wire::{MAX_PAGE_SIZE, MemberRow, RoomRow};
 use crate::model::RoomId;
 use serde::Serialize;
 use std::ops::Bound;
@@ -14,15 +14,6 @@ use std::ops::Bound;
 pub(super) struct Page<T> {
     pub(super) rows: Vec<T>,
     pub(super) cursor: Option<String>,
-}
-
-/// A row of the list of rooms. [P]
-#[derive(Debug, Serialize)]
-pub(super) struct RoomRow {
-    id: String,
-    name: String,
-    owner: String,
-    affiliations_count: usize,
 }
 
 /// A row of the member list in its cursor form, which shows admins as what they are. [P]
@@ -110,7 +101,7 @@ impl State {
                 id: id.to_string(),
                 name: room.name.clone().unwrap_or_default(),
                 owner: profile.spell(room.owner()),
-                affiliations_count: room.members().len(),
+                affiliations_count: room.members().len() as u64,
             });
         }
         let cursor = rooms.next().and(last);

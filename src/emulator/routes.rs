@@ -2,7 +2,7 @@
 
 use super::refusal::Refusal;
 use super::state::State;
-use crate::chat::wire::Method;
+use crate::chat::wire::{LIST_ROOMS_PER_SECOND, Method};
 use http::Method as HttpMethod;
 use std::num::NonZeroU32;
 
@@ -91,7 +91,6 @@ pub(super) enum Call {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Budget {
     Method(Method),
-    ListRooms,
     AllowList,
     Allow,
     Disallow,
@@ -102,7 +101,7 @@ impl Budget {
     pub(super) fn most(self) -> Option<NonZeroU32> {
         match self {
             // [P]
-            Self::ListRooms => NonZeroU32::new(50),
+            Self::Method(Method::ListRooms) => NonZeroU32::new(LIST_ROOMS_PER_SECOND),
             _ => None,
         }
     }
@@ -127,6 +126,7 @@ impl Call {
             Self::ListAdmins { .. } => Method::ListAdmins,
             Self::Demote { .. } => Method::Demote,
             Self::RoomDetail { .. } => Method::RoomDetail,
+            Self::ListRooms => Method::ListRooms,
             _ => return None,
         })
     }
@@ -134,7 +134,6 @@ impl Call {
     /// Whose call budget it draws on. What sets a scene has none. [?]
     pub(super) fn budget(&self) -> Option<Budget> {
         match self {
-            Self::ListRooms => Some(Budget::ListRooms),
             Self::AllowList { .. } => Some(Budget::AllowList),
             Self::Allow { .. } => Some(Budget::Allow),
             Self::Disallow { .. } => Some(Budget::Disallow),

@@ -2,6 +2,8 @@
 
 mod read;
 mod room;
+mod rooms;
 
 pub use read::{AdminList, Question, fleet, look, read_admins};
 pub use room::{Contradiction, LiveRoom, Observed};
+pub use rooms::{RoomList, RoomListError, rooms};

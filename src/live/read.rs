@@ -23,6 +23,17 @@ pub struct Question<'a> {
     pub spared_admins: Option<&'a MemberSet>,
 }
 
+impl<'a> Question<'a> {
+    /// Who is there, for nobody's removal.
+    #[must_use]
+    pub fn of_all(room: &'a RoomId) -> Self {
+        Self {
+            room,
+            spared_admins: None,
+        }
+    }
+}
+
 impl<'a> From<&'a DesiredRoom> for Question<'a> {
     fn from(desired: &'a DesiredRoom) -> Self {
         let DesiredRoom {
@@ -325,6 +336,7 @@ impl<'a> Look<'a> {
         let not_owner = |names: BTreeSet<String>| names.into_iter().filter(|name| !is_owner(name)).collect();
         LiveRoom {
             id: self.question.room.clone(),
+            name: self.detail.name.clone(),
             admins: self.admins.names.filter(|user| !is_owner(user.as_str())),
             members: self
                 .members

@@ -8,6 +8,8 @@ use tokio::time::Instant;
 pub struct LiveRoom {
     /// The room.
     pub id: RoomId,
+    /// What the service calls it.
+    pub name: Option<String>,
     /// Who owns it, in lower case, whether or not a row of the list names them.
     pub owner: Option<String>,
     /// The admins, the owner not among them.

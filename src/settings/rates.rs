@@ -44,6 +44,7 @@ impl Fields for RatesSpec {
         "list_admins",
         "demote",
         "room_detail",
+        "list_rooms",
     ];
 
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {

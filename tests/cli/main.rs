@@ -9,6 +9,8 @@ mod completions;
 mod demo;
 mod docs;
 mod exit;
+mod explain;
+mod export;
 mod failures;
 mod network;
 mod output;

@@ -1,6 +1,7 @@
 //! Where in the files each thing is said.
 
 use super::{load, site};
+use proptest::prelude::*;
 use roomsync::desired::{Claim, Desired, Loaded, render};
 use roomsync::model::{RoomId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,6 +137,159 @@ fn who_is_named_is_told_by_the_files_that_name_them() {
     assert_eq!(changed("other.yaml", &format!("{other}#\n")), [""; 0]);
     // Another file that names them counts at once.
     assert_eq!(changed("new.yaml", "groups: {unused: [nobody]}\n"), ["nobody"]);
+}
+
+const MORE: &str = r#"defaults:
+  mode: additive
+  ignore: [e*, x]
+  guards: {protect: ["?ve"]}
+rooms:
+  - id: 1
+    name: first
+    owner: ann
+    admins: [group:top, eve]
+    members: [group:mid, "\u0065ve", EVE]
+    guards:
+      protect:
+        - ann
+        - ev*
+  - {id: 2, mode: observe, ignore: [eve], members: [zed]}
+  - {id: 3, members: [group:other]}
+groups:
+  top: [group:mid, group:leaf]
+  mid: [ann, group:leaf]
+  leaf:
+    - dan
+    - eve
+  other: [group:far]
+  far: [eve, eve]
+  lone: [eve]
+"#;
+
+#[test]
+fn everything_that_is_said_of_somebody() {
+    let more = MORE.replace("ignore: [e*, x]", "ignore: [q*, x]");
+    let dir = site(&[("a.yaml", &more)]);
+    let loaded = loaded(&dir);
+    let said = |room: &str, name: &str| {
+        loaded
+            .origins
+            .mentions(&RoomId::parse(room).unwrap(), &user(name))
+    };
+    let eve = said("1", "eve");
+    let ways = eve.lists.iter().map(|mention| {
+        let groups: String = mention.groups.iter().map(|group| format!(" {group}")).collect();
+        format!("{}{groups}:{}", mention.list, mention.at.line)
+    });
+    // Of the two ways from `admins` to `leaf` the shorter one.
+    let wanted = [
+        "admins:9",
+        "admins top leaf:22",
+        "members:10",
+        "members:10",
+        "members mid leaf:22",
+    ];
+    assert_eq!(ways.collect::<Vec<_>>(), wanted);
+    let others: Vec<String> = eve
+        .other_groups
+        .iter()
+        .map(|group| format!("{}:{} {:?}", group.name, group.at.line, group.rooms))
+        .collect();
+    assert_eq!(others, ["far:24 [\"3\"]", "lone:25 []"]);
+    let patterns = |patterns: &[roomsync::desired::Pattern]| -> Vec<String> {
+        let told = patterns
+            .iter()
+            .map(|pattern| format!("{}:{}", pattern.glob, pattern.at.line));
+        told.collect()
+    };
+    assert_eq!(patterns(&eve.protected), ["ev*:14", "?ve:4"]);
+    assert_eq!(patterns(&eve.ignored), [""; 0]);
+    let line = |at: &Option<roomsync::desired::Origin>| at.as_ref().map(|at| at.line);
+    let keys = |room: &str| {
+        let said = said(room, "eve");
+        [&said.owner, &said.admins, &said.members, &said.mode].map(line)
+    };
+    assert_eq!(keys("1"), [Some(8), Some(9), Some(10), Some(2)]);
+    assert_eq!(keys("2"), [None, None, Some(15), Some(15)]);
+    assert_eq!(keys("4"), [None; 4]);
+    // A room's own patterns stand in place of the file's.
+    assert_eq!(patterns(&said("2", "eve").ignored), ["eve:15"]);
+    assert_eq!(patterns(&said("2", "x").ignored), [""; 0]);
+    assert_eq!(patterns(&said("3", "x").ignored), ["x:3"]);
+    assert_eq!(patterns(&said("3", "eve").protected), ["?ve:4"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+    /// Who is wanted is mentioned, each place is theirs, and each way is one that the files have.
+    #[test]
+    fn mentions_agree_with_what_is_wanted(
+        groups in prop::collection::vec(prop::collection::vec(0usize..9, 0..5), 4),
+        lists in prop::collection::vec(prop::collection::vec(0usize..9, 0..5), 2),
+    ) {
+        // Items below 5 are people, the others are groups; a group holds only later ones, so that none holds itself.
+        let item = |holder: usize, item: usize| match item {
+            ..5 => Some(format!("u{item}")),
+            _ if item - 5 >= holder => Some(format!("group:g{}", item - 5)),
+            _ => None,
+        };
+        let list = |holder: usize, items: &[usize], indent: &str| -> String {
+            let items: Vec<String> = items.iter().filter_map(|at| item(holder, *at)).collect();
+            match items.is_empty() {
+                true => " []\n".to_owned(),
+                false => format!("\n{}", items.iter().map(|item| format!("{indent}- {item}\n")).collect::<String>()),
+            }
+        };
+        let mut text = String::from("groups:\n");
+        for (number, items) in groups.iter().enumerate() {
+            text += &format!("  g{number}:{}", list(number + 1, items, "    "));
+        }
+        text += "rooms:\n  - id: 1\n    allow_empty: true\n    members:";
+        text += &list(0, &lists[0], "      ");
+        text += "    admins:";
+        text += &list(0, &lists[1], "      ");
+        let dir = site(&[("a.yaml", &text)]);
+        let loaded = loaded(&dir);
+        let room = &loaded.desired.rooms[0];
+        let lines: Vec<&str> = text.lines().collect();
+        for name in ["u0", "u1", "u2", "u3", "u4", "nobody"] {
+            let said = loaded.origins.mentions(&room.id, &user(name));
+            for (key, wanted) in [("admins", &room.admins), ("members", &room.members)] {
+                let wanted = wanted.as_ref().unwrap().contains(&user(name));
+                let mentioned = said.lists.iter().any(|mention| mention.list == key);
+                prop_assert_eq!(mentioned, wanted, "{} in {}\n{}", name, key, text);
+            }
+            for mention in &said.lists {
+                prop_assert_eq!(lines[mention.at.line - 1].trim(), format!("- {name}"));
+                let mut holder = mention.list.to_owned();
+                for group in &mention.groups {
+                    let begin = lines.iter().position(|line| line.trim() == format!("{holder}:")).unwrap();
+                    let mut held = lines[begin + 1..].iter().take_while(|line| line.trim().starts_with('-'));
+                    prop_assert!(held.any(|line| line.trim() == format!("- group:{group}")), "{}", text);
+                    holder.clone_from(group);
+                }
+            }
+            for other in &said.other_groups {
+                prop_assert_eq!(lines[other.at.line - 1].trim(), format!("- {name}"));
+                prop_assert!(said.lists.iter().all(|mention| !mention.groups.contains(&other.name)));
+            }
+        }
+    }
+}
+
+/// Groups nest as deep as files say.
+#[test]
+fn a_long_way_is_found() {
+    const DEPTH: usize = 1_000;
+    let groups: String = (0..DEPTH)
+        .map(|n| format!("  g{n}: [group:g{}]\n", n + 1))
+        .collect();
+    let text = format!("groups:\n{groups}  g{DEPTH}: [ann]\nrooms: [{{id: 1, members: [group:g0]}}]\n");
+    let dir = site(&[("a.yaml", &text)]);
+    let said = loaded(&dir)
+        .origins
+        .mentions(&RoomId::parse("1").unwrap(), &user("ann"));
+    assert_eq!((said.lists.len(), said.lists[0].groups.len()), (1, DEPTH + 1));
 }
 
 /// Everything that a set says is found, in a time that does not grow with claims times entries.

@@ -7,6 +7,7 @@ mod daemon_faults;
 mod daemon_search;
 mod daemon_traps;
 mod daemon_withheld;
+mod export;
 mod faults;
 mod fleet;
 mod house;

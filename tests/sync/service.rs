@@ -335,6 +335,14 @@ pub(crate) fn is_known_call((method, path, _, _): &Sent) -> bool {
         (1..=64).contains(&text.len()) && text.bytes().all(good) && text.bytes().any(|b| b != b'.')
     };
     let all = |text: &str, good: &dyn Fn(&str) -> bool| text.split("%2C").all(good);
+    let text = |text: &str| {
+        text.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"*-._+%".contains(&b))
+    };
+    if let Some(query) = path.strip_prefix("/acme/demo/chatrooms?limit=") {
+        let (limit, cursor) = query.split_once("&cursor=").unwrap_or((query, "x"));
+        return method == Http::GET && digits(limit) && text(cursor);
+    }
     let Some(rest) = path.strip_prefix("/acme/demo/chatrooms/") else {
         return false;
     };

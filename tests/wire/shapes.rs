@@ -2,6 +2,7 @@
 
 use roomsync::chat::wire::{
     AddMany, Demoted, Envelope, ErrorBody, MemberResult, MemberRow, Outcome, Promote, Promoted, RoomDetail,
+    RoomRow,
 };
 use serde_json::{Value, from_value, json, to_value};
 
@@ -42,6 +43,45 @@ fn room_detail() {
         (bare.owner, bare.maxusers, bare.affiliations_count),
         (None, None, None)
     );
+}
+
+/// A page of the app's rooms, and the last one. [P]
+#[test]
+fn list_of_rooms() {
+    let page: Envelope<Vec<RoomRow>> = from_value(json!({
+        "action": "get",
+        "application": "2a8f5b13-XXXX-XXXX-958a-838fd47f1223",
+        "params": { "limit": ["2"], "cursor": ["ZGNiMjRm"] },
+        "uri": "http://XXXX/XXXX/XXXX/chatrooms",
+        "entities": [],
+        "data": [
+            { "id": "66XXXX33", "name": "test1", "owner": "user1", "affiliations_count": 2 },
+            { "id": "66XXXX34", "owner": null, "disabled": false }
+        ],
+        "timestamp": 1542558467056_u64,
+        "duration": 1,
+        "organization": "XXXX",
+        "applicationName": "XXXX",
+        "count": 2,
+        "cursor": "ZGNiMjRmNGY1YjczYjlhYTNkYjk1MDY2YmEyNzFmODQ6aW06Y2hhdHJvb20"
+    }))
+    .unwrap();
+    let row = |id: &str, name: &str, owner: &str, affiliations_count| RoomRow {
+        id: id.into(),
+        name: name.into(),
+        owner: owner.into(),
+        affiliations_count,
+    };
+    let rows = [row("66XXXX33", "test1", "user1", 2), row("66XXXX34", "", "", 0)];
+    assert_eq!(page.data, rows);
+    let cursor = "ZGNiMjRmNGY1YjczYjlhYTNkYjk1MDY2YmEyNzFmODQ6aW06Y2hhdHJvb20";
+    assert_eq!(page.cursor.as_deref(), Some(cursor));
+    let shown = json!({"id": "66XXXX33", "name": "test1", "owner": "user1", "affiliations_count": 2});
+    assert_eq!(to_value(&rows[0]).unwrap(), shown);
+
+    let last: Envelope<Vec<RoomRow>> = from_value(json!({"data": [], "cursor": null})).unwrap();
+    assert_eq!((last.data.len(), last.cursor), (0, None));
+    assert!(from_value::<RoomRow>(json!({"name": "no id"})).is_err());
 }
 
 /// Everything but `data` may be missing, and whatever is unknown is passed over.

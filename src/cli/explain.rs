@@ -1,0 +1,89 @@
+//! `roomsync explain`.
+
+use super::exit::{Exit, Usage};
+use super::{Globals, output};
+use crate::chat::{Fault, Reader};
+use crate::daemon::connect;
+use crate::desired::{self, DesiredRoom, Loaded};
+use crate::explain::{self, Subject};
+use crate::live::{self, Observed, Question};
+use crate::model::{RoomId, UserId};
+use crate::plan::{self, FleetPlan, Restraints, RoomPlan, Sizes};
+use crate::settings;
+
+/// Tells why somebody is or is not to be in a room; never writes
+///
+/// What the files say, each with its file and line and the groups on the way; who they are live; and what a pass would do.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Args {
+    /// Who, in any case
+    #[arg(value_name = "USER", value_parser = UserId::parse)]
+    user: UserId,
+    /// A room of the files: its id, or its name there
+    #[arg(value_name = "ROOM")]
+    room: String,
+}
+
+/// Runs `roomsync explain`.
+pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
+    let settings = settings::load(&globals.config, &globals.env)?;
+    let loaded = desired::load(&settings.rooms, Some(&globals.config), &settings.guards)?;
+    globals.diagnose(&loaded.warnings)?;
+    let Loaded { desired, origins, .. } = &loaded;
+    let user = &args.user;
+    let room = find(&desired.rooms, &args.room)?;
+    let subject = Subject { user, room };
+    let reader = connect(&settings, None)?.reader();
+    let mentions = origins.mentions(&room.id, user);
+    let settings_file = globals.config.display().to_string();
+    let protect = (settings_file.as_str(), settings.guards.protect.as_slice());
+    output(&explain::files(subject, &mentions, &desired.rooms, protect))?;
+    let observed = match live::look(&reader, Question::from(room)).await {
+        Ok(observed) => observed,
+        Err(error) if matches!(error.fault, Fault::NoRoom(_)) => {
+            output(&explain::no_room(&error.fault.to_string()))?;
+            return Ok(Exit::Partly);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let plan = plan_of(&reader, room, &observed);
+    for plan in &plan.rooms {
+        output(&explain::look(subject, &observed, plan))?;
+    }
+    Ok(match observed {
+        Observed::Complete(_) => Exit::Done,
+        Observed::Partial(..) => Exit::Partly,
+    })
+}
+
+/// The room that is meant: by its id, or by the name that the files give it.
+fn find<'r>(rooms: &'r [DesiredRoom], text: &str) -> Result<&'r DesiredRoom, Usage> {
+    if let Ok(id) = RoomId::parse(text)
+        && let Some(room) = rooms.iter().find(|room| room.id == id)
+    {
+        return Ok(room);
+    }
+    let named = rooms.iter().filter(|room| room.name.as_deref() == Some(text));
+    match named.collect::<Vec<_>>().as_slice() {
+        [room] => Ok(room),
+        [] => Err(Usage(format!("ROOM {text:?}: no such room in the files"))),
+        several => {
+            let ids: Vec<&str> = several.iter().map(|room| room.id.as_str()).collect();
+            let ids = ids.join(", ");
+            Err(Usage(format!(
+                "ROOM {text:?} is the name of several rooms; say which by its id: {ids}"
+            )))
+        }
+    }
+}
+
+/// What a pass over this room would do, without the guard over all rooms.
+fn plan_of(reader: &Reader, room: &DesiredRoom, observed: &Observed) -> FleetPlan {
+    let sizes = reader.batch_sizes();
+    let sizes = Sizes {
+        add_batch: sizes.add,
+        remove_batch: sizes.remove,
+    };
+    let draft: Result<_, Box<RoomPlan>> = plan::draft(room, observed, &Restraints::default());
+    FleetPlan::new(vec![draft], None, sizes)
+}

@@ -1,0 +1,126 @@
+//! `roomsync export`.
+
+use super::exit::Exit;
+use super::{Globals, output};
+use crate::chat::{CallError, Reader};
+use crate::daemon::connect;
+use crate::export::{LeftOut, Options, RoomFile, room_file};
+use crate::live::{self, Observed, Question, RoomList};
+use crate::model::{Mode, RoomId};
+use crate::settings;
+use anyhow::{Context as _, bail};
+use clap::ArgGroup;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+/// Writes live rooms down as a room file, on standard output
+///
+/// Planning that file straight after finds nothing to change. Only rooms that could be read completely are in it; the
+/// others are named on standard error, and the exit code is 4. Room files need not be there yet.
+#[derive(Debug, Clone, clap::Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["room", "all"])))]
+pub(super) struct Args {
+    /// These rooms of the service; they need not be in any file
+    #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
+    room: Vec<RoomId>,
+    /// All rooms of the app
+    #[arg(long)]
+    all: bool,
+    /// The mode of every room in the file
+    #[arg(long, value_name = "MODE", default_value = "additive")]
+    mode: ExportMode,
+    /// Make groups of people who are the same in several rooms
+    #[arg(long)]
+    group_by_common: bool,
+}
+
+/// The modes that a live room can be written down with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ExportMode {
+    /// Nobody is removed or demoted: who is offline is not listed live, and so not in the file
+    Additive,
+    /// Whoever is not in the file is removed
+    Authoritative,
+}
+
+impl From<ExportMode> for Mode {
+    fn from(mode: ExportMode) -> Self {
+        match mode {
+            ExportMode::Additive => Self::Additive,
+            ExportMode::Authoritative => Self::Authoritative,
+        }
+    }
+}
+
+/// Runs `roomsync export`.
+pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
+    let settings = settings::load(&globals.config, &globals.env)?;
+    let reader = connect(&settings, None)?.reader();
+    let (ids, foreign) = which(&reader, args).await?;
+    let (looks, stopped) = look(globals, &reader, &ids).await;
+    let none_seen = looks.iter().all(|(_, look)| look.is_err());
+    let options = Options {
+        mode: args.mode.into(),
+        group_by_common: args.group_by_common,
+    };
+    let RoomFile { text, left_out } = room_file(&settings.service.app.to_string(), looks, options);
+    if let Some(text) = &text {
+        output(text)?;
+    }
+    for LeftOut { room, why } in &left_out {
+        tracing::error!(%room, why, "not exported");
+    }
+    for room in &foreign {
+        tracing::error!(
+            ?room,
+            why = "this is no room id that roomsync takes",
+            "not exported"
+        );
+    }
+    if let Some(error) = &stopped {
+        tracing::error!(%error, "not every room was looked at");
+    }
+    Ok(if stopped.is_some() || none_seen {
+        Exit::Failed
+    } else if left_out.is_empty() && foreign.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Partly
+    })
+}
+
+/// The rooms in question, and the ids among them that are none.
+async fn which(reader: &Reader, args: &Args) -> anyhow::Result<(BTreeSet<RoomId>, BTreeSet<String>)> {
+    if !args.all {
+        return Ok((args.room.iter().cloned().collect(), BTreeSet::new()));
+    }
+    let listed = live::rooms(reader).await;
+    let RoomList { rooms, foreign } = listed.context("cannot list the app's rooms")?;
+    if rooms.is_empty() {
+        bail!("the service lists no room of this app, so there is nothing to export");
+    }
+    Ok((rooms, foreign))
+}
+
+type Looks = Vec<(RoomId, Result<Observed, String>)>;
+
+/// Looks at every room; and what kept it from doing so, if something did.
+async fn look(globals: &Globals, reader: &Reader, ids: &BTreeSet<RoomId>) -> (Looks, Option<CallError>) {
+    let questions: Vec<Question<'_>> = ids.iter().map(Question::of_all).collect();
+    let bar = globals.bar(ids.len(), "looking at rooms");
+    let looks: RefCell<Vec<Option<Result<Observed, String>>>> = RefCell::new(vec![None; ids.len()]);
+    let take = |at: usize, observed: Result<Observed, CallError>| {
+        bar.inc();
+        if let Some(place) = looks.borrow_mut().get_mut(at) {
+            *place = Some(observed.map_err(|error| error.fault.to_string()));
+        }
+    };
+    let stopped = live::fleet(reader, &questions, &take).await.err();
+    let unseen = || Err("the look ended before this room".to_owned());
+    let looks = looks.into_inner().into_iter();
+    let looks = ids
+        .iter()
+        .cloned()
+        .zip(looks.map(|look| look.unwrap_or_else(unseen)));
+    (looks.collect(), stopped)
+}

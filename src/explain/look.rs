@@ -1,0 +1,209 @@
+//! What is there, and what a pass would do about it.
+
+use super::{Subject, joined};
+use crate::live::{LiveRoom, Observed};
+use crate::model::{MemberSet, Mode, UserId};
+use crate::plan::{Blocked, Note, Op, RoomPlan, Status, printable, users_of};
+use std::fmt::{self, Write as _};
+
+/// Tells what a look at the room saw of somebody, and what the plan made from it does about them.
+#[must_use]
+pub fn look(subject: Subject<'_>, observed: &Observed, plan: &RoomPlan) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ =
+        write_live(&mut out, subject, observed).and_then(|()| write_plan(&mut out, subject, observed, plan));
+    out
+}
+
+/// Tells that the service does not have the room.
+#[must_use]
+pub fn no_room(why: &str) -> String {
+    format!(
+        "\nNow: {}.\nA pass would do nothing in this room.\n",
+        printable(why)
+    )
+}
+
+/// What somebody is in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Owner,
+    Admin,
+    /// Some servers keep the role of who has left.
+    AdminOutside,
+    Member,
+    Absent,
+}
+
+impl Role {
+    fn of(user: &UserId, live: &LiveRoom) -> Self {
+        if live.owner.as_deref() == Some(user.as_str()) {
+            return Self::Owner;
+        }
+        match (live.admins.contains(user), live.members.contains(user)) {
+            (true, true) => Self::Admin,
+            (true, false) => Self::AdminOutside,
+            (false, true) => Self::Member,
+            (false, false) => Self::Absent,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Owner => "the owner",
+            Self::Admin => "an admin",
+            Self::AdminOutside => "an admin, and yet not in the room",
+            Self::Member => "a member",
+            Self::Absent => "not in the room",
+        })
+    }
+}
+
+fn write_live(out: &mut String, subject: Subject<'_>, observed: &Observed) -> fmt::Result {
+    let user = subject.user;
+    let role = Role::of(user, observed.room());
+    match observed {
+        Observed::Complete(_) => writeln!(out, "\nNow: {user} is {role}."),
+        Observed::Partial(_, contradiction) => {
+            let seen = match role {
+                Role::Absent => "not seen".to_owned(),
+                role => format!("seen as {role}"),
+            };
+            writeln!(
+                out,
+                "\nNow: not certain, because the room could not be read completely: {contradiction}. {user} was {seen}."
+            )
+        }
+    }
+}
+
+fn write_plan(out: &mut String, subject: Subject<'_>, observed: &Observed, plan: &RoomPlan) -> fmt::Result {
+    let user = subject.user;
+    let wanted: Vec<Op> = [
+        (Op::Add, &plan.add),
+        (Op::Promote, &plan.promote),
+        (Op::Demote, &plan.demote),
+        (Op::Remove, &plan.remove),
+    ]
+    .into_iter()
+    .filter(|(_, users): &(Op, &MemberSet)| users.contains(user))
+    .map(|(op, _)| op)
+    .collect();
+    let is_sent = |op: &Op| users_of(*op, &plan.steps).contains(user);
+    let (sent, unsent): (Vec<Op>, Vec<Op>) = wanted.into_iter().partition(is_sent);
+    let notes: Vec<&Note> = plan
+        .notes
+        .iter()
+        .filter(|note| note.user.as_deref() == Some(user.as_str()))
+        .collect();
+    if !sent.is_empty() {
+        writeln!(out, "A pass would {} {user}.", ops(&sent))?;
+    }
+    if !unsent.is_empty() {
+        write_unsent(out, user, &unsent, plan)?;
+    }
+    let done = sent.is_empty() && unsent.is_empty() && notes.iter().all(|note| note.held.is_none());
+    if done {
+        // A note says it best.
+        let why = notes.first().map(|note| note.message.clone());
+        let why = why.unwrap_or_else(|| idle(subject, observed, plan));
+        writeln!(out, "A pass would do nothing about {user}: {}.", printable(&why))?;
+    }
+    for note in notes.iter().filter(|_| !done) {
+        let message = printable(&note.message);
+        match note.held {
+            Some(op) => writeln!(
+                out,
+                "A pass would not {op} {user}, though that is wanted: {message}."
+            )?,
+            None => writeln!(out, "Note: {message}.")?,
+        }
+    }
+    if sent.contains(&Op::Remove) {
+        writeln!(
+            out,
+            "Only this room was looked at: `max_removals_total`, the guard over all rooms, may still hold the removal."
+        )?;
+    }
+    if !sent.is_empty() {
+        writeln!(
+            out,
+            "A running daemon may hold back more for a while; its page says what, and why."
+        )?;
+    }
+    Ok(())
+}
+
+/// What is wanted and not done, for the reason that the plan has for all.
+fn write_unsent(out: &mut String, user: &UserId, unsent: &[Op], plan: &RoomPlan) -> fmt::Result {
+    let unsent = ops(unsent);
+    if plan.status == Status::Observed {
+        return writeln!(
+            out,
+            "A pass would not {unsent} {user}, because it only observes this room; otherwise it would."
+        );
+    }
+    writeln!(
+        out,
+        "A pass would not {unsent} {user}, though that is wanted, until the guard allows it:"
+    )?;
+    for block in &plan.blocked {
+        let Blocked {
+            guard,
+            limit,
+            wanted,
+            of,
+        } = block;
+        writeln!(
+            out,
+            "  blocked: {guard} allows {limit} of {of}, {wanted} are wanted"
+        )?;
+    }
+    Ok(())
+}
+
+/// Why nothing is done.
+fn idle(subject: Subject<'_>, observed: &Observed, plan: &RoomPlan) -> String {
+    let Subject { user, room } = subject;
+    let role = Role::of(user, observed.room());
+    let complete = observed.complete().is_some();
+    if plan.status == Status::Failed
+        && let Some(error) = &plan.error
+        && complete
+    {
+        return format!("it can do nothing in this room, since {}", error.message);
+    }
+    let (wanted, wanted_admin) = (subject.is_wanted(), subject.is_wanted_admin());
+    let here = matches!(role, Role::Admin | Role::Member);
+    let admin = matches!(role, Role::Admin | Role::AdminOutside);
+    // Where there is more than is wanted.
+    let too_much = (here && !wanted) || (admin && !wanted_admin);
+    let reason = if role == Role::Owner {
+        "the owner is never added, removed, promoted or demoted"
+    } else if subject.is_ignored() {
+        "they are ignored here"
+    } else if !too_much && wanted {
+        "they are what the files want them to be"
+    } else if !too_much {
+        "they are not wanted, and not here"
+    } else if room.mode == Mode::Additive {
+        "with `mode: additive` nobody is removed or demoted"
+    } else if !complete {
+        "nobody is removed or demoted unless the room was read completely"
+    } else if room.guards.protects(user) {
+        "they are protected"
+    } else if here && !wanted && room.members.is_none() {
+        "`members` is not managed in this room, so nobody is removed"
+    } else {
+        "`admins` is not managed in this room, so no admin is removed or demoted"
+    };
+    reason.to_owned()
+}
+
+fn ops(ops: &[Op]) -> String {
+    let words: Vec<String> = ops.iter().map(Op::to_string).collect();
+    joined(&words)
+}

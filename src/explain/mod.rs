@@ -1,0 +1,57 @@
+//! PURE: why somebody is or is not to be in a room, in plain sentences. No async, clock, randomness, file, network or
+//! logging.
+
+mod files;
+mod look;
+
+pub use files::files;
+pub use look::{look, no_room};
+
+use crate::desired::DesiredRoom;
+use crate::model::UserId;
+use crate::plan::printable;
+
+/// Who and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Who.
+    pub user: &'a UserId,
+    /// What the files want of the room.
+    pub room: &'a DesiredRoom,
+}
+
+impl Subject<'_> {
+    fn is_wanted_admin(&self) -> bool {
+        self.room.admins.iter().flatten().any(|user| user == self.user)
+    }
+
+    fn is_wanted(&self) -> bool {
+        let listed = self.room.members.iter().flatten().any(|user| user == self.user);
+        listed || self.is_wanted_admin()
+    }
+
+    fn is_ignored(&self) -> bool {
+        let mut globs = self.room.ignore.iter();
+        globs.any(|glob| glob.matches(self.user.as_str()))
+    }
+}
+
+/// As in `lobby (66213271109633)`.
+fn shown(room: &DesiredRoom) -> String {
+    match &room.name {
+        Some(name) => format!("{} ({})", printable(name), room.id),
+        None => room.id.to_string(),
+    }
+}
+
+/// As in `a, b and c`.
+fn joined(words: &[impl AsRef<str>]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.as_ref().to_owned(),
+        [most @ .., last] => {
+            let most: Vec<&str> = most.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", most.join(", "), last.as_ref())
+        }
+    }
+}

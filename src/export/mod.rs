@@ -1,0 +1,124 @@
+//! PURE: live rooms → the room file that wants them as they are. No async, clock, randomness, file, network or logging.
+//!
+//! Only a complete look becomes an entry, and planning the file straight after is empty.
+
+mod common;
+mod entry;
+mod yaml;
+
+use crate::live::{LiveRoom, Observed};
+use crate::model::{MAX_ADMINS, Mode, RoomId};
+use common::Groups;
+use entry::Entry;
+use std::fmt::Write as _;
+use yaml::told;
+
+/// How rooms are written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// The mode of every entry.
+    pub mode: Mode,
+    /// Whether people who are the same in several rooms become groups.
+    pub group_by_common: bool,
+}
+
+/// A room file, and what is not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct RoomFile {
+    /// The file; `None`: no room could be written down.
+    pub text: Option<String>,
+    /// By id.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A room that is not exported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The room.
+    pub room: RoomId,
+    /// Why not.
+    pub why: String,
+}
+
+/// Writes down what a look at each room saw, or leaves the room out. `app` is whose rooms they are.
+pub fn room_file(
+    app: &str,
+    mut looks: Vec<(RoomId, Result<Observed, String>)>,
+    options: Options,
+) -> RoomFile {
+    looks.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut rooms = Vec::new();
+    let mut left_out = Vec::new();
+    for (room, look) in looks {
+        match look.and_then(|observed| fit(observed, options.mode)) {
+            Ok(live) => rooms.push(live),
+            Err(why) => left_out.push(LeftOut { room, why }),
+        }
+    }
+    let entries: Vec<Entry<'_>> = rooms.iter().map(|live| Entry::new(live, options.mode)).collect();
+    let text = (!entries.is_empty()).then(|| {
+        let groups = if options.group_by_common {
+            Groups::common(&entries)
+        } else {
+            Groups::default()
+        };
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _ = write_head(&mut out, app, &left_out, options.mode)
+            .and_then(|()| groups.write(&mut out))
+            .and_then(|()| out.write_str("rooms:\n"))
+            .and_then(|()| {
+                (0..)
+                    .zip(&entries)
+                    .try_for_each(|(at, entry)| entry.write(&mut out, at, &groups))
+            });
+        out
+    });
+    RoomFile { text, left_out }
+}
+
+/// The room, if it was seen whole and a file can want it as it is.
+fn fit(observed: Observed, mode: Mode) -> Result<LiveRoom, String> {
+    let live = match observed {
+        Observed::Complete(live) => live,
+        Observed::Partial(_, contradiction) => {
+            return Err(format!(
+                "it could not be read completely: {contradiction}; try again"
+            ));
+        }
+    };
+    let admins = live.admins.len();
+    if admins > MAX_ADMINS {
+        return Err(format!(
+            "it has {admins} admins, and a room file takes at most {MAX_ADMINS}; demote some by hand"
+        ));
+    }
+    let outside = live.admins.minus(&live.members);
+    if mode != Mode::Additive && !outside.is_empty() {
+        return Err(format!(
+            "admins who are not in the room ({outside}) can stand in no file that a plan finds nothing to change of; \
+             demote them, let them in, or take `--mode additive`, which leaves them out"
+        ));
+    }
+    Ok(live)
+}
+
+fn write_head(out: &mut String, app: &str, left_out: &[LeftOut], mode: Mode) -> std::fmt::Result {
+    writeln!(out, "# Rooms of {app}, as `roomsync export` found them.")?;
+    out.write_str(match mode {
+        Mode::Authoritative => {
+            "# `mode: authoritative` removes whoever is not listed. Who was offline may not have been in the room, and is not\n\
+             # listed then: complete the lists before the first apply.\n"
+        }
+        Mode::Additive | Mode::Observe => {
+            "# `mode: additive` adds and promotes people, and removes and demotes nobody: who was offline may not have been in\n\
+             # the room, and is not listed then. Once the lists are complete, take the `mode` lines out: without them whoever\n\
+             # is not listed is removed.\n"
+        }
+    })?;
+    for LeftOut { room, why } in left_out {
+        writeln!(out, "# Room {room} is missing: {}", told(why))?;
+    }
+    writeln!(out)
+}

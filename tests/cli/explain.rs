@@ -1,0 +1,148 @@
+//! `roomsync explain`.
+
+use super::service::{STATE, Service, answer};
+use super::site::{Run, Site};
+use serde_json::json;
+
+const FLEET: &str = r#"
+app_key: "acme#demo"
+tokens: [t0k3n-t0-g3t-1n]
+rooms:
+  "31": {owner: alice, admins: [eve], members: [bob, dan, guest-1, bot-1, bot-2, u1, u2, u3, u4]}
+  "32": {owner: alice, admins: [eve], members: [bob, dan]}
+  "33": {owner: carl, members: [u1, u2, u3]}
+  "34": {owner: alice, members: [bob, dan]}
+  "36": {owner: alice, members: [bob, dan], maxusers: 3}
+  "37": {owner: alice, admins: [eve], members: [bob]}
+  "38": {owner: alice, members: [bob]}
+"#;
+
+const ROOMS: &str = r#"rooms:
+  - id: 31
+    name: lobby
+    owner: alice
+    admins: [group:lead]
+    members: [bob, group:all, mia, u1, u2, u3, u4]
+    ignore: [x-*, guest-*]
+    guards: {max_removals: 2, max_demotions: 5, protect: [bot-1]}
+  - {id: 32, name: quiet, mode: additive, members: [bob, carol]}
+  - {id: 33, name: watched, mode: observe, members: [zoe]}
+  - {id: 34, name: twin, members: [zoe], admins: [zoe]}
+  - {id: 35, name: twin, members: [bob]}
+  - {id: 36, name: full, members: [bob, dan, zoe]}
+  - {id: 37, name: loose, members: [bob]}
+  - {id: 38, name: taken, owner: carl, members: [alice]}
+"#;
+
+const GROUPS: &str = r#"groups:
+  lead: [mia, omar]
+  night:
+    - nell
+  all: [group:support]
+  support: [group:lead, carol]
+"#;
+
+fn site(service: &Service) -> Site {
+    let site = Site::of(service)
+        .with_rooms(ROOMS)
+        .with_settings("rooms: rooms/\n", "rooms: rooms/\nguards: {protect: [bot-?]}\n");
+    site.write("rooms/groups.yaml", GROUPS);
+    site
+}
+
+fn told(site: &Site, user: &str, room: &str) -> Run {
+    site.run(&["explain", user, room])
+}
+
+#[test]
+fn everybody_is_explained() {
+    let service = Service::start(FLEET);
+    let site = site(&service);
+    let mut all = String::new();
+    for (user, room) in [
+        // Wanted as an admin, by several ways; then as a member by way of groups; and there already.
+        ("MIA", "31"),
+        ("carol", "lobby"),
+        ("bob", "lobby"),
+        // To go, and an admin who is; not to come.
+        ("dan", "lobby"),
+        ("eve", "lobby"),
+        ("nell", "lobby"),
+        // To whom nothing is done.
+        ("alice", "lobby"),
+        ("guest-1", "lobby"),
+        ("bot-1", "lobby"),
+        ("bot-2", "lobby"),
+        // Additive, and without `admins`.
+        ("dan", "quiet"),
+        ("eve", "quiet"),
+        ("carol", "quiet"),
+        // Only observed, and blocked.
+        ("zoe", "watched"),
+        ("u1", "watched"),
+        ("dan", "34"),
+        ("zoe", "34"),
+        // No place; kept; and another owner than the files say, in the room and asked for.
+        ("zoe", "full"),
+        ("eve", "loose"),
+        ("bob", "taken"),
+        ("alice", "taken"),
+        // No such room.
+        ("bob", "35"),
+    ] {
+        let run = told(&site, user, room).ends_with(if room == "35" { 4 } else { 0 });
+        assert_eq!(run.stderr, "");
+        all += &format!("$ roomsync explain {user} {room}\n{}\n", run.stdout);
+    }
+    insta::assert_snapshot!(all);
+    assert_eq!(service.writes(), [""; 0]);
+}
+
+#[test]
+fn who_and_where_must_be_sayable() {
+    let service = Service::start(FLEET);
+    let site = site(&service);
+    for (args, words) in [
+        (&["explain", "..", "lobby"][..], "dots only"),
+        (&["explain", "a b", "lobby"], "' ' is not one of them"),
+        (&["explain", "bob"], "<ROOM>"),
+        (
+            &["explain", "bob", "99"],
+            "ROOM \"99\": no such room in the files",
+        ),
+        (&["explain", "bob", "Lobby"], "no such room in the files"),
+        (&["explain", "bob", "twin"], "say which by its id: 34, 35"),
+    ] {
+        let run = site.run(args).ends_with(64).complains(words);
+        assert_eq!(run.stdout, "");
+    }
+    let broken = Site::of(&service).with_rooms("rooms: [{id: ..}]\n");
+    assert_eq!(told(&broken, "bob", "31").ends_with(5).stdout, "");
+    assert_eq!(service.calls(), [""; 0]);
+}
+
+#[test]
+fn the_files_are_told_even_where_the_service_is_away() {
+    let service = Service::start(FLEET);
+    let site = site(&service);
+    let gone = Service::start(STATE).url();
+    let run = Run::of(
+        site.command(&["explain", "dan", "lobby"])
+            .env("ROOMSYNC_URL", gone),
+    );
+    let run = run.ends_with(1).complains("cannot be reached");
+    assert!(run.stdout.contains("The files do not name dan"), "{}", run.stdout);
+    assert!(!run.stdout.contains("Now:"), "{}", run.stdout);
+}
+
+#[test]
+fn an_incomplete_look_is_4_and_certain_of_nothing() {
+    let service = Service::hooked(FLEET, |head, _| {
+        let body = json!({"data": [{"member": "dan"}], "count": 5}).to_string();
+        head.uri.path().ends_with("/31/users").then(|| answer(200, body))
+    });
+    let site = site(&service);
+    let mut all = told(&site, "dan", "lobby").ends_with(4).stdout;
+    all += &told(&site, "u1", "lobby").ends_with(4).stdout;
+    insta::assert_snapshot!(all);
+}
