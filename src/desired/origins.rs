@@ -1,8 +1,8 @@
 //! Where in the files each thing is said: found only when somebody asks, by parsing the texts once more.
 
-use super::diagnostic::Lines;
 use super::files::{File, Identity, shown_digest};
 use super::groups::ListAt;
+use super::lines::Lines;
 use super::locate;
 use super::problem::{At, Node, Place};
 use super::spec::{Entry, FileSpec, GroupName, RoomSpec};

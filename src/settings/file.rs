@@ -224,6 +224,9 @@ impl<'de> Shape<'de> for RateOrRates {
     fn wants(&self) -> &'static str {
         "a whole number, or a map of methods"
     }
+    fn instead(&self) -> &'static str {
+        "write one number for all calls, such as 50, or `{default: 50, list_admins: 90}`"
+    }
     fn number(&self, cx: &mut Cx, number: u64) -> Option<RatesSpec> {
         match rate(&number.to_string()) {
             Ok(rate) => Some(RatesSpec {
@@ -252,6 +255,9 @@ impl<'de> Shape<'de> for PathOrPaths {
     fn wants(&self) -> &'static str {
         "a path, or a list of paths"
     }
+    fn instead(&self) -> &'static str {
+        "write a path such as `rooms/`, or several between `[` and `]`"
+    }
     fn text(&self, cx: &mut Cx, text: &str) -> Option<Self::Value> {
         match path(text) {
             Ok(path) => Some(vec![Some(path)]),
@@ -262,10 +268,7 @@ impl<'de> Shape<'de> for PathOrPaths {
         }
     }
     fn seq<A: SeqAccess<'de>>(&self, cx: &mut Cx, seq: A) -> Result<Option<Self::Value>, A::Error> {
-        let item = Scalar {
-            wants: PATH,
-            parse: path,
-        };
+        let item = Scalar::new(PATH, path);
         let wants = self.wants();
         let paths = ListOf { wants, item }.seq(cx, seq)?;
         if paths.as_ref().is_some_and(Vec::is_empty) {

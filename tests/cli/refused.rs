@@ -121,7 +121,6 @@ fn what_is_not_built_yet_is_refused_by_name() {
         (&["apply", "--plan", "plan.json"], "--plan"),
         (&["apply", "--yes", "--approve", "66213271109633"], "--approve"),
         (&["plan", "--format", "markdown"], "markdown"),
-        (&["validate", "--format", "github"], "--format"),
     ] {
         let run = site.run(args).ends_with(64);
         assert_eq!(run.stderr, format!("error: `{name}` is not supported yet\n"));
