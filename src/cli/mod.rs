@@ -24,7 +24,6 @@ use crate::desired::{Diagnostic, Invalid, render};
 use crate::settings::Env;
 use crate::telemetry::{self, LogFormat};
 use anyhow::Context as _;
-use clap::error::ContextKind;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal as _, Write as _};
@@ -157,12 +156,6 @@ fn output(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// What the interface promises and a later version brings; asking for it is told apart from a slip of the pen.
-const NOT_YET: [&str; 1] = [
-    // Of `validate`; `plan` and `apply` have it.
-    "--format",
-];
-
 /// How long a command that has ended waits for what still reads or writes a disk.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
@@ -199,16 +192,20 @@ pub fn main() -> ExitCode {
         bars,
         color,
     };
-    let ended = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start")
-        .and_then(|runtime| {
-            let ended = runtime.block_on(perform(&globals, &cli.command));
-            // A look at a network folder may hang for ever.
-            runtime.shutdown_timeout(LAST_WAIT);
-            ended
-        });
+    let ended = match &cli.command {
+        // It waits for nobody, so it does without the threads that others wait on.
+        Command::Validate(args) => validate::run(&globals, args),
+        command => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("cannot start")
+            .and_then(|runtime| {
+                let ended = runtime.block_on(perform(&globals, command));
+                // A look at a network folder may hang for ever.
+                runtime.shutdown_timeout(LAST_WAIT);
+                ended
+            }),
+    };
     let exit = ended.unwrap_or_else(|error| {
         let exit = Exit::of_error(&error);
         // If standard error is gone too, there is nobody left to tell.
@@ -238,24 +235,8 @@ async fn perform(globals: &Globals, command: &Command) -> anyhow::Result<Exit> {
 
 /// Prints what clap makes of a call it cannot take, or the help that was asked for.
 fn refuse(error: &clap::Error) -> Exit {
-    // Not all of the error's context: what clap suggests in its place stands there too.
-    let refused = [
-        ContextKind::InvalidSubcommand,
-        ContextKind::InvalidArg,
-        ContextKind::InvalidValue,
-    ];
-    let given: Vec<String> = refused
-        .into_iter()
-        .filter_map(|kind| error.get(kind).map(ToString::to_string))
-        .collect();
-    let later = NOT_YET
-        .iter()
-        .find(|name| given.iter().any(|value| value == *name));
     // If standard error is gone too, there is nobody left to tell.
-    let _ = match later {
-        Some(name) => writeln!(anstream::stderr(), "error: `{name}` is not supported yet"),
-        None => error.print(),
-    };
+    let _ = error.print();
     if error.use_stderr() {
         Exit::Usage
     } else {

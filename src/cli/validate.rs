@@ -1,19 +1,41 @@
 //! `roomsync validate`: checks files, calls nobody.
 
+mod github;
+mod json;
+
 use super::{Exit, Globals, output};
-use crate::desired::{self, Invalid, Loaded, Severity};
-use crate::model::{Guards, MemberSet};
+use crate::desired::{self, Checked, Diagnostic, Invalid, Severity};
+use crate::model::Guards;
 use crate::plan::counted;
 use crate::settings::{self, Env};
+use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Checks room files, and the settings with them; no network.
+/// Checks room files, and the settings with them; no network
+///
+/// Errors make the files invalid (exit 5). Warnings are things that are probably not meant. Notes are for whoever reviews the
+/// files, such as a guard looser than that of the settings; where PATHs are given, there are no settings to compare with.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Args {
     /// Room files and directories to check on their own, without the settings; without any, the settings and their rooms
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// How to show what is found
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+/// How what is found is shown. Lines and columns are from 1, columns in characters; in each format an end is the column after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum Format {
+    /// For people; of very many, the first 200
+    #[default]
+    Text,
+    /// For programs: one object with all of them
+    Json,
+    /// For GitHub workflows: a command for each, which annotates the line meant, and a summary
+    Github,
 }
 
 /// Runs `roomsync validate`.
@@ -26,64 +48,128 @@ pub(super) fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
 
 /// Checks the files and writes what was found. Whether they are valid.
 pub fn check(args: &Args, config: &Path, env: &Env, styled: bool, out: &mut impl Write) -> io::Result<bool> {
-    let result = if args.paths.is_empty() {
-        settings::load_offline(config, env)
-            .and_then(|settings| desired::load(&settings.rooms, Some(config), &settings.guards))
-    } else {
-        desired::load(&args.paths, Some(config), &Guards::default())
-    };
-    let diagnostics = match &result {
-        Ok(loaded) => &loaded.warnings,
-        Err(Invalid { diagnostics }) => diagnostics,
-    };
-    write!(out, "{}", desired::render(diagnostics, styled))?;
-    let of = |severity| {
-        diagnostics
-            .iter()
-            .filter(|diagnostic| diagnostic.severity == severity)
-            .count()
-    };
-    let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
-    match &result {
-        Ok(loaded) => {
-            let warnings = match warnings {
-                0 => String::new(),
-                warnings => format!(", {}", counted(warnings, "warning")),
-            };
-            writeln!(out, "{}: valid{warnings}", sizes(loaded))?;
+    let found = Found::of(args, config, env);
+    match args.format {
+        Format::Text => {
+            write!(out, "{}", desired::render(&found.diagnostics, styled))?;
+            writeln!(out, "{}", found.summary())?;
         }
-        Err(_) => {
-            let errors = counted(errors, "error");
-            match warnings {
-                0 => writeln!(out, "{errors}")?,
-                warnings => writeln!(out, "{errors}, {}", counted(warnings, "warning"))?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, &json::Report::new(&found))?;
+            writeln!(out)?;
+        }
+        Format::Github => {
+            let root = github::Root::of_process();
+            for diagnostic in &found.diagnostics {
+                write!(out, "{}", root.command(diagnostic))?;
+            }
+            writeln!(out, "{}", found.summary())?;
+        }
+    }
+    Ok(found.is_valid())
+}
+
+/// What a check came to.
+struct Found {
+    /// `None`: the files are not valid.
+    sizes: Option<Sizes>,
+    /// In the order of the files, notes last.
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Found {
+    fn of(args: &Args, config: &Path, env: &Env) -> Self {
+        let alone = !args.paths.is_empty();
+        let result = if alone {
+            desired::read(&args.paths, Some(config)).check(&Guards::default())
+        } else {
+            settings::load_offline(config, env)
+                .and_then(|settings| desired::read(&settings.rooms, Some(config)).check(&settings.guards))
+        };
+        match result {
+            Err(Invalid { diagnostics }) => Self {
+                sizes: None,
+                diagnostics,
+            },
+            Ok(Checked {
+                files,
+                rooms,
+                groups,
+                people,
+                warnings: mut diagnostics,
+                notes,
+            }) => {
+                // Guards without settings are compared with nobody's.
+                let told = |note: &Diagnostic| !(alone && note.code == desired::LOOSER_GUARD);
+                diagnostics.extend(notes.into_iter().filter(told));
+                Self {
+                    sizes: Some(Sizes {
+                        files,
+                        rooms,
+                        groups,
+                        people,
+                    }),
+                    diagnostics,
+                }
             }
         }
     }
-    Ok(result.is_ok())
+
+    fn is_valid(&self) -> bool {
+        self.sizes.is_some()
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        let of_it = |diagnostic: &&Diagnostic| diagnostic.severity == severity;
+        self.diagnostics.iter().filter(of_it).count()
+    }
+
+    /// One line for people.
+    fn summary(&self) -> String {
+        let severities = [
+            (Severity::Error, "error"),
+            (Severity::Warning, "warning"),
+            (Severity::Note, "note"),
+        ];
+        let mut parts: Vec<String> = severities
+            .into_iter()
+            .filter_map(|(severity, name)| match self.count(severity) {
+                0 => None,
+                count => Some(counted(count, name)),
+            })
+            .collect();
+        if let Some(sizes) = &self.sizes {
+            parts.insert(0, format!("{sizes}: valid"));
+        }
+        parts.join(", ")
+    }
 }
 
 /// How much a valid set holds.
-fn sizes(loaded: &Loaded) -> String {
-    let Loaded {
-        desired,
-        warnings: _,
-        groups,
-        origins: _,
-    } = loaded;
-    let lists = desired
-        .rooms
-        .iter()
-        .flat_map(|room| [&room.admins, &room.members]);
-    let people: MemberSet = lists.flatten().flatten().cloned().collect();
-    [
-        counted(desired.source.files, "file"),
-        counted(desired.rooms.len(), "room"),
-        counted(*groups, "group"),
-        match people.len() {
+struct Sizes {
+    files: usize,
+    rooms: usize,
+    groups: usize,
+    people: usize,
+}
+
+impl fmt::Display for Sizes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            files,
+            rooms,
+            groups,
+            people,
+        } = self;
+        let people = match people {
             1 => "1 person".to_owned(),
             people => format!("{people} people"),
-        },
-    ]
-    .join(", ")
+        };
+        let (files, rooms, groups) = (
+            counted(*files, "file"),
+            counted(*rooms, "room"),
+            counted(*groups, "group"),
+        );
+        write!(f, "{files}, {rooms}, {groups}, {people}")
+    }
 }

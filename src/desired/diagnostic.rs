@@ -1,9 +1,9 @@
 //! What is wrong with the files, for people and for programs.
 
 use super::files::File;
+use super::lines::Places;
 use super::locate;
 use super::problem::{At, Complaint, Node, Part, Place, Problem};
-use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
@@ -15,6 +15,8 @@ pub enum Severity {
     Error,
     /// The set can be used, but something in it is probably not meant.
     Warning,
+    /// Nothing is wrong, but whoever reviews the files should know.
+    Note,
 }
 
 /// A thing that is wrong with the files or the settings.
@@ -69,6 +71,13 @@ pub struct Position {
 }
 
 impl Position {
+    /// The column after the last character that is meant; `None` where the line is not shown.
+    #[must_use]
+    pub fn end_column(&self) -> Option<usize> {
+        let meant = self.text.get(self.span.clone())?;
+        (!meant.is_empty()).then(|| self.column + meant.chars().count())
+    }
+
     fn without_text(self) -> Self {
         Self {
             text: String::new(),
@@ -124,13 +133,13 @@ pub(crate) fn diagnose(files: &[File], problems: Vec<Problem>) -> Vec<Diagnostic
         At::Byte(byte) => Some(*byte),
         At::Node(node) => found.get(&place.file)?.get(node).copied(),
     };
-    let lines: BTreeMap<usize, Lines<'_>> = problems
+    let lines: BTreeMap<usize, Places<'_>> = problems
         .iter()
         .flat_map(places_of)
         .filter_map(|place| Some((place.file, &files.get(place.file)?.text)))
         .collect::<BTreeMap<_, _>>()
         .into_iter()
-        .map(|(file, text)| (file, Lines::new(text)))
+        .map(|(file, text)| (file, Places::new(text)))
         .collect();
     let position_of = |place: &Place| Some(lines.get(&place.file)?.position(byte_of(place)?));
     // No problem may show a line that another one hides.
@@ -197,126 +206,4 @@ fn locate_all(text: &str, nodes: BTreeSet<Node>) -> BTreeMap<Node, usize> {
         }
     }
     found
-}
-
-/// A text, and the bytes where its lines begin.
-pub(super) struct Lines<'t> {
-    text: &'t str,
-    starts: Vec<usize>,
-}
-
-impl<'t> Lines<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
-        let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
-        Self {
-            text,
-            starts: std::iter::once(0).chain(after_breaks).collect(),
-        }
-    }
-
-    /// The line of a byte, from 1.
-    pub(super) fn line(&self, byte: usize) -> usize {
-        self.starts.partition_point(|start| *start <= byte)
-    }
-
-    /// The line and column of a byte.
-    fn position(&self, byte: usize) -> Position {
-        // Nobody reads a longer line, and one can be as long as the file.
-        const LONGEST_LINE: usize = 2_000;
-        let byte = self.text.floor_char_boundary(byte);
-        let line = self.line(byte);
-        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        let (before, after) = self.text.split_at(byte);
-        let before = before.get(start..).unwrap_or_default();
-        let after = after.split(['\n', '\r']).next().unwrap_or_default();
-        let (text, span) = if before.len() + after.len() > LONGEST_LINE {
-            (String::new(), 0..0)
-        } else {
-            let from = before.len();
-            (format!("{before}{after}"), from..from + token(after))
-        };
-        Position {
-            line,
-            column: before.chars().count() + 1,
-            text,
-            span,
-        }
-    }
-}
-
-/// The length of the scalar or sign that a piece of a line begins with.
-fn token(rest: &str) -> usize {
-    let mut characters = rest.char_indices();
-    match characters.next() {
-        Some((_, quote @ ('"' | '\''))) => characters
-            .find(|(_, c)| *c == quote)
-            .map_or(rest.len(), |(at, _)| at + 1),
-        Some((_, c @ ('[' | '{' | ',' | ']' | '}' | ':' | '\t'))) => c.len_utf8(),
-        _ => {
-            let ends = [": ", " #", ",", "]", "}"];
-            let end = ends
-                .iter()
-                .filter_map(|end| rest.find(end))
-                .min()
-                .unwrap_or(rest.len());
-            let token = rest.get(..end).unwrap_or(rest).trim_end();
-            token.strip_suffix(':').unwrap_or(token).len()
-        }
-    }
-}
-
-/// Shows diagnostics to people: each with its file, line and column, the line itself, and what to do.
-#[must_use]
-pub fn render(diagnostics: &[Diagnostic], styled: bool) -> String {
-    let renderer = if styled {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
-    diagnostics
-        .iter()
-        .map(|diagnostic| {
-            let lines: Vec<String> = groups(diagnostic)
-                .into_iter()
-                .map(|group| renderer.render(&[group]))
-                .collect();
-            lines.join("\n") + "\n\n"
-        })
-        .collect()
-}
-
-/// What is rendered one after the other: the help of what has no place stands alone, or a stray gutter would lead to it.
-fn groups(diagnostic: &Diagnostic) -> Vec<Group<'_>> {
-    let level = match diagnostic.severity {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
-    };
-    let title = level.primary_title(&diagnostic.message).id(diagnostic.code);
-    let mut group = Group::with_title(title);
-    if let Some(spot) = &diagnostic.spot {
-        group = group.element(element(spot, AnnotationKind::Primary, None));
-    }
-    if let Some((spot, label)) = &diagnostic.also {
-        group = group.element(element(spot, AnnotationKind::Context, Some(label)));
-    }
-    match &diagnostic.help {
-        None => vec![group],
-        Some(help) if diagnostic.spot.is_some() => vec![group.element(Level::HELP.message(help))],
-        Some(help) => vec![group, Group::with_title(Level::HELP.secondary_title(help))],
-    }
-}
-
-fn element<'a>(spot: &'a Spot, kind: AnnotationKind, label: Option<&'a str>) -> Element<'a> {
-    match &spot.position {
-        None => Origin::path(&spot.file).into(),
-        Some(at) if at.text.is_empty() => Origin::path(&spot.file)
-            .line(at.line)
-            .char_column(at.column)
-            .into(),
-        Some(at) => Snippet::source(&at.text)
-            .path(&spot.file)
-            .line_start(at.line)
-            .annotation(kind.span(at.span.clone()).label(label))
-            .into(),
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::locate;
 use super::problem::{At, Complaint, Place, Problem};
-use super::strict::{Cx, Fields, FieldsOf, Kind, Seed, Shape, Shaped};
+use super::strict::{Cx, Fields, FieldsOf, Kind, Seed, Shape, Shaped, keys};
 use serde::de::MapAccess;
 use serde_yaml::Deserializer;
 
@@ -49,7 +49,9 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
         }
         Ok(fields)
     });
+    let capitals = cx.capitals();
     let mut problems = cx.problems;
+    problems.extend(capitals);
     let whole = result.is_ok();
     let fields = result.unwrap_or_else(|error| {
         let (at, complaint) = broken(text, &error, cx.too_many_aliases);
@@ -107,7 +109,8 @@ impl<'de, F: Fields> Shape<'de> for Root<F> {
     fn other(&self, cx: &mut Cx, kind: Kind) -> Option<F> {
         // A file that is one word may be anything, a token too.
         if kind != Kind::Null {
-            cx.wrong_kind(self.wants(), kind, None);
+            let keys = keys::<F>();
+            cx.wrong_kind(self.wants(), kind, kind.help().or(Some(&keys)));
             if let Some(problem) = cx.problems.last_mut() {
                 problem.complaint.is_secret |= kind == Kind::Scalar;
             }
@@ -118,6 +121,7 @@ impl<'de, F: Fields> Shape<'de> for Root<F> {
 
 /// What the parser said, in words for people, and where.
 fn broken(text: &str, error: &serde_yaml::Error, too_many_aliases: bool) -> (At, Complaint) {
+    const HELP: &str = "look here and in the lines above for a bracket or a quote that is not closed, and for a wrong indentation";
     let said = error.to_string();
     if too_many_aliases || said.contains("repetition limit exceeded") {
         let message = "the aliases (`*…`) of this file come to too much when written out";
@@ -129,7 +133,7 @@ fn broken(text: &str, error: &serde_yaml::Error, too_many_aliases: bool) -> (At,
     let Some(location) = error.location() else {
         return (
             At::File,
-            Complaint::new("yaml", format!("this is not valid YAML: {said}")),
+            Complaint::new("yaml", format!("this is not valid YAML: {said}")).help(HELP),
         );
     };
     let byte = location.index();
@@ -150,10 +154,13 @@ fn broken(text: &str, error: &serde_yaml::Error, too_many_aliases: bool) -> (At,
     // The place is shown anyway.
     let at = format!(" at line {} column {}", location.line(), location.column());
     let said = said.replacen(&at, "", 1);
-    (
-        At::Byte(byte),
-        Complaint::new("yaml", format!("this is not valid YAML: {said}")),
-    )
+    let help = if said.contains("unknown anchor") {
+        "name the list before, as `&name [ann, bob]`; a list that rooms share is better a group"
+    } else {
+        HELP
+    };
+    let complaint = Complaint::new("yaml", format!("this is not valid YAML: {said}")).help(help);
+    (At::Byte(byte), complaint)
 }
 
 /// Whether YAML allows the character to stand for itself (YAML 1.1, "Character Set").

@@ -171,7 +171,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Complaint> {
     // Asked first, because opening a pipe would wait for its other end.
     let metadata = fs::metadata(path).map_err(|error| unreadable(&error))?;
     if !metadata.is_file() {
-        return Err(Complaint::new("unreadable", "this is not a file"));
+        let complaint = Complaint::new("unreadable", "this is not a regular file");
+        return Err(complaint.help("name a file, or a directory of files"));
     }
     let too_large = || {
         Complaint::new(
@@ -183,7 +184,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Complaint> {
     if metadata.len() > LARGEST_FILE {
         return Err(too_large());
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
     fs::File::open(path)
         .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
         .map_err(|error| unreadable(&error))?;
@@ -206,7 +207,7 @@ fn unreadable(error: &io::Error) -> Complaint {
     match error.kind() {
         io::ErrorKind::NotFound => complaint.help("check the path; is everything mounted?"),
         io::ErrorKind::PermissionDenied => complaint.help("let the user that runs roomsync read it"),
-        _ => complaint,
+        _ => complaint.help("check the path, and whether the user that runs roomsync can read it"),
     }
 }
 

@@ -4,6 +4,7 @@ use super::problem::{At, Complaint, Node, Part, Place, Problem, near, shown};
 use super::spec::{Entry, FileSpec, GroupName};
 use super::strict::List;
 use crate::model::{MemberSet, UserId};
+use std::cell::Cell;
 use std::collections::HashMap;
 
 /// A list of people as a file has it, and where.
@@ -60,7 +61,12 @@ pub(super) struct Groups<'s> {
     people: Vec<Option<People>>,
     /// Whether every file was read, so that a group which is not here does not exist.
     whole: bool,
+    /// How many names may still be compared to find the one that was meant.
+    comparisons_left: Cell<usize>,
 }
+
+/// Enough for any file that a person reads the errors of, and few enough that many mistakes and many groups take no time.
+const MOST_COMPARISONS: usize = 100_000;
 
 impl<'s> Groups<'s> {
     pub(super) fn new(files: &'s [(usize, FileSpec)], whole: bool, problems: &mut Vec<Problem>) -> Self {
@@ -69,6 +75,7 @@ impl<'s> Groups<'s> {
             lists: Vec::new(),
             people: Vec::new(),
             whole,
+            comparisons_left: Cell::new(MOST_COMPARISONS),
         };
         for (file, spec) in files {
             for group in spec.groups.value.iter().flatten() {
@@ -152,12 +159,17 @@ impl<'s> Groups<'s> {
             .chain(chain.first())
             .filter_map(|(index, _)| self.lists.get(*index));
         let names: Vec<&str> = names.map(|(name, _)| name.0.as_str()).collect();
+        let first = chain.first().and_then(|(index, _)| self.lists.get(*index));
         let complaint = Complaint::new(
             "group-cycle",
             format!("a group holds itself: {}", names.join(" → ")),
         )
         .help("take one of these out of the one that holds it");
-        Problem::error(place, complaint)
+        let problem = Problem::error(place, complaint);
+        match first {
+            Some((_, listed)) => problem.also(listed.at.key(), "the group is here"),
+            None => problem,
+        }
     }
 
     /// Who a list comes to. Records groups that are missing, and repeats.
@@ -192,7 +204,7 @@ impl<'s> Groups<'s> {
                     None => {
                         open = true;
                         if self.whole && !self.by_name.contains_key(name) {
-                            problems.push(Problem::error(listed.at.item(index), self.missing(name)));
+                            problems.push(self.missing(name, listed.at.item(index)));
                         }
                     }
                 },
@@ -209,12 +221,40 @@ impl<'s> Groups<'s> {
         self.people.get(*self.by_name.get(name)?)?.as_ref()
     }
 
-    fn missing(&self, name: &GroupName) -> Complaint {
+    /// Where the largest of the groups is that a list holds itself.
+    pub(super) fn largest(&self, items: &List<Entry>) -> Option<Place> {
+        let held = items.iter().filter_map(|item| match item {
+            Some(Entry::Group(name)) => self.by_name.get(name),
+            _ => None,
+        });
+        // Of several that are as large, the first.
+        let largest = held.rev().max_by_key(|index| {
+            let people = self.people.get(**index).and_then(Option::as_ref);
+            people.map_or(0, |people| people.set.len())
+        })?;
+        Some(self.lists.get(*largest)?.1.at.key())
+    }
+
+    fn missing(&self, name: &GroupName, place: Place) -> Problem {
         let name = name.0.as_str();
-        let help = match near(name, self.lists.iter().map(|(known, _)| known.0.as_str())) {
-            Some(known) => format!("did you mean `group:{known}`?"),
-            None => "write it under `groups` in any of the files".to_owned(),
+        let complaint = Complaint::new("no-such-group", format!("there is no group {}", shown(name)));
+        let near = match self.comparisons_left.get().checked_sub(self.lists.len()) {
+            None => None,
+            Some(left) => {
+                self.comparisons_left.set(left);
+                near(name, self.lists.iter().map(|(known, _)| known.0.as_str()))
+            }
         };
-        Complaint::new("no-such-group", format!("there is no group {}", shown(name))).help(help)
+        let near = near.and_then(|near| self.lists.iter().find(|(known, _)| known.0.as_str() == near));
+        match near {
+            Some((known, listed)) => {
+                let complaint = complaint.help(format!("did you mean `group:{}`?", known.0));
+                Problem::error(place, complaint).also(listed.at.key(), "there is this one")
+            }
+            None => Problem::error(
+                place,
+                complaint.help("write it under `groups` in any of the files"),
+            ),
+        }
     }
 }

@@ -4,12 +4,16 @@
 //! again and walked down to the nodes. A scalar that is a piece of the text tells its place by that; anything else does so by
 //! raising an error, which carries the parser's mark, and ends the walk, so that the rest needs another.
 
+mod first;
+
 use super::problem::{Node, Part};
+use first::First;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Walks of one text. Only nodes that are no plain piece of it need one each.
+/// Walks of one text. Only nodes that are no plain piece of it need one each; where those are more, a last walk finds the
+/// maps and lists among the rest by what they begin with.
 const MOST_WALKS: usize = 100;
 
 /// Finds the bytes where the nodes begin. A node that is not there is not in the answer.
@@ -18,11 +22,12 @@ pub(crate) fn bytes_of(text: &str, nodes: impl IntoIterator<Item = Node>) -> BTr
     let mut pending: Vec<Node> = nodes.into_iter().collect();
     pending.sort_unstable();
     pending.dedup();
-    for _ in 0..MOST_WALKS {
+    for number in 0..=MOST_WALKS {
         let mut walk = Walk {
             text,
             found: Vec::new(),
             raised_at: None,
+            is_last: number == MOST_WALKS,
         };
         let Some(document) = serde_yaml::Deserializer::from_str(text).next() else {
             break;
@@ -62,6 +67,7 @@ struct Walk<'t> {
     found: Vec<(Node, usize)>,
     /// The node that the error in flight is about.
     raised_at: Option<Node>,
+    is_last: bool,
 }
 
 /// Goes down to `targets`, which all lie at or below the present node and are sorted.
@@ -158,6 +164,12 @@ struct Here<'w, 't, 'n> {
 impl<'de> DeserializeSeed<'de> for Here<'_, '_, '_> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, de: D) -> Result<(), D::Error> {
+        if self.walk.is_last {
+            let first = First { text: self.walk.text };
+            let byte = de.deserialize_any(first)?;
+            self.walk.found.extend(byte.map(|byte| (self.node.clone(), byte)));
+            return Ok(());
+        }
         self.walk.raised_at = Some(self.node.clone());
         let byte = de.deserialize_str(Piece { text: self.walk.text })?;
         self.walk.found.push((self.node.clone(), byte));
@@ -308,6 +320,22 @@ mod tests {
             let found = bytes_of(&writer.text, writer.places.keys().cloned());
             prop_assert_eq!(found, writer.places, "{}", writer.text);
         }
+    }
+
+    #[test]
+    fn maps_and_lists_are_found_however_many() {
+        let items = ["{a: b}", "[c]", "{ d: e}"];
+        let mut text = "-\n".to_owned();
+        let mut places = BTreeMap::new();
+        for number in 0..1_000_u32 {
+            text += "  - ";
+            let steps = vec![0, number];
+            let part = Part::Value;
+            places.insert(Node { steps, part }, text.len());
+            text += items[number as usize % 3];
+            text += "\n";
+        }
+        assert_eq!(bytes_of(&text, places.keys().cloned()), places);
     }
 
     #[test]

@@ -4,20 +4,25 @@ pub(crate) mod diagnostic;
 pub(crate) mod document;
 pub(crate) mod files;
 mod groups;
+mod lines;
 mod locate;
 pub(crate) mod names;
 mod origins;
 pub(crate) mod problem;
+mod remarks;
+mod render;
 mod resolve;
 pub(crate) mod schema;
 mod spec;
 pub(crate) mod strict;
 mod texts;
 
-pub use diagnostic::{Diagnostic, Position, Severity, Spot, render};
+pub use diagnostic::{Diagnostic, Position, Severity, Spot};
 pub use origins::{Claim, Mention, Mentions, Origin, Origins, OtherGroup, Pattern, Remembered};
+pub use remarks::LOOSER_GUARD;
+pub use render::render;
 pub(crate) use spec::{FileSpec, GuardsSpec};
-pub use texts::{Texts, read};
+pub use texts::{Checked, Texts, read};
 
 use crate::model::{Absent, Glob, Guards, Limit, MemberSet, Mode, RoomId, UserId};
 use std::path::{Path, PathBuf};
@@ -29,6 +34,8 @@ pub struct Loaded {
     pub desired: Desired,
     /// What in it is probably not meant.
     pub warnings: Vec<Diagnostic>,
+    /// What is as it may be, but whoever reviews the files should know.
+    pub notes: Vec<Diagnostic>,
     /// How many groups the files hold.
     pub groups: usize,
     /// Where in the files each thing is said.
@@ -39,7 +46,8 @@ pub struct Loaded {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the files are not valid")]
 pub struct Invalid {
-    /// Every error and warning that can be seen, in the order of the files.
+    /// Every error and warning that can be seen, in the order of the files. What only a set without an error can be judged
+    /// for is not among them.
     pub diagnostics: Vec<Diagnostic>,
 }
 

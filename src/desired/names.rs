@@ -1,9 +1,9 @@
 //! The texts of room files → the words of [`crate::model`], each with what is wrong where it is none.
 
 use super::AllowEmpty;
-use super::problem::{Complaint, shown, suggest};
+use super::problem::{Complaint, near, shown, suggest};
 use super::spec::{Entry, GroupName};
-use crate::model::{Absent, Glob, Limit, Mode, RoomId, UserId};
+use crate::model::{Absent, BadUserId, Glob, Limit, Mode, RoomId, UserId};
 
 /// What a group is referred to by, before its name.
 const GROUP_PREFIX: &str = "group:";
@@ -11,17 +11,47 @@ const GROUP_PREFIX: &str = "group:";
 pub(super) const MAX_LABEL: usize = 100;
 
 pub(super) fn user(text: &str) -> Result<UserId, Complaint> {
-    UserId::parse(text)
-        .map_err(|error| Complaint::new("bad-name", format!("{} is not a name: {error}", shown(text))))
+    UserId::parse(text).map_err(|error| {
+        let complaint = Complaint::new("bad-name", format!("{} is not a name: {error}", shown(text)));
+        complaint.help(instead_of(text, &error))
+    })
+}
+
+/// What to write in the place of a name that is none.
+fn instead_of(text: &str, error: &BadUserId) -> String {
+    match error {
+        BadUserId::Empty => "write the user's name, or remove the quotes".to_owned(),
+        BadUserId::TooLong(_) => "see whether it is one name; no user has a longer one".to_owned(),
+        BadUserId::DotsOnly => "take it out: such a user cannot be kept by roomsync".to_owned(),
+        BadUserId::BadChar(c) => match (text.split_once(':'), c) {
+            (Some((prefix, name)), _) if UserId::parse(name).is_ok() && near(prefix, ["group"]).is_some() => {
+                format!("did you mean `{GROUP_PREFIX}{name}`?")
+            }
+            (_, ' ' | ',' | ';') => {
+                "write each name as an item of its own: `[ann, bob]`, or a line `- ann`".to_owned()
+            }
+            (_, '*' | '?') => {
+                "write out who is meant: patterns can stand only under `ignore` and `protect`".to_owned()
+            }
+            (_, '@') => {
+                "write the name by which the service knows the user, not an e-mail address".to_owned()
+            }
+            (_, ':') => "list a group as `group:NAME`, and a user by the name alone".to_owned(),
+            _ => "write the name as the service has it".to_owned(),
+        },
+    }
 }
 
 pub(super) fn group_name(text: &str) -> Result<GroupName, Complaint> {
-    UserId::parse(text).map(GroupName).map_err(|error| {
-        Complaint::new(
-            "bad-group-name",
-            format!("{} cannot name a group: {error}", shown(text)),
-        )
-    })
+    UserId::parse(text)
+        .map(|name| GroupName(Box::new(name)))
+        .map_err(|error| {
+            Complaint::new(
+                "bad-group-name",
+                format!("{} cannot name a group: {error}", shown(text)),
+            )
+            .help("give the group another name, here and where it is listed")
+        })
 }
 
 pub(super) fn entry(text: &str) -> Result<Entry, Complaint> {
@@ -37,6 +67,7 @@ pub(super) fn room_id(text: &str) -> Result<RoomId, Complaint> {
             "bad-room-id",
             format!("{} is not a room id: {error}", shown(text)),
         )
+        .help("copy the id from the service: digits only, best between quotes")
     })
 }
 
@@ -44,13 +75,14 @@ pub(super) fn room_id(text: &str) -> Result<RoomId, Complaint> {
 pub(crate) fn label(text: &str) -> Result<String, Complaint> {
     if let Some(control) = text.chars().find(|c| c.is_control()) {
         let message = format!("a room's name cannot hold control characters: {control:?}");
-        return Err(Complaint::new("bad-label", message));
+        return Err(Complaint::new("bad-label", message).help("write it on one line, as plain text"));
     }
     match text.chars().count() {
         0..=MAX_LABEL => Ok(text.to_owned()),
         length => {
             let message = format!("a room's name has at most {MAX_LABEL} characters, this one has {length}");
-            Err(Complaint::new("bad-label", message))
+            Err(Complaint::new("bad-label", message)
+                .help("shorten it; it is for people only, and never sent"))
         }
     }
 }
@@ -62,13 +94,16 @@ pub(crate) fn glob(text: &str) -> Result<Glob, Complaint> {
             "bad-pattern",
             format!("{} is not a pattern of names: {error}", shown(text)),
         )
+        .help("write a name, with `*` for any characters and `?` for one, such as `guest-*`")
     })
 }
 
 /// Reads a guard's bound.
 pub(crate) fn limit(text: &str) -> Result<Limit, Complaint> {
-    Limit::parse(text)
-        .map_err(|error| Complaint::new("bad-limit", format!("{} is not a guard: {error}", shown(text))))
+    Limit::parse(text).map_err(|error| {
+        let message = format!("{} is no bound for a guard", shown(text));
+        Complaint::new("bad-limit", message).help(error.to_string())
+    })
 }
 
 pub(super) fn mode(text: &str) -> Result<Mode, Complaint> {

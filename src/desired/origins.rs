@@ -4,9 +4,9 @@ mod mentions;
 
 pub use mentions::{Mention, Mentions, OtherGroup, Pattern};
 
-use super::diagnostic::Lines;
 use super::files::{File, Identity, shown_digest};
 use super::groups::ListAt;
+use super::lines::Lines;
 use super::locate;
 use super::problem::{At, Node, Place};
 use super::spec::{Entry, FileSpec, GroupName, RoomSpec};

@@ -81,7 +81,7 @@ impl Complaint {
 
     /// A part of the interface that is not built: refused by name, never taken and ignored.
     pub(crate) fn not_yet(what: &str) -> Self {
-        Self::new("not-supported", format!("{what} is not supported yet"))
+        Self::new("not-supported", format!("{what} is not supported yet")).help("leave it out until it is")
     }
 }
 
@@ -108,6 +108,13 @@ impl Problem {
     pub(crate) fn warning(place: Place, complaint: Complaint) -> Self {
         Self {
             severity: Severity::Warning,
+            ..Self::error(place, complaint)
+        }
+    }
+
+    pub(crate) fn note(place: Place, complaint: Complaint) -> Self {
+        Self {
+            severity: Severity::Note,
             ..Self::error(place, complaint)
         }
     }

@@ -9,15 +9,15 @@ use super::strict::{Field, List};
 use crate::model::{Glob, Guards, MAX_ADMINS, MemberSet, RoomId, UserId};
 use std::collections::HashMap;
 
-/// Resolves the rooms of all files. `whole`: every file was read to its end.
+/// Resolves the rooms of all files, and hands over each. `whole`: every file was read to its end.
 pub(super) fn rooms(
     files: &[(usize, FileSpec)],
     guards: &Guards,
     whole: bool,
     problems: &mut Vec<Problem>,
-) -> Vec<DesiredRoom> {
+    mut take: impl FnMut(DesiredRoom),
+) {
     let groups = Groups::new(files, whole, problems);
-    let mut rooms = Vec::new();
     let mut ids: HashMap<&RoomId, Place> = HashMap::new();
     for (file, spec) in files {
         let specs = spec.rooms.value.iter().flatten();
@@ -49,11 +49,9 @@ pub(super) fn rooms(
                 defaults_entry: spec.defaults.entry,
                 guards,
             };
-            rooms.extend(context.room(&at, room, problems));
+            context.room(&at, room, problems).map(&mut take);
         }
     }
-    rooms.sort_by(|a, b| a.id.cmp(&b.id));
-    rooms
 }
 
 /// Where a room stands.
@@ -94,7 +92,12 @@ struct Context<'s> {
     guards: &'s Guards,
 }
 
-fn too_many_admins(admins: &MemberSet, owner: Option<&UserId>, listed: &Listed<'_>) -> Option<Problem> {
+fn too_many_admins(
+    admins: &MemberSet,
+    owner: Option<&UserId>,
+    listed: &Listed<'_>,
+    groups: &Groups<'_>,
+) -> Option<Problem> {
     let count = admins.iter().filter(|user| Some(*user) != owner).count();
     if count <= MAX_ADMINS {
         return None;
@@ -102,7 +105,11 @@ fn too_many_admins(admins: &MemberSet, owner: Option<&UserId>, listed: &Listed<'
     let message = format!("a room has at most {MAX_ADMINS} admins besides its owner, here are {count}");
     let complaint =
         Complaint::new("too-many-admins", message).help("take some of them out, or out of the groups");
-    Some(Problem::error(listed.at.key(), complaint))
+    let problem = Problem::error(listed.at.key(), complaint);
+    Some(match groups.largest(listed.items) {
+        Some(group) => problem.also(group, "the largest group among them"),
+        None => problem,
+    })
 }
 
 impl Context<'_> {
@@ -134,7 +141,7 @@ impl Context<'_> {
             problems,
         );
         if let (Some(admins), Some(listed)) = (&admins, admin_list) {
-            problems.extend(too_many_admins(admins, owner_name, listed));
+            problems.extend(too_many_admins(admins, owner_name, listed, self.groups));
         }
         let (ignore, ignore_at) = self.ignore(at, own);
         let wanted: MemberSet = [&admins, &members]
@@ -195,7 +202,11 @@ impl Context<'_> {
             .help(format!(
                 "write `allow_empty: {key}` if that is meant, or `true` for both lists; remove the key if it is not to be managed"
             ));
-            problems.push(Problem::error(listed.at.key(), complaint));
+            let problem = Problem::error(listed.at.key(), complaint);
+            problems.push(match self.groups.largest(listed.items) {
+                Some(group) => problem.also(group, "nobody is in this group, or only the owner"),
+                None => problem,
+            });
         }
         Some(people.set)
     }

@@ -10,8 +10,10 @@ use schemars::JsonSchema;
 use serde::de::MapAccess;
 
 /// A group's name: of the same characters as a user's, and compared without case too.
+///
+/// In a box, so that an item of a list is no larger than the user that it nearly always is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct GroupName(pub(super) UserId);
+pub(super) struct GroupName(pub(super) Box<UserId>);
 
 /// An item of a list of people.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,15 +22,25 @@ pub(super) enum Entry {
     Group(GroupName),
 }
 
+const _: () = assert!(size_of::<Option<Entry>>() == size_of::<UserId>());
+
 const PEOPLE: &str = "a list of names";
 const PERSON: Scalar<Entry> = Scalar {
-    wants: "a name",
+    wants: "a name or `group:NAME`",
     parse: names::entry,
+    // A group's name is never sent.
+    folds: |entry| matches!(entry, Entry::User(_)),
+};
+const USER: Scalar<UserId> = Scalar {
+    wants: "a name",
+    parse: names::user,
+    folds: |_| true,
 };
 const PATTERNS: &str = "a list of names and patterns";
 const PATTERN: Scalar<Glob> = Scalar {
     wants: "a name or a pattern",
     parse: names::glob,
+    folds: |_| false,
 };
 
 // The comments on the keys below are what editors show: they go into the schema.
@@ -146,7 +158,7 @@ impl Fields for RoomSpec {
         match key {
             "id" => self.id = value.scalar("a room id", names::room_id)?,
             "name" => self.name = value.scalar("a label", names::label)?,
-            "owner" => self.owner = value.scalar("a name", names::user)?,
+            "owner" => self.owner = value.one(&USER)?,
             "admins" => self.admins = value.list(PEOPLE, PERSON)?,
             "members" => self.members = value.list(PEOPLE, PERSON)?,
             "allow_empty" => self.allow_empty = value.scalar("a key or a truth value", names::allow_empty)?,
@@ -174,11 +186,11 @@ impl Fields for RoomSpec {
 #[schemars(rename = "Guards", default, deny_unknown_fields)]
 pub(crate) struct GuardsSpec {
     /// Most people removed from a room at once, against its members.
-    max_removals: Field<Limit>,
+    pub(super) max_removals: Field<Limit>,
     /// Most admins demoted in a room at once, against its admins; those who are removed count.
-    max_demotions: Field<Limit>,
+    pub(super) max_demotions: Field<Limit>,
     /// Most people added to a room at once, against its members; `null` is no bound.
-    max_additions: Field<Option<Limit>>,
+    pub(super) max_additions: Field<Option<Limit>>,
     /// People who are never removed or demoted. A room's own list adds to that of the settings.
     #[schemars(with = "Vec<Glob>")]
     pub(super) protect: Field<List<Glob>>,

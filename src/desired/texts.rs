@@ -4,7 +4,8 @@ use super::files::{self, File};
 use super::origins::Said;
 use super::problem::{At, Complaint, Place, Problem};
 use super::{
-    Desired, Diagnostic, Invalid, Loaded, Origins, Severity, Source, diagnostic, document, resolve, spec,
+    Desired, DesiredRoom, Diagnostic, Invalid, Loaded, Origins, Severity, Source, diagnostic, document,
+    remarks, resolve, spec,
 };
 use crate::model::Guards;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,38 @@ pub struct Texts {
     digest: String,
     /// As in [`Source`]; `None` also where nobody has asked.
     revision: Option<String>,
+}
+
+/// A valid set of room files, as far as it can be told without keeping it.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// How many files.
+    pub files: usize,
+    /// How many rooms.
+    pub rooms: usize,
+    /// How many groups.
+    pub groups: usize,
+    /// How many people are to be in a room, each counted once.
+    pub people: usize,
+    /// As in [`Loaded`].
+    pub warnings: Vec<Diagnostic>,
+    /// As in [`Loaded`].
+    pub notes: Vec<Diagnostic>,
+}
+
+/// The documents of files, by their indexes.
+type Specs = Vec<(usize, spec::FileSpec)>;
+
+fn groups_of(specs: &Specs) -> usize {
+    let groups = specs.iter().flat_map(|(_, spec)| &spec.groups.value);
+    groups.map(Vec::len).sum()
+}
+
+/// The notes, and the rest.
+fn parted(diagnostics: Vec<Diagnostic>) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+    diagnostics
+        .into_iter()
+        .partition(|diagnostic| diagnostic.severity == Severity::Note)
 }
 
 /// Reads room files, and those in directories, and understands nothing of them yet.
@@ -108,24 +141,10 @@ impl Texts {
 
     /// Understands the files: one bad file makes the set invalid. `guards` are those of the settings.
     pub fn resolve(&self, guards: &Guards) -> Result<Loaded, Invalid> {
-        let mut problems = self.problems.clone();
-        let (specs, whole) = self.specs(&mut problems);
-        let rooms = resolve::rooms(&specs, guards, whole, &mut problems);
-        let mut diagnostics = diagnostic::diagnose(&self.files, problems);
-        let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
-        if rooms.is_empty() && !diagnostics.iter().any(is_error) {
-            let complaint = Complaint::new("no-rooms", "these files name no room at all")
-                .help("write a room under `rooms` in one of them");
-            diagnostics.push(Diagnostic::without_file(complaint));
-        }
-        if diagnostics.iter().any(is_error) {
-            return Err(Invalid { diagnostics });
-        }
-        let groups = specs
-            .iter()
-            .flat_map(|(_, spec)| &spec.groups.value)
-            .map(Vec::len)
-            .sum();
+        let mut rooms = Vec::new();
+        let (specs, diagnostics) = self.understand(guards, |room| rooms.push(room))?;
+        rooms.sort_by(|a, b| a.id.cmp(&b.id));
+        let (notes, warnings) = parted(diagnostics);
         let source = Source {
             files: self.files.len(),
             digest: self.digest.clone(),
@@ -133,8 +152,9 @@ impl Texts {
         };
         Ok(Loaded {
             desired: Desired { rooms, source },
-            warnings: diagnostics,
-            groups,
+            warnings,
+            notes,
+            groups: groups_of(&specs),
             origins: Origins::new(Said {
                 files: Arc::clone(&self.files),
                 specs,
@@ -142,8 +162,52 @@ impl Texts {
         })
     }
 
+    /// Understands the files as [`Self::resolve`] does, and keeps nothing but what there is to say of them.
+    pub fn check(&self, guards: &Guards) -> Result<Checked, Invalid> {
+        let mut rooms = 0;
+        let (specs, diagnostics) = self.understand(guards, |_| rooms += 1)?;
+        let (notes, warnings) = parted(diagnostics);
+        Ok(Checked {
+            files: self.files.len(),
+            rooms,
+            groups: groups_of(&specs),
+            people: remarks::people(&specs),
+            warnings,
+            notes,
+        })
+    }
+
+    /// What the files say, and what is to be said of them: no error is among it.
+    fn understand(
+        &self,
+        guards: &Guards,
+        mut take: impl FnMut(DesiredRoom),
+    ) -> Result<(Specs, Vec<Diagnostic>), Invalid> {
+        let mut problems = self.problems.clone();
+        let (specs, whole) = self.specs(&mut problems);
+        let mut any_room = false;
+        resolve::rooms(&specs, guards, whole, &mut problems, |room| {
+            any_room = true;
+            take(room);
+        });
+        let any_error = problems.iter().any(|problem| problem.severity == Severity::Error);
+        if any_room && !any_error {
+            problems.extend(remarks::remarks(&specs, guards));
+        }
+        let mut diagnostics = diagnostic::diagnose(&self.files, problems);
+        if !any_room && !any_error {
+            let complaint = Complaint::new("no-rooms", "these files name no room at all")
+                .help("write a room under `rooms` in one of them");
+            diagnostics.push(Diagnostic::without_file(complaint));
+        }
+        if any_error || !any_room {
+            return Err(Invalid { diagnostics });
+        }
+        Ok((specs, diagnostics))
+    }
+
     /// The documents of the good files, and whether every group is known, so that one which is not does not exist.
-    fn specs(&self, problems: &mut Vec<Problem>) -> (Vec<(usize, spec::FileSpec)>, bool) {
+    fn specs(&self, problems: &mut Vec<Problem>) -> (Specs, bool) {
         let mut whole = problems.is_empty();
         let mut specs = Vec::new();
         for file in self.good.iter().copied() {

@@ -223,6 +223,9 @@ impl<'de> Shape<'de> for PathOrPaths {
     fn wants(&self) -> &'static str {
         "a path, or a list of paths"
     }
+    fn instead(&self) -> &'static str {
+        "write a path such as `rooms/`, or several between `[` and `]`"
+    }
     fn text(&self, cx: &mut Cx, text: &str) -> Option<Self::Value> {
         match path(text) {
             Ok(path) => Some(vec![Some(path)]),
@@ -233,10 +236,7 @@ impl<'de> Shape<'de> for PathOrPaths {
         }
     }
     fn seq<A: SeqAccess<'de>>(&self, cx: &mut Cx, seq: A) -> Result<Option<Self::Value>, A::Error> {
-        let item = Scalar {
-            wants: PATH,
-            parse: path,
-        };
+        let item = Scalar::new(PATH, path);
         let wants = self.wants();
         let paths = ListOf { wants, item }.seq(cx, seq)?;
         if paths.as_ref().is_some_and(Vec::is_empty) {

@@ -69,6 +69,9 @@ impl<'de> Shape<'de> for RateOrRates {
     fn wants(&self) -> &'static str {
         "a whole number, or a map of methods"
     }
+    fn instead(&self) -> &'static str {
+        "write one number for all calls, such as 50, or `{default: 50, list_admins: 90}`"
+    }
     fn number(&self, cx: &mut Cx, number: u64) -> Option<RatesSpec> {
         match rate(&number.to_string()) {
             Ok(rate) => Some(RatesSpec {

@@ -14,17 +14,17 @@ use url::{Host, Url};
 /// Longest part of an app's name.
 const MAX_APP_NAME: usize = 64;
 
-fn bad(text: &str, why: impl Display) -> Complaint {
-    Complaint::new("bad-value", format!("{} cannot stand here: {why}", shown(text)))
+fn bad(text: &str, help: impl Into<String>) -> Complaint {
+    Complaint::new("bad-value", format!("{} cannot stand here", shown(text))).help(help)
 }
 
 pub(super) fn truth(text: &str) -> Result<bool, Complaint> {
-    text.parse().map_err(|_| bad(text, "expected `true` or `false`"))
+    text.parse().map_err(|_| bad(text, "write `true` or `false`"))
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, Complaint> {
     if text.is_empty() || text.contains('\0') {
-        return Err(bad(text, "expected a path"));
+        return Err(bad(text, "write a path"));
     }
     Ok(PathBuf::from(text))
 }
@@ -37,11 +37,7 @@ pub(super) fn whole<T: FromStr + PartialOrd + Display>(
     match text.parse() {
         Ok(number) if digits && range.contains(&number) => Ok(number),
         _ => {
-            let why = format!(
-                "expected a whole number from {} to {}",
-                range.start(),
-                range.end()
-            );
+            let why = format!("write a whole number from {} to {}", range.start(), range.end());
             Err(bad(text, why))
         }
     }
@@ -49,13 +45,16 @@ pub(super) fn whole<T: FromStr + PartialOrd + Display>(
 
 /// A length of time between two others, which are told as in the file.
 pub(super) fn duration(text: &str, shortest: &str, longest: &str) -> Result<Duration, Complaint> {
-    let duration = parse_duration(text).map_err(|error| bad(text, error))?;
+    let duration = parse_duration(text).map_err(|error| bad(text, error.to_string()))?;
     let within = parse_duration(shortest).is_ok_and(|shortest| duration >= shortest)
         && parse_duration(longest).is_ok_and(|longest| duration <= longest);
     if within {
         Ok(duration)
     } else {
-        Err(bad(text, format!("expected {shortest} to {longest}")))
+        Err(bad(
+            text,
+            format!("write a length of time from {shortest} to {longest}"),
+        ))
     }
 }
 
@@ -66,7 +65,7 @@ pub(super) fn listen(text: &str) -> Result<Option<SocketAddr>, Complaint> {
     text.parse().map(Some).map_err(|_| {
         bad(
             text,
-            "expected an address with its port such as 127.0.0.1:9464, or `off`",
+            "write an address with its port, such as 127.0.0.1:9464, or `off`",
         )
     })
 }
@@ -74,7 +73,7 @@ pub(super) fn listen(text: &str) -> Result<Option<SocketAddr>, Complaint> {
 pub(super) fn app_key(text: &str) -> Result<App, Complaint> {
     let (org, app) = text
         .split_once('#')
-        .ok_or_else(|| bad(text, "an app key is \"org#app\", between quotes"))?;
+        .ok_or_else(|| bad(text, "write it as \"org#app\", between quotes"))?;
     Ok(App::Key {
         org: app_name(text, org)?,
         app: app_name(text, app)?,
@@ -101,7 +100,8 @@ fn app_name(text: &str, name: &str) -> Result<String, Complaint> {
 /// The service's address; whether plain `http` may be used is for [`refuse_http`] to say.
 pub(super) fn url(text: &str) -> Result<Url, Complaint> {
     let bad = |why: &str| {
-        let complaint = Complaint::new("bad-url", format!("this is no address for the service: {why}"));
+        let complaint = Complaint::new("bad-url", format!("this is no address for the service: {why}"))
+            .help("write it as `https://HOST`, with `:PORT` where it has its own");
         // What stands before an `@` may be a password.
         if text.contains('@') {
             complaint.secret()

@@ -306,6 +306,7 @@ fn problems<S: serde::Serializer>(problems: &[Diagnostic], serializer: S) -> Res
             severity: match problem.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
+                Severity::Note => "note",
             },
             code: problem.code,
             message: &problem.message,

@@ -2,7 +2,7 @@
 
 use super::{load, valid};
 use proptest::prelude::*;
-use roomsync::desired::{Desired, render};
+use roomsync::desired::{Desired, Diagnostic, render};
 use roomsync::model::{MAX_ADMINS, MemberSet};
 use std::fs;
 
@@ -50,8 +50,44 @@ fn survives(bytes: &[u8]) {
     let path = dir.path().join("a.yaml");
     fs::write(&path, bytes).unwrap();
     match load(&[&path]) {
-        Ok(loaded) => holds(&loaded.desired),
-        Err(diagnostics) => assert!(!render(&diagnostics, false).is_empty()),
+        Ok(loaded) => {
+            holds(&loaded.desired);
+            let said: Vec<Diagnostic> = loaded.warnings.into_iter().chain(loaded.notes).collect();
+            lie_within(bytes, &said);
+            assert_eq!(render(&said, false).is_empty(), said.is_empty());
+        }
+        Err(diagnostics) => {
+            lie_within(bytes, &diagnostics);
+            assert!(!render(&diagnostics, false).is_empty());
+            assert!(!render(&diagnostics, true).is_empty());
+        }
+    }
+}
+
+/// Every place is one of the file, and what is meant there is a piece of its line.
+fn lie_within(bytes: &[u8], diagnostics: &[Diagnostic]) {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let lines: Vec<&str> = text.split('\n').collect();
+    for diagnostic in diagnostics {
+        let also = diagnostic.also.iter().map(|(spot, _)| spot);
+        for position in diagnostic
+            .spot
+            .iter()
+            .chain(also)
+            .filter_map(|spot| spot.position.as_ref())
+        {
+            let line = lines
+                .get(position.line - 1)
+                .unwrap_or_else(|| panic!("{diagnostic:?}"));
+            let characters = line.chars().count();
+            assert!((1..=characters + 1).contains(&position.column), "{diagnostic:?}");
+            if let Some(end) = position.end_column() {
+                assert!(end > position.column && end <= characters + 1, "{diagnostic:?}");
+                let meant = line.chars().skip(position.column - 1).take(end - position.column);
+                assert_eq!(meant.collect::<String>(), position.text[position.span.clone()]);
+            }
+        }
     }
 }
 

@@ -125,7 +125,8 @@ impl Judge {
         diagnostics.extend(others.into_iter().filter(|other| {
             let doubtful = matches!(other.code, "no-final-newline" | "empty-file");
             let same_file = |spot: &Option<Spot>| file_of(spot.as_ref()) == file_of(other.spot.as_ref());
-            !(doubtful && said.iter().any(same_file))
+            // Who uses a group may be in what is not there yet.
+            !(other.code == "unused-group" || doubtful && said.iter().any(same_file))
         }));
         if self.bad.as_ref() == Some(&diagnostics) {
             return Verdict::Nothing;
@@ -142,7 +143,9 @@ impl Judge {
             let place = spot.as_ref().map(ToString::to_string);
             match severity {
                 Severity::Error => tracing::warn!(code, place, help, "bad room files: {message}"),
-                Severity::Warning => tracing::info!(code, place, help, "in the bad room files: {message}"),
+                Severity::Warning | Severity::Note => {
+                    tracing::info!(code, place, help, "in the bad room files: {message}")
+                }
             }
         }
         self.bad = Some(diagnostics.clone());

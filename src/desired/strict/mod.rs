@@ -11,12 +11,13 @@ mod scalar;
 mod shape;
 
 pub(crate) use scalar::{Parse, Scalar};
-pub(crate) use shape::{FieldsOf, List, ListOf, Named, NamedLists, Shape, Shaped};
+pub(crate) use shape::{FieldsOf, List, ListOf, Named, NamedLists, Shape, Shaped, keys};
 
-use super::problem::{At, Complaint, Node, Part, Place, Problem};
+use super::problem::{At, Complaint, Node, Part, Place, Problem, shown};
+use compact_str::CompactString;
 use scalar::Nullable;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 /// Scalars that aliases may add to those a file holds: room for any honest reuse of a list, none for a bomb.
@@ -34,7 +35,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// What to do where it stands and does not belong.
-    fn help(self) -> Option<&'static str> {
+    pub(crate) fn help(self) -> Option<&'static str> {
         match self {
             Self::Null => Some("give it a value, or remove it"),
             Self::Tagged => Some("remove the tag"),
@@ -74,6 +75,8 @@ pub(crate) struct Cx {
     met_other_kind: bool,
     pub(crate) too_many_aliases: bool,
     pub(crate) problems: Vec<Problem>,
+    /// The first of the texts that capitals stand in for nothing, and all of them in lower case.
+    folded: Option<(Place, CompactString, HashSet<CompactString>)>,
 }
 
 impl Cx {
@@ -86,6 +89,7 @@ impl Cx {
             met_other_kind: false,
             too_many_aliases: false,
             problems: Vec::new(),
+            folded: None,
         }
     }
 
@@ -174,6 +178,30 @@ impl Cx {
         });
     }
 
+    fn folded(&mut self, part: Part, text: CompactString) {
+        let plain = text.to_ascii_lowercase().into();
+        match &mut self.folded {
+            Some((_, _, all)) => {
+                all.insert(plain);
+            }
+            None => self.folded = Some((self.place(part), text, HashSet::from([plain]))),
+        }
+    }
+
+    /// What there is to say of capitals: once a file, because who has one name with them often has thousands.
+    pub(crate) fn capitals(&mut self) -> Option<Problem> {
+        let (place, first, all) = self.folded.take()?;
+        let (name, plain) = (shown(&first), shown(&first.to_ascii_lowercase()));
+        let message = match all.len() {
+            1 => format!("{name} is written with capitals"),
+            names => format!("{names} names of this file are written with capitals, {name} is the first"),
+        };
+        let complaint = Complaint::new("capitals", message).help(format!(
+            "write {plain}: names are compared without case, and sent in lower case"
+        ));
+        Some(Problem::warning(place, complaint))
+    }
+
     fn count_scalar<E: Error>(&mut self) -> Result<(), E> {
         match self.scalars_left.checked_sub(1) {
             Some(left) => self.scalars_left = left,
@@ -239,7 +267,12 @@ impl<'de, A: MapAccess<'de>> Value<'_, A> {
 
     /// Reads a scalar.
     pub(crate) fn scalar<T>(self, wants: &'static str, parse: Parse<T>) -> Result<Field<T>, A::Error> {
-        self.read(&Scalar { wants, parse })
+        self.one(&Scalar::new(wants, parse))
+    }
+
+    /// Reads this scalar.
+    pub(crate) fn one<T>(self, scalar: &Scalar<T>) -> Result<Field<T>, A::Error> {
+        self.read(scalar)
     }
 
     /// Reads a scalar or `null`.
@@ -248,7 +281,7 @@ impl<'de, A: MapAccess<'de>> Value<'_, A> {
         wants: &'static str,
         parse: Parse<T>,
     ) -> Result<Field<Option<T>>, A::Error> {
-        self.read(&Nullable(Scalar { wants, parse }))
+        self.read(&Nullable(Scalar::new(wants, parse)))
     }
 
     /// Reads a list of scalars.

@@ -2,6 +2,7 @@
 
 use super::{Cx, Kind, Pass, Seed, Shape, Shaped};
 use crate::desired::problem::{Complaint, Part, Problem};
+use compact_str::CompactString;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, VariantAccess, Visitor};
 use std::fmt;
 
@@ -12,6 +13,18 @@ pub(crate) type Parse<T> = fn(&str) -> Result<T, Complaint>;
 pub(crate) struct Scalar<T> {
     pub(crate) wants: &'static str,
     pub(crate) parse: Parse<T>,
+    /// Whether a value is one whose capitals count for nothing.
+    pub(crate) folds: fn(&T) -> bool,
+}
+
+impl<T> Scalar<T> {
+    pub(crate) fn new(wants: &'static str, parse: Parse<T>) -> Self {
+        Self {
+            wants,
+            parse,
+            folds: |_| false,
+        }
+    }
 }
 
 // Not derived: that would ask the same of `T`.
@@ -25,20 +38,40 @@ impl<T> Copy for Scalar<T> {}
 impl<'de, T> Seed<'de> for Scalar<T> {
     type Value = T;
     fn read<D: Deserializer<'de>>(&self, cx: &mut Cx, de: D) -> Result<Option<T>, D::Error> {
-        let met = meet(cx, de, Part::Value, self.parse)?;
+        let met = meet(cx, de, Part::Value, *self)?;
         Ok(self.judge(cx, met, Part::Value))
     }
 }
 
 impl<T> Scalar<T> {
+    fn meet(&self, text: &str) -> Met<T> {
+        match (self.parse)(text) {
+            Ok(value) if (self.folds)(&value) && text.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                Met::Folded(value, text.into())
+            }
+            result => Met::Text(result),
+        }
+    }
+
     fn judge(&self, cx: &mut Cx, met: Met<T>, part: Part) -> Option<T> {
         match met {
             Met::Text(Ok(value)) => return Some(value),
+            Met::Folded(value, text) => {
+                cx.folded(part, text);
+                return Some(value);
+            }
             Met::Text(Err(complaint)) => {
                 let place = cx.place(part);
                 cx.problems.push(Problem::error(place, complaint));
             }
-            Met::Other(kind) => cx.wrong_kind(self.wants, kind, kind.help()),
+            Met::Other(kind) => {
+                let help = match kind {
+                    Kind::List => Some("write a single value here, not a list"),
+                    Kind::Map => Some("write a single value here: `a:b` is one, `a: b` is a map"),
+                    Kind::Null | Kind::Scalar | Kind::Tagged => kind.help(),
+                };
+                cx.wrong_kind(self.wants, kind, help);
+            }
         }
         None
     }
@@ -50,7 +83,7 @@ pub(super) struct Key<T>(pub(super) Scalar<T>);
 impl<'de, T> Seed<'de> for Key<T> {
     type Value = T;
     fn read<D: Deserializer<'de>>(&self, cx: &mut Cx, de: D) -> Result<Option<T>, D::Error> {
-        let met = meet(cx, de, Part::Key, self.0.parse)?;
+        let met = meet(cx, de, Part::Key, self.0)?;
         Ok(self.0.judge(cx, met, Part::Key))
     }
 }
@@ -61,7 +94,7 @@ pub(super) struct Nullable<T>(pub(super) Scalar<T>);
 impl<'de, T> Seed<'de> for Nullable<T> {
     type Value = Option<T>;
     fn read<D: Deserializer<'de>>(&self, cx: &mut Cx, de: D) -> Result<Option<Option<T>>, D::Error> {
-        match meet(cx, de, Part::Value, self.0.parse)? {
+        match meet(cx, de, Part::Value, self.0)? {
             Met::Other(Kind::Null) => Ok(Some(None)),
             met => Ok(self.0.judge(cx, met, Part::Value).map(Some)),
         }
@@ -71,6 +104,8 @@ impl<'de, T> Seed<'de> for Nullable<T> {
 /// What stands where a scalar belongs.
 enum Met<T> {
     Text(Result<T, Complaint>),
+    /// A value in whose text capitals stand that count for nothing.
+    Folded(T, CompactString),
     Other(Kind),
 }
 
@@ -78,12 +113,12 @@ fn meet<'de, D: Deserializer<'de>, T>(
     cx: &mut Cx,
     de: D,
     part: Part,
-    parse: Parse<T>,
+    scalar: Scalar<T>,
 ) -> Result<Met<T>, D::Error> {
     cx.count_scalar()?;
     match &cx.pass {
         Pass::Probe(_) => {
-            let met = Shaped(ProbeShape { part, parse }).read(cx, de)?;
+            let met = Shaped(ProbeShape { part, scalar }).read(cx, de)?;
             return Ok(met.unwrap_or(Met::Other(Kind::Scalar)));
         }
         Pass::Read(others) if others.is_empty() => {}
@@ -100,7 +135,7 @@ fn meet<'de, D: Deserializer<'de>, T>(
         "",
         &[],
         ScalarVisitor {
-            parse,
+            scalar,
             reached: &mut reached,
         },
     );
@@ -111,7 +146,7 @@ fn meet<'de, D: Deserializer<'de>, T>(
 }
 
 struct ScalarVisitor<'r, T> {
-    parse: Parse<T>,
+    scalar: Scalar<T>,
     reached: &'r mut bool,
 }
 
@@ -124,18 +159,16 @@ impl<'de, T> Visitor<'de> for ScalarVisitor<'_, T> {
 
     fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Met<T>, A::Error> {
         *self.reached = true;
-        let (met, variant) = access.variant_seed(TextVisitor { parse: self.parse })?;
+        let (met, variant) = access.variant_seed(TextVisitor(self.scalar))?;
         match met {
             Met::Other(Kind::Tagged) => variant.newtype_variant::<IgnoredAny>().map(|_| ())?,
-            Met::Text(_) | Met::Other(_) => variant.unit_variant()?,
+            Met::Text(_) | Met::Folded(..) | Met::Other(_) => variant.unit_variant()?,
         }
         Ok(met)
     }
 }
 
-struct TextVisitor<T> {
-    parse: Parse<T>,
-}
+struct TextVisitor<T>(Scalar<T>);
 
 impl<'de, T> DeserializeSeed<'de> for TextVisitor<T> {
     type Value = Met<T>;
@@ -154,7 +187,7 @@ impl<'de, T> Visitor<'de> for TextVisitor<T> {
         Ok(Met::Other(Kind::Null))
     }
     fn visit_some<D: Deserializer<'de>>(self, de: D) -> Result<Met<T>, D::Error> {
-        de.deserialize_str(RawVisitor(self.parse))
+        de.deserialize_str(RawVisitor(self.0))
     }
     // A tag's name comes by way of serde's own deserializer of texts, which knows no option.
     fn visit_str<E: Error>(self, _tag: &str) -> Result<Met<T>, E> {
@@ -162,7 +195,7 @@ impl<'de, T> Visitor<'de> for TextVisitor<T> {
     }
 }
 
-struct RawVisitor<T>(Parse<T>);
+struct RawVisitor<T>(Scalar<T>);
 
 impl<T> Visitor<'_> for RawVisitor<T> {
     type Value = Met<T>;
@@ -171,14 +204,14 @@ impl<T> Visitor<'_> for RawVisitor<T> {
         f.write_str("a single value")
     }
     fn visit_str<E: Error>(self, text: &str) -> Result<Met<T>, E> {
-        Ok(Met::Text((self.0)(text)))
+        Ok(self.0.meet(text))
     }
 }
 
 /// Notes the nodes where no scalar stands.
 struct ProbeShape<T> {
     part: Part,
-    parse: Parse<T>,
+    scalar: Scalar<T>,
 }
 
 impl<'de, T> Shape<'de> for ProbeShape<T> {
@@ -188,7 +221,7 @@ impl<'de, T> Shape<'de> for ProbeShape<T> {
         "a single value"
     }
     fn text(&self, _cx: &mut Cx, text: &str) -> Option<Met<T>> {
-        Some(Met::Text((self.parse)(text)))
+        Some(self.scalar.meet(text))
     }
     fn other(&self, cx: &mut Cx, kind: Kind) -> Option<Met<T>> {
         let node = cx.node(self.part);

@@ -40,8 +40,13 @@ pub(crate) trait Shape<'de> {
     }
 
     fn other(&self, cx: &mut Cx, kind: Kind) -> Option<Self::Value> {
-        cx.wrong_kind(self.wants(), kind, kind.help());
+        cx.wrong_kind(self.wants(), kind, kind.help().or(Some(self.instead())));
         None
+    }
+
+    /// What to write in the place of a value of another kind.
+    fn instead(&self) -> &'static str {
+        "write what is expected"
     }
 }
 
@@ -128,6 +133,8 @@ impl<'de, S: Seed<'de>> Shape<'de> for ListOf<S> {
                 None => break,
             }
         }
+        // Most of what is kept of the files is in lists.
+        items.shrink_to_fit();
         Ok(Some(items))
     }
 
@@ -136,7 +143,8 @@ impl<'de, S: Seed<'de>> Shape<'de> for ListOf<S> {
             // The parser itself would take a blank for an empty list.
             Kind::Null => Some("write `[]` for an empty list, or remove the key"),
             Kind::Scalar => Some("put it between `[` and `]`"),
-            Kind::List | Kind::Map | Kind::Tagged => kind.help(),
+            Kind::Map => Some("begin each item with `- `, or put all of them between `[` and `]`"),
+            Kind::List | Kind::Tagged => kind.help(),
         };
         cx.wrong_kind(self.wants, kind, help);
         None
@@ -160,7 +168,8 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
     }
 
     fn other(&self, cx: &mut Cx, kind: Kind) -> Option<F> {
-        cx.wrong_kind(self.wants(), kind, kind.help());
+        let keys = keys::<F>();
+        cx.wrong_kind(self.wants(), kind, kind.help().or(Some(&keys)));
         if let Some(problem) = cx.problems.last_mut() {
             problem.complaint.is_secret |= F::SECRETS;
         }
@@ -170,10 +179,9 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
     fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, mut map: A) -> Result<Option<F>, A::Error> {
         let mut fields = F::default();
         let mut seen: HashMap<&str, Place> = HashMap::new();
-        let key = Key(Scalar {
-            wants: "the name of a key",
-            parse: |text| Ok(CompactString::new(text)),
-        });
+        let key = Key(Scalar::new("the name of a key", |text| {
+            Ok(CompactString::new(text))
+        }));
         for entry in 0.. {
             let next = cx.within(entry, |cx| map.next_key_seed(Seeded { cx, seed: &key }))?;
             let Some(text) = next else { break };
@@ -207,6 +215,11 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
         fields.finish(cx);
         Ok(Some(fields))
     }
+}
+
+/// What to write where a map belongs.
+pub(crate) fn keys<F: Fields>() -> String {
+    format!("write it as `key: value`; the keys are: {}", F::KEYS.join(", "))
 }
 
 fn unknown<F: Fields>(key: &str) -> Complaint {
@@ -249,13 +262,14 @@ impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedLists<K, T> {
         self.wants
     }
 
+    fn instead(&self) -> &'static str {
+        "write each as `name: [ann, bob]`"
+    }
+
     fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, mut map: A) -> Result<Option<Self::Value>, A::Error> {
         let mut entries = Vec::new();
         let mut seen: HashMap<K, Place> = HashMap::new();
-        let key = Key(Scalar {
-            wants: "a name",
-            parse: |text| Ok(CompactString::new(text)),
-        });
+        let key = Key(Scalar::new("a name", |text| Ok(CompactString::new(text))));
         for entry in 0.. {
             let next = cx.within(entry, |cx| map.next_key_seed(Seeded { cx, seed: &key }))?;
             let Some(text) = next else { break };

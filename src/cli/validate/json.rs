@@ -1,0 +1,140 @@
+//! What `roomsync validate --format json` prints: one object, for programs.
+
+use super::Found;
+use crate::desired::{Diagnostic, Severity, Spot};
+use serde::Serialize;
+
+/// The version of the shape; a field may be added without a new one.
+const VERSION: u32 = 1;
+
+/// All that was found.
+#[derive(Serialize)]
+pub(super) struct Report<'f> {
+    version: u32,
+    /// Whether the files can be used: whether there is no error.
+    valid: bool,
+    summary: Summary,
+    /// In the order of the files and of the lines in each, notes after the rest; what no file is at fault for has no place.
+    diagnostics: Vec<One<'f>>,
+}
+
+/// How much there is. What is in the files is known of a valid set only, and `null` otherwise.
+#[derive(Serialize)]
+struct Summary {
+    files: Option<usize>,
+    rooms: Option<usize>,
+    groups: Option<usize>,
+    /// Everybody who is named, by a group or by themselves, each once.
+    people: Option<usize>,
+    errors: usize,
+    warnings: usize,
+    notes: usize,
+}
+
+/// One of the things found. What does not apply is `null`.
+#[derive(Serialize)]
+struct One<'f> {
+    /// Stable, in kebab case.
+    code: &'static str,
+    /// `error`, `warning` or `note`.
+    severity: &'static str,
+    message: &'f str,
+    /// As it was named or found, control characters escaped.
+    file: Option<&'f str>,
+    /// From 1; `null`: the file as a whole.
+    line: Option<usize>,
+    /// In characters (Unicode scalar values), from 1.
+    column: Option<usize>,
+    /// The column after the last character that is meant, in the same line; `null` where that line may hold a secret, or is
+    /// too long to be shown.
+    end_column: Option<usize>,
+    /// What to do now.
+    help: Option<&'f str>,
+    /// The other places that have to do with it.
+    also: Vec<Other<'f>>,
+}
+
+#[derive(Serialize)]
+struct Other<'f> {
+    file: &'f str,
+    line: Option<usize>,
+    column: Option<usize>,
+    end_column: Option<usize>,
+    /// What is there.
+    message: &'f str,
+}
+
+impl<'f> Report<'f> {
+    pub(super) fn new(found: &'f Found) -> Self {
+        let sizes = found.sizes.as_ref();
+        Self {
+            version: VERSION,
+            valid: found.is_valid(),
+            summary: Summary {
+                files: sizes.map(|sizes| sizes.files),
+                rooms: sizes.map(|sizes| sizes.rooms),
+                groups: sizes.map(|sizes| sizes.groups),
+                people: sizes.map(|sizes| sizes.people),
+                errors: found.count(Severity::Error),
+                warnings: found.count(Severity::Warning),
+                notes: found.count(Severity::Note),
+            },
+            diagnostics: found.diagnostics.iter().map(One::new).collect(),
+        }
+    }
+}
+
+impl<'f> One<'f> {
+    fn new(diagnostic: &'f Diagnostic) -> Self {
+        let Diagnostic {
+            code,
+            severity,
+            message,
+            spot,
+            also,
+            help,
+        } = diagnostic;
+        let (line, column, end_column) = position(spot.as_ref());
+        Self {
+            code,
+            severity: match severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+                Severity::Note => "note",
+            },
+            message,
+            file: spot.as_ref().map(|spot| spot.file.as_str()),
+            line,
+            column,
+            end_column,
+            help: help.as_deref(),
+            also: also
+                .iter()
+                .map(|(spot, message)| Other::new(spot, message))
+                .collect(),
+        }
+    }
+}
+
+impl<'f> Other<'f> {
+    fn new(spot: &'f Spot, message: &'f str) -> Self {
+        let (line, column, end_column) = position(Some(spot));
+        Self {
+            file: &spot.file,
+            line,
+            column,
+            end_column,
+            message,
+        }
+    }
+}
+
+/// Line, column and the column after the end.
+fn position(spot: Option<&Spot>) -> (Option<usize>, Option<usize>, Option<usize>) {
+    let position = spot.and_then(|spot| spot.position.as_ref());
+    (
+        position.map(|at| at.line),
+        position.map(|at| at.column),
+        position.and_then(|at| at.end_column()),
+    )
+}

@@ -1,0 +1,128 @@
+//! Bytes of a text → lines and columns.
+
+use super::diagnostic::Position;
+
+/// Nobody reads a longer line, and one can be as long as the file.
+const LONGEST_LINE: usize = 2_000;
+/// How many bytes of a text are counted at once, so that no column of a long line is counted from its beginning.
+const BLOCK: usize = 1 << 10;
+
+/// A text, and where its lines begin.
+pub(super) struct Lines<'t> {
+    text: &'t str,
+    /// The bytes.
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self {
+            text,
+            starts: std::iter::once(0).chain(after_breaks).collect(),
+        }
+    }
+
+    /// The line of a byte, from 1.
+    pub(super) fn line(&self, byte: usize) -> usize {
+        self.starts.partition_point(|start| *start <= byte)
+    }
+}
+
+/// The same, and what each line holds.
+pub(super) struct Places<'t> {
+    lines: Lines<'t>,
+    /// The characters before each block.
+    characters: Vec<usize>,
+}
+
+impl<'t> Places<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let mut before = 0;
+        let characters = text.as_bytes().chunks(BLOCK).map(|block| {
+            let here = before;
+            before += count(block);
+            here
+        });
+        let characters = characters.collect();
+        Self {
+            lines: Lines::new(text),
+            characters,
+        }
+    }
+
+    /// How many characters stand before a byte.
+    fn characters_before(&self, byte: usize) -> usize {
+        let block = byte / BLOCK;
+        let rest = self.lines.text.as_bytes().get(block * BLOCK..byte);
+        self.characters.get(block).copied().unwrap_or(0) + count(rest.unwrap_or_default())
+    }
+
+    /// The line and column of a byte.
+    pub(super) fn position(&self, byte: usize) -> Position {
+        let Lines { text, starts } = &self.lines;
+        let byte = text.floor_char_boundary(byte);
+        let line = self.lines.line(byte);
+        let start = starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let end = starts.get(line).map_or(text.len(), |next| next - 1);
+        let column = self.characters_before(byte) - self.characters_before(start) + 1;
+        let shown = text.get(start..end).filter(|line| line.len() <= LONGEST_LINE);
+        let (text, span) = match shown.and_then(|line| line.split_at_checked(byte - start)) {
+            None => (String::new(), 0..0),
+            Some((before, after)) => {
+                let after = after.split('\r').next().unwrap_or_default();
+                let from = before.len();
+                (format!("{before}{after}"), from..from + token(after))
+            }
+        };
+        Position {
+            line,
+            column,
+            text,
+            span,
+        }
+    }
+}
+
+/// The characters that begin in these bytes.
+fn count(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| !(0x80..0xc0).contains(*byte)).count()
+}
+
+/// The length of the scalar or sign that a piece of a line begins with.
+fn token(rest: &str) -> usize {
+    let mut characters = rest.char_indices();
+    match characters.next() {
+        Some((_, quote @ ('"' | '\''))) => characters
+            .find(|(_, c)| *c == quote)
+            .map_or(rest.len(), |(at, _)| at + 1),
+        Some((_, c @ ('[' | '{' | ',' | ']' | '}' | ':' | '\t'))) => c.len_utf8(),
+        _ => {
+            let ends = [": ", " #", ",", "]", "}"];
+            let end = ends
+                .iter()
+                .filter_map(|end| rest.find(end))
+                .min()
+                .unwrap_or(rest.len());
+            let token = rest.get(..end).unwrap_or(rest).trim_end();
+            token.strip_suffix(':').unwrap_or(token).len()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_column_is_the_characters_before_it_in_its_line(text in "[a\u{e9}\u{1f600}\n]{0,3000}", at in 0_usize..9_000) {
+            let byte = text.floor_char_boundary(at.min(text.len()));
+            let before = &text[..byte];
+            let position = Places::new(&text).position(byte);
+            prop_assert_eq!(position.line, before.matches('\n').count() + 1);
+            prop_assert_eq!(position.column, before.rsplit('\n').next().unwrap().chars().count() + 1);
+        }
+    }
+}
