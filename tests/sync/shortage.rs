@@ -46,7 +46,7 @@ prop_compose! {
         places in prop_oneof![0usize..4, Just(200)],
         already_in in 0usize..4,
         additive in prop::bool::weighted(0.2),
-        latency in prop_oneof![7 => Just(0), 1 => 0u64..8_000].prop_map(Duration::from_millis),
+        latency in prop_oneof![15 => Just(0), 1 => 0u64..8_000].prop_map(Duration::from_millis),
     ) -> Case {
         let wanted_from = wanted_from.min(admins + 3);
         let wanted_admins = numbered('a', wanted_from..wanted_from + wanted);
