@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::Method as Http;
 use roomsync::apply::{Conduct, Report, Stop};
+use roomsync::chat::wire::Method;
 use roomsync::chat::{
     BatchSizes, BoxFuture, Config, Connection, MAX_ANSWER_BYTES, Prefix, Rates, Request, Response,
     TokenSource, Transport, TransportError,
@@ -11,7 +12,7 @@ use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::{self, Desired, DesiredRoom};
 use roomsync::emulator::{Emulator, Options, Room, State};
 use roomsync::model::{Guards, Limit, RoomId};
-use roomsync::plan::{FleetGuard, Op};
+use roomsync::plan::{Calls, FleetGuard, FleetPlan, Op};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -359,6 +360,32 @@ pub(crate) fn is_known_call((method, path, _, _): &Sent) -> bool {
 
 pub(crate) fn writes(sent: &[Sent]) -> usize {
     sent.iter().filter(|(method, ..)| method != Http::GET).count()
+}
+
+/// The calls so far of the methods that write, as the emulator counts them.
+pub(crate) fn written(service: &Service) -> BTreeMap<&'static str, usize> {
+    let counted = service.emulator.counters().methods;
+    let calls = |method: &str| counted.get(method).map_or(0, |counted| counted.calls);
+    let methods = Method::ALL.into_iter().filter(|method| method.writes());
+    methods
+        .map(|method| (method.as_str(), usize::try_from(calls(method.as_str())).unwrap()))
+        .collect()
+}
+
+/// Holds the calls that were made since `before` against those that the plan has foretold.
+#[track_caller]
+pub(crate) fn assert_foretold(plan: &FleetPlan, before: &BTreeMap<&'static str, usize>, service: &Service) {
+    let calls = Calls::of(plan);
+    let mut foretold = before.clone();
+    for (method, calls) in calls.by_method() {
+        *foretold.get_mut(method).unwrap() += calls;
+    }
+    assert_eq!(
+        written(service),
+        foretold,
+        "the calls that were made, and the plan's"
+    );
+    assert_eq!(calls.total(), plan.summary().calls);
 }
 
 pub(crate) const BATCH: BatchSizes = BatchSizes { add: 60, remove: 100 };

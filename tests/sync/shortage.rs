@@ -2,13 +2,15 @@
 //! calls turns out to be.
 
 use crate::service::{
-    People, Sent, Service, desired, is_known_call, pass, people, room_id, state, virtually, writes,
+    People, Sent, Service, assert_foretold, desired, is_known_call, pass, people, room_id, state, virtually,
+    writes, written,
 };
 use proptest::prelude::*;
 use roomsync::chat::BatchSizes;
 use roomsync::emulator::Room;
 use roomsync::plan::code;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 type Set = BTreeSet<String>;
 
@@ -24,6 +26,8 @@ struct Case {
     admins: Set,
     members: Set,
     additive: bool,
+    /// Of a call: a slow service makes looks grow too old in the midst of the room.
+    latency: Duration,
 }
 
 fn numbered(letter: char, numbers: impl IntoIterator<Item = usize>) -> Set {
@@ -42,6 +46,7 @@ prop_compose! {
         places in prop_oneof![0usize..4, Just(200)],
         already_in in 0usize..4,
         additive in prop::bool::weighted(0.2),
+        latency in prop_oneof![15 => Just(0), 1 => 0u64..8_000].prop_map(Duration::from_millis),
     ) -> Case {
         let wanted_from = wanted_from.min(admins + 3);
         let wanted_admins = numbered('a', wanted_from..wanted_from + wanted);
@@ -54,6 +59,7 @@ prop_compose! {
             admins: wanted_admins,
             members: numbered('m', members_from..members_from + wanted_members),
             additive,
+            latency,
         }
     }
 }
@@ -158,12 +164,14 @@ fn replay(case: &Case, sent: &[Sent]) -> [usize; 4] {
 
 fn check(case: &Case) {
     let desired = desired(&[&case.file()]);
-    let service = Service::new(state([(room_id(0), case.live())]));
+    let service = Service::new(state([(room_id(0), case.live())])).taking(case.latency);
     virtually(async {
         let mut last = people(&case.live());
         let mut settled = false;
         for _ in 0..4 {
+            let before = written(&service);
             let (planned, report) = pass(&service.connection(BATCH), &desired, None).await;
+            assert_foretold(&planned.plan, &before, &service);
             let sent = service.take_sent();
             assert!(sent.iter().all(is_known_call));
             let now = people(&service.emulator.state().rooms[&room_id(0)]);
