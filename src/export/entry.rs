@@ -118,7 +118,7 @@ impl<'a> Entry<'a> {
         if self.mode == Mode::Additive && self.admins.is_empty() && self.members.is_empty() {
             writeln!(
                 out,
-                "  # nobody but the owner was here: list people before you take `mode` out"
+                "  # nobody to list was here: list people before you take `mode` out"
             )?;
         }
         for key in ListKey::ALL.into_iter().filter(|key| !self.has(*key)) {
