@@ -92,13 +92,15 @@ fn write_plan(out: &mut String, subject: Subject<'_>, observed: &Observed, plan:
     .filter(|(_, users): &(Op, &MemberSet)| users.contains(user))
     .map(|(op, _)| op)
     .collect();
-    let is_sent = |op: &Op| users_of(*op, &plan.steps).contains(user);
-    let (sent, unsent): (Vec<Op>, Vec<Op>) = wanted.into_iter().partition(is_sent);
     let notes: Vec<&Note> = plan
         .notes
         .iter()
         .filter(|note| note.user.as_deref() == Some(user.as_str()))
         .collect();
+    let is_sent = |op: &Op| users_of(*op, &plan.steps).contains(user);
+    let (sent, mut unsent): (Vec<Op>, Vec<Op>) = wanted.into_iter().partition(is_sent);
+    // What a note holds, no guard does.
+    unsent.retain(|op| notes.iter().all(|note| note.held != Some(*op)));
     if !sent.is_empty() {
         writeln!(out, "A pass would {} {user}.", ops(&sent))?;
     }
@@ -171,7 +173,7 @@ fn idle(subject: Subject<'_>, observed: &Observed, plan: &RoomPlan) -> String {
     let role = Role::of(user, observed.room());
     let complete = observed.complete().is_some();
     if plan.status == Status::Failed
-        && let Some(error) = &plan.error
+        && let Some(error) = plan.error.as_ref().filter(|error| error.user.is_none())
         && complete
     {
         return format!("it can do nothing in this room, since {}", error.message);

@@ -118,7 +118,7 @@ impl<'a> Entry<'a> {
         if self.mode == Mode::Additive && self.admins.is_empty() && self.members.is_empty() {
             writeln!(
                 out,
-                "  # nobody but the owner was here: list people before you take the mode out"
+                "  # nobody to list was here: list people before you take `mode` out"
             )?;
         }
         for key in ListKey::ALL.into_iter().filter(|key| !self.has(*key)) {
@@ -126,7 +126,7 @@ impl<'a> Entry<'a> {
                 ListKey::Admins => "nobody was an admin",
                 ListKey::Members => "nobody but admins was here",
             };
-            writeln!(out, "  # {others}: {} is not managed", key.as_str())?;
+            writeln!(out, "  # {others}: `{}` is not managed", key.as_str())?;
         }
         let outside = live.admins.minus(&live.members);
         let outside = outside.iter().map(UserId::as_str);

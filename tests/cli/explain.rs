@@ -84,6 +84,7 @@ fn everybody_is_explained() {
         ("zoe", "34"),
         // No place; kept; and another owner than the files say, in the room and asked for.
         ("zoe", "full"),
+        ("bob", "full"),
         ("eve", "loose"),
         ("bob", "taken"),
         ("alice", "taken"),
