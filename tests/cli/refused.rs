@@ -111,6 +111,8 @@ fn wrong_usage_is_64() {
         (&["apply", "--yes", "--base", "rooms"], "--base"),
         (&["plan", "--formt", "json"], "unexpected argument '--formt'"),
         (&["plans"], "plans"),
+        (&["schema"], "<WHAT>"),
+        (&["schema", "groups"], "[possible values: settings, rooms, plan]"),
         (&[], "Usage"),
     ] {
         let run = site.run(args).ends_with(64).complains(words);

@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
-const CASES: u32 = 768;
+const CASES: u32 = 512;
 
 fn reads(kind: Kind, path: &Path) -> Result<(), desired::Invalid> {
     match kind {
