@@ -2,6 +2,8 @@
 
 mod draft;
 mod file;
+mod rates;
+mod schema;
 mod token;
 mod words;
 
@@ -9,6 +11,7 @@ use crate::chat::Rates;
 use crate::desired::{Diagnostic, Invalid, Severity};
 use crate::model::{Guards, Limit};
 use draft::read;
+pub(crate) use file::SettingsSpec;
 use secrecy::SecretString;
 use std::env::var_os;
 use std::ffi::OsString;

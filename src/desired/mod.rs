@@ -9,13 +9,14 @@ pub(crate) mod names;
 mod origins;
 pub(crate) mod problem;
 mod resolve;
+pub(crate) mod schema;
 mod spec;
 pub(crate) mod strict;
 mod texts;
 
 pub use diagnostic::{Diagnostic, Position, Severity, Spot, render};
 pub use origins::{Claim, Origin, Origins, Remembered};
-pub(crate) use spec::GuardsSpec;
+pub(crate) use spec::{FileSpec, GuardsSpec};
 pub use texts::{Texts, read};
 
 use crate::model::{Absent, Glob, Guards, Limit, MemberSet, Mode, RoomId, UserId};

@@ -8,7 +8,7 @@ use crate::model::{Absent, Glob, Limit, Mode, RoomId, UserId};
 /// What a group is referred to by, before its name.
 const GROUP_PREFIX: &str = "group:";
 /// Most characters of a room's label.
-const MAX_LABEL: usize = 100;
+pub(super) const MAX_LABEL: usize = 100;
 
 pub(super) fn user(text: &str) -> Result<UserId, Complaint> {
     UserId::parse(text)

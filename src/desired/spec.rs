@@ -2,9 +2,11 @@
 
 use super::names;
 use super::problem::Complaint;
+use super::schema;
 use super::strict::{Cx, Field, Fields, List, Named, NamedLists, Scalar, Value};
 use super::{AllowEmpty, OwnGuards};
 use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
+use schemars::JsonSchema;
 use serde::de::MapAccess;
 
 /// A group's name: of the same characters as a user's, and compared without case too.
@@ -29,11 +31,19 @@ const PATTERN: Scalar<Glob> = Scalar {
     parse: names::glob,
 };
 
-/// A room file.
-#[derive(Debug, Default)]
-pub(super) struct FileSpec {
+// The comments on the keys below are what editors show: they go into the schema.
+
+/// What should be: who belongs in which chat room. All files of a folder are read as one set.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(title = "A room file of roomsync", default, deny_unknown_fields)]
+pub(crate) struct FileSpec {
+    /// Lists of people under a name of their own. Every file can use them, in any list of people, as `group:NAME`.
+    #[schemars(schema_with = "schema::groups")]
     pub(super) groups: Field<Vec<Named<GroupName, Entry>>>,
+    /// What holds for the rooms of this file that do not say otherwise.
     pub(super) defaults: Field<Defaults>,
+    /// The rooms, each in one place only.
+    #[schemars(with = "Vec<RoomSpec>")]
     pub(super) rooms: Field<List<RoomSpec>>,
 }
 
@@ -60,11 +70,19 @@ impl Fields for FileSpec {
 }
 
 /// What holds for the rooms of a file that do not say otherwise.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
 pub(super) struct Defaults {
+    /// How far roomsync may go.
+    #[schemars(extend("default" = "authoritative"))]
     pub(super) mode: Field<Mode>,
+    /// What to do with a wanted member who is not there.
+    #[schemars(extend("default" = "readd"))]
     pub(super) absent: Field<Absent>,
+    /// People who are invisible here: they are never touched, and counted nowhere. A room's own list replaces that of `defaults`.
+    #[schemars(with = "Vec<Glob>", extend("default" = []))]
     pub(super) ignore: Field<List<Glob>>,
+    /// How much may change at once. What is left out is as in the settings.
     pub(super) guards: Field<GuardsSpec>,
 }
 
@@ -84,16 +102,28 @@ impl Fields for Defaults {
     }
 }
 
-/// A room.
-#[derive(Debug, Default)]
+/// A room, and who belongs in it.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename = "Room", default, deny_unknown_fields, transform = schema::room)]
 pub(super) struct RoomSpec {
+    /// The service's id of the room.
     pub(super) id: Field<RoomId>,
+    /// A label for people. It is never sent.
+    #[schemars(schema_with = "schema::label")]
     pub(super) name: Field<String>,
+    /// Who owns the room. Only checked: where somebody else does, nothing in the room is touched. An owner is never changed.
     pub(super) owner: Field<UserId>,
+    /// Who should be an admin; wanted admins are wanted members, too. Without this key nobody is promoted or demoted.
+    #[schemars(with = "Vec<Entry>")]
     pub(super) admins: Field<List<Entry>>,
+    /// Who should be a member. Without this key nobody is removed, and nobody but wanted admins is added.
+    #[schemars(with = "Vec<Entry>")]
     pub(super) members: Field<List<Entry>>,
+    /// Which of the lists may come to nobody; otherwise an empty list is an error.
+    #[schemars(schema_with = "schema::allow_empty", extend("default" = false))]
     pub(super) allow_empty: Field<AllowEmpty>,
-    /// What a room can say as well as the file's `defaults`.
+    // What a room can say as well as the file's `defaults`.
+    #[schemars(flatten)]
     pub(super) own: Defaults,
 }
 
@@ -139,12 +169,18 @@ impl Fields for RoomSpec {
     }
 }
 
-/// Guards as a room or a file's `defaults` say them.
-#[derive(Debug, Default)]
+/// How much may change in a room at once. A room that wants more is blocked until a person allows it here.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename = "Guards", default, deny_unknown_fields)]
 pub(crate) struct GuardsSpec {
+    /// Most people removed from a room at once, against its members.
     max_removals: Field<Limit>,
+    /// Most admins demoted in a room at once, against its admins; those who are removed count.
     max_demotions: Field<Limit>,
+    /// Most people added to a room at once, against its members; `null` is no bound.
     max_additions: Field<Option<Limit>>,
+    /// People who are never removed or demoted. A room's own list adds to that of the settings.
+    #[schemars(with = "Vec<Glob>")]
     protect: Field<List<Glob>>,
 }
 

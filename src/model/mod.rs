@@ -5,6 +5,7 @@ mod glob;
 mod guards;
 mod limit;
 mod room;
+pub(crate) mod schema;
 mod set;
 mod user;
 

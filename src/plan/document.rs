@@ -5,6 +5,7 @@ use super::guard::Blocked;
 use super::{FleetPlan, LiveSummary, Note, RoomPlan, Status, Step, Summary};
 use crate::desired::Source;
 use crate::model::{MemberSet, RoomId};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -12,6 +13,13 @@ use std::fmt::Write as _;
 
 /// The version of the document's shape.
 const VERSION: u32 = 1;
+
+/// What the schema says of a plan.
+const ABOUT_PLANS: &str = "What an apply would do in every room, as `roomsync plan --format json` prints it. Where a room is \
+    blocked or only observed, `add`, `remove`, `promote` and `demote` say what is wanted; `calls` and the summary say what is sent.";
+
+/// How digests are written.
+pub(super) const DIGEST: &str = "^sha256:[0-9a-f]{64}$";
 
 /// What a plan's document says of its making.
 #[derive(Debug, Clone)]
@@ -74,45 +82,76 @@ impl Rates {
 
 /// The plan's JSON. `id` is the SHA-256 of the canonical form (keys sorted, no white space) without `id` and `created`: a
 /// checksum, by which a plan that was cut or edited is known.
-#[derive(Debug, Clone, Serialize)]
+// The comments on the keys are what `roomsync schema plan` says of them.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(title = "A plan of roomsync", description = ABOUT_PLANS)]
 pub struct Document<'a> {
+    /// The version of this shape.
+    #[schemars(extend("const" = VERSION))]
     version: u32,
-    /// `sha256:` and the digest in hex.
+    /// A checksum: `sha256:` and, in hex, the digest of the plan's canonical JSON without `id` and `created`.
+    #[schemars(regex(pattern = DIGEST))]
     pub id: String,
+    /// When the plan was made, RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
     created: &'a str,
+    /// Whose rooms: `org#app`, or the app's id.
     app: &'a str,
+    /// The room files that the plan was made from.
     source: SourceJson<'a>,
+    /// The plan in numbers.
     summary: SummaryJson,
+    /// Every room of the files, or those of `--room`, by id.
     rooms: Vec<RoomJson<'a>>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Source")]
 struct SourceJson<'a> {
+    /// How many files.
     files: usize,
+    /// `sha256:` and, in hex, the digest of the files' names and contents.
+    #[schemars(regex(pattern = DIGEST))]
     digest: &'a str,
+    /// The commit that the files are of; `null` where it is not known.
     revision: Option<&'a str>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Summary")]
 struct SummaryJson {
     #[serde(flatten)]
     counts: Summary,
+    /// Seconds that the calls take at the least: those of the busiest method at its rate.
+    #[schemars(range(min = 0))]
     seconds: f64,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// The plan for one room.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Room")]
 struct RoomJson<'a> {
     id: &'a RoomId,
+    /// The files' label; `null` where they give none.
     name: Option<&'a str>,
     status: Status,
+    /// What was seen; `null` where nothing could be.
     live: Option<&'a LiveSummary>,
+    /// Who should come in.
     add: &'a MemberSet,
+    /// Who should go.
     remove: &'a MemberSet,
+    /// Who should become an admin.
     promote: &'a MemberSet,
+    /// Which admins should become plain members; those who go are among them.
     demote: &'a MemberSet,
+    /// The write calls that an apply would make in this room.
     calls: usize,
+    /// The guards that hold something back here.
     blocked: &'a [Blocked],
+    /// Remarks on the room, and on people in it.
     notes: &'a [Note],
+    /// Why nothing can be done here; `null` where something can.
     error: Option<&'a Note>,
 }
 

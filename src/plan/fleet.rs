@@ -1,6 +1,7 @@
 use super::guard::judge;
 use super::{Draft, Op, RoomPlan, Sizes, Status};
 use crate::model::Limit;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The plan for every room, by id.
@@ -40,7 +41,7 @@ impl FleetGuard {
 }
 
 /// A plan in numbers. `adds` to `calls` are what an apply would send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Summary {
     /// All rooms.
     pub rooms: usize,

@@ -1,11 +1,13 @@
 use super::changes::Changes;
 use crate::model::{Guards, Limit};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 /// A guard that holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Blocked {
     /// Its name in the settings.
+    #[schemars(extend("enum" = ["max_removals", "max_demotions", "max_additions", "max_removals_total"]))]
     pub guard: &'static str,
     /// What it allows, as written.
     #[serde(serialize_with = "as_text")]

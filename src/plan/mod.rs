@@ -53,7 +53,7 @@ impl fmt::Display for Op {
 }
 
 /// What a plan makes of a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Nothing to do.
@@ -69,14 +69,16 @@ pub enum Status {
 }
 
 /// A remark on a room, or on one person in it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Note {
     /// What kind of remark; stable.
+    #[schemars(regex(pattern = "^[a-z_]+$"))]
     pub code: &'static str,
     /// In words.
     pub message: String,
     /// Whom it is about; as the service shows them, so not always a name we would send.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub user: Option<String>,
     /// What was wanted for them and is not going to happen in this plan.
     #[serde(skip)]
@@ -145,13 +147,15 @@ pub struct RoomPlan {
 }
 
 /// A look at a room in numbers: neither the owner nor ignored people are counted.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Live")]
 pub struct LiveSummary {
     /// Everyone, admins included.
     pub members: u64,
     /// The admins.
     pub admins: u64,
     /// `sha256:` and the hex digest of owner, admins and members.
+    #[schemars(regex(pattern = document::DIGEST))]
     pub digest: String,
 }
 

@@ -20,7 +20,7 @@ const CONCURRENCY: usize = 64;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_secs(5 * 60);
 const SETTLE: Duration = Duration::from_millis(500);
-const MAX_REMOVALS_TOTAL: Limit = Limit::Share(10_00);
+pub(super) const MAX_REMOVALS_TOTAL: Limit = Limit::Share(10_00);
 const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
 
 /// Settings without the token.

@@ -1,37 +1,54 @@
 //! The shape of `roomsync.yaml`.
 
-use super::App;
+use super::rates::{RateOrRates, RatesSpec};
 use super::words::{app_id, app_key, duration, listen, path, truth, url, whole};
-use crate::chat::Rates;
-use crate::chat::wire::Method;
+use super::{App, schema};
 use crate::desired::GuardsSpec;
 use crate::desired::names;
 use crate::desired::problem::Complaint;
-use crate::desired::strict::{Cx, Field, Fields, FieldsOf, List, ListOf, Scalar, Shape, Value};
+use crate::desired::strict::{Cx, Field, Fields, List, ListOf, Scalar, Shape, Value};
 use crate::model::Limit;
+use schemars::JsonSchema;
 use serde::de::{MapAccess, SeqAccess};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
-const WHOLE: &str = "a whole number";
+pub(super) const WHOLE: &str = "a whole number";
 const DURATION: &str = "a length of time such as 10s";
 const TRUTH: &str = "`true` or `false`";
 const PATH: &str = "a path";
 
-/// The settings file.
-#[derive(Debug, Default)]
-pub(super) struct SettingsSpec {
+// The comments on the keys below are what editors show: they go into the schema.
+
+/// Where the chat service is, how to get in, and how carefully to go about it. Paths are relative to this file.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(title = "The settings of roomsync", default, deny_unknown_fields)]
+#[schemars(extend("required" = ["service"]))]
+pub(crate) struct SettingsSpec {
+    /// The chat service and the way in.
     pub(super) service: Field<ServiceSpec>,
+    /// Where the room files are: a file, a folder, or a list of them.
+    #[schemars(schema_with = "schema::path_or_paths", extend("default" = "rooms/"))]
     pub(super) rooms: Field<List<PathBuf>>,
+    /// How much is asked of the service at a time.
     pub(super) limits: Field<LimitsSpec>,
+    /// How much may change at once before a person is asked. Room files can say otherwise for their rooms.
     pub(super) guards: Field<FleetGuardsSpec>,
+    /// When the daemon looks at the rooms.
     pub(super) sync: Field<SyncSpec>,
+    /// A folder for what the daemon must not forget: held removals, the removal budget, who is set aside.
+    #[schemars(schema_with = "schema::path", extend("default" = ".roomsync"))]
     pub(super) state_dir: Field<PathBuf>,
+    /// Where the daemon serves its status page, probes and metrics: an address with its port, or `off`.
+    #[schemars(schema_with = "schema::listen", extend("default" = "127.0.0.1:9464"))]
     pub(super) listen: Field<Option<SocketAddr>>,
+    /// Whether the status page, which shows people's names, is served on an address that others can reach, too.
+    #[schemars(schema_with = "schema::truth", extend("default" = false))]
     pub(super) status_page: Field<bool>,
+    /// A file to which the daemon writes a line of JSON for every change it makes.
+    #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
     pub(super) audit_log: Field<Option<PathBuf>>,
 }
 
@@ -67,15 +84,30 @@ impl Fields for SettingsSpec {
     }
 }
 
-/// `service`
-#[derive(Debug, Default)]
+/// The chat service and the way in.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename = "Service", default, deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["app_key"]}, {"required": ["app_id"]}]))]
 pub(super) struct ServiceSpec {
+    /// The REST address of the service, without a path. ROOMSYNC_URL in the environment wins over it.
+    #[schemars(schema_with = "schema::url")]
     pub(super) url: Field<Url>,
+    /// The App Key, `org#app`, between quotes. Write this or `app_id`.
+    #[schemars(schema_with = "schema::app_key")]
     pub(super) app_key: Field<App>,
+    /// The app's id, for a service that names it by one. Write this or `app_key`.
+    #[schemars(schema_with = "schema::app_id")]
     pub(super) app_id: Field<App>,
+    /// What proves to the service that roomsync may. ROOMSYNC_TOKEN in the environment takes its place.
     pub(super) auth: Field<AuthSpec>,
+    /// A file with an extra root certificate, PEM.
+    #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
     pub(super) ca_file: Field<Option<PathBuf>>,
+    /// How long one call may take, from 100ms to 10m.
+    #[schemars(schema_with = "schema::duration", extend("default" = "10s"))]
     pub(super) timeout: Field<Duration>,
+    /// Whether plain http may be used to a host that is not loopback. It shows the token to everybody on the way.
+    #[schemars(schema_with = "schema::truth", extend("default" = false))]
     pub(super) allow_http: Field<bool>,
 }
 
@@ -119,9 +151,12 @@ impl Fields for ServiceSpec {
     }
 }
 
-/// `service.auth`
-#[derive(Debug, Default)]
+/// What proves to the service that roomsync may.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename = "Auth", default, deny_unknown_fields)]
 pub(super) struct AuthSpec {
+    /// A file with an app token, alone on a line. It is read again when it changes. Never write the token itself here.
+    #[schemars(schema_with = "schema::path")]
     pub(super) token_file: Field<PathBuf>,
 }
 
@@ -145,12 +180,21 @@ impl Fields for AuthSpec {
     }
 }
 
-/// `limits`
-#[derive(Debug, Default)]
+/// How much is asked of the service at a time.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename = "Limits", default, deny_unknown_fields)]
 pub(super) struct LimitsSpec {
+    /// Calls a second for each method, or a map of methods. The service allows 100, shared by everything on the App Key.
+    #[schemars(extend("default" = 50))]
     pub(super) calls_per_second: Field<RatesSpec>,
+    /// Calls in flight in all.
+    #[schemars(with = "schema::Whole<1024>", extend("default" = 64))]
     pub(super) concurrency: Field<usize>,
+    /// People added by one call.
+    #[schemars(with = "schema::Whole<100>", extend("default" = 60))]
     pub(super) add_batch: Field<usize>,
+    /// People removed by one call.
+    #[schemars(with = "schema::Whole<100>", extend("default" = 100))]
     pub(super) remove_batch: Field<usize>,
 }
 
@@ -168,79 +212,6 @@ impl Fields for LimitsSpec {
             _ => value.not_yet(key)?,
         }
         Ok(())
-    }
-}
-
-/// `limits.calls_per_second`, written as a map.
-#[derive(Debug, Default)]
-pub(super) struct RatesSpec {
-    default: Field<u32>,
-    own: BTreeMap<Method, u32>,
-}
-
-impl RatesSpec {
-    pub(super) fn over(self, default: u32) -> Rates {
-        Rates {
-            default: self.default.value.unwrap_or(default),
-            own: self.own,
-        }
-    }
-}
-
-impl Fields for RatesSpec {
-    const WHAT: &'static str = "`calls_per_second`";
-    const KEYS: &'static [&'static str] = &[
-        "default",
-        "add_one",
-        "add_many",
-        "list_members",
-        "remove_one",
-        "remove_many",
-        "promote",
-        "list_admins",
-        "demote",
-        "room_detail",
-    ];
-
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
-        let rate = value.scalar(WHOLE, rate)?;
-        match Method::ALL.into_iter().find(|method| method.as_str() == key) {
-            Some(method) => self.own.extend(rate.value.map(|rate| (method, rate))),
-            None => self.default = rate,
-        }
-        Ok(())
-    }
-}
-
-fn rate(text: &str) -> Result<u32, Complaint> {
-    whole(text, 1..=10_000)
-}
-
-struct RateOrRates;
-
-impl<'de> Shape<'de> for RateOrRates {
-    type Value = RatesSpec;
-
-    fn wants(&self) -> &'static str {
-        "a whole number, or a map of methods"
-    }
-    fn number(&self, cx: &mut Cx, number: u64) -> Option<RatesSpec> {
-        match rate(&number.to_string()) {
-            Ok(rate) => Some(RatesSpec {
-                default: Field {
-                    entry: None,
-                    value: Some(rate),
-                },
-                own: BTreeMap::new(),
-            }),
-            Err(complaint) => {
-                cx.error(complaint);
-                None
-            }
-        }
-    }
-    fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, map: A) -> Result<Option<RatesSpec>, A::Error> {
-        FieldsOf::new().map(cx, map)
     }
 }
 
@@ -278,10 +249,14 @@ impl<'de> Shape<'de> for PathOrPaths {
     }
 }
 
-/// `guards`: what a room can say too, and the fleet's.
-#[derive(Debug, Default)]
+/// How much may change at once before a person is asked.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename = "FleetGuards", default, deny_unknown_fields, transform = schema::guards)]
 pub(super) struct FleetGuardsSpec {
+    // What a room can say, too.
+    #[schemars(flatten)]
     pub(super) of_rooms: GuardsSpec,
+    /// Most people removed from all rooms together between two looks at all of them, against the members of all managed rooms.
     pub(super) max_removals_total: Field<Limit>,
 }
 
@@ -300,11 +275,18 @@ impl Fields for FleetGuardsSpec {
     }
 }
 
-/// `sync`
-#[derive(Debug, Default)]
+/// When the daemon looks at the rooms.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename = "Sync", default, deny_unknown_fields)]
 pub(super) struct SyncSpec {
+    /// How long from one look at all rooms to the next, give or take a tenth; from 100ms to 24h.
+    #[schemars(schema_with = "schema::duration", extend("default" = "5m"))]
     pub(super) interval: Field<Duration>,
+    /// How long changed files must rest before they are read; at most 1m.
+    #[schemars(schema_with = "schema::duration", extend("default" = "500ms"))]
     pub(super) settle: Field<Duration>,
+    /// Whether the daemon only looks and shows, and writes nothing.
+    #[schemars(schema_with = "schema::truth", extend("default" = false))]
     pub(super) paused: Field<bool>,
 }
 

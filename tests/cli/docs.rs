@@ -17,6 +17,38 @@ fn help_and_the_console_blocks_of_the_readme() {
         .case("README.md");
 }
 
+/// Every command that there is, by what the help lists.
+fn commands() -> Vec<String> {
+    let help = Run::of(roomsync(Path::new(".")).arg("--help"))
+        .ends_with(0)
+        .stdout;
+    let (_, listed) = help.split_once("\nCommands:\n").unwrap();
+    let lines = listed.lines().take_while(|line| !line.is_empty());
+    lines
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|name| !name.is_empty() && *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_help_of_every_command_is_kept_as_a_snapshot() {
+    let commands = commands();
+    assert!(commands.len() >= 8, "{commands:?}");
+    for command in commands {
+        let path = format!("tests/cmd/{command}.trycmd");
+        let kept = fs::read_to_string(&path).unwrap_or_default();
+        let wanted = format!("$ roomsync {command} --help\n");
+        assert!(
+            kept.contains(&wanted),
+            "{path} does not hold the help of `roomsync {command}`; write it with the one line\n  {wanted}\
+             in a ```console block, and then\n  TRYCMD=overwrite cargo test --test cli docs"
+        );
+    }
+    let root = fs::read_to_string("tests/cmd/roomsync.trycmd").unwrap();
+    assert!(root.contains("$ roomsync -h\n") && root.contains("$ roomsync --help\n"));
+}
+
 /// The README's blocks of this language, in order.
 fn blocks(readme: &str, language: &str) -> Vec<String> {
     let fence = format!("\n```{language}\n");
@@ -31,7 +63,13 @@ fn the_rehearsal_goes_as_the_readme_tells_it() {
     let readme = fs::read_to_string("README.md").unwrap();
     let site = Path::new("examples/rehearsal");
     let read = |name: &str| fs::read_to_string(site.join(name)).unwrap();
-    assert_eq!(blocks(&readme, "yaml"), [read("rooms/team.yaml")]);
+    // The line for the editor has its own place in the README.
+    let team = read("rooms/team.yaml");
+    let (line, team) = team.split_once('\n').unwrap();
+    assert!(line.starts_with("# yaml-language-server: "), "{line}");
+    let [shown, with_the_line] = blocks(&readme, "yaml").try_into().unwrap();
+    assert_eq!(shown, team);
+    assert!(with_the_line.starts_with("# yaml-language-server: "));
 
     let service = Service::start(&read("state.yaml"));
     let told = blocks(&readme, "text");

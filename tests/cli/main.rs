@@ -6,11 +6,13 @@
 // So that clippy knows the helpers, too, for tests: they may fail by panicking.
 #![cfg(test)]
 
+mod completions;
 mod demo;
 mod docs;
 mod exit;
 mod network;
 mod output;
+mod plan_schema;
 mod prompt;
 mod refused;
 mod secrets;

@@ -6,12 +6,13 @@
 mod alerts;
 mod daemon;
 mod kubernetes;
+mod man;
 mod systemd;
 
 use std::process::{Command, Output};
 
 /// What CI installs, where a check that is skipped would go unseen.
-const IN_CI: [&str; 2] = ["promtool", "systemd-analyze"];
+const IN_CI: [&str; 3] = ["mandoc", "promtool", "systemd-analyze"];
 
 /// Runs a checker; `None`, with a printed line: it is not here.
 fn checker(program: &str, args: &[&str]) -> Option<Output> {

@@ -1,0 +1,103 @@
+//! `limits.calls_per_second`: one rate for every method, or a map of them.
+
+use super::file::WHOLE;
+use super::schema;
+use super::words::whole;
+use crate::chat::Rates;
+use crate::chat::wire::Method;
+use crate::desired::problem::Complaint;
+use crate::desired::strict::{Cx, Field, Fields, FieldsOf, Shape, Value};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::MapAccess;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// The highest rate that can be asked for; the service allows far less.
+const MAX_RATE: u32 = 10_000;
+
+/// `limits.calls_per_second`, written as a map.
+#[derive(Debug, Default)]
+pub(super) struct RatesSpec {
+    default: Field<u32>,
+    own: BTreeMap<Method, u32>,
+}
+
+impl RatesSpec {
+    pub(super) fn over(self, default: u32) -> Rates {
+        Rates {
+            default: self.default.value.unwrap_or(default),
+            own: self.own,
+        }
+    }
+}
+
+impl Fields for RatesSpec {
+    const WHAT: &'static str = "`calls_per_second`";
+    const KEYS: &'static [&'static str] = &[
+        "default",
+        "add_one",
+        "add_many",
+        "list_members",
+        "remove_one",
+        "remove_many",
+        "promote",
+        "list_admins",
+        "demote",
+        "room_detail",
+    ];
+
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+        let rate = value.scalar(WHOLE, rate)?;
+        match Method::ALL.into_iter().find(|method| method.as_str() == key) {
+            Some(method) => self.own.extend(rate.value.map(|rate| (method, rate))),
+            None => self.default = rate,
+        }
+        Ok(())
+    }
+}
+
+fn rate(text: &str) -> Result<u32, Complaint> {
+    whole(text, 1..=MAX_RATE)
+}
+
+pub(super) struct RateOrRates;
+
+impl<'de> Shape<'de> for RateOrRates {
+    type Value = RatesSpec;
+
+    fn wants(&self) -> &'static str {
+        "a whole number, or a map of methods"
+    }
+    fn number(&self, cx: &mut Cx, number: u64) -> Option<RatesSpec> {
+        match rate(&number.to_string()) {
+            Ok(rate) => Some(RatesSpec {
+                default: Field {
+                    entry: None,
+                    value: Some(rate),
+                },
+                own: BTreeMap::new(),
+            }),
+            Err(complaint) => {
+                cx.error(complaint);
+                None
+            }
+        }
+    }
+    fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, map: A) -> Result<Option<RatesSpec>, A::Error> {
+        FieldsOf::new().map(cx, map)
+    }
+}
+
+impl JsonSchema for RatesSpec {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Rates".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schema::rates(Self::KEYS, MAX_RATE)
+    }
+}

@@ -1,0 +1,149 @@
+//! The settings as a JSON Schema: what the shapes of [`super::file`] cannot say of themselves.
+
+use super::draft::MAX_REMOVALS_TOTAL;
+use crate::model::schema::{NAME, SCALAR};
+use crate::model::{Glob, Guards, Limit};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+use std::borrow::Cow;
+
+/// A path. A bare `7` is one, too.
+pub(super) fn path(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": SCALAR, "pattern": r"^[^\u0000]+$"})
+}
+
+pub(super) fn path_or_null(_: &mut SchemaGenerator) -> Schema {
+    let [text, number, truth] = SCALAR;
+    json_schema!({"type": [text, number, truth, "null"], "pattern": r"^[^\u0000]+$"})
+}
+
+pub(super) fn path_or_paths(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["string", "array"],
+        "pattern": r"^[^\u0000]+$",
+        "items": path(generator),
+        "minItems": 1,
+    })
+}
+
+/// `true` or `false`, between quotes, too.
+pub(super) fn truth(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["boolean", "string"], "pattern": "^(true|false)$"})
+}
+
+/// A length of time. How long it may be is for the description of the key to say.
+pub(super) fn duration(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$", "examples": ["500ms", "10s", "5m", "1h"]})
+}
+
+pub(super) fn listen(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "pattern": r"^(off|([0-9]{1,3}\.){3}[0-9]{1,3}:[0-9]+|\[[0-9A-Fa-f:.]+(%[0-9]+)?\]:[0-9]+)$",
+        "examples": ["127.0.0.1:9464", "[::1]:9464", "off"],
+    })
+}
+
+/// The service's address: scheme, host and port.
+pub(super) fn url(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/\\?#@]+/?$",
+        "examples": ["https://a61.chat.agora.io"],
+    })
+}
+
+pub(super) fn app_key(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "pattern": "^[A-Za-z0-9_.-]{1,64}#[A-Za-z0-9_.-]{1,64}$",
+        // No part of dots only.
+        "not": {"pattern": r"^\.+#|#\.+$"},
+        "examples": ["61979408#1143303"],
+    })
+}
+
+pub(super) fn app_id(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": SCALAR, "pattern": NAME, "maxLength": 64})
+}
+
+/// A whole number from 1 to `MAX`, between quotes, too.
+pub(super) struct Whole<const MAX: u32>;
+
+impl<const MAX: u32> JsonSchema for Whole<MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Whole".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        whole(MAX)
+    }
+}
+
+fn whole(max: u32) -> Schema {
+    json_schema!({"type": ["integer", "string"], "minimum": 1, "maximum": max, "pattern": "^[0-9]+$"})
+}
+
+/// A rate for every method, or a map of methods and their rates.
+pub(super) fn rates(methods: &[&str], max: u32) -> Schema {
+    let of_methods: serde_json::Map<_, _> = methods
+        .iter()
+        .map(|method| ((*method).to_owned(), whole(max).to_value()))
+        .collect();
+    json_schema!({
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": max},
+            {"type": "object", "properties": of_methods, "additionalProperties": false},
+        ],
+        "examples": [50, {"default": 50, "list_admins": 90}],
+    })
+}
+
+/// The guards that hold where neither settings nor room files say otherwise. Not in the shape of a room's guards: what a room
+/// leaves out is as in the settings.
+pub(super) fn guards(guards: &mut Schema) {
+    let Guards {
+        max_removals,
+        max_demotions,
+        max_additions,
+        protect,
+    } = Guards::default();
+    let text = |limit: Limit| limit.to_string();
+    for (key, default) in [
+        ("max_removals", json!(text(max_removals))),
+        ("max_demotions", json!(text(max_demotions))),
+        ("max_additions", json!(max_additions.map(text))),
+        ("max_removals_total", json!(text(MAX_REMOVALS_TOTAL))),
+        (
+            "protect",
+            json!(protect.iter().map(Glob::as_str).collect::<Vec<_>>()),
+        ),
+    ] {
+        if let Some(key) = guards
+            .pointer_mut(&format!("/properties/{key}"))
+            .and_then(Value::as_object_mut)
+        {
+            key.insert("default".to_owned(), default);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::file::{AuthSpec, FleetGuardsSpec, LimitsSpec, ServiceSpec, SettingsSpec, SyncSpec};
+    use crate::desired::schema::tests::assert_keys;
+
+    #[test]
+    fn the_schema_knows_the_keys_that_are_read() {
+        assert_keys::<SettingsSpec>();
+        assert_keys::<ServiceSpec>();
+        assert_keys::<AuthSpec>();
+        assert_keys::<LimitsSpec>();
+        assert_keys::<FleetGuardsSpec>();
+        assert_keys::<SyncSpec>();
+    }
+}
