@@ -1,0 +1,82 @@
+//! The hook, in a repository.
+
+use super::{parsed, tool};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::{Command, Output};
+
+#[test]
+fn the_hook_checks_what_is_about_to_be_committed() {
+    if tool("git", &["--version"]).is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let tools = std::env::var("PATH").unwrap();
+    fs::create_dir_all(path("bin")).unwrap();
+    symlink(env!("CARGO_BIN_EXE_roomsync"), path("bin/roomsync")).unwrap();
+    let git = |args: &[&str]| -> Output {
+        Command::new("git")
+            .args(["-c", "user.name=a", "-c", "user.email=a@example.com"])
+            .args(args)
+            .current_dir(path("site"))
+            .env("PATH", format!("{}:{tools}", path("bin").display()))
+            .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")])
+            .output()
+            .unwrap()
+    };
+    let commit = |args: &[&str]| {
+        let output = git(&[&["commit", "-q", "-m", "x"], args].concat());
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let write = |text: &str| fs::write(path("site/rooms/team.yaml"), text).unwrap();
+    let (good, bad) = (
+        "rooms: [{id: 7, members: [bob]}]\n",
+        "rooms: [{id: 7, membres: [bob]}]\n",
+    );
+
+    fs::create_dir_all(path("site/rooms")).unwrap();
+    assert!(git(&["init", "-q"]).status.success());
+    fs::copy(
+        "examples/git-hooks/pre-commit",
+        path("site/.git/hooks/pre-commit"),
+    )
+    .unwrap();
+    fs::write(
+        path("site/roomsync.yaml"),
+        super::place::settings("https://example.com"),
+    )
+    .unwrap();
+    write(bad);
+    git(&["add", "-A"]);
+    let (taken, said) = commit(&[]);
+    assert!(
+        !taken && said.contains("membres") && said.contains("rooms/team.yaml"),
+        "{said}"
+    );
+    // Good in the work tree only.
+    write(good);
+    assert!(!commit(&[]).0);
+    git(&["add", "-A"]);
+    let (taken, said) = commit(&[]);
+    assert!(taken, "{said}");
+    // Bad in the work tree only, and a commit of something else.
+    write(bad);
+    fs::write(path("site/README.md"), "x").unwrap();
+    git(&["add", "README.md"]);
+    assert!(commit(&[]).0);
+    // With `-a` what is committed is not what was added.
+    assert!(!commit(&["-a"]).0);
+}
+
+#[test]
+fn the_frameworks_hook_runs_for_the_files_that_count() {
+    let config = parsed("examples/pre-commit-config.yaml");
+    let hook = &config["repos"][0]["hooks"][0];
+    assert_eq!(config["repos"][0]["repo"], "local");
+    for key in ["id", "name", "entry", "language", "files"] {
+        assert!(hook[key].is_string(), "{key}");
+    }
+    assert_eq!(hook["language"], "system");
+    assert_eq!(hook["pass_filenames"], false);
+}

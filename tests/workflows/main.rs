@@ -1,0 +1,85 @@
+//! What is in `examples/` for CI: its rules, its syntax, and its steps run for real against a service and an API on loopback.
+
+// So that clippy knows the helpers, too, for tests: they may fail by panicking.
+#![cfg(test)]
+
+mod apply;
+mod hooks;
+mod lint;
+mod place;
+mod plan;
+mod rules;
+
+use serde_yaml::{Mapping, Value};
+use std::fs;
+use std::process::{Command, Output};
+
+const PLAN: &str = "examples/github-workflow/.github/workflows/roomsync-plan.yml";
+const APPLY: &str = "examples/github-workflow/.github/workflows/roomsync-apply.yml";
+const VALIDATE: &str = "examples/github-workflow/.github/workflows/roomsync-validate.yml";
+const WORKFLOWS: [&str; 3] = [PLAN, APPLY, VALIDATE];
+const GITLAB: &str = "examples/gitlab-ci.yml";
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn parsed(path: &str) -> Value {
+    serde_yaml::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The entries of a map, or none where there is no map.
+fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let map: Option<&Mapping> = value.as_mapping();
+    map.into_iter()
+        .flatten()
+        .map(|(key, value)| (key.as_str().unwrap(), value))
+}
+
+/// The jobs of a GitHub workflow, by name.
+fn jobs(workflow: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    entries(&workflow["jobs"])
+}
+
+fn steps(job: &Value) -> &[Value] {
+    job["steps"].as_sequence().unwrap()
+}
+
+/// The shell scripts of all examples, each with its name.
+fn scripts() -> Vec<(String, String)> {
+    let mut scripts = Vec::new();
+    for path in WORKFLOWS {
+        let workflow = parsed(path);
+        for (name, job) in jobs(&workflow) {
+            let runs = steps(job).iter().filter_map(|step| step["run"].as_str());
+            scripts.extend(runs.map(|run| (format!("{path}, {name}"), run.to_owned())));
+        }
+    }
+    for (name, job) in entries(&parsed(GITLAB)) {
+        let lines = job["script"].as_sequence().into_iter().flatten();
+        scripts.extend(lines.map(|line| (format!("{GITLAB}, {name}"), line.as_str().unwrap().to_owned())));
+    }
+    assert!(scripts.len() > 10);
+    scripts
+}
+
+/// Runs a tool; `None`, with a printed line: it is not here. CI installs them all.
+fn tool(program: &str, args: &[&str]) -> Option<Output> {
+    match Command::new(program).args(args).output() {
+        Ok(output) => Some(output),
+        Err(error) => {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{program}: {error}");
+            println!("skipped: {program} {}: {error}", args.join(" "));
+            None
+        }
+    }
+}
+
+/// What a tool said; asserts that it found nothing wrong.
+#[track_caller]
+fn passed(output: &Output) -> String {
+    let said = [&output.stdout[..], &output.stderr].concat();
+    let said = String::from_utf8(said).unwrap();
+    assert!(output.status.success(), "{said}");
+    said
+}
