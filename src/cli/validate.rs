@@ -81,10 +81,10 @@ impl Found {
     fn of(args: &Args, config: &Path, env: &Env) -> Self {
         let alone = !args.paths.is_empty();
         let result = if alone {
-            desired::read(&args.paths, Some(config)).check(&Guards::default())
+            desired::check(&args.paths, Some(config), &Guards::default())
         } else {
             settings::load_offline(config, env)
-                .and_then(|settings| desired::read(&settings.rooms, Some(config)).check(&settings.guards))
+                .and_then(|settings| desired::check(&settings.rooms, Some(config), &settings.guards))
         };
         match result {
             Err(Invalid { diagnostics }) => Self {

@@ -96,6 +96,19 @@ impl Listing {
     }
 }
 
+impl Listing {
+    /// The texts of the files, each read when it is asked for. `None`: what there is cannot all be read as text.
+    pub(super) fn texts(self) -> impl Iterator<Item = Option<String>> {
+        let Self { found, failed, .. } = self;
+        let unread = failed.into_iter().map(|_| None);
+        unread.chain(found.into_iter().map(|found| {
+            let mut set = read_file(&found.path);
+            let file = set.files.pop().filter(|_| set.problems.is_empty());
+            file.map(|file| file.text)
+        }))
+    }
+}
+
 /// A SHA-256 as it is shown.
 pub(super) fn shown_digest(digest: &[u8]) -> String {
     digest.iter().fold("sha256:".to_owned(), |mut hex, byte| {

@@ -12,8 +12,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Walks of one text. Only nodes that are no plain piece of it need one each; where those are more, a last walk finds the
-/// maps and lists among the rest by what they begin with.
+/// Walks of one text. Only nodes that are no plain piece of it need one each; where they may be more, a first walk
+/// finds maps and lists by what they begin with.
 const MOST_WALKS: usize = 100;
 
 /// Finds the bytes where the nodes begin. A node that is not there is not in the answer.
@@ -22,12 +22,14 @@ pub(crate) fn bytes_of(text: &str, nodes: impl IntoIterator<Item = Node>) -> BTr
     let mut pending: Vec<Node> = nodes.into_iter().collect();
     pending.sort_unstable();
     pending.dedup();
+    let are_many = pending.len() > MOST_WALKS;
     for number in 0..=MOST_WALKS {
+        let by_content = are_many && number == 0;
         let mut walk = Walk {
             text,
             found: Vec::new(),
             raised_at: None,
-            is_last: number == MOST_WALKS,
+            by_content,
         };
         let Some(document) = serde_yaml::Deserializer::from_str(text).next() else {
             break;
@@ -44,7 +46,7 @@ pub(crate) fn bytes_of(text: &str, nodes: impl IntoIterator<Item = Node>) -> BTr
         {
             walk.found.push((node, location.index()));
         }
-        if walk.found.is_empty() {
+        if walk.found.is_empty() && !by_content {
             break;
         }
         found.extend(walk.found);
@@ -67,7 +69,8 @@ struct Walk<'t> {
     found: Vec<(Node, usize)>,
     /// The node that the error in flight is about.
     raised_at: Option<Node>,
-    is_last: bool,
+    /// Whether to take a map or a list to begin where the first text in it does.
+    by_content: bool,
 }
 
 /// Goes down to `targets`, which all lie at or below the present node and are sorted.
@@ -164,7 +167,7 @@ struct Here<'w, 't, 'n> {
 impl<'de> DeserializeSeed<'de> for Here<'_, '_, '_> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, de: D) -> Result<(), D::Error> {
-        if self.walk.is_last {
+        if self.walk.by_content {
             let first = First { text: self.walk.text };
             let byte = de.deserialize_any(first)?;
             self.walk.found.extend(byte.map(|byte| (self.node.clone(), byte)));

@@ -1,5 +1,6 @@
 //! Room files → [`Desired`]: what should be.
 
+mod check;
 pub(crate) mod diagnostic;
 pub(crate) mod document;
 pub(crate) mod files;
@@ -17,12 +18,13 @@ mod spec;
 pub(crate) mod strict;
 mod texts;
 
+pub use check::{Checked, check};
 pub use diagnostic::{Diagnostic, Position, Severity, Spot};
 pub use origins::{Claim, Mention, Mentions, Origin, Origins, OtherGroup, Pattern, Remembered};
 pub use remarks::LOOSER_GUARD;
 pub use render::render;
 pub(crate) use spec::{FileSpec, GuardsSpec};
-pub use texts::{Checked, Texts, read};
+pub use texts::{Texts, read};
 
 use crate::model::{Absent, Glob, Guards, Limit, MemberSet, Mode, RoomId, UserId};
 use std::path::{Path, PathBuf};

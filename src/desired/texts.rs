@@ -1,5 +1,6 @@
 //! The files as they were read, before anything in them is understood: what can be compared without being parsed.
 
+use super::check::Checked;
 use super::files::{self, File};
 use super::origins::Said;
 use super::problem::{At, Complaint, Place, Problem};
@@ -24,27 +25,10 @@ pub struct Texts {
     revision: Option<String>,
 }
 
-/// A valid set of room files, as far as it can be told without keeping it.
-#[derive(Debug, Clone)]
-pub struct Checked {
-    /// How many files.
-    pub files: usize,
-    /// How many rooms.
-    pub rooms: usize,
-    /// How many groups.
-    pub groups: usize,
-    /// How many people are to be in a room, each counted once.
-    pub people: usize,
-    /// As in [`Loaded`].
-    pub warnings: Vec<Diagnostic>,
-    /// As in [`Loaded`].
-    pub notes: Vec<Diagnostic>,
-}
-
 /// The documents of files, by their indexes.
-type Specs = Vec<(usize, spec::FileSpec)>;
+pub(super) type Specs = Vec<(usize, spec::FileSpec)>;
 
-fn groups_of(specs: &Specs) -> usize {
+pub(super) fn groups_of(specs: &Specs) -> usize {
     let groups = specs.iter().flat_map(|(_, spec)| &spec.groups.value);
     groups.map(Vec::len).sum()
 }
@@ -163,7 +147,7 @@ impl Texts {
     }
 
     /// Understands the files as [`Self::resolve`] does, and keeps nothing but what there is to say of them.
-    pub fn check(&self, guards: &Guards) -> Result<Checked, Invalid> {
+    pub(super) fn check(&self, guards: &Guards) -> Result<Checked, Invalid> {
         let mut rooms = 0;
         let (specs, diagnostics) = self.understand(guards, |_| rooms += 1)?;
         let (notes, warnings) = parted(diagnostics);

@@ -1,7 +1,7 @@
 //! What `roomsync validate --format json` prints: one object, for programs.
 
 use super::Found;
-use crate::desired::{Diagnostic, Severity, Spot};
+use crate::desired::{Diagnostic, Position, Severity, Spot};
 use serde::Serialize;
 
 /// The version of the shape; a field may be added without a new one.
@@ -135,6 +135,6 @@ fn position(spot: Option<&Spot>) -> (Option<usize>, Option<usize>, Option<usize>
     (
         position.map(|at| at.line),
         position.map(|at| at.column),
-        position.and_then(|at| at.end_column()),
+        position.and_then(Position::end_column),
     )
 }

@@ -144,7 +144,7 @@ impl Judge {
             match severity {
                 Severity::Error => tracing::warn!(code, place, help, "bad room files: {message}"),
                 Severity::Warning | Severity::Note => {
-                    tracing::info!(code, place, help, "in the bad room files: {message}")
+                    tracing::info!(code, place, help, "in the bad room files: {message}");
                 }
             }
         }

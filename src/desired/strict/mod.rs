@@ -179,7 +179,7 @@ impl Cx {
     }
 
     fn folded(&mut self, part: Part, text: CompactString) {
-        let plain = text.to_ascii_lowercase().into();
+        let plain = text.to_ascii_lowercase();
         match &mut self.folded {
             Some((_, _, all)) => {
                 all.insert(plain);

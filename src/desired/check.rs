@@ -1,0 +1,62 @@
+//! Judges room files without keeping them.
+
+use super::files::Listing;
+use super::texts::{Specs, groups_of, read};
+use super::{Diagnostic, Invalid, document, remarks, resolve};
+use crate::model::Guards;
+use std::path::{Path, PathBuf};
+
+/// A valid set of room files, as far as it can be told without keeping it.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// How many files.
+    pub files: usize,
+    /// How many rooms.
+    pub rooms: usize,
+    /// How many groups.
+    pub groups: usize,
+    /// How many people are to be in a room, each counted once.
+    pub people: usize,
+    /// As in [`Loaded`].
+    pub warnings: Vec<Diagnostic>,
+    /// As in [`Loaded`].
+    pub notes: Vec<Diagnostic>,
+}
+
+/// Reads room files, and those in directories, to say what there is to say of them. Parameters as of [`super::load`].
+pub fn check(paths: &[PathBuf], settings_file: Option<&Path>, guards: &Guards) -> Result<Checked, Invalid> {
+    match spotless(paths, settings_file, guards) {
+        Some(checked) => Ok(checked),
+        // Lines can only be shown of texts that are kept.
+        None => read(paths, settings_file).check(guards),
+    }
+}
+
+/// Reads one file after the other and keeps the text of none. `None`: there is something to say.
+fn spotless(paths: &[PathBuf], settings_file: Option<&Path>, guards: &Guards) -> Option<Checked> {
+    let listing = Listing::of(paths, settings_file);
+    let mut specs = Specs::new();
+    for (file, text) in listing.texts().enumerate() {
+        let text = text.filter(|text| text.ends_with('\n'))?;
+        let document = document::read(file, &text);
+        if !document.problems.is_empty() {
+            return None;
+        }
+        specs.push((file, document.fields?));
+    }
+    let mut problems = Vec::new();
+    let mut rooms = 0;
+    resolve::rooms(&specs, guards, true, &mut problems, |_| rooms += 1);
+    problems.extend(remarks::remarks(&specs, guards));
+    if rooms == 0 || !problems.is_empty() {
+        return None;
+    }
+    Some(Checked {
+        files: specs.len(),
+        rooms,
+        groups: groups_of(&specs),
+        people: remarks::people(&specs),
+        warnings: Vec::new(),
+        notes: Vec::new(),
+    })
+}
