@@ -10,6 +10,7 @@ mod daemon_withheld;
 mod export;
 mod faults;
 mod fleet;
+mod fleet_model;
 mod house;
 mod looks;
 mod promises;

@@ -1,6 +1,6 @@
-//! Plans that are written down, read back and applied: while rooms move in between, held against the model of [`crate::fleet`].
+//! Plans that are written down, read back and applied: while rooms move in between, held against the model of [`crate::fleet_model`].
 
-use crate::fleet::{Case, Expected, RoomCase, Set, case, expect, live_name, over};
+use crate::fleet_model::{Case, Expected, RoomCase, Set, case, expect, live_name, over};
 use crate::service::{
     BATCH, Service, desired, is_known_call, people, room_id, room_of, state, virtually, writes,
 };
