@@ -2,8 +2,8 @@
 
 use super::digest::same_owner;
 use super::draft::Draft;
-use super::guard::Blocked;
-use super::saved::SavedRoom;
+use super::guard::{Blocked, MAX_REMOVALS_TOTAL};
+use super::saved::{LiveFields, SavedRoom};
 use super::{Note, Op, RoomPlan, Sizes, Status, code, counted};
 use crate::desired::DesiredRoom;
 use crate::model::{MemberSet, Mode};
@@ -64,25 +64,23 @@ impl Draft {
         if self.mode == Mode::Observe {
             return Ok(self);
         }
-        if let Some(why) = self.moved_from(saved) {
-            return Err(saved.moved(self.finish(ONE_EACH), &why));
-        }
-        if saved.status == Status::Failed {
-            return Ok(self);
-        }
-        let not_planned = self.changes.add.minus(&saved.add);
-        self.changes.add = saved.add.clone();
-        self.leave_out(&not_planned);
-        if !self.complete {
-            let why = "the room could not be read completely";
-            self.hold(&saved.demote, Op::Demote, code::INCOMPLETE_READ, why);
-            self.hold(&saved.remove, Op::Remove, code::INCOMPLETE_READ, why);
+        if !self.is_as_planned(saved) {
+            if let Some(why) = self.moved_from(saved) {
+                return Err(saved.moved(self.finish(ONE_EACH), &why));
+            }
+            if saved.status == Status::Failed {
+                return Ok(self);
+            }
+            self.keep_to(saved);
         }
         self.judge(&desired.guards);
         if is_approved {
             self.is_approved = true;
             let guards: Vec<&str> = saved.blocks().map(|block| block.guard).collect();
-            let message = format!("approved for this plan, whatever {} allows", guards.join(" and "));
+            let message = format!(
+                "approved for this plan, whatever {} allows; {MAX_REMOVALS_TOTAL} does not count this room",
+                guards.join(" and ")
+            );
             self.notes.push(Note::new(code::APPROVED, message));
         } else {
             let is_new = |said: &Blocked| self.blocked.iter().all(|block| block.guard != said.guard);
@@ -92,19 +90,50 @@ impl Draft {
         Ok(self)
     }
 
-    /// Remarks on people who have left since the plan was made, which does not say that they are added again.
-    fn leave_out(&mut self, users: &MemberSet) {
-        let promotes = self.changes.promote.and(users);
-        let why = "has left the room since the plan was made, which does not say to add them again";
-        self.hold(&promotes, Op::Promote, code::NOT_PLANNED, why);
+    /// Whether the very same is planned again.
+    fn is_as_planned(&self, saved: &SavedRoom) -> bool {
+        let owner = |before: &LiveFields| same_owner(&before.digest, &self.live.digest);
+        let mut again = self.clone();
+        again.blocked = saved.blocks().collect();
+        let again = again.finish(ONE_EACH);
+        self.complete
+            && saved.live.as_ref().is_some_and(owner)
+            && [
+                (&again.add, &saved.add),
+                (&again.remove, &saved.remove),
+                (&again.promote, &saved.promote),
+                (&again.demote, &saved.demote),
+            ]
+            .into_iter()
+            .all(|(now, then)| now == then)
+    }
+
+    /// Leaves out what the plan does not say.
+    fn keep_to(&mut self, saved: &SavedRoom) {
+        let not_planned = self.changes.add.minus(&saved.add);
+        self.changes.add = saved.add.clone();
+        let promotes = self.changes.promote.and(&not_planned);
         self.changes.promote = self.changes.promote.minus(&promotes);
-        let others = users.minus(&promotes).len();
+
+        let without_place = not_planned.and(&saved.without_place());
+        let why = "the room had no place for them when the plan was made";
+        self.hold(&without_place, Op::Add, code::ROOM_FULL, why);
+
+        let gone = not_planned.minus(&without_place);
+        let why = "has left the room since the plan was made, which does not say to add them again";
+        self.hold(&promotes.and(&gone), Op::Promote, code::NOT_PLANNED, why);
+        let others = gone.minus(&promotes).len();
         if others > 0 {
-            let people = counted(others, "wanted member");
             let message = format!(
-                "{people} left the room since the plan was made, which does not say to add them again"
+                "{} left the room since the plan was made, which does not say to add them again",
+                counted(others, "wanted member")
             );
             self.notes.push(Note::new(code::NOT_PLANNED, message));
+        }
+        if !self.complete {
+            let why = "the room could not be read completely";
+            self.hold(&saved.demote, Op::Demote, code::INCOMPLETE_READ, why);
+            self.hold(&saved.remove, Op::Remove, code::INCOMPLETE_READ, why);
         }
     }
 
@@ -139,6 +168,9 @@ impl Draft {
     fn planned_again(&self, saved: &SavedRoom) -> RoomPlan {
         let mut again = self.clone();
         if saved.status != Status::Failed {
+            let without_place = again.changes.add.and(&saved.without_place());
+            let promotes = without_place.minus(&saved.promote);
+            again.changes.promote = again.changes.promote.minus(&promotes);
             again.changes.add = saved.add.clone();
         }
         again.blocked = saved.blocks().collect();

@@ -1,8 +1,8 @@
 //! A plan that was written down: read back, and held against a new look at its rooms.
 
-use super::Status;
 use super::document::{VERSION, checksum};
 use super::guard::{self, Blocked};
+use super::{Status, code};
 use crate::desired::DesiredRoom;
 use crate::model::{Limit, MemberSet, RoomId, UserId};
 use serde::Deserialize;
@@ -74,11 +74,18 @@ pub struct SavedRoom {
     #[serde(deserialize_with = "users")]
     pub(super) demote: MemberSet,
     pub(super) blocked: Vec<SavedBlock>,
+    notes: Vec<SavedNote>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct LiveFields {
     pub(super) digest: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct SavedNote {
+    code: String,
+    user: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -143,6 +150,11 @@ impl SavedPlan {
         }
         let fields = Fields::deserialize(&json).map_err(no_plan)?;
         let mut ids = HashSet::new();
+        let unseen = |room: &&SavedRoom| room.live.is_none() && room.status != Status::Failed;
+        if let Some(room) = fields.rooms.iter().find(unseen) {
+            let why = format!("it plans for the room {} without a look at it", room.id);
+            return Err(StalePlan::NoPlan(why));
+        }
         match fields.rooms.iter().find(|room| !ids.insert(&room.id)) {
             Some(room) => Err(StalePlan::NoPlan(format!("the room {} is in it twice", room.id))),
             None => Ok(Self { json, fields }),
@@ -212,6 +224,14 @@ impl SavedRoom {
             }
         }
         room
+    }
+
+    /// For whom the room had no place when the plan was made.
+    pub(super) fn without_place(&self) -> MemberSet {
+        let notes = self.notes.iter().filter(|note| note.code == code::ROOM_FULL);
+        notes
+            .filter_map(|note| UserId::parse(note.user.as_deref()?).ok())
+            .collect()
     }
 
     /// The guards that the plan says hold something here.

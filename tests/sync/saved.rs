@@ -2,8 +2,9 @@
 
 use crate::fleet_model::{Case, Expected, RoomCase, Set, case, expect, live_name, over};
 use crate::service::{
-    BATCH, Service, desired, is_known_call, people, room_id, room_of, state, virtually, writes,
+    self, BATCH, Service, desired, failed, is_known_call, people, room_id, room_of, state, virtually, writes,
 };
+use crate::shortage;
 use proptest::prelude::*;
 use roomsync::apply::{Conduct, Outcome, Report, Stop};
 use roomsync::chat::{BatchSizes, Connection};
@@ -12,7 +13,7 @@ use roomsync::desired::{Desired, DesiredRoom};
 use roomsync::live::Observed;
 use roomsync::model::{Limit, RoomId};
 use roomsync::plan::{
-    Document, FleetGuard, FleetPlan, Meta, Rates, Restraints, SavedPlan, SavedRoom, StalePlan,
+    Document, FleetGuard, FleetPlan, Meta, Op, Rates, Restraints, SavedPlan, SavedRoom, StalePlan, code,
 };
 use std::collections::BTreeSet;
 
@@ -178,14 +179,14 @@ async fn apply(
     approved: &[RoomId],
     limit: Limit,
 ) -> (Planned, Report) {
-    let room_of = |saved: &SavedRoom| {
+    let of_plan = |saved: &SavedRoom| {
         let room = desired.rooms.iter().find(|room| room.id == *saved.id()).unwrap();
         match approved.contains(&room.id) {
             true => saved.approved(room),
             false => room.clone(),
         }
     };
-    let rooms: Vec<DesiredRoom> = saved.rooms().iter().map(room_of).collect();
+    let rooms: Vec<DesiredRoom> = saved.rooms().iter().map(of_plan).collect();
     let rooms: Vec<&DesiredRoom> = rooms.iter().collect();
     let reader = connection.reader();
     let free = |_: usize, _: &Observed| Restraints::default();
@@ -371,6 +372,57 @@ proptest! {
     fn exactly_the_plan_is_applied_to_the_rooms_that_have_not_moved((case, moves, approved) in saved_case()) {
         check(&case, &moves, &approved);
     }
+}
+
+/// Where nothing has moved, a saved plan does what an apply does that plans for itself.
+fn check_without_place(case: &shortage::Case) {
+    let desired = desired(&[&case.file()]);
+    let limit = Limit::parse("100%").unwrap();
+    let fresh = || Service::new(state([(room_id(0), case.live())]));
+    let (service, twin) = (fresh(), fresh());
+    virtually(async {
+        let (planned, direct) = service::pass(&twin.connection(BATCH), &desired, Some(limit)).await;
+        let saved = read(&written(&planned.plan, &desired), &desired).unwrap();
+        let (again, report) = apply(&service.connection(BATCH), &desired, &saved, &[], limit).await;
+        assert_eq!(again.plan, planned.plan);
+        assert_eq!(report.rooms, direct.rooms);
+        assert_eq!(service.emulator.state().rooms, twin.emulator.state().rooms);
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn a_room_without_place_has_not_moved_for_that(case in shortage::case()) {
+        check_without_place(&case);
+    }
+}
+
+#[test]
+fn who_had_no_place_in_the_plan_is_not_forgotten() {
+    let mut room = room_of("boss", &["mia"], &["m1", "m2"]);
+    room.maxusers = 5;
+    let service = Service::new(state([(room_id(0), room)]));
+    let desired = desired(&[&format!(
+        "rooms: [{{id: {}, members: [mia, m1, m2, n1, n2]}}]",
+        room_id(0)
+    )]);
+    let limit = Limit::parse("100%").unwrap();
+    virtually(async {
+        let connection = service.connection(BATCH);
+        let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
+        let planned = pass::plan(&connection.reader(), &rooms, None, &|| {}).await;
+        let saved = read(&written(&planned.plan, &desired), &desired).unwrap();
+        // Somebody leaves, and still nobody but n1 is added, as the plan says.
+        service.emulator.edit(|state| {
+            state.rooms.get_mut(&room_id(0)).unwrap().leave("m2");
+        });
+        let (planned, report) = apply(&connection, &desired, &saved, &[], limit).await;
+        assert_eq!(report.rooms[0].status, Outcome::Partial, "{report:?}");
+        assert_eq!(failed(&report), [("n2".to_owned(), Op::Add, code::ROOM_FULL)]);
+        let codes: Vec<&str> = planned.plan.rooms[0].notes.iter().map(|note| note.code).collect();
+        assert!(codes.contains(&code::NOT_PLANNED), "{codes:?}");
+    });
 }
 
 #[test]

@@ -18,7 +18,7 @@ const BATCH: BatchSizes = BatchSizes { add: 3, remove: 3 };
 const MAX_ADMINS: usize = 99;
 
 #[derive(Debug, Clone)]
-struct Case {
+pub(crate) struct Case {
     live_admins: Set,
     live_members: Set,
     /// How many more people the room holds than are in it.
@@ -36,7 +36,7 @@ fn numbered(letter: char, numbers: impl IntoIterator<Item = usize>) -> Set {
 
 prop_compose! {
     /// Live are `a` from `0`, wanted admins begin somewhere among them; the same with members `m`.
-    fn case()(
+    pub(crate) fn case()(
         admins in prop_oneof![Just(0usize), Just(1), Just(97), Just(98), Just(99), 0usize..=5],
         wanted_from in 0usize..=120,
         wanted in prop_oneof![Just(1usize), Just(99), 1usize..=8],
@@ -65,7 +65,7 @@ prop_compose! {
 }
 
 impl Case {
-    fn live(&self) -> Room {
+    pub(crate) fn live(&self) -> Room {
         let mut room = Room::new("boss");
         for user in self.live_members.iter().chain(&self.live_admins) {
             room.join(user);
@@ -77,7 +77,7 @@ impl Case {
         room
     }
 
-    fn file(&self) -> String {
+    pub(crate) fn file(&self) -> String {
         let list = |set: &Set| set.iter().cloned().collect::<Vec<_>>().join(", ");
         format!(
             "rooms:\n  - id: {}\n    mode: {}\n    admins: [{}]\n    members: [{}]\n    allow_empty: true\n    \
