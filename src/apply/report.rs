@@ -24,6 +24,9 @@ pub struct RoomReport {
     pub calls: usize,
     /// What was wanted and is not done.
     pub failed: Vec<Failure>,
+    /// Why nothing is done in a room that is no longer as it was when the plan was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Reason>,
 }
 
 /// What became of a room, in a word.

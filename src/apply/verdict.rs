@@ -78,6 +78,7 @@ impl RoomRun<'_> {
             status,
             calls: self.calls,
             failed,
+            error: plan.error.as_ref().filter(|_| plan.has_moved()).map(Reason::from),
         }
     }
 }

@@ -50,7 +50,7 @@ pub enum Fault {
     )]
     Redirected(u16),
     /// There is no such room.
-    #[error("there is no such room: {0}; correct the id, or take the room out of the files")]
+    #[error("there is no such room: {0}; correct its id, or leave the room out")]
     NoRoom(String),
     /// There is no such user.
     #[error("there is no such user: {0}; register them, or take the name out of the files")]

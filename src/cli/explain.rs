@@ -4,6 +4,7 @@ use super::exit::{Exit, Usage};
 use super::{Globals, output};
 use crate::chat::{Fault, Reader};
 use crate::daemon::connect;
+use crate::desired::problem::near;
 use crate::desired::{self, DesiredRoom, Loaded};
 use crate::explain::{self, Subject};
 use crate::live::{self, Observed, Question};
@@ -14,6 +15,8 @@ use crate::settings;
 /// Tells why somebody is or is not to be in a room; never writes
 ///
 /// What the files say, each with its file and line and the groups on the way; who they are live; and what a pass would do.
+/// Exit codes: 0 told, 1 the service cannot be asked, 4 the room is not there or could not be read completely, 5 invalid
+/// files or settings, 64 no such room in the files.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
     /// Who, in any case
@@ -66,7 +69,16 @@ fn find<'r>(rooms: &'r [DesiredRoom], text: &str) -> Result<&'r DesiredRoom, Usa
     let named = rooms.iter().filter(|room| room.name.as_deref() == Some(text));
     match named.collect::<Vec<_>>().as_slice() {
         [room] => Ok(room),
-        [] => Err(Usage(format!("ROOM {text:?}: no such room in the files"))),
+        [] => {
+            let known = rooms
+                .iter()
+                .flat_map(|room| [Some(room.id.as_str()), room.name.as_deref()]);
+            let near = near(text, known.flatten());
+            let near = near
+                .map(|near| format!("; did you mean {near:?}?"))
+                .unwrap_or_default();
+            Err(Usage(format!("ROOM {text:?}: no such room in the files{near}")))
+        }
         several => {
             let ids: Vec<&str> = several.iter().map(|room| room.id.as_str()).collect();
             let ids = ids.join(", ");

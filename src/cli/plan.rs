@@ -125,8 +125,8 @@ impl OutFile {
         let refuse = |why: &dyn fmt::Display| Usage(format!("--out {}: {why}", path.display()));
         // What a link points at is meant, not the link.
         let path = resolved(path);
-        if site.reads(&path) {
-            return Err(refuse(&"roomsync reads this file itself; choose another").into());
+        if site.owns(&path) {
+            return Err(refuse(&"this is a file of roomsync's own, or would be one; choose another").into());
         }
         let meta = fs::metadata(&path).ok();
         if meta.as_ref().is_some_and(|meta| !meta.is_file()) {
@@ -161,18 +161,20 @@ impl OutFile {
 
 /// Where a path leads, whether there is something or not yet.
 fn resolved(path: &Path) -> PathBuf {
-    let of_new_file = || {
-        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        Some(
-            folder
-                .unwrap_or(Path::new("."))
-                .canonicalize()
-                .ok()?
-                .join(path.file_name()?),
-        )
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    let folder = |path: &Path| match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
     };
-    path.canonicalize()
-        .ok()
-        .or_else(of_new_file)
-        .unwrap_or_else(|| path.to_owned())
+    // A link may name a file that is not there yet.
+    let path = match fs::read_link(path) {
+        Ok(target) => folder(path).join(target),
+        Err(_) => path.to_owned(),
+    };
+    match (folder(&path).canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path,
+    }
 }

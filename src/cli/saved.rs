@@ -11,8 +11,13 @@ use crate::plan::{FleetGuard, SavedPlan, SavedRoom};
 use anyhow::Context as _;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs;
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
+
+/// In bytes: the plan of a million changes has a tenth of it.
+const LARGEST: u64 = 512 * 1024 * 1024;
 
 /// The plan of `--plan`, and what of the site it is about.
 pub(super) struct Saved<'a> {
@@ -26,7 +31,14 @@ pub(super) struct Saved<'a> {
 impl<'a> Saved<'a> {
     /// Reads the plan and refuses it where it is not of this site.
     pub(super) fn read(path: &Path, approved: &'a [RoomId], site: &'a Site) -> anyhow::Result<Self> {
-        let text = fs::read(path).map_err(|error| Usage(format!("--plan {}: {error}", path.display())))?;
+        let refuse = |why: &dyn fmt::Display| Usage(format!("--plan {}: {why}", path.display()));
+        let file = File::open(path).map_err(|error| refuse(&error))?;
+        let mut text = Vec::new();
+        let read = file.take(LARGEST + 1).read_to_end(&mut text);
+        read.map_err(|error| refuse(&error))?;
+        if text.len() as u64 > LARGEST {
+            return Err(refuse(&"this is too large to be a plan").into());
+        }
         let all = site.rooms();
         let app = site.settings.service.app.to_string();
         let plan = SavedPlan::parse(&text)

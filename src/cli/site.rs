@@ -17,6 +17,7 @@ pub(super) struct Site {
     config: PathBuf,
     pub(super) settings: Settings,
     desired: Desired,
+    room_files: Vec<PathBuf>,
     selected: Vec<RoomId>,
 }
 
@@ -43,6 +44,7 @@ impl Site {
             config: globals.config.clone(),
             settings,
             desired: loaded.desired,
+            room_files: texts.paths().map(Path::to_owned).collect(),
             selected: selected.to_vec(),
         })
     }
@@ -53,21 +55,34 @@ impl Site {
         self.desired.rooms.iter().filter(wanted).collect()
     }
 
-    /// Whether this file is one that the run reads.
-    pub(super) fn reads(&self, file: &Path) -> bool {
-        let Settings { service, rooms, .. } = &self.settings;
-        let same = |own: &Path| own.canonicalize().is_ok_and(|own| own == file);
+    /// Whether this file, a canonical path, is one of roomsync's own, or would be: it must not be written over.
+    pub(super) fn owns(&self, file: &Path) -> bool {
+        let Settings {
+            service,
+            rooms,
+            state_dir,
+            audit_log,
+            ..
+        } = &self.settings;
         let token = match &service.auth {
             Auth::TokenFile(path) => Some(path),
             Auth::Token(_) => None,
         };
-        let is_room_file = |root: &PathBuf| {
-            root.canonicalize().is_ok_and(|root| file.starts_with(root))
-                && file.extension().is_none_or(|extension| extension != "json")
-        };
-        same(&self.config)
-            || token.into_iter().chain(&service.ca_file).any(|own| same(own))
-            || rooms.iter().any(is_room_file)
+        let same = |own: &PathBuf| own.canonicalize().is_ok_and(|own| own == file);
+        let below = |folder: &PathBuf| folder.canonicalize().is_ok_and(|folder| file.starts_with(folder));
+        let is_yaml = file
+            .extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let files = [
+            Some(&self.config),
+            token,
+            service.ca_file.as_ref(),
+            audit_log.as_ref(),
+        ];
+        files.into_iter().flatten().any(same)
+            || self.room_files.iter().any(same)
+            || below(state_dir)
+            || (is_yaml && rooms.iter().any(below))
     }
 
     /// A connection; nothing is sent yet.

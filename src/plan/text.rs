@@ -175,15 +175,14 @@ fn show_summary(out: &mut String, plan: &FleetPlan, seconds: f64) -> std::fmt::R
         demotes,
         calls: _,
     } = plan.summary();
-    let observed = plan
-        .rooms
-        .iter()
-        .filter(|room| room.status == Status::Observed)
-        .count();
+    let number = |is: fn(&RoomPlan) -> bool| plan.rooms.iter().filter(|room| is(room)).count();
+    let observed = number(|room| room.status == Status::Observed);
+    let refused = number(RoomPlan::has_moved);
     write!(out, "{}: {changed} to change", counted(rooms, "room"))?;
     for (number, word) in [
         (blocked, "blocked"),
-        (failed, "failed"),
+        (failed - refused, "failed"),
+        (refused, "refused"),
         (observed, "only observed"),
     ] {
         if number > 0 {

@@ -110,7 +110,11 @@ fn who_and_where_must_be_sayable() {
         (&["explain", "bob"], "<ROOM>"),
         (
             &["explain", "bob", "99"],
-            "ROOM \"99\": no such room in the files",
+            "ROOM \"99\": no such room in the files\n",
+        ),
+        (
+            &["explain", "bob", "loby"],
+            "ROOM \"loby\": no such room in the files; did you mean \"lobby\"?",
         ),
         (&["explain", "bob", "Lobby"], "no such room in the files"),
         (&["explain", "bob", "twin"], "say which by its id: 34, 35"),

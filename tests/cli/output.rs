@@ -316,13 +316,28 @@ fn a_reader_who_has_read_enough_changes_neither_the_work_nor_its_exit_code() {
 fn a_plan_goes_where_it_was_sent_and_over_nothing_that_is_read() {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
     let service = Service::start(STATE);
-    let site = Site::of(&service);
+    let site = Site::of(&service)
+        .with_settings(
+            "rooms: rooms/\n",
+            "rooms: [rooms/, set.json]\nstate_dir: state\naudit_log: audit.json\n",
+        )
+        .with_rooms("rooms: [{id: 66213271109633, members: [bob, dan, mia]}]\n");
+    fs::create_dir_all(site.path("shared")).unwrap();
+    fs::create_dir_all(site.path("state")).unwrap();
+    site.write("shared/groups.yaml", "groups: {}\n");
+    site.write("set.json", "{\"groups\": {}}\n");
+    site.write("audit.json", "");
+    symlink("../shared/groups.yaml", site.path("rooms/groups.yaml")).unwrap();
     for own in [
         "roomsync.yaml",
         "token",
         "rooms/team.yaml",
         "rooms/new.yaml",
         "rooms",
+        "shared/groups.yaml",
+        "set.json",
+        "state/plan.json",
+        "audit.json",
     ] {
         let before = fs::read(site.path(own)).ok();
         site.run(&["plan", "--out", own]).ends_with(64).complains("--out");
@@ -344,6 +359,10 @@ fn a_plan_goes_where_it_was_sent_and_over_nothing_that_is_read() {
         fs::metadata(site.path("real.json")).unwrap().mode() & 0o777,
         0o640
     );
+
+    symlink("shared/new.json", site.path("early.json")).unwrap();
+    site.run(&["plan", "--out", "early.json"]).ends_with(0);
+    assert!(site.path("shared/new.json").is_file());
 
     let run = site
         .run(&["plan", "--format", "json", "--out", "/dev/stderr"])

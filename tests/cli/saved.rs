@@ -196,7 +196,7 @@ fn what_a_guard_blocked_can_be_approved_for_that_plan_and_room() {
     let run = site.run(&approve).ends_with(3);
     assert!(
         run.stdout
-            .contains("note[approved]: approved for this plan, whatever max_removals allows\n"),
+            .contains("note[approved]: approved for this plan, whatever max_removals allows; max_removals_total does not count this room\n"),
         "{}",
         run.stdout
     );

@@ -34,6 +34,14 @@ impl Root {
         }
     }
 
+    /// The place, its file named from here.
+    fn spot(&self, spot: &Spot) -> Spot {
+        Spot {
+            file: self.name_of(&spot.file),
+            position: spot.position.clone(),
+        }
+    }
+
     /// The command that shows a diagnostic, and its line's end.
     pub(super) fn command(&self, diagnostic: &Diagnostic) -> String {
         let Diagnostic {
@@ -55,14 +63,14 @@ impl Root {
             }
         }
         properties.push(("title", format!("roomsync: {code}")));
-        let mut text = message.clone();
+        // The log shows the text alone, and GitHub no more than ten annotations of a kind.
+        let mut text = match spot {
+            None => message.clone(),
+            Some(spot) => format!("{}: {message}", self.spot(spot)),
+        };
         if let Some((spot, label)) = also {
-            let spot = Spot {
-                file: self.name_of(&spot.file),
-                position: spot.position.clone(),
-            };
             // Writing to a String does not fail.
-            let _ = write!(text, "\n{label}: {spot}");
+            let _ = write!(text, "\n{label}: {}", self.spot(spot));
         }
         if let Some(help) = help {
             let _ = write!(text, "\nhelp: {help}");

@@ -43,10 +43,25 @@ pub(super) fn work_tree(folder: &Path) -> Result<Option<PathBuf>, Trouble> {
         ..Default::default()
     };
     match gix::discover::upwards_opts(folder, options) {
-        Ok((found, _)) => Ok(found.into_repository_and_work_tree_directories().1),
+        Ok((found, _)) => {
+            let (repository, tree) = found.into_repository_and_work_tree_directories();
+            only_files(&repository)?;
+            Ok(tree)
+        }
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(Trouble::new("its `.git` cannot be followed", error)),
     }
+}
+
+/// Refuses a repository in which something else, such as a device without an end, stands in the place of a file.
+fn only_files(repository: &Path) -> Result<(), Trouble> {
+    for name in ["HEAD", "config", "commondir", "index", "packed-refs"] {
+        let path = repository.join(name);
+        if path.metadata().is_ok_and(|meta| !meta.is_file()) {
+            return Err(Trouble::plain(format!("its `{name}` is no file")));
+        }
+    }
+    Ok(())
 }
 
 pub(super) struct Repository {
