@@ -101,6 +101,7 @@ fn of_a_hundred_rooms_the_one_that_moved_is_refused_by_name() {
         [&json!(id(42)), &json!("stale")]
     );
     assert_eq!(stale["failed"][0]["reason"]["code"], "moved");
+    assert_eq!(stale["error"]["code"], "moved");
     assert_eq!(service.writes().len(), 99 * 4);
     assert!(!service.writes().iter().any(|call| call.contains(&id(42))));
 

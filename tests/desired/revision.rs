@@ -435,6 +435,17 @@ fn a_broken_repository_costs_the_revision_and_nothing_else() {
             "the index is a pipe",
             Box::new(move |git| pipe(&git.join("index"))),
         ),
+        (
+            "references never end",
+            Box::new(|git| symlink("/dev/zero", git.join("packed-refs")).unwrap()),
+        ),
+        (
+            "HEAD never ends",
+            Box::new(|git| {
+                fs::remove_file(git.join("HEAD")).unwrap();
+                symlink("/dev/zero", git.join("HEAD")).unwrap();
+            }),
+        ),
     ];
     std::thread::scope(|scope| {
         for (what, do_it) in breaks {

@@ -42,12 +42,13 @@ pub(super) fn work_tree(folder: &Path) -> Result<Option<PathBuf>, Trouble> {
         dot_git_only: true,
         ..Default::default()
     };
+    // Looking for a repository reads its HEAD already.
+    let nearest = folder.ancestors().map(|folder| folder.join(".git"));
+    if let Some(repository) = nearest.into_iter().find(|path| path.is_dir()) {
+        only_files(&repository)?;
+    }
     match gix::discover::upwards_opts(folder, options) {
-        Ok((found, _)) => {
-            let (repository, tree) = found.into_repository_and_work_tree_directories();
-            only_files(&repository)?;
-            Ok(tree)
-        }
+        Ok((found, _)) => Ok(found.into_repository_and_work_tree_directories().1),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(Trouble::new("its `.git` cannot be followed", error)),
     }
