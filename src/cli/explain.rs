@@ -3,13 +3,13 @@
 use super::exit::{Exit, Usage};
 use super::{Globals, output};
 use crate::chat::{Fault, Reader};
-use crate::daemon::connect;
+use crate::daemon::{connect, pass};
 use crate::desired::problem::near;
 use crate::desired::{self, DesiredRoom, Loaded};
 use crate::explain::{self, Subject};
 use crate::live::{self, Observed, Question};
 use crate::model::{RoomId, UserId};
-use crate::plan::{self, FleetPlan, Restraints, RoomPlan, Sizes};
+use crate::plan::{self, FleetPlan, Restraints, RoomPlan};
 use crate::settings;
 
 /// Tells why somebody is or is not to be in a room; never writes
@@ -91,11 +91,6 @@ fn find<'r>(rooms: &'r [DesiredRoom], text: &str) -> Result<&'r DesiredRoom, Usa
 
 /// What a pass over this room would do, without the guard over all rooms.
 fn plan_of(reader: &Reader, room: &DesiredRoom, observed: &Observed) -> FleetPlan {
-    let sizes = reader.batch_sizes();
-    let sizes = Sizes {
-        add_batch: sizes.add,
-        remove_batch: sizes.remove,
-    };
     let draft: Result<_, Box<RoomPlan>> = plan::draft(room, observed, &Restraints::default());
-    FleetPlan::new(vec![draft], None, sizes)
+    FleetPlan::new(vec![draft], None, pass::sizes(reader))
 }

@@ -125,11 +125,6 @@ impl Looked {
 
     /// Holds what was seen against the fleet's guard and puts the calls in order.
     pub fn plan(self, guard: Option<FleetGuard>, reader: &Reader) -> Planned {
-        let sizes = reader.batch_sizes();
-        let sizes = Sizes {
-            add_batch: sizes.add,
-            remove_batch: sizes.remove,
-        };
         let Self { rooms, stopped } = self;
         let read_at = rooms
             .iter()
@@ -137,10 +132,20 @@ impl Looked {
             .collect();
         let drafts = rooms.into_iter().map(|look| look.draft).collect();
         Planned {
-            plan: FleetPlan::new(drafts, guard, sizes),
+            plan: FleetPlan::new(drafts, guard, sizes(reader)),
             read_at,
             stopped,
         }
+    }
+}
+
+/// How many names go into a call, as far as the service has taught it by now.
+#[must_use]
+pub fn sizes(reader: &Reader) -> Sizes {
+    let sizes = reader.batch_sizes();
+    Sizes {
+        add_batch: sizes.add,
+        remove_batch: sizes.remove,
     }
 }
 

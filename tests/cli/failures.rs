@@ -48,12 +48,14 @@ const CALLS: [(&str, Which); 8] = [
     ("demote", |head| {
         head.method == Method::DELETE && head.uri.path().contains("/admin/")
     }),
-    ("remove one", |head| of(head, Method::DELETE, "/users/eve")),
-    ("remove many", |head| of(head, Method::DELETE, "/users/dan%2Ceve")),
+    ("remove one", |head| of(head, &Method::DELETE, "/users/eve")),
+    ("remove many", |head| {
+        of(head, &Method::DELETE, "/users/dan%2Ceve")
+    }),
 ];
 
-fn of(head: &Parts, method: Method, end: &str) -> bool {
-    head.method == method && head.uri.path().ends_with(end)
+fn of(head: &Parts, method: &Method, end: &str) -> bool {
+    head.method == *method && head.uri.path().ends_with(end)
 }
 
 /// What can come in an answer's place.
