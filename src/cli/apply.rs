@@ -189,6 +189,10 @@ fn confirmed(calls: usize) -> io::Result<bool> {
 fn told(report: &Report) -> String {
     let mut out = String::new();
     for room in &report.rooms {
+        if let Some(Reason { code, message }) = &room.error {
+            let _ = writeln!(out, "room {}: refused[{code}]: {}", room.id, printable(message));
+            continue;
+        }
         // One line for all whom one reason kept.
         let mut lines: BTreeMap<(Op, &str, &str), Vec<Cow<'_, str>>> = BTreeMap::new();
         for Failure { user, op, reason } in &room.failed {

@@ -17,9 +17,9 @@ pub struct Checked {
     pub groups: usize,
     /// How many people are to be in a room, each counted once.
     pub people: usize,
-    /// As in [`Loaded`].
+    /// As in [`Loaded`](super::Loaded).
     pub warnings: Vec<Diagnostic>,
-    /// As in [`Loaded`].
+    /// As in [`Loaded`](super::Loaded).
     pub notes: Vec<Diagnostic>,
 }
 
