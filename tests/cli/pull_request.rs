@@ -90,6 +90,7 @@ fn what_leaves_the_files_is_shown_whatever_is_in_the_room() {
     assert_eq!(
         json["rooms"][0]["notes"],
         json!([
+            {"code": "guard_loosened", "message": "admins is managed now: an admin who is not listed is demoted"},
             {"code": "guard_loosened", "message": "mode is authoritative, it was additive"},
             {"code": "leaves_files", "message": "the files no longer want this person here", "user": "eve"},
         ])
@@ -112,7 +113,7 @@ fn what_leaves_the_files_is_shown_whatever_is_in_the_room() {
 #[test]
 fn a_key_that_becomes_managed_is_told_in_a_room_in_sync() {
     let service = Service::start(STATE);
-    let rooms = "rooms:\n  - {id: 66213271109633, name: lobby, admins: [], allow_empty: [admins], members: [bob, dan, mia]}\n";
+    let rooms = "rooms:\n  - {id: 66213271109633, name: lobby, admins: [], allow_empty: admins, members: [bob, dan, mia]}\n";
     let site = Site::of(&service).with_rooms(rooms);
     with_base(&site, &rooms.replace(", members: [bob, dan, mia]", ""));
     let args = ["plan", "--base", "base", "--format"];
@@ -152,7 +153,7 @@ fn what_keeps_people_in_is_told() {
     );
     let args = ["plan", "--base", "base", "--format"];
     let changes = [
-        "the label is ops, it was lobby",
+        r#"the label is "ops", it was "lobby""#,
         "ignore now names d*: nobody of that name is seen or touched",
     ];
     let text = site.run(&[&args[..], &["text"]].concat()).ends_with(0).stdout;
@@ -167,7 +168,10 @@ fn what_keeps_people_in_is_told() {
             json["rooms"][0]["notes"][n],
             json!({"code": "files_change", "message": change})
         );
-        let row = format!("<li>files_change: <code>{change}</code></li>\n");
+        let row = format!(
+            "<li>files_change: <code>{}</code></li>\n",
+            change.replace('"', "&quot;")
+        );
         assert!(markdown.contains(&row), "{markdown}");
     }
 }

@@ -266,7 +266,7 @@ fn what_the_files_change_otherwise_is_shown_with_the_room() {
     let comment = comment(&plan, &[now], Some(&since));
     render(&comment);
     assert!(
-        comment.contains("<li>files_change: <code>the label is @dev &lt;b&gt;, it was ops</code></li>"),
+        comment.contains("<li>files_change: <code>the label is &quot;@dev &lt;b&gt;&quot;, it was &quot;ops&quot;</code></li>"),
         "{comment}"
     );
     assert!(

@@ -219,7 +219,7 @@ fn what_lets_no_more_through_is_told_apart() {
     assert_eq!(
         since.rooms[&id(1)].changes,
         [
-            "the label is dev, it was ops; room 66213271000002 had this label",
+            r#"the label is "dev", it was "ops"; room 66213271000002 had this label"#,
             "owner is bob, it was alice: nothing is done where somebody else owns the room",
             "mode is observe, it was authoritative: nothing is written",
             "protect now names bot-*, eve: nobody of that name is removed or demoted",
@@ -231,7 +231,7 @@ fn what_lets_no_more_through_is_told_apart() {
     );
     assert_eq!(
         since.rooms[&id(2)].changes,
-        ["the label is ops, it was dev; room 66213271000001 had this label"]
+        [r#"the label is "ops", it was "dev"; room 66213271000001 had this label"#]
     );
     let mut plan = fleet(vec![room(2)]);
     since.note(&mut plan);

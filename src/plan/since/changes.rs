@@ -29,7 +29,10 @@ pub(super) fn since(
     } = now;
     let mut changes = Vec::new();
     if *name != before.name {
-        let shown = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".to_owned());
+        let shown = |name: &Option<String>| {
+            name.as_ref()
+                .map_or("none".to_owned(), |name| format!("{name:?}"))
+        };
         let from = labelled.map_or_else(String::new, |id| format!("; room {id} had this label"));
         changes.push(format!(
             "the label is {}, it was {}{from}",
