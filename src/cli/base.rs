@@ -5,32 +5,53 @@ use super::exit::Usage;
 use crate::desired::{self, DesiredRoom, Diagnostic, Severity};
 use crate::model::Guards;
 use crate::plan::{FleetPlan, Since, printable};
+use crate::settings::Settings;
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// The rooms of the base version, or why they cannot be used.
 pub(super) struct Base(Result<Vec<DesiredRoom>, String>);
 
 impl Base {
-    /// Reads the base version, with the guards of the settings. That it is not valid is no error: a change that repairs the
-    /// files can be planned, too.
-    pub(super) fn load(path: &Path, globals: &Globals, guards: &Guards) -> anyhow::Result<Self> {
-        let refuse = |error| Usage(format!("--base {}: cannot read this: {error}", path.display()));
-        let meta = fs::metadata(path).map_err(refuse)?;
-        if meta.is_dir() {
-            fs::read_dir(path).map_err(refuse)?;
+    /// Reads the base version from all of these paths, if there are any, with the guards of the settings. That it is not valid is
+    /// no error: a change that repairs the files can be planned, too.
+    pub(super) fn load(
+        paths: &[PathBuf],
+        globals: &Globals,
+        settings: &Settings,
+    ) -> anyhow::Result<Option<Self>> {
+        if paths.is_empty() {
+            return Ok(None);
+        }
+        for path in paths {
+            let refuse = |error| Usage(format!("--base {}: cannot read this: {error}", path.display()));
+            let meta = fs::metadata(path).map_err(refuse)?;
+            if meta.is_dir() {
+                fs::read_dir(path).map_err(refuse)?;
+            }
+        }
+        let (roots, bases) = (settings.rooms.len(), paths.len());
+        if bases < roots {
+            tracing::warn!(
+                roots,
+                bases,
+                "the settings name more roots of room files than --base does: rooms of the others look new"
+            );
         }
         // Where it lies beside the rooms, the base version's own settings file is no room file either.
-        let settings = globals.config.file_name().map(|name| path.join(name));
-        let settings = settings.filter(|path| path.exists());
-        let settings = settings.as_deref().unwrap_or(&globals.config);
-        let invalid = match desired::load(&[path.to_owned()], Some(settings), guards) {
-            Ok(loaded) => return Ok(Self(Ok(loaded.desired.rooms))),
+        let own = globals.config.file_name().and_then(|name| {
+            let mut beside = paths.iter().map(|path| path.join(name));
+            beside.find(|path| path.exists())
+        });
+        let own = own.as_deref().unwrap_or(&globals.config);
+        let invalid = match desired::load(paths, Some(own), &settings.guards) {
+            Ok(loaded) => return Ok(Some(Self(Ok(loaded.desired.rooms)))),
             Err(invalid) => invalid,
         };
         globals.diagnose(&invalid.diagnostics)?;
+        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         tracing::warn!(
-            base = %path.display(),
+            base = names.join(" "),
             "the base version of the files is not valid, so what leaves the files cannot be said"
         );
         let mut errors = invalid
@@ -42,7 +63,7 @@ impl Base {
             0 => String::new(),
             more => format!(" (and {more} more)"),
         };
-        Ok(Self(Err(format!("{first}{more}"))))
+        Ok(Some(Self(Err(format!("{first}{more}")))))
     }
 
     /// What has changed since for these rooms; noted in the plan, too. `whole`: these are all the rooms of the files.
@@ -51,9 +72,10 @@ impl Base {
         now: &[&DesiredRoom],
         whole: bool,
         plan: &mut FleetPlan,
+        settings: &Guards,
     ) -> Result<Since, &str> {
         let base = self.0.as_ref().map_err(String::as_str)?;
-        let mut since = Since::new(base, now, plan);
+        let mut since = Since::new(base, now, plan, settings);
         if !whole {
             // The other rooms are only not asked for.
             since.gone.clear();

@@ -25,9 +25,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
     /// Also show what the room files change since this earlier version of them: names that leave, rooms that are new or no longer
-    /// managed, guards that let more through
-    #[arg(long, value_name = "DIR")]
-    pub(super) base: Option<PathBuf>,
+    /// managed, guards that let more through, other keys. Where the settings name several roots, name all of them: together they
+    /// are the earlier version
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    pub(super) base: Vec<PathBuf>,
     /// Exit with 2 when changes are pending
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
@@ -60,18 +61,14 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         .map(|path| OutFile::open(path, &site))
         .transpose()?;
     let guards = &site.settings.guards;
-    let base = args
-        .base
-        .as_deref()
-        .map(|path| Base::load(path, globals, guards))
-        .transpose()?;
+    let base = Base::load(&args.base, globals, &site.settings)?;
     let connection = site.connect()?;
     let rooms = site.rooms();
     let mut planned = site.plan(globals, &connection, &rooms).await;
     let whole = args.room.is_empty();
     let since = base
         .as_ref()
-        .map(|base| base.compare(&rooms, whole, &mut planned.plan));
+        .map(|base| base.compare(&rooms, whole, &mut planned.plan, guards));
     let since = since.as_ref().map(|since| since.as_ref().map_err(|why| *why));
     let Planned { plan, stopped, .. } = &planned;
     let meta = site.meta();

@@ -15,8 +15,8 @@ use crate::desired::{DesiredRoom, Source};
 use crate::model::{Guards, MemberSet, RoomId};
 use card::Card;
 use escape::{code, grouped, many};
-use kind::{Counts, Kind, Section};
-use share::{Ask, shares};
+use kind::{Counts, Kind, Risk, Section};
+use share::{Ask, FLOOR, shares};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -26,10 +26,18 @@ pub const MARKDOWN_BYTES: usize = 65_000;
 /// The first line, by which a workflow finds its own comment to replace it.
 const MARK: &str = "<!-- roomsync-plan -->";
 
-/// The most bytes of a section's last line, of the rooms that are no longer managed, and of one text in head and foot.
+/// The most bytes of what a section's last line counts, of the rooms it names, of the rooms that are no longer managed, and of one
+/// text in head and foot.
 const TAIL: usize = 400;
+const NAMED: usize = 450;
 const GONE: usize = 4_000;
 const TEXT: usize = 400;
+
+/// Of a section's last line: the first words before the names, and the last ones after them.
+const MORE_NAMED: usize = 80;
+
+/// Rooms that are risky though nobody goes have a fifth of the comment, however much there is to say of those where people go.
+const PART: usize = 5;
 
 /// The most rooms for which there can be a place.
 const MOST_CARDS: usize = MARKDOWN_BYTES / card::LEAST;
@@ -55,42 +63,36 @@ pub fn markdown(plan: &FleetPlan, review: &Review<'_>) -> String {
     let cards = cards(plan, review);
     let mut out = head(plan, review, &cards);
     let foot = foot(review);
-    let sections: Vec<(Section, Vec<&Card<'_>>)> = Section::ALL
+    let sections: Vec<(Section, String)> = Section::ALL
         .into_iter()
-        .map(|section| {
-            (
-                section,
-                cards.iter().filter(|card| card.section == section).collect(),
-            )
+        .filter_map(|section| {
+            let rooms = cards.iter().filter(|card| card.section == section).count();
+            let title = format!("### {}: {}\n\n", section.title(), many(rooms, "room"));
+            (rooms > 0).then_some((section, title))
         })
-        .filter(|(_, cards): &(_, Vec<_>)| !cards.is_empty())
         .collect();
-    let titles: Vec<String> = sections
-        .iter()
-        .map(|(section, cards)| format!("### {}: {}\n\n", section.title(), many(cards.len(), "room")))
-        .collect();
-    let around: usize = titles.iter().map(|title| title.len() + TAIL).sum();
+    let around: usize = sections.iter().map(|(_, title)| title.len() + TAIL + NAMED).sum();
     let budget = MARKDOWN_BYTES.saturating_sub(out.len() + foot.len() + around);
-    let mut shares = share_out(&cards, budget).into_iter();
-    for ((_, cards), title) in sections.iter().zip(&titles) {
+    let shares = share_out(&cards, budget);
+    for (section, title) in &sections {
         out.push_str(title);
         let mut hidden = Vec::new();
-        for (card, share) in cards.iter().zip(&mut shares) {
-            if share > 0 {
-                card.write(&mut out, share);
+        for (card, share) in shares.iter().filter(|(card, _)| card.section == *section) {
+            if *share > 0 {
+                card.write(&mut out, *share);
             } else {
                 hidden.push(*card);
             }
         }
         if !hidden.is_empty() {
-            let _ = writeln!(out, "… and {}\n", told(&hidden));
+            let _ = writeln!(out, "… and {}{}\n", told(&hidden), named(&hidden));
         }
     }
     out.push_str(&foot);
     out
 }
 
-/// The rooms of which there is something to say, in the comment's order.
+/// The rooms of which there is something to say, in the order in which they get their place.
 fn cards<'a>(plan: &'a FleetPlan, review: &Review<'a>) -> Vec<Card<'a>> {
     let desired: BTreeMap<&RoomId, &DesiredRoom> =
         review.desired.iter().map(|room| (&room.id, *room)).collect();
@@ -108,28 +110,40 @@ fn cards<'a>(plan: &'a FleetPlan, review: &Review<'a>) -> Vec<Card<'a>> {
     cards
 }
 
-/// How many bytes each room gets: first what is risky in the risky rooms, then the rest of them and the other rooms.
-fn share_out(cards: &[Card<'_>], budget: usize) -> Vec<usize> {
-    let shown = cards.get(..MOST_CARDS).unwrap_or(cards);
-    let (risky, others) = shown.split_at(shown.partition_point(|card| card.section.is_risky()));
-    let asks: Vec<Ask> = risky.iter().map(Card::risky).collect();
-    let mut all = shares(&asks, budget);
+/// How many bytes each room gets. First the rooms where people go or that are blocked get something to read, then the other risky
+/// ones their part, then all that is risky its place, and at last everything.
+fn share_out<'a, 'b>(cards: &'b [Card<'a>], budget: usize) -> Vec<(&'b Card<'a>, usize)> {
+    let mut all: Vec<(&Card<'a>, usize)> = cards.iter().map(|card| (card, 0)).collect();
+    let (shown, _) = all.split_at_mut(cards.len().min(MOST_CARDS));
+    let risky = shown.partition_point(|(card, _)| card.risk() < Risk::Low);
+    let high = shown.partition_point(|(card, _)| card.risk() < Risk::Some);
+    let mut left = budget;
+    let (first, _) = shown.split_at_mut(risky);
+    let (high, some) = first.split_at_mut(high);
+    give(high, |card| card.up_to(FLOOR), budget, &mut left);
     // Where something risky is left out, nothing is shown that is less so.
-    let is_cut = asks.iter().zip(&all).any(|(ask, share)| *share < ask.need);
-    let left = if is_cut {
-        0
-    } else {
-        budget - all.iter().sum::<usize>()
-    };
-    let more = risky.iter().zip(&all).map(|(card, share)| card.beyond(*share));
-    let asks: Vec<Ask> = more.chain(others.iter().map(Card::all)).collect();
-    let mut more = shares(&asks, left).into_iter();
-    all.iter_mut()
-        .zip(&mut more)
-        .for_each(|(share, more)| *share += more);
-    all.extend(more);
-    all.resize(cards.len(), 0);
+    if high.iter().any(|(_, share)| *share == 0) {
+        return all;
+    }
+    give(some, Card::risky, budget / PART, &mut left);
+    give(high, Card::risky, budget, &mut left);
+    give(some, Card::risky, budget, &mut left);
+    if first.iter().all(|(card, share)| *share >= card.risky().need) {
+        give(shown, Card::all, budget, &mut left);
+    }
     all
+}
+
+/// Gives these rooms what they ask for, of what is left and at most so much.
+fn give<'a>(rooms: &mut [(&Card<'a>, usize)], ask: impl Fn(&Card<'a>) -> Ask, most: usize, left: &mut usize) {
+    let asks: Vec<Ask> = rooms
+        .iter()
+        .map(|(card, share)| ask(card).beyond(*share))
+        .collect();
+    for ((_, share), more) in rooms.iter_mut().zip(shares(&asks, most.min(*left))) {
+        *share += more;
+        *left -= more;
+    }
 }
 
 /// Rooms for which there is no place, in one line.
@@ -149,6 +163,24 @@ fn told(hidden: &[&Card<'_>]) -> String {
         let _ = write!(told, ": {}", counts.told(""));
     }
     told
+}
+
+/// The ids of those among them that nobody may miss, as many as there is place for.
+fn named(hidden: &[&Card<'_>]) -> String {
+    let mut ids = hidden.iter().filter(|card| card.risk() == Risk::High).peekable();
+    let mut named = String::new();
+    while let Some(card) = ids.next_if(|card| named.len() + card.id().as_str().len() < NAMED - MORE_NAMED) {
+        let between = if named.is_empty() {
+            ". Blocked, or with removals or demotions: "
+        } else {
+            ", "
+        };
+        let _ = write!(named, "{between}{}", card.id());
+    }
+    match ids.count() {
+        0 => named,
+        more => format!("{named} and {}", many(more, "more room")),
+    }
 }
 
 /// The mark, the totals, and what the files change.
@@ -250,13 +282,14 @@ fn changed_files(out: &mut String, since: &Since) {
     let _ = writeln!(
         out,
         "Against the base version of the files: names that leave {} (in {}), admins who become members {}, new rooms {}, rooms no \
-         longer managed {}, rooms with looser guards {}\n",
+         longer managed {}, rooms with looser guards {}, rooms with other changes {}\n",
         grouped(names),
         many(count(|room| !room.people.is_empty()), "room"),
         grouped(admins),
         grouped(count(|room| room.is_new)),
         grouped(gone.len()),
         grouped(count(|room| !room.looser.is_empty())),
+        grouped(count(|room| !room.changes.is_empty())),
     );
     if gone.is_empty() {
         return;

@@ -233,9 +233,11 @@ pub mod code {
     pub const ADMINS_FULL: &str = "admins_full";
     /// With the owner left out, a managed key comes to nobody.
     pub const EMPTY: &str = "empty";
+    /// A key of the room says otherwise than in the base version of the files, and lets no more through for it.
+    pub const FILES_CHANGE: &str = "files_change";
     /// A live name breaks our rules and is left alone.
     pub const FOREIGN_NAME: &str = "foreign_name";
-    /// A key of the room lets more through than it did in the base version of the files.
+    /// A key of the room lets more through than it did in the base version of the files; in a new room, than the settings do.
     pub const GUARD_LOOSENED: &str = "guard_loosened";
     /// More names left the files at once than a guard allows: they are kept.
     pub const HELD: &str = "held";

@@ -1,13 +1,14 @@
 //! What the room files change against an earlier version of themselves, whatever is in the rooms now.
 
+mod changes;
 mod looser;
 
 pub use looser::{Looser, looser_than_settings};
 
 use super::{FleetPlan, LiveSummary, Note, code, printable};
 use crate::desired::DesiredRoom;
-use crate::model::{MemberSet, RoomId};
-use std::collections::BTreeMap;
+use crate::model::{Glob, Guards, MemberSet, RoomId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The room files against an earlier version of themselves, the base.
@@ -28,25 +29,38 @@ pub struct RoomSince {
     pub people: MemberSet,
     /// Who was wanted as an admin and now is as a plain member.
     pub admins: MemberSet,
-    /// What lets more through than it did.
+    /// What lets more through than it did; in a new room, than the settings do.
     pub looser: Vec<Looser>,
+    /// What else its entry says otherwise, in words.
+    pub changes: Vec<String>,
 }
 
 impl Since {
-    /// Compares two versions of the files. The plan tells how large the rooms are, for a bound that was a share and is a number.
+    /// Compares two versions of the files. The plan tells how large the rooms are, for a bound that was a share and is a number;
+    /// `settings` are the guards of a room that says nothing else.
     #[must_use]
-    pub fn new(base: &[DesiredRoom], now: &[&DesiredRoom], plan: &FleetPlan) -> Self {
+    pub fn new(base: &[DesiredRoom], now: &[&DesiredRoom], plan: &FleetPlan, settings: &Guards) -> Self {
         let before: BTreeMap<&RoomId, &DesiredRoom> = base.iter().map(|room| (&room.id, room)).collect();
         let live: BTreeMap<&RoomId, &LiveSummary> = plan
             .rooms
             .iter()
             .filter_map(|room| Some((&room.id, room.live.as_ref()?)))
             .collect();
+        // Of rooms with the same label the first one stands for all.
+        let labels = base.iter().rev();
+        let labels: BTreeMap<&str, &RoomId> = labels
+            .filter_map(|room| Some((room.name.as_deref()?, &room.id)))
+            .collect();
         let compared = |room: &&DesiredRoom| {
+            let live = live.get(&room.id).copied();
             let since = match before.get(&room.id) {
-                Some(before) => RoomSince::new(before, room, live.get(&room.id).copied()),
+                Some(before) => {
+                    let label = room.name.as_deref().and_then(|name| labels.get(name));
+                    RoomSince::new(before, room, live, label.copied())
+                }
                 None => RoomSince {
                     is_new: true,
+                    looser: looser_than_settings(settings, room, live),
                     ..RoomSince::default()
                 },
             };
@@ -91,7 +105,13 @@ impl Since {
 }
 
 impl RoomSince {
-    fn new(before: &DesiredRoom, now: &DesiredRoom, live: Option<&LiveSummary>) -> Self {
+    /// `labelled`: the room of the base that had the label this one has now.
+    fn new(
+        before: &DesiredRoom,
+        now: &DesiredRoom,
+        live: Option<&LiveSummary>,
+        labelled: Option<&RoomId>,
+    ) -> Self {
         let people = wanted(before).minus(&wanted(now));
         let no_admin = admins(before).minus(&admins(now));
         Self {
@@ -99,6 +119,7 @@ impl RoomSince {
             admins: no_admin.minus(&people),
             people,
             looser: looser::since(before, now, live),
+            changes: changes::since(before, now, live, labelled),
         }
     }
 
@@ -108,11 +129,15 @@ impl RoomSince {
             people,
             admins,
             looser,
+            changes,
         } = self;
         let new = is_new.then(|| Note::new(code::NEW_ROOM, "this room is new in the files"));
         let looser = looser
             .iter()
             .map(|looser| Note::new(code::GUARD_LOOSENED, looser.message.clone()));
+        let changes = changes
+            .iter()
+            .map(|change| Note::new(code::FILES_CHANGE, change.clone()));
         let leaves = |why: &'static str| move |user| Note::new(code::LEAVES_FILES, why).about(user);
         let people = people
             .iter()
@@ -120,10 +145,14 @@ impl RoomSince {
         let admins = admins
             .iter()
             .map(leaves("the files no longer want this person as an admin here"));
-        new.into_iter().chain(looser).chain(people).chain(admins)
+        new.into_iter()
+            .chain(looser)
+            .chain(changes)
+            .chain(people)
+            .chain(admins)
     }
 
-    /// Whether this is one of the notes that [`Since::note`] makes.
+    /// Whether this is one of the notes that [`Since::note`] makes of what has a place of its own in the comment.
     pub(super) fn made(note: &Note) -> bool {
         [code::NEW_ROOM, code::GUARD_LOOSENED, code::LEAVES_FILES].contains(&note.code)
     }
@@ -131,6 +160,16 @@ impl RoomSince {
 
 fn admins(room: &DesiredRoom) -> MemberSet {
     room.admins.clone().unwrap_or_default()
+}
+
+/// The patterns that are not among the others, with commas between them.
+fn named(globs: &[Glob], others: &[Glob]) -> String {
+    let named: BTreeSet<&str> = globs
+        .iter()
+        .filter(|glob| !others.contains(glob))
+        .map(Glob::as_str)
+        .collect();
+    named.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// Wanted admins are wanted members, too.

@@ -90,6 +90,7 @@ fn what_leaves_the_files_is_shown_whatever_is_in_the_room() {
     assert_eq!(
         json["rooms"][0]["notes"],
         json!([
+            {"code": "guard_loosened", "message": "admins is managed now: an admin who is not listed is demoted"},
             {"code": "guard_loosened", "message": "mode is authoritative, it was additive"},
             {"code": "leaves_files", "message": "the files no longer want this person here", "user": "eve"},
         ])
@@ -98,7 +99,7 @@ fn what_leaves_the_files_is_shown_whatever_is_in_the_room() {
 
     let markdown = site.run(&[&args[..], &["markdown"]].concat()).ends_with(0).stdout;
     for line in [
-        "names that leave 1 (in 1 room), admins who become members 0, new rooms 0, rooms no longer managed 1, rooms with looser guards 1\n",
+        "names that leave 1 (in 1 room), admins who become members 0, new rooms 0, rooms no longer managed 1, rooms with looser guards 1, rooms with other changes 0\n",
         "<li><code>&lt;b&gt;old&lt;/b&gt;</code> (77)</li>\n",
         "### Guards let more through: 1 room\n",
         "<li>looser: <code>mode is authoritative, it was additive</code></li>\n",
@@ -107,6 +108,123 @@ fn what_leaves_the_files_is_shown_whatever_is_in_the_room() {
         assert!(markdown.contains(line), "no {line:?} in {markdown}");
     }
     assert_eq!(service.writes(), [""; 0]);
+}
+
+#[test]
+fn a_key_that_becomes_managed_is_told_in_a_room_in_sync() {
+    let service = Service::start(STATE);
+    let rooms = "rooms:\n  - {id: 66213271109633, name: lobby, admins: [], allow_empty: admins, members: [bob, dan, mia]}\n";
+    let site = Site::of(&service).with_rooms(rooms);
+    with_base(&site, &rooms.replace(", members: [bob, dan, mia]", ""));
+    let args = ["plan", "--base", "base", "--format"];
+    let told = "members is managed now: who is not listed is removed";
+
+    let markdown = site.run(&[&args[..], &["markdown"]].concat()).ends_with(0).stdout;
+    for line in [
+        "rooms with looser guards 1, rooms with other changes 0\n",
+        "### Guards let more through than before, with nothing to do now: 1 room\n",
+        &format!("<li>looser: <code>{told}</code></li>\n"),
+    ] {
+        assert!(markdown.contains(line), "no {line:?} in {markdown}");
+    }
+    assert!(!markdown.contains("Nothing is to be done"), "{markdown}");
+
+    let text = site.run(&[&args[..], &["text"]].concat()).ends_with(0).stdout;
+    assert!(
+        text.contains(&format!("  note[guard_loosened]: {told}\n")),
+        "{text}"
+    );
+    let json = site.run(&[&args[..], &["json"]].concat()).ends_with(0).json();
+    assert_eq!(
+        json["rooms"][0]["notes"],
+        json!([{"code": "guard_loosened", "message": told}])
+    );
+}
+
+#[test]
+fn what_keeps_people_in_is_told() {
+    let service = Service::start(STATE);
+    // Without the base version nothing would show that dan was to go.
+    let rooms = "rooms:\n  - {id: 66213271109633, name: ops, members: [bob, mia], ignore: [\"d*\"]}\n";
+    let site = Site::of(&service).with_rooms(rooms);
+    with_base(
+        &site,
+        "rooms:\n  - {id: 66213271109633, name: lobby, members: [bob, mia]}\n",
+    );
+    let args = ["plan", "--base", "base", "--format"];
+    let changes = [
+        r#"the label is "ops", it was "lobby""#,
+        "ignore now names d*: nobody of that name is seen or touched",
+    ];
+    let text = site.run(&[&args[..], &["text"]].concat()).ends_with(0).stdout;
+    let json = site.run(&[&args[..], &["json"]].concat()).ends_with(0).json();
+    let markdown = site.run(&[&args[..], &["markdown"]].concat()).ends_with(0).stdout;
+    for (n, change) in changes.into_iter().enumerate() {
+        assert!(
+            text.contains(&format!("  note[files_change]: {change}\n")),
+            "{text}"
+        );
+        assert_eq!(
+            json["rooms"][0]["notes"][n],
+            json!({"code": "files_change", "message": change})
+        );
+        let row = format!(
+            "<li>files_change: <code>{}</code></li>\n",
+            change.replace('"', "&quot;")
+        );
+        assert!(markdown.contains(&row), "{markdown}");
+    }
+}
+
+#[test]
+fn a_new_room_with_guards_that_let_more_through_is_told() {
+    let service = Service::start(STATE);
+    let rooms = format!("{ROOMS}    guards: {{max_removals: 100%}}\n");
+    let site = Site::of(&service).with_rooms(&rooms);
+    with_base(&site, "rooms:\n  - {id: 77, members: [bob]}\n");
+    let args = ["plan", "--base", "base", "--format"];
+    let told = "max_removals is 100%, the settings say 25%";
+    let text = site.run(&[&args[..], &["text"]].concat()).ends_with(0).stdout;
+    assert!(
+        text.contains(&format!("  note[guard_loosened]: {told}\n")),
+        "{text}"
+    );
+    let json = site.run(&[&args[..], &["json"]].concat()).ends_with(0).json();
+    let notes = json["rooms"][0]["notes"].as_array().unwrap();
+    assert_eq!(notes[1], json!({"code": "guard_loosened", "message": told}));
+    let markdown = site.run(&[&args[..], &["markdown"]].concat()).ends_with(0).stdout;
+    assert_eq!(markdown.matches(told).count(), 1, "{markdown}");
+}
+
+#[test]
+fn a_base_version_of_several_roots() {
+    let service = Service::start(STATE);
+    let site = Site::of(&service).with_settings("rooms: rooms/\n", "rooms: [rooms/, more/]\n");
+    for folder in ["more", "base", "base-more"] {
+        fs::create_dir(site.path(folder)).unwrap();
+    }
+    let more = "rooms:\n  - {id: 77, mode: observe, members: [bob]}\n";
+    site.write("more/rooms.yaml", more);
+    site.write("base/rooms.yaml", ROOMS);
+    site.write("base-more/rooms.yaml", more);
+    let warned = "the settings name more roots of room files than --base does: rooms of the others look new";
+    for args in [
+        &["--base", "base", "base-more"][..],
+        &["--base", "base", "--base", "base-more"],
+    ] {
+        // Room 77 is not there.
+        let run = site.run(&[&["plan"], args].concat()).ends_with(4);
+        assert!(
+            !run.stdout.contains("note[") && !run.stderr.contains("look new"),
+            "{args:?}: {run:?}"
+        );
+    }
+    let run = site
+        .run(&["plan", "--base", "base"])
+        .ends_with(4)
+        .complains(warned);
+    assert!(run.stdout.contains("note[new_room]"), "{run:?}");
+    site.run(&["plan", "--base", "base", "no/such"]).ends_with(64);
 }
 
 #[test]

@@ -15,6 +15,9 @@ pub(crate) struct Seen {
     pub(crate) counted: BTreeMap<&'static str, usize>,
     /// Rooms, by section: what the title says, what is shown, what is only counted.
     pub(crate) sections: Vec<(String, [usize; 3])>,
+    /// The ids of rooms that are only counted and that nobody may miss, and how many more of them there are.
+    pub(crate) named: Vec<String>,
+    pub(crate) more_named: usize,
 }
 
 const TAGS: [&str; 18] = [
@@ -161,6 +164,15 @@ pub(crate) fn read(comment: &str) -> Seen {
             seen.sections.push((title.to_owned(), [number(rooms), 0, 0]));
             in_section = true;
         } else if let Some(more) = line.strip_prefix("… and ") {
+            let (more, named) = more
+                .split_once(". Blocked, or with removals or demotions: ")
+                .unwrap_or((more, ""));
+            let (named, more_named) = named.split_once(" and ").unwrap_or((named, ""));
+            let named = named.split(", ").filter(|id| !id.is_empty());
+            seen.named.extend(named.map(str::to_owned));
+            if !more_named.is_empty() {
+                seen.more_named += number(more_named);
+            }
             let (rooms, told) = more.split_once(": ").unwrap_or((more, ""));
             let rooms = rooms.split(" more room").next().unwrap();
             seen.sections.last_mut().unwrap().1[2] = number(rooms);

@@ -185,6 +185,96 @@ fn guards_that_were_always_looser_hide_nothing() {
     assert_eq!((last.1[0], last.1[1] + last.1[2]), (1_980, 1_980));
 }
 
+/// Rooms in sync whose guards let more through, each with as much text as a room can have.
+fn loosened(rooms: std::ops::Range<usize>, plans: &mut Vec<RoomPlan>, since: &mut Since) {
+    for n in rooms {
+        plans.push(named(room(n), &"long ".repeat(60)));
+        let message = "protect no longer names ".to_owned() + &"chief, ".repeat(50);
+        let looser = vec![roomsync::plan::Looser {
+            key: "protect",
+            message,
+        }];
+        since.rooms.insert(
+            id(n),
+            RoomSince {
+                looser,
+                ..RoomSince::default()
+            },
+        );
+    }
+}
+
+#[test]
+fn where_people_go_is_shown_before_guards_that_let_nobody_through_yet() {
+    let (mut plans, mut since) = (Vec::new(), Since::default());
+    loosened(0..150, &mut plans, &mut since);
+    let mut going = room(200);
+    going.remove = many('r', 25);
+    plans.push(sent(going));
+    let comment = comment(&fleet(plans), &[], Some(&since));
+    let seen = read(&comment);
+    assert_eq!(seen.shown, BTreeMap::from([("removal", 25)]), "{comment}");
+    assert_eq!(seen.sections[0], ("People go".to_owned(), [1, 1, 0]));
+    let (title, [rooms, shown, _]) = &seen.sections[1];
+    assert_eq!(
+        title,
+        "Guards let more through than before, with nothing to do now"
+    );
+    assert!(*rooms == 150 && *shown > 50, "the place is used: {seen:?}");
+}
+
+#[test]
+fn guards_that_let_more_through_have_a_place_beside_any_number_of_removals() {
+    let (mut plans, mut since) = (Vec::new(), Since::default());
+    loosened(0..5, &mut plans, &mut since);
+    let mut going = room(200);
+    going.remove = many('r', 100_000);
+    plans.push(sent(going));
+    let comment = comment(&fleet(plans), &[], Some(&since));
+    let seen = read(&comment);
+    assert_eq!(seen.sections[1].1, [5, 5, 0], "{seen:?}");
+    assert!(seen.shown["removal"] > 5_000, "{seen:?}");
+}
+
+#[test]
+fn rooms_where_people_go_are_named_where_they_have_no_place() {
+    let plans = (0..300).map(|n| {
+        let mut room = room(n);
+        room.remove = many('r', 300 + n % 7);
+        room.status = Status::Blocked;
+        room
+    });
+    let comment = comment(&fleet(plans.collect()), &[], None);
+    let seen = read(&comment);
+    let (_, [_, shown, hidden]) = seen.sections[0];
+    assert!(shown > 20 && hidden > 100, "{seen:?}");
+    assert!(seen.named.len() >= 20, "{seen:?}");
+    assert_eq!(seen.named.len() + seen.more_named, hidden);
+    let line = comment.lines().find(|line| line.starts_with("… and ")).unwrap();
+    assert!(line.len() < 850, "{line}");
+}
+
+#[test]
+fn what_the_files_change_otherwise_is_shown_with_the_room() {
+    let mut before = desired(1, &[], &["ann"]);
+    before.name = Some("ops".into());
+    let mut now = desired(1, &[], &["ann"]);
+    now.name = Some("@dev <b>".into());
+    let mut plan = fleet(vec![room(1)]);
+    let since = Since::new(&[before], &[&now], &plan, &Guards::default());
+    since.note(&mut plan);
+    let comment = comment(&plan, &[now], Some(&since));
+    render(&comment);
+    assert!(
+        comment.contains("<li>files_change: <code>the label is &quot;@dev &lt;b&gt;&quot;, it was &quot;ops&quot;</code></li>"),
+        "{comment}"
+    );
+    assert!(
+        comment.contains("looser guards 0, rooms with other changes 1\n"),
+        "{comment}"
+    );
+}
+
 /// The plan of a million changes. The time is that of a test build, on one core.
 #[test]
 fn a_million_changes_fit_in_a_moment() {
@@ -369,6 +459,7 @@ prop_compose! {
             } else {
                 Vec::new()
             },
+            changes: Vec::new(),
         });
         (plan, since, limit.map(Limit::Count))
     }
@@ -489,6 +580,33 @@ fn check(case: &Case) {
     assert!(
         !hides_risky || !shows_others,
         "a riskier room is left out: {seen:?}"
+    );
+
+    let goes = |room: &&RoomPlan| match room.status {
+        Status::Blocked => true,
+        Status::Observed => false,
+        _ => !room.remove.is_empty() || !room.demote.is_empty(),
+    };
+    let is_shown = |room: &&RoomPlan| {
+        let (labelled, bare) = (format!("({}): ", room.id), format!("<code>{}</code>: ", room.id));
+        let mut rooms = comment
+            .lines()
+            .filter(|line| line.starts_with("<details><summary>"));
+        rooms.any(|line| line.contains(&labelled) || line.contains(&bare))
+    };
+    let hidden: Vec<String> = plan
+        .rooms
+        .iter()
+        .filter(goes)
+        .filter(|room| !is_shown(room))
+        .map(|room| room.id.to_string())
+        .collect();
+    assert!(seen.named.iter().all(|id| hidden.contains(id)), "{seen:?}");
+    assert_eq!(seen.named.len() + seen.more_named, hidden.len(), "{seen:?}");
+    let shown: usize = seen.sections.iter().map(|(_, counts)| counts[1]).sum();
+    assert!(
+        hidden.is_empty() || shown == plan.rooms.iter().filter(goes).filter(is_shown).count(),
+        "people go from rooms that are left out for others: {seen:?}"
     );
 
     let summary = plan.summary();

@@ -7,7 +7,7 @@ use roomsync::plan::{RoomSince, Since, looser_than_settings};
 
 fn since(base: &[DesiredRoom], now: &[DesiredRoom]) -> Since {
     let now: Vec<&DesiredRoom> = now.iter().collect();
-    Since::new(base, &now, &fleet(vec![room(1)]))
+    Since::new(base, &now, &fleet(vec![room(1)]), &Guards::default())
 }
 
 fn one(before: DesiredRoom, now: DesiredRoom) -> RoomSince {
@@ -131,6 +131,145 @@ fn whatever_lets_more_through_is_told() {
         one(now, before).looser,
         [],
         "the other way round everything is tighter"
+    );
+}
+
+#[test]
+fn a_key_that_becomes_managed_is_told_whoever_is_in_the_room() {
+    let bare = desired(1, &["mia"], &[]);
+    let listed = desired(1, &["mia"], &["ann", "mia"]);
+    let since = one(bare.clone(), listed.clone());
+    assert_eq!(
+        messages(&since),
+        ["members is managed now: who is not listed is removed"]
+    );
+    assert_eq!(since.changes, [""; 0]);
+    assert_eq!(
+        messages(&one(desired(1, &[], &["ann", "mia"]), listed.clone())),
+        ["admins is managed now: an admin who is not listed is demoted"]
+    );
+    // The other way round nobody goes.
+    let back = one(listed.clone(), bare.clone());
+    assert_eq!(messages(&back), [""; 0]);
+    assert_eq!(
+        back.changes,
+        ["members is no longer managed: nobody goes for not being listed there"]
+    );
+    // Where nobody is ever removed, nobody goes either.
+    let adding = |mut room: DesiredRoom| {
+        room.mode = Mode::Additive;
+        room
+    };
+    let added = one(adding(bare.clone()), adding(listed.clone()));
+    assert_eq!(messages(&added), [""; 0]);
+    assert_eq!(added.changes, ["members is managed now"]);
+    assert_eq!(
+        messages(&one(adding(bare), listed)),
+        [
+            "members is managed now: who is not listed is removed",
+            "mode is authoritative, it was additive"
+        ]
+    );
+}
+
+#[test]
+fn a_share_that_becomes_a_number_is_told_where_it_comes_to_the_same() {
+    let share = desired(1, &[], &["ann"]);
+    let mut number = share.clone();
+    // A quarter of a hundred members.
+    number.guards.max_removals = Limit::Count(25);
+    let since = one(share.clone(), number.clone());
+    assert_eq!(messages(&since), [""; 0]);
+    assert_eq!(
+        since.changes,
+        ["max_removals is 25, it was 25%: a number does not shrink with the room"]
+    );
+    assert_eq!(
+        one(number.clone(), share.clone()).changes,
+        ["max_removals is 25%, it was 25: a share grows with the room"]
+    );
+    number.guards.max_removals = Limit::Count(26);
+    let since = one(share, number);
+    assert_eq!(messages(&since), ["max_removals is 26, it was 25%"]);
+    assert_eq!(since.changes, [""; 0], "once is enough");
+}
+
+#[test]
+fn what_lets_no_more_through_is_told_apart() {
+    let glob = |text| Glob::parse(text).unwrap();
+    let owner = |name| Some(roomsync::model::UserId::parse(name).unwrap());
+    let mut before = desired(1, &[], &["ann"]);
+    before.name = Some("ops".into());
+    before.owner = owner("alice");
+    before.allow_empty.members = true;
+    let mut now = desired(1, &[], &["ann"]);
+    now.name = Some("dev".into());
+    now.owner = owner("bob");
+    now.mode = Mode::Observe;
+    now.guards.protect = vec![glob("eve"), glob("bot-*"), glob("bot-*")];
+    now.ignore = vec![glob("guest-*")];
+    now.guards.max_removals = Limit::Share(1_000);
+    now.guards.max_additions = Some(Limit::Count(5));
+    let mut other = desired(2, &[], &["ann"]);
+    other.name = Some("dev".into());
+    let mut swapped = other.clone();
+    swapped.name = Some("ops".into());
+    let since = since(&[before.clone(), other], &[now.clone(), swapped]);
+    assert_eq!(messages(&since.rooms[&id(1)]), [""; 0]);
+    assert_eq!(
+        since.rooms[&id(1)].changes,
+        [
+            r#"the label is "dev", it was "ops"; room 66213271000002 had this label"#,
+            "owner is bob, it was alice: nothing is done where somebody else owns the room",
+            "mode is observe, it was authoritative: nothing is written",
+            "protect now names bot-*, eve: nobody of that name is removed or demoted",
+            "ignore now names guest-*: nobody of that name is seen or touched",
+            "max_removals is 10%, it was 25%",
+            "max_additions is 5, it was unbounded",
+            "allow_empty no longer lets members come to nobody",
+        ]
+    );
+    assert_eq!(
+        since.rooms[&id(2)].changes,
+        [r#"the label is "ops", it was "dev"; room 66213271000001 had this label"#]
+    );
+    let mut plan = fleet(vec![room(2)]);
+    since.note(&mut plan);
+    assert_eq!(plan.rooms[0].notes[0].code, "files_change");
+    assert!(!plan.rooms[0].falls_short());
+
+    let mut owned = before.clone();
+    owned.owner = None;
+    assert_eq!(
+        one(owned, before).changes,
+        ["owner is alice and was not checked: nothing is done where somebody else owns the room"]
+    );
+    now.mode = Mode::Additive;
+    let mut all = now.clone();
+    all.mode = Mode::Authoritative;
+    assert_eq!(
+        one(all, now).changes,
+        ["mode is additive, it was authoritative: nobody is removed or demoted"]
+    );
+}
+
+#[test]
+fn a_new_room_is_held_against_the_settings() {
+    let mut wide = desired(1, &[], &["ann"]);
+    wide.guards.max_removals = Limit::Share(10_000);
+    let mut plan = fleet(vec![room(1)]);
+    since(&[], &[wide]).note(&mut plan);
+    let notes: Vec<_> = plan.rooms[0]
+        .notes
+        .iter()
+        .map(|note| (note.code, note.message.as_str()))
+        .collect();
+    assert_eq!(
+        notes,
+        [
+            ("new_room", "this room is new in the files"),
+            ("guard_loosened", "max_removals is 100%, the settings say 25%"),
+        ]
     );
 }
 

@@ -1,13 +1,14 @@
 //! A room in the comment: a line that unfolds into who comes, who goes and why.
 
+use super::super::code::FILES_CHANGE;
 use super::super::guard::MAX_ADDITIONS;
 use super::super::text::remark;
 use super::super::{Blocked, Looser, Note, RoomPlan, RoomSince, Status};
 use super::escape::{code, many};
-use super::kind::{Counts, Kind, Section};
+use super::kind::{Counts, Kind, Risk, Section};
 use super::list::List;
 use super::share::Ask;
-use crate::model::{MemberSet, UserId};
+use crate::model::{MemberSet, RoomId, UserId};
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
@@ -34,7 +35,7 @@ pub(super) struct Card<'a> {
     room: &'a RoomPlan,
     since: Option<&'a RoomSince>,
     looser: Vec<Looser>,
-    /// Those that say more than the rows do; what is held comes first.
+    /// Those that say more than the rows do; what is held comes first, then what the files change.
     notes: Vec<&'a Note>,
     /// The line, and what is to be known before the rows.
     head: String,
@@ -65,7 +66,7 @@ impl<'a> Card<'a> {
             .iter()
             .filter(|note| Some(*note) != room.error.as_ref() && !RoomSince::made(note))
             .collect();
-        notes.sort_by_key(|note| note.held.is_none());
+        notes.sort_by_key(|note| (note.held.is_none(), note.code != FILES_CHANGE));
         let mut card = Self {
             section: Section::Others,
             counts: Counts::default(),
@@ -95,9 +96,10 @@ impl<'a> Card<'a> {
         (self.risky, self.whole) = self.measure();
     }
 
-    /// The order of the comment.
+    /// The order in which rooms get their place; within a section, that of the comment.
     pub(super) fn rank(&self) -> impl Ord + use<> {
         (
+            self.risk(),
             self.section,
             !self.loosened,
             Reverse(self.counts),
@@ -105,13 +107,36 @@ impl<'a> Card<'a> {
         )
     }
 
+    /// How much it matters that the room is seen.
+    pub(super) fn risk(&self) -> Risk {
+        let loses = [Kind::Removal, Kind::Demotion];
+        let loses = loses.into_iter().any(|kind| self.counts.of(kind) > 0);
+        if !self.section.is_risky() {
+            Risk::Low
+        } else if self.room.status == Status::Blocked || (loses && self.room.status != Status::Observed) {
+            Risk::High
+        } else {
+            Risk::Some
+        }
+    }
+
+    /// The room's id.
+    pub(super) fn id(&self) -> &'a RoomId {
+        &self.room.id
+    }
+
     fn find_section(&self) -> Section {
         let looser = !self.looser.is_empty();
         let any = |kind| self.counts.of(kind) > 0;
         let leaving = any(Kind::Leaving) || any(Kind::LeavingAdmins);
-        let at_rest = self.room.status == Status::InSync && !leaving;
+        let at_rest = match self.room.status {
+            Status::InSync => !leaving,
+            Status::Observed => true,
+            Status::Changed | Status::Blocked | Status::Failed => false,
+        };
         match self.room.status {
             Status::Observed if !self.loosened => Section::Observed,
+            _ if self.loosened && at_rest => Section::LoosenedAtRest,
             _ if self.loosened || (looser && !at_rest) => Section::Looser,
             Status::Blocked => Section::Blocked,
             _ if self.room.falls_short() => Section::Short,
@@ -288,6 +313,15 @@ impl<'a> Card<'a> {
         (risky.min(whole), whole)
     }
 
+    /// What the room takes with its risky rows, if they take no more than this, and with as many of them otherwise.
+    pub(super) fn up_to(&self, most: usize) -> Ask {
+        let ask = self.risky();
+        Ask {
+            need: ask.need.min(most).max(ask.least),
+            ..ask
+        }
+    }
+
     /// What the room takes with its risky rows.
     pub(super) fn risky(&self) -> Ask {
         Ask {
@@ -301,14 +335,6 @@ impl<'a> Card<'a> {
         Ask {
             least: (self.head.len() + self.more + CLOSE.len()).min(self.whole),
             need: self.whole,
-        }
-    }
-
-    /// What the room takes on top of this.
-    pub(super) fn beyond(&self, share: usize) -> Ask {
-        Ask {
-            least: 0,
-            need: self.whole.saturating_sub(share),
         }
     }
 

@@ -10,19 +10,32 @@ pub(super) enum Section {
     Short,
     LosePeople,
     LoseAdmins,
+    LoosenedAtRest,
     Leaving,
     Others,
     LooserAtRest,
     Observed,
 }
 
+/// How much it matters that a room is seen, the most first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Risk {
+    /// People go or would go but for a guard, or admins become members.
+    High,
+    /// Of a risky section otherwise.
+    Some,
+    /// Of none of these.
+    Low,
+}
+
 impl Section {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Looser,
         Self::Blocked,
         Self::Short,
         Self::LosePeople,
         Self::LoseAdmins,
+        Self::LoosenedAtRest,
         Self::Leaving,
         Self::Others,
         Self::LooserAtRest,
@@ -40,6 +53,7 @@ impl Section {
             Self::Short => "Failed, or can only be done in part",
             Self::LosePeople => "People go",
             Self::LoseAdmins => "Admins become members",
+            Self::LoosenedAtRest => "Guards let more through than before, with nothing to do now",
             Self::Leaving => "Names leave the files",
             Self::Others => "Other changes",
             Self::LooserAtRest => "Nothing to do, but guards are looser than the settings",

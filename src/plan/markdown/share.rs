@@ -1,7 +1,7 @@
 //! Who gets how much of a comment that is too small for all.
 
 /// However many there are to share it, the first ones get something to read: so many bytes, about a hundred rows.
-const FLOOR: usize = 1_500;
+pub(super) const FLOOR: usize = 1_500;
 
 /// How much a part of the comment can do with.
 #[derive(Debug, Clone, Copy)]
@@ -10,6 +10,16 @@ pub(super) struct Ask {
     pub(super) least: usize,
     /// With this much nothing of it is left out; not less than `least`.
     pub(super) need: usize,
+}
+
+impl Ask {
+    /// What is asked for on top of this.
+    pub(super) fn beyond(self, share: usize) -> Self {
+        Self {
+            least: if share > 0 { 0 } else { self.least },
+            need: self.need.saturating_sub(share),
+        }
+    }
 }
 
 /// Shares the bytes out. Those who need little get all they need, the others as much as each other. Where that is too little

@@ -1,8 +1,9 @@
 //! What lets more through than something else does.
 
 use super::super::LiveSummary;
+use super::named;
 use crate::desired::DesiredRoom;
-use crate::model::{Glob, Guards, Limit, Mode};
+use crate::model::{Guards, Limit, Mode};
 
 /// A key of a room that lets more through than it did, or than the settings do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,24 +21,39 @@ pub fn looser_than_settings(
     room: &DesiredRoom,
     live: Option<&LiveSummary>,
 ) -> Vec<Looser> {
-    bounds(&room.guards, settings, live, "the settings say").collect()
+    looser_bounds(&room.guards, settings, live, "the settings say").collect()
 }
 
 /// What of a room lets more through than its earlier entry.
 pub(super) fn since(before: &DesiredRoom, now: &DesiredRoom, live: Option<&LiveSummary>) -> Vec<Looser> {
-    let mut looser: Vec<Looser> = bounds(&now.guards, &before.guards, live, "it was").collect();
+    let mut looser: Vec<Looser> = looser_bounds(&now.guards, &before.guards, live, "it was").collect();
     let mut say = |key, message| looser.push(Looser { key, message });
     for (key, before, now) in [
         ("protect", &before.guards.protect, &now.guards.protect),
         ("ignore", &before.ignore, &now.ignore),
     ] {
-        let dropped: Vec<&str> = before
-            .iter()
-            .filter(|glob| !now.contains(glob))
-            .map(Glob::as_str)
-            .collect();
+        let dropped = named(before, now);
         if !dropped.is_empty() {
-            say(key, format!("{key} no longer names {}", dropped.join(", ")));
+            say(key, format!("{key} no longer names {dropped}"));
+        }
+    }
+    for (key, before, managed, who) in [
+        (
+            "admins",
+            &before.admins,
+            &now.admins,
+            "an admin who is not listed is demoted",
+        ),
+        (
+            "members",
+            &before.members,
+            &now.members,
+            "who is not listed is removed",
+        ),
+    ] {
+        // In the other modes nobody goes.
+        if before.is_none() && managed.is_some() && now.mode == Mode::Authoritative {
+            say(key, format!("{key} is managed now: {who}"));
         }
     }
     if reach(now.mode) > reach(before.mode) {
@@ -61,43 +77,68 @@ pub(super) fn since(before: &DesiredRoom, now: &DesiredRoom, live: Option<&LiveS
     looser
 }
 
-fn bounds(
+/// A bound of a room beside another one of the same key.
+pub(super) struct Bound {
+    key: &'static str,
+    pub(super) now: Option<Limit>,
+    pub(super) other: Option<Limit>,
+    /// What both are held against, where that is known.
+    of: Option<u64>,
+}
+
+impl Bound {
+    /// `max_removals is 26, it was 25%`
+    pub(super) fn told(&self, said: &str) -> String {
+        let shown = |limit: Option<Limit>| limit.map_or("unbounded".to_owned(), |limit| limit.to_string());
+        format!(
+            "{} is {}, {said} {}",
+            self.key,
+            shown(self.now),
+            shown(self.other)
+        )
+    }
+}
+
+/// Every bound that there is.
+pub(super) fn bounds(now: &Guards, other: &Guards, live: Option<&LiveSummary>) -> [Bound; 3] {
+    let members = live.map(|live| live.members);
+    let bound = |key, now, other, of| Bound { key, now, other, of };
+    [
+        bound(
+            "max_removals",
+            Some(now.max_removals),
+            Some(other.max_removals),
+            members,
+        ),
+        bound(
+            "max_demotions",
+            Some(now.max_demotions),
+            Some(other.max_demotions),
+            live.map(|live| live.admins),
+        ),
+        bound("max_additions", now.max_additions, other.max_additions, members),
+    ]
+}
+
+fn looser_bounds(
     now: &Guards,
     other: &Guards,
     live: Option<&LiveSummary>,
     said: &'static str,
 ) -> impl Iterator<Item = Looser> {
-    let members = live.map(|live| live.members);
-    let admins = live.map(|live| live.admins);
-    let some = |now, other| (Some(now), Some(other));
-    [
-        (
-            "max_removals",
-            some(now.max_removals, other.max_removals),
-            members,
-        ),
-        (
-            "max_demotions",
-            some(now.max_demotions, other.max_demotions),
-            admins,
-        ),
-        ("max_additions", (now.max_additions, other.max_additions), members),
-    ]
-    .into_iter()
-    .filter(|(_, (now, other), of)| is_looser(*now, *other, *of))
-    .map(move |(key, (now, other), _)| {
-        let shown = |limit: Option<Limit>| limit.map_or("unbounded".to_owned(), |limit| limit.to_string());
-        Looser {
-            key,
-            message: format!("{key} is {}, {said} {}", shown(now), shown(other)),
-        }
-    })
+    bounds(now, other, live)
+        .into_iter()
+        .filter(is_looser)
+        .map(move |bound| Looser {
+            key: bound.key,
+            message: bound.told(said),
+        })
 }
 
-/// Whether a bound lets more through than the other one, `of` being what both are held against. A share and a number can only be
-/// compared with it; without, the bound is taken for looser.
-fn is_looser(now: Option<Limit>, other: Option<Limit>, of: Option<u64>) -> bool {
-    match (now, other, of) {
+/// Whether a bound lets more through than the other one. A share and a number can only be compared with what they are held
+/// against; without, the bound is taken for looser.
+pub(super) fn is_looser(bound: &Bound) -> bool {
+    match (bound.now, bound.other, bound.of) {
         (_, None, _) => false,
         (None, Some(_), _) => true,
         (Some(Limit::Count(now)), Some(Limit::Count(other)), _) => now > other,
@@ -108,7 +149,7 @@ fn is_looser(now: Option<Limit>, other: Option<Limit>, of: Option<u64>) -> bool 
 }
 
 /// How much a mode may do.
-fn reach(mode: Mode) -> u8 {
+pub(super) fn reach(mode: Mode) -> u8 {
     match mode {
         Mode::Observe => 0,
         Mode::Additive => 1,
@@ -116,7 +157,7 @@ fn reach(mode: Mode) -> u8 {
     }
 }
 
-fn word(mode: Mode) -> &'static str {
+pub(super) fn word(mode: Mode) -> &'static str {
     match mode {
         Mode::Observe => "observe",
         Mode::Additive => "additive",

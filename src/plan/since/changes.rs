@@ -1,0 +1,122 @@
+//! What a room's entry says otherwise than it did, and that lets no more through for it.
+
+use super::looser::{Bound, bounds, is_looser, reach, word};
+use super::named;
+use crate::desired::DesiredRoom;
+use crate::model::{Limit, Mode, RoomId, UserId};
+use crate::plan::LiveSummary;
+
+/// What of a room is different from its earlier entry, beside its people and what is looser now.
+/// `labelled` is the room that had its label before.
+pub(super) fn since(
+    before: &DesiredRoom,
+    now: &DesiredRoom,
+    live: Option<&LiveSummary>,
+    labelled: Option<&RoomId>,
+) -> Vec<String> {
+    let DesiredRoom {
+        id: _,
+        name,
+        owner,
+        admins,
+        members,
+        allow_empty,
+        ignore,
+        mode,
+        absent: _,
+        guards,
+        own_guards: _,
+    } = now;
+    let mut changes = Vec::new();
+    if *name != before.name {
+        let shown = |name: &Option<String>| {
+            name.as_ref()
+                .map_or("none".to_owned(), |name| format!("{name:?}"))
+        };
+        let from = labelled.map_or_else(String::new, |id| format!("; room {id} had this label"));
+        changes.push(format!(
+            "the label is {}, it was {}{from}",
+            shown(name),
+            shown(&before.name)
+        ));
+    }
+    changes.extend(owner.as_ref().and_then(|now| owned(before.owner.as_ref(), now)));
+    for (key, was, is) in [
+        ("admins", before.admins.is_some(), admins.is_some()),
+        ("members", before.members.is_some(), members.is_some()),
+    ] {
+        if was && !is {
+            changes.push(format!(
+                "{key} is no longer managed: nobody goes for not being listed there"
+            ));
+        } else if is && !was && *mode != Mode::Authoritative {
+            changes.push(format!("{key} is managed now"));
+        }
+    }
+    if reach(*mode) < reach(before.mode) {
+        let only = match mode {
+            Mode::Observe => ": nothing is written",
+            Mode::Additive => ": nobody is removed or demoted",
+            Mode::Authoritative => "",
+        };
+        changes.push(format!(
+            "mode is {}, it was {}{only}",
+            word(*mode),
+            word(before.mode)
+        ));
+    }
+    for (key, was, is, then) in [
+        (
+            "protect",
+            &before.guards.protect,
+            &guards.protect,
+            "removed or demoted",
+        ),
+        ("ignore", &before.ignore, ignore, "seen or touched"),
+    ] {
+        let new = named(is, was);
+        if !new.is_empty() {
+            changes.push(format!("{key} now names {new}: nobody of that name is {then}"));
+        }
+    }
+    changes.extend(
+        bounds(guards, &before.guards, live)
+            .into_iter()
+            .filter_map(|bound| bounded(&bound)),
+    );
+    for (key, was, is) in [
+        ("admins", before.allow_empty.admins, allow_empty.admins),
+        ("members", before.allow_empty.members, allow_empty.members),
+    ] {
+        if was && !is {
+            changes.push(format!("allow_empty no longer lets {key} come to nobody"));
+        }
+    }
+    changes
+}
+
+/// Somebody else has to own the room than had to before.
+fn owned(before: Option<&UserId>, now: &UserId) -> Option<String> {
+    match before {
+        Some(before) if before == now => None,
+        Some(before) => Some(format!(
+            "owner is {now}, it was {before}: nothing is done where somebody else owns the room"
+        )),
+        None => Some(format!(
+            "owner is {now} and was not checked: nothing is done where somebody else owns the room"
+        )),
+    }
+}
+
+/// A bound that is another one, and no looser today.
+fn bounded(bound: &Bound) -> Option<String> {
+    if bound.now == bound.other || is_looser(bound) {
+        return None;
+    }
+    let then = match (bound.other, bound.now) {
+        (Some(Limit::Share(_)), Some(Limit::Count(_))) => ": a number does not shrink with the room",
+        (Some(Limit::Count(_)), Some(Limit::Share(_))) => ": a share grows with the room",
+        _ => "",
+    };
+    Some(format!("{}{then}", bound.told("it was")))
+}
