@@ -95,6 +95,9 @@ fn what_a_guard_blocks_goes_through_once_that_plan_is_approved() {
     for room in ["", "8", "7 8", "07", "7\n::warning::7"] {
         let ran = github(&place, "plan-to-approve", room);
         assert_eq!(ran.code, 1, "{room}: {}", ran.said);
+        // What is no room's id is refused before anything is asked or shown.
+        let told = ran.said.contains("this is not the id of a room");
+        assert_eq!(told, room != "8", "{room}: {}", ran.said);
     }
     std::fs::remove_file(place.path("temp/summary")).unwrap();
     let ran = github(&place, "plan-to-approve", "7");
