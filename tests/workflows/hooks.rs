@@ -22,6 +22,8 @@ fn the_hook_checks_what_is_about_to_be_committed() {
             .current_dir(path("site"))
             .env("PATH", format!("{}:{tools}", path("bin").display()))
             .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")])
+            // Of another site.
+            .env("ROOMSYNC_CONFIG", path("other/roomsync.yaml"))
             .output()
             .unwrap()
     };
@@ -35,19 +37,18 @@ fn the_hook_checks_what_is_about_to_be_committed() {
         "rooms: [{id: 7, membres: [bob]}]\n",
     );
 
-    fs::create_dir_all(path("site/rooms")).unwrap();
+    for (site, text) in [("other", good), ("site", bad)] {
+        fs::create_dir_all(path(site).join("rooms")).unwrap();
+        fs::write(path(site).join("rooms/team.yaml"), text).unwrap();
+        let settings = super::place::settings("https://example.com");
+        fs::write(path(site).join("roomsync.yaml"), settings).unwrap();
+    }
     assert!(git(&["init", "-q"]).status.success());
     fs::copy(
         "examples/git-hooks/pre-commit",
         path("site/.git/hooks/pre-commit"),
     )
     .unwrap();
-    fs::write(
-        path("site/roomsync.yaml"),
-        super::place::settings("https://example.com"),
-    )
-    .unwrap();
-    write(bad);
     git(&["add", "-A"]);
     let (taken, said) = commit(&[]);
     assert!(
@@ -67,16 +68,36 @@ fn the_hook_checks_what_is_about_to_be_committed() {
     assert!(commit(&[]).0);
     // With `-a` what is committed is not what was added.
     assert!(!commit(&["-a"]).0);
+
+    // A link to a file elsewhere in the repository, and another folder in the settings.
+    fs::create_dir(path("site/shared")).unwrap();
+    fs::write(path("site/shared/team.yaml"), good).unwrap();
+    fs::remove_file(path("site/rooms/team.yaml")).unwrap();
+    symlink("../shared/team.yaml", path("site/rooms/team.yaml")).unwrap();
+    git(&["add", "-A"]);
+    let (taken, said) = commit(&[]);
+    assert!(taken, "{said}");
+    let settings = super::place::settings("https://example.com").replace("rooms/", "shared/");
+    fs::write(path("site/roomsync.yaml"), settings).unwrap();
+    git(&["add", "-A"]);
+    assert!(commit(&[]).0);
+    fs::write(path("site/shared/team.yaml"), bad).unwrap();
+    git(&["add", "-A"]);
+    let (taken, said) = commit(&[]);
+    assert!(!taken && said.contains("shared/team.yaml"), "{said}");
 }
 
 #[test]
-fn the_frameworks_hook_runs_for_the_files_that_count() {
+fn the_frameworks_hook_runs_for_every_commit() {
     let config = parsed("examples/pre-commit-config.yaml");
     let hook = &config["repos"][0]["hooks"][0];
     assert_eq!(config["repos"][0]["repo"], "local");
-    for key in ["id", "name", "entry", "language", "files"] {
+    for key in ["id", "name", "entry", "language"] {
         assert!(hook[key].is_string(), "{key}");
     }
     assert_eq!(hook["language"], "system");
     assert_eq!(hook["pass_filenames"], false);
+    // The framework runs no hook for a deletion, whatever `files` says.
+    assert_eq!(hook["always_run"], true);
+    assert_eq!(hook["entry"], "roomsync validate -c roomsync.yaml");
 }

@@ -18,7 +18,11 @@ const PLAN: &str = "examples/github-workflow/.github/workflows/roomsync-plan.yml
 const APPLY: &str = "examples/github-workflow/.github/workflows/roomsync-apply.yml";
 const VALIDATE: &str = "examples/github-workflow/.github/workflows/roomsync-validate.yml";
 const WORKFLOWS: [&str; 3] = [PLAN, APPLY, VALIDATE];
+/// What the scripts of the workflows share.
+const SHARED: &str = "examples/github-workflow/.github/roomsync.sh";
 const GITLAB: &str = "examples/gitlab-ci.yml";
+/// The host that the examples bind, in whose place the tests put theirs.
+const HOST: &str = "https://a61.chat.agora.io";
 
 fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -45,6 +49,13 @@ fn steps(job: &Value) -> &[Value] {
     job["steps"].as_sequence().unwrap()
 }
 
+/// The script of a job of GitLab's, whose lines run in one shell.
+fn script(pipeline: &Value, job: &str) -> String {
+    let lines = pipeline[job]["script"].as_sequence().unwrap();
+    let lines: Vec<_> = lines.iter().map(|line| line.as_str().unwrap()).collect();
+    lines.join("\n")
+}
+
 /// The shell scripts of all examples, each with its name.
 fn scripts() -> Vec<(String, String)> {
     let mut scripts = Vec::new();
@@ -55,12 +66,31 @@ fn scripts() -> Vec<(String, String)> {
             scripts.extend(runs.map(|run| (format!("{path}, {name}"), run.to_owned())));
         }
     }
-    for (name, job) in entries(&parsed(GITLAB)) {
-        let lines = job["script"].as_sequence().into_iter().flatten();
-        scripts.extend(lines.map(|line| (format!("{GITLAB}, {name}"), line.as_str().unwrap().to_owned())));
+    scripts.push((SHARED.to_owned(), read(SHARED)));
+    let pipeline = parsed(GITLAB);
+    for (name, _) in entries(&pipeline).filter(|(_, job)| !job["script"].is_null()) {
+        scripts.push((format!("{GITLAB}, {name}"), script(&pipeline, name)));
     }
     assert!(scripts.len() > 10);
     scripts
+}
+
+/// Asserts that a line with this text was printed, and only where the runner was told to take nothing for a command.
+#[track_caller]
+fn quiet(said: &str, text: &str) {
+    let (mut end, mut seen) = (None, 0);
+    for line in said.lines() {
+        if let Some(mark) = line.strip_prefix("::stop-commands::") {
+            assert!(mark.len() >= 32);
+            end = Some(format!("::{mark}::"));
+        } else if end.as_deref() == Some(line) {
+            end = None;
+        } else if line.contains(text) {
+            assert!(end.is_some(), "{said}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 0 && end.is_none(), "{said}");
 }
 
 /// Runs a tool; `None`, with a printed line: it is not here. CI installs them all.

@@ -203,6 +203,7 @@ impl Place {
         // The settings name a host that is away: the variable wins.
         place.write("roomsync.yaml", &settings("http://127.0.0.1:9"));
         place.write("rooms/team.yaml", ROOMS);
+        place.write(".github/roomsync.sh", &super::read(super::SHARED));
         place.commit("main");
         place.git(".", &["clone", "-q", "--bare", "author", "origin.git"]);
         place.git("author", &["remote", "add", "origin", "../origin.git"]);
@@ -238,6 +239,11 @@ impl Place {
         fs::create_dir(self.path("temp")).unwrap();
         self.git(".", &["clone", "-q", "-b", "main", "origin.git", "checkout"]);
         self.git("author", &["rev-parse", "HEAD"])
+    }
+
+    /// A value of the examples, with the service of this place for the one that they name.
+    pub(crate) fn here(&self, text: &str) -> String {
+        text.replace(super::HOST, &self.service_url)
     }
 
     #[track_caller]
@@ -284,9 +290,7 @@ impl Place {
             ("ROOMSYNC_NOTES_TOKEN", API_TOKEN),
             ("github.token", API_TOKEN),
             ("secrets.ROOMSYNC_TOKEN", TOKEN),
-            ("vars.ROOMSYNC_URL", &self.service_url),
             ("github.event.pull_request.number", "7"),
-            ("github.server_url", "https://example.com"),
             ("github.repository", "acme/rooms"),
             ("github.run_id", "1"),
         ]

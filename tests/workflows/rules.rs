@@ -1,6 +1,8 @@
 //! The rules by which no pull request gets at the token.
 
-use super::{APPLY, GITLAB, PLAN, VALIDATE, WORKFLOWS, entries, jobs, parsed, read, scripts, steps};
+use super::{
+    APPLY, GITLAB, HOST, PLAN, VALIDATE, WORKFLOWS, entries, jobs, parsed, read, script, scripts, steps,
+};
 use serde_yaml::Value;
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
@@ -79,9 +81,13 @@ fn only_what_a_request_cannot_change_sees_a_secret() {
         let workflow = parsed(path);
         assert!(!text(&workflow["env"]).contains("secrets."), "{path}");
         for (name, job) in jobs(&workflow) {
+            assert!(job["env"].is_null(), "{path}, {name}");
+            if (path, name) == (PLAN, "planned") {
+                assert_eq!(text(job).matches("secrets.").count(), 0);
+                continue;
+            }
             // The branch rule of an environment is what keeps other branches' workflows from the secret.
             assert!(job["environment"].is_string(), "{path}, {name}");
-            assert!(job["env"].is_null(), "{path}, {name}");
             let condition = job["if"].as_str().unwrap_or_default();
             let guarded = match path {
                 PLAN => condition == "github.event.pull_request.head.repo.full_name == github.repository",
@@ -99,20 +105,78 @@ fn only_what_a_request_cannot_change_sees_a_secret() {
                         Some("${{ secrets.ROOMSYNC_TOKEN }}"),
                         "{path}, {name}"
                     );
-                    // The host is bound, in the same breath.
-                    assert_eq!(
-                        step["env"]["ROOMSYNC_URL"], "${{ vars.ROOMSYNC_URL }}",
-                        "{path}, {name}"
-                    );
-                    let run = step["run"].as_str().unwrap();
-                    assert!(run.contains(": \"${ROOMSYNC_URL:?"), "{path}, {name}");
+                    // The host is bound in the same breath, and written out: whoever can push can set a variable.
+                    assert_eq!(step["env"]["ROOMSYNC_URL"], HOST, "{path}, {name}");
                     assert!(step["env"]["GH_TOKEN"].is_null(), "{path}, {name}");
                 }
+                assert!(!text(step).contains("vars."), "{path}, {name}");
                 let elsewhere = text(step).matches("secrets.").count();
                 assert_eq!(elsewhere, secrets.len(), "{path}, {name}");
             }
         }
     }
+}
+
+#[test]
+fn what_prints_text_of_files_beside_a_token_gives_the_runner_no_commands() {
+    let mut count = 0;
+    for path in [PLAN, APPLY] {
+        for (name, job) in jobs(&parsed(path)) {
+            let runs = steps(job).iter().filter_map(|step| step["run"].as_str());
+            for line in runs.flat_map(str::lines).map(str::trim) {
+                assert!(!line.starts_with("roomsync "), "{path}, {name}: {line}");
+                // One stream, in which the marks stand where they belong.
+                if let Some(call) = line.strip_prefix("quietly roomsync ") {
+                    let plan = call.starts_with("plan ") && call.contains(" >");
+                    assert!(plan || call.ends_with(" >&2"), "{path}, {name}: {line}");
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(count, 4);
+}
+
+#[test]
+fn the_check_to_require_fails_wherever_there_is_no_plan() {
+    let workflow = parsed(PLAN);
+    let job = &workflow["jobs"]["planned"];
+    assert!(job["needs"] == "plan" && job["if"] == "always()");
+    let step = &steps(job)[0];
+    assert_eq!(step["env"]["RESULT"], "${{ needs.plan.result }}");
+    for (result, passes) in [
+        ("success", true),
+        ("skipped", false),
+        ("failure", false),
+        ("cancelled", false),
+        ("", false),
+    ] {
+        let ran = Command::new("bash")
+            .args(["-ec", step["run"].as_str().unwrap()])
+            .env("RESULT", result)
+            .output()
+            .unwrap();
+        assert_eq!(ran.status.success(), passes, "{result}");
+    }
+}
+
+#[test]
+fn what_waits_for_an_approval_holds_up_no_apply() {
+    let workflow = parsed(APPLY);
+    assert_eq!(
+        workflow["concurrency"]["group"],
+        "roomsync-apply${{ inputs.approve && format('-{0}', inputs.approve) || '' }}"
+    );
+    // The reviewer sees which room it is.
+    assert!(workflow["run-name"].as_str().unwrap().contains("inputs.approve"));
+}
+
+#[test]
+fn nobody_but_the_platform_owns_what_changes_text_at_a_checkout() {
+    let owners = read("examples/github-workflow/.github/CODEOWNERS");
+    // The last line that matches counts, and without a slash it is for every folder.
+    let last: Vec<_> = owners.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!(last, [".gitattributes", "@acme/platform"]);
 }
 
 #[test]
@@ -142,7 +206,7 @@ fn actions_are_pinned_and_checkouts_keep_no_credentials() {
 fn the_pipeline_binds_the_host_in_its_script_and_plans_no_fork() {
     let pipeline = parsed(GITLAB);
     for name in ["plan", "apply"] {
-        let script = pipeline[name]["script"][0].as_str().unwrap();
+        let script = script(&pipeline, name);
         let (before, after) = script.split_once("export ROOMSYNC_URL=https://").unwrap();
         assert!(!before.contains("roomsync "), "{name}");
         assert!(after.contains("\nroomsync "), "{name}");
@@ -164,10 +228,11 @@ fn calls(script: &str) -> Vec<Vec<String>> {
     let script = script
         .replace("\\\n", " ")
         .replace("\"${base[@]}\"", "--base rooms");
-    let lines = script
-        .lines()
-        .map(str::trim)
-        .filter_map(|line| line.strip_prefix("roomsync "));
+    let lines = script.lines().map(str::trim).filter_map(|line| {
+        line.strip_prefix("quietly ")
+            .unwrap_or(line)
+            .strip_prefix("roomsync ")
+    });
     lines
         .map(|line| {
             let end = line.find([';', '|', '>']).unwrap_or(line.len());
