@@ -4,7 +4,7 @@ use super::engine::Engine;
 use super::holds::Hold;
 use super::room::Room;
 use super::{Shared, lock};
-use crate::model::{Mode, RoomId};
+use crate::model::RoomId;
 use crate::plan::{counted, people_diff};
 use crate::web::{self, Files, Gauges, RoomDetail, RoomLine, Service, Source, State, Status, Withheld};
 use jiff::{SignedDuration, Timestamp};
@@ -237,11 +237,7 @@ impl Engine {
         let plan = room.plan.as_ref();
         Some(RoomDetail {
             line: self.line(room),
-            mode: match room.desired.mode {
-                Mode::Authoritative => "authoritative",
-                Mode::Additive => "additive",
-                Mode::Observe => "observe",
-            },
+            mode: room.desired.mode.as_str(),
             live: plan.and_then(|plan| plan.live.clone()),
             diff: plan.map(people_diff).unwrap_or_default(),
             remarks: plan.map(|plan| plan.notes.clone()).unwrap_or_default(),

@@ -107,16 +107,10 @@ pub(crate) fn limit(text: &str) -> Result<Limit, Complaint> {
 }
 
 pub(super) fn mode(text: &str) -> Result<Mode, Complaint> {
-    match text {
-        "authoritative" => Ok(Mode::Authoritative),
-        "additive" => Ok(Mode::Additive),
-        "observe" => Ok(Mode::Observe),
-        _ => Err(not_one_of(
-            "mode",
-            text,
-            &["authoritative", "additive", "observe"],
-        )),
-    }
+    Mode::ALL
+        .into_iter()
+        .find(|mode| mode.as_str() == text)
+        .ok_or_else(|| not_one_of("mode", text, &Mode::ALL.map(Mode::as_str)))
 }
 
 pub(super) fn absent(text: &str) -> Result<Absent, Complaint> {

@@ -89,11 +89,7 @@ fn write(
     writeln!(
         out,
         "  mode {} ({said}){}",
-        match room.mode {
-            Mode::Authoritative => "authoritative",
-            Mode::Additive => "additive",
-            Mode::Observe => "observe",
-        },
+        room.mode,
         match room.mode {
             Mode::Authoritative => "",
             Mode::Additive => ": nobody is removed or demoted",

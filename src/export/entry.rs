@@ -82,12 +82,7 @@ impl<'a> Entry<'a> {
         {
             writeln!(out, "    owner: {}", name(owner.as_str()))?;
         }
-        let mode = match self.mode {
-            Mode::Authoritative => "authoritative",
-            Mode::Additive => "additive",
-            Mode::Observe => "observe",
-        };
-        writeln!(out, "    mode: {mode}")?;
+        writeln!(out, "    mode: {}", self.mode)?;
         for key in ListKey::ALL.into_iter().filter(|key| self.has(*key)) {
             write_list(out, 4, key.as_str(), &groups.items(at, key, self))?;
         }

@@ -3,7 +3,7 @@
 use super::digest::same_owner;
 use super::draft::Draft;
 use super::guard::{Blocked, MAX_REMOVALS_TOTAL};
-use super::saved::{LiveFields, SavedRoom};
+use super::saved::SavedRoom;
 use super::{Note, Op, RoomPlan, Sizes, Status, code, counted};
 use crate::desired::DesiredRoom;
 use crate::model::{MemberSet, Mode};
@@ -92,12 +92,9 @@ impl Draft {
 
     /// Whether the very same is planned again.
     fn is_as_planned(&self, saved: &SavedRoom) -> bool {
-        let owner = |before: &LiveFields| same_owner(&before.digest, &self.live.digest);
-        let mut again = self.clone();
-        again.blocked = saved.blocks().collect();
-        let again = again.finish(ONE_EACH);
+        let again = self.clone().finish_under(saved);
         self.complete
-            && saved.live.as_ref().is_some_and(owner)
+            && self.has_owner_of(saved)
             && [
                 (&again.add, &saved.add),
                 (&again.remove, &saved.remove),
@@ -139,9 +136,7 @@ impl Draft {
 
     /// How the room is no longer as it was when the plan was made, if it is not.
     fn moved_from(&self, saved: &SavedRoom) -> Option<String> {
-        if let Some(before) = &saved.live
-            && !same_owner(&before.digest, &self.live.digest)
-        {
+        if !self.has_owner_of(saved) {
             return Some("it has another owner".to_owned());
         }
         let there = saved.add.minus(&self.changes.add);
@@ -173,8 +168,19 @@ impl Draft {
             again.changes.promote = again.changes.promote.minus(&promotes);
             again.changes.add = saved.add.clone();
         }
-        again.blocked = saved.blocks().collect();
-        again.finish(ONE_EACH)
+        again.finish_under(saved)
+    }
+
+    /// The room's plan, with the guards that held when the saved one was made.
+    fn finish_under(mut self, saved: &SavedRoom) -> RoomPlan {
+        self.blocked = saved.blocks().collect();
+        self.finish(ONE_EACH)
+    }
+
+    /// Whether nobody else owns the room than then; a room that was not seen then had nobody.
+    fn has_owner_of(&self, saved: &SavedRoom) -> bool {
+        let before = saved.live.as_ref();
+        before.is_none_or(|before| same_owner(&before.digest, &self.live.digest))
     }
 }
 

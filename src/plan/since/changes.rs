@@ -1,6 +1,6 @@
 //! What a room's entry says otherwise than it did, and that lets no more through for it.
 
-use super::looser::{Bound, bounds, is_looser, reach, word};
+use super::looser::{Bound, bounds, is_looser, reach};
 use super::named;
 use crate::desired::DesiredRoom;
 use crate::model::{Limit, Mode, RoomId, UserId};
@@ -59,11 +59,7 @@ pub(super) fn since(
             Mode::Additive => ": nobody is removed or demoted",
             Mode::Authoritative => "",
         };
-        changes.push(format!(
-            "mode is {}, it was {}{only}",
-            word(*mode),
-            word(before.mode)
-        ));
+        changes.push(format!("mode is {mode}, it was {}{only}", before.mode));
     }
     for (key, was, is, then) in [
         (

@@ -57,8 +57,7 @@ pub(super) fn since(before: &DesiredRoom, now: &DesiredRoom, live: Option<&LiveS
         }
     }
     if reach(now.mode) > reach(before.mode) {
-        let (now, before) = (word(now.mode), word(before.mode));
-        say("mode", format!("mode is {now}, it was {before}"));
+        say("mode", format!("mode is {}, it was {}", now.mode, before.mode));
     }
     for (key, before, now) in [
         ("admins", before.allow_empty.admins, now.allow_empty.admins),
@@ -154,13 +153,5 @@ pub(super) fn reach(mode: Mode) -> u8 {
         Mode::Observe => 0,
         Mode::Additive => 1,
         Mode::Authoritative => 2,
-    }
-}
-
-pub(super) fn word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Observe => "observe",
-        Mode::Additive => "additive",
-        Mode::Authoritative => "authoritative",
     }
 }
