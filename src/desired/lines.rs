@@ -32,19 +32,18 @@ impl<'t> Lines<'t> {
 /// The same, and what each line holds.
 pub(super) struct Places<'t> {
     lines: Lines<'t>,
-    /// The characters before each block.
+    /// The characters before each block, and all of them: a text may end where a block does.
     characters: Vec<usize>,
 }
 
 impl<'t> Places<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let mut before = 0;
-        let characters = text.as_bytes().chunks(BLOCK).map(|block| {
-            let here = before;
+        let blocks = text.as_bytes().chunks(BLOCK).map(|block| {
             before += count(block);
-            here
+            before
         });
-        let characters = characters.collect();
+        let characters = std::iter::once(0).chain(blocks).collect();
         Self {
             lines: Lines::new(text),
             characters,
@@ -114,6 +113,15 @@ fn token(rest: &str) -> usize {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_text_may_end_where_a_block_does() {
+        for blocks in 1..=2 {
+            let text = format!("{}\nab", "a".repeat(blocks * BLOCK - 3));
+            let end = Places::new(&text).position(text.len());
+            assert_eq!((text.len(), end.line, end.column), (blocks * BLOCK, 2, 3));
+        }
+    }
 
     proptest! {
         #[test]
