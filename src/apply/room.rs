@@ -7,7 +7,7 @@ use super::verdict::shows;
 use super::{Hands, Job};
 use crate::chat::{CallError, Fault};
 use crate::live::{self, Question};
-use crate::model::UserId;
+use crate::model::{MemberSet, UserId};
 use crate::plan::{self, Blocked, Op, Restraints, RoomPlan, Sizes, Step, users_of};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -184,16 +184,20 @@ impl RoomRun<'_> {
     /// Makes one step's calls. The error carries what of it is undone.
     async fn step(&mut self, step: Step, not_after: Instant) -> Result<(), (End, Option<Step>)> {
         match step {
-            Step::Add(users) => Batches::new(self, Op::Add, users)
+            Step::Add(users) => Batches::new(self, Op::Add, users.as_slice().to_vec())
                 .send(not_after)
                 .await
-                .map_err(|(end, undone)| (end, Some(Step::Add(undone)))),
+                .map_err(|(end, undone)| (end, Some(Step::Add(undone.into_iter().collect())))),
             Step::Remove(users) => {
-                let users = users.into_iter().filter(|user| self.may_remove(user)).collect();
+                let users = users
+                    .iter()
+                    .filter(|user| self.may_remove(user))
+                    .cloned()
+                    .collect();
                 Batches::new(self, Op::Remove, users)
                     .send(not_after)
                     .await
-                    .map_err(|(end, undone)| (end, Some(Step::Remove(undone))))
+                    .map_err(|(end, undone)| (end, Some(Step::Remove(undone.into_iter().collect()))))
             }
             Step::Promote(user) => {
                 if let Some(reason) = self.failed.get(&(Op::Add, user.clone())).cloned() {
@@ -288,12 +292,12 @@ impl RoomRun<'_> {
 /// Puts a step's users, and those of the steps of its kind that follow, into calls that the server takes.
 fn rebatch(step: &Step, queue: &mut VecDeque<Step>, size: usize) {
     let op = step.op();
-    let mut users = step.users().to_vec();
+    let mut steps = vec![step.clone()];
     while let Some(next) = queue.pop_front_if(|next| next.op() == op) {
-        users.extend_from_slice(next.users());
+        steps.push(next);
     }
-    for batch in users.rchunks(size) {
-        let batch = batch.to_vec();
+    let batches: Vec<MemberSet> = users_of(op, &steps).chunks(size).collect();
+    for batch in batches.into_iter().rev() {
         queue.push_front(if op == Op::Add {
             Step::Add(batch)
         } else {

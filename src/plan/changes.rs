@@ -30,13 +30,13 @@ impl Changes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// `add_many`
-    Add(Vec<UserId>),
+    Add(MemberSet),
     /// `promote`
     Promote(UserId),
     /// `demote`
     Demote(UserId),
     /// `remove_many`
-    Remove(Vec<UserId>),
+    Remove(MemberSet),
 }
 
 impl Step {
@@ -55,8 +55,15 @@ impl Step {
     #[must_use]
     pub fn users(&self) -> &[UserId] {
         match self {
-            Self::Add(users) | Self::Remove(users) => users,
+            Self::Add(users) | Self::Remove(users) => users.as_slice(),
             Self::Promote(user) | Self::Demote(user) => std::slice::from_ref(user),
+        }
+    }
+
+    fn batch(&self) -> Option<&MemberSet> {
+        match self {
+            Self::Add(users) | Self::Remove(users) => Some(users),
+            Self::Promote(_) | Self::Demote(_) => None,
         }
     }
 }
@@ -64,12 +71,11 @@ impl Step {
 /// To whom these steps do this.
 #[must_use]
 pub fn users_of(op: Op, steps: &[Step]) -> MemberSet {
-    steps
-        .iter()
-        .filter(|step| step.op() == op)
-        .flat_map(Step::users)
-        .cloned()
-        .collect()
+    let of_op = steps.iter().filter(|step| step.op() == op);
+    match op {
+        Op::Add | Op::Remove => MemberSet::of_all(of_op.filter_map(Step::batch)),
+        Op::Promote | Op::Demote => of_op.flat_map(Step::users).cloned().collect(),
+    }
 }
 
 /// What of the changes the steps carry out.

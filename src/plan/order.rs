@@ -221,8 +221,8 @@ impl<'a> Sequence<'a> {
 
     fn steps(self, before: &Before, sizes: Sizes) -> (Vec<Step>, Vec<Note>) {
         let mut steps = Vec::new();
-        let adds = batches(&self.add, sizes.add_batch).map(Step::Add);
-        let removes = batches(&self.remove, sizes.remove_batch).map(Step::Remove);
+        let adds = self.add.chunks(sizes.add_batch).map(Step::Add);
+        let removes = self.remove.chunks(sizes.remove_batch).map(Step::Remove);
         let demotes = |users: &MemberSet| users.iter().cloned().map(Step::Demote).collect::<Vec<_>>();
         let promotes = |users: &MemberSet| users.iter().cloned().map(Step::Promote).collect::<Vec<_>>();
 
@@ -248,8 +248,4 @@ impl<'a> Sequence<'a> {
         steps.extend(last.into_iter().flatten());
         (steps, self.held)
     }
-}
-
-fn batches(users: &MemberSet, size: usize) -> impl Iterator<Item = Vec<UserId>> + '_ {
-    users.as_slice().chunks(size.max(1)).map(<[UserId]>::to_vec)
 }

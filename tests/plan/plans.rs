@@ -39,15 +39,20 @@ pub(crate) fn room(number: usize) -> RoomPlan {
 pub(crate) fn sent(mut room: RoomPlan) -> RoomPlan {
     let names = |users: &MemberSet| users.iter().cloned().collect::<Vec<_>>();
     let adds = names(&room.add);
-    room.steps
-        .extend(adds.chunks(60).map(|users| Step::Add(users.to_vec())));
+    room.steps.extend(
+        adds.chunks(60)
+            .map(|users| Step::Add(users.iter().cloned().collect())),
+    );
     room.steps
         .extend(names(&room.promote).into_iter().map(Step::Promote));
     room.steps
         .extend(names(&room.demote).into_iter().map(Step::Demote));
     let removes = names(&room.remove);
-    room.steps
-        .extend(removes.chunks(100).map(|users| Step::Remove(users.to_vec())));
+    room.steps.extend(
+        removes
+            .chunks(100)
+            .map(|users| Step::Remove(users.iter().cloned().collect())),
+    );
     room.status = if room.steps.is_empty() {
         Status::InSync
     } else {
