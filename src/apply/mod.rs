@@ -1,21 +1,28 @@
 //! Runs a plan's calls and makes no choices of its own; gives a report of every call and every user.
 //!
-//! Rooms run side by side, a room's calls in order. Nothing here decides who should be where: when a room has to be looked
-//! at again, the plan of the new look is cut down to what was planned before, so that a run can only do less than its plan.
+//! Rooms run side by side, a room's kinds of calls one after the other, calls of one kind at once. Nothing here decides who
+//! should be where: when a room has to be looked at again, the plan of the new look is cut down to what was planned before, so
+//! that a run can only do less than its plan.
 
-mod batch;
+mod call;
+mod confirm;
+mod lanes;
 mod report;
 mod room;
 mod run;
+mod settle;
+mod stretch;
+mod turns;
 mod verdict;
 
 pub use report::{Failure, Outcome, Reason, Report, RoomReport, Tally};
 
-use crate::chat::{Connection, Reader, Writer};
+use crate::chat::{Connection, Reader};
 use crate::desired::DesiredRoom;
 use crate::model::{RoomId, UserId};
 use crate::plan::{Op, RoomPlan};
-use futures_util::stream::{self, StreamExt as _};
+use lanes::Lanes;
+use run::RoomRun;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -43,6 +50,11 @@ struct Ends {
 }
 
 impl Stop {
+    /// Turns true once not even a call may go that was begun.
+    fn interrupted(&self) -> watch::Receiver<bool> {
+        self.0.interrupted.subscribe()
+    }
+
     /// Ends the run because somebody asked for it.
     pub fn interrupt(&self) {
         self.now(Reason::new(INTERRUPTED, "the run was interrupted"));
@@ -64,7 +76,9 @@ impl Stop {
             .get_or_insert(reason);
     }
 
-    fn reason(&self) -> Option<Reason> {
+    /// Why the run ends, if it does.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
         self.0
             .reason
             .lock()
@@ -76,7 +90,7 @@ impl Stop {
 /// The code of a run that somebody ended.
 pub const INTERRUPTED: &str = "interrupted";
 
-/// Is told what became of each user of each call, before the next call of that room is made.
+/// Is told what became of each user of each call, before any call is begun that comes after it in that room.
 pub trait Journal: Sync {
     /// Takes down what a call did. The error ends the run: what cannot be written down must not be done.
     fn record(&self, room: &RoomId, answers: &[Answer<'_>]) -> Result<(), Reason>;
@@ -93,48 +107,56 @@ pub struct Answer<'a> {
     pub result: Result<(), &'a Reason>,
 }
 
+/// Has a say in each room of a run.
+pub trait Claims: Sync {
+    /// The room's turn has come. What ends the work in it, and in no other; `None`: it is left alone.
+    fn begin(&self, plan: &RoomPlan) -> Option<Stop>;
+    /// What came of a room that was begun, and what ended the work in it early, if something did.
+    fn end(&self, plan: &RoomPlan, report: &RoomReport, stopped: Option<&Reason>);
+}
+
 /// How a run is conducted.
 #[derive(Clone, Copy)]
 pub struct Conduct<'a> {
-    /// At most so many rooms at a time.
+    /// About so many rooms and so many calls at a time.
     pub at_once: usize,
     /// What ends it early.
     pub stop: &'a Stop,
-    /// Called once a planned call.
-    pub progress: &'a (dyn Fn() + Sync),
+    /// Called once a call.
+    pub progress: &'a (dyn Fn(Op) + Sync),
     /// Who is told of every call.
     pub journal: Option<&'a dyn Journal>,
+    /// Who has a say in each room.
+    pub claims: Option<&'a dyn Claims>,
 }
 
 /// Applies the plans of all rooms.
 pub async fn run(connection: &Connection, jobs: &[Job<'_>], conduct: Conduct<'_>) -> Report {
-    let Conduct {
-        at_once,
-        stop,
-        progress,
-        journal,
-    } = conduct;
     let hands = Hands {
+        connection,
         reader: connection.reader(),
-        writer: Writer::new(connection, stop.0.interrupted.subscribe()),
-        stop,
-        progress,
-        journal,
+        lanes: Lanes::new(conduct.at_once),
+        conduct,
     };
-    let rooms = stream::iter(jobs).map(|job| room::apply(&hands, *job));
-    let mut rooms: Vec<RoomReport> = rooms.buffer_unordered(at_once.max(1)).collect().await;
+    let (busy, idle): (Vec<Job<'_>>, Vec<Job<'_>>) = jobs
+        .iter()
+        .partition(|job| job.read_at.is_some() && !job.plan.steps.is_empty());
+    let unchanged = idle
+        .into_iter()
+        .map(|job| RoomRun::new(&hands, job, conduct.stop.clone()).report());
+    let mut rooms: Vec<RoomReport> = unchanged.collect();
+    rooms.extend(confirm::rooms(&hands, busy).await);
     rooms.sort_by(|a, b| a.id.cmp(&b.id));
     Report {
         rooms,
-        stopped: stop.reason(),
+        stopped: conduct.stop.reason(),
     }
 }
 
 /// What the rooms of one run share.
 struct Hands<'a> {
+    connection: &'a Connection,
     reader: Reader,
-    writer: Writer,
-    stop: &'a Stop,
-    progress: &'a (dyn Fn() + Sync),
-    journal: Option<&'a dyn Journal>,
+    lanes: Lanes,
+    conduct: Conduct<'a>,
 }

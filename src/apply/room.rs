@@ -1,13 +1,14 @@
-//! One room: its calls in order, further looks where they are needed, and a last look at what came of it.
+//! One room: its calls in order, and further looks where they are needed.
 
-use super::batch::Batches;
-use super::report::{Reason, RoomReport};
+use super::lanes::Slot;
+use super::report::Reason;
 use super::run::{End, Gate, RoomRun, people};
+use super::stretch::Stretch;
 use super::verdict::shows;
 use super::{Hands, Job};
-use crate::chat::{CallError, Fault};
+use crate::chat::Fault;
 use crate::live::{self, Question};
-use crate::model::{MemberSet, UserId};
+use crate::model::UserId;
 use crate::plan::{self, Blocked, Op, Restraints, RoomPlan, Sizes, Step, users_of};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,40 +16,47 @@ use tokio::time::Instant;
 
 /// A removal or demotion stands on a look no older than this.
 const FRESH: Duration = Duration::from_secs(30);
+/// A room that begins to remove or demote on an older look than this is looked at first: what is left is for the line.
+const FRESH_ENOUGH: Duration = Duration::from_secs(20);
 /// How often in a row a room is looked at again without anything getting done in between.
 const LOOKS: usize = 3;
 
-/// Applies one room's plan.
-pub(super) async fn apply(hands: &Hands<'_>, job: Job<'_>) -> RoomReport {
-    let mut run = RoomRun::new(hands, job);
-    let read_at = match job.read_at {
-        Some(read_at) if !job.plan.steps.is_empty() => read_at,
-        _ => return run.report(),
+/// Makes one room's calls; `None`: it is not to be touched.
+pub(super) async fn write<'a>(hands: &'a Hands<'a>, job: Job<'a>) -> Option<RoomRun<'a>> {
+    let stop = match hands.conduct.claims {
+        None => hands.conduct.stop.clone(),
+        Some(claims) => claims.begin(job.plan)?,
     };
-    run.steps(job.plan.steps.clone(), read_at).await;
-    if run.calls > 0 && !hands.stop.is_interruption() {
-        run.second_look().await;
+    let mut run = RoomRun::new(hands, job, stop);
+    if let Some(read_at) = job.read_at {
+        run.steps(job.plan.steps.clone(), read_at).await;
     }
-    run.report()
+    Some(run)
 }
 
-impl RoomRun<'_> {
+impl<'a> RoomRun<'a> {
     /// Runs the steps; when the room has to be looked at again, goes on with what still holds of the rest.
     async fn steps(&mut self, mut steps: Vec<Step>, mut read_at: Instant) {
         let mut looks = 0;
+        let mut slot = None;
+        // How old the look is of which a plan was made that waited for its turn, nobody can tell beforehand.
+        let mut just_looked = false;
         loop {
             let before = people(&steps);
-            let (rest, reason) = match self.steps_until_look(steps, read_at).await {
+            let (rest, reason) = match self
+                .steps_until_look(steps, read_at, just_looked, &mut slot)
+                .await
+            {
                 Ok(()) => return,
                 Err(stopped) => stopped,
             };
             // In a long queue a look may grow too old many times; what counts is whether the work goes on.
             looks = if people(&rest) < before { 1 } else { looks + 1 };
-            if looks > LOOKS || self.hands.stop.is_interruption() {
+            if looks > LOOKS || self.stop.is_interruption() {
                 return self.fail_steps(&rest, &reason);
             }
             match self.replan(&rest).await {
-                Ok((narrowed, at)) => (steps, read_at) = (narrowed, at),
+                Ok((narrowed, at)) => (steps, read_at, just_looked) = (narrowed, at, true),
                 Err(reason) => return self.fail_steps(&rest, &reason),
             }
         }
@@ -61,7 +69,7 @@ impl RoomRun<'_> {
             .await
             .map_err(|error| {
                 if error.fault.stops_the_run() {
-                    self.hands.stop.now(Reason::from(&error));
+                    self.end_run(&Reason::from(&error));
                 }
                 Reason::from(&error)
             })?;
@@ -70,7 +78,7 @@ impl RoomRun<'_> {
                 self.journal(op, [&user], Ok(()));
             }
         }
-        let sizes = self.hands.writer.batch_sizes();
+        let sizes = self.writer.batch_sizes();
         let sizes = Sizes {
             add_batch: sizes.add,
             remove_batch: sizes.remove,
@@ -84,7 +92,7 @@ impl RoomRun<'_> {
             }
         };
         self.report_held(&plan);
-        self.expect_instead(rest, &plan.steps);
+        self.expected.change(rest, &plan.steps);
         self.guarded |= !plan.blocked.is_empty();
         self.gate = Gate::new(&plan);
         Ok((plan.steps, observed.room().read_at))
@@ -132,34 +140,40 @@ impl RoomRun<'_> {
         &mut self,
         steps: Vec<Step>,
         read_at: Instant,
+        mut just_looked: bool,
+        slot: &mut Option<Slot<'a>>,
     ) -> Result<(), (Vec<Step>, Reason)> {
         let mut queue = VecDeque::from(steps);
-        while let Some(step) = queue.pop_front() {
-            if let Some(error) = self.hands.stop.reason() {
-                queue.push_front(step);
-                self.fail_steps(queue.make_contiguous(), &error.before_it_was_sent());
-                return Ok(());
+        while let Some(mut stretch) = Stretch::from_front(&mut queue) {
+            let op = stretch.op;
+            if matches!(op, Op::Demote | Op::Remove) {
+                let lanes = &self.hands.lanes;
+                // The rate may have fallen since.
+                slot.take_if(|slot| lanes.is_crowded(slot, &self.writer));
+                if slot.is_none() {
+                    *slot = Some(lanes.slot(op, &self.writer).await);
+                }
+                if !just_looked && read_at.elapsed() > FRESH_ENOUGH {
+                    stretch.todo.append(&mut queue);
+                    return Err((stretch.todo.into(), grown_old()));
+                }
             }
-            if let Some(size) = self.too_large(&step) {
-                rebatch(&step, &mut queue, size);
-                continue;
-            }
-            let op = step.op();
-            let Err((end, undone)) = self.step(step, read_at + FRESH).await else {
-                (self.hands.progress)();
-                continue;
-            };
-            if let Some(undone) = undone {
-                queue.push_front(undone);
-            }
+            just_looked = false;
+            let end = self.stretch(&mut stretch, read_at + FRESH).await;
+            let mut undone = stretch.todo;
             match end {
-                End::TooMany => {}
-                End::Look(reason) => return Err((queue.into(), reason)),
-                End::Room(reason) => {
-                    self.fail_steps(queue.make_contiguous(), &reason);
+                Ok(()) => {}
+                Err(End::Look(reason)) => {
+                    undone.append(&mut queue);
+                    return Err((undone.into(), reason));
+                }
+                Err(End::Room(reason)) => {
+                    undone.append(&mut queue);
+                    self.fail_steps(undone.make_contiguous(), &reason);
                     return Ok(());
                 }
-                End::Op(reason) => {
+                Err(End::Op(reason)) => {
+                    self.fail_steps(undone.make_contiguous(), &reason);
                     let (over, others): (Vec<Step>, Vec<Step>) =
                         queue.into_iter().partition(|step| step.op() == op);
                     self.fail_steps(&over, &reason);
@@ -169,146 +183,9 @@ impl RoomRun<'_> {
         }
         Ok(())
     }
-
-    /// Whether the step has more names than the server takes in one call by now, and how many it takes.
-    fn too_large(&self, step: &Step) -> Option<usize> {
-        let sizes = self.hands.writer.batch_sizes();
-        let size = match step {
-            Step::Add(_) => sizes.add,
-            Step::Remove(_) => sizes.remove,
-            Step::Promote(_) | Step::Demote(_) => return None,
-        };
-        (step.users().len() > size).then_some(size)
-    }
-
-    /// Makes one step's calls. The error carries what of it is undone.
-    async fn step(&mut self, step: Step, not_after: Instant) -> Result<(), (End, Option<Step>)> {
-        match step {
-            Step::Add(users) => Batches::new(self, Op::Add, users.as_slice().to_vec())
-                .send(not_after)
-                .await
-                .map_err(|(end, undone)| (end, Some(Step::Add(undone.into_iter().collect())))),
-            Step::Remove(users) => {
-                let users = users
-                    .iter()
-                    .filter(|user| self.may_remove(user))
-                    .cloned()
-                    .collect();
-                Batches::new(self, Op::Remove, users)
-                    .send(not_after)
-                    .await
-                    .map_err(|(end, undone)| (end, Some(Step::Remove(undone.into_iter().collect()))))
-            }
-            Step::Promote(user) => {
-                if let Some(reason) = self.failed.get(&(Op::Add, user.clone())).cloned() {
-                    self.fail(Op::Promote, &user, reason);
-                    return Ok(());
-                }
-                let answer = self.hands.writer.promote(&self.job.plan.id, &user).await;
-                let answer = self.counted(answer);
-                self.settle(Op::Promote, &user, answer)
-                    .await
-                    .map_err(|end| (end, Some(Step::Promote(user))))
-            }
-            Step::Demote(user) => {
-                if !self.gate.is_open() {
-                    self.fail(Op::Demote, &user, no_other_admin());
-                    return Ok(());
-                }
-                let answer = self
-                    .hands
-                    .writer
-                    .demote(&self.job.plan.id, &user, not_after)
-                    .await;
-                let answer = self.counted(answer);
-                self.settle(Op::Demote, &user, answer)
-                    .await
-                    .map_err(|end| (end, Some(Step::Demote(user))))
-            }
-        }
-    }
-
-    /// Whether somebody may be removed: an admin only once demoted, and only while the gate is open.
-    fn may_remove(&mut self, user: &UserId) -> bool {
-        if !self.job.plan.demote.contains(user) {
-            return true;
-        }
-        let reason = match self.failed.get(&(Op::Demote, user.clone())) {
-            Some(reason) => reason.clone(),
-            None if !self.gate.is_open() => no_other_admin(),
-            None => return true,
-        };
-        self.fail(Op::Remove, user, reason);
-        false
-    }
-
-    /// What the answer to a promotion or demotion means for this user.
-    async fn settle(&mut self, op: Op, user: &UserId, answer: Result<(), CallError>) -> Result<(), End> {
-        let done = match answer {
-            Ok(()) => Ok(()),
-            // Refused, but perhaps because it is so already: the list tells.
-            Err(error) if matches!(error.fault, Fault::AlreadySo(_) | Fault::Rejected { .. }) => {
-                let admins = live::read_admins(&self.hands.reader, &self.job.plan.id)
-                    .await
-                    .map_err(|error| self.end(&error))?;
-                if let Some(contradiction) = admins.contradiction {
-                    return Err(End::Look(Reason::new(
-                        "no_clear_answer",
-                        contradiction.to_string(),
-                    )));
-                }
-                if admins.names.contains(user) == (op == Op::Promote) {
-                    Ok(())
-                } else {
-                    Err(error)
-                }
-            }
-            Err(error) if matches!(error.fault, Fault::NoUser(_) | Fault::UserFull(_)) => Err(error),
-            Err(error) => {
-                if !error.fault.was_not_sent() {
-                    self.journal(op, [user], Err(&Reason::from(&error)));
-                }
-                return Err(self.end(&error));
-            }
-        };
-        match done {
-            Ok(()) => {
-                if op == Op::Promote {
-                    self.gate.admin_stands = true;
-                    self.gate.open_promotes = self.gate.open_promotes.saturating_sub(1);
-                }
-                self.journal(op, [user], Ok(()));
-            }
-            Err(error) => {
-                let reason = Reason::from(&error);
-                self.journal(op, [user], Err(&reason));
-                self.fail(op, user, reason);
-            }
-        }
-        Ok(())
-    }
 }
 
-/// Puts a step's users, and those of the steps of its kind that follow, into calls that the server takes.
-fn rebatch(step: &Step, queue: &mut VecDeque<Step>, size: usize) {
-    let op = step.op();
-    let mut steps = vec![step.clone()];
-    while let Some(next) = queue.pop_front_if(|next| next.op() == op) {
-        steps.push(next);
-    }
-    let batches: Vec<MemberSet> = users_of(op, &steps).chunks(size).collect();
-    for batch in batches.into_iter().rev() {
-        queue.push_front(if op == Op::Add {
-            Step::Add(batch)
-        } else {
-            Step::Remove(batch)
-        });
-    }
-}
-
-fn no_other_admin() -> Reason {
-    Reason::new(
-        plan::code::NO_OTHER_ADMIN,
-        "not every promotion succeeded and no wanted admin stands",
-    )
+fn grown_old() -> Reason {
+    let fault = Fault::TooLate;
+    Reason::new(fault.code(), fault.to_string())
 }

@@ -1,32 +1,49 @@
 //! A room in work: what was done so far, and what may be done.
 
 use super::report::Reason;
-use super::{Answer, Hands, Job};
-use crate::chat::{CallError, Fault};
-use crate::model::UserId;
-use crate::plan::{Note, Op, RoomPlan, Step};
+use super::{Answer, Hands, INTERRUPTED, Job, Stop};
+use crate::chat::{CallError, Fault, Writer};
+use crate::model::{MemberSet, UserId};
+use crate::plan::{self, Note, Op, RoomPlan, Step, users_of};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Why a step ends before it is done.
+/// Why steps end before they are done. Of several the greatest counts.
+#[derive(Debug, Clone)]
 pub(super) enum End {
-    /// Nothing more can be done in this room, or in any.
-    Room(Reason),
     /// Nothing more of this kind can be done in this room.
     Op(Reason),
     /// The room has to be looked at before anything more is done.
     Look(Reason),
-    /// The server takes fewer names in one call than the step has.
-    TooMany,
+    /// Nothing more can be done in this room, or in any.
+    Room(Reason),
+}
+
+impl End {
+    /// The greater of two.
+    pub(super) fn or(self, other: Option<Self>) -> Self {
+        let rank = |end: &Self| match end {
+            Self::Op(_) => 0,
+            Self::Look(_) => 1,
+            Self::Room(_) => 2,
+        };
+        match other {
+            Some(other) if rank(&other) >= rank(&self) => other,
+            _ => self,
+        }
+    }
 }
 
 /// A room in work.
 pub(super) struct RoomRun<'a> {
     pub(super) hands: &'a Hands<'a>,
     pub(super) job: Job<'a>,
+    /// What ends the work in this room.
+    pub(super) stop: Stop,
+    pub(super) writer: Writer,
     pub(super) calls: usize,
     pub(super) failed: BTreeMap<(Op, UserId), Reason>,
     /// What a last look has to show.
-    pub(super) expected: BTreeSet<(Op, UserId)>,
+    pub(super) expected: Expected,
     /// Whether a guard has tripped on a later look.
     pub(super) guarded: bool,
     pub(super) gate: Gate,
@@ -58,14 +75,89 @@ impl Gate {
     }
 }
 
-impl<'a> RoomRun<'a> {
-    pub(super) fn new(hands: &'a Hands<'a>, job: Job<'a>) -> Self {
+/// To whom a run does what, as far as a last look has to show it.
+#[derive(Default)]
+pub(super) struct Expected {
+    pub(super) add: MemberSet,
+    pub(super) remove: MemberSet,
+    pub(super) promote: MemberSet,
+    pub(super) demote: MemberSet,
+}
+
+impl Expected {
+    fn of(plan: &RoomPlan) -> Self {
+        let of = |op| users_of(op, &plan.steps);
         Self {
+            add: of(Op::Add),
+            remove: of(Op::Remove),
+            promote: of(Op::Promote),
+            demote: of(Op::Demote),
+        }
+    }
+
+    /// After a new look some of what was left to do no longer is.
+    pub(super) fn change(&mut self, before: &[Step], now: &[Step]) {
+        let Self {
+            add,
+            remove,
+            promote,
+            demote,
+        } = self;
+        for (op, users) in [
+            (Op::Add, add),
+            (Op::Remove, remove),
+            (Op::Promote, promote),
+            (Op::Demote, demote),
+        ] {
+            *users = users.minus(&users_of(op, before)).or(&users_of(op, now));
+        }
+    }
+
+    /// In the order in which it is done.
+    pub(super) fn by_op(&self) -> [(Op, &MemberSet); 4] {
+        let Self {
+            add,
+            remove,
+            promote,
+            demote,
+        } = self;
+        [
+            (Op::Add, add),
+            (Op::Promote, promote),
+            (Op::Demote, demote),
+            (Op::Remove, remove),
+        ]
+    }
+
+    /// Whether the member list has to show something.
+    pub(super) fn is_about_members(&self) -> bool {
+        !self.add.is_empty() || !self.remove.is_empty()
+    }
+
+    /// Whether the admin list has to show something.
+    pub(super) fn is_about_admins(&self) -> bool {
+        !self.promote.is_empty() || !self.demote.is_empty()
+    }
+}
+
+pub(super) fn no_other_admin() -> Reason {
+    Reason::new(
+        plan::code::NO_OTHER_ADMIN,
+        "not every promotion succeeded and no wanted admin stands",
+    )
+}
+
+impl<'a> RoomRun<'a> {
+    /// Takes a room into work, which `stop` ends.
+    pub(super) fn new(hands: &'a Hands<'a>, job: Job<'a>, stop: Stop) -> Self {
+        Self {
+            writer: Writer::new(hands.connection, stop.interrupted()),
             hands,
             job,
+            stop,
             calls: 0,
             failed: held(job.plan),
-            expected: pairs(&job.plan.steps).collect(),
+            expected: Expected::of(job.plan),
             guarded: false,
             gate: Gate::new(job.plan),
             unclear: BTreeSet::new(),
@@ -83,7 +175,9 @@ impl<'a> RoomRun<'a> {
         users: impl IntoIterator<Item = &'u UserId>,
         result: Result<(), &Reason>,
     ) {
-        let Some(journal) = self.hands.journal else { return };
+        let Some(journal) = self.hands.conduct.journal else {
+            return;
+        };
         let is_unclear = result.is_err_and(|reason| reason.code == UNCLEAR);
         let answers: Vec<Answer<'_>> = users
             .into_iter()
@@ -94,7 +188,20 @@ impl<'a> RoomRun<'a> {
                 .extend(answers.iter().map(|answer| (op, answer.user.clone())));
         }
         if let Err(reason) = journal.record(&self.job.plan.id, &answers) {
-            self.hands.stop.now(reason);
+            self.end_run(&reason);
+        }
+    }
+
+    /// Why no new call is to be made, if so.
+    pub(super) fn stopped(&self) -> Option<Reason> {
+        self.stop.reason().or_else(|| self.hands.conduct.stop.reason())
+    }
+
+    /// Ends the run, or where only this room is interrupted the work in it.
+    pub(super) fn end_run(&self, reason: &Reason) {
+        self.stop.now(reason.clone());
+        if reason.code != INTERRUPTED {
+            self.hands.conduct.stop.now(reason.clone());
         }
     }
 
@@ -106,21 +213,6 @@ impl<'a> RoomRun<'a> {
         }
     }
 
-    /// After a new look some of what was left to do no longer is.
-    pub(super) fn expect_instead(&mut self, before: &[Step], now: &[Step]) {
-        for pair in pairs(before) {
-            self.expected.remove(&pair);
-        }
-        self.expected.extend(pairs(now));
-    }
-
-    /// Counts a write call, if it went out.
-    pub(super) fn counted<T>(&mut self, answer: Result<T, CallError>) -> Result<T, CallError> {
-        let sent = !matches!(&answer, Err(error) if error.fault.was_not_sent());
-        self.calls += usize::from(sent);
-        answer
-    }
-
     /// What a failed call means for the room.
     pub(super) fn end(&self, error: &CallError) -> End {
         let reason = Reason::from(error);
@@ -129,7 +221,7 @@ impl<'a> RoomRun<'a> {
             Fault::Unclear(_) | Fault::TooLarge(_) | Fault::TooLate => End::Look(reason),
             fault => {
                 if fault.stops_the_run() {
-                    self.hands.stop.now(reason.clone());
+                    self.end_run(&reason);
                 }
                 End::Room(reason)
             }
@@ -158,13 +250,6 @@ pub(super) fn held(plan: &RoomPlan) -> BTreeMap<(Op, UserId), Reason> {
         Some(((note.held?, user), Reason::from(note)))
     };
     plan.notes.iter().filter_map(of_user).collect()
-}
-
-/// What these steps do to whom.
-fn pairs(steps: &[Step]) -> impl Iterator<Item = (Op, UserId)> + '_ {
-    steps
-        .iter()
-        .flat_map(|step| step.users().iter().map(|user| (step.op(), user.clone())))
 }
 
 /// How many people these steps are about.

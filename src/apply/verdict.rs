@@ -1,44 +1,102 @@
-//! What came of a room: a last look, and the report.
+//! What came of a room: what a last look has shown, and the report.
 
 use super::report::{Failure, Outcome, Reason, RoomReport};
 use super::run::{RoomRun, held, people};
-use crate::live::{self, Observed, Question};
+use crate::chat::CallError;
+use crate::live::{AdminList, Contradiction, Observed};
+use crate::model::MemberSet;
 use crate::model::UserId;
 use crate::plan::{Op, Status};
 
 /// The code of what was answered as done and is not to be seen.
 const NOT_CONFIRMED: &str = "not_confirmed";
 
-impl RoomRun<'_> {
-    /// Looks at the room once more: reports what this run was to do and is not to be seen, and takes back what it reported
-    /// and is to be seen after all. Judges nothing else.
-    pub(super) async fn second_look(&mut self) {
-        let looked = live::look(&self.hands.reader, Question::from(self.job.desired)).await;
-        if let Err(error) = &looked
-            && error.fault.stops_the_run()
-        {
-            self.hands.stop.now(Reason::from(error));
+pub(super) struct MemberList {
+    pub(super) names: MemberSet,
+    pub(super) contradiction: Option<Contradiction>,
+}
+
+/// What a last look at a room has shown; `None`: it was not asked for.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) members: Option<Result<MemberList, CallError>>,
+    pub(super) admins: Option<Result<AdminList, CallError>>,
+}
+
+impl Seen {
+    /// Whether it shows this done, or why not.
+    fn shows(&self, op: Op, user: &UserId) -> Result<(), String> {
+        let is_there = match op {
+            Op::Add | Op::Remove => match &self.members {
+                Some(Ok(list)) => Ok((list.names.contains(user), &list.contradiction)),
+                Some(Err(error)) => Err(Some(error)),
+                None => Err(None),
+            },
+            Op::Promote | Op::Demote => match &self.admins {
+                Some(Ok(list)) => Ok((list.names.contains(user), &list.contradiction)),
+                Some(Err(error)) => Err(Some(error)),
+                None => Err(None),
+            },
+        };
+        match is_there {
+            Err(Some(error)) => Err(format!("no second look at the room: {error}")),
+            Err(None) => Err("no second look at the room".to_owned()),
+            Ok((true, _)) if matches!(op, Op::Add | Op::Promote) => Ok(()),
+            // That somebody is not there, only a list shows that is all there.
+            Ok((false, None)) if matches!(op, Op::Remove | Op::Demote) => Ok(()),
+            Ok((_, Some(contradiction))) => Err(format!("no second look at the whole room: {contradiction}")),
+            Ok((_, None)) => Err("a second look at the room does not show it done".to_owned()),
         }
-        for (op, user) in std::mem::take(&mut self.expected) {
-            let why = match &looked {
-                Ok(observed) if shows(observed, op, &user) => {
-                    if self.failed.remove(&(op, user.clone())).is_some() {
-                        self.journal(op, [&user], Ok(()));
-                    }
-                    continue;
-                }
-                Ok(Observed::Partial(_, contradiction)) => {
-                    format!("no second look at the whole room: {contradiction}")
-                }
-                Ok(Observed::Complete(_)) => "a second look at the room does not show it done".to_owned(),
-                Err(error) => format!("no second look at the room: {error}"),
-            };
-            if !self.failed.contains_key(&(op, user.clone())) {
-                let reason = Reason::new(NOT_CONFIRMED, why);
-                self.journal(op, [&user], Err(&reason));
-                self.fail(op, &user, reason);
+    }
+}
+
+impl RoomRun<'_> {
+    /// Whether anything was done that a last look has to show.
+    pub(super) fn needs_a_look(&self) -> bool {
+        self.calls > 0 && !self.stop.is_interruption()
+    }
+
+    /// Reports what this run was to do and is not to be seen, and takes back what it reported and is to be seen after all.
+    /// Judges nothing else.
+    pub(super) fn confirm(&mut self, seen: &Seen) {
+        let errors = [
+            seen.members.as_ref().and_then(|list| list.as_ref().err()),
+            seen.admins.as_ref().and_then(|list| list.as_ref().err()),
+        ];
+        for error in errors.into_iter().flatten() {
+            if error.fault.stops_the_run() {
+                self.end_run(&Reason::from(error));
             }
         }
+        let expected = std::mem::take(&mut self.expected);
+        for (op, users) in expected.by_op() {
+            for user in users {
+                let shown = seen.shows(op, user);
+                let failed = self.failed.contains_key(&(op, user.clone()));
+                match shown {
+                    Ok(()) if failed => {
+                        self.failed.remove(&(op, user.clone()));
+                        self.journal(op, [user], Ok(()));
+                    }
+                    Err(why) if !failed => {
+                        let reason = Reason::new(NOT_CONFIRMED, why);
+                        self.journal(op, [user], Err(&reason));
+                        self.fail(op, user, reason);
+                    }
+                    Ok(()) | Err(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Ends the work in the room.
+    pub(super) fn finish(self) -> RoomReport {
+        let (claims, plan, stopped) = (self.hands.conduct.claims, self.job.plan, self.stopped());
+        let report = self.report();
+        if let Some(claims) = claims {
+            claims.end(plan, &report, stopped.as_ref());
+        }
+        report
     }
 
     pub(super) fn report(self) -> RoomReport {

@@ -76,7 +76,19 @@ struct Shared {
     timeout: Duration,
     add_batch: AtomicUsize,
     remove_batch: AtomicUsize,
+    proven_add: AtomicUsize,
+    proven_remove: AtomicUsize,
     closed: watch::Sender<bool>,
+}
+
+impl Shared {
+    fn proven(&self, method: Method) -> Option<&AtomicUsize> {
+        match method {
+            Method::AddMany => Some(&self.proven_add),
+            Method::RemoveMany => Some(&self.proven_remove),
+            _ => None,
+        }
+    }
 }
 
 impl Connection {
@@ -103,6 +115,8 @@ impl Connection {
             timeout,
             add_batch: AtomicUsize::new(batch.add.clamp(1, wire::MAX_REMOVE_BATCH)),
             remove_batch: AtomicUsize::new(batch.remove.clamp(1, wire::MAX_REMOVE_BATCH)),
+            proven_add: AtomicUsize::new(0),
+            proven_remove: AtomicUsize::new(0),
             closed: watch::Sender::new(false),
         }))
     }
@@ -153,6 +167,37 @@ impl Connection {
     #[must_use]
     pub fn budget(&self) -> Vec<Budget> {
         self.0.pacer.budget()
+    }
+
+    /// The most names that the service has taken in one call of this method.
+    pub(super) fn proven(&self, method: Method) -> usize {
+        self.0
+            .proven(method)
+            .map_or(usize::MAX, |most| most.load(Ordering::Relaxed))
+    }
+
+    /// Takes down that the service has answered a call of so many names, and not that they are too many.
+    pub(super) fn prove(&self, method: Method, names: usize, error: Option<&CallError>) {
+        let says_so = |error: &CallError| {
+            matches!(
+                error.fault,
+                Fault::NoUser(_)
+                    | Fault::UserFull(_)
+                    | Fault::AlreadySo(_)
+                    | Fault::RoomFull(_)
+                    | Fault::Rejected { .. }
+            )
+        };
+        if let Some(most) = self.0.proven(method)
+            && error.is_none_or(says_so)
+        {
+            most.fetch_max(names, Ordering::Relaxed);
+        }
+    }
+
+    /// How many calls of a method may count in a second by now.
+    pub(super) fn limit(&self, method: Method) -> usize {
+        self.0.pacer.limit(method)
     }
 
     /// What the service gives as a reason, fit to be shown.

@@ -103,6 +103,11 @@ impl Pacer {
             .collect()
     }
 
+    /// How many calls of a method may count at a time by now.
+    pub(super) fn limit(&self, method: Method) -> usize {
+        self.lanes.get(&method).map_or(0, |lane| lane.leases().limit)
+    }
+
     /// Holds a method back, because the service asked for it, and lets it go on at half its rate.
     pub(super) fn slow_down(&self, method: Method, delay: Duration) {
         if let Some(lane) = self.lanes.get(&method) {

@@ -35,6 +35,18 @@ impl Writer {
         self.connection.batch_sizes()
     }
 
+    /// How many calls of a method may count in a second by now.
+    #[must_use]
+    pub fn limit(&self, method: Method) -> usize {
+        self.connection.limit(method)
+    }
+
+    /// The most names that the service has taken in one call of this method.
+    #[must_use]
+    pub fn proven(&self, method: Method) -> usize {
+        self.connection.proven(method)
+    }
+
     /// Adds one user.
     pub async fn add_one(&self, room: &RoomId, user: &UserId) -> Result<(), CallError> {
         let done: MemberResult = self.call(Call::add_one(room, user)).await?.data;
@@ -43,8 +55,10 @@ impl Writer {
 
     /// Adds users, none twice, and gives whom the service says it added; some servers leave out who was there already.
     pub async fn add_many(&self, room: &RoomId, users: &[UserId]) -> Result<Vec<String>, CallError> {
-        let done: AddedMany = self.call(Call::add_many(room, users)).await?.data;
-        Ok(done.newmembers)
+        let answer = self.call::<AddedMany>(Call::add_many(room, users)).await;
+        self.connection
+            .prove(Method::AddMany, users.len(), answer.as_ref().err());
+        Ok(answer?.data.newmembers)
     }
 
     /// Removes one user, unless the call can go only after this instant.
@@ -78,7 +92,10 @@ impl Writer {
         if users.len() == 1 {
             call.method = Method::RemoveOne;
         }
-        let mut rows = match self.call(call).await?.data {
+        let answer = self.call(call).await;
+        self.connection
+            .prove(Method::RemoveMany, users.len(), answer.as_ref().err());
+        let mut rows = match answer?.data {
             Results::Many(rows) => rows,
             Results::One(row) => vec![row],
         };

@@ -125,12 +125,13 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let report = {
         let bar = globals.bar(calls, "applying");
         let at_once = site.settings.limits.concurrency;
-        let progress = || bar.inc();
+        let progress = |_| bar.inc();
         let conduct = Conduct {
             at_once,
             stop: &stop,
             progress: &progress,
             journal: None,
+            claims: None,
         };
         let of = (plan_id.as_str(), meta.source.revision.as_deref());
         let work = pass::apply(&connection, &rooms, &planned, of, conduct);

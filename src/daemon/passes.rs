@@ -5,14 +5,12 @@ use super::pass::{self, Looked, Planned};
 use super::room::Turn;
 use super::withheld::AUDIT_LOG;
 use super::{Shared, lock};
-use crate::apply::{self, Answer, Conduct, Job, Journal, Reason, Report, RoomReport};
+use crate::apply::{self, Answer, Claims, Conduct, Job, Journal, Reason, Report, RoomReport, Stop};
 use crate::chat::{Connection, Reader};
 use crate::desired::{Claim, DesiredRoom, Origin};
 use crate::model::{RoomId, UserId};
 use crate::plan::{Document, FleetPlan, Op, RoomPlan, users_of};
 use crate::web::{Change, ChangeResult, PassKind};
-use futures_util::stream::{self, StreamExt as _};
-use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
@@ -149,52 +147,72 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
         revision: set.source.revision.clone(),
         origins: origins(&planned.plan, set).await,
     };
-    let stopped: RefCell<Option<Reason>> = RefCell::new(None);
-    let reports: RefCell<Vec<RoomReport>> = RefCell::default();
-    stream::iter(planned.plan.rooms.iter().filter(|room| !room.steps.is_empty()))
-        .for_each_concurrent(way.at_once.max(1), async |plan| {
-            let Some(turn) = turns.get(&plan.id) else { return };
-            if stopped.borrow().is_some() {
-                return lock(&shared.engine).put_off(turn);
-            }
-            // A connection that was replaced is closed, but not the next claim.
-            if *shared.ends.borrow() {
-                return;
-            }
-            let Some(stop) = lock(&shared.engine).claim(turn) else {
-                return;
-            };
-            let job = Job {
-                desired: &turn.desired,
+    let stop = Stop::default();
+    let claims = PassClaims {
+        shared,
+        turns: &turns,
+        stop: &stop,
+    };
+    let jobs: Vec<Job<'_>> = planned
+        .plan
+        .rooms
+        .iter()
+        .filter(|plan| !plan.steps.is_empty())
+        .filter_map(|plan| {
+            Some(Job {
+                desired: &turns.get(&plan.id)?.desired,
                 plan,
                 read_at: planned.read_at.get(&plan.id).copied(),
-            };
-            let conduct = Conduct {
-                at_once: 1,
-                stop: &stop,
-                progress: &|| {},
-                journal: Some(&journal),
-            };
-            let Report { rooms, stopped: why } = apply::run(connection, &[job], conduct).await;
-            let mut engine = lock(&shared.engine);
-            for report in &rooms {
-                engine.applied(turn, plan, report, why.as_ref());
-            }
-            if let Some(why) = why.filter(|_| !stop.is_interruption()) {
-                if why.code != AUDIT_LOG {
-                    engine.service_down(why.code, &why.message);
-                }
-                stopped.borrow_mut().get_or_insert(why);
-            }
-            reports.borrow_mut().extend(rooms);
+            })
         })
-        .await;
-    let report = Report {
-        rooms: reports.into_inner(),
-        stopped: stopped.into_inner(),
+        .collect();
+    let conduct = Conduct {
+        at_once: way.at_once,
+        stop: &stop,
+        progress: &|_| {},
+        journal: Some(&journal),
+        claims: Some(&claims),
     };
-    lock(&shared.engine).log_report(&report, &document);
+    let report = apply::run(connection, &jobs, conduct).await;
+    let mut engine = lock(&shared.engine);
+    if let Some(why) = &report.stopped
+        && why.code != AUDIT_LOG
+    {
+        engine.service_down(why.code, &why.message);
+    }
+    engine.log_report(&report, &document);
+    drop(engine);
     Some(report)
+}
+
+/// The rooms of a pass, each of which is changed by one pass at a time.
+struct PassClaims<'a> {
+    shared: &'a Shared,
+    turns: &'a HashMap<&'a RoomId, &'a Turn>,
+    /// What has ended the pass early, if something has.
+    stop: &'a Stop,
+}
+
+impl Claims for PassClaims<'_> {
+    fn begin(&self, plan: &RoomPlan) -> Option<Stop> {
+        let turn = self.turns.get(&plan.id)?;
+        let mut engine = lock(&self.shared.engine);
+        if self.stop.reason().is_some() {
+            engine.put_off(turn);
+            return None;
+        }
+        // A connection that was replaced is closed, but not the next claim.
+        if *self.shared.ends.borrow() {
+            return None;
+        }
+        engine.claim(turn)
+    }
+
+    fn end(&self, plan: &RoomPlan, report: &RoomReport, stopped: Option<&Reason>) {
+        if let Some(turn) = self.turns.get(&plan.id) {
+            lock(&self.shared.engine).applied(turn, plan, report, stopped);
+        }
+    }
 }
 
 /// Who is removed, and where.

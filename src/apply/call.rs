@@ -1,0 +1,108 @@
+//! One write call, and what its answer says of each of its users.
+
+use super::lanes::method;
+use super::report::Reason;
+use crate::chat::wire::{MemberResult, Method};
+use crate::chat::{CallError, Fault, Reader, Writer};
+use crate::live;
+use crate::model::{RoomId, UserId};
+use crate::plan::{Op, Step};
+use tokio::time::Instant;
+
+/// What a call came to.
+pub(super) enum Answer {
+    /// Done, but for these users.
+    Done(Vec<(UserId, Reason)>),
+    /// Not done, and that is certain: it was about one user, who is not as wanted.
+    Refused(CallError),
+    /// The call failed.
+    Failed(CallError),
+    /// The call was refused, and whether it is so already could not be seen.
+    Unseen(CallError),
+    /// The same: the admin list contradicts itself.
+    Contradicted(Reason),
+}
+
+impl Answer {
+    /// Whether the call went out.
+    pub(super) fn was_sent(&self) -> bool {
+        match self {
+            Self::Failed(error) => !error.fault.was_not_sent(),
+            Self::Done(_) | Self::Refused(_) | Self::Unseen(_) | Self::Contradicted(_) => true,
+        }
+    }
+}
+
+/// A room's way to the service.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) writer: &'a Writer,
+    pub(super) reader: &'a Reader,
+    pub(super) room: &'a RoomId,
+}
+
+/// Makes a step's call. A removal or demotion does not go out after `not_after`.
+pub(super) async fn call(way: Way<'_>, step: &Step, not_after: Instant) -> Answer {
+    let Way { writer, room, .. } = way;
+    let answer = match step {
+        Step::Add(users) => match users.as_slice() {
+            [user] if may_go_alone(writer) => writer.add_one(room, user).await.map(|()| Vec::new()),
+            // Who is listed as new depends on the server; the second look tells who is in.
+            users => writer.add_many(room, users).await.map(|_| Vec::new()),
+        },
+        Step::Remove(users) => {
+            let rows = writer.remove_many(room, users.as_slice(), not_after).await;
+            rows.map(|rows| refused(users.as_slice(), rows))
+        }
+        Step::Promote(user) => {
+            let answer = writer.promote(room, user).await;
+            return role(way, Op::Promote, user, answer).await;
+        }
+        Step::Demote(user) => {
+            let answer = writer.demote(room, user, not_after).await;
+            return role(way, Op::Demote, user, answer).await;
+        }
+    };
+    answer.map_or_else(Answer::Failed, Answer::Done)
+}
+
+/// Whether one user is added the sooner by the call for one, whose budget is its own.
+fn may_go_alone(writer: &Writer) -> bool {
+    false && writer.limit(Method::AddOne) > 0
+}
+
+/// Who is not removed, and why. Whoever is not there is as wanted.
+fn refused(users: &[UserId], rows: Vec<MemberResult>) -> Vec<(UserId, Reason)> {
+    let refused = |row: MemberResult| {
+        let reason = row.reason.unwrap_or_else(|| "no reason given".into());
+        let gone = row.result.is_success() || reason.contains("doesn't exist in group");
+        let user = users
+            .iter()
+            .find(|user| user.as_str().eq_ignore_ascii_case(&row.user))?;
+        (!gone).then(|| (user.clone(), Reason::new("refused", reason)))
+    };
+    rows.into_iter().filter_map(refused).collect()
+}
+
+/// What the answer to a promotion or demotion means for this user.
+async fn role(way: Way<'_>, op: Op, user: &UserId, answer: Result<(), CallError>) -> Answer {
+    let error = match answer {
+        Ok(()) => return Answer::Done(Vec::new()),
+        Err(error) => error,
+    };
+    match &error.fault {
+        // Refused, but perhaps because it is so already: the list tells.
+        Fault::AlreadySo(_) | Fault::Rejected { .. } => match live::read_admins(way.reader, way.room).await {
+            Err(unseen) => Answer::Unseen(unseen),
+            Ok(admins) => match admins.contradiction {
+                Some(contradiction) => {
+                    Answer::Contradicted(Reason::new("no_clear_answer", contradiction.to_string()))
+                }
+                None if admins.names.contains(user) == (op == Op::Promote) => Answer::Done(Vec::new()),
+                None => Answer::Refused(error),
+            },
+        },
+        Fault::NoUser(_) | Fault::UserFull(_) => Answer::Refused(error),
+        _ => Answer::Failed(error),
+    }
+}

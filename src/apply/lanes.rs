@@ -1,0 +1,151 @@
+//! What the rooms of a run share: how many calls of each kind are on their way, and how many rooms take people's rights away
+//! at a time.
+
+use crate::chat::Writer;
+use crate::chat::wire::Method;
+use crate::plan::Op;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::{Mutex, Notify};
+
+/// Calls of a kind that may be begun before the first of them is answered, at the least: so many that a slow method, too, is
+/// never without one.
+const LEAST_BEGUN: usize = 4;
+/// The rooms that remove or demote at a time wait in line for so many seconds at most: a small part of the time in which a
+/// look at a room is fresh.
+const LINE_SECONDS: usize = 5;
+
+/// How the rooms of a run take turns.
+///
+/// A room's first call of a kind may always stand in line; more of its calls only while few calls of that kind are on
+/// their way at all. So one large room alone fills a method's budget, and beside others it does not keep them waiting.
+pub(super) struct Lanes {
+    /// The bound of all calls in flight.
+    at_once: usize,
+    add: AtomicUsize,
+    promote: AtomicUsize,
+    demote: AtomicUsize,
+    remove: AtomicUsize,
+    demoting: Slots,
+    removing: Slots,
+    proving: [Mutex<()>; 2],
+}
+
+/// How many rooms hold a slot.
+#[derive(Default)]
+struct Slots {
+    held: AtomicUsize,
+    free: Notify,
+}
+
+impl Lanes {
+    pub(super) fn new(at_once: usize) -> Self {
+        Self {
+            at_once,
+            add: AtomicUsize::new(0),
+            promote: AtomicUsize::new(0),
+            demote: AtomicUsize::new(0),
+            remove: AtomicUsize::new(0),
+            demoting: Slots::default(),
+            removing: Slots::default(),
+            proving: Default::default(),
+        }
+    }
+
+    fn begun(&self, op: Op) -> &AtomicUsize {
+        match op {
+            Op::Add => &self.add,
+            Op::Promote => &self.promote,
+            Op::Demote => &self.demote,
+            Op::Remove => &self.remove,
+        }
+    }
+
+    /// Whether a room that has so many calls of this kind on their way may begin another one.
+    pub(super) fn has_place(&self, op: Op, own: usize, writer: &Writer) -> bool {
+        let most = writer
+            .limit(method(op))
+            .clamp(LEAST_BEGUN, self.at_once.max(LEAST_BEGUN));
+        own == 0 || self.begun(op).load(Ordering::Relaxed) < most
+    }
+
+    /// Counts a call from here until what is given is dropped.
+    pub(super) fn begin(&self, op: Op) -> Begun<'_> {
+        let begun = self.begun(op);
+        begun.fetch_add(1, Ordering::Relaxed);
+        Begun(begun)
+    }
+
+    /// The right to find out whether the service takes a call of more names than it has taken so far: one at a time does.
+    pub(super) fn proving(&self, op: Op) -> &Mutex<()> {
+        let [adds, others] = &self.proving;
+        if op == Op::Add { adds } else { others }
+    }
+
+    /// How many rooms may remove or demote at a time.
+    fn slots(&self, op: Op, writer: &Writer) -> usize {
+        (writer.limit(method(op)) * LINE_SECONDS).clamp(1, self.at_once.max(1))
+    }
+
+    /// Waits until the room may remove or demote. So few rooms do at a time that none waits in line until its look has
+    /// grown too old.
+    pub(super) async fn slot(&self, op: Op, writer: &Writer) -> Slot<'_> {
+        let slots = if op == Op::Demote {
+            &self.demoting
+        } else {
+            &self.removing
+        };
+        loop {
+            let freed = slots.free.notified();
+            let most = self.slots(op, writer);
+            let one_more = |held| (held < most).then_some(held + 1);
+            let taken = slots
+                .held
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+            if let Ok(before) = taken {
+                // There may be place for another one who waits.
+                if before + 1 < most {
+                    slots.free.notify_one();
+                }
+                return Slot { slots, op };
+            }
+            freed.await;
+        }
+    }
+
+    /// Whether more rooms hold such a slot than may by now.
+    pub(super) fn is_crowded(&self, slot: &Slot<'_>, writer: &Writer) -> bool {
+        slot.slots.held.load(Ordering::Relaxed) > self.slots(slot.op, writer)
+    }
+}
+
+/// The method by which the calls of a kind go.
+pub(super) fn method(op: Op) -> Method {
+    match op {
+        Op::Add => Method::AddMany,
+        Op::Promote => Method::Promote,
+        Op::Demote => Method::Demote,
+        Op::Remove => Method::RemoveMany,
+    }
+}
+
+/// A call that is on its way.
+pub(super) struct Begun<'a>(&'a AtomicUsize);
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The right to remove and demote.
+pub(super) struct Slot<'a> {
+    slots: &'a Slots,
+    op: Op,
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.slots.held.fetch_sub(1, Ordering::Relaxed);
+        self.slots.free.notify_one();
+    }
+}

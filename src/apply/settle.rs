@@ -1,0 +1,131 @@
+//! What to make of an answer: who is dealt with, who goes into further calls, and whether the room's work can go on.
+
+use super::call::Answer;
+use super::report::Reason;
+use super::run::{End, RoomRun};
+use super::stretch::Stretch;
+use crate::chat::{CallError, Fault, names_in};
+use crate::model::UserId;
+use crate::plan::{Op, Step};
+
+impl RoomRun<'_> {
+    /// Takes down what an answer says. The error says why the stretch ends; whoever is not dealt with is in its `todo`.
+    pub(super) fn settle(&mut self, stretch: &mut Stretch, step: Step, answer: Answer) -> Result<(), End> {
+        let op = stretch.op;
+        match answer {
+            Answer::Done(refused) => {
+                self.done(&step, refused);
+                Ok(())
+            }
+            Answer::Refused(error) => {
+                let reason = Reason::from(&error);
+                self.journal(op, step.users(), Err(&reason));
+                for user in step.users() {
+                    self.fail(op, user, reason.clone());
+                }
+                Ok(())
+            }
+            Answer::Unseen(error) => {
+                stretch.todo.push_front(step);
+                Err(self.end(&error))
+            }
+            Answer::Contradicted(reason) => {
+                stretch.todo.push_front(step);
+                Err(End::Look(reason))
+            }
+            Answer::Failed(error) => match step {
+                Step::Add(users) | Step::Remove(users) => {
+                    self.settle_many(stretch, users.as_slice().to_vec(), &error)
+                }
+                Step::Promote(_) | Step::Demote(_) => {
+                    let end = self.unsettled(op, step.users(), &error);
+                    stretch.todo.push_front(step);
+                    Err(end)
+                }
+            },
+        }
+    }
+
+    fn done(&mut self, step: &Step, refused: Vec<(UserId, Reason)>) {
+        let op = step.op();
+        if op == Op::Promote {
+            self.gate.admin_stands = true;
+            self.gate.open_promotes = self.gate.open_promotes.saturating_sub(1);
+        }
+        let is_done = |user: &&UserId| refused.iter().all(|(other, _)| other != *user);
+        self.journal(op, step.users().iter().filter(is_done), Ok(()));
+        for (user, reason) in refused {
+            self.journal(op, [&user], Err(&reason));
+            self.fail(op, &user, reason);
+        }
+    }
+
+    /// A call that went out without a clear answer is taken down as such.
+    fn unsettled(&mut self, op: Op, users: &[UserId], error: &CallError) -> End {
+        if !error.fault.was_not_sent() {
+            self.journal(op, users, Err(&Reason::from(error)));
+        }
+        self.end(error)
+    }
+
+    /// Decides about the users of a call that failed: some are dealt with, the others go into further calls.
+    fn settle_many(
+        &mut self,
+        stretch: &mut Stretch,
+        mut users: Vec<UserId>,
+        error: &CallError,
+    ) -> Result<(), End> {
+        let op = stretch.op;
+        let text = match &error.fault {
+            // The next call has fewer.
+            Fault::TooManyNames(most) if *most < users.len() => {
+                stretch.again(users);
+                return Ok(());
+            }
+            Fault::NoUser(text) | Fault::UserFull(text) | Fault::AlreadySo(text) => text,
+            Fault::Rejected { text, .. } => text,
+            Fault::TooManyNames(_) => "",
+            _ => {
+                let end = self.unsettled(op, &users, error);
+                stretch.again(users);
+                return Err(end);
+            }
+        };
+        let names = names_in(text);
+        let is_named = |user: &UserId| names.iter().any(|name| name == user.as_str());
+        let named: Vec<UserId> = users.iter().filter(|user| is_named(user)).cloned().collect();
+        if named.len() == 1 || matches!(error.fault, Fault::AlreadySo(_)) && !named.is_empty() {
+            named.iter().for_each(|user| self.decide(op, user, error));
+            users.retain(|user| !named.contains(user));
+            stretch.again(users);
+            return Ok(());
+        }
+        if let [user] = users.as_slice() {
+            self.decide(op, user, error);
+            let alike = !matches!(error.fault, Fault::AlreadySo(_)) && stretch.refused_alike(text);
+            return if alike {
+                Err(End::Op(Reason::from(error)))
+            } else {
+                Ok(())
+            };
+        }
+        if named.is_empty() || named.len() == users.len() {
+            let half = users.split_off(users.len() / 2);
+            stretch.again(half);
+            stretch.again(users);
+        } else {
+            users.retain(|user| !named.contains(user));
+            named.into_iter().for_each(|user| stretch.again(vec![user]));
+            stretch.again(users);
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, op: Op, user: &UserId, error: &CallError) {
+        if !matches!(error.fault, Fault::AlreadySo(_)) {
+            let reason = Reason::from(error);
+            self.journal(op, [user], Err(&reason));
+            self.fail(op, user, reason);
+        }
+    }
+}

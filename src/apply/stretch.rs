@@ -1,0 +1,228 @@
+//! Steps of one kind that follow each other in a room: their calls are on their way at the same time.
+
+use super::call::{Answer, Way, call};
+use super::lanes::method;
+use super::run::{End, RoomRun, no_other_admin};
+use crate::model::{MemberSet, UserId};
+use crate::plan::{Op, Step, users_of};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use std::collections::VecDeque;
+use tokio::sync::MutexGuard;
+use tokio::time::Instant;
+
+/// After so many users in a row who are refused one by one with the same words that name nobody, it is the room that
+/// refuses and not the users.
+const ALIKE: usize = 5;
+
+/// Steps of one kind.
+pub(super) struct Stretch {
+    pub(super) op: Op,
+    /// What is not on its way yet.
+    pub(super) todo: VecDeque<Step>,
+    /// How many calls may be on their way: one, and after each that succeeds one more, so that a room that refuses everybody
+    /// is not asked many times at once.
+    window: usize,
+    /// Words that refused one user, and how often in a row.
+    refusal: Option<(String, usize)>,
+}
+
+impl Stretch {
+    /// Takes the steps of the first one's kind from the front of a queue; `None`: it is empty.
+    pub(super) fn from_front(queue: &mut VecDeque<Step>) -> Option<Self> {
+        let op = queue.front()?.op();
+        let mut todo = VecDeque::new();
+        while let Some(step) = queue.pop_front_if(|step| step.op() == op) {
+            todo.push_back(step);
+        }
+        Some(Self {
+            op,
+            todo,
+            window: 1,
+            refusal: None,
+        })
+    }
+
+    /// Has these users go into further calls, before the others.
+    pub(super) fn again(&mut self, users: Vec<UserId>) {
+        if !users.is_empty() {
+            self.todo.push_front(step(self.op, users.into_iter().collect()));
+        }
+    }
+
+    /// Counts users refused in the same words, and says whether they are so many that it must be the room.
+    pub(super) fn refused_alike(&mut self, text: &str) -> bool {
+        let alike = match &self.refusal {
+            Some((last, count)) if last == text => count + 1,
+            _ => 1,
+        };
+        self.refusal = Some((text.to_owned(), alike));
+        alike >= ALIKE
+    }
+
+    /// Puts what is left into calls of so many names.
+    fn fit(&mut self, size: usize) {
+        if self.todo.iter().all(|step| step.users().len() <= size) {
+            return;
+        }
+        let users = users_of(self.op, self.todo.make_contiguous());
+        self.todo = users.chunks(size).map(|users| step(self.op, users)).collect();
+    }
+}
+
+/// The step that does this to these users.
+fn step(op: Op, users: MemberSet) -> Step {
+    if op == Op::Add {
+        Step::Add(users)
+    } else {
+        Step::Remove(users)
+    }
+}
+
+/// Whether a call is the first of its size.
+enum Proof<'a> {
+    NotNeeded,
+    /// It is, and no other is on its way.
+    Ours(MutexGuard<'a, ()>),
+    /// It is, and another one is.
+    Underway,
+}
+
+impl<'a> RoomRun<'a> {
+    /// Makes the calls of a stretch until every user is dealt with, or something ends it: then `todo` keeps who is not.
+    pub(super) async fn stretch(&mut self, stretch: &mut Stretch, not_after: Instant) -> Result<(), End> {
+        let (hands, op) = (self.hands, stretch.op);
+        let writer = self.writer.clone();
+        let way = Way {
+            writer: &writer,
+            reader: &hands.reader,
+            room: &self.job.plan.id,
+        };
+        let mut calls = FuturesUnordered::new();
+        let mut end: Option<End> = None;
+        loop {
+            while end.is_none()
+                && calls.len() < stretch.window
+                && hands.lanes.has_place(op, calls.len(), &writer)
+            {
+                if let Some(reason) = self.stopped().filter(|_| !stretch.todo.is_empty()) {
+                    end = Some(End::Room(reason.before_it_was_sent()));
+                    break;
+                }
+                let proof = match self.proof(stretch, calls.is_empty()).await {
+                    Proof::NotNeeded => None,
+                    Proof::Ours(proof) => Some(proof),
+                    Proof::Underway => break,
+                };
+                let Some(step) = stretch.todo.pop_front() else {
+                    break;
+                };
+                let Some(step) = self.allowed(step) else {
+                    (hands.conduct.progress)(op);
+                    continue;
+                };
+                let begun = hands.lanes.begin(op);
+                calls.push(async move {
+                    let answer = call(way, &step, not_after).await;
+                    drop((begun, proof));
+                    (step, answer)
+                });
+            }
+            let Some((step, answer)) = calls.next().await else {
+                break;
+            };
+            self.calls += usize::from(answer.was_sent());
+            stretch.window = match &answer {
+                Answer::Done(_) => stretch.window + 1,
+                _ => 1,
+            };
+            match self.settle(stretch, step, answer) {
+                Ok(()) => (hands.conduct.progress)(op),
+                Err(why) => end = Some(why.or(end)),
+            }
+        }
+        end.map_or(Ok(()), Err)
+    }
+
+    /// Fits what is left to what the service takes; where the next call has more names than any that it has taken so far, it
+    /// goes alone, and those of other rooms wait for its answer.
+    async fn proof(&self, stretch: &mut Stretch, may_wait: bool) -> Proof<'a> {
+        let lanes = &self.hands.lanes;
+        let is_new = |stretch: &mut Stretch| {
+            stretch.fit(self.most_names(stretch.op));
+            let next = stretch.todo.front().map_or(0, |step| step.users().len());
+            next > self.writer.proven(method(stretch.op)).max(1)
+        };
+        if !is_new(stretch) {
+            return Proof::NotNeeded;
+        }
+        let proving = lanes.proving(stretch.op);
+        let ours = if may_wait {
+            proving.lock().await
+        } else {
+            // Its own calls are not to be kept waiting.
+            match proving.try_lock() {
+                Ok(ours) => ours,
+                Err(_) => return Proof::Underway,
+            }
+        };
+        // What was waited for may have told.
+        if is_new(stretch) {
+            Proof::Ours(ours)
+        } else {
+            Proof::NotNeeded
+        }
+    }
+
+    /// How many names go into one call by now.
+    fn most_names(&self, op: Op) -> usize {
+        let sizes = self.writer.batch_sizes();
+        match op {
+            Op::Add => sizes.add,
+            Op::Remove => sizes.remove,
+            Op::Promote | Op::Demote => 1,
+        }
+    }
+
+    /// What of a step may be done; `None`: nothing of it.
+    fn allowed(&mut self, step: Step) -> Option<Step> {
+        match step {
+            Step::Add(_) => Some(step),
+            Step::Remove(users) => {
+                let users: MemberSet = users
+                    .iter()
+                    .filter(|user| self.may_remove(user))
+                    .cloned()
+                    .collect();
+                (!users.is_empty()).then_some(Step::Remove(users))
+            }
+            Step::Promote(user) => match self.failed.get(&(Op::Add, user.clone())).cloned() {
+                None => Some(Step::Promote(user)),
+                Some(reason) => {
+                    self.fail(Op::Promote, &user, reason);
+                    None
+                }
+            },
+            Step::Demote(user) => {
+                if self.gate.is_open() {
+                    return Some(Step::Demote(user));
+                }
+                self.fail(Op::Demote, &user, no_other_admin());
+                None
+            }
+        }
+    }
+
+    /// Whether somebody may be removed: an admin only once demoted, and only while the gate is open.
+    fn may_remove(&mut self, user: &UserId) -> bool {
+        if !self.job.plan.demote.contains(user) {
+            return true;
+        }
+        let reason = match self.failed.get(&(Op::Demote, user.clone())) {
+            Some(reason) => reason.clone(),
+            None if !self.gate.is_open() => no_other_admin(),
+            None => return true,
+        };
+        self.fail(Op::Remove, user, reason);
+        false
+    }
+}
