@@ -68,7 +68,7 @@ pub(super) async fn call(way: Way<'_>, step: &Step, not_after: Instant) -> Answe
 
 /// Whether one user is added the sooner by the call for one, whose budget is its own.
 fn may_go_alone(writer: &Writer) -> bool {
-    false && writer.limit(Method::AddOne) > 0
+    writer.would_wait(method(Op::Add)) && !writer.would_wait(Method::AddOne)
 }
 
 /// Who is not removed, and why. Whoever is not there is as wanted.

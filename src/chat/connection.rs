@@ -200,6 +200,12 @@ impl Connection {
         self.0.pacer.limit(method)
     }
 
+    /// Whether a call of this method would have to wait for its turn now.
+    #[must_use]
+    pub fn would_wait(&self, method: Method) -> bool {
+        self.0.pacer.would_wait(method)
+    }
+
     /// What the service gives as a reason, fit to be shown.
     pub(super) fn fit_to_show(&self, reason: &str) -> String {
         without(&self.0.token.current(), reason.to_owned())

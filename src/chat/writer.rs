@@ -47,6 +47,12 @@ impl Writer {
         self.connection.proven(method)
     }
 
+    /// Whether a call of this method would have to wait for its turn now.
+    #[must_use]
+    pub fn would_wait(&self, method: Method) -> bool {
+        self.connection.would_wait(method)
+    }
+
     /// Adds one user.
     pub async fn add_one(&self, room: &RoomId, user: &UserId) -> Result<(), CallError> {
         let done: MemberResult = self.call(Call::add_one(room, user)).await?.data;

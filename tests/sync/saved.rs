@@ -2,7 +2,8 @@
 
 use crate::fleet_model::{Case, Expected, RoomCase, Set, case, expect, live_name, over};
 use crate::service::{
-    self, BATCH, Service, desired, failed, is_known_call, people, room_id, room_of, state, virtually, writes,
+    self, BATCH, People, Service, desired, failed, is_known_call, people, room_id, room_of, state, virtually,
+    writes,
 };
 use crate::shortage;
 use proptest::prelude::*;
