@@ -31,7 +31,7 @@ pub enum Fault {
     #[error("the service keeps answering that the call rate is exceeded; lower `limits.calls_per_second`")]
     RateLimited,
     /// The pricing plan's quota is used up.
-    #[error("the pricing plan's quota is used up: {0}")]
+    #[error("the pricing plan's quota is used up: {0}; raise the plan, or wait until the quota is renewed")]
     Quota(String),
     /// The token was not taken.
     #[error(

@@ -14,6 +14,7 @@ mod holds;
 pub mod pass;
 mod passes;
 mod quiet;
+mod quota;
 mod reload;
 mod room;
 mod shared;
@@ -207,7 +208,8 @@ impl Daemon {
         };
         let Some(passed) = passed else { return Ok(None) };
         let engine = lock(&shared.engine);
-        let withheld = engine.withheld();
+        // A quota that this pass met is what came of it, not what kept it from writing.
+        let withheld = engine.withheld().filter(|withheld| withheld.code != quota::QUOTA);
         let rates = pass::rates(&engine.settings);
         drop(engine);
         Ok(Some(Once {

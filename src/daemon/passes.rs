@@ -2,6 +2,7 @@
 
 use super::engine::Set;
 use super::pass::{self, Looked, Planned};
+use super::quota::UsedUp;
 use super::room::Turn;
 use super::withheld::AUDIT_LOG;
 use super::{Shared, lock};
@@ -114,7 +115,7 @@ async fn look(shared: &Shared, way: &Way, turns: &[Turn]) -> Option<Looked> {
 /// Logs the plan and applies it, room by room. `None`: nothing is to be written, or nothing may be.
 async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]) -> Option<Report> {
     let turns: HashMap<&RoomId, &Turn> = turns.iter().map(|turn| (&turn.desired.id, turn)).collect();
-    let (set, document) = {
+    let (set, document, probe) = {
         let mut engine = lock(&shared.engine);
         for plan in &planned.plan.rooms {
             if let Some(turn) = turns.get(&plan.id) {
@@ -125,7 +126,8 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
             return None;
         }
         engine.check();
-        if engine.withheld().is_some() {
+        let probe = engine.begin_probe(&planned.plan);
+        if probe.is_none() && engine.withheld().is_some() {
             for plan in &planned.plan.rooms {
                 engine.log_withheld(plan);
             }
@@ -134,13 +136,17 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
         let set = Arc::clone(engine.set.as_ref()?);
         let meta = pass::meta(&engine.settings, &set.source, engine.clock.now());
         let id = Document::new(&planned.plan, &meta).ok()?.id;
-        let rooms = &planned.plan.rooms;
-        let news = rooms.iter().filter(|plan| engine.log_plan(plan)).count();
-        engine.spend(removals(&planned.plan));
-        if news > 0 {
-            pass::log(&planned.plan, &id, set.source.revision.as_deref());
+        let chosen = |room: &&RoomPlan| probe.as_ref().is_none_or(|probe| *probe == room.id);
+        let rooms: Vec<&RoomPlan> = planned.plan.rooms.iter().filter(chosen).collect();
+        engine.spend(removals(&rooms));
+        match &probe {
+            Some(room) => tracing::info!(%room, "one call finds out whether the quota is renewed"),
+            None if rooms.iter().filter(|plan| engine.log_plan(plan)).count() > 0 => {
+                pass::log(&planned.plan, &id, set.source.revision.as_deref());
+            }
+            None => {}
         }
-        (set, id)
+        (set, id, probe)
     };
     let connection = way.writes.as_ref()?;
     let journal = PassJournal {
@@ -151,7 +157,9 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
     };
     let stopped: RefCell<Option<Reason>> = RefCell::new(None);
     let reports: RefCell<Vec<RoomReport>> = RefCell::default();
-    stream::iter(planned.plan.rooms.iter().filter(|room| !room.steps.is_empty()))
+    let chosen =
+        |room: &&RoomPlan| !room.steps.is_empty() && probe.as_ref().is_none_or(|probe| *probe == room.id);
+    stream::iter(planned.plan.rooms.iter().filter(chosen))
         .for_each_concurrent(way.at_once.max(1), async |plan| {
             let Some(turn) = turns.get(&plan.id) else { return };
             if stopped.borrow().is_some() {
@@ -189,22 +197,27 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
             reports.borrow_mut().extend(rooms);
         })
         .await;
+    let mut engine = lock(&shared.engine);
+    if let Some(room) = &probe {
+        engine.end_probe(room);
+    }
+    let stopped = stopped.into_inner();
     let report = Report {
         rooms: reports.into_inner(),
-        stopped: stopped.into_inner(),
+        stopped: stopped.or_else(|| engine.used_up.as_ref().map(UsedUp::reason)),
     };
-    lock(&shared.engine).log_report(&report, &document);
+    engine.log_report(&report, &document);
     Some(report)
 }
 
 /// Who is removed, and where.
-fn removals(plan: &FleetPlan) -> BTreeSet<(RoomId, UserId)> {
-    let of_room = |room: &RoomPlan| {
+fn removals(rooms: &[&RoomPlan]) -> BTreeSet<(RoomId, UserId)> {
+    let of_room = |room: &&RoomPlan| {
         let users = users_of(Op::Remove, &room.steps);
         let pairs: Vec<_> = users.iter().map(|user| (room.id.clone(), user.clone())).collect();
         pairs
     };
-    plan.rooms.iter().flat_map(of_room).collect()
+    rooms.iter().flat_map(of_room).collect()
 }
 
 /// Which line of which file asks for each change.
@@ -252,6 +265,10 @@ impl Journal for PassJournal<'_> {
         let mut engine = lock(&self.shared.engine);
         let time = engine.clock.now();
         let mut written = Ok(());
+        // Before anything is taken down: with the first refusal nothing more goes out, to no room.
+        if let Some(answer) = answers.first() {
+            engine.quota_answered(room, answer.result);
+        }
         for Answer { user, op, result } in answers {
             let origin = self.origins.get(&(room.clone(), *op, (*user).clone()));
             let change = Change {

@@ -44,6 +44,7 @@ pub(super) fn reload(shared: &Shared, config: &Config, way_now: &mut Way, follow
         engine.audit.reopen(settings.audit_log.clone());
         engine.settings = settings.clone();
         engine.see_withheld();
+        engine.probe_now();
         if engine.trouble.is_some() {
             // Whoever changed the settings may have put right what was wrong.
             engine.all_soon();

@@ -14,6 +14,7 @@ mod fleet_model;
 mod house;
 mod looks;
 mod promises;
+mod quota;
 mod render;
 mod saved;
 mod service;
