@@ -123,7 +123,11 @@ impl<'a> RoomRun<'a> {
 
     /// What a failed call means for the room.
     pub(super) fn end(&self, error: &CallError) -> End {
-        let reason = Reason::from(error);
+        let reason = match (&error.fault, self.hands.stop.reason()) {
+            // It waited for its turn when the run was ended: for this.
+            (Fault::Closed, Some(why)) => why.before_it_was_sent(),
+            _ => Reason::from(error),
+        };
         match &error.fault {
             Fault::RoomFull(_) => End::Op(reason),
             Fault::Unclear(_) | Fault::TooLarge(_) | Fault::TooLate => End::Look(reason),

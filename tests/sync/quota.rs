@@ -1,7 +1,7 @@
-//! A pricing plan's quota that is used up: writing stops, reading goes on, and a call finds out now and then.
+//! A pricing plan's quota that is used up: a run ends; the daemon writes nothing more, reads on, and finds out now and then.
 
 use super::house::{House, house, minutes};
-use super::service::{Reply, Service, room_id, room_of, state};
+use super::service::{Reply, Service, desired, pass, room_id, room_of, state, virtually};
 use http::Method as Http;
 use roomsync::daemon::Command;
 use roomsync::web::{State, Status};
@@ -70,10 +70,28 @@ fn writes(method: &Http) -> bool {
 }
 
 /// Four people are wanted in each room who are not there.
-fn files(house: &House) {
+fn wanted() -> String {
     let line = |number| format!("  - {{id: {}, members: [a, b, c, d, e]}}\n", room_id(number));
     let lines: String = (1..=ROOMS).map(line).collect();
-    house.rooms(&format!("rooms:\n{lines}"));
+    format!("rooms:\n{lines}")
+}
+
+fn files(house: &House) {
+    house.rooms(&wanted());
+}
+
+#[test]
+fn a_run_sends_nothing_after_the_first_refusal_not_even_what_waits_for_its_turn() {
+    let quota = Quota::used_up();
+    let service = quota.on(writes);
+    // So few at a time that most rooms wait for their turn.
+    let few = service.slow_connection(4, LATENCY);
+    let (_, report) = virtually(pass(&few, &desired(&[&wanted()]), None));
+    assert_eq!(quota.refused().len(), 4, "those that were on their way");
+    assert_eq!(report.stopped.unwrap().code, "quota");
+    let reasons = report.rooms.iter().flat_map(|room| &room.failed);
+    let codes: BTreeSet<&str> = reasons.map(|failed| failed.reason.code).collect();
+    assert_eq!(codes, BTreeSet::from(["quota"]), "for this reason and no other");
 }
 
 /// What is sent that is no look, and how many looks at details were.
