@@ -29,6 +29,8 @@ impl Prefix {
 pub(super) struct Call {
     pub(super) method: Method,
     pub(super) room: Option<RoomId>,
+    /// How many people it names.
+    pub(super) names: usize,
     /// After the prefix, beginning with `chatrooms`; each part is written as it is sent.
     segments: Vec<String>,
     query: Option<String>,
@@ -57,6 +59,7 @@ impl Call {
         Self {
             method,
             room: None,
+            names: 1,
             segments,
             query: None,
             body: None,
@@ -93,7 +96,10 @@ impl Call {
 
     pub(super) fn add_many(room: &RoomId, users: &[UserId]) -> Self {
         let usernames = users.iter().map(ToString::to_string).collect();
-        Self::new(Method::AddMany, room, &["users"]).with_body(&wire::AddMany { usernames })
+        Self {
+            names: users.len(),
+            ..Self::new(Method::AddMany, room, &["users"]).with_body(&wire::AddMany { usernames })
+        }
     }
 
     pub(super) fn list_members(room: &RoomId, page: u32, size: usize) -> Self {
@@ -109,11 +115,11 @@ impl Call {
     }
 
     pub(super) fn remove_many(room: &RoomId, users: &[UserId]) -> Self {
-        Self::new(
-            Method::RemoveMany,
-            room,
-            &["users", &joined(users.iter().map(UserId::as_str))],
-        )
+        let joined = joined(users.iter().map(UserId::as_str));
+        Self {
+            names: users.len(),
+            ..Self::new(Method::RemoveMany, room, &["users", &joined])
+        }
     }
 
     pub(super) fn promote(room: &RoomId, user: &UserId) -> Self {

@@ -122,6 +122,14 @@ impl Connection {
         }
     }
 
+    /// Puts no more names into one call than these.
+    pub(super) fn limit_batch_sizes(&self, most: BatchSizes) {
+        self.0.add_batch.fetch_min(most.add.max(1), Ordering::Relaxed);
+        self.0
+            .remove_batch
+            .fetch_min(most.remove.max(1), Ordering::Relaxed);
+    }
+
     /// Lets no further call go, be it a first try or another one; those in flight end.
     pub fn close(&self) {
         self.0.closed.send_replace(true);
@@ -253,7 +261,8 @@ impl Connection {
                         continue;
                     }
                 }
-                Fault::TooManyNames(most) => self.learn_batch_size(method, *most),
+                // A limit that is no smaller than what was refused contradicts itself, and teaches nothing.
+                Fault::TooManyNames(most) if *most < call.names => self.learn_batch_size(method, *most),
                 // A write without a clear answer may have taken effect: whoever made it has to look first.
                 Fault::Unsent(_) | Fault::Unclear(_) => {
                     tries += 1;

@@ -21,6 +21,7 @@ mod shared;
 mod show;
 mod store;
 mod systemd;
+mod taught;
 mod turns;
 mod verdict;
 mod watch;
@@ -48,6 +49,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::{Ledger, Store};
 use systemd::Manager;
+use taught::Terms;
 use tokio::sync::{Notify, mpsc, watch as signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -145,6 +147,7 @@ impl Daemon {
             let state_dir = settings.state_dir.display();
             tracing::info!(%state_dir, "nothing is kept from before: {lost} anew");
         }
+        way.begin_with(ledger.taught.as_ref());
         let remembered = store.files()?;
         let kept = (rosters.unwrap_or_default(), ledger);
         let engine = Engine::new(settings, config.clock.clone(), config.seed, store, kept, dry_run);
@@ -289,6 +292,7 @@ fn way(config: &Config, settings: &Settings, metrics: &Arc<Metrics>) -> Result<W
         reader: connection.reader(),
         writes: (!config.dry_run).then_some(connection),
         at_once: settings.limits.concurrency,
+        terms: Terms::of(settings),
     })
 }
 

@@ -4,6 +4,7 @@ use super::engine::Set;
 use super::pass::{self, Looked, Planned};
 use super::quota::UsedUp;
 use super::room::Turn;
+use super::taught::Terms;
 use super::withheld::AUDIT_LOG;
 use super::{Shared, lock};
 use crate::apply::{self, Answer, Conduct, Job, Journal, Reason, Report, RoomReport};
@@ -26,6 +27,8 @@ pub(super) struct Way {
     pub(super) writes: Option<Connection>,
     /// How many rooms are worked on at a time.
     pub(super) at_once: usize,
+    /// What the batch sizes on it depend on.
+    pub(super) terms: Terms,
 }
 
 /// What became of a pass.
@@ -198,6 +201,7 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
         })
         .await;
     let mut engine = lock(&shared.engine);
+    engine.learn(way);
     if let Some(room) = &probe {
         engine.end_probe(room);
     }

@@ -19,3 +19,4 @@ mod render;
 mod saved;
 mod service;
 mod shortage;
+mod taught;
