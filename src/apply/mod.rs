@@ -58,7 +58,6 @@ impl Stop {
     /// Ends the run because somebody asked for it.
     pub fn interrupt(&self) {
         self.now(Reason::new(INTERRUPTED, "the run was interrupted"));
-        self.0.interrupted.send_replace(true);
     }
 
     /// Whether somebody asked for it.
@@ -67,13 +66,14 @@ impl Stop {
         self.reason().is_some_and(|reason| reason.code == INTERRUPTED)
     }
 
-    /// Ends the run; the first reason counts.
+    /// Ends the run, and with it the calls that wait for their turn; the first reason counts.
     fn now(&self, reason: Reason) {
         self.0
             .reason
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get_or_insert(reason);
+        self.0.interrupted.send_replace(true);
     }
 
     /// Why the run ends, if it does.

@@ -151,7 +151,10 @@ impl<'a> RoomRun<'a> {
     /// Takes a room into work, which `stop` ends.
     pub(super) fn new(hands: &'a Hands<'a>, job: Job<'a>, stop: Stop) -> Self {
         Self {
-            writer: Writer::new(hands.connection, stop.interrupted()),
+            writer: Writer::new(
+                hands.connection,
+                [stop.interrupted(), hands.conduct.stop.interrupted()],
+            ),
             hands,
             job,
             stop,
@@ -215,7 +218,11 @@ impl<'a> RoomRun<'a> {
 
     /// What a failed call means for the room.
     pub(super) fn end(&self, error: &CallError) -> End {
-        let reason = Reason::from(error);
+        let reason = match (&error.fault, self.stopped()) {
+            // It waited for its turn when the run was ended: for this.
+            (Fault::Closed, Some(why)) => why.before_it_was_sent(),
+            _ => Reason::from(error),
+        };
         match &error.fault {
             Fault::RoomFull(_) => End::Op(reason),
             Fault::Unclear(_) | Fault::TooLarge(_) | Fault::TooLate => End::Look(reason),

@@ -29,14 +29,16 @@ impl Prefix {
 pub(super) struct Call {
     pub(super) method: Method,
     pub(super) room: Option<RoomId>,
+    /// How many people it names.
+    pub(super) names: usize,
     /// After the prefix, beginning with `chatrooms`; each part is written as it is sent.
     segments: Vec<String>,
     query: Option<String>,
     pub(super) body: Option<Bytes>,
     /// After this it must not go out any more.
     pub(super) not_after: Option<Instant>,
-    /// Once this is true it must not either.
-    pub(super) interrupted: Option<watch::Receiver<bool>>,
+    /// Once one of these is true it must not either.
+    pub(super) interrupted: Option<[watch::Receiver<bool>; 2]>,
 }
 
 impl Call {
@@ -57,6 +59,7 @@ impl Call {
         Self {
             method,
             room: None,
+            names: 1,
             segments,
             query: None,
             body: None,
@@ -80,7 +83,7 @@ impl Call {
         }
     }
 
-    pub(super) fn unless(self, interrupted: watch::Receiver<bool>) -> Self {
+    pub(super) fn unless(self, interrupted: [watch::Receiver<bool>; 2]) -> Self {
         Self {
             interrupted: Some(interrupted),
             ..self
@@ -93,7 +96,10 @@ impl Call {
 
     pub(super) fn add_many(room: &RoomId, users: &[UserId]) -> Self {
         let usernames = users.iter().map(ToString::to_string).collect();
-        Self::new(Method::AddMany, room, &["users"]).with_body(&wire::AddMany { usernames })
+        Self {
+            names: users.len(),
+            ..Self::new(Method::AddMany, room, &["users"]).with_body(&wire::AddMany { usernames })
+        }
     }
 
     pub(super) fn list_members(room: &RoomId, page: u32, size: usize) -> Self {
@@ -109,11 +115,11 @@ impl Call {
     }
 
     pub(super) fn remove_many(room: &RoomId, users: &[UserId]) -> Self {
-        Self::new(
-            Method::RemoveMany,
-            room,
-            &["users", &joined(users.iter().map(UserId::as_str))],
-        )
+        let joined = joined(users.iter().map(UserId::as_str));
+        Self {
+            names: users.len(),
+            ..Self::new(Method::RemoveMany, room, &["users", &joined])
+        }
     }
 
     pub(super) fn promote(room: &RoomId, user: &UserId) -> Self {

@@ -136,6 +136,14 @@ impl Connection {
         }
     }
 
+    /// Puts no more names into one call than these.
+    pub(super) fn limit_batch_sizes(&self, most: BatchSizes) {
+        self.0.add_batch.fetch_min(most.add.max(1), Ordering::Relaxed);
+        self.0
+            .remove_batch
+            .fetch_min(most.remove.max(1), Ordering::Relaxed);
+    }
+
     /// Lets no further call go, be it a first try or another one; those in flight end.
     pub fn close(&self) {
         self.0.closed.send_replace(true);
@@ -146,13 +154,12 @@ impl Connection {
         let mut closed = self.0.closed.subscribe();
         let mut interrupted = call.interrupted.clone();
         let interruption = async {
-            let comes = match &mut interrupted {
-                Some(interrupted) => interrupted.wait_for(|is_so| *is_so).await.is_ok(),
-                None => false,
+            let Some([one, other]) = &mut interrupted else {
+                return std::future::pending::<()>().await;
             };
-            // Whoever can no longer interrupt it does not.
-            if !comes {
-                std::future::pending::<()>().await;
+            tokio::select! {
+                () = comes_true(one) => {}
+                () = comes_true(other) => {}
             }
         };
         tokio::select! {
@@ -304,7 +311,8 @@ impl Connection {
                         continue;
                     }
                 }
-                Fault::TooManyNames(most) => self.learn_batch_size(method, *most),
+                // A limit that is no smaller than what was refused contradicts itself, and teaches nothing.
+                Fault::TooManyNames(most) if *most < call.names => self.learn_batch_size(method, *most),
                 // A write without a clear answer may have taken effect: whoever made it has to look first.
                 Fault::Unsent(_) | Fault::Unclear(_) => {
                     tries += 1;
@@ -345,6 +353,13 @@ impl Connection {
         if size.fetch_min(most, Ordering::Relaxed) > most {
             tracing::info!(%method, most, "this server takes fewer names in one call than configured; keeping to that");
         }
+    }
+}
+
+/// Waits until it is true. Whoever can no longer make it so does not.
+async fn comes_true(told: &mut watch::Receiver<bool>) {
+    if told.wait_for(|is_so| *is_so).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

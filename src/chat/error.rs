@@ -1,5 +1,6 @@
 //! What can go wrong with a call, and what that means for whoever made it.
 
+use super::names::max_size;
 use super::wire::{ErrorBody, Method};
 use crate::model::RoomId;
 
@@ -31,7 +32,7 @@ pub enum Fault {
     #[error("the service keeps answering that the call rate is exceeded; lower `limits.calls_per_second`")]
     RateLimited,
     /// The pricing plan's quota is used up.
-    #[error("the pricing plan's quota is used up: {0}")]
+    #[error("the pricing plan's quota is used up: {0}; raise the plan, or wait until the quota is renewed")]
     Quota(String),
     /// The token was not taken.
     #[error(
@@ -192,12 +193,10 @@ impl Fault {
             _ if mentions("has joined too many") => Self::UserFull(text),
             (_, "exceed_limit") => Self::RoomFull(text),
             _ if mentions("greater than max user size") => Self::RoomFull(text),
-            _ if mentions("more than maxSize") => {
-                match text.rsplit(':').next().and_then(|size| size.trim().parse().ok()) {
-                    Some(size @ 1..) => Self::TooManyNames(size),
-                    _ => Self::Rejected { status, error, text },
-                }
-            }
+            _ if mentions("more than maxSize") => match max_size(&text) {
+                Some(size @ 1..) => Self::TooManyNames(size),
+                _ => Self::Rejected { status, error, text },
+            },
             _ if mentions("already in group")
                 || mentions("are not members of")
                 || mentions("doesn't exist in group")

@@ -47,6 +47,13 @@ pub(crate) fn names_in(text: &str) -> Vec<String> {
     names
 }
 
+/// The most names that a call may have, as the service says it of one that has more.
+pub(super) fn max_size(text: &str) -> Option<usize> {
+    let (_, said) = text.split_once("more than maxSize")?;
+    let number = said.trim_start_matches([' ', ':', '=']);
+    number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +76,23 @@ mod tests {
         );
         assert_eq!(names_in(""), Vec::<String>::new());
         assert_eq!(names_in("user:é\u{130}!"), ["éi\u{307}"]);
+    }
+
+    #[test]
+    fn a_batch_limit_is_the_number_behind_its_name() {
+        for (said, size) in [
+            (" : 60", Some(60)),
+            (":60", Some(60)),
+            (" : 60, request 7f: 1234", Some(60)),
+            (" : 60.", Some(60)),
+            (" : 0", Some(0)),
+            (" : -5", None),
+            (" : many", None),
+            ("", None),
+            (" : 99999999999999999999999", None),
+        ] {
+            let text = format!("addMembers: addMembers number more than maxSize{said}");
+            assert_eq!(max_size(&text), size, "{text}");
+        }
     }
 }

@@ -59,6 +59,11 @@ impl Reader {
         self.0.batch_sizes()
     }
 
+    /// Puts no more names into one write call than these.
+    pub fn limit_batch_sizes(&self, most: BatchSizes) {
+        self.0.limit_batch_sizes(most);
+    }
+
     /// A page of the member list, from 1: owner and members. Admins are among the members.
     pub async fn list_members(&self, room: &RoomId, page: u32) -> Result<List<MemberRow>, CallError> {
         let call = Call::list_members(room, page, Self::PAGE_SIZE);

@@ -11,14 +11,14 @@ use tokio::time::Instant;
 #[derive(Debug, Clone)]
 pub struct Writer {
     connection: Connection,
-    interrupted: watch::Receiver<bool>,
+    interrupted: [watch::Receiver<bool>; 2],
 }
 
 impl Writer {
-    /// Takes the right to write on a connection. Once `interrupted` is true no call goes out any more, not even one that waits
+    /// Takes the right to write on a connection. Once one `interrupted` is true no call goes out any more, not even one that waits
     /// for its turn or is to be sent again.
     #[must_use]
-    pub fn new(connection: &Connection, interrupted: watch::Receiver<bool>) -> Self {
+    pub fn new(connection: &Connection, interrupted: [watch::Receiver<bool>; 2]) -> Self {
         Self {
             connection: connection.clone(),
             interrupted,

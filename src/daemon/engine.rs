@@ -5,6 +5,7 @@ use super::clock::Clock;
 use super::coming_and_going::ComingAndGoing;
 use super::holds::Rosters;
 use super::quiet::Quiet;
+use super::quota::{self, QUOTA, UsedUp};
 use super::room::{Room, Turn, backoff};
 use super::store::{Ledger, Store};
 use crate::apply::Stop;
@@ -50,6 +51,10 @@ pub(super) struct Engine {
     pub(super) unsaved: Option<String>,
     /// Why `state_dir` cannot be asked whether the daemon is paused, if so.
     pub(super) out_of_reach: Option<String>,
+    /// The pricing plan's quota, once a write has met its end.
+    pub(super) used_up: Option<UsedUp>,
+    /// How often in a row reads have met its end.
+    pub(super) quota_reads: u32,
     pub(super) coming_and_going: ComingAndGoing,
     pub(super) audit: Audit,
     pub(super) dry_run: bool,
@@ -96,6 +101,8 @@ impl Engine {
             rosters,
             ledger,
             unsaved: None,
+            used_up: None,
+            quota_reads: 0,
             coming_and_going: ComingAndGoing::default(),
             dry_run,
             changes: VecDeque::new(),
@@ -242,7 +249,12 @@ impl Engine {
             }
         };
         let times = u32::try_from(trouble.times).unwrap_or(u32::MAX);
-        let wait = backoff(times, &mut self.random);
+        self.quota_reads = if code == QUOTA { self.quota_reads + 1 } else { 0 };
+        let wait = if code == QUOTA {
+            quota::wait(self.quota_reads)
+        } else {
+            backoff(times, &mut self.random)
+        };
         self.full_due = Instant::now() + wait;
         let next_try = jiff::SignedDuration::try_from(wait)
             .ok()
@@ -252,6 +264,7 @@ impl Engine {
 
     /// A pass came through.
     pub(super) fn service_up(&mut self) {
+        self.quota_reads = 0;
         if let Some(Trouble { since, times, .. }) = self.trouble.take() {
             tracing::info!(%since, times, "the service does what it is asked again");
         }

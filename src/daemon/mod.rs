@@ -14,12 +14,14 @@ mod holds;
 pub mod pass;
 mod passes;
 mod quiet;
+mod quota;
 mod reload;
 mod room;
 mod shared;
 mod show;
 mod store;
 mod systemd;
+mod taught;
 mod turns;
 mod verdict;
 mod watch;
@@ -47,6 +49,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::{Ledger, Store};
 use systemd::Manager;
+use taught::Terms;
 use tokio::sync::{Notify, mpsc, watch as signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -144,6 +147,7 @@ impl Daemon {
             let state_dir = settings.state_dir.display();
             tracing::info!(%state_dir, "nothing is kept from before: {lost} anew");
         }
+        way.begin_with(ledger.taught.as_ref());
         let remembered = store.files()?;
         let kept = (rosters.unwrap_or_default(), ledger);
         let engine = Engine::new(settings, config.clock.clone(), config.seed, store, kept, dry_run);
@@ -207,7 +211,8 @@ impl Daemon {
         };
         let Some(passed) = passed else { return Ok(None) };
         let engine = lock(&shared.engine);
-        let withheld = engine.withheld();
+        // A quota that this pass met is what came of it, not what kept it from writing.
+        let withheld = engine.withheld().filter(|withheld| withheld.code != quota::QUOTA);
         let rates = pass::rates(&engine.settings);
         drop(engine);
         Ok(Some(Once {
@@ -287,6 +292,7 @@ fn way(config: &Config, settings: &Settings, metrics: &Arc<Metrics>) -> Result<W
         reader: connection.reader(),
         writes: (!config.dry_run).then_some(connection),
         at_once: settings.limits.concurrency,
+        terms: Terms::of(settings),
     })
 }
 

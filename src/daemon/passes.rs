@@ -2,7 +2,9 @@
 
 use super::engine::Set;
 use super::pass::{self, Looked, Planned};
+use super::quota::{QUOTA, UsedUp};
 use super::room::Turn;
+use super::taught::Terms;
 use super::withheld::AUDIT_LOG;
 use super::{Shared, lock};
 use crate::apply::{self, Answer, Claims, Conduct, Job, Journal, Reason, Report, RoomReport, Stop};
@@ -23,6 +25,8 @@ pub(super) struct Way {
     pub(super) writes: Option<Connection>,
     /// How many rooms are worked on at a time.
     pub(super) at_once: usize,
+    /// What the batch sizes on it depend on.
+    pub(super) terms: Terms,
 }
 
 /// What became of a pass.
@@ -112,7 +116,7 @@ async fn look(shared: &Shared, way: &Way, turns: &[Turn]) -> Option<Looked> {
 /// Logs the plan and applies it, room by room. `None`: nothing is to be written, or nothing may be.
 async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]) -> Option<Report> {
     let turns: HashMap<&RoomId, &Turn> = turns.iter().map(|turn| (&turn.desired.id, turn)).collect();
-    let (set, document) = {
+    let (set, document, probe) = {
         let mut engine = lock(&shared.engine);
         for plan in &planned.plan.rooms {
             if let Some(turn) = turns.get(&plan.id) {
@@ -123,7 +127,8 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
             return None;
         }
         engine.check();
-        if engine.withheld().is_some() {
+        let probe = engine.begin_probe(&planned.plan);
+        if probe.is_none() && engine.withheld().is_some() {
             for plan in &planned.plan.rooms {
                 engine.log_withheld(plan);
             }
@@ -132,13 +137,17 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
         let set = Arc::clone(engine.set.as_ref()?);
         let meta = pass::meta(&engine.settings, &set.source, engine.clock.now());
         let id = Document::new(&planned.plan, &meta).ok()?.id;
-        let rooms = &planned.plan.rooms;
-        let news = rooms.iter().filter(|plan| engine.log_plan(plan)).count();
-        engine.spend(removals(&planned.plan));
-        if news > 0 {
-            pass::log(&planned.plan, &id, set.source.revision.as_deref());
+        let chosen = |room: &&RoomPlan| probe.as_ref().is_none_or(|probe| *probe == room.id);
+        let rooms: Vec<&RoomPlan> = planned.plan.rooms.iter().filter(chosen).collect();
+        engine.spend(removals(&rooms));
+        match &probe {
+            Some(room) => tracing::info!(%room, "one call finds out whether the quota is renewed"),
+            None if rooms.iter().filter(|plan| engine.log_plan(plan)).count() > 0 => {
+                pass::log(&planned.plan, &id, set.source.revision.as_deref());
+            }
+            None => {}
         }
-        (set, id)
+        (set, id, probe)
     };
     let connection = way.writes.as_ref()?;
     let journal = PassJournal {
@@ -147,6 +156,8 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
         revision: set.source.revision.clone(),
         origins: origins(&planned.plan, set).await,
     };
+    let chosen =
+        |room: &&RoomPlan| !room.steps.is_empty() && probe.as_ref().is_none_or(|probe| *probe == room.id);
     let stop = Stop::default();
     let claims = PassClaims {
         shared,
@@ -157,7 +168,7 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
         .plan
         .rooms
         .iter()
-        .filter(|plan| !plan.steps.is_empty())
+        .filter(chosen)
         .filter_map(|plan| {
             Some(Job {
                 desired: &turns.get(&plan.id)?.desired,
@@ -173,13 +184,20 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
         journal: Some(&journal),
         claims: Some(&claims),
     };
-    let report = apply::run(connection, &jobs, conduct).await;
+    let mut report = apply::run(connection, &jobs, conduct).await;
     let mut engine = lock(&shared.engine);
     if let Some(why) = &report.stopped
-        && why.code != AUDIT_LOG
+        && ![AUDIT_LOG, QUOTA].contains(&why.code)
     {
         engine.service_down(why.code, &why.message);
     }
+    engine.learn(way);
+    if let Some(room) = &probe {
+        engine.end_probe(room);
+    }
+    report.stopped = report
+        .stopped
+        .or_else(|| engine.used_up.as_ref().map(UsedUp::reason));
     engine.log_report(&report, &document);
     drop(engine);
     Some(report)
@@ -216,13 +234,13 @@ impl Claims for PassClaims<'_> {
 }
 
 /// Who is removed, and where.
-fn removals(plan: &FleetPlan) -> BTreeSet<(RoomId, UserId)> {
-    let of_room = |room: &RoomPlan| {
+fn removals(rooms: &[&RoomPlan]) -> BTreeSet<(RoomId, UserId)> {
+    let of_room = |room: &&RoomPlan| {
         let users = users_of(Op::Remove, &room.steps);
         let pairs: Vec<_> = users.iter().map(|user| (room.id.clone(), user.clone())).collect();
         pairs
     };
-    plan.rooms.iter().flat_map(of_room).collect()
+    rooms.iter().flat_map(of_room).collect()
 }
 
 /// Which line of which file asks for each change.
@@ -270,6 +288,10 @@ impl Journal for PassJournal<'_> {
         let mut engine = lock(&self.shared.engine);
         let time = engine.clock.now();
         let mut written = Ok(());
+        // Before anything is taken down: with the first refusal nothing more goes out, to no room.
+        if let Some(answer) = answers.first() {
+            engine.quota_answered(room, answer.result);
+        }
         for Answer { user, op, result } in answers {
             let origin = self.origins.get(&(room.clone(), *op, (*user).clone()));
             let change = Change {

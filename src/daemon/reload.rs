@@ -22,7 +22,13 @@ pub(super) fn reload(shared: &Shared, config: &Config, way_now: &mut Way, follow
     };
     if !same_way(&before, &settings) {
         match way(config, &settings, &shared.metrics) {
-            Ok(new) => replace(shared, way_now, new),
+            Ok(new) => {
+                let mut engine = lock(&shared.engine);
+                engine.learn(way_now);
+                new.begin_with(engine.ledger.taught.as_ref());
+                drop(engine);
+                replace(shared, way_now, new);
+            }
             Err(error) => {
                 tracing::error!(%error, "the settings stay as they are");
                 return following.look_now();
@@ -43,7 +49,9 @@ pub(super) fn reload(shared: &Shared, config: &Config, way_now: &mut Way, follow
         let mut engine = lock(&shared.engine);
         engine.audit.reopen(settings.audit_log.clone());
         engine.settings = settings.clone();
+        engine.learn(way_now);
         engine.see_withheld();
+        engine.probe_now();
         if engine.trouble.is_some() {
             // Whoever changed the settings may have put right what was wrong.
             engine.all_soon();

@@ -99,6 +99,7 @@ impl Engine {
 
     fn attention(&self) -> Vec<String> {
         let mut all = self.file_troubles();
+        all.extend(self.quota_in_words());
         all.extend(
             self.trouble
                 .as_ref()

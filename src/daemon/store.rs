@@ -6,6 +6,7 @@ mod shape;
 
 use super::aside::SetAside;
 use super::holds::Rosters;
+use super::taught::Taught;
 use crate::desired::Remembered;
 use crate::model::{RoomId, UserId};
 use jiff::Timestamp;
@@ -91,6 +92,8 @@ pub(super) struct Budget {
 pub(super) struct Ledger {
     pub(super) budget: Option<Budget>,
     pub(super) aside: SetAside,
+    /// Batch sizes that the service taught.
+    pub(super) taught: Option<Taught>,
 }
 
 impl Store {
@@ -207,6 +210,7 @@ impl Store {
         Ok(Ledger {
             budget: budget.map_err(|why| self.damaged(BUDGET, why))?,
             aside: SetAside::from_entries(entries),
+            taught: file.batch,
         })
     }
 
@@ -222,6 +226,7 @@ impl Store {
                 version: VERSION,
                 budget: ledger.budget.as_ref().map(BudgetJson::from),
                 aside: aside.collect(),
+                batch: ledger.taught.clone(),
             },
         )
     }
@@ -331,6 +336,7 @@ mod tests {
                 looked: since,
             }),
             aside: SetAside::default(),
+            taught: None,
         };
         let zed = UserId::parse("zed").unwrap();
         ledger

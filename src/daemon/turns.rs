@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::pass::{self, Look, Looked, Planned};
+use super::quota::QUOTA;
 use super::room::Turn;
 use super::store::Budget;
 use crate::apply::{Outcome, Report, RoomReport, Stop, Tally};
@@ -40,6 +41,7 @@ impl Engine {
         if !self.seen_all || self.trouble.is_some() {
             return Vec::new();
         }
+        self.choose_probe(now);
         self.rooms
             .values_mut()
             .filter(|room| room.due.is_some_and(|due| due <= now))
@@ -81,7 +83,10 @@ impl Engine {
     /// Marks a room as being changed; `None`: it is no longer to be, by this plan.
     pub(super) fn claim(&mut self, turn: &Turn) -> Option<Stop> {
         self.check();
-        if self.withheld().is_some() {
+        if self
+            .withheld()
+            .is_some_and(|why| why.code != QUOTA || !self.is_probe(&turn.desired.id))
+        {
             return None;
         }
         let room = self.current(turn)?;
@@ -296,7 +301,8 @@ impl Engine {
             .values()
             .filter(|room| alone && !room.looking && room.applying.is_none())
             .filter_map(|room| room.due);
-        rooms.chain(full).min()
+        let probe = self.probe_due().filter(|_| alone);
+        rooms.chain(full).chain(probe).min()
     }
 }
 

@@ -1,6 +1,8 @@
-//! When nothing is written to the service: a dry run, a pause, a state that cannot be saved, an audit log that cannot be written.
+//! When nothing is written to the service: a dry run, a pause, a state that cannot be saved, an audit log that cannot be written,
+//! a quota that is used up.
 
 use super::engine::Engine;
+use super::quota::QUOTA;
 use crate::apply::Reason;
 use crate::web::{Change, Withheld};
 
@@ -119,9 +121,11 @@ impl Engine {
             )
         } else if let Some(error) = &self.unsaved {
             because("state_dir", format!("the state cannot be saved: {error}"))
-        } else {
-            let error = self.audit.trouble()?;
+        } else if let Some(error) = self.audit.trouble() {
             because("audit_log", format!("the audit log cannot be written: {error}"))
+        } else {
+            // The last, because it alone lets a call through now and then.
+            because(QUOTA, self.used_up.as_ref()?.message())
         }
     }
 

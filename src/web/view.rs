@@ -56,7 +56,7 @@ pub struct Status {
 /// Why nothing is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Withheld {
-    /// `dry_run`, `paused`, `audit_log` or `state_dir`.
+    /// `dry_run`, `paused`, `audit_log`, `state_dir` or `quota`.
     pub code: &'static str,
     /// In words, with what to do about it.
     pub message: String,

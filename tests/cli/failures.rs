@@ -125,3 +125,34 @@ fn without_a_failure_it_is_0() {
     site(&service).run(&["apply", "--yes"]).ends_with(0);
     assert_eq!(service.people(), DONE);
 }
+
+#[test]
+fn a_quota_that_is_used_up_ends_the_run_with_1_and_says_what_to_do() {
+    let quota = || {
+        answer(
+            429,
+            r#"{"error": "resource_limited", "error_description": "MAU"}"#,
+        )
+    };
+    let advice =
+        "the pricing plan's quota is used up: MAU; raise the plan, or wait until the quota is renewed";
+    let commands: [&[&str]; 5] = [
+        &["plan"],
+        &["apply", "--yes"],
+        &["run", "--once"],
+        &["export", "--all"],
+        &["explain", "bob", "77"],
+    ];
+    for (writes, commands) in [(false, commands.as_slice()), (true, &commands[1..3])] {
+        for command in commands {
+            let service = Service::hooked(LIVE, move |head, _| {
+                ((head.method != Method::GET) == writes).then(quota)
+            });
+            let run = site(&service).run(command).ends_with(1);
+            let said = format!("{}{}", run.stdout, run.stderr);
+            assert!(said.contains(advice), "{command:?}: {said}");
+            // The two rooms go side by side: both may be on their way before the first answer.
+            assert!(service.writes().len() <= 2, "{:?}", service.writes());
+        }
+    }
+}

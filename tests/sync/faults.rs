@@ -81,6 +81,31 @@ fn a_smaller_batch_size_is_learned_and_kept() {
 }
 
 #[test]
+fn a_batch_limit_that_cannot_be_is_not_learned() {
+    // The server takes 20, and says something else.
+    for said in ["0", "500", "60", "-1", "99999999999999999999", "a few"] {
+        let text = format!("addMembers: addMembers number more than maxSize : {said}");
+        let service = Service::new(room(&[], &[])).with_fault(move |_, request, _| {
+            let body: Value = serde_json::from_slice(request.body.as_deref()?).ok()?;
+            (body["usernames"].as_array()?.len() > 20)
+                .then(|| Reply::Answer(400, error("invalid_parameter", &text)))
+        });
+        let names: Vec<String> = (0..60).map(|n| format!("u{n}")).collect();
+        let connection = service.connection(BATCH);
+        let desired = desired(&[&format!(
+            "rooms: [{{id: {}, members: [{}]}}]",
+            room_id(0),
+            names.join(", ")
+        )]);
+        let (_, report) = virtually(pass(&connection, &desired, None));
+        assert_eq!(report.rooms[0].status, Outcome::Converged, "{said}");
+        assert_eq!(connection.batch_sizes(), BATCH, "{said}");
+        // Halved until it is taken.
+        assert_eq!(writes(&service.take_sent()), 7, "{said}");
+    }
+}
+
+#[test]
 fn removals_say_who_could_not_be_and_who_was_gone() {
     let service = Service::new(room(&[], &["a", "b", "c"])).with_fault(|emulator, request, _| {
         (request.method == Http::DELETE).then(|| {

@@ -3,6 +3,7 @@
 use super::Budget;
 use crate::daemon::aside::Entry;
 use crate::daemon::holds::{Hold, Roster};
+use crate::daemon::taught::Taught;
 use crate::desired::Remembered;
 use crate::model::{Limit, MemberSet, RoomId, UserId};
 use jiff::Timestamp;
@@ -48,6 +49,9 @@ pub(super) struct LedgerFile {
     pub(super) version: u32,
     pub(super) budget: Option<BudgetJson>,
     pub(super) aside: Vec<AsideJson>,
+    /// What the service taught; earlier versions did not keep it.
+    #[serde(default)]
+    pub(super) batch: Option<Taught>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -29,6 +29,7 @@ const WITHHELD = {
   paused: "Paused: nothing is written",
   audit_log: "The audit log cannot be written, so nothing is",
   state_dir: "The state cannot be kept, so nothing is written",
+  quota: "The quota is used up, so nothing is written",
 };
 
 function headline(status) {
