@@ -136,6 +136,10 @@ fn replay(case: &Case, sent: &[Sent]) -> [usize; 4] {
                 room.members
                     .extend(users.iter().map(|user| user.as_str().unwrap().to_owned()));
             }
+            ("POST", ["users", user]) => {
+                counts[0] += 1;
+                room.members.insert((*user).to_owned());
+            }
             ("POST", ["admin"]) => {
                 counts[1] += 1;
                 room.admins.insert(body["newadmin"].as_str().unwrap().to_owned());
