@@ -42,6 +42,8 @@ pub struct Config {
     pub timeout: Duration,
     /// How many names go into one call.
     pub batch: BatchSizes,
+    /// Whether members are taken from room detail, where it shows all of them.
+    pub bulk_reads: bool,
     /// Who is told of every answer.
     pub observer: Option<Box<dyn Observer>>,
 }
@@ -76,6 +78,7 @@ struct Shared {
     timeout: Duration,
     add_batch: AtomicUsize,
     remove_batch: AtomicUsize,
+    bulk_reads: bool,
     closed: watch::Sender<bool>,
 }
 
@@ -91,6 +94,7 @@ impl Connection {
             concurrency,
             timeout,
             batch,
+            bulk_reads,
             observer,
         } = config;
         Self(Arc::new(Shared {
@@ -103,6 +107,7 @@ impl Connection {
             timeout,
             add_batch: AtomicUsize::new(batch.add.clamp(1, wire::MAX_REMOVE_BATCH)),
             remove_batch: AtomicUsize::new(batch.remove.clamp(1, wire::MAX_REMOVE_BATCH)),
+            bulk_reads,
             closed: watch::Sender::new(false),
         }))
     }
@@ -120,6 +125,11 @@ impl Connection {
             add: self.0.add_batch.load(Ordering::Relaxed),
             remove: self.0.remove_batch.load(Ordering::Relaxed),
         }
+    }
+
+    /// Whether members are taken from room detail, where it shows all of them.
+    pub(super) fn bulk_reads(&self) -> bool {
+        self.0.bulk_reads
     }
 
     /// Lets no further call go, be it a first try or another one; those in flight end.
