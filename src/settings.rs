@@ -107,6 +107,8 @@ pub struct Limits {
     pub add_batch: usize,
     /// Names in one `remove_many`.
     pub remove_batch: usize,
+    /// Whether members are taken from room detail, where it shows all of them.
+    pub bulk_reads: bool,
 }
 
 /// When the daemon looks.

@@ -136,10 +136,10 @@ impl Call {
         Self::new(Method::Demote, room, &["admin", user.as_str()])
     }
 
-    pub(super) fn room_detail(rooms: &[RoomId]) -> Self {
-        let ids = joined(rooms.iter().map(RoomId::as_str));
+    pub(super) fn room_detail(rooms: &[&RoomId]) -> Self {
+        let ids = joined(rooms.iter().map(|room| room.as_str()));
         let room = if let [room] = rooms {
-            Some(room.clone())
+            Some((*room).clone())
         } else {
             None
         };

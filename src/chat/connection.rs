@@ -42,6 +42,8 @@ pub struct Config {
     pub timeout: Duration,
     /// How many names go into one call.
     pub batch: BatchSizes,
+    /// Whether members are taken from room detail, where it shows all of them.
+    pub bulk_reads: bool,
     /// Who is told of every answer.
     pub observer: Option<Box<dyn Observer>>,
 }
@@ -78,6 +80,7 @@ struct Shared {
     remove_batch: AtomicUsize,
     proven_add: AtomicUsize,
     proven_remove: AtomicUsize,
+    bulk_reads: bool,
     closed: watch::Sender<bool>,
 }
 
@@ -103,6 +106,7 @@ impl Connection {
             concurrency,
             timeout,
             batch,
+            bulk_reads,
             observer,
         } = config;
         Self(Arc::new(Shared {
@@ -117,6 +121,7 @@ impl Connection {
             remove_batch: AtomicUsize::new(batch.remove.clamp(1, wire::MAX_REMOVE_BATCH)),
             proven_add: AtomicUsize::new(0),
             proven_remove: AtomicUsize::new(0),
+            bulk_reads,
             closed: watch::Sender::new(false),
         }))
     }
@@ -142,6 +147,11 @@ impl Connection {
         self.0
             .remove_batch
             .fetch_min(most.remove.max(1), Ordering::Relaxed);
+    }
+
+    /// Whether members are taken from room detail, where it shows all of them.
+    pub(super) fn bulk_reads(&self) -> bool {
+        self.0.bulk_reads
     }
 
     /// Lets no further call go, be it a first try or another one; those in flight end.

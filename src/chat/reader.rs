@@ -64,6 +64,12 @@ impl Reader {
         self.0.limit_batch_sizes(most);
     }
 
+    /// Whether members are taken from room detail, where it shows all of them.
+    #[must_use]
+    pub fn bulk_reads(&self) -> bool {
+        self.0.bulk_reads()
+    }
+
     /// A page of the member list, from 1: owner and members. Admins are among the members.
     pub async fn list_members(&self, room: &RoomId, page: u32) -> Result<List<MemberRow>, CallError> {
         let call = Call::list_members(room, page, Self::PAGE_SIZE);
@@ -76,7 +82,7 @@ impl Reader {
     }
 
     /// Detail of up to [`wire::MAX_DETAIL_ROOMS`](super::wire::MAX_DETAIL_ROOMS) rooms.
-    pub async fn room_detail(&self, rooms: &[RoomId]) -> Result<Vec<RoomDetail>, CallError> {
+    pub async fn room_detail(&self, rooms: &[&RoomId]) -> Result<Vec<RoomDetail>, CallError> {
         Ok(self.0.call(Call::room_detail(rooms)).await?.data)
     }
 

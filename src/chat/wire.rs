@@ -4,6 +4,7 @@
 //! emulator share these shapes and nothing else; literal JSON pins them on both sides. Decoding is lenient: unknown
 //! fields are ignored and everything but `data` may be missing.
 
+use compact_str::CompactString;
 use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -152,8 +153,8 @@ fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Takes the rows that are understood.
-fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<MemberRow>, D::Error> {
+/// Takes the rows if every one is understood: a list with others in it shows not all who are there.
+fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<MemberRow>>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Row {
@@ -165,7 +166,7 @@ fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<MemberRow>, D:
         Row::Known(row) => Some(row),
         Row::Other(IgnoredAny) => None,
     };
-    Ok(rows.into_iter().flatten().filter_map(known).collect())
+    Ok(rows.and_then(|rows| rows.into_iter().map(known).collect()))
 }
 
 fn ignored<'de, D: Deserializer<'de>, T: Default>(deserializer: D) -> Result<T, D::Error> {
@@ -306,14 +307,15 @@ pub struct Demoted {
     pub oldadmin: String,
 }
 
-/// A row of a member list. Admins are shown as plain members.
+/// A row of a member list. Admins are shown as plain members. A look reads millions of them, so a name that is not long
+/// stands in the row itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MemberRow {
     /// `{"owner": user}`
-    Owner(String),
+    Owner(CompactString),
     /// `{"member": user}`
-    Member(String),
+    Member(CompactString),
 }
 
 /// By hand, because a derived enum would refuse a row that says more than who and what they are.
@@ -321,8 +323,8 @@ impl<'de> Deserialize<'de> for MemberRow {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct Row {
-            owner: Option<String>,
-            member: Option<String>,
+            owner: Option<CompactString>,
+            member: Option<CompactString>,
         }
         match Row::deserialize(deserializer)? {
             Row {
@@ -355,9 +357,9 @@ pub struct RoomDetail {
     /// How many people are in it, the owner counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affiliations_count: Option<u64>,
-    /// Who is in it; not every server sends all.
-    #[serde(default, deserialize_with = "rows")]
-    pub affiliations: Vec<MemberRow>,
+    /// Who is in it; not every server sends all, or any.
+    #[serde(default, deserialize_with = "rows", skip_serializing_if = "Option::is_none")]
+    pub affiliations: Option<Vec<MemberRow>>,
 }
 
 /// A row of `list_rooms` (`[P]`).

@@ -49,6 +49,7 @@ pub fn config(settings: &Settings, observer: Option<Box<dyn Observer>>) -> Resul
             add: limits.add_batch,
             remove: limits.remove_batch,
         },
+        bulk_reads: limits.bulk_reads,
         observer,
     })
 }

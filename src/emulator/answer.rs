@@ -76,6 +76,23 @@ pub(super) enum Data {
     },
 }
 
+impl Answer {
+    /// Has room detail show no more than so many people of each room; none at all where that is nobody.
+    pub(super) fn cut_rows(&mut self, most: usize) {
+        let Self::Data(envelope) = self else { return };
+        let Data::Detail(rooms) = &mut envelope.data else {
+            return;
+        };
+        for room in rooms {
+            if let Some(rows) = room.affiliations.as_mut().filter(|_| most > 0) {
+                rows.truncate(most);
+            } else {
+                room.affiliations = None;
+            }
+        }
+    }
+}
+
 type Query = BTreeMap<String, Vec<String>>;
 
 /// Answers `POST /token`.

@@ -73,6 +73,8 @@ pub enum What {
     Oversized,
     /// A read is answered from what the service knew so many changes ago.
     Stale(usize),
+    /// Room detail shows at most so many people of each room, and how many there are all the same; 0: it shows nobody.
+    Rows(usize),
     /// These people come into the room, and the call goes on.
     Join(Vec<UserId>),
     /// These people leave the room, and the call goes on.

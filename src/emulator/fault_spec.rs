@@ -28,6 +28,7 @@ html[=STATUS]   a proxy answers in HTML, with 502 or this status\n  \
 truncated       the answer's body ends in its middle\n  \
 oversized       the answer's body has 32 MiB\n  \
 stale=N         a read is answered from what was there N changes ago\n  \
+rows=N          room detail shows at most N people of each room, with the true count; 0: no list of them\n  \
 join=U+U...     these people come into the room, and the call goes on\n  \
 leave=U+U...    these people leave it, and the call goes on\n  \
 expired[=K]     the call's token has expired, for good or for K calls\n  \
@@ -97,7 +98,8 @@ impl What {
         match self {
             Self::Reset | Self::Timeout | Self::Slow(_) | Self::Answer(..) | Self::Html(_) => true,
             Self::Join(_) | Self::Leave(_) => true,
-            Self::Truncated | Self::Oversized | Self::Stale(_) | Self::Expired(_) | Self::Budget(_) => false,
+            Self::Truncated | Self::Oversized | Self::Stale(_) | Self::Rows(_) => false,
+            Self::Expired(_) | Self::Budget(_) => false,
         }
     }
 }
@@ -166,6 +168,10 @@ fn parse_what(text: &str) -> Result<What, BadFault> {
             .and_then(|n| usize::try_from(n).ok())
             .map(What::Stale)
             .ok_or(bad("a number of changes is needed, from 1")),
+        "rows" => value
+            .and_then(|value| value.parse().ok())
+            .map(What::Rows)
+            .ok_or(bad("a number of people is needed, from 0")),
         "join" => people()
             .map(What::Join)
             .ok_or(bad("usernames are needed, as in zoe+yan")),
@@ -254,6 +260,7 @@ impl fmt::Display for What {
             Self::Truncated => f.write_str("truncated"),
             Self::Oversized => f.write_str("oversized"),
             Self::Stale(changes) => write!(f, "stale={changes}"),
+            Self::Rows(most) => write!(f, "rows={most}"),
             Self::Join(people) => write!(f, "join={}", joined(people)),
             Self::Leave(people) => write!(f, "leave={}", joined(people)),
             Self::Expired(None) => f.write_str("expired"),
@@ -297,6 +304,7 @@ mod tests {
             ),
             ("list_members@2:leave=zoe:after", "list_members@2:leave=zoe:after"),
             ("reads:stale=3", "reads:stale=3"),
+            ("room_detail/2:rows=0", "room_detail/2:rows=0"),
             ("any@5:expired", "any@5:expired"),
             ("any@5:expired=3", "any@5:expired=3"),
             ("list_admins:budget=90", "list_admins:budget=90"),
@@ -330,6 +338,7 @@ mod tests {
             "any:slow=5",
             "any:html=99",
             "any:stale=0",
+            "any:rows=few",
             "any:join=",
             "any:join=a+..",
             "any:expired=x",
@@ -358,6 +367,7 @@ mod tests {
         slow=5: a length of time is needed, such as 500ms
         html=99: a status from 200 to 599 is needed
         stale=0: a number of changes is needed, from 1
+        rows=few: a number of people is needed, from 0
         join=: usernames are needed, as in zoe+yan
         join=a+..: usernames are needed, as in zoe+yan
         expired=x: a number of calls is needed, from 1

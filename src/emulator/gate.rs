@@ -109,6 +109,7 @@ impl Emulator {
             | What::Truncated
             | What::Oversized
             | What::Stale(_)
+            | What::Rows(_)
             | What::Expired(_)
             | What::Budget(_) => None,
         }
@@ -134,7 +135,7 @@ impl Emulator {
             Some(What::Budget(calls)) => *calls,
             _ => 0,
         };
-        answer::respond(match past {
+        let mut result = match past {
             Some(mut past) => self.call(&mut past, head, body, taken),
             None if writes(head) => {
                 let operator = self.operator(&state, &head.headers);
@@ -146,7 +147,11 @@ impl Emulator {
                 )
             }
             None => self.call(&mut state, head, body, taken),
-        })
+        };
+        if let (Ok(answer), Some(What::Rows(most))) = (&mut result, what) {
+            answer.cut_rows(*most);
+        }
+        answer::respond(result)
     }
 
     fn come_and_go(&self, head: &Parts, join: &[UserId], leave: &[UserId]) -> Option<Ending> {

@@ -146,9 +146,9 @@ impl Room {
     pub(super) fn rows(&self, profile: Profile) -> impl Iterator<Item = MemberRow> {
         self.members.iter().map(move |name| {
             if self.is_owner(name) {
-                MemberRow::Owner(profile.spell(name))
+                MemberRow::Owner(profile.spell(name).into())
             } else {
-                MemberRow::Member(profile.spell(name))
+                MemberRow::Member(profile.spell(name).into())
             }
         })
     }

@@ -189,7 +189,7 @@ impl State {
                 owner: Some(profile.spell(room.owner())),
                 maxusers: Some(room.maxusers),
                 affiliations_count: Some(count(room.members().len())),
-                affiliations: room.rows(profile).collect(),
+                affiliations: Some(room.rows(profile).collect()),
             })
         };
         ids.split(',').map(detail).collect()

@@ -108,6 +108,7 @@ impl Draft {
             concurrency,
             add_batch,
             remove_batch,
+            bulk_reads,
         } = limits.value.unwrap_or_default();
         let FleetGuardsSpec {
             of_rooms,
@@ -134,6 +135,7 @@ impl Draft {
                 concurrency: concurrency.value.unwrap_or(CONCURRENCY),
                 add_batch: add_batch.value.unwrap_or(MAX_ADD_BATCH),
                 remove_batch: remove_batch.value.unwrap_or(MAX_REMOVE_BATCH),
+                bulk_reads: bulk_reads.value.unwrap_or(true),
             },
             rooms: rooms
                 .value

@@ -196,11 +196,20 @@ pub(super) struct LimitsSpec {
     /// People removed by one call.
     #[schemars(with = "schema::Whole<100>", extend("default" = 100))]
     pub(super) remove_batch: Field<usize>,
+    /// Whether members are taken from the detail of up to 100 rooms a call, where it shows all of them; otherwise page by page.
+    #[schemars(schema_with = "schema::truth", extend("default" = true))]
+    pub(super) bulk_reads: Field<bool>,
 }
 
 impl Fields for LimitsSpec {
     const WHAT: &'static str = "`limits`";
-    const KEYS: &'static [&'static str] = &["calls_per_second", "concurrency", "add_batch", "remove_batch"];
+    const KEYS: &'static [&'static str] = &[
+        "calls_per_second",
+        "concurrency",
+        "add_batch",
+        "remove_batch",
+        "bulk_reads",
+    ];
 
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
         match key {
@@ -209,6 +218,7 @@ impl Fields for LimitsSpec {
             // A newer server takes 100 and 60 where the older takes 60 and 100.
             "add_batch" => self.add_batch = value.scalar(WHOLE, |text| whole(text, 1..=100))?,
             "remove_batch" => self.remove_batch = value.scalar(WHOLE, |text| whole(text, 1..=100))?,
+            "bulk_reads" => self.bulk_reads = value.scalar(TRUTH, truth)?,
             _ => value.not_yet(key)?,
         }
         Ok(())

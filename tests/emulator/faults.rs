@@ -247,3 +247,30 @@ async fn latency_and_jitter() {
     );
     assert_eq!(times().await, taken);
 }
+
+#[tokio::test(start_paused = true)]
+async fn room_detail_that_does_not_show_everyone() {
+    let emulator = with(&[
+        "room_detail@2:rows=2",
+        "room_detail@3:rows=0",
+        "any@4:rows=9",
+        "any@5:rows=1",
+    ]);
+    let people = async || {
+        let (_, answer) = send(&emulator, &format!("GET /chatrooms/{ROOM}"), "").await;
+        let detail = &answer["data"][0];
+        assert_eq!(detail["affiliations_count"], 3);
+        detail
+            .get("affiliations")
+            .map(|rows| rows.as_array().unwrap().len())
+    };
+    assert_eq!(
+        [people().await, people().await, people().await, people().await],
+        [Some(3), Some(2), None, Some(3)]
+    );
+    assert_eq!(
+        names(&send(&emulator, &list(), "").await.1).len(),
+        3,
+        "a list is a list"
+    );
+}

@@ -190,6 +190,8 @@ struct World {
     /// The end of the last look at all rooms, by which process, and removals since then.
     window: (String, u32, usize),
     most_members: usize,
+    /// How many people of a room its detail shows at most, if not all.
+    shown: Option<usize>,
     /// How many were there at the last read of a room, and how many of them are gone since.
     reads: BTreeMap<usize, [usize; 4]>,
     aside: Option<(usize, Instant)>,
@@ -329,20 +331,24 @@ impl World {
     /// Takes down what a call does, at the instant it does it.
     fn effect(&mut self, emulator: &Emulator, request: &Request) {
         let path = request.url.path();
+        let state = emulator.state();
+        if let Some(rooms) = path.strip_prefix("/acme/demo/chatrooms/")
+            && !rooms.contains('/')
+        {
+            return self.read_by_detail(rooms, &state);
+        }
         let Some((number, op, users)) = parse(path) else {
             return;
         };
-        let state = emulator.state();
         let Some(room) = state.rooms.get(&room_id(number)) else {
             return;
         };
         let live = people(room);
-        let all = |state: &State| state.rooms.values().map(|room| people(room).members.len()).sum();
         let [members, admins, removed, demoted] = self.reads.entry(number).or_default();
         match (request.method == Http::GET, op) {
             (true, "users") => {
                 (*members, *removed) = (live.members.len(), 0);
-                self.most_members = self.most_members.max(all(&state));
+                self.most_members = self.most_members.max(all_members(&state));
             }
             (true, "admin") => (*admins, *demoted) = (live.admins.len(), 0),
             _ => {}
@@ -388,6 +394,19 @@ impl World {
         }
         if op == "users" {
             self.spend(gone);
+        }
+    }
+
+    /// Takes down which rooms a detail shows everyone of.
+    fn read_by_detail(&mut self, rooms: &str, state: &State) {
+        let numbers = rooms.split("%2C").filter_map(|id| id.strip_prefix("66213271"));
+        for number in numbers.filter_map(|number| number.parse().ok()) {
+            let room = &state.rooms[&room_id(number)];
+            if self.shown.is_none_or(|rows| rows >= room.members().len()) {
+                let [members, _, removed, _] = self.reads.entry(number).or_default();
+                (*members, *removed) = (people(room).members.len(), 0);
+                self.most_members = self.most_members.max(all_members(state));
+            }
         }
     }
 
@@ -449,6 +468,10 @@ impl World {
             }
         }
     }
+}
+
+fn all_members(state: &State) -> usize {
+    state.rooms.values().map(|room| people(room).members.len()).sum()
 }
 
 /// Room, list and users of a path.
@@ -1059,11 +1082,15 @@ fn case(seed: u64) -> Result<(), String> {
     let total = [10, 30, 100][random.usize(0..3)];
     let dry_run = random.u8(0..20) == 0;
     let latency = [0, 0, 20, 300, 2500][random.usize(0..5)];
+    // Not drawn, so that the seeds go on to mean what they meant.
+    let shown = [Some(10), None, Some(0)][usize::try_from(seed.wrapping_add(1) % 3).unwrap()];
     let outcome: Arc<Mutex<Option<Result<(), String>>>> = Arc::default();
     let out = Arc::clone(&outcome);
     let holder: Arc<Mutex<Option<Arc<Mutex<World>>>>> = Arc::default();
     let for_service = Arc::clone(&holder);
-    let service = Service::new(begun)
+    let service = Service::new(begun);
+    let service = shown.into_iter().fold(service, Service::showing);
+    let service = service
         .with_fault(move |emulator, request, _| {
             let world = for_service.lock().unwrap().clone()?;
             let mut world = lock(&world);
@@ -1095,6 +1122,7 @@ fn case(seed: u64) -> Result<(), String> {
             state_file: house.state_dir().join("budget.json"),
             window: (String::new(), 0, 0),
             most_members: 0,
+            shown,
             reads: BTreeMap::new(),
             aside: None,
             added: BTreeMap::new(),
@@ -1108,7 +1136,7 @@ fn case(seed: u64) -> Result<(), String> {
         fs::create_dir_all(house.state_dir()).unwrap();
         let more = fs::read_to_string(house.path("roomsync.yaml")).unwrap();
         lock(&world).tell(format!(
-            "latency {latency} ms, total {total}%, dry run: {dry_run}"
+            "latency {latency} ms, total {total}%, dry run: {dry_run}, shown: {shown:?}"
         ));
         let mut search = Search {
             world,

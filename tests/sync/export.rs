@@ -283,7 +283,7 @@ fn an_incomplete_look_is_not_exported() {
         list.then(|| Reply::Answer(200, json!({"data": [{"owner": "boss"}], "count": 7}).to_string()))
     };
     let rooms = [room_of("boss", &[], &["a"]), room_of("boss", &[], &["b"])];
-    let service = service_of(&rooms, Side::Seed).with_fault(torn);
+    let service = service_of(&rooms, Side::Seed).showing(0).with_fault(torn);
     let options = all_options().next().unwrap();
     let RoomFile { text, left_out } = virtually(export(&service.read_only(BATCH).reader(), options));
     assert_eq!(left_out[0].room, room_id(1));

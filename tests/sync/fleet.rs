@@ -2,7 +2,7 @@
 
 use crate::fleet_model::{Case, case, expect_fleet};
 use crate::service::{
-    Service, assert_foretold, desired, is_known_call, pass, people, room_id, state, virtually, writes,
+    Service, assert_foretold, desired, is_known_call, pages, pass, people, room_id, state, virtually, writes,
     written,
 };
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ fn check(case: &Case, side: Side) {
         ..Options::default()
     };
     let live = state(rooms.map(|(n, room)| (room_id(n), room.live())));
-    let service = Service::with(live, options).taking(case.latency);
+    let service = case.shown_by(Service::with(live, options).taking(case.latency));
     let batch = BatchSizes {
         add: case.add_batch,
         remove: case.remove_batch,
@@ -52,7 +52,14 @@ fn check(case: &Case, side: Side) {
             &|| {},
         )
         .await;
-        assert!(writes(&service.take_sent()) == 0);
+        let sent = service.take_sent();
+        assert!(writes(&sent) == 0);
+        match case.shown {
+            None => assert_eq!(pages(&sent), 0, "room detail shows everyone"),
+            // Of rooms without anybody a detail without a list could show everyone.
+            Some(0) => assert!(pages(&sent) >= case.rooms.len(), "room detail shows nobody"),
+            Some(_) => {}
+        }
 
         let (planned, report) = pass(&service.connection(batch), &desired, total).await;
         let sent = service.take_sent();

@@ -1,6 +1,6 @@
 //! Random fleets — live state, room files and modes — and a little model of them that knows nothing of the product.
 
-use crate::service::{People, people, room_id};
+use crate::service::{People, Service, people, room_id};
 use proptest::prelude::*;
 use roomsync::emulator::Room;
 use std::collections::BTreeSet;
@@ -49,6 +49,18 @@ pub(crate) struct Case {
     pub(crate) total_percent: u8,
     /// Of a call: a slow service makes looks grow too old in the midst of a room.
     pub(crate) latency: Duration,
+    /// How many people of a room its detail shows at most, if not all.
+    pub(crate) shown: Option<usize>,
+}
+
+impl Case {
+    /// The same service, but its room detail shows no more than it does here.
+    pub(crate) fn shown_by(&self, service: Service) -> Service {
+        match self.shown {
+            None => service,
+            Some(rows) => service.showing(rows),
+        }
+    }
 }
 
 /// `u0`… may be wanted, `g0`… are ignored where a file says so, `p0`… are protected where a file says so.
@@ -100,8 +112,9 @@ prop_compose! {
         remove_batch in 1usize..5,
         total_percent in prop_oneof![Just(100u8), 0u8..=100],
         latency in prop_oneof![7 => Just(0), 1 => 0u64..8_000].prop_map(Duration::from_millis),
+        shown in prop_oneof![Just(None), Just(Some(0)), (1usize..16).prop_map(Some)],
     ) -> Case {
-        Case { rooms, add_batch, remove_batch, total_percent, latency }
+        Case { rooms, add_batch, remove_batch, total_percent, latency, shown }
     }
 }
 

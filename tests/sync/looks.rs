@@ -59,7 +59,9 @@ fn a_read_that_contradicts_itself_removes_nobody() {
     ] {
         let members: Vec<String> = ('a'..='k').map(String::from).collect();
         let members: Vec<&str> = members.iter().map(String::as_str).collect();
-        let service = Service::new(room(&[], &members)).with_fault(list_fault(body));
+        let service = Service::new(room(&[], &members))
+            .showing(0)
+            .with_fault(list_fault(body));
         let (planned, report) = one_room(&service, "members: [b, z], guards: {max_removals: 100%}");
         let plan = &planned.plan.rooms[0];
         assert!(plan.falls_short() && plan.remove.is_empty(), "{body}: {plan:?}");
@@ -85,10 +87,12 @@ fn a_read_that_contradicts_itself_removes_nobody() {
 fn a_page_that_repeats_is_noticed() {
     let rows: Vec<Value> = (0..1_000).map(|n| json!({"member": format!("u{n}")})).collect();
     let body = json!({"data": rows, "count": 1_000}).to_string();
-    let service = Service::new(room(&[], &[])).with_fault(move |_, request, _| {
-        let list = request.url.path().ends_with("/users") && request.method == Http::GET;
-        list.then(|| Reply::Answer(200, body.clone()))
-    });
+    let service = Service::new(room(&[], &[]))
+        .showing(0)
+        .with_fault(move |_, request, _| {
+            let list = request.url.path().ends_with("/users") && request.method == Http::GET;
+            list.then(|| Reply::Answer(200, body.clone()))
+        });
     let (planned, _) = one_room(&service, "members: [a], mode: observe");
     assert_eq!(planned.plan.rooms[0].status, Status::Observed);
     let note = &planned.plan.rooms[0].notes[0];
@@ -144,7 +148,7 @@ fn a_room_of_many_pages_is_read_to_its_end() {
     many.join("boss");
     many.leave("nobody-yet");
     many.set_owner("boss");
-    let service = Service::new(state([(room_id(0), many)]));
+    let service = Service::new(state([(room_id(0), many)])).showing(999);
     let wanted: Vec<&str> = all.iter().copied().filter(|name| *name != "m2499").collect();
     let (planned, report) = one_room(&service, &format!("members: [{}]", wanted.join(", ")));
     let plan = &planned.plan.rooms[0];
@@ -215,19 +219,21 @@ fn an_admin_list_that_is_cut_short_demotes_and_removes_nobody() {
 #[test]
 fn an_incomplete_second_look_confirms_no_removal() {
     let removing = AtomicBool::new(false);
-    let service = Service::new(room(&[], &["a", "b"])).with_fault(move |_, request, _| {
-        if request.method == Http::DELETE {
-            removing.store(true, Ordering::Relaxed);
-            return Some(Reply::Answer(200, json!({"data": []}).to_string()));
-        }
-        let list = request.url.path().ends_with("/users") && removing.load(Ordering::Relaxed);
-        list.then(|| {
-            Reply::Answer(
-                200,
-                json!({"data": [{"owner": "boss"}, {"member": "a"}], "count": 7}).to_string(),
-            )
-        })
-    });
+    let service = Service::new(room(&[], &["a", "b"]))
+        .showing(0)
+        .with_fault(move |_, request, _| {
+            if request.method == Http::DELETE {
+                removing.store(true, Ordering::Relaxed);
+                return Some(Reply::Answer(200, json!({"data": []}).to_string()));
+            }
+            let list = request.url.path().ends_with("/users") && removing.load(Ordering::Relaxed);
+            list.then(|| {
+                Reply::Answer(
+                    200,
+                    json!({"data": [{"owner": "boss"}, {"member": "a"}], "count": 7}).to_string(),
+                )
+            })
+        });
     let (_, report) = one_room(&service, "members: [a], guards: {max_removals: 100%}");
     assert_eq!(failed(&report), [("b".to_owned(), Op::Remove, "not_confirmed")]);
 }

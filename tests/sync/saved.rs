@@ -212,7 +212,9 @@ async fn apply(
 fn check(case: &Case, moves: &[Vec<Move>], wants_approval: &[bool]) {
     let desired = desired_of(case);
     let rooms = case.rooms.iter().enumerate();
-    let service = Service::new(state(rooms.map(|(n, room)| (room_id(n), room.live()))));
+    let service = case.shown_by(Service::new(state(
+        rooms.map(|(n, room)| (room_id(n), room.live())),
+    )));
     let batch = BatchSizes {
         add: case.add_batch,
         remove: case.remove_batch,

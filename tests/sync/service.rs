@@ -91,6 +91,14 @@ impl Service {
         }
     }
 
+    /// The same, but room detail shows at most so many people of each room: then their pages have to be read.
+    pub(crate) fn showing(self, rows: usize) -> Self {
+        let fault = format!("room_detail:rows={rows}");
+        self.emulator
+            .add_fault(roomsync::emulator::Fault::parse(&fault).unwrap());
+        self
+    }
+
     /// The same, but every call takes so long on its way there.
     pub(crate) fn taking(self, latency: Duration) -> Self {
         Self { latency, ..self }
@@ -226,6 +234,7 @@ fn connection_of(transport: Box<dyn Transport>, batch: BatchSizes, concurrency: 
         concurrency,
         timeout: Duration::from_secs(10),
         batch,
+        bulk_reads: true,
         observer: None,
     };
     Connection::new(transport, config)
@@ -358,6 +367,12 @@ pub(crate) fn is_known_call((method, path, _, _): &Sent) -> bool {
         ("DELETE", [room, "admin", admin]) => digits(room) && user(admin),
         _ => false,
     }
+}
+
+/// How many pages of member lists were read.
+pub(crate) fn pages(sent: &[Sent]) -> usize {
+    let is_page = |(method, path, ..): &&Sent| method == Http::GET && path.contains("/users?");
+    sent.iter().filter(is_page).count()
 }
 
 pub(crate) fn writes(sent: &[Sent]) -> usize {

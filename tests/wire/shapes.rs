@@ -31,10 +31,10 @@ fn room_detail() {
         owner: Some("user1".into()),
         maxusers: Some(1000),
         affiliations_count: Some(2),
-        affiliations: vec![
+        affiliations: Some(vec![
             MemberRow::Member("user2".into()),
             MemberRow::Owner("user1".into()),
-        ],
+        ]),
     };
     assert_eq!(rows, [expected]);
 
@@ -42,6 +42,31 @@ fn room_detail() {
     assert_eq!(
         (bare.owner, bare.maxusers, bare.affiliations_count),
         (None, None, None)
+    );
+}
+
+/// Rows are taken only where each is understood: who stands in another one would be missing.
+#[test]
+fn rows_of_room_detail() {
+    let rows = |affiliations: Value| {
+        let detail = from_value::<RoomDetail>(json!({"id": "1", "affiliations": affiliations}));
+        detail.unwrap().affiliations
+    };
+    let owner = MemberRow::Owner("user1".into());
+    assert_eq!(rows(json!([{"owner": "user1", "since": 5}])), Some(vec![owner]));
+    assert_eq!(rows(json!([])), Some(vec![]));
+    for other in [
+        json!(null),
+        json!([{"owner": "user1"}, {"admin": "user2"}]),
+        json!([{"owner": "user1"}, {"member": 2}]),
+        json!([{"owner": "user1"}, "user2"]),
+        json!([{"owner": "user1", "member": "user1"}]),
+    ] {
+        assert_eq!(rows(other.clone()), None, "{other}");
+    }
+    assert_eq!(
+        from_value::<RoomDetail>(json!({"id": "1"})).unwrap().affiliations,
+        None
     );
 }
 

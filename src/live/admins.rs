@@ -1,0 +1,42 @@
+use super::Contradiction;
+use crate::chat::{CallError, List, Reader};
+use crate::model::{MemberSet, RoomId, UserId};
+use std::collections::BTreeSet;
+
+/// The admins of a room, the owner perhaps among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AdminList {
+    /// Their names.
+    pub names: MemberSet,
+    /// Names that break our rules.
+    pub foreign: BTreeSet<String>,
+    /// How the list contradicts itself, if it does.
+    pub contradiction: Option<Contradiction>,
+}
+
+/// Reads the admins.
+pub async fn read_admins(reader: &Reader, room: &RoomId) -> Result<AdminList, CallError> {
+    let List { rows, count } = reader.list_admins(room).await?;
+    let contradiction =
+        count
+            .filter(|count| *count != rows.len() as u64)
+            .map(|count| Contradiction::AdminCount {
+                rows: rows.len(),
+                count,
+            });
+    let mut foreign = BTreeSet::new();
+    let mut names = Vec::new();
+    for name in rows {
+        match UserId::parse(&name) {
+            Ok(user) => names.push(user),
+            Err(_) => {
+                foreign.insert(name.to_lowercase());
+            }
+        }
+    }
+    Ok(AdminList {
+        names: names.into_iter().collect(),
+        foreign,
+        contradiction,
+    })
+}

@@ -1,0 +1,100 @@
+//! Room detail: what it says of a room, and who is in it where it shows everyone.
+
+use super::people::People;
+use crate::chat::wire::{Method, RoomDetail};
+use crate::chat::{CallError, Fault, Reader};
+use crate::model::RoomId;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use tokio::time::Instant;
+
+/// What room detail says of a room.
+#[derive(Debug)]
+pub(super) struct Detail {
+    pub(super) name: Option<String>,
+    /// In lower case.
+    pub(super) owner: Option<String>,
+    pub(super) max_users: Option<u64>,
+    /// How many people are in the room, the owner counted.
+    pub(super) count: Option<u64>,
+    /// Everyone in the room, and when the call was begun that told so.
+    pub(super) everyone: Option<(People, Instant)>,
+}
+
+/// The answer to one call about some rooms.
+pub(super) struct Details {
+    /// One for each room, in their order.
+    pub(super) rooms: Vec<Result<Detail, CallError>>,
+    /// How many rows the answer had.
+    pub(super) rows: usize,
+}
+
+/// Asks for the detail of up to [`MAX_DETAIL_ROOMS`](crate::chat::wire::MAX_DETAIL_ROOMS) rooms.
+pub(super) async fn ask(reader: &Reader, rooms: &[&RoomId]) -> Result<Details, CallError> {
+    // Before the call waits for its turn: who comes or goes from now on may or may not be seen.
+    let begun = Instant::now();
+    let answer = reader.room_detail(rooms).await?;
+    let rows = |detail: &RoomDetail| detail.affiliations.as_ref().map_or(0, Vec::len);
+    let rows = answer.iter().map(rows).sum();
+    let mut details: HashMap<String, RoomDetail> = HashMap::with_capacity(answer.len());
+    for detail in answer {
+        match details.entry(detail.id.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(detail);
+            }
+            // Two lists of the same people.
+            Entry::Occupied(mut place) => place.get_mut().affiliations = None,
+        }
+    }
+    let found = |room: &&RoomId| {
+        let detail = details.remove(room.as_str()).ok_or_else(|| unknown(room))?;
+        Ok(Detail::new(detail, begun, reader.bulk_reads()))
+    };
+    Ok(Details {
+        rooms: rooms.iter().map(found).collect(),
+        rows,
+    })
+}
+
+/// Asks for the detail of one room.
+pub(super) async fn ask_one(reader: &Reader, room: &RoomId) -> Result<Detail, CallError> {
+    let Details { rooms, .. } = ask(reader, &[room]).await?;
+    rooms.into_iter().next().unwrap_or_else(|| Err(unknown(room)))
+}
+
+fn unknown(room: &RoomId) -> CallError {
+    CallError {
+        method: Method::RoomDetail,
+        room: Some(room.clone()),
+        fault: Fault::NoRoom(format!("room detail does not show {room}")),
+    }
+}
+
+impl Detail {
+    fn new(detail: RoomDetail, begun: Instant, bulk_reads: bool) -> Self {
+        let RoomDetail {
+            id: _,
+            name,
+            owner,
+            maxusers: max_users,
+            affiliations_count: count,
+            affiliations,
+        } = detail;
+        let owner = owner.map(|owner| owner.to_lowercase());
+        let everyone = count.zip(affiliations).filter(|_| bulk_reads);
+        let everyone = everyone.and_then(|(count, rows)| {
+            let shown = rows.len();
+            let mut people = People::default();
+            people.take(rows);
+            let complete = people.is_everyone(shown, count, owner.as_deref());
+            complete.then_some((people, begun))
+        });
+        Self {
+            name,
+            owner,
+            max_users,
+            count,
+            everyone,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Many rooms, with few calls and few of them in memory at a time.
+//!
+//! Two askers get room detail, up to 100 rooms an answer, and hand its rooms over one by one to the work on single rooms. They
+//! wait while enough is in work, so what is in memory does not grow with the fleet: two answers, and the rooms in work.
+
+use super::detail::{self, Detail, Details};
+use super::look::{look_from, members_from};
+use super::{MemberList, Observed, Question};
+use crate::chat::wire::MAX_DETAIL_ROOMS;
+use crate::chat::{CallError, Fault, Reader};
+use crate::model::RoomId;
+use futures_util::stream::{self, StreamExt as _};
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+use tokio::sync::{Semaphore, mpsc};
+
+/// How many rooms are in work at a time: what the service lets one method do in a second, and more than are answered in the
+/// time that one call takes.
+const ROOMS_IN_WORK: usize = 100;
+/// How many members the rooms in work may have together.
+const MEMBERS_IN_WORK: u32 = 200_000;
+/// As how many a room counts at most: so that one that takes its time does not keep the others waiting.
+const MOST_COUNTED: u32 = MEMBERS_IN_WORK / 4;
+/// As how many one counts whose size is not known.
+const UNKNOWN_SIZE: u64 = 1_000;
+/// How many rows an answer should have at most. Ten times as many would be too large an answer.
+const ROWS_AN_ANSWER: usize = 100_000;
+/// By how many rooms the next call may ask for more than the last one.
+const GROWTH: usize = 10;
+
+/// Looks at all rooms, many at a time, and hands each over as soon as it is known, with its place in `questions`.
+///
+/// The error is what makes every other look end the same way: then not all rooms are handed over.
+pub async fn fleet(
+    reader: &Reader,
+    questions: &[Question<'_>],
+    each: &dyn Fn(usize, Result<Observed, CallError>),
+) -> Result<(), CallError> {
+    let rooms: Vec<&RoomId> = questions.iter().map(|question| question.room).collect();
+    let look = async |at: usize, room: &RoomId, detail| {
+        let question = questions.get(at).copied().unwrap_or(Question::of_all(room));
+        look_from(reader, question, detail).await
+    };
+    each_room(reader, &rooms, look, each).await
+}
+
+/// Reads the members of rooms, and nothing else, and hands them over like [`fleet`]: to tell who of those that were added is
+/// there. Nobody's removal can be made from that.
+pub async fn members(
+    reader: &Reader,
+    rooms: &[&RoomId],
+    each: &dyn Fn(usize, Result<MemberList, CallError>),
+) -> Result<(), CallError> {
+    let read = async |_: usize, room: &RoomId, detail| members_from(reader, room, detail).await;
+    each_room(reader, rooms, read, each).await
+}
+
+/// Asks for the detail of all rooms, does the work on each, and hands over what comes of it.
+async fn each_room<T>(
+    reader: &Reader,
+    rooms: &[&RoomId],
+    work: impl AsyncFn(usize, &RoomId, Detail) -> Result<T, CallError>,
+    each: &dyn Fn(usize, Result<T, CallError>),
+) -> Result<(), CallError> {
+    let progress = Progress::default();
+    let hand_over = |at, result: Result<T, CallError>| match result {
+        Err(error) if progress.is_fatal(&error) => progress.stop(error),
+        result => each(at, result),
+    };
+    let place = Semaphore::new(MEMBERS_IN_WORK as usize);
+    let (to_work, mut in_work) = mpsc::channel(1);
+    let todo = Todo::new(rooms.len());
+    let ask = async |to_work: &mpsc::Sender<_>| {
+        while let Some(range) = todo.next().filter(|_| !progress.stopped()) {
+            let asked = rooms.get(range.clone()).unwrap_or_default();
+            match detail::ask(reader, asked).await {
+                Ok(Details { rooms, rows }) => {
+                    progress.answered();
+                    todo.answered(range.len(), rows);
+                    for (at, detail) in range.zip(rooms) {
+                        let detail = match detail {
+                            Ok(detail) => detail,
+                            Err(error) => {
+                                hand_over(at, Err(error));
+                                continue;
+                            }
+                        };
+                        let held = place.acquire_many(counted(&detail)).await;
+                        // Who takes it is there until this ends.
+                        let _ = to_work.send((at, detail, held)).await;
+                    }
+                }
+                // One bad room can spoil the answer for all.
+                Err(error) if range.len() > 1 && error.fault.is_about_what_was_asked() => {
+                    progress.answered();
+                    todo.halve(range, &error.fault);
+                }
+                Err(error) => {
+                    if !matches!(error.fault, Fault::Unclear(_) | Fault::Unsent(_)) {
+                        progress.answered();
+                    }
+                    for (at, room) in range.zip(asked) {
+                        let room = Some((*room).clone());
+                        hand_over(
+                            at,
+                            Err(CallError {
+                                room,
+                                ..error.clone()
+                            }),
+                        );
+                    }
+                }
+            }
+        }
+    };
+    let asking = async move {
+        tokio::join!(ask(&to_work), ask(&to_work));
+    };
+    let working = stream::poll_fn(|cx| in_work.poll_recv(cx)).for_each_concurrent(
+        ROOMS_IN_WORK,
+        async |(at, detail, _held)| {
+            if let Some(room) = rooms.get(at).filter(|_| !progress.stopped()) {
+                hand_over(at, work(at, room, detail).await);
+            }
+        },
+    );
+    tokio::join!(asking, working);
+    match progress.0.take().stopped {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// As how many members a room counts that goes in work.
+fn counted(detail: &Detail) -> u32 {
+    let members = detail.count.unwrap_or(UNKNOWN_SIZE).max(1);
+    u32::try_from(members).map_or(MOST_COUNTED, |members| members.min(MOST_COUNTED))
+}
+
+/// The rooms whose detail is still to be asked for, and how many to ask for at a time.
+struct Todo {
+    /// The next ones last.
+    ranges: RefCell<Vec<Range<usize>>>,
+    at_once: Cell<usize>,
+}
+
+impl Todo {
+    fn new(rooms: usize) -> Self {
+        Self {
+            ranges: RefCell::new(Vec::from_iter((rooms > 0).then_some(0..rooms))),
+            at_once: Cell::new(MAX_DETAIL_ROOMS),
+        }
+    }
+
+    fn next(&self) -> Option<Range<usize>> {
+        let mut ranges = self.ranges.borrow_mut();
+        let Range { start, end } = ranges.pop()?;
+        let middle = end.min(start + self.at_once.get());
+        if middle < end {
+            ranges.push(middle..end);
+        }
+        Some(start..middle)
+    }
+
+    /// Notes how many rows so many rooms had: the next answers are to have no more than is good.
+    fn answered(&self, rooms: usize, rows: usize) {
+        let fit = ROWS_AN_ANSWER * rooms / rows.max(1);
+        let most = MAX_DETAIL_ROOMS.min(self.at_once.get() + GROWTH);
+        self.at_once.set(fit.clamp(1, most));
+    }
+
+    /// Has these asked for in two halves.
+    fn halve(&self, Range { start, end }: Range<usize>, fault: &Fault) {
+        let middle = start.midpoint(end);
+        self.ranges.borrow_mut().extend([middle..end, start..middle]);
+        if matches!(fault, Fault::TooLarge(_)) {
+            self.at_once.set(self.at_once.get().min(middle - start).max(1));
+        }
+    }
+}
+
+/// What the looks of one run have shown of the service itself.
+#[derive(Default)]
+struct Progress(RefCell<ServiceState>);
+
+#[derive(Default)]
+struct ServiceState {
+    /// Whether any answer was clear.
+    answered: bool,
+    stopped: Option<CallError>,
+}
+
+impl Progress {
+    fn answered(&self) {
+        self.0.borrow_mut().answered = true;
+    }
+
+    /// Whether the other looks would end the same way. A service that has never given a clear answer is away.
+    fn is_fatal(&self, error: &CallError) -> bool {
+        let never_answered = !self.0.borrow().answered;
+        error.fault.stops_the_run() || (never_answered && matches!(error.fault, Fault::Unclear(_)))
+    }
+
+    fn stop(&self, error: CallError) {
+        self.0.borrow_mut().stopped.get_or_insert(error);
+    }
+
+    fn stopped(&self) -> bool {
+        self.0.borrow().stopped.is_some()
+    }
+}

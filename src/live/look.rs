@@ -1,0 +1,182 @@
+//! One room: what is read of it, and whether the answers can all be true.
+
+use super::admins::{AdminList, read_admins};
+use super::detail::{self, Detail};
+use super::people::People;
+use super::{Contradiction, LiveRoom, Observed, pages};
+use crate::chat::{CallError, Reader};
+use crate::desired::DesiredRoom;
+use crate::model::{MemberSet, Mode, RoomId};
+use tokio::time::Instant;
+
+/// How often a room is read whose answers contradict each other.
+const TRIES: usize = 3;
+
+/// What to look at, and what depends on the answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The room.
+    pub room: &'a RoomId,
+    /// Where members may be removed but admins are not managed, the wanted members: if somebody else is there who is not
+    /// an admin, only a second, equal list of the admins proves that.
+    pub spared_admins: Option<&'a MemberSet>,
+}
+
+impl<'a> Question<'a> {
+    /// Who is there, for nobody's removal.
+    #[must_use]
+    pub fn of_all(room: &'a RoomId) -> Self {
+        Self {
+            room,
+            spared_admins: None,
+        }
+    }
+}
+
+impl<'a> From<&'a DesiredRoom> for Question<'a> {
+    fn from(desired: &'a DesiredRoom) -> Self {
+        let DesiredRoom {
+            id: room,
+            members,
+            admins,
+            mode,
+            ..
+        } = desired;
+        let may_remove = *mode != Mode::Additive && admins.is_none();
+        Self {
+            room,
+            spared_admins: members.as_ref().filter(|_| may_remove),
+        }
+    }
+}
+
+/// Who is in a room, without a word about who of them are admins: enough to tell who came, never that somebody is to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberList {
+    /// Everyone in the room but the owner, admins included, as far as their names keep to our rules.
+    pub names: MemberSet,
+    /// How the last of several tries contradicted itself, if each did: then somebody may be missing here.
+    pub contradiction: Option<Contradiction>,
+}
+
+/// Looks at one room.
+pub async fn look(reader: &Reader, question: Question<'_>) -> Result<Observed, CallError> {
+    let detail = detail::ask_one(reader, question.room).await?;
+    look_from(reader, question, detail).await
+}
+
+/// Looks at a room whose detail was asked for just now.
+pub(super) async fn look_from(
+    reader: &Reader,
+    question: Question<'_>,
+    detail: Detail,
+) -> Result<Observed, CallError> {
+    let look = async |detail| read_room(reader, question, detail).await;
+    let (room, contradiction) = tries(reader, question.room, detail, look).await?;
+    Ok(match contradiction {
+        None => Observed::Complete(room),
+        Some(contradiction) => Observed::Partial(room, contradiction),
+    })
+}
+
+/// Reads the members of a room whose detail was asked for just now.
+pub(super) async fn members_from(
+    reader: &Reader,
+    room: &RoomId,
+    detail: Detail,
+) -> Result<MemberList, CallError> {
+    let read = async |mut detail: Detail| {
+        let (mut people, contradiction, _) = read_people(reader, room, &mut detail).await?;
+        let owner = people.owner.take().or(detail.owner);
+        let (names, _) = people.without(owner.as_deref());
+        Ok((names, contradiction))
+    };
+    let (names, contradiction) = tries(reader, room, detail, read).await?;
+    Ok(MemberList { names, contradiction })
+}
+
+/// Reads until the answers do not contradict each other, but not for ever; after the first time, the members by pages.
+async fn tries<T>(
+    reader: &Reader,
+    room: &RoomId,
+    mut detail: Detail,
+    read: impl AsyncFn(Detail) -> Result<(T, Option<Contradiction>), CallError>,
+) -> Result<(T, Option<Contradiction>), CallError> {
+    let mut attempt = 1;
+    loop {
+        let (seen, contradiction) = read(detail).await?;
+        match contradiction {
+            Some(contradiction) if attempt < TRIES => {
+                tracing::debug!(%room, %contradiction, attempt, "reading the room again");
+            }
+            contradiction => return Ok((seen, contradiction)),
+        }
+        attempt += 1;
+        detail = detail::ask_one(reader, room).await?;
+        detail.everyone = None;
+    }
+}
+
+/// Reads a room and gives the first contradiction between the answers.
+async fn read_room(
+    reader: &Reader,
+    question: Question<'_>,
+    mut detail: Detail,
+) -> Result<(LiveRoom, Option<Contradiction>), CallError> {
+    let Question { room, spared_admins } = question;
+    // Both to their end, whatever becomes of the other: calls on their way count against the call rate.
+    let (people, admins) = tokio::join!(read_people(reader, room, &mut detail), read_admins(reader, room));
+    let ((people, contradiction, read_at), admins) = (people?, admins?);
+    let mut contradiction = contradiction.or(admins.contradiction.clone());
+    let may_go =
+        |wanted: &MemberSet| people.any_beyond(|user| wanted.contains(user) || admins.names.contains(user));
+    // Only a list that is read after the members tells who of them has been made an admin meanwhile.
+    if contradiction.is_none()
+        && spared_admins.is_some_and(may_go)
+        && read_admins(reader, room).await? != admins
+    {
+        contradiction = Some(Contradiction::AdminsDiffer);
+    }
+    Ok((live_room(room, detail, people, admins, read_at), contradiction))
+}
+
+/// Reads who is in the room, unless the detail shows everyone. With them, how the answers contradict each other and when they
+/// were asked for first.
+async fn read_people(
+    reader: &Reader,
+    room: &RoomId,
+    detail: &mut Detail,
+) -> Result<(People, Option<Contradiction>, Instant), CallError> {
+    if let Some((people, begun)) = detail.everyone.take() {
+        return Ok((people, None, begun));
+    }
+    let begun = Instant::now();
+    let (people, contradiction) = pages::read(reader, room, detail.count).await?;
+    let contradiction = contradiction.or_else(|| people.about_owner(detail.owner.as_deref()));
+    Ok((people, contradiction, begun))
+}
+
+fn live_room(
+    room: &RoomId,
+    detail: Detail,
+    mut people: People,
+    admins: AdminList,
+    read_at: Instant,
+) -> LiveRoom {
+    let owner = people.owner.take().or(detail.owner);
+    let is_owner = |name: &str| owner.as_deref() == Some(name);
+    let (members, foreign) = people.without(owner.as_deref());
+    let mut foreign_admins = admins.foreign;
+    foreign_admins.retain(|name| !is_owner(name));
+    LiveRoom {
+        id: room.clone(),
+        name: detail.name,
+        admins: admins.names.filter(|user| !is_owner(user.as_str())),
+        members,
+        foreign,
+        foreign_admins,
+        max_users: detail.max_users,
+        read_at,
+        owner,
+    }
+}
