@@ -1,8 +1,9 @@
 //! What all calls share: address, token, pace, bounded retries.
 
+use super::backoff::backoff;
 use super::call::{Call, Prefix};
 use super::error::{CallError, Fault};
-use super::pace::{Budget, Pacer, Rates};
+use super::pace::{Budget, GaveUp, Pacer, Rates};
 use super::token::TokenSource;
 use super::transport::{Request, Response, Transport, TransportError};
 use super::wire::{Envelope, Method};
@@ -18,10 +19,9 @@ use url::Url;
 
 /// How often a call is tried that never reached the service, or a read that got no clear answer.
 const TRIES: u32 = 4;
-/// How often a call is tried that the service turned away for its rate.
-const RATE_TRIES: u32 = 8;
-/// The first and the longest wait between two tries; what is waited is a random part of it (full jitter).
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+/// How often a call is tried that the service turns away for its rate while it lets others of its method through. When it
+/// lets none through the pace gives up long before.
+const RATE_TRIES: u32 = 32;
 /// The longest `Retry-After` that is waited for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
@@ -200,8 +200,10 @@ impl Connection {
                     Err(_) => return Err(fail(Fault::TooLate)),
                 },
             };
-            let Some(permit) = permit else {
-                return Err(fail(Fault::Closed));
+            let permit = match permit {
+                None => return Err(fail(Fault::Closed)),
+                Some(Err(GaveUp)) => return Err(fail(Fault::RateLimited)),
+                Some(Ok(permit)) => permit,
             };
             // Only now is it certain when the call goes out.
             if too_late() {
@@ -210,7 +212,6 @@ impl Connection {
             }
             let sent_at = Instant::now();
             let answer = self.exchange(request).await;
-            drop(permit);
             let status = answer.as_ref().map(|answer| answer.status).ok();
             let room = call.room.as_ref().map(ToString::to_string);
             let took = sent_at.elapsed();
@@ -223,32 +224,47 @@ impl Connection {
                     status: 200..300,
                     body,
                     ..
-                }) => match serde_json::from_slice(&body) {
-                    Ok(envelope) => return Ok(envelope),
-                    Err(error) => {
-                        Fault::Unclear(format!("an answer that is not the service's JSON: {error}"))
+                }) => {
+                    permit.answered();
+                    match serde_json::from_slice(&body) {
+                        Ok(envelope) => return Ok(envelope),
+                        Err(error) => {
+                            Fault::Unclear(format!("an answer that is not the service's JSON: {error}"))
+                        }
                     }
-                },
+                }
                 Ok(Response {
                     status,
                     body,
                     retry_after,
                 }) => match Fault::from_answer(status, &body) {
-                    Some(fault) => fault,
+                    // Whoever stands in between may have given up before the service took the call.
+                    Some(fault @ Fault::Unclear(_)) => {
+                        drop(permit);
+                        fault
+                    }
+                    Some(fault) => {
+                        permit.answered();
+                        fault
+                    }
                     None => {
                         rate_tries += 1;
-                        if rate_tries >= RATE_TRIES {
-                            return Err(fail(Fault::RateLimited));
+                        tracing::debug!(%method, ?retry_after, rate_tries, "over the call rate");
+                        let retry_after = retry_after.map(|wait| wait.min(MAX_RETRY_AFTER));
+                        if permit.turned_away(retry_after) && rate_tries < RATE_TRIES {
+                            continue;
                         }
-                        let wait = retry_after.unwrap_or_else(|| backoff(rate_tries));
-                        tracing::debug!(%method, ?wait, "over the call rate");
-                        self.0.pacer.slow_down(method, wait.min(MAX_RETRY_AFTER));
-                        continue;
+                        return Err(fail(Fault::RateLimited));
                     }
                 },
-                Err(TransportError::Unsent(why)) => Fault::Unsent(why),
-                Err(TransportError::Unclear(why)) => Fault::Unclear(why),
-                Err(error @ TransportError::TooLarge) => Fault::TooLarge(error.to_string()),
+                Err(error) => {
+                    drop(permit);
+                    match error {
+                        TransportError::Unsent(why) => Fault::Unsent(why),
+                        TransportError::Unclear(why) => Fault::Unclear(why),
+                        TransportError::TooLarge => Fault::TooLarge(error.to_string()),
+                    }
+                }
             };
             let fault = fault.map_text(|said| without(&token, said));
             match &fault {
@@ -313,13 +329,4 @@ fn without(token: &SecretString, said: String) -> String {
     } else {
         said
     }
-}
-
-/// A random part of a bound that doubles with every try.
-fn backoff(tries: u32) -> Duration {
-    let (first, longest) = BACKOFF;
-    let bound = first
-        .saturating_mul(2u32.saturating_pow(tries.saturating_sub(1)))
-        .min(longest);
-    bound.mul_f64(fastrand::f64())
 }

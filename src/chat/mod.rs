@@ -3,6 +3,7 @@
 //! [`Connection`] carries what all calls share; a [`Reader`] makes the calls that change nothing, a [`Writer`] the others.
 //! Only `apply` makes a `Writer`.
 
+mod backoff;
 mod call;
 mod connection;
 mod error;
