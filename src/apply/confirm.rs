@@ -2,11 +2,10 @@
 
 use super::report::RoomReport;
 use super::run::{Expected, RoomRun};
-use super::verdict::{MemberList, Seen};
+use super::verdict::Seen;
 use super::{Hands, Job, room, turns};
-use crate::chat::CallError;
 use crate::chat::wire::MAX_DETAIL_ROOMS;
-use crate::live::{self, Observed, Question};
+use crate::live;
 use crate::model::RoomId;
 use futures_util::future::join;
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
@@ -71,18 +70,8 @@ async fn look(hands: &Hands<'_>, mut runs: Vec<RoomRun<'_>>) -> Vec<RoomReport> 
         rooms(Expected::is_about_admins),
     );
     let members = async {
-        let questions: Vec<Question<'_>> = of_members
-            .iter()
-            .map(|(_, room)| Question::of_all(room))
-            .collect();
-        let each = |at: usize, looked: Result<Observed, CallError>| {
-            let list = looked.map(|observed| MemberList {
-                names: observed.room().members.clone(),
-                contradiction: match observed {
-                    Observed::Complete(_) => None,
-                    Observed::Partial(_, c) => Some(c),
-                },
-            });
+        let rooms: Vec<&RoomId> = of_members.iter().map(|(_, room)| *room).collect();
+        let each = |at: usize, list| {
             if let Some((at, _)) = of_members.get(at)
                 && let Some(seen) = seen.borrow_mut().get_mut(*at)
             {
@@ -90,7 +79,7 @@ async fn look(hands: &Hands<'_>, mut runs: Vec<RoomRun<'_>>) -> Vec<RoomReport> 
             }
         };
         // What keeps every other look from succeeding has kept these.
-        if let Err(error) = live::fleet(&hands.reader, &questions, &each).await {
+        if let Err(error) = live::members(&hands.reader, &rooms, &each).await {
             for (at, _) in &of_members {
                 if let Some(seen) = seen.borrow_mut().get_mut(*at) {
                     seen.members.get_or_insert_with(|| Err(error.clone()));

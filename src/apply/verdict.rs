@@ -3,18 +3,12 @@
 use super::report::{Failure, Outcome, Reason, RoomReport};
 use super::run::{RoomRun, held, people};
 use crate::chat::CallError;
-use crate::live::{AdminList, Contradiction, Observed};
-use crate::model::MemberSet;
+use crate::live::{AdminList, MemberList, Observed};
 use crate::model::UserId;
 use crate::plan::{Op, Status};
 
 /// The code of what was answered as done and is not to be seen.
 const NOT_CONFIRMED: &str = "not_confirmed";
-
-pub(super) struct MemberList {
-    pub(super) names: MemberSet,
-    pub(super) contradiction: Option<Contradiction>,
-}
 
 /// What a last look at a room has shown; `None`: it was not asked for.
 #[derive(Default)]

@@ -1,16 +1,17 @@
 //! What all calls share: address, token, pace, bounded retries.
 
+use super::Reader;
+use super::backoff::backoff;
 use super::call::{Call, Prefix};
 use super::error::{CallError, Fault};
-use super::pace::{Budget, Pacer, Rates};
+use super::pace::{Budget, GaveUp, Pacer, Rates};
+use super::sizes::{BatchSizes, Sizes};
 use super::token::TokenSource;
 use super::transport::{Request, Response, Transport, TransportError};
 use super::wire::{Envelope, Method};
-use super::{Reader, wire};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -18,10 +19,9 @@ use url::Url;
 
 /// How often a call is tried that never reached the service, or a read that got no clear answer.
 const TRIES: u32 = 4;
-/// How often a call is tried that the service turned away for its rate.
-const RATE_TRIES: u32 = 8;
-/// The first and the longest wait between two tries; what is waited is a random part of it (full jitter).
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+/// How often a call is tried that the service turns away for its rate while it lets others of its method through. When it
+/// lets none through the pace gives up long before.
+const RATE_TRIES: u32 = 32;
 /// The longest `Retry-After` that is waited for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
@@ -54,15 +54,6 @@ pub trait Observer: std::fmt::Debug + Send + Sync {
     fn answered(&self, method: Method, status: Option<u16>, took: Duration);
 }
 
-/// How many names go into one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BatchSizes {
-    /// Of `add_many`.
-    pub add: usize,
-    /// Of `remove_many`.
-    pub remove: usize,
-}
-
 /// A way to the service. Cheap to clone; all clones share one pace.
 #[derive(Debug, Clone)]
 pub struct Connection(Arc<Shared>);
@@ -76,22 +67,9 @@ struct Shared {
     pacer: Pacer,
     observer: Option<Box<dyn Observer>>,
     timeout: Duration,
-    add_batch: AtomicUsize,
-    remove_batch: AtomicUsize,
-    proven_add: AtomicUsize,
-    proven_remove: AtomicUsize,
+    sizes: Sizes,
     bulk_reads: bool,
     closed: watch::Sender<bool>,
-}
-
-impl Shared {
-    fn proven(&self, method: Method) -> Option<&AtomicUsize> {
-        match method {
-            Method::AddMany => Some(&self.proven_add),
-            Method::RemoveMany => Some(&self.proven_remove),
-            _ => None,
-        }
-    }
 }
 
 impl Connection {
@@ -117,10 +95,7 @@ impl Connection {
             pacer: Pacer::new(&rates, concurrency),
             observer,
             timeout,
-            add_batch: AtomicUsize::new(batch.add.clamp(1, wire::MAX_REMOVE_BATCH)),
-            remove_batch: AtomicUsize::new(batch.remove.clamp(1, wire::MAX_REMOVE_BATCH)),
-            proven_add: AtomicUsize::new(0),
-            proven_remove: AtomicUsize::new(0),
+            sizes: Sizes::new(batch),
             bulk_reads,
             closed: watch::Sender::new(false),
         }))
@@ -135,18 +110,12 @@ impl Connection {
     /// How many names go into one call: as configured, or fewer if the service taught so.
     #[must_use]
     pub fn batch_sizes(&self) -> BatchSizes {
-        BatchSizes {
-            add: self.0.add_batch.load(Ordering::Relaxed),
-            remove: self.0.remove_batch.load(Ordering::Relaxed),
-        }
+        self.0.sizes.now()
     }
 
     /// Puts no more names into one call than these.
     pub(super) fn limit_batch_sizes(&self, most: BatchSizes) {
-        self.0.add_batch.fetch_min(most.add.max(1), Ordering::Relaxed);
-        self.0
-            .remove_batch
-            .fetch_min(most.remove.max(1), Ordering::Relaxed);
+        self.0.sizes.limit(most);
     }
 
     /// Whether members are taken from room detail, where it shows all of them.
@@ -188,28 +157,7 @@ impl Connection {
 
     /// The most names that the service has taken in one call of this method.
     pub(super) fn proven(&self, method: Method) -> usize {
-        self.0
-            .proven(method)
-            .map_or(usize::MAX, |most| most.load(Ordering::Relaxed))
-    }
-
-    /// Takes down that the service has answered a call of so many names, and not that they are too many.
-    pub(super) fn prove(&self, method: Method, names: usize, error: Option<&CallError>) {
-        let says_so = |error: &CallError| {
-            matches!(
-                error.fault,
-                Fault::NoUser(_)
-                    | Fault::UserFull(_)
-                    | Fault::AlreadySo(_)
-                    | Fault::RoomFull(_)
-                    | Fault::Rejected { .. }
-            )
-        };
-        if let Some(most) = self.0.proven(method)
-            && error.is_none_or(says_so)
-        {
-            most.fetch_max(names, Ordering::Relaxed);
-        }
+        self.0.sizes.proven(method)
     }
 
     /// How many calls of a method may count in a second by now.
@@ -262,8 +210,10 @@ impl Connection {
                     Err(_) => return Err(fail(Fault::TooLate)),
                 },
             };
-            let Some(permit) = permit else {
-                return Err(fail(Fault::Closed));
+            let permit = match permit {
+                None => return Err(fail(Fault::Closed)),
+                Some(Err(GaveUp)) => return Err(fail(Fault::RateLimited)),
+                Some(Ok(permit)) => permit,
             };
             // Only now is it certain when the call goes out.
             if too_late() {
@@ -272,7 +222,6 @@ impl Connection {
             }
             let sent_at = Instant::now();
             let answer = self.exchange(request).await;
-            drop(permit);
             let status = answer.as_ref().map(|answer| answer.status).ok();
             let room = call.room.as_ref().map(ToString::to_string);
             let took = sent_at.elapsed();
@@ -285,32 +234,50 @@ impl Connection {
                     status: 200..300,
                     body,
                     ..
-                }) => match serde_json::from_slice(&body) {
-                    Ok(envelope) => return Ok(envelope),
-                    Err(error) => {
-                        Fault::Unclear(format!("an answer that is not the service's JSON: {error}"))
+                }) => {
+                    permit.answered();
+                    match serde_json::from_slice(&body) {
+                        Ok(envelope) => {
+                            self.0.sizes.answered(method, call.names, None);
+                            return Ok(envelope);
+                        }
+                        Err(error) => {
+                            Fault::Unclear(format!("an answer that is not the service's JSON: {error}"))
+                        }
                     }
-                },
+                }
                 Ok(Response {
                     status,
                     body,
                     retry_after,
                 }) => match Fault::from_answer(status, &body) {
-                    Some(fault) => fault,
+                    // Whoever stands in between may have given up before the service took the call.
+                    Some(fault @ Fault::Unclear(_)) => {
+                        drop(permit);
+                        fault
+                    }
+                    Some(fault) => {
+                        permit.answered();
+                        fault
+                    }
                     None => {
                         rate_tries += 1;
-                        if rate_tries >= RATE_TRIES {
-                            return Err(fail(Fault::RateLimited));
+                        tracing::debug!(%method, ?retry_after, rate_tries, "over the call rate");
+                        let retry_after = retry_after.map(|wait| wait.min(MAX_RETRY_AFTER));
+                        if permit.turned_away(retry_after) && rate_tries < RATE_TRIES {
+                            continue;
                         }
-                        let wait = retry_after.unwrap_or_else(|| backoff(rate_tries));
-                        tracing::debug!(%method, ?wait, "over the call rate");
-                        self.0.pacer.slow_down(method, wait.min(MAX_RETRY_AFTER));
-                        continue;
+                        return Err(fail(Fault::RateLimited));
                     }
                 },
-                Err(TransportError::Unsent(why)) => Fault::Unsent(why),
-                Err(TransportError::Unclear(why)) => Fault::Unclear(why),
-                Err(error @ TransportError::TooLarge) => Fault::TooLarge(error.to_string()),
+                Err(error) => {
+                    drop(permit);
+                    match error {
+                        TransportError::Unsent(why) => Fault::Unsent(why),
+                        TransportError::Unclear(why) => Fault::Unclear(why),
+                        TransportError::TooLarge => Fault::TooLarge(error.to_string()),
+                    }
+                }
             };
             let fault = fault.map_text(|said| without(&token, said));
             match &fault {
@@ -321,8 +288,6 @@ impl Connection {
                         continue;
                     }
                 }
-                // A limit that is no smaller than what was refused contradicts itself, and teaches nothing.
-                Fault::TooManyNames(most) if *most < call.names => self.learn_batch_size(method, *most),
                 // A write without a clear answer may have taken effect: whoever made it has to look first.
                 Fault::Unsent(_) | Fault::Unclear(_) => {
                     tries += 1;
@@ -340,6 +305,7 @@ impl Connection {
                 }
                 _ => {}
             }
+            self.0.sizes.answered(method, call.names, Some(&fault));
             return Err(fail(fault));
         }
     }
@@ -351,17 +317,6 @@ impl Connection {
                 "no answer within {:?}",
                 self.0.timeout
             ))),
-        }
-    }
-
-    fn learn_batch_size(&self, method: Method, most: usize) {
-        let size = match method {
-            Method::AddMany => &self.0.add_batch,
-            Method::RemoveMany => &self.0.remove_batch,
-            _ => return,
-        };
-        if size.fetch_min(most, Ordering::Relaxed) > most {
-            tracing::info!(%method, most, "this server takes fewer names in one call than configured; keeping to that");
         }
     }
 }
@@ -383,13 +338,4 @@ fn without(token: &SecretString, said: String) -> String {
     } else {
         said
     }
-}
-
-/// A random part of a bound that doubles with every try.
-fn backoff(tries: u32) -> Duration {
-    let (first, longest) = BACKOFF;
-    let bound = first
-        .saturating_mul(2u32.saturating_pow(tries.saturating_sub(1)))
-        .min(longest);
-    bound.mul_f64(fastrand::f64())
 }

@@ -1,15 +1,20 @@
 //! How fast calls may go: never more than the configured number in any 1,000 ms, for each method.
 //!
-//! Two parts. A lease for the guarantee: as many permits as the limit, each given back one second after its call has been
-//! answered, so that whenever within its flight the service counted the call, no window holds more. And governor for the
-//! smoothing, so that calls do not come in bursts. Time is tokio's, which tests hold still.
+//! Three parts. A lease for the guarantee: as many permits as the limit, each given back one second after its call has been
+//! answered (less a part of the way, see [`round_trip`]), so that whenever within its flight the service counted the
+//! call, no window holds more. governor for the smoothing, so that calls do not come in bursts. And a limit that follows
+//! the service where it takes fewer calls than configured, see [`allowance`]. Time is tokio's, which tests hold still.
 
+mod allowance;
 mod lane;
+mod round_trip;
 mod smoother;
 
 use super::wire::{LIST_ROOMS_PER_SECOND, Method};
 use lane::{Lane, Lease};
+use round_trip::RoundTrips;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
@@ -57,7 +62,12 @@ pub(super) struct Pacer {
 
 impl Pacer {
     pub(super) fn new(rates: &Rates, concurrency: usize) -> Self {
-        let lane = |method| (method, Lane::new(rates.of(method)));
+        Self::with(rates, concurrency, RoundTrips::default())
+    }
+
+    fn with(rates: &Rates, concurrency: usize, round_trips: RoundTrips) -> Self {
+        let round_trips = Arc::new(round_trips);
+        let lane = |method| (method, Lane::new(rates.of(method), Arc::clone(&round_trips)));
         Self {
             lanes: Method::ALL.into_iter().map(lane).collect(),
             in_flight: Semaphore::new(concurrency),
@@ -65,16 +75,18 @@ impl Pacer {
     }
 
     /// Waits until a call may go. It counts until one second after the permit is dropped.
-    pub(super) async fn permit(&self, method: Method) -> Permit<'_> {
+    pub(super) async fn permit(&self, method: Method) -> Result<Permit<'_>, GaveUp> {
         let lease = match self.lanes.get(&method) {
-            Some(lane) => Some(lane.lease().await),
+            Some(lane) => Some(lane.lease().await?),
             None => None,
         };
         // The semaphore is never closed, so there is always a permit.
-        Permit {
+        let flight = self.in_flight.acquire().await.ok();
+        Ok(Permit {
             lease,
-            _flight: self.in_flight.acquire().await.ok(),
-        }
+            _flight: flight,
+            sent: Instant::now(),
+        })
     }
 
     /// Whether a call of this method would have to wait for its turn now: no lease is free, the method is held back, or
@@ -98,20 +110,18 @@ impl Pacer {
     pub(super) fn limit(&self, method: Method) -> usize {
         self.lanes.get(&method).map_or(0, Lane::limit)
     }
-
-    /// Holds a method back, because the service asked for it, and lets it go on at half its rate.
-    pub(super) fn slow_down(&self, method: Method, delay: Duration) {
-        if let Some(lane) = self.lanes.get(&method) {
-            lane.slow_down(delay, Instant::now());
-        }
-    }
 }
+
+/// Why a call does not go: the service has turned every call of its method away for too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct GaveUp;
 
 /// A call that may go.
 #[derive(Debug)]
 pub(super) struct Permit<'a> {
     lease: Option<Lease<'a>>,
     _flight: Option<SemaphorePermit<'a>>,
+    sent: Instant,
 }
 
 impl Permit<'_> {
@@ -120,6 +130,21 @@ impl Permit<'_> {
         if let Some(lease) = &mut self.lease {
             lease.unused();
         }
+    }
+
+    /// The call has been answered.
+    pub(super) fn answered(mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.answered(self.sent);
+        }
+    }
+
+    /// The call was turned away for its rate: slows its method down at once, and holds it back for as long as the service
+    /// asks. Says whether there is hope, so that the call is to be made again.
+    pub(super) fn turned_away(mut self, retry_after: Option<Duration>) -> bool {
+        self.lease
+            .as_mut()
+            .is_some_and(|lease| lease.turned_away(self.sent, retry_after))
     }
 }
 

@@ -1,24 +1,20 @@
 //! One method's part of the pace: its leases, its line, its smoothing.
 
-use super::smoother::{Smoother, TokioClock};
-use super::{Budget, Method};
-
-use governor::clock::Clock as _;
-use governor::{Quota, RateLimiter};
+use super::allowance::Allowance;
+use super::round_trip::RoundTrips;
+use super::smoother::Smoother;
+use super::{Budget, GaveUp, Method};
+use crate::chat::backoff::backoff;
 use std::collections::VecDeque;
-use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 
 /// The service's window (seed: calls per second). Whether it slides is unknown, so every 1,000 ms counts as one.
-const WINDOW: Duration = Duration::from_secs(1);
-
-/// After the service turned calls away the limit is raised by this part of the full rate…
-const RECOVERY: usize = 20;
-/// …after every time as long as this without another such answer.
-const QUIET: Duration = Duration::from_secs(5);
+pub(super) const WINDOW: Duration = Duration::from_secs(1);
+/// How often in a row calls are turned away, each time after a longer pause, before those that wait are given up.
+const IN_A_ROW: u32 = 8;
 
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -26,47 +22,67 @@ pub(super) struct Lane {
     /// Calls wait in line: first come, first served.
     line: tokio::sync::Mutex<()>,
     given_back: Notify,
-    smoother: Smoother,
 }
 
 #[derive(Debug)]
 struct Leases {
-    /// As configured.
-    full: usize,
-    /// As many as are given out at present: less than `full` after the service has turned calls away.
-    limit: usize,
-    /// When the limit was halved last, and when it may be raised again.
-    halved: Instant,
-    raise_at: Instant,
+    allowance: Allowance,
+    smoother: Smoother,
+    round_trips: Arc<RoundTrips>,
     in_flight: usize,
-    /// When those that were answered count no more, in order.
-    counting_until: VecDeque<Instant>,
+    /// Those that were given back and count still, in order.
+    counting: VecDeque<Counting>,
+    /// When the last calls were sent that were let through: no more than fit into a window.
+    let_through: VecDeque<Instant>,
     paused_until: Option<Instant>,
+    /// How often those who wait were given up.
+    given_up: u64,
+}
+
+/// A call that counts still.
+#[derive(Debug, Clone, Copy)]
+struct Counting {
+    /// One second after its end.
+    until: Instant,
+    /// Whether it ended with an answer, so that it was counted earlier.
+    answered: bool,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// With nothing that is known: it may be counted as late as now.
+    Unknown,
+    /// With an answer.
+    Answered,
+    /// Without having been counted.
+    NotCounted,
 }
 
 impl Lane {
-    pub(super) fn new(rate: u32) -> Self {
-        let rate = NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN);
-        let limit = rate.get() as usize;
+    pub(super) fn new(rate: u32, round_trips: Arc<RoundTrips>) -> Self {
+        let now = Instant::now();
+        let limit = rate.max(1) as usize;
         // What the process before this one did in the last second is unknown: begin with half the permits, which is
         // plenty for a short command.
         let taken = limit / 2;
-        let counting_until = std::iter::repeat_n(Instant::now() + WINDOW, taken).collect();
-        let burst = NonZeroU32::new(rate.get().div_ceil(2)).unwrap_or(rate);
-        let quota = Quota::per_second(rate).allow_burst(burst);
+        let unknown = Counting {
+            until: now + WINDOW,
+            answered: false,
+        };
         Self {
             leases: Mutex::new(Leases {
-                full: limit,
-                limit,
-                halved: Instant::now(),
-                raise_at: Instant::now(),
+                allowance: Allowance::new(limit, now),
+                smoother: Smoother::new(limit, limit - taken),
+                round_trips,
                 in_flight: 0,
-                counting_until,
+                counting: std::iter::repeat_n(unknown, taken).collect(),
+                let_through: VecDeque::new(),
                 paused_until: None,
+                given_up: 0,
             }),
             line: tokio::sync::Mutex::new(()),
             given_back: Notify::new(),
-            smoother: RateLimiter::direct_with_clock(quota, TokioClock::default()),
         }
     }
 
@@ -77,14 +93,14 @@ impl Lane {
         Budget {
             method,
             used: leases.used(),
-            limit: leases.limit,
-            full: leases.full,
+            limit: leases.allowance.limit(),
+            full: leases.allowance.full(),
         }
     }
 
     /// How many calls may count at a time by now.
     pub(super) fn limit(&self) -> usize {
-        self.leases().limit
+        self.leases().allowance.limit()
     }
 
     /// Whether a call would have to wait for its turn now.
@@ -93,49 +109,53 @@ impl Lane {
         self.line.try_lock().is_err() || self.leases().free(now).is_err()
     }
 
-    /// Holds back, because the service asked for it, and goes on at half the rate.
-    pub(super) fn slow_down(&self, delay: Duration, now: Instant) {
-        self.leases().slow_down(delay, now);
-    }
-
     fn leases(&self) -> MutexGuard<'_, Leases> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) async fn lease(&self) -> Lease<'_> {
+    pub(super) async fn lease(&self) -> Result<Lease<'_>, GaveUp> {
+        let given_up = self.leases().given_up;
         let _turn = self.line.lock().await;
         loop {
-            let wait = match self.leases().try_take(Instant::now()) {
-                Ok(()) => break,
-                Err(wait) => wait,
+            let wait = {
+                let mut leases = self.leases();
+                if leases.given_up != given_up {
+                    return Err(GaveUp);
+                }
+                match leases.try_take(Instant::now()) {
+                    Ok(()) => break,
+                    Err(wait) => wait,
+                }
             };
+            let given_back = self.given_back.notified();
             match wait {
-                Some(until) => sleep_until(until).await,
-                // All are in flight. A lease that is given back begins to count, so this loops once more.
-                None => self.given_back.notified().await,
+                // Whichever comes first: one can come back without having been counted.
+                Some(until) => drop(timeout_at(until, given_back).await),
+                None => given_back.await,
             }
         }
-        let mut lease = Lease {
+        Ok(Lease {
             lane: self,
-            used: false,
-        };
-        while let Err(not_yet) = self.smoother.check() {
-            tokio::time::sleep(not_yet.wait_time_from(self.smoother.clock().now())).await;
-        }
-        lease.used = true;
-        lease
+            end: End::Unknown,
+        })
     }
 }
 
 impl Leases {
     /// How many calls count.
     fn used(&self) -> usize {
-        self.in_flight + self.counting_until.len()
+        self.in_flight + self.counting.len()
     }
 
     /// Takes a lease, or says until when there is none; `None`: until one is given back.
     fn try_take(&mut self, now: Instant) -> Result<(), Option<Instant>> {
-        self.free(now)?;
+        let mut free = self.free(now);
+        if free.is_err() && self.paused_until.is_none_or(|until| until <= now) {
+            self.allowance.raise(now);
+            free = self.free(now);
+        }
+        free?;
+        self.smoother.check(self.allowance.limit()).map_err(Some)?;
         self.in_flight += 1;
         Ok(())
     }
@@ -145,46 +165,90 @@ impl Leases {
         if let Some(until) = self.paused_until.filter(|until| *until > now) {
             return Err(Some(until));
         }
-        self.forget(now);
-        if self.limit < self.full && now >= self.raise_at {
-            self.limit = (self.limit + self.full.div_ceil(RECOVERY)).min(self.full);
-            self.raise_at = now + QUIET;
-        }
-        if self.used() < self.limit {
+        let earlier = self.forget(now);
+        if self.used() < self.allowance.limit() {
             return Ok(());
         }
-        Err(self.counting_until.front().copied())
+        Err(self.counting.front().map(|first| first.until(earlier)))
     }
 
-    /// Lets go of what counts no more.
-    fn forget(&mut self, now: Instant) {
-        while self.counting_until.front().is_some_and(|until| *until <= now) {
-            self.counting_until.pop_front();
+    /// Lets go of what counts no more, and says how much earlier an answered call does than one second after its answer.
+    fn forget(&mut self, now: Instant) -> Duration {
+        let earlier = self.round_trips.given_back(now);
+        while self
+            .counting
+            .front()
+            .is_some_and(|first| first.until(earlier) <= now)
+        {
+            self.counting.pop_front();
         }
+        earlier
     }
 
-    /// Halves the limit, once a window: the calls of one window are turned away for one reason.
-    fn slow_down(&mut self, delay: Duration, now: Instant) {
-        if self.limit == self.full || now >= self.halved + WINDOW {
-            self.limit = (self.limit / 2).max(1);
-            self.halved = now + delay;
+    fn answered(&mut self, sent: Instant, now: Instant) {
+        self.allowance.let_through(sent, now);
+        if self.let_through.len() >= self.allowance.full() {
+            self.let_through.pop_front();
         }
-        self.raise_at = now + delay + QUIET;
-        self.paused_until = self.paused_until.max(Some(now + delay));
+        self.let_through.push_back(sent);
+    }
+
+    /// Lowers the limit, and says whether to go on.
+    fn turned_away(&mut self, sent: Instant, now: Instant, retry_after: Option<Duration>) -> bool {
+        let within = |then: &&Instant| **then <= sent && **then + WINDOW > sent;
+        let let_through = self.let_through.iter().filter(within).count();
+        let first = self.allowance.turned_away(sent, now, let_through);
+        let in_a_row = self.allowance.in_a_row();
+        // Mostly there is nothing to wait for but for leases to come back, for there is one less than calls that count.
+        let pause =
+            retry_after.or_else(|| (first && (in_a_row > 1 || let_through == 0)).then(|| backoff(in_a_row)));
+        self.paused_until = self.paused_until.max(pause.map(|pause| now + pause));
+        if in_a_row >= IN_A_ROW {
+            self.given_up += 1;
+        }
+        in_a_row < IN_A_ROW
     }
 }
 
+impl Counting {
+    fn until(&self, earlier: Duration) -> Instant {
+        if self.answered {
+            self.until - earlier
+        } else {
+            self.until
+        }
+    }
+}
+
+/// The right to have one call counted.
 #[derive(Debug)]
 pub(super) struct Lease<'a> {
     lane: &'a Lane,
-    /// Whether the service may have counted a call.
-    used: bool,
+    end: End,
 }
 
 impl Lease<'_> {
     /// No call was made with it.
     pub(super) fn unused(&mut self) {
-        self.used = false;
+        self.end = End::NotCounted;
+    }
+
+    /// The call that was sent then has been answered.
+    pub(super) fn answered(&mut self, sent: Instant) {
+        self.end = End::Answered;
+        let now = Instant::now();
+        let mut leases = self.lane.leases();
+        leases.round_trips.answered(now - sent);
+        leases.answered(sent, now);
+    }
+
+    /// The call that was sent then was turned away and does not count. Says whether to try it again.
+    pub(super) fn turned_away(&mut self, sent: Instant, retry_after: Option<Duration>) -> bool {
+        self.end = End::NotCounted;
+        let now = Instant::now();
+        let mut leases = self.lane.leases();
+        leases.round_trips.turned_away(now);
+        leases.turned_away(sent, now, retry_after)
     }
 }
 
@@ -192,8 +256,11 @@ impl Drop for Lease<'_> {
     fn drop(&mut self) {
         let mut leases = self.lane.leases();
         leases.in_flight -= 1;
-        if self.used {
-            leases.counting_until.push_back(Instant::now() + WINDOW);
+        if self.end != End::NotCounted {
+            leases.counting.push_back(Counting {
+                until: Instant::now() + WINDOW,
+                answered: self.end == End::Answered,
+            });
         }
         drop(leases);
         self.lane.given_back.notify_one();

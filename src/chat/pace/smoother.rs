@@ -1,17 +1,64 @@
 //! governor on tokio's time.
 
-use governor::RateLimiter;
 use governor::clock::{Clock, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use std::num::NonZeroU32;
+use std::time::Duration;
 use tokio::time::Instant;
 
-pub(super) type Smoother = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Ticks>>;
+/// The part of the limit that can go at one time, a quarter: what is lost by spreading it is lost once, at the start, and
+/// what a burst can do wrong is done before its first answer.
+const AT_ONCE: usize = 4;
+/// In how long as many go as the limit allows in a second. Less than a second, so that it is leases that bound the rate and
+/// a delay is made up for.
+const SPREAD: Duration = Duration::from_millis(800);
+
+/// Keeps calls from coming in bursts, where leases would let them.
+#[derive(Debug)]
+pub(super) struct Smoother {
+    limit: usize,
+    /// Calls that are not held up: the first ones, so that a short command does not wait.
+    unsmoothed: usize,
+    limiter: RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Ticks>>,
+}
+
+impl Smoother {
+    /// Lets the first calls go at once, as many as there are leases at the start.
+    pub(super) fn new(limit: usize, unsmoothed: usize) -> Self {
+        let calls = u32::try_from(limit).unwrap_or(u32::MAX).max(1);
+        let at_once = u32::try_from(limit.div_ceil(AT_ONCE)).unwrap_or(u32::MAX);
+        // A limit of more than 800 million calls would have no period.
+        let quota = Quota::with_period(SPREAD / calls).unwrap_or(Quota::per_second(NonZeroU32::MAX));
+        let quota = quota.allow_burst(NonZeroU32::new(at_once).unwrap_or(NonZeroU32::MIN));
+        Self {
+            limit,
+            unsmoothed,
+            limiter: RateLimiter::direct_with_clock(quota, TokioClock::default()),
+        }
+    }
+
+    /// Lets a call go under this limit, or says when it can.
+    pub(super) fn check(&mut self, limit: usize) -> Result<(), Instant> {
+        if limit != self.limit {
+            *self = Self::new(limit, 0);
+        }
+        if self.unsmoothed > 0 {
+            self.unsmoothed -= 1;
+            return Ok(());
+        }
+        self.limiter.check().map_err(|not_yet| {
+            let wait = not_yet.wait_time_from(self.limiter.clock().now());
+            Instant::now() + wait
+        })
+    }
+}
 
 /// governor's clock on tokio's time.
 #[derive(Debug, Clone)]
-pub(super) struct TokioClock {
+struct TokioClock {
     start: Instant,
 }
 
@@ -25,7 +72,7 @@ impl Default for TokioClock {
 
 /// Nanoseconds since the clock's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Ticks(u64);
+struct Ticks(u64);
 
 impl std::ops::Add<Nanos> for Ticks {
     type Output = Self;

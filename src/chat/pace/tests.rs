@@ -1,31 +1,42 @@
 use super::*;
 use futures_util::future::join_all;
 use proptest::prelude::*;
+use tokio::time::sleep;
 
-/// Makes calls of these lengths (ms) as fast as they are let and gives when the service counted each (ms).
+/// Makes calls of these lengths (ms: there, back) as fast as they are let and gives when the service counted each (ms).
 fn run(limit: u32, flights: &[(u64, u64)]) -> Vec<u128> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    run_with(RoundTrips::default(), limit, flights)
+}
+
+fn run_with(round_trips: RoundTrips, limit: u32, flights: &[(u64, u64)]) -> Vec<u128> {
+    virtually(async {
         let start = Instant::now();
-        let rates = Rates {
-            default: limit,
-            own: BTreeMap::new(),
-        };
-        let pacer = Pacer::new(&rates, 64);
+        let pacer = Pacer::with(&rates(limit), 64, round_trips);
         let call = async |there: u64, back: u64| {
-            let permit = pacer.permit(Method::AddMany).await;
-            tokio::time::sleep(Duration::from_millis(there)).await;
+            let permit = pacer.permit(Method::AddMany).await.unwrap();
+            sleep(Duration::from_millis(there)).await;
             let counted = start.elapsed().as_millis();
-            tokio::time::sleep(Duration::from_millis(back)).await;
-            drop(permit);
+            sleep(Duration::from_millis(back)).await;
+            permit.answered();
             counted
         };
         join_all(flights.iter().map(|(there, back)| call(*there, *back))).await
     })
+}
+
+fn virtually<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
+    runtime.unwrap().block_on(work)
+}
+
+fn rates(limit: u32) -> Rates {
+    Rates {
+        default: limit,
+        own: BTreeMap::new(),
+    }
 }
 
 fn busiest_window(mut counted: Vec<u128>) -> usize {
@@ -42,14 +53,72 @@ fn busiest_window(mut counted: Vec<u128>) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// The condition under which part of a round trip can be given back, to its edge: the shortest way there and the
+    /// shortest way back together take half of what the first calls took, which the others do not undercut.
     #[test]
     fn no_window_holds_more_than_the_limit(
         limit in 1u32..=20,
-        flights in prop::collection::vec((0u64..300, 0u64..300), 1..120),
+        (there, back) in (0u64..80, 0u64..80),
+        there_first in 0.0..=1.0,
+        flights in prop::collection::vec((0u64..300, 0u64..300), 1..160),
     ) {
+        let beyond = there + back;
+        let there_beyond = (beyond as f64 * there_first) as u64;
+        let first = (there + there_beyond, back + beyond - there_beyond);
+        let mut flights: Vec<_> = flights.iter().map(|(t, b)| (there + t, back + b)).collect();
+        flights[0] = first;
         prop_assert!(busiest_window(run(limit, &flights)) <= limit as usize);
     }
+
+    /// Where nothing is given back there is no condition.
+    #[test]
+    fn whole_windows_are_always_safe(
+        limit in 1u32..=20,
+        flights in prop::collection::vec((0u64..300, 0u64..300), 1..120),
+    ) {
+        let nothing = RoundTrips::in_parts(u32::MAX);
+        prop_assert!(busiest_window(run_with(nothing, limit, &flights)) <= limit as usize);
+    }
+}
+
+/// A round trip of 90 ms, of which now the way there and now the way back takes most.
+fn asymmetric() -> Vec<(u64, u64)> {
+    let mut rng = fastrand::Rng::with_seed(1);
+    let flight = |most_there: bool| if most_there { (60, 30) } else { (30, 60) };
+    (0..400).map(|_| flight(rng.bool())).collect()
+}
+
+#[test]
+fn half_a_round_trip_can_be_given_back_and_a_whole_one_cannot() {
+    let busiest = |parts| busiest_window(run_with(RoundTrips::in_parts(parts), 20, &asymmetric()));
+    assert_eq!(busiest(2), 20);
+    assert!(busiest(1) > 20, "this test would not see it");
+}
+
+#[test]
+fn a_path_that_becomes_faster_does_no_harm_where_it_takes_as_long_back_as_there() {
+    for at in (200..300).step_by(7) {
+        let flights: Vec<_> = (0..600).map(|n| if n < at { (50, 50) } else { (2, 3) }).collect();
+        assert!(busiest_window(run(50, &flights)) <= 50, "{at}");
+    }
+}
+
+#[test]
+fn a_call_turned_away_ends_the_giving_back() {
+    virtually(async {
+        let round_trips = RoundTrips::default();
+        for _ in 0..20 {
+            assert_eq!(round_trips.given_back(Instant::now()), Duration::ZERO);
+            round_trips.answered(Duration::from_millis(60));
+        }
+        assert_eq!(round_trips.given_back(Instant::now()).as_millis(), 30);
+        round_trips.turned_away(Instant::now());
+        sleep(Duration::from_secs(59)).await;
+        assert_eq!(round_trips.given_back(Instant::now()), Duration::ZERO);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(round_trips.given_back(Instant::now()).as_millis(), 30);
+    });
 }
 
 #[test]
@@ -66,51 +135,70 @@ fn a_short_command_never_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn slowing_down_holds_one_method_and_no_other() {
-    let rates = Rates {
-        default: 10,
-        own: BTreeMap::new(),
-    };
-    let pacer = Pacer::new(&rates, 4);
+    let pacer = Pacer::new(&rates(10), 4);
     let start = Instant::now();
-    pacer.slow_down(Method::Promote, Duration::from_secs(3));
-    drop(pacer.permit(Method::Demote).await);
+    turned_away(&pacer, Duration::from_secs(3)).await;
+    pacer.permit(Method::Demote).await.unwrap().answered();
     assert_eq!(start.elapsed().as_secs(), 0);
-    drop(pacer.permit(Method::Promote).await);
+    pacer.permit(Method::Promote).await.unwrap().answered();
     assert_eq!(start.elapsed().as_secs(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_is_known_beforehand_whether_a_call_would_wait() {
-    let rates = Rates {
-        default: 4,
-        own: BTreeMap::new(),
-    };
-    let pacer = Pacer::new(&rates, 4);
+    let pacer = Pacer::new(&rates(4), 4);
     let waits = |method| pacer.would_wait(method);
     let half = [
-        pacer.permit(Method::AddMany).await,
-        pacer.permit(Method::AddMany).await,
+        pacer.permit(Method::AddMany).await.unwrap(),
+        pacer.permit(Method::AddMany).await.unwrap(),
     ];
     assert!(waits(Method::AddMany), "half the permits count at the start");
     assert!(!waits(Method::AddOne));
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(1)).await;
     assert!(!waits(Method::AddMany));
     let rest = [
-        pacer.permit(Method::AddMany).await,
-        pacer.permit(Method::AddMany).await,
+        pacer.permit(Method::AddMany).await.unwrap(),
+        pacer.permit(Method::AddMany).await.unwrap(),
     ];
     assert!(waits(Method::AddMany), "all are in flight");
     // Somebody comes into line…
     let mut next = std::pin::pin!(pacer.permit(Method::AddMany));
     assert!(futures_util::poll!(&mut next).is_pending());
     drop((half, rest));
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    sleep(Duration::from_secs(2)).await;
     assert!(waits(Method::AddMany), "…and is first");
     drop(next.await);
     assert!(!waits(Method::AddMany));
 
-    pacer.slow_down(Method::Promote, Duration::from_secs(3));
+    turned_away(&pacer, Duration::from_secs(3)).await;
     assert!(waits(Method::Promote), "it is held back");
     let full = pacer.budget().iter().map(|budget| budget.full).max();
     assert_eq!(full, Some(4));
+}
+
+/// The service turns a promotion away and says when to come again.
+async fn turned_away(pacer: &Pacer, retry_after: Duration) {
+    let permit = pacer.permit(Method::Promote).await.unwrap();
+    assert!(permit.turned_away(Some(retry_after)));
+}
+
+/// The service has gone to sleep: it turns everything away.
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_are_given_up_together_and_not_one_after_the_other() {
+    let pacer = Pacer::new(&rates(10), 64);
+    let start = Instant::now();
+    let call = async || {
+        loop {
+            let permit = pacer.permit(Method::AddMany).await?;
+            sleep(Duration::from_millis(20)).await;
+            if !permit.turned_away(None) {
+                return Err::<(), _>(GaveUp);
+            }
+        }
+    };
+    let all = join_all((0..500).map(|_| call())).await;
+    assert!(all.iter().all(Result::is_err));
+    assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
+    // Whoever comes later may try again.
+    pacer.permit(Method::AddMany).await.unwrap().answered();
 }

@@ -1,0 +1,258 @@
+//! How many calls of a method may count at a time: as configured, until the service turns some away.
+//!
+//! A call that is turned away tells how much the service leaves us: what it let through in the second before. That
+//! becomes the limit at once, and stays it for a while; then one call more is tried. Where that fails the limit goes back
+//! to what held, for twice as long as before. Where it holds the steps double, so that a budget that others no longer
+//! use is found again within a minute.
+
+use super::lane::WINDOW;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a limit stays after calls were turned away, the first time and at the most.
+const HOLD: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(32));
+/// How long a higher limit must do before a still higher one is tried: a window that is full of it, and the way.
+const TRIAL: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+pub(super) struct Allowance {
+    /// As configured.
+    full: usize,
+    /// As many as may count at present.
+    limit: usize,
+    /// What is being tried.
+    trial: Option<Trial>,
+    /// The time at which more may be tried, and how long to wait after the next failure.
+    raise_at: Instant,
+    hold: Duration,
+    lowered: Option<Lowered>,
+    /// How often in a row calls were turned away without one being let through in between.
+    in_a_row: u32,
+}
+
+/// A limit that is higher than what is known to hold.
+#[derive(Debug, Clone, Copy)]
+struct Trial {
+    /// What held.
+    held: usize,
+    /// How much more is tried.
+    step: usize,
+}
+
+/// The last time that the limit was lowered.
+#[derive(Debug, Clone, Copy)]
+struct Lowered {
+    /// What is sent up to then was sent under the limit before.
+    at: Instant,
+    /// When the call was sent that was turned away.
+    sent: Instant,
+    /// The limit before.
+    from: usize,
+    /// Whether the limit is what was let through, so that an answer still to come can raise it.
+    measured: bool,
+    /// How many calls were let through in the second before `sent`, as far as is known.
+    let_through: usize,
+}
+
+impl Allowance {
+    pub(super) fn new(full: usize, now: Instant) -> Self {
+        Self {
+            full,
+            limit: full,
+            trial: None,
+            raise_at: now,
+            hold: HOLD.0,
+            lowered: None,
+            in_a_row: 0,
+        }
+    }
+
+    pub(super) fn full(&self) -> usize {
+        self.full
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// How often in a row calls were turned away without one being let through in between.
+    pub(super) fn in_a_row(&self) -> u32 {
+        self.in_a_row
+    }
+
+    /// Tries more where it is time to; for when a call would have to wait.
+    pub(super) fn raise(&mut self, now: Instant) {
+        if self.limit == self.full || now < self.raise_at || self.in_a_row > 0 {
+            return;
+        }
+        let step = self.trial.map_or(1, |trial| trial.step.saturating_mul(2));
+        self.trial = Some(Trial {
+            held: self.limit,
+            step,
+        });
+        self.limit = self.limit.saturating_add(step).min(self.full);
+        self.raise_at = now + TRIAL;
+    }
+
+    /// A call that was sent then was let through.
+    pub(super) fn let_through(&mut self, sent: Instant, now: Instant) {
+        self.in_a_row = 0;
+        let Some(lowered) = self.lowered.as_mut().filter(|lowered| lowered.measured) else {
+            return;
+        };
+        if sent > lowered.at {
+            if lowered.let_through == 0 {
+                // Nothing was known but that there was no place just then.
+                self.limit = (lowered.from / 2).max(1);
+                self.raise_at = now + self.hold;
+            }
+            lowered.measured = false;
+        } else if sent <= lowered.sent && sent + WINDOW > lowered.sent {
+            lowered.let_through += 1;
+            self.limit = lowered.let_through.clamp(1, lowered.from.max(2) - 1);
+        }
+    }
+
+    /// A call that was sent then was turned away, `let_through` were let through in the second before it. Whether it is
+    /// the first to tell so.
+    pub(super) fn turned_away(&mut self, sent: Instant, now: Instant, let_through: usize) -> bool {
+        if self.lowered.is_some_and(|lowered| sent <= lowered.at) {
+            return false;
+        }
+        let from = self.limit;
+        let trial = self.trial.take().filter(|_| sent <= self.raise_at);
+        match trial {
+            Some(Trial { held, step }) => {
+                self.limit = held;
+                self.hold = if step == 1 { self.hold * 2 } else { HOLD.0 }.min(HOLD.1);
+            }
+            None => {
+                self.limit = let_through.clamp(1, from.max(2) - 1);
+                self.hold = HOLD.0;
+            }
+        }
+        self.lowered = Some(Lowered {
+            at: now,
+            sent,
+            from,
+            measured: trial.is_none(),
+            let_through,
+        });
+        self.in_a_row += 1;
+        self.raise_at = now + self.hold;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Played {
+        allowance: Allowance,
+        now: Instant,
+    }
+
+    impl Played {
+        fn new(full: usize) -> Self {
+            let now = Instant::now();
+            Self {
+                allowance: Allowance::new(full, now),
+                now,
+            }
+        }
+
+        fn after(&mut self, ms: u64) -> &mut Self {
+            self.now += Duration::from_millis(ms);
+            self
+        }
+
+        /// A call is turned away that was sent 50 ms ago, when so many were let through; gives the limit.
+        fn turned_away(&mut self, let_through: usize) -> usize {
+            let sent = self.now - Duration::from_millis(50);
+            self.allowance.turned_away(sent, self.now, let_through);
+            self.allowance.limit()
+        }
+
+        /// A call that was sent 50 ms ago is let through.
+        fn let_through(&mut self) -> usize {
+            let sent = self.now - Duration::from_millis(50);
+            self.allowance.let_through(sent, self.now);
+            self.allowance.limit()
+        }
+
+        /// How many seconds after now the limit is raised, and to what.
+        fn raised(&mut self) -> (u64, usize) {
+            let (before, from) = (self.allowance.limit(), self.now);
+            while self.allowance.limit() == before {
+                self.after(1_000);
+                self.allowance.raise(self.now);
+                assert!(self.now < from + Duration::from_secs(1_000), "never");
+            }
+            ((self.now - from).as_secs(), self.allowance.limit())
+        }
+    }
+
+    #[test]
+    fn what_was_let_through_becomes_the_limit() {
+        let mut played = Played::new(100);
+        assert_eq!(played.after(1_000).turned_away(50), 50);
+        assert_eq!(
+            played.after(30).turned_away(70),
+            50,
+            "sent under the limit before"
+        );
+        assert_eq!(
+            played.after(0).let_through(),
+            50,
+            "sent after the one turned away"
+        );
+        assert_eq!(played.after(100).let_through(), 50);
+        assert_eq!(
+            played.after(100).turned_away(60),
+            49,
+            "never as many as were too many"
+        );
+        assert_eq!(played.after(100).turned_away(0), 1);
+    }
+
+    #[test]
+    fn an_answer_still_to_come_counts_too() {
+        let mut played = Played::new(100);
+        assert_eq!(played.after(1_000).turned_away(3), 3);
+        for limit in 4..=10 {
+            assert_eq!(played.let_through(), limit);
+        }
+    }
+
+    #[test]
+    fn nothing_let_through_says_nothing_of_how_much_there_is() {
+        let mut played = Played::new(100);
+        assert_eq!(played.after(1_000).turned_away(0), 1);
+        assert_eq!(played.allowance.in_a_row(), 1);
+        assert_eq!(played.after(100).let_through(), 50);
+        assert_eq!(played.allowance.in_a_row(), 0);
+    }
+
+    #[test]
+    fn it_stays_ever_longer_where_no_more_can_be_had() {
+        let mut played = Played::new(100);
+        played.after(1_000).turned_away(50);
+        played.after(100).let_through();
+        for seconds in [4, 8, 16, 32, 32] {
+            assert_eq!(played.raised(), (seconds, 51));
+            assert_eq!(played.after(500).turned_away(47), 50, "what held");
+            played.let_through();
+        }
+    }
+
+    #[test]
+    fn it_grows_ever_faster_where_more_can_be_had() {
+        let mut played = Played::new(100);
+        played.after(1_000).turned_away(50);
+        played.after(100).let_through();
+        let raised: Vec<_> = (0..6).map(|_| played.raised()).collect();
+        assert_eq!(raised, [(4, 51), (2, 53), (2, 57), (2, 65), (2, 81), (2, 100)]);
+        assert_eq!(played.after(10_000).turned_away(90), 90, "the trial is over");
+    }
+}

@@ -1,0 +1,106 @@
+//! How many names go into one call: as configured, or fewer where the service taught so.
+
+use super::error::Fault;
+use super::wire::{MAX_REMOVE_BATCH, Method};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How many names go into one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchSizes {
+    /// Of `add_many`.
+    pub add: usize,
+    /// Of `remove_many`.
+    pub remove: usize,
+}
+
+/// What a connection knows of the sizes of calls.
+#[derive(Debug)]
+pub(super) struct Sizes {
+    add: Size,
+    remove: Size,
+}
+
+#[derive(Debug)]
+struct Size {
+    /// No call has more names.
+    most: AtomicUsize,
+    /// The service has taken a call of so many.
+    proven: AtomicUsize,
+}
+
+impl Size {
+    fn new(most: usize) -> Self {
+        Self {
+            most: AtomicUsize::new(most.clamp(1, MAX_REMOVE_BATCH)),
+            proven: AtomicUsize::new(0),
+        }
+    }
+
+    fn most(&self) -> usize {
+        self.most.load(Ordering::Relaxed)
+    }
+
+    fn limit(&self, most: usize) -> usize {
+        self.most.fetch_min(most.max(1), Ordering::Relaxed)
+    }
+}
+
+impl Sizes {
+    pub(super) fn new(BatchSizes { add, remove }: BatchSizes) -> Self {
+        Self {
+            add: Size::new(add),
+            remove: Size::new(remove),
+        }
+    }
+
+    fn of(&self, method: Method) -> Option<&Size> {
+        match method {
+            Method::AddMany => Some(&self.add),
+            Method::RemoveMany => Some(&self.remove),
+            _ => None,
+        }
+    }
+
+    pub(super) fn now(&self) -> BatchSizes {
+        BatchSizes {
+            add: self.add.most(),
+            remove: self.remove.most(),
+        }
+    }
+
+    /// Puts no more names into one call than these.
+    pub(super) fn limit(&self, BatchSizes { add, remove }: BatchSizes) {
+        self.add.limit(add);
+        self.remove.limit(remove);
+    }
+
+    /// The most names that the service has taken in one call of this method; of a method that takes one there is no such number.
+    pub(super) fn proven(&self, method: Method) -> usize {
+        let of = |size: &Size| size.proven.load(Ordering::Relaxed);
+        self.of(method).map_or(usize::MAX, of)
+    }
+
+    /// Takes down how a call of so many names was answered.
+    pub(super) fn answered(&self, method: Method, names: usize, fault: Option<&Fault>) {
+        let Some(size) = self.of(method) else { return };
+        match fault {
+            Some(Fault::TooManyNames(most)) => {
+                // A limit that this call kept to says nothing.
+                if *most < names && size.limit(*most) > *most {
+                    tracing::info!(%method, most, "this server takes fewer names in one call than configured; keeping to that");
+                }
+            }
+            None
+            | Some(
+                Fault::NoUser(_)
+                | Fault::UserFull(_)
+                | Fault::AlreadySo(_)
+                | Fault::RoomFull(_)
+                | Fault::Rejected { .. },
+            ) => {
+                size.proven.fetch_max(names, Ordering::Relaxed);
+            }
+            Some(_) => {}
+        }
+    }
+}
