@@ -25,8 +25,9 @@ const MOST_COUNTED: u32 = MEMBERS_IN_WORK / 4;
 const UNKNOWN_SIZE: u64 = 1_000;
 /// How many rows an answer should have at most. Ten times as many would be too large an answer.
 const ROWS_AN_ANSWER: usize = 100_000;
-/// By how many rooms the next call may ask for more than the last one.
-const GROWTH: usize = 10;
+/// By how many rooms more the next call asks after an answer that was not too large. Little, because it costs an answer that is
+/// thrown away to find out again how many are too many.
+const GROWTH: usize = 2;
 
 /// Looks at all rooms, many at a time, and hands each over as soon as it is known, with its place in `questions`.
 ///
@@ -165,8 +166,9 @@ impl Todo {
     /// Notes how many rows so many rooms had: the next answers are to have no more than is good.
     fn answered(&self, rooms: usize, rows: usize) {
         let fit = ROWS_AN_ANSWER * rooms / rows.max(1);
-        let most = MAX_DETAIL_ROOMS.min(self.at_once.get() + GROWTH);
-        self.at_once.set(fit.clamp(1, most));
+        let now = self.at_once.get();
+        let growth = if rooms >= now { GROWTH } else { 0 };
+        self.at_once.set(fit.clamp(1, MAX_DETAIL_ROOMS.min(now + growth)));
     }
 
     /// Has these asked for in two halves.

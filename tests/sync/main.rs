@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod bulk;
 mod daemon;
 mod daemon_faults;
 mod daemon_search;

@@ -37,6 +37,8 @@ pub(crate) enum Reply {
     LoseCall,
     /// The service cannot be reached.
     Unreachable,
+    /// More than anybody reads.
+    TooLarge,
 }
 
 /// A service of one test.
@@ -191,6 +193,7 @@ impl Transport for Service {
                     Err(TransportError::Unclear("connection reset".into()))
                 }
                 Some(Reply::LoseCall) => Err(TransportError::Unclear("connection reset".into())),
+                Some(Reply::TooLarge) => Err(TransportError::TooLarge),
                 Some(Reply::Unreachable) => Err(TransportError::Unsent("connection refused".into())),
             };
             if let (Ok(answer), Some(sent)) = (&answer, self.sent.lock().unwrap().get_mut(number)) {
@@ -223,7 +226,11 @@ fn connection(transport: Box<dyn Transport>, batch: BatchSizes) -> Connection {
 }
 
 fn connection_of(transport: Box<dyn Transport>, batch: BatchSizes, concurrency: usize) -> Connection {
-    let config = Config {
+    Connection::new(transport, config(batch, concurrency))
+}
+
+pub(crate) fn config(batch: BatchSizes, concurrency: usize) -> Config {
+    Config {
         base: "http://127.0.0.1:1".parse().unwrap(),
         prefix: Prefix::new("acme", "demo").unwrap(),
         token: TokenSource::fixed("secret".into()),
@@ -236,8 +243,7 @@ fn connection_of(transport: Box<dyn Transport>, batch: BatchSizes, concurrency: 
         batch,
         bulk_reads: true,
         observer: None,
-    };
-    Connection::new(transport, config)
+    }
 }
 
 /// Runs on virtual time.
