@@ -99,7 +99,7 @@ pub enum Auth {
 /// How much at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls a second.
+    /// Calls a second that this process makes: its share of what is configured.
     pub calls_per_second: Rates,
     /// Calls in flight in all.
     pub concurrency: usize,

@@ -137,6 +137,30 @@ fn the_list_of_rooms_is_asked_for_as_often_as_the_service_allows() {
 }
 
 #[test]
+fn a_share_is_taken_of_every_rate() {
+    let rates = |text: &str| {
+        let text = format!("{MINIMAL}limits: {{{text}}}\n");
+        let settings = load_text(&text, None, &env_with_token()).unwrap();
+        let rates = settings.limits.calls_per_second;
+        [Method::ListRooms, Method::ListAdmins, Method::AddMany].map(|method| rates.of(method))
+    };
+    assert_eq!(rates("share: 100%"), [50, 50, 50]);
+    assert_eq!(rates("calls_per_second: 100"), [50, 100, 100]);
+    assert_eq!(rates("calls_per_second: 100, share: 50%"), [25, 50, 50]);
+    assert_eq!(rates("calls_per_second: 100, share: 33.3%"), [16, 33, 33]);
+    assert_eq!(
+        rates("calls_per_second: {default: 90, list_admins: 7}, share: 10%"),
+        [5, 1, 9],
+        "never nothing"
+    );
+    for bad in ["0%", "0.99%", "100.01%", "101%", "50", "-5%", "half", "null"] {
+        let text = format!("{MINIMAL}limits: {{share: {bad}}}\n");
+        let said = load_text(&text, None, &env_with_token()).unwrap_err();
+        assert!(said.contains("share"), "{said}");
+    }
+}
+
+#[test]
 fn plain_http_is_for_loopback() {
     for (url, allow, good) in [
         ("http://localhost:80", false, true),

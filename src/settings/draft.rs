@@ -1,6 +1,7 @@
 //! The file and the environment together, still without the token.
 
 use super::file::{FleetGuardsSpec, LimitsSpec, ServiceSpec, SettingsSpec, SyncSpec};
+use super::rates::ALL;
 use super::words::{refuse_http, url};
 use super::{App, Auth, Env, Limits, Service, Settings, Timing};
 use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
@@ -105,6 +106,7 @@ impl Draft {
         } = service;
         let LimitsSpec {
             calls_per_second,
+            share,
             concurrency,
             add_batch,
             remove_batch,
@@ -131,7 +133,10 @@ impl Draft {
             ca_file: ca_file.value.flatten().map(from_here),
             timeout: timeout.value.unwrap_or(TIMEOUT),
             limits: Limits {
-                calls_per_second: calls_per_second.value.unwrap_or_default().over(CALLS_PER_SECOND),
+                calls_per_second: calls_per_second
+                    .value
+                    .unwrap_or_default()
+                    .over(CALLS_PER_SECOND, share.value.unwrap_or(ALL)),
                 concurrency: concurrency.value.unwrap_or(CONCURRENCY),
                 add_batch: add_batch.value.unwrap_or(MAX_ADD_BATCH),
                 remove_batch: remove_batch.value.unwrap_or(MAX_REMOVE_BATCH),

@@ -1,7 +1,7 @@
 //! The shape of `roomsync.yaml`.
 
 use super::rates::{RateOrRates, RatesSpec};
-use super::words::{app_id, app_key, duration, listen, path, truth, url, whole};
+use super::words::{app_id, app_key, duration, listen, path, share, truth, url, whole};
 use super::{App, schema};
 use crate::desired::GuardsSpec;
 use crate::desired::names;
@@ -187,6 +187,9 @@ pub(super) struct LimitsSpec {
     /// Calls a second for each method, or a map of methods. The service allows 100, shared by everything on the App Key.
     #[schemars(extend("default" = 50))]
     pub(super) calls_per_second: Field<RatesSpec>,
+    /// The part of `calls_per_second` that this process takes, from 1% to 100%; less than all where others use the same App Key.
+    #[schemars(schema_with = "schema::share", extend("default" = "100%"))]
+    pub(super) share: Field<Limit>,
     /// Calls in flight in all.
     #[schemars(with = "schema::Whole<1024>", extend("default" = 64))]
     pub(super) concurrency: Field<usize>,
@@ -205,6 +208,7 @@ impl Fields for LimitsSpec {
     const WHAT: &'static str = "`limits`";
     const KEYS: &'static [&'static str] = &[
         "calls_per_second",
+        "share",
         "concurrency",
         "add_batch",
         "remove_batch",
@@ -214,6 +218,7 @@ impl Fields for LimitsSpec {
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
         match key {
             "calls_per_second" => self.calls_per_second = value.shape(RateOrRates)?,
+            "share" => self.share = value.scalar("a percentage", share)?,
             "concurrency" => self.concurrency = value.scalar(WHOLE, |text| whole(text, 1..=1024))?,
             // A newer server takes 100 and 60 where the older takes 60 and 100.
             "add_batch" => self.add_batch = value.scalar(WHOLE, |text| whole(text, 1..=100))?,

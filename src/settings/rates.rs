@@ -7,6 +7,7 @@ use crate::chat::Rates;
 use crate::chat::wire::Method;
 use crate::desired::problem::Complaint;
 use crate::desired::strict::{Cx, Field, Fields, FieldsOf, Shape, Value};
+use crate::model::Limit;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::MapAccess;
 use std::borrow::Cow;
@@ -14,6 +15,9 @@ use std::collections::BTreeMap;
 
 /// The highest rate that can be asked for; the service allows far less.
 const MAX_RATE: u32 = 10_000;
+
+/// `limits.share` where the file says nothing.
+pub(super) const ALL: Limit = Limit::Share(100_00);
 
 /// `limits.calls_per_second`, written as a map.
 #[derive(Debug, Default)]
@@ -23,10 +27,20 @@ pub(super) struct RatesSpec {
 }
 
 impl RatesSpec {
-    pub(super) fn over(self, default: u32) -> Rates {
-        Rates {
+    /// The rates, with a default where none is named, of which this process takes a share.
+    pub(super) fn over(self, default: u32, share: Limit) -> Rates {
+        let all = Rates {
             default: self.default.value.unwrap_or(default),
             own: self.own,
+        };
+        if share == ALL {
+            return all;
+        }
+        let part = |rate: u32| share_of(rate, share);
+        Rates {
+            default: part(all.default),
+            // Each by its name: the default of some is less than that of the others.
+            own: Method::ALL.map(|method| (method, part(all.of(method)))).into(),
         }
     }
 }
@@ -54,6 +68,17 @@ impl Fields for RatesSpec {
             None => self.default = rate,
         }
         Ok(())
+    }
+}
+
+/// Rounded down, but never nothing.
+fn share_of(rate: u32, share: Limit) -> u32 {
+    match share {
+        Limit::Share(hundredths) => {
+            let part = u64::from(rate) * u64::from(hundredths) / 100_00;
+            u32::try_from(part).unwrap_or(rate).max(1)
+        }
+        Limit::Count(_) => rate,
     }
 }
 

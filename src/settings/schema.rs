@@ -88,6 +88,12 @@ fn whole(max: u32) -> Schema {
     json_schema!({"type": ["integer", "string"], "minimum": 1, "maximum": max, "pattern": "^[0-9]+$"})
 }
 
+/// A percentage from 1% to 100%.
+pub(super) fn share(_: &mut SchemaGenerator) -> Schema {
+    const PATTERN: &str = r"^(100(\.0{1,2})?|(0{0,2}[1-9]|0?[1-9][0-9])(\.[0-9]{1,2})?)%$";
+    json_schema!({"type": "string", "pattern": PATTERN, "examples": ["50%", "33.3%"]})
+}
+
 /// A rate for every method, or a map of methods and their rates.
 pub(super) fn rates(methods: &[&str], max: u32) -> Schema {
     let of_methods: serde_json::Map<_, _> = methods

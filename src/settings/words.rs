@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::desired::problem::{Complaint, shown};
-use crate::model::parse_duration;
+use crate::model::{Limit, parse_duration};
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -40,6 +40,14 @@ pub(super) fn whole<T: FromStr + PartialOrd + Display>(
             let why = format!("write a whole number from {} to {}", range.start(), range.end());
             Err(bad(text, why))
         }
+    }
+}
+
+/// A percentage, and not so small a one that nothing could be done with it.
+pub(super) fn share(text: &str) -> Result<Limit, Complaint> {
+    match Limit::parse(text) {
+        Ok(share @ Limit::Share(1_00..)) => Ok(share),
+        _ => Err(bad(text, "write a percentage from 1% to 100%")),
     }
 }
 

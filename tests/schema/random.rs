@@ -349,6 +349,16 @@ fn settings_file() -> BoxedStrategy<String> {
     let limits = map(vec![
         ("calls_per_second", 0.4, rates.boxed()),
         (
+            "share",
+            0.4,
+            text(
+                &[
+                    "1%", "50%", "100%", "100.00%", "33.3%", "'9.99%'", "007%", "010.5%",
+                ],
+                &["0.99%", "0%", "00.5%", "100.01%", "0100%", "50", "half", "null"],
+            ),
+        ),
+        (
             "concurrency",
             0.4,
             whole(&["1", "64", "1024", "\"64\"", "0064", "'01024'"]),
