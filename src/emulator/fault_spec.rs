@@ -28,7 +28,7 @@ html[=STATUS]   a proxy answers in HTML, with 502 or this status\n  \
 truncated       the answer's body ends in its middle\n  \
 oversized       the answer's body has 32 MiB\n  \
 stale=N         a read is answered from what was there N changes ago\n  \
-rows=N          room detail shows at most N people of each room, with the true count; 0: no list of them\n  \
+rows=N          room detail lists at most N people a room and counts all; 0: no list\n  \
 join=U+U...     these people come into the room, and the call goes on\n  \
 leave=U+U...    these people leave it, and the call goes on\n  \
 expired[=K]     the call's token has expired, for good or for K calls\n  \

@@ -23,7 +23,7 @@ const MEMBERS_IN_WORK: u32 = 200_000;
 const MOST_COUNTED: u32 = MEMBERS_IN_WORK / 4;
 /// As how many one counts whose size is not known.
 const UNKNOWN_SIZE: u64 = 1_000;
-/// How many rows an answer should have at most. Ten times as many would be too large an answer.
+/// How many rows an answer should have at most. Twice as many of the longest names are about as large as an answer may be.
 const ROWS_AN_ANSWER: usize = 100_000;
 /// By how many rooms more the next call asks after an answer that was not too large. Little, because it costs an answer that is
 /// thrown away to find out again how many are too many.

@@ -49,13 +49,14 @@ impl People {
     }
 
     /// Whether these are all of so many people, as so many rows show them: nobody is missing, nobody stands there twice, and
-    /// somebody owns the room.
+    /// somebody owns the room. Rows that show nobody at all show nothing.
     pub(super) fn is_everyone(&self, rows: usize, count: u64, owner: Option<&str>) -> bool {
         let is_twice = |owner: &String| {
             let is_member = UserId::parse(owner).is_ok_and(|user| self.members.binary_search(&user).is_ok());
             is_member || self.foreign.contains(owner)
         };
-        rows as u64 == count
+        rows > 0
+            && rows as u64 == count
             && self.listed() == count
             && !self.owner.as_ref().is_some_and(is_twice)
             && self.about_owner(owner).is_none()

@@ -164,7 +164,8 @@ fn one_beats_4_beats_3_beats_2() {
     // The token ends on the way: the missing room and the guard are not what matters.
     let service = Service::hooked(&state, |head, _| {
         head.uri.path().ends_with("/77/users").then(|| answer(401, "no"))
-    });
+    })
+    .by_pages();
     let site = Site::of(&service).with_rooms(&everything);
     plans(&site, 1, 1);
     site.run(&["apply", "--yes"]).ends_with(1);

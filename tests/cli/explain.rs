@@ -146,7 +146,8 @@ fn an_incomplete_look_is_4_and_certain_of_nothing() {
     let service = Service::hooked(FLEET, |head, _| {
         let body = json!({"data": [{"member": "dan"}], "count": 5}).to_string();
         head.uri.path().ends_with("/31/users").then(|| answer(200, body))
-    });
+    })
+    .by_pages();
     let site = site(&service);
     let mut all = told(&site, "dan", "lobby").ends_with(4).stdout;
     all += &told(&site, "u1", "lobby").ends_with(4).stdout;

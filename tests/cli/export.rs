@@ -98,7 +98,8 @@ fn only_complete_reads_are_exported() {
     let service = Service::hooked(FLEET, |head, _| {
         let body = json!({"data": [{"owner": "alice"}], "count": 5}).to_string();
         head.uri.path().ends_with("/32/users").then(|| answer(200, body))
-    });
+    })
+    .by_pages();
     let site = new_site(&service);
     let run = site.run(&["export", "--room", "31", "32", "99"]).ends_with(4);
     for words in ["\"31\"", "# Room 32 is missing: ", "# Room 99 is missing: "] {

@@ -106,6 +106,11 @@ fn fails(name: &str, which: Which, number: usize) {
             failures().swap_remove(number).1
         })
     });
+    let service = if name == "members" {
+        service.by_pages()
+    } else {
+        service
+    };
     let run = site(&service).run(&["apply", "--yes"]);
     let what = format!(
         "{name}, answered with {}: {run:?}",

@@ -6,7 +6,7 @@ use axum::response::Response;
 use axum::serve::Listener;
 use axum::{Router, serve};
 use http::request::Parts;
-use roomsync::emulator::{Emulator, Options, State};
+use roomsync::emulator::{Emulator, Fault, Options, State};
 use roomsync::model::RoomId;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -83,6 +83,13 @@ impl Service {
             calls,
             _runtime: runtime,
         }
+    }
+
+    /// The same, but room detail shows nobody, so that the pages of the member lists are read.
+    pub(crate) fn by_pages(self) -> Self {
+        self.emulator
+            .add_fault(Fault::parse("room_detail:rows=0").unwrap());
+        self
     }
 
     pub(crate) fn url(&self) -> String {

@@ -141,6 +141,7 @@ fn rows_are_taken_only_where_they_are_everyone() {
         // The owner is counted and not listed.
         (of(json!([a, b])), 1),
         (detail(json!(2), json!(null), json!([a, b])), 1),
+        (detail(json!(0), json!("boss"), json!([])), 1),
         // Two owners.
         (of(json!([owner, a, {"owner": "b"}])), 1),
         (of(json!([{"owner": "a"}, {"member": "boss"}, b])), 1),
