@@ -64,7 +64,9 @@ impl Stop {
         self.0.interrupted.send_replace(true);
     }
 
-    fn reason(&self) -> Option<Reason> {
+    /// Why the run ends before its end, if it does.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
         self.0
             .reason
             .lock()
@@ -100,8 +102,8 @@ pub struct Conduct<'a> {
     pub at_once: usize,
     /// What ends it early.
     pub stop: &'a Stop,
-    /// Called once a planned call.
-    pub progress: &'a (dyn Fn() + Sync),
+    /// Called once a planned call, with what it did.
+    pub progress: &'a (dyn Fn(Op) + Sync),
     /// Who is told of every call.
     pub journal: Option<&'a dyn Journal>,
 }
@@ -135,6 +137,6 @@ struct Hands<'a> {
     reader: Reader,
     writer: Writer,
     stop: &'a Stop,
-    progress: &'a (dyn Fn() + Sync),
+    progress: &'a (dyn Fn(Op) + Sync),
     journal: Option<&'a dyn Journal>,
 }

@@ -146,7 +146,7 @@ impl RoomRun<'_> {
             }
             let op = step.op();
             let Err((end, undone)) = self.step(step, read_at + FRESH).await else {
-                (self.hands.progress)();
+                (self.hands.progress)(op);
                 continue;
             };
             if let Some(undone) = undone {

@@ -2,6 +2,7 @@
 
 use super::engine::Set;
 use super::pass::{self, Looked, Planned};
+use super::progress::Progress;
 use super::quota::UsedUp;
 use super::room::Turn;
 use super::taught::Terms;
@@ -11,7 +12,7 @@ use crate::apply::{self, Answer, Conduct, Job, Journal, Reason, Report, RoomRepo
 use crate::chat::{Connection, Reader};
 use crate::desired::{Claim, DesiredRoom, Origin};
 use crate::model::{RoomId, UserId};
-use crate::plan::{Document, FleetPlan, Op, RoomPlan, users_of};
+use crate::plan::{Calls, Document, FleetPlan, Op, RoomPlan, users_of};
 use crate::web::{Change, ChangeResult, PassKind};
 use futures_util::stream::{self, StreamExt as _};
 use std::cell::RefCell;
@@ -43,7 +44,8 @@ pub(super) struct Passed {
 /// Looks at all rooms that it is the turn of, and reconciles them. `None`: the daemon ends.
 pub(super) async fn full(shared: &Shared, way: &Way, turns: Vec<Turn>) -> Option<Passed> {
     let begun = Instant::now();
-    let looked = look(shared, way, &turns).await?;
+    let progress = shared.under_way(turns.len());
+    let looked = look(shared, way, &turns, &progress).await?;
     let trouble = looked.stopped.clone();
     let planned = {
         let mut engine = lock(&shared.engine);
@@ -58,7 +60,7 @@ pub(super) async fn full(shared: &Shared, way: &Way, turns: Vec<Turn>) -> Option
     };
     let report = match trouble {
         Some(_) => None,
-        None => carry_out(shared, way, &planned, &turns).await,
+        None => carry_out(shared, way, &planned, &turns, &progress).await,
     };
     let outcome = lock(&shared.engine).end_full(&planned, report.as_ref());
     shared
@@ -70,7 +72,8 @@ pub(super) async fn full(shared: &Shared, way: &Way, turns: Vec<Turn>) -> Option
 /// Reconciles rooms that are due on their own.
 pub(super) async fn some(shared: &Shared, way: &Way, turns: Vec<Turn>) {
     let begun = Instant::now();
-    let Some(mut looked) = look(shared, way, &turns).await else {
+    let progress = shared.under_way(turns.len());
+    let Some(mut looked) = look(shared, way, &turns, &progress).await else {
         return;
     };
     // That a few rooms give no clear answer says nothing of the service.
@@ -92,7 +95,7 @@ pub(super) async fn some(shared: &Shared, way: &Way, turns: Vec<Turn>) {
     };
     let report = match trouble {
         Some(_) => None,
-        None => carry_out(shared, way, &planned, &turns).await,
+        None => carry_out(shared, way, &planned, &turns, &progress).await,
     };
     let outcome = lock(&shared.engine).outcome(&planned, report.as_ref());
     shared
@@ -101,22 +104,29 @@ pub(super) async fn some(shared: &Shared, way: &Way, turns: Vec<Turn>) {
 }
 
 /// `None`: the daemon ends.
-async fn look(shared: &Shared, way: &Way, turns: &[Turn]) -> Option<Looked> {
+async fn look(shared: &Shared, way: &Way, turns: &[Turn], progress: &Progress) -> Option<Looked> {
     let rooms: Vec<&DesiredRoom> = turns.iter().map(|turn| &*turn.desired).collect();
     let restrain = |at: usize, observed: &_| {
         let turn = turns.get(at);
         turn.map(|turn| lock(&shared.engine).restraints(turn, observed))
             .unwrap_or_default()
     };
+    let seen = || progress.looked();
     tokio::select! {
         biased;
         () = shared.ending() => None,
-        looked = pass::look(&way.reader, &rooms, &restrain, &|| {}) => Some(looked),
+        looked = pass::look(&way.reader, &rooms, &restrain, &seen) => Some(looked),
     }
 }
 
 /// Logs the plan and applies it, room by room. `None`: nothing is to be written, or nothing may be.
-async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]) -> Option<Report> {
+async fn carry_out(
+    shared: &Shared,
+    way: &Way,
+    planned: &Planned,
+    turns: &[Turn],
+    progress: &Progress,
+) -> Option<Report> {
     let turns: HashMap<&RoomId, &Turn> = turns.iter().map(|turn| (&turn.desired.id, turn)).collect();
     let (set, document, probe) = {
         let mut engine = lock(&shared.engine);
@@ -142,6 +152,7 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
         let chosen = |room: &&RoomPlan| probe.as_ref().is_none_or(|probe| *probe == room.id);
         let rooms: Vec<&RoomPlan> = planned.plan.rooms.iter().filter(chosen).collect();
         engine.spend(removals(&rooms));
+        progress.apply(Calls::of_steps(rooms.iter().flat_map(|room| &room.steps)));
         match &probe {
             Some(room) => tracing::info!(%room, "one call finds out whether the quota is renewed"),
             None if rooms.iter().filter(|plan| engine.log_plan(plan)).count() > 0 => {
@@ -183,7 +194,7 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
             let conduct = Conduct {
                 at_once: 1,
                 stop: &stop,
-                progress: &|| {},
+                progress: &|op| progress.called(op),
                 journal: Some(&journal),
             };
             let Report { rooms, stopped: why } = apply::run(connection, &[job], conduct).await;

@@ -200,7 +200,7 @@ async fn apply(
     let conduct = Conduct {
         at_once: 64,
         stop: &Stop::default(),
-        progress: &|| {},
+        progress: &|_| {},
         journal: None,
     };
     let report = pass::apply(connection, &rooms, &planned, (saved.id(), None), conduct).await;

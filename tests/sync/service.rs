@@ -283,7 +283,7 @@ pub(crate) async fn pass_until(
     let conduct = Conduct {
         at_once: 64,
         stop,
-        progress: &|| {},
+        progress: &|_| {},
         journal: None,
     };
     let report = pass::apply(connection, &rooms, &planned, ("test", None), conduct).await;
