@@ -1,6 +1,6 @@
 //! Logs: for people on a terminal, JSON elsewhere. To standard error; results go to standard output.
 
-use indicatif::MultiProgress;
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::io::{self, Write};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -17,9 +17,13 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging and gives the place for progress bars, which log lines go around. `verbosity` counts `-v`, less `-q`.
+/// Starts logging and gives the place for progress bars, which log lines go around. `verbosity` counts `-v`, less `-q`. Who
+/// wants to be told of errors only, or reads JSON, gets no bars.
 pub fn init(format: LogFormat, verbosity: i16, colour: bool) -> MultiProgress {
-    let bars = MultiProgress::new();
+    let bars = match format {
+        LogFormat::Text if verbosity >= 0 => MultiProgress::new(),
+        LogFormat::Text | LogFormat::Json => MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
+    };
     let level = match verbosity {
         ..=-1 => LevelFilter::ERROR,
         0 => LevelFilter::INFO,

@@ -76,7 +76,7 @@ impl Stop {
         self.0.interrupted.send_replace(true);
     }
 
-    /// Why the run ends, if it does.
+    /// Why the run ends before its end, if it does.
     #[must_use]
     pub fn reason(&self) -> Option<Reason> {
         self.0
@@ -122,7 +122,7 @@ pub struct Conduct<'a> {
     pub at_once: usize,
     /// What ends it early.
     pub stop: &'a Stop,
-    /// Called once a call.
+    /// Called once a call, with what it is to do.
     pub progress: &'a (dyn Fn(Op) + Sync),
     /// Who is told of every call.
     pub journal: Option<&'a dyn Journal>,

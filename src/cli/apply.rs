@@ -1,13 +1,15 @@
 //! `roomsync apply`.
 
+use super::bar::Watched;
 use super::exit::{Exit, Usage};
 use super::saved::Saved;
 use super::site::Site;
 use super::{Globals, max_calls, output};
 use crate::apply::{Conduct, Failure, Reason, Report, RoomReport, Stop, Tally};
 use crate::daemon::pass::{self, Planned};
+use crate::daemon::progress::Progress;
 use crate::model::RoomId;
-use crate::plan::{Document, Op, counted, printable, text};
+use crate::plan::{Calls, Document, Op, counted, printable, text};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -16,6 +18,7 @@ use std::fmt::Write as _;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Shows the plan, asks, brings the rooms to match and looks again
@@ -123,9 +126,16 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     }
     let stop = Stop::default();
     let report = {
-        let bar = globals.bar(calls, "applying");
+        let done = Arc::new(Progress::of_calls(Calls::of(plan)));
+        let _bar = globals.bar(Watched {
+            what: "applying",
+            progress: Arc::clone(&done),
+            reader: connection.reader(),
+            rates: site.settings.limits.calls_per_second.clone(),
+            stop: Some(stop.clone()),
+        });
         let at_once = site.settings.limits.concurrency;
-        let progress = |_| bar.inc();
+        let progress = |op| done.called(op);
         let conduct = Conduct {
             at_once,
             stop: &stop,

@@ -1,6 +1,7 @@
 //! One file a command; the only place with anyhow and with standard output, and where everything is wired together.
 
 mod apply;
+mod bar;
 mod base;
 mod completions;
 mod demo;
@@ -25,7 +26,7 @@ use crate::settings::Env;
 use crate::telemetry::{self, LogFormat};
 use anyhow::Context as _;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::MultiProgress;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -105,18 +106,6 @@ struct Globals {
 }
 
 impl Globals {
-    /// A bar on standard error, if that is a terminal, for as long as the value lives.
-    fn bar(&self, length: usize, what: &'static str) -> Bar {
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
-        let bar = ProgressBar::new(length as u64).with_message(what);
-        let bar = if let Ok(style) = style {
-            bar.with_style(style)
-        } else {
-            bar
-        };
-        Bar(self.bars.add(bar))
-    }
-
     /// Shows what is wrong with files on standard error.
     fn diagnose(&self, diagnostics: &[Diagnostic]) -> anyhow::Result<()> {
         if !diagnostics.is_empty() {
@@ -127,21 +116,6 @@ impl Globals {
             )?;
         }
         Ok(())
-    }
-}
-
-/// A progress bar that goes away with its work.
-struct Bar(ProgressBar);
-
-impl Bar {
-    fn inc(&self) {
-        self.0.inc(1);
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
     }
 }
 

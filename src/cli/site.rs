@@ -1,16 +1,19 @@
 //! What plan and apply begin with: settings, room files, the rooms in question and a connection.
 
 use super::Globals;
+use super::bar::Watched;
 use super::exit::Usage;
 use crate::chat::Connection;
 use crate::daemon::connect;
 use crate::daemon::pass::{self, Looked, Planned};
+use crate::daemon::progress::Progress;
 use crate::desired::{self, Desired, DesiredRoom};
 use crate::live::Observed;
 use crate::model::RoomId;
 use crate::plan::{FleetGuard, Meta, Restraints};
 use crate::settings::{self, Auth, Settings};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A site that is valid as far as can be told without a call.
 pub(super) struct Site {
@@ -110,9 +113,16 @@ impl Site {
         connection: &Connection,
         rooms: &[&DesiredRoom],
     ) -> Looked {
-        let bar = globals.bar(rooms.len(), "looking at rooms");
+        let progress = Arc::new(Progress::of_rooms(rooms.len()));
+        let _bar = globals.bar(Watched {
+            what: "looking at rooms",
+            progress: Arc::clone(&progress),
+            reader: connection.reader(),
+            rates: self.settings.limits.calls_per_second.clone(),
+            stop: None,
+        });
         let free = |_: usize, _: &Observed| Restraints::default();
-        pass::look(&connection.reader(), rooms, &free, &|| bar.inc()).await
+        pass::look(&connection.reader(), rooms, &free, &|| progress.looked()).await
     }
 
     /// The guard over all rooms.

@@ -13,6 +13,7 @@ pub mod files;
 mod holds;
 pub mod pass;
 mod passes;
+pub mod progress;
 mod quiet;
 mod quota;
 mod reload;
@@ -158,6 +159,7 @@ impl Daemon {
             beat: Mutex::new(Instant::now()),
             wake: Notify::new(),
             ends: signal::Sender::new(false),
+            passes: Mutex::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),

@@ -2,6 +2,7 @@
 
 use super::engine::Set;
 use super::pass::{self, Looked, Planned};
+use super::progress::Progress;
 use super::quota::{QUOTA, UsedUp};
 use super::room::Turn;
 use super::taught::Terms;
@@ -11,7 +12,7 @@ use crate::apply::{self, Answer, Claims, Conduct, Job, Journal, Reason, Report, 
 use crate::chat::{Connection, Reader};
 use crate::desired::{Claim, DesiredRoom, Origin};
 use crate::model::{RoomId, UserId};
-use crate::plan::{Document, FleetPlan, Op, RoomPlan, users_of};
+use crate::plan::{Calls, Document, FleetPlan, Op, RoomPlan, users_of};
 use crate::web::{Change, ChangeResult, PassKind};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -41,7 +42,8 @@ pub(super) struct Passed {
 /// Looks at all rooms that it is the turn of, and reconciles them. `None`: the daemon ends.
 pub(super) async fn full(shared: &Shared, way: &Way, turns: Vec<Turn>) -> Option<Passed> {
     let begun = Instant::now();
-    let looked = look(shared, way, &turns).await?;
+    let progress = shared.under_way(turns.len());
+    let looked = look(shared, way, &turns, &progress).await?;
     let trouble = looked.stopped.clone();
     let planned = {
         let mut engine = lock(&shared.engine);
@@ -56,7 +58,7 @@ pub(super) async fn full(shared: &Shared, way: &Way, turns: Vec<Turn>) -> Option
     };
     let report = match trouble {
         Some(_) => None,
-        None => carry_out(shared, way, &planned, &turns).await,
+        None => carry_out(shared, way, &planned, &turns, &progress).await,
     };
     let outcome = lock(&shared.engine).end_full(&planned, report.as_ref());
     shared
@@ -68,7 +70,8 @@ pub(super) async fn full(shared: &Shared, way: &Way, turns: Vec<Turn>) -> Option
 /// Reconciles rooms that are due on their own.
 pub(super) async fn some(shared: &Shared, way: &Way, turns: Vec<Turn>) {
     let begun = Instant::now();
-    let Some(mut looked) = look(shared, way, &turns).await else {
+    let progress = shared.under_way(turns.len());
+    let Some(mut looked) = look(shared, way, &turns, &progress).await else {
         return;
     };
     // That a few rooms give no clear answer says nothing of the service.
@@ -90,7 +93,7 @@ pub(super) async fn some(shared: &Shared, way: &Way, turns: Vec<Turn>) {
     };
     let report = match trouble {
         Some(_) => None,
-        None => carry_out(shared, way, &planned, &turns).await,
+        None => carry_out(shared, way, &planned, &turns, &progress).await,
     };
     let outcome = lock(&shared.engine).outcome(&planned, report.as_ref());
     shared
@@ -99,22 +102,29 @@ pub(super) async fn some(shared: &Shared, way: &Way, turns: Vec<Turn>) {
 }
 
 /// `None`: the daemon ends.
-async fn look(shared: &Shared, way: &Way, turns: &[Turn]) -> Option<Looked> {
+async fn look(shared: &Shared, way: &Way, turns: &[Turn], progress: &Progress) -> Option<Looked> {
     let rooms: Vec<&DesiredRoom> = turns.iter().map(|turn| &*turn.desired).collect();
     let restrain = |at: usize, observed: &_| {
         let turn = turns.get(at);
         turn.map(|turn| lock(&shared.engine).restraints(turn, observed))
             .unwrap_or_default()
     };
+    let seen = || progress.looked();
     tokio::select! {
         biased;
         () = shared.ending() => None,
-        looked = pass::look(&way.reader, &rooms, &restrain, &|| {}) => Some(looked),
+        looked = pass::look(&way.reader, &rooms, &restrain, &seen) => Some(looked),
     }
 }
 
 /// Logs the plan and applies it, room by room. `None`: nothing is to be written, or nothing may be.
-async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]) -> Option<Report> {
+async fn carry_out(
+    shared: &Shared,
+    way: &Way,
+    planned: &Planned,
+    turns: &[Turn],
+    progress: &Progress,
+) -> Option<Report> {
     let turns: HashMap<&RoomId, &Turn> = turns.iter().map(|turn| (&turn.desired.id, turn)).collect();
     let (set, document, probe) = {
         let mut engine = lock(&shared.engine);
@@ -140,6 +150,7 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
         let chosen = |room: &&RoomPlan| probe.as_ref().is_none_or(|probe| *probe == room.id);
         let rooms: Vec<&RoomPlan> = planned.plan.rooms.iter().filter(chosen).collect();
         engine.spend(removals(&rooms));
+        progress.apply(Calls::of_steps(rooms.iter().flat_map(|room| &room.steps)));
         match &probe {
             Some(room) => tracing::info!(%room, "one call finds out whether the quota is renewed"),
             None if rooms.iter().filter(|plan| engine.log_plan(plan)).count() > 0 => {
@@ -180,7 +191,7 @@ async fn carry_out(shared: &Shared, way: &Way, planned: &Planned, turns: &[Turn]
     let conduct = Conduct {
         at_once: way.at_once,
         stop: &stop,
-        progress: &|_| {},
+        progress: &|op| progress.called(op),
         journal: Some(&journal),
         claims: Some(&claims),
     };

@@ -1,11 +1,12 @@
 //! What the loop, its passes and those who look at it share.
 
 use super::engine::Engine;
+use super::progress::{Progress, Stand};
 use crate::chat::wire::Method;
 use crate::chat::{Observer, Reader};
 use crate::web::Metrics;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, watch as signal};
 use tokio::time::Instant;
@@ -20,6 +21,8 @@ pub(super) struct Shared {
     pub(super) beat: Mutex<Instant>,
     pub(super) wake: Notify,
     pub(super) ends: signal::Sender<bool>,
+    /// The passes under way, and some that have ended.
+    pub(super) passes: Mutex<Vec<Weak<Progress>>>,
 }
 
 impl fmt::Debug for Shared {
@@ -47,6 +50,22 @@ impl Shared {
         let mut ends = self.ends.subscribe();
         // The sender lives as long as this does.
         let _ = ends.wait_for(|ends| *ends).await;
+    }
+
+    /// Has a pass shown for as long as the value lives.
+    pub(super) fn under_way(&self, rooms: usize) -> Arc<Progress> {
+        let progress = Arc::new(Progress::of_rooms(rooms));
+        let mut passes = lock(&self.passes);
+        passes.retain(|pass| pass.strong_count() > 0);
+        passes.push(Arc::downgrade(&progress));
+        progress
+    }
+
+    /// Where the passes under way stand, together; `None`: there is none.
+    pub(super) fn stand(&self) -> Option<Stand> {
+        let passes = lock(&self.passes);
+        let under_way = passes.iter().filter_map(Weak::upgrade);
+        under_way.map(|progress| progress.stand()).reduce(Stand::and)
     }
 
     /// Has all rooms looked at as soon as may be.

@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::holds::Hold;
+use super::progress::{Outlook, Share, Stand, outlook, shares};
 use super::room::Room;
 use super::{Shared, lock};
 use crate::model::RoomId;
@@ -48,7 +49,12 @@ impl Source for Window {
     }
 
     fn status(&self) -> Status {
-        lock(&self.0.engine).status()
+        let rates = lock(&self.0.engine).settings.limits.calls_per_second.clone();
+        let shares = shares(&lock(&self.0.reader), &rates);
+        Status {
+            progress: self.0.stand().map(|stand| progress(&stand, &shares)),
+            ..lock(&self.0.engine).status()
+        }
     }
 
     fn room(&self, id: &RoomId) -> Option<RoomDetail> {
@@ -56,19 +62,53 @@ impl Source for Window {
     }
 
     fn gauges(&self) -> Gauges {
-        let budget = lock(&self.0.reader)
-            .budget()
-            .into_iter()
-            .map(|budget| (budget.method.as_str(), budget.used, budget.limit))
-            .collect();
+        let rates = lock(&self.0.engine).settings.limits.calls_per_second.clone();
+        let shares = shares(&lock(&self.0.reader), &rates);
         Gauges {
-            budget,
+            progress: self.0.stand().map(|stand| progress(&stand, &shares)),
+            budget: shares.into_iter().map(budget).collect(),
             ..lock(&self.0.engine).gauges()
         }
     }
 
     fn reconcile(&self) {
         self.0.reconcile();
+    }
+}
+
+fn budget(share: Share) -> web::Budget {
+    let Share {
+        method,
+        used,
+        limit,
+        configured,
+    } = share;
+    web::Budget {
+        method,
+        used,
+        limit,
+        configured,
+    }
+}
+
+fn progress(stand: &Stand, shares: &[Share]) -> web::Progress {
+    let Outlook {
+        applying,
+        per_second,
+        bound,
+        left,
+        done: _,
+        of: _,
+    } = outlook(stand, shares);
+    web::Progress {
+        doing: if applying { "applying" } else { "looking" },
+        rooms: stand.rooms,
+        looked: stand.looked,
+        calls: stand.calls,
+        made: stand.made(),
+        per_second: (per_second * 10.0).round() / 10.0,
+        budget: bound.map(budget),
+        seconds_left: left.map(|left| left.as_secs_f64().ceil()),
     }
 }
 
@@ -199,6 +239,7 @@ impl Engine {
                 trouble: self.trouble.clone(),
             },
             passes,
+            progress: None,
             rooms: self.rooms.values().map(|room| self.line(room)).collect(),
             aside: self.ledger.aside.shown(now),
             coming_and_going: self.coming_and_going.shown(now),
@@ -270,6 +311,8 @@ impl Engine {
             files_age: self.set.as_ref().map(|set| age(set.taken)),
             last_good_age: self.passes.last_good.map(age),
             withheld: self.withheld().is_some(),
+            quota_used_up: self.used_up.is_some(),
+            progress: None,
             budget: Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! The present as metrics, made anew for every scrape; and Prometheus's own text format.
 
 use super::metrics::Labels;
-use super::view::{Gauges, State};
+use super::view::{Gauges, Progress, State};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
@@ -27,6 +27,8 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
         files_age,
         last_good_age,
         withheld,
+        quota_used_up,
+        progress,
         budget,
     } = gauges;
     let mut registry = Registry::with_prefix("roomsync");
@@ -44,9 +46,19 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
     number("names_held", "Names that a guard on the files holds", *held);
     let help = "Whether the room files on the disk are valid";
     number("files_valid", help, usize::from(*files_valid));
-    let help =
-        "Whether writing is withheld: dry run, paused, or no place to write an audit line or the state";
+    let help = "Whether writing is withheld: dry run, paused, a quota that is used up, or no place to write an audit line or the state";
     number("writing_withheld", help, usize::from(*withheld));
+    let help = "Whether the pricing plan's quota is used up, as the last write call of a room found";
+    number("quota_used_up", help, usize::from(*quota_used_up));
+    let of = |value: fn(&Progress) -> usize| progress.as_ref().map_or(0, value);
+    let help = "Rooms that the passes under way are to look at";
+    number("pass_rooms", help, of(|progress| progress.rooms));
+    let help = "Rooms that the passes under way have looked at";
+    number("pass_rooms_looked", help, of(|progress| progress.looked));
+    let help = "Write calls that the passes under way have planned";
+    number("pass_write_calls", help, of(|progress| progress.calls));
+    let help = "Planned write calls that the passes under way have made";
+    number("pass_write_calls_made", help, of(|progress| progress.made));
     let mut age = |name, help: &str, seconds: Option<f64>| {
         if let Some(seconds) = seconds {
             registry.register_with_unit(name, help, Unit::Seconds, ConstGauge::new(seconds));
@@ -59,17 +71,25 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
     );
     let help = "Time since the end of the last good pass over all rooms";
     age("last_good_pass_age", help, *last_good_age);
+    let help = "Time that the passes under way still take at the calls that are allowed now";
+    let left = progress.as_ref().and_then(|progress| progress.seconds_left);
+    age("pass_left", help, left);
     if !budget.is_empty() {
         let used: Family<Labels<1>, Gauge> = Family::default();
         let limit: Family<Labels<1>, Gauge> = Family::default();
-        for (method, in_use, most) in budget {
-            used.get_or_create(&[("method", method)]).set(whole(*in_use));
-            limit.get_or_create(&[("method", method)]).set(whole(*most));
+        let full: Family<Labels<1>, Gauge> = Family::default();
+        for budget in budget {
+            let method = [("method", budget.method)];
+            used.get_or_create(&method).set(whole(budget.used));
+            limit.get_or_create(&method).set(whole(budget.limit));
+            full.get_or_create(&method).set(whole(budget.configured));
         }
         let help = "Calls that count towards the method's limit at present";
         registry.register("call_budget_used", help, used);
         let help = "Most calls of the method that may count at a time";
         registry.register("call_budget_limit", help, limit);
+        let help = "Most calls of the method that the settings let count at a time; the limit is less while the service slows us down";
+        registry.register("call_budget_configured", help, full);
     }
     registry
 }

@@ -41,6 +41,8 @@ pub struct Status {
     pub service: Service,
     /// The passes over all rooms.
     pub passes: Passes,
+    /// How far the passes under way are, together; `None`: there is none.
+    pub progress: Option<Progress>,
     /// Every managed room, by id.
     pub rooms: Vec<RoomLine>,
     /// People who are set aside.
@@ -121,6 +123,40 @@ pub struct Passes {
     pub running_since: Option<Timestamp>,
     /// When the next is due.
     pub next: Option<Timestamp>,
+}
+
+/// How far passes are.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Progress {
+    /// `looking` at rooms, or `applying` a plan.
+    pub doing: &'static str,
+    /// Rooms to look at.
+    pub rooms: usize,
+    /// Rooms that were looked at.
+    pub looked: usize,
+    /// Write calls that are planned.
+    pub calls: usize,
+    /// Those that were made.
+    pub made: usize,
+    /// Rooms looked at or calls made a second, over the last few.
+    pub per_second: f64,
+    /// Of the method that decides how long it takes.
+    pub budget: Option<Budget>,
+    /// How long it still takes, as far as can be told; `None`: all calls are made.
+    pub seconds_left: Option<f64>,
+}
+
+/// A method's part in the call budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Budget {
+    /// The method.
+    pub method: &'static str,
+    /// Calls that count at present: on their way, or answered within the last second.
+    pub used: usize,
+    /// How many may count at a time now.
+    pub limit: usize,
+    /// How many may when the service does not slow us down.
+    pub configured: usize,
 }
 
 /// Where a room stands.
@@ -283,8 +319,12 @@ pub struct Gauges {
     pub last_good_age: Option<f64>,
     /// Whether writing is withheld.
     pub withheld: bool,
-    /// Calls that count towards each method's limit at present, and the limit.
-    pub budget: Vec<(&'static str, usize, usize)>,
+    /// Whether the quota is used up, as far as is known.
+    pub quota_used_up: bool,
+    /// How far the passes under way are.
+    pub progress: Option<Progress>,
+    /// Each method's.
+    pub budget: Vec<Budget>,
 }
 
 #[derive(Serialize)]

@@ -15,6 +15,7 @@ mod failures;
 mod network;
 mod output;
 mod plan_schema;
+mod progress;
 mod prompt;
 mod pull_request;
 mod refused;

@@ -9,6 +9,7 @@ use http::request::Parts;
 use roomsync::emulator::{Emulator, Fault, Options, State};
 use roomsync::model::RoomId;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -47,6 +48,15 @@ impl Service {
         Self::hooked(state, |_, _| None)
     }
 
+    /// Plays the service, which takes so many calls a second of each method.
+    pub(crate) fn at_rate(state: &str, calls_per_second: u32) -> Self {
+        let options = Options {
+            calls_per_second: NonZeroU32::new(calls_per_second),
+            ..Options::default()
+        };
+        Self::with(state, options, Box::new(|_, _| None), |listener| listener)
+    }
+
     /// Plays the service from [`STATE`], but answers every request like this.
     pub(crate) fn answering(answer: impl Fn() -> Response + Send + Sync + 'static) -> Self {
         Self::hooked(STATE, move |_, _| Some(answer()))
@@ -69,6 +79,13 @@ impl Service {
             calls_per_second: None,
             ..Options::default()
         };
+        Self::with(state, options, hook, wrap)
+    }
+
+    fn with<L>(state: &str, options: Options, hook: Box<Hook>, wrap: impl FnOnce(TcpListener) -> L) -> Self
+    where
+        L: Listener<Addr = SocketAddr>,
+    {
         let emulator = Emulator::new(State::parse(state).unwrap(), options);
         let calls = Arc::new(Mutex::new(Vec::new()));
         let runtime = Runtime::new().unwrap();

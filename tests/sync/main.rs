@@ -14,6 +14,7 @@ mod fleet;
 mod fleet_model;
 mod house;
 mod looks;
+mod progress;
 mod promises;
 mod quota;
 mod render;

@@ -159,6 +159,7 @@ pub(crate) fn status(rooms: Vec<RoomLine>) -> Status {
             running_since: None,
             next: Some(ago(-280)),
         },
+        progress: None,
         rooms,
         aside: Vec::new(),
         coming_and_going: Vec::new(),

@@ -5,7 +5,9 @@ use super::scenes;
 use axum::body::{Body, to_bytes};
 use http::Request;
 use roomsync::plan::Op;
-use roomsync::web::{ChangeResult, Gauges, Metrics, Options, PassKind, PassOutcome, State, router};
+use roomsync::web::{
+    Budget, ChangeResult, Gauges, Metrics, Options, PassKind, PassOutcome, Progress, State, router,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -50,7 +52,27 @@ fn gauges() -> Gauges {
         files_age: Some(12.5),
         last_good_age: Some(0.25),
         withheld: false,
-        budget: METHODS.iter().map(|method| (*method, 7, 50)).collect(),
+        quota_used_up: false,
+        progress: Some(Progress {
+            doing: "applying",
+            rooms: 10_000,
+            looked: 10_000,
+            calls: 1_700,
+            made: 340,
+            per_second: 48.7,
+            budget: Some(budget("add_many")),
+            seconds_left: Some(28.0),
+        }),
+        budget: METHODS.map(budget).to_vec(),
+    }
+}
+
+fn budget(method: &'static str) -> Budget {
+    Budget {
+        method,
+        used: 7,
+        limit: 50,
+        configured: 100,
     }
 }
 
@@ -81,6 +103,13 @@ fn what_happened_is_counted() {
         "roomsync_last_good_pass_age_seconds 0.25",
         r#"roomsync_call_budget_used{method="list_members"} 7"#,
         r#"roomsync_call_budget_limit{method="list_members"} 50"#,
+        r#"roomsync_call_budget_configured{method="list_members"} 100"#,
+        "roomsync_quota_used_up 0",
+        "roomsync_pass_rooms 10000",
+        "roomsync_pass_rooms_looked 10000",
+        "roomsync_pass_write_calls 1700",
+        "roomsync_pass_write_calls_made 340",
+        "roomsync_pass_left_seconds 28.0",
     ] {
         assert!(text.lines().any(|told| told == line), "{line} is not in\n{text}");
     }
@@ -90,10 +119,14 @@ fn what_happened_is_counted() {
 #[test]
 fn what_has_no_value_yet_is_not_told() {
     let text = Metrics::new("0.1.0").encode(&Gauges::default()).unwrap();
-    for absent in ["files_age", "last_good", "budget"] {
+    for absent in ["files_age", "last_good", "budget", "pass_left"] {
         assert!(!text.contains(absent), "{absent} is in\n{text}");
     }
     assert!(text.contains("roomsync_files_valid 0\n"));
+    assert!(
+        text.contains("roomsync_pass_write_calls 0\n"),
+        "no pass is under way"
+    );
 }
 
 #[test]

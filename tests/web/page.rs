@@ -3,7 +3,7 @@
 use super::browser::{Window, browse};
 use super::fixture::Fixture;
 use super::scenes::{self, number};
-use roomsync::web::{Options, State, serve};
+use roomsync::web::{Options, State, Withheld, serve};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -224,6 +224,40 @@ async fn holds_and_first_looks() {
             .wait_for("#headline", "Looking at the rooms for the first time: 3 of 12")
             .await;
         looks(window, "first").await;
+        quiet(window).await;
+        served.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_apply_says_how_far_it_is() {
+    browse("the page while a plan is applied", async |window| {
+        let fixture = scenes::applying();
+        let served = Served::start(&fixture).await;
+        window.look(WIDE.0, WIDE.1, "light").await;
+        window.open(&served.url).await;
+        for words in [
+            "3,400 of 17,000 write calls made, 49 a second",
+            "98 % of add_many's budget in use",
+            "slowed down by the service to 50 of 100 calls a second",
+            "4 min 32 s left",
+        ] {
+            window.wait_for("#beat", words).await;
+        }
+        looks(window, "applying").await;
+        fixture.set(|said| {
+            said.status.progress = None;
+            said.status.withheld = Some(Withheld {
+                code: "quota",
+                message: "the pricing plan's quota is used up; raise the plan".to_owned(),
+            });
+        });
+        window
+            .wait_for("#withheld", "The quota is used up, so nothing is written")
+            .await;
+        assert!(!window.text("#beat").await.contains("left"));
+        looks(window, "quota").await;
         quiet(window).await;
         served.end().await;
     })

@@ -5,7 +5,8 @@ use roomsync::desired::{Diagnostic, Position, Severity, Spot};
 use roomsync::model::Limit;
 use roomsync::plan::{Blocked, LiveSummary, Note, Op};
 use roomsync::web::{
-    Aside, Change, ComingAndGoing, Hold, RoomDetail, RoomLine, State, Status, Trouble, Withheld,
+    Aside, Budget, Change, ComingAndGoing, Hold, Progress, RoomDetail, RoomLine, State, Status, Trouble,
+    Withheld,
 };
 use std::sync::Arc;
 
@@ -77,6 +78,33 @@ pub(crate) fn first_pass() -> Arc<Fixture> {
     for room in status.rooms.iter_mut().skip(3) {
         room.state = State::Unseen;
         room.looked = None;
+    }
+    Fixture::new(status)
+}
+
+/// A long apply under way that the service slows down.
+pub(crate) fn applying() -> Arc<Fixture> {
+    let mut status = twelve();
+    status.passes.running_since = Some(ago(65));
+    status.progress = Some(Progress {
+        doing: "applying",
+        rooms: 12,
+        looked: 12,
+        calls: 17_000,
+        made: 3_400,
+        per_second: 48.7,
+        budget: Some(Budget {
+            method: "add_many",
+            used: 49,
+            limit: 50,
+            configured: 100,
+        }),
+        seconds_left: Some(272.0),
+    });
+    for name in ["lobby", "games-night"] {
+        let changing = room(&mut status, name);
+        changing.state = State::Changing;
+        changing.add = 900;
     }
     Fixture::new(status)
 }

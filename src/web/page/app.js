@@ -56,7 +56,8 @@ function drawGlance(status) {
   if (!status) return;
   const { passes } = status;
   const unseen = status.rooms.filter((room) => room.state === "unseen").length;
-  draw($("beat"), [passes, status.files.taken, status.files.files, unseen, wants, lost], () =>
+  const { progress } = status;
+  draw($("beat"), [passes, progress, status.files.taken, status.files.files, unseen, wants, lost], () =>
     lost
       ? []
       : [
@@ -74,6 +75,7 @@ function drawGlance(status) {
                   ? ["Looked at every room ", time(passes.last_ended)]
                   : "Not every room was looked at yet",
               ),
+          ...(progress ? progressWords(progress) : []).map((words) => make("span", {}, words)),
           !passes.running_since && passes.next && make("span", {}, "next look ", time(passes.next, "due")),
           status.files.taken &&
             make("span", {}, `${many(status.files.files, "file")} taken `, time(status.files.taken)),
@@ -98,7 +100,11 @@ function drawBlocks(status) {
     withheld,
     () =>
       withheld &&
-      notice("busy", WITHHELD[withheld.code] || "Nothing is written", make("p", {}, prose(withheld.message))),
+      notice(
+        withheld.code === "quota" ? "warn" : "busy",
+        WITHHELD[withheld.code] || "Nothing is written",
+        make("p", {}, prose(withheld.message)),
+      ),
   );
   draw(
     $("trouble"),

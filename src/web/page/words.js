@@ -32,6 +32,33 @@ const WITHHELD = {
   quota: "The quota is used up, so nothing is written",
 };
 
+/** How far the passes under way are, how fast, with how much of the call budget, and for how long still. */
+function progressWords({ doing, rooms, looked, calls, made, per_second, budget, seconds_left: left }) {
+  const number = (value) => value.toLocaleString("en");
+  const applying = doing === "applying";
+  const rate = number(per_second < 10 ? per_second : Math.round(per_second));
+  return [
+    applying
+      ? `${number(made)} of ${many(calls, "write call")} made, ${rate} a second`
+      : `${number(looked)} of ${many(rooms, "room")} looked at, ${rate} a second`,
+    budget && `${Math.min(100, Math.floor((100 * budget.used) / budget.limit))} % of ${budget.method}'s budget in use`,
+    budget &&
+      budget.limit < budget.configured &&
+      `slowed down by the service to ${budget.limit} of ${budget.configured} calls a second`,
+    left !== null ? `${lasts(left)} left` : applying && "looking at what came of it",
+  ].filter(Boolean);
+}
+
+function lasts(seconds) {
+  const [size, unit, rest, part] =
+    seconds < 60
+      ? [seconds, "s"]
+      : seconds < 3600
+        ? [Math.floor(seconds / 60), "min", seconds % 60, "s"]
+        : [Math.floor(seconds / 3600), "h", Math.floor((seconds % 3600) / 60), "min"];
+  return part ? `${size} ${unit} ${rest} ${part}` : `${size} ${unit}`;
+}
+
 function headline(status) {
   const count = (state) => status.rooms.filter((room) => room.state === state).length;
   const rooms = many(status.rooms.length, "room");

@@ -1,0 +1,97 @@
+//! Progress for people: a bar on standard error, with the rate, the share of the call budget and the time left.
+
+use super::Globals;
+use crate::apply::Stop;
+use crate::chat::{Rates, Reader};
+use crate::daemon::progress::{Progress, outlook, shares};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
+
+/// What takes no longer is over before anybody has read a bar.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is drawn.
+const BEAT: Duration = Duration::from_millis(200);
+
+/// A progress bar that goes away with its work.
+pub(super) struct Bar {
+    bar: ProgressBar,
+    drawing: Option<AbortHandle>,
+}
+
+/// What a bar shows, and from where.
+pub(super) struct Watched {
+    pub(super) what: &'static str,
+    pub(super) progress: Arc<Progress>,
+    pub(super) reader: Reader,
+    /// As configured.
+    pub(super) rates: Rates,
+    /// What may end the work before its end.
+    pub(super) stop: Option<Stop>,
+}
+
+impl Globals {
+    /// A bar on standard error, if people read that, for as long as the value lives.
+    pub(super) fn bar(&self, watched: Watched) -> Bar {
+        let style = ProgressStyle::with_template("{prefix} [{wide_bar}] {msg}");
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_prefix(watched.what);
+        let bar = match style {
+            Ok(style) => bar.with_style(style.progress_chars("##-")),
+            Err(_) => bar,
+        };
+        let drawing = (!self.bars.is_hidden()).then(|| {
+            let (bars, bar) = (self.bars.clone(), bar.clone());
+            let drawing = async move {
+                sleep(PATIENCE).await;
+                watched.draw(&bar);
+                let bar = bars.add(bar);
+                loop {
+                    watched.draw(&bar);
+                    sleep(BEAT).await;
+                }
+            };
+            tokio::spawn(drawing).abort_handle()
+        });
+        Bar { bar, drawing }
+    }
+}
+
+impl Watched {
+    fn draw(&self, bar: &ProgressBar) {
+        let outlook = outlook(&self.progress.stand(), &shares(&self.reader, &self.rates));
+        let stopped = self.stop.as_ref().and_then(Stop::reason);
+        let told = match stopped {
+            None => outlook.to_string(),
+            Some(reason) => {
+                let why = match reason.code {
+                    "quota" => "the quota is used up",
+                    crate::apply::INTERRUPTED => "interrupted",
+                    other => other,
+                };
+                let (done, of) = (outlook.done, outlook.of);
+                format!("{done}/{of} calls · {why}: no new call is made")
+            }
+        };
+        // Each of these draws; what is as it was is not drawn again.
+        if bar.length() != Some(outlook.of as u64) {
+            bar.set_length(outlook.of as u64);
+        }
+        if bar.position() != outlook.done as u64 {
+            bar.set_position(outlook.done as u64);
+        }
+        if bar.message() != told {
+            bar.set_message(told);
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(drawing) = &self.drawing {
+            drawing.abort();
+        }
+        self.bar.finish_and_clear();
+    }
+}
