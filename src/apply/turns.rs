@@ -16,8 +16,9 @@ pub(super) struct Queue<'a> {
 /// Puts rooms into queues: one for each kind of call that is most of a room's work, so that no method's budget lies idle while
 /// rooms of another kind are in work, and in it the long rooms apart from the others, so that these never wait for them.
 ///
-/// The longest come first, or the last of them would be alone at the end; of the others those that remove or demote, because
-/// that stands on a fresh look.
+/// The longest come first, or the last of them would be alone at the end; of the others those that come to that kind of call
+/// the soonest, or its budget would lie idle at the beginning, and of these those that remove or demote, because that stands
+/// on a fresh look.
 pub(super) fn queues<'a>(jobs: impl IntoIterator<Item = Job<'a>>, at_once: usize) -> Vec<Queue<'a>> {
     let ops = [Op::Add, Op::Promote, Op::Demote, Op::Remove];
     let mut queues: Vec<Queue<'a>> = Vec::new();
