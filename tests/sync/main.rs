@@ -13,6 +13,9 @@ mod fleet;
 mod fleet_model;
 mod house;
 mod looks;
+mod pace;
+#[expect(dead_code, reason = "what is not used here is for the bench")]
+mod pace_model;
 mod promises;
 mod render;
 mod saved;
