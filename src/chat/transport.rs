@@ -1,6 +1,9 @@
 //! The seam between typed calls and the network: reqwest outside, anything that answers in tests.
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -33,7 +36,7 @@ pub struct Request {
 pub struct Response {
     /// HTTP status.
     pub status: u16,
-    /// `Retry-After`, where it is a number of seconds.
+    /// `Retry-After`, be it a number of seconds or a date.
     pub retry_after: Option<Duration>,
     /// At most [`MAX_ANSWER_BYTES`].
     pub body: Bytes,
@@ -139,8 +142,7 @@ impl HttpTransport {
         let retry_after = answer
             .headers()
             .get(http::header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
+            .and_then(|value| retry_after(value.to_str().ok()?, answer.headers().get(http::header::DATE)));
         let mut body = BytesMut::new();
         let broken = |error: reqwest::Error| TransportError::Unclear(chain(&error));
         while let Some(chunk) = answer.chunk().await.map_err(broken)? {
@@ -163,6 +165,20 @@ impl Transport for HttpTransport {
     }
 }
 
+/// How long to wait as `Retry-After` says: seconds, or a date, which is held against the answer's own `Date` where it has one,
+/// so that it does not matter whether the two clocks agree.
+fn retry_after(text: &str, date: Option<&HeaderValue>) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let time = |text: &str| rfc2822::parse(text).ok().map(|time| time.timestamp());
+    let now = date.and_then(|date| time(date.to_str().ok()?));
+    let wait = time(text)?.duration_since(now.unwrap_or_else(Timestamp::now));
+    // What is past needs no waiting for.
+    Some(wait.try_into().unwrap_or_default())
+}
+
 /// An error with its causes, without the address, which says nothing new.
 fn chain(error: &reqwest::Error) -> String {
     let mut causes = vec![];
@@ -175,5 +191,25 @@ fn chain(error: &reqwest::Error) -> String {
         error.to_string()
     } else {
         causes.join(": ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let date = HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT");
+        let seconds = |text| retry_after(text, Some(&date)).map(|wait| wait.as_secs());
+        assert_eq!(seconds("0"), Some(0));
+        assert_eq!(seconds(" 120 "), Some(120));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:49:07 GMT"), Some(0), "it is past");
+        for none in ["", "-1", "1.5", "soon", "Sun, 31 Nov 1994 08:50:07 GMT"] {
+            assert_eq!(seconds(none), None, "{none:?}");
+        }
+        let long_past = retry_after("Sun, 06 Nov 1994 08:50:07 GMT", None);
+        assert_eq!(long_past, Some(Duration::ZERO), "against our own clock");
     }
 }

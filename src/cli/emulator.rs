@@ -53,7 +53,7 @@ pub struct Args {
     /// Where to write what is there at the end, in the form of `--state`
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// How long a call takes
+    /// How long a call takes, there and back
     #[arg(long, value_name = "TIME", default_value = "0ms", value_parser = short_time)]
     latency: Duration,
     /// How much longer or less long it takes, at most

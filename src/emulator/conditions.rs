@@ -18,7 +18,7 @@ use tokio::time::Instant;
 pub struct Conditions {
     /// What everything at random is drawn from, unless a fault names a seed of its own.
     pub seed: u64,
-    /// How long a call takes.
+    /// How long a call takes, there and back alike.
     pub latency: Duration,
     /// How much longer or less long it takes, at most.
     pub jitter: Duration,

@@ -28,7 +28,8 @@ enum Ending {
 }
 
 impl Emulator {
-    /// Takes a request. It has its effect and is written down at one go; the pauses are before and after.
+    /// Takes a request. It has its effect and is written down at one go; the pauses are before and after, half of the latency
+    /// each: the way there and the way back.
     pub(super) async fn handle(&self, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let body = match to_bytes(body, MAX_BODY_BYTES).await {
@@ -42,7 +43,7 @@ impl Emulator {
             let around = &mut *lock(&self.0.around);
             (around.faults.decide(method), around.delay.draw())
         };
-        self.pause(delay).await;
+        self.pause(delay / 2).await;
         if let Some((time, Phase::Before)) = slow(fault.as_ref()) {
             self.pause(time).await;
         }
@@ -50,6 +51,7 @@ impl Emulator {
         if let Some((time, Phase::After)) = slow(fault.as_ref()) {
             self.pause(time).await;
         }
+        self.pause(delay - delay / 2).await;
         match (ending, fault.map(|fault| fault.what)) {
             (Ending::Answer(answer), Some(What::Truncated)) => truncated(answer).await,
             (Ending::Answer(answer), Some(What::Oversized)) => oversized(answer).await,

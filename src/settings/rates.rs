@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 const MAX_RATE: u32 = 10_000;
 
 /// `limits.share` where the file says nothing.
-pub(super) const ALL: Limit = Limit::Share(100_00);
+pub(super) const ALL: Limit = Limit::Share(10_000);
 
 /// `limits.calls_per_second`, written as a map.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ impl Fields for RatesSpec {
 fn share_of(rate: u32, share: Limit) -> u32 {
     match share {
         Limit::Share(hundredths) => {
-            let part = u64::from(rate) * u64::from(hundredths) / 100_00;
+            let part = u64::from(rate) * u64::from(hundredths) / 10_000;
             u32::try_from(part).unwrap_or(rate).max(1)
         }
         Limit::Count(_) => rate,

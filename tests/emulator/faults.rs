@@ -240,7 +240,7 @@ async fn latency_and_jitter() {
         times
     };
     let taken = times().await;
-    assert!(taken.iter().all(|time| (30..=71).contains(time)), "{taken:?}");
+    assert!(taken.iter().all(|time| (30..=72).contains(time)), "{taken:?}");
     assert!(
         taken.iter().max().unwrap() - taken.iter().min().unwrap() > 15,
         "{taken:?}"
@@ -273,4 +273,17 @@ async fn room_detail_that_does_not_show_everyone() {
         3,
         "a list is a list"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_dealt_with_half_way() {
+    let conditions = Conditions {
+        latency: Duration::from_millis(50),
+        ..Conditions::default()
+    };
+    let emulator = Emulator::under(State::parse(STATE).unwrap(), Options::default(), conditions);
+    send(&emulator, &list(), "").await;
+    send(&emulator, &list(), "").await;
+    let at: Vec<u64> = emulator.journal().calls.iter().map(|call| call.at_ms).collect();
+    assert_eq!(at, [25, 75]);
 }

@@ -14,11 +14,17 @@ mod fleet;
 mod fleet_model;
 mod house;
 mod looks;
+mod pace;
+#[expect(dead_code, reason = "what is not used here is for the bench")]
+mod pace_model;
 mod progress;
 mod promises;
 mod quota;
 mod render;
 mod saved;
+mod scale;
+#[expect(dead_code, reason = "what is not used here is for the bench")]
+mod scale_model;
 mod service;
 mod shortage;
 mod taught;

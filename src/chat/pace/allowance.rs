@@ -44,13 +44,13 @@ struct Trial {
 struct Lowered {
     /// What is sent up to then was sent under the limit before.
     at: Instant,
-    /// When the call was sent that was turned away.
-    sent: Instant,
+    /// When the call was turned away, as far as can be told.
+    counted: Instant,
     /// The limit before.
     from: usize,
     /// Whether the limit is what was let through, so that an answer still to come can raise it.
     measured: bool,
-    /// How many calls were let through in the second before `sent`, as far as is known.
+    /// How many calls were let through in the second before, as far as is known.
     let_through: usize,
 }
 
@@ -94,8 +94,8 @@ impl Allowance {
         self.raise_at = now + TRIAL;
     }
 
-    /// A call that was sent then was let through.
-    pub(super) fn let_through(&mut self, sent: Instant, now: Instant) {
+    /// A call that was sent and counted then was let through.
+    pub(super) fn let_through(&mut self, sent: Instant, counted: Instant, now: Instant) {
         self.in_a_row = 0;
         let Some(lowered) = self.lowered.as_mut().filter(|lowered| lowered.measured) else {
             return;
@@ -107,15 +107,21 @@ impl Allowance {
                 self.raise_at = now + self.hold;
             }
             lowered.measured = false;
-        } else if sent <= lowered.sent && sent + WINDOW > lowered.sent {
+        } else if counted <= lowered.counted && counted + WINDOW > lowered.counted {
             lowered.let_through += 1;
             self.limit = lowered.let_through.clamp(1, lowered.from.max(2) - 1);
         }
     }
 
-    /// A call that was sent then was turned away, `let_through` were let through in the second before it. Whether it is
+    /// A call that was sent then was turned away then, `let_through` were let through in the second before. Whether it is
     /// the first to tell so.
-    pub(super) fn turned_away(&mut self, sent: Instant, now: Instant, let_through: usize) -> bool {
+    pub(super) fn turned_away(
+        &mut self,
+        sent: Instant,
+        counted: Instant,
+        now: Instant,
+        let_through: usize,
+    ) -> bool {
         if self.lowered.is_some_and(|lowered| sent <= lowered.at) {
             return false;
         }
@@ -133,7 +139,7 @@ impl Allowance {
         }
         self.lowered = Some(Lowered {
             at: now,
-            sent,
+            counted,
             from,
             measured: trial.is_none(),
             let_through,
@@ -170,14 +176,14 @@ mod tests {
         /// A call is turned away that was sent 50 ms ago, when so many were let through; gives the limit.
         fn turned_away(&mut self, let_through: usize) -> usize {
             let sent = self.now - Duration::from_millis(50);
-            self.allowance.turned_away(sent, self.now, let_through);
+            self.allowance.turned_away(sent, sent, self.now, let_through);
             self.allowance.limit()
         }
 
         /// A call that was sent 50 ms ago is let through.
         fn let_through(&mut self) -> usize {
             let sent = self.now - Duration::from_millis(50);
-            self.allowance.let_through(sent, self.now);
+            self.allowance.let_through(sent, sent, self.now);
             self.allowance.limit()
         }
 

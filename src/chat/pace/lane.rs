@@ -32,7 +32,7 @@ struct Leases {
     in_flight: usize,
     /// Those that were given back and count still, in order.
     counting: VecDeque<Counting>,
-    /// When the last calls were sent that were let through: no more than fit into a window.
+    /// When the last calls were counted that were let through, as far as can be told: no more than fit into a window.
     let_through: VecDeque<Instant>,
     paused_until: Option<Instant>,
     /// How often those who wait were given up.
@@ -155,7 +155,9 @@ impl Leases {
             free = self.free(now);
         }
         free?;
-        self.smoother.check(self.allowance.limit()).map_err(Some)?;
+        self.smoother
+            .check(self.allowance.limit(), self.allowance.full())
+            .map_err(Some)?;
         self.in_flight += 1;
         Ok(())
     }
@@ -186,18 +188,20 @@ impl Leases {
     }
 
     fn answered(&mut self, sent: Instant, now: Instant) {
-        self.allowance.let_through(sent, now);
+        let counted = half_way(sent, now);
+        self.allowance.let_through(sent, counted, now);
         if self.let_through.len() >= self.allowance.full() {
             self.let_through.pop_front();
         }
-        self.let_through.push_back(sent);
+        self.let_through.push_back(counted);
     }
 
     /// Lowers the limit, and says whether to go on.
     fn turned_away(&mut self, sent: Instant, now: Instant, retry_after: Option<Duration>) -> bool {
-        let within = |then: &&Instant| **then <= sent && **then + WINDOW > sent;
+        let counted = half_way(sent, now);
+        let within = |then: &&Instant| **then <= counted && **then + WINDOW > counted;
         let let_through = self.let_through.iter().filter(within).count();
-        let first = self.allowance.turned_away(sent, now, let_through);
+        let first = self.allowance.turned_away(sent, counted, now, let_through);
         let in_a_row = self.allowance.in_a_row();
         // Mostly there is nothing to wait for but for leases to come back, for there is one less than calls that count.
         let pause =
@@ -208,6 +212,11 @@ impl Leases {
         }
         in_a_row < IN_A_ROW
     }
+}
+
+/// When a call was counted, as far as can be told.
+fn half_way(sent: Instant, answered: Instant) -> Instant {
+    sent + (answered - sent) / 2
 }
 
 impl Counting {

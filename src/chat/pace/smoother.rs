@@ -12,6 +12,8 @@ use tokio::time::Instant;
 /// The part of the limit that can go at one time, a quarter: what is lost by spreading it is lost once, at the start, and
 /// what a burst can do wrong is done before its first answer.
 const AT_ONCE: usize = 4;
+/// The same while the service takes less than configured: what is turned away comes in bursts then.
+const AT_ONCE_LOWERED: usize = 16;
 /// In how long as many go as the limit allows in a second. Less than a second, so that it is leases that bound the rate and
 /// a delay is made up for.
 const SPREAD: Duration = Duration::from_millis(800);
@@ -28,8 +30,12 @@ pub(super) struct Smoother {
 impl Smoother {
     /// Lets the first calls go at once, as many as there are leases at the start.
     pub(super) fn new(limit: usize, unsmoothed: usize) -> Self {
+        Self::with(limit, AT_ONCE, unsmoothed)
+    }
+
+    fn with(limit: usize, part: usize, unsmoothed: usize) -> Self {
         let calls = u32::try_from(limit).unwrap_or(u32::MAX).max(1);
-        let at_once = u32::try_from(limit.div_ceil(AT_ONCE)).unwrap_or(u32::MAX);
+        let at_once = u32::try_from(limit.div_ceil(part)).unwrap_or(u32::MAX);
         // A limit of more than 800 million calls would have no period.
         let quota = Quota::with_period(SPREAD / calls).unwrap_or(Quota::per_second(NonZeroU32::MAX));
         let quota = quota.allow_burst(NonZeroU32::new(at_once).unwrap_or(NonZeroU32::MIN));
@@ -40,10 +46,11 @@ impl Smoother {
         }
     }
 
-    /// Lets a call go under this limit, or says when it can.
-    pub(super) fn check(&mut self, limit: usize) -> Result<(), Instant> {
+    /// Lets a call go under this limit, or says when it can. `full` is the limit as configured.
+    pub(super) fn check(&mut self, limit: usize, full: usize) -> Result<(), Instant> {
         if limit != self.limit {
-            *self = Self::new(limit, 0);
+            let part = if limit < full { AT_ONCE_LOWERED } else { AT_ONCE };
+            *self = Self::with(limit, part, 0);
         }
         if self.unsmoothed > 0 {
             self.unsmoothed -= 1;
