@@ -411,6 +411,7 @@ pub(crate) fn connection(
         concurrency: 64,
         timeout: Duration::from_secs(10),
         batch: BatchSizes { add: 60, remove: 100 },
+        bulk_reads: true,
         observer: None,
     };
     Ok(Connection::new(transport, config))
@@ -419,7 +420,7 @@ pub(crate) fn connection(
 /// Makes so many calls at once, and waits until all are made.
 pub(crate) async fn calls(connection: &Connection, calls: usize) -> Outcome {
     let (_go_on, interrupted) = watch::channel(false);
-    let writer = Writer::new(connection, interrupted);
+    let writer = Writer::new(connection, [interrupted.clone(), interrupted]);
     let room = RoomId::parse(ROOM)?;
     let users = [UserId::parse("a")?];
     let all = join_all((0..calls).map(|_| writer.add_many(&room, &users))).await;
