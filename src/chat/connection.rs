@@ -155,7 +155,7 @@ impl Connection {
         self.0.pacer.budget()
     }
 
-    /// The most names that the service has taken in one call of this method.
+    /// The most names that the service was asked for in one call of this method without saying that they are too many.
     pub(super) fn proven(&self, method: Method) -> usize {
         self.0.sizes.proven(method)
     }

@@ -24,7 +24,7 @@ pub(super) struct Sizes {
 struct Size {
     /// No call has more names.
     most: AtomicUsize,
-    /// The service has taken a call of so many.
+    /// The service has been asked for so many in one call, and has not said that they are too many.
     proven: AtomicUsize,
 }
 
@@ -74,7 +74,8 @@ impl Sizes {
         self.remove.limit(remove);
     }
 
-    /// The most names that the service has taken in one call of this method; of a method that takes one there is no such number.
+    /// The most names that the service was asked for in one call of this method without saying that they are too many; of a
+    /// method that takes one there is no such number.
     pub(super) fn proven(&self, method: Method) -> usize {
         let of = |size: &Size| size.proven.load(Ordering::Relaxed);
         self.of(method).map_or(usize::MAX, of)
@@ -90,17 +91,11 @@ impl Sizes {
                     tracing::info!(%method, most, "this server takes fewer names in one call than configured; keeping to that");
                 }
             }
-            None
-            | Some(
-                Fault::NoUser(_)
-                | Fault::UserFull(_)
-                | Fault::AlreadySo(_)
-                | Fault::RoomFull(_)
-                | Fault::Rejected { .. },
-            ) => {
+            Some(fault) if fault.was_not_sent() => {}
+            // Whatever else came of it: nobody need wait any longer to see whether it is taken.
+            _ => {
                 size.proven.fetch_max(names, Ordering::Relaxed);
             }
-            Some(_) => {}
         }
     }
 }

@@ -41,7 +41,7 @@ impl Writer {
         self.connection.limit(method)
     }
 
-    /// The most names that the service has taken in one call of this method.
+    /// The most names that the service was asked for in one call of this method without saying that they are too many.
     #[must_use]
     pub fn proven(&self, method: Method) -> usize {
         self.connection.proven(method)

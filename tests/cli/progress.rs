@@ -15,11 +15,11 @@ rooms:
   "77": {owner: alice, admins: [], members: [bob]}
 "#;
 
-/// A site in whose room so many people are missing, each a call, at so many calls a second.
-fn site(service: &Service, people: usize, rate: u32) -> Site {
-    let names: Vec<String> = (0..people).map(|n| format!("u{n}")).collect();
+/// A site in whose room people are missing who are added by so many calls, at so many calls a second.
+fn site(service: &Service, calls: usize, rate: u32) -> Site {
+    let names: Vec<String> = (0..2 * calls).map(|n| format!("u{n}")).collect();
     let rooms = format!("rooms: [{{id: 77, members: [bob, {}]}}]\n", names.join(", "));
-    let limits = format!("rooms: rooms/\nlimits: {{calls_per_second: {rate}, add_batch: 1}}\n");
+    let limits = format!("rooms: rooms/\nlimits: {{calls_per_second: {rate}, add_batch: 2}}\n");
     Site::of(service)
         .with_rooms(&rooms)
         .with_settings("rooms: rooms/\n", &limits)
