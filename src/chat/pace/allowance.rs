@@ -125,7 +125,11 @@ impl Allowance {
         if self.lowered.is_some_and(|lowered| sent <= lowered.at) {
             return false;
         }
-        let from = self.limit;
+        let from = match self.lowered {
+            // Still not one was let through: the limit is only what is asked with.
+            Some(lowered) if lowered.measured && lowered.let_through == 0 => (lowered.from / 2).max(1),
+            _ => self.limit,
+        };
         let trial = self.trial.take().filter(|_| sent <= self.raise_at);
         match trial {
             Some(Trial { held, step }) => {
@@ -236,7 +240,10 @@ mod tests {
         let mut played = Played::new(100);
         assert_eq!(played.after(1_000).turned_away(0), 1);
         assert_eq!(played.allowance.in_a_row(), 1);
-        assert_eq!(played.after(100).let_through(), 50);
+        assert_eq!(played.after(100).turned_away(0), 1);
+        assert_eq!(played.after(100).turned_away(0), 1);
+        assert_eq!(played.allowance.in_a_row(), 3);
+        assert_eq!(played.after(100).let_through(), 12, "half as many with each");
         assert_eq!(played.allowance.in_a_row(), 0);
     }
 
