@@ -12,7 +12,7 @@ use crate::model::RoomId;
 use futures_util::stream::{self, StreamExt as _};
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit, mpsc};
 
 /// How many rooms are in work at a time: what the service lets one method do in a second, and more than are answered in the
 /// time that one call takes.
@@ -63,46 +63,84 @@ async fn each_room<T>(
     work: impl AsyncFn(usize, &RoomId, Detail) -> Result<T, CallError>,
     each: &dyn Fn(usize, Result<T, CallError>),
 ) -> Result<(), CallError> {
-    let progress = Progress::default();
-    let hand_over = |at, result: Result<T, CallError>| match result {
-        Err(error) if progress.is_fatal(&error) => progress.stop(error),
-        result => each(at, result),
+    let run = Run {
+        reader,
+        rooms,
+        each,
+        todo: Todo::new(rooms.len()),
+        place: Semaphore::new(MEMBERS_IN_WORK as usize),
+        progress: Progress::default(),
     };
-    let place = Semaphore::new(MEMBERS_IN_WORK as usize);
+    let run = &run;
     let (to_work, mut in_work) = mpsc::channel(1);
-    let todo = Todo::new(rooms.len());
-    let ask = async |to_work: &mpsc::Sender<_>| {
-        while let Some(range) = todo.next().filter(|_| !progress.stopped()) {
-            let asked = rooms.get(range.clone()).unwrap_or_default();
-            match detail::ask(reader, asked).await {
+    let asking = async move {
+        tokio::join!(run.ask(&to_work), run.ask(&to_work));
+    };
+    let working = stream::poll_fn(|cx| in_work.poll_recv(cx)).for_each_concurrent(
+        ROOMS_IN_WORK,
+        async |(at, detail, _held)| {
+            if let Some(room) = rooms.get(at).filter(|_| !run.progress.stopped()) {
+                run.hand_over(at, work(at, room, detail).await);
+            }
+        },
+    );
+    tokio::join!(asking, working);
+    match run.progress.0.take().stopped {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// What those share who ask for details and those who work on rooms.
+struct Run<'a, T> {
+    reader: &'a Reader,
+    rooms: &'a [&'a RoomId],
+    each: &'a dyn Fn(usize, Result<T, CallError>),
+    todo: Todo,
+    /// For the members of the rooms in work.
+    place: Semaphore,
+    progress: Progress,
+}
+
+/// A room to work on, and the place it takes.
+type ToWork<'a> = (usize, Detail, Result<SemaphorePermit<'a>, AcquireError>);
+
+impl<'a, T> Run<'a, T> {
+    fn hand_over(&self, at: usize, result: Result<T, CallError>) {
+        match result {
+            Err(error) if self.progress.is_fatal(&error) => self.progress.stop(error),
+            result => (self.each)(at, result),
+        }
+    }
+
+    /// Asks for details until there is none to ask for.
+    async fn ask(&'a self, to_work: &mpsc::Sender<ToWork<'a>>) {
+        while let Some(range) = self.todo.next().filter(|_| !self.progress.stopped()) {
+            let asked = self.rooms.get(range.clone()).unwrap_or_default();
+            let answer = detail::ask(self.reader, asked).await;
+            self.progress.note(answer.as_ref().err());
+            match answer {
                 Ok(Details { rooms, rows }) => {
-                    progress.answered();
-                    todo.answered(range.len(), rows);
+                    self.todo.answered(range.len(), rows);
                     for (at, detail) in range.zip(rooms) {
-                        let detail = match detail {
-                            Ok(detail) => detail,
-                            Err(error) => {
-                                hand_over(at, Err(error));
-                                continue;
+                        match detail {
+                            Ok(detail) => {
+                                let place = self.place.acquire_many(counted(&detail)).await;
+                                // Who takes it is there until this ends.
+                                let _ = to_work.send((at, detail, place)).await;
                             }
-                        };
-                        let held = place.acquire_many(counted(&detail)).await;
-                        // Who takes it is there until this ends.
-                        let _ = to_work.send((at, detail, held)).await;
+                            Err(error) => self.hand_over(at, Err(error)),
+                        }
                     }
                 }
                 // One bad room can spoil the answer for all.
                 Err(error) if range.len() > 1 && error.fault.is_about_what_was_asked() => {
-                    progress.answered();
-                    todo.halve(range, &error.fault);
+                    self.todo.halve(range, &error.fault);
                 }
                 Err(error) => {
-                    if !matches!(error.fault, Fault::Unclear(_) | Fault::Unsent(_)) {
-                        progress.answered();
-                    }
                     for (at, room) in range.zip(asked) {
                         let room = Some((*room).clone());
-                        hand_over(
+                        self.hand_over(
                             at,
                             Err(CallError {
                                 room,
@@ -113,22 +151,6 @@ async fn each_room<T>(
                 }
             }
         }
-    };
-    let asking = async move {
-        tokio::join!(ask(&to_work), ask(&to_work));
-    };
-    let working = stream::poll_fn(|cx| in_work.poll_recv(cx)).for_each_concurrent(
-        ROOMS_IN_WORK,
-        async |(at, detail, _held)| {
-            if let Some(room) = rooms.get(at).filter(|_| !progress.stopped()) {
-                hand_over(at, work(at, room, detail).await);
-            }
-        },
-    );
-    tokio::join!(asking, working);
-    match progress.0.take().stopped {
-        Some(error) => Err(error),
-        None => Ok(()),
     }
 }
 
@@ -193,8 +215,10 @@ struct ServiceState {
 }
 
 impl Progress {
-    fn answered(&self) {
-        self.0.borrow_mut().answered = true;
+    /// Notes how a call ended.
+    fn note(&self, error: Option<&CallError>) {
+        let unclear = error.is_some_and(|error| matches!(error.fault, Fault::Unclear(_) | Fault::Unsent(_)));
+        self.0.borrow_mut().answered |= !unclear;
     }
 
     /// Whether the other looks would end the same way. A service that has never given a clear answer is away.
