@@ -21,6 +21,11 @@ use tokio::time::Instant;
 const PARTS: u32 = 2;
 /// Answers after which the shortest round trip is believed to be one.
 const ENOUGH: u32 = 20;
+/// Where round trips take more than this many times the shortest one on average, nothing is given back: the ways differ so much
+/// that the shortest call tells little of the shortest ways, and there is next to nothing to win.
+const STEADY: u32 = 5;
+/// The average moves by this part of its distance to each new round trip.
+const WEIGHT: u32 = 16;
 /// How long nothing is given back after the service has turned a call away, of whatever method: something is not as
 /// believed, and a call turned away costs more than this wins.
 const QUIET: Duration = Duration::from_secs(60);
@@ -42,6 +47,7 @@ impl Default for RoundTrips {
 struct Seen {
     answers: u32,
     shortest: Option<Duration>,
+    average: Option<Duration>,
     turned_away: Option<Instant>,
 }
 
@@ -58,6 +64,8 @@ impl RoundTrips {
         let mut seen = self.seen();
         seen.answers = seen.answers.saturating_add(1);
         seen.shortest = Some(seen.shortest.map_or(took, |shortest| shortest.min(took)));
+        let closer = |average: Duration| average - average / WEIGHT + took / WEIGHT;
+        seen.average = Some(seen.average.map_or(took, closer));
     }
 
     pub(super) fn turned_away(&self, now: Instant) {
@@ -68,8 +76,12 @@ impl RoundTrips {
     pub(super) fn given_back(&self, now: Instant) -> Duration {
         let seen = self.seen();
         let quiet = seen.turned_away.is_none_or(|then| now >= then + QUIET);
-        match seen.shortest {
-            Some(shortest) if quiet && seen.answers >= ENOUGH => shortest / self.parts,
+        match (seen.shortest, seen.average) {
+            (Some(shortest), Some(average))
+                if quiet && seen.answers >= ENOUGH && average <= shortest * STEADY =>
+            {
+                shortest / self.parts
+            }
             _ => Duration::ZERO,
         }
     }
