@@ -231,7 +231,7 @@ impl Emulator {
     fn seconds_of_calls(&self) -> Outcome<f64> {
         let journal: Value = serde_json::from_str(&self.ask("/journal")?)?;
         let calls = journal.get("calls").and_then(Value::as_array).ok_or("no calls")?;
-        let at = |call: Option<&Value>| Some(call?.get("at_ms")?.as_u64()?);
+        let at = |call: Option<&Value>| call?.get("at_ms")?.as_u64();
         match (at(calls.first()), at(calls.last())) {
             (Some(first), Some(last)) => Ok((last - first) as f64 / 1e3),
             _ => Err("no calls".into()),
