@@ -4,12 +4,12 @@ use super::bar::Watched;
 use super::exit::{Exit, Usage};
 use super::saved::Saved;
 use super::site::Site;
-use super::{Globals, max_calls, output};
+use super::{Globals, buffered, max_calls, output, output_json, output_plan, write_plan};
 use crate::apply::{Conduct, Failure, Reason, Report, RoomReport, Stop, Tally};
 use crate::daemon::pass::{self, Planned};
 use crate::daemon::progress::Progress;
 use crate::model::RoomId;
-use crate::plan::{Calls, Document, Op, counted, printable, text};
+use crate::plan::{Calls, Document, Op, counted, printable};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -95,7 +95,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     };
     let Planned { plan, stopped, .. } = &planned;
     let meta = site.meta();
-    let shown = text(plan, meta.rates.seconds(plan));
+    let seconds = meta.rates.seconds(plan);
     let (plan_id, document) = match &saved {
         None => {
             let document = Document::new(plan, &meta)?;
@@ -106,8 +106,12 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let calls = plan.summary().calls;
     let asking = !args.yes && calls > 0 && stopped.is_none();
     match args.format {
-        Format::Text => output(&shown)?,
-        Format::Json if asking => write!(anstream::stderr(), "{shown}")?,
+        Format::Text => output_plan("", plan, seconds)?,
+        Format::Json if asking => {
+            let mut err = buffered(anstream::stderr());
+            write_plan(&mut err, plan, seconds)?;
+            err.flush()?;
+        }
         Format::Json => {}
     }
     if let Some(error) = stopped {
@@ -181,10 +185,7 @@ fn show_json(format: Format, plan: PlanJson<'_>, report: Option<&Report>) -> any
         summary: report.tally(),
         rooms: &report.rooms,
     });
-    output(&format!(
-        "{}\n",
-        serde_json::to_string_pretty(&Output { plan, result })?
-    ))
+    output_json(&Output { plan, result })
 }
 
 fn confirmed(calls: usize) -> io::Result<bool> {

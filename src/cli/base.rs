@@ -44,7 +44,7 @@ impl Base {
             beside.find(|path| path.exists())
         });
         let own = own.as_deref().unwrap_or(&globals.config);
-        let invalid = match desired::load(paths, Some(own), &settings.guards) {
+        let invalid = match desired::load_once(paths, Some(own), &settings.guards) {
             Ok(loaded) => return Ok(Some(Self(Ok(loaded.desired.rooms)))),
             Err(invalid) => invalid,
         };

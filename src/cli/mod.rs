@@ -22,12 +22,14 @@ pub mod validate;
 pub use exit::Exit;
 
 use crate::desired::{Diagnostic, Invalid, render};
+use crate::plan::{FleetPlan, text};
 use crate::settings::Env;
 use crate::telemetry::{self, LogFormat};
 use anyhow::Context as _;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use indicatif::MultiProgress;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::fmt;
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -121,8 +123,49 @@ impl Globals {
 
 /// Prints a result. Whoever reads it may have read enough and be gone; the command goes on all the same.
 fn output(text: &str) -> anyhow::Result<()> {
-    let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    print(|out| out.write_all(text.as_bytes()))
+}
+
+/// Prints a result as JSON for people and programs.
+fn output_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    print(|out| {
+        serde_json::to_writer_pretty(&mut *out, value)?;
+        out.write_all(b"\n")
+    })
+}
+
+/// Prints a plan for people, above which stands `before`.
+fn output_plan(before: &str, plan: &FleetPlan, seconds: f64) -> anyhow::Result<()> {
+    print(|out| {
+        out.write_all(before.as_bytes())?;
+        write_plan(out, plan, seconds)
+    })
+}
+
+/// Writes a plan for people as it comes: of a large fleet it is far longer than what it shows.
+fn write_plan(out: &mut dyn io::Write, plan: &FleetPlan, seconds: f64) -> io::Result<()> {
+    /// Keeps the error that a text has no room for.
+    struct Lines<'w>(&'w mut dyn io::Write, io::Result<()>);
+    impl fmt::Write for Lines<'_> {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.1 = self.0.write_all(text.as_bytes());
+            self.1.as_ref().map_err(|_| fmt::Error).copied()
+        }
+    }
+    let mut lines = Lines(out, Ok(()));
+    let written = text(&mut lines, plan, seconds);
+    lines.1.and(written.map_err(io::Error::other))
+}
+
+/// JSON comes in pieces of a few bytes.
+fn buffered<W: io::Write>(out: W) -> BufWriter<W> {
+    const BYTES: usize = 1 << 16;
+    BufWriter::with_capacity(BYTES, out)
+}
+
+fn print(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut out = buffered(anstream::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("cannot write to standard output")
         }

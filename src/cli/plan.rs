@@ -3,14 +3,14 @@
 use super::base::{self, Base};
 use super::exit::{Exit, Usage};
 use super::site::Site;
-use super::{Globals, max_calls, output};
+use super::{Globals, buffered, max_calls, output, output_json, output_plan};
 use crate::daemon::pass::Planned;
 use crate::model::RoomId;
-use crate::plan::{Document, Review, Since, markdown, text};
+use crate::plan::{Document, Review, Since, markdown};
 use anyhow::Context as _;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::Write as _;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -79,10 +79,9 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     match args.format {
         Format::Text => {
             let since = since.map(|since| since.map_or_else(base::not_said, Since::text));
-            let plan = text(plan, meta.rates.seconds(plan));
-            output(&format!("{}{plan}", since.unwrap_or_default()))?;
+            output_plan(&since.unwrap_or_default(), plan, meta.rates.seconds(plan))?;
         }
-        Format::Json => output(&format!("{}\n", serde_json::to_string_pretty(&document)?))?,
+        Format::Json => output_json(&document)?,
         Format::Markdown => output(&markdown(
             plan,
             &Review {
@@ -141,13 +140,17 @@ impl OutFile {
     }
 
     fn write(self, document: &Document<'_>) -> anyhow::Result<()> {
-        let mut text = serde_json::to_vec_pretty(document)?;
-        text.push(b'\n');
+        let written = |file: &mut dyn Write| {
+            let mut file = buffered(file);
+            serde_json::to_writer_pretty(&mut file, document)?;
+            file.write_all(b"\n")?;
+            file.flush()
+        };
         let failed = |path: &Path| format!("cannot write the plan to {}", path.display());
         match self {
-            Self::Written { path, mut file } => file.write_all(&text).with_context(|| failed(&path)),
+            Self::Written { path, mut file } => written(&mut file).with_context(|| failed(&path)),
             Self::Replaced { path, mut new } => {
-                new.write_all(&text).with_context(|| failed(&path))?;
+                written(&mut new).with_context(|| failed(&path))?;
                 new.as_file().sync_all().with_context(|| failed(&path))?;
                 let replaced = new.persist(&path).map_err(|error| error.error);
                 replaced.map(drop).with_context(|| failed(&path))

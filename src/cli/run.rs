@@ -1,9 +1,8 @@
 //! `roomsync run`.
 
 use super::exit::Exit;
-use super::{Globals, output};
+use super::{Globals, output_plan};
 use crate::daemon::{self, Clock, Command, Config, Daemon, Once};
-use crate::plan::text;
 use crate::settings::{self, Settings};
 use crate::web::{self, Options};
 use anyhow::{Context as _, bail};
@@ -108,7 +107,7 @@ async fn once(args: &Args, config: Config, signals: Signals) -> anyhow::Result<E
         bail!("interrupted before anything was planned");
     };
     if withheld.is_some() {
-        output(&text(&plan, seconds))?;
+        output_plan("", &plan, seconds)?;
     }
     let of_plan = Exit::of_plan(&plan, stopped.as_ref());
     let of_report = report.as_ref().map_or(Exit::Done, Exit::of_report);

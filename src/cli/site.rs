@@ -28,8 +28,8 @@ impl Site {
     /// Reads settings and room files. `selected` are the ids of `--room`.
     pub(super) fn load(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<Self> {
         let settings = settings::load(&globals.config, &globals.env)?;
-        let texts = desired::read(&settings.rooms, Some(&globals.config)).with_revision();
-        let loaded = texts.resolve(&settings.guards)?;
+        let loaded = desired::load_once(&settings.rooms, Some(&globals.config), &settings.guards)?;
+        let loaded = loaded.with_revision();
         globals.diagnose(&loaded.warnings)?;
         let known = |id: &RoomId| loaded.desired.rooms.iter().any(|room| room.id == *id);
         if let Some(id) = selected.iter().find(|id| !known(id)) {
@@ -46,8 +46,8 @@ impl Site {
         Ok(Self {
             config: globals.config.clone(),
             settings,
+            room_files: loaded.paths().map(Path::to_owned).collect(),
             desired: loaded.desired,
-            room_files: texts.paths().map(Path::to_owned).collect(),
             selected: selected.to_vec(),
         })
     }

@@ -1,8 +1,8 @@
 //! Judges room files without keeping them.
 
 use super::files::Listing;
-use super::texts::{Specs, groups_of, read};
-use super::{Diagnostic, Invalid, document, remarks, resolve};
+use super::texts::{groups_of, read};
+use super::{Diagnostic, Invalid, once, remarks, resolve};
 use crate::model::Guards;
 use std::path::{Path, PathBuf};
 
@@ -34,16 +34,7 @@ pub fn check(paths: &[PathBuf], settings_file: Option<&Path>, guards: &Guards) -
 
 /// Reads one file after the other and keeps the text of none. `None`: there is something to say.
 fn spotless(paths: &[PathBuf], settings_file: Option<&Path>, guards: &Guards) -> Option<Checked> {
-    let listing = Listing::of(paths, settings_file);
-    let mut specs = Specs::new();
-    for (file, text) in listing.texts().enumerate() {
-        let text = text.filter(|text| text.ends_with('\n'))?;
-        let document = document::read(file, &text);
-        if !document.problems.is_empty() {
-            return None;
-        }
-        specs.push((file, document.fields?));
-    }
+    let (specs, _) = once::specs(&Listing::of(paths, settings_file))?;
     let mut problems = Vec::new();
     let mut rooms = 0;
     resolve::rooms(&specs, guards, true, &mut problems, |_| rooms += 1);

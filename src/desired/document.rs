@@ -67,6 +67,9 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
 
 /// Refuses, with its byte, what the parser cannot say well or fast enough.
 fn parseable(text: &str) -> Result<(), (usize, Complaint)> {
+    if is_plain(text.as_bytes()) {
+        return Ok(());
+    }
     let mut open = 0_usize;
     for (byte, c) in text.char_indices() {
         if !printable(c) {
@@ -92,6 +95,17 @@ fn parseable(text: &str) -> Result<(), (usize, Complaint)> {
         }
     }
     Ok(())
+}
+
+/// Whether that can be seen at a glance, as of nearly every file: only ASCII, and brackets so few that they can all be open. Such
+/// loops over bytes take next to no time.
+fn is_plain(text: &[u8]) -> bool {
+    let ascii = |block: &[u8]| {
+        let is_good = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n');
+        block.iter().fold(true, |good, byte| good & is_good(byte))
+    };
+    let opens = text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    opens <= MOST_OPEN_BRACKETS && text.chunks(1 << 10).all(ascii)
 }
 
 /// The document as a whole: a map, or nothing at all.

@@ -84,11 +84,7 @@ impl Listing {
         } in &self.found
         {
             set.add(path, Some(*identity), |bytes| {
-                for part in [relative.as_slice(), bytes] {
-                    // With its length before it, no two sets come to the same bytes.
-                    hash.update((part.len() as u64).to_be_bytes());
-                    hash.update(part);
-                }
+                count_in(&mut hash, relative, bytes)
             });
         }
         set.digest = shown_digest(&hash.finalize());
@@ -96,18 +92,40 @@ impl Listing {
     }
 }
 
-impl Listing {
-    /// The texts of the files, each read when it is asked for. `None`: what there is cannot all be read as text.
-    pub(super) fn texts(self) -> impl Iterator<Item = Option<String>> {
-        let Self { found, failed, .. } = self;
-        let unread = failed.into_iter().map(|_| None);
-        unread.chain(found.into_iter().map(|found| {
-            let mut set = read_file(&found.path);
-            let file = set.files.pop().filter(|_| set.problems.is_empty());
-            file.map(|file| file.text)
-        }))
+/// Takes a file into the digest of its set.
+fn count_in(hash: &mut Sha256, relative: &[u8], bytes: &[u8]) {
+    for part in [relative, bytes] {
+        // With its length before it, no two sets come to the same bytes.
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
     }
 }
+
+impl Listing {
+    /// Reads one file after the other and shows the text of each to `look`, which may end it. Gives the digest of the set, as in
+    /// [`super::Source`]. `None`: it was ended, or what there is cannot all be read as text.
+    pub(super) fn each_text(&self, mut look: impl FnMut(usize, &str) -> Option<()>) -> Option<String> {
+        if !self.failed.is_empty() {
+            return None;
+        }
+        let mut hash = Sha256::new();
+        for (index, found) in self.found.iter().enumerate() {
+            let bytes = read(&found.path).ok()?;
+            count_in(&mut hash, &found.relative, &bytes);
+            let text = String::from_utf8(bytes).ok()?;
+            look(index, text.strip_prefix(MARK).unwrap_or(&text))?;
+        }
+        Some(shown_digest(&hash.finalize()))
+    }
+
+    /// The files that were found.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.found.iter().map(|found| found.path.as_path())
+    }
+}
+
+/// Editors on Windows write one; the parser refuses it.
+const MARK: char = '\u{feff}';
 
 /// A SHA-256 as it is shown.
 pub(super) fn shown_digest(digest: &[u8]) -> String {
@@ -241,9 +259,8 @@ fn text(file: usize, bytes: Vec<u8>) -> (String, Content, Option<Problem>) {
             (text, Some(valid_up_to))
         }
     };
-    // Editors on Windows write one; the parser refuses it.
-    let mark = if text.starts_with('\u{feff}') {
-        '\u{feff}'.len_utf8()
+    let mark = if text.starts_with(MARK) {
+        MARK.len_utf8()
     } else {
         0
     };

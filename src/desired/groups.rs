@@ -65,6 +65,26 @@ pub(super) struct Groups<'s> {
     comparisons_left: Cell<usize>,
 }
 
+/// Records what is twice in a list.
+fn repeats(listed: &Listed<'_>, problems: &mut Vec<Problem>) {
+    let mut seen: HashMap<&Entry, usize> = HashMap::with_capacity(listed.items.len());
+    for (index, item) in listed.items.iter().enumerate() {
+        let Some(entry) = item else { continue };
+        let Some(first) = seen.insert(entry, index) else {
+            continue;
+        };
+        let text = match entry {
+            Entry::User(user) => shown(user.as_str()),
+            Entry::Group(name) => shown(&format!("group:{}", name.0)),
+        };
+        let complaint =
+            Complaint::new("repeated", format!("{text} is twice in this list")).help("remove one of the two");
+        problems.push(
+            Problem::warning(listed.at.item(index), complaint).also(listed.at.item(first), "first here"),
+        );
+    }
+}
+
 /// Enough for any file that a person reads the errors of, and few enough that many mistakes and many groups take no time.
 const MOST_COMPARISONS: usize = 100_000;
 
@@ -175,45 +195,46 @@ impl<'s> Groups<'s> {
     /// Who a list comes to. Records groups that are missing, and repeats.
     pub(super) fn people_of(&self, listed: &Listed<'_>, problems: &mut Vec<Problem>) -> People {
         let mut names: Vec<UserId> = Vec::with_capacity(listed.items.len());
-        let mut seen: HashMap<&Entry, usize> = HashMap::with_capacity(listed.items.len());
+        let mut groups: Vec<&GroupName> = Vec::new();
+        let mut sets: Vec<&MemberSet> = Vec::new();
         let mut open = false;
         for (index, item) in listed.items.iter().enumerate() {
-            let Some(entry) = item else {
-                open = true;
-                continue;
-            };
-            if let Some(first) = seen.insert(entry, index) {
-                let text = match entry {
-                    Entry::User(user) => shown(user.as_str()),
-                    Entry::Group(name) => shown(&format!("group:{}", name.0)),
-                };
-                let complaint = Complaint::new("repeated", format!("{text} is twice in this list"))
-                    .help("remove one of the two");
-                problems.push(
-                    Problem::warning(listed.at.item(index), complaint)
-                        .also(listed.at.item(first), "first here"),
-                );
-            }
-            match entry {
-                Entry::User(user) => names.push(user.clone()),
-                Entry::Group(name) => match self.get(name) {
-                    Some(people) => {
-                        names.extend(people.set.iter().cloned());
-                        open |= people.open;
-                    }
-                    None => {
-                        open = true;
-                        if self.whole && !self.by_name.contains_key(name) {
-                            problems.push(self.missing(name, listed.at.item(index)));
+            match item {
+                None => open = true,
+                Some(Entry::User(user)) => names.push(user.clone()),
+                Some(Entry::Group(name)) => {
+                    groups.push(name);
+                    match self.get(name) {
+                        Some(people) => {
+                            sets.push(&people.set);
+                            open |= people.open;
+                        }
+                        None => {
+                            open = true;
+                            if self.whole && !self.by_name.contains_key(name) {
+                                problems.push(self.missing(name, listed.at.item(index)));
+                            }
                         }
                     }
-                },
+                }
             }
         }
-        People {
-            set: names.into_iter().collect(),
-            open,
+        let listed_names = names.len();
+        let own: MemberSet = names.into_iter().collect();
+        groups.sort_unstable();
+        if own.len() < listed_names
+            || groups
+                .windows(2)
+                .any(|pair| matches!(pair, [one, next] if one == next))
+        {
+            repeats(listed, problems);
         }
+        let set = match sets.as_slice() {
+            [] => own,
+            [only] => own.or(only),
+            _ => MemberSet::of_all(sets.into_iter().chain([&own])),
+        };
+        People { set, open }
     }
 
     /// Who a group comes to; `None`: it is missing, or holds itself.

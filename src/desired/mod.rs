@@ -8,6 +8,7 @@ mod groups;
 mod lines;
 mod locate;
 pub(crate) mod names;
+mod once;
 mod origins;
 pub(crate) mod problem;
 mod remarks;
@@ -20,6 +21,7 @@ mod texts;
 
 pub use check::{Checked, check};
 pub use diagnostic::{Diagnostic, Position, Severity, Spot};
+pub use once::{LoadedOnce, load_once};
 pub use origins::{Claim, Mention, Mentions, Origin, Origins, OtherGroup, Pattern, Remembered};
 pub use remarks::LOOSER_GUARD;
 pub use render::render;

@@ -7,7 +7,7 @@ use super::problem::{Complaint, Part, Place, Problem, shown};
 use super::spec::{Defaults, Entry, FileSpec, GuardsSpec, RoomSpec};
 use super::strict::{Field, List};
 use crate::model::{Glob, Guards, MAX_ADMINS, MemberSet, RoomId, UserId};
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 
 /// Resolves the rooms of all files, and hands over each. `whole`: every file was read to its end.
 pub(super) fn rooms(
@@ -18,38 +18,64 @@ pub(super) fn rooms(
     mut take: impl FnMut(DesiredRoom),
 ) {
     let groups = Groups::new(files, whole, problems);
-    let mut ids: HashMap<&RoomId, Place> = HashMap::new();
+    let mut ids = Ids::new();
     for (file, spec) in files {
+        let context = Context::new(&groups, spec, guards);
         let specs = spec.rooms.value.iter().flatten();
         for (index, room) in (0u32..).zip(specs) {
             let (Some(room), Some(entry)) = (room, spec.rooms.entry) else {
                 continue;
             };
-            let at = RoomAt {
-                file: *file,
-                steps: vec![entry, index],
-            };
-            if let Some(id) = &room.id.value {
-                let here = at.place(&room.id, Part::Value);
-                match ids.get(id) {
-                    None => {
-                        ids.insert(id, here);
-                    }
-                    Some(first) => {
-                        let complaint =
-                            Complaint::new("room-twice", format!("the room {id} is in two places"))
-                                .help("put all that is said of a room into one place");
-                        problems.push(Problem::error(here, complaint).also(first.clone(), "also here"));
-                    }
-                }
-            }
-            let context = Context {
-                groups: &groups,
-                defaults: spec.defaults.value.as_ref(),
-                defaults_entry: spec.defaults.entry,
-                guards,
-            };
+            let at = RoomAt::new(*file, entry, index);
+            problems.extend(twice(&mut ids, &at, room));
             context.room(&at, room, problems).map(&mut take);
+        }
+    }
+}
+
+/// The same for documents that nobody needs any more: what a room says is dropped as soon as it is handed over. Every file
+/// was read to its end.
+pub(super) fn into_rooms(
+    mut files: Vec<(usize, FileSpec)>,
+    guards: &Guards,
+    problems: &mut Vec<Problem>,
+    mut take: impl FnMut(DesiredRoom),
+) {
+    let lists = files.iter_mut().map(|(_, spec)| std::mem::take(&mut spec.rooms));
+    let lists: Vec<Field<List<RoomSpec>>> = lists.collect();
+    let groups = Groups::new(&files, true, problems);
+    let mut ids = Ids::new();
+    for ((file, spec), Field { entry, value }) in files.iter().zip(lists) {
+        let context = Context::new(&groups, spec, guards);
+        for (index, room) in (0u32..).zip(value.into_iter().flatten()) {
+            let (Some(room), Some(entry)) = (room, entry) else {
+                continue;
+            };
+            let at = RoomAt::new(*file, entry, index);
+            problems.extend(twice(&mut ids, &at, &room));
+            context.room(&at, &room, problems).map(&mut take);
+        }
+    }
+}
+
+/// Where the first room of each id stands.
+type Ids = HashMap<RoomId, (usize, [u32; 3])>;
+
+/// Says so where the room is in another place, too.
+fn twice(ids: &mut Ids, at: &RoomAt, room: &RoomSpec) -> Option<Problem> {
+    let (id, entry) = (room.id.value.as_ref()?, room.id.entry?);
+    let [list, index] = at.steps;
+    match ids.entry(id.clone()) {
+        hash_map::Entry::Vacant(vacant) => {
+            vacant.insert((at.file, [list, index, entry]));
+            None
+        }
+        hash_map::Entry::Occupied(first) => {
+            let (file, steps) = first.get();
+            let complaint = Complaint::new("room-twice", format!("the room {id} is in two places"))
+                .help("put all that is said of a room into one place");
+            let problem = Problem::error(at.place(&room.id, Part::Value), complaint);
+            Some(problem.also(place(*file, steps, Part::Value), "also here"))
         }
     }
 }
@@ -57,10 +83,15 @@ pub(super) fn rooms(
 /// Where a room stands.
 struct RoomAt {
     file: usize,
-    steps: Vec<u32>,
+    steps: [u32; 2],
 }
 
 impl RoomAt {
+    fn new(file: usize, list: u32, index: u32) -> Self {
+        let steps = [list, index];
+        Self { file, steps }
+    }
+
     fn place<T>(&self, field: &Field<T>, part: Part) -> Place {
         place(self.file, &self.steps_to(field), part)
     }
@@ -112,7 +143,16 @@ fn too_many_admins(
     })
 }
 
-impl Context<'_> {
+impl<'s> Context<'s> {
+    fn new(groups: &'s Groups<'s>, spec: &'s FileSpec, guards: &'s Guards) -> Self {
+        Self {
+            groups,
+            defaults: spec.defaults.value.as_ref(),
+            defaults_entry: spec.defaults.entry,
+            guards,
+        }
+    }
+
     /// Resolves a room. `None`: it has no id, which was recorded.
     fn room(&self, at: &RoomAt, spec: &RoomSpec, problems: &mut Vec<Problem>) -> Option<DesiredRoom> {
         let RoomSpec {
@@ -144,15 +184,13 @@ impl Context<'_> {
             problems.extend(too_many_admins(admins, owner_name, listed, self.groups));
         }
         let (ignore, ignore_at) = self.ignore(at, own);
-        let wanted: MemberSet = [&admins, &members]
-            .into_iter()
-            .flatten()
-            .flatten()
-            .cloned()
-            .collect();
-        for (index, glob) in ignore.iter().enumerate() {
-            let Some(glob) = glob else { continue };
-            problems.extend(self.conflict(&wanted, glob, lists.iter().flatten(), || ignore_at.item(index)));
+        if !ignore.is_empty() {
+            let wanted = MemberSet::of_all([&admins, &members].into_iter().flatten());
+            for (index, glob) in ignore.iter().enumerate() {
+                let Some(glob) = glob else { continue };
+                problems
+                    .extend(self.conflict(&wanted, glob, lists.iter().flatten(), || ignore_at.item(index)));
+            }
         }
         let mut guards = self.guards.clone();
         let default_guards = self.defaults.and_then(|defaults| defaults.guards.value.as_ref());
@@ -215,11 +253,12 @@ impl Context<'_> {
     fn ignore<'r>(&'r self, at: &RoomAt, own: &'r Defaults) -> (&'r [Option<Glob>], ListAt) {
         let (field, at) = match self.defaults {
             Some(defaults) if own.ignore.entry.is_none() => {
-                let steps = self.defaults_entry.into_iter().collect();
-                (
-                    &defaults.ignore,
-                    RoomAt { file: at.file, steps }.list_at(&defaults.ignore),
-                )
+                let steps = self.defaults_entry.into_iter().chain(defaults.ignore.entry);
+                let at = ListAt {
+                    file: at.file,
+                    steps: steps.collect(),
+                };
+                (&defaults.ignore, at)
             }
             _ => (&own.ignore, at.list_at(&own.ignore)),
         };

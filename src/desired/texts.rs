@@ -118,11 +118,6 @@ impl Texts {
         })
     }
 
-    /// Where every file was found.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(|file| file.path.as_path())
-    }
-
     /// Every file, those that could not be read too.
     pub(crate) fn files(&self) -> &[File] {
         &self.files

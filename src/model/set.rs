@@ -58,6 +58,19 @@ impl MemberSet {
         self.join(other, |here, there| here && !there)
     }
 
+    /// Who is only here, and who is only in `other`, in one walk.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> (Self, Self) {
+        let sets = [self, other];
+        let (mut here, mut there) = (Picked::new(sets), Picked::new(sets));
+        self.walk(other, |user, places| match places {
+            [Some(_), None] => here.push(user, places),
+            [None, Some(_)] => there.push(user, places),
+            _ => {}
+        });
+        (here.into_set(), there.into_set())
+    }
+
     /// Who is in both.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
@@ -118,12 +131,23 @@ impl MemberSet {
     }
 
     fn join(&self, other: &Self, keep: impl Fn(bool, bool) -> bool) -> Self {
+        let mut picked = Picked::new([self, other]);
+        self.walk(other, |user, places| {
+            let [here, there] = places;
+            if keep(here.is_some(), there.is_some()) {
+                picked.push(user, places);
+            }
+        });
+        picked.into_set()
+    }
+
+    /// Shows every name of either set in order, with its place in each.
+    fn walk(&self, other: &Self, mut show: impl FnMut(&UserId, [Option<usize>; 2])) {
         let (left, right) = (self.as_slice(), other.as_slice());
         let (mut l, mut r) = (0, 0);
-        let mut picked = Picked::new([self, other]);
         loop {
             let (user, order) = match (left.get(l), right.get(r)) {
-                (None, None) => return picked.into_set(),
+                (None, None) => return,
                 (Some(user), None) => (user, Ordering::Less),
                 (None, Some(user)) => (user, Ordering::Greater),
                 (Some(here), Some(there)) => match here.cmp(there) {
@@ -132,9 +156,7 @@ impl MemberSet {
                 },
             };
             let (here, there) = (order.is_le(), order.is_ge());
-            if keep(here, there) {
-                picked.push(user, [here.then_some(l), there.then_some(r)]);
-            }
+            show(user, [here.then_some(l), there.then_some(r)]);
             l += usize::from(here);
             r += usize::from(there);
         }
@@ -355,6 +377,7 @@ mod tests {
         ) {
             let (x, y) = (set(&a), set(&b));
             prop_assert_eq!(names(&x.minus(&y)), &a - &b);
+            prop_assert_eq!(x.differences(&y), (x.minus(&y), y.minus(&x)));
             prop_assert_eq!(names(&x.and(&y)), &a & &b);
             prop_assert_eq!(names(&x.or(&y)), &a | &b);
             let early = |user: &UserId| user.as_str() < "b";

@@ -26,6 +26,30 @@ pub enum BadUserId {
     DotsOnly,
 }
 
+const PLAIN: u8 = 1;
+const CAPITAL: u8 = 2;
+const DOT: u8 = 4;
+const OTHER: u8 = 8;
+
+/// What a byte is in a name.
+fn kind(byte: u8) -> u8 {
+    const KINDS: [u8; 256] = {
+        let mut kinds = [OTHER; 256];
+        let mut byte = 0;
+        while byte < kinds.len() {
+            kinds[byte] = match byte as u8 {
+                b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => PLAIN,
+                b'A'..=b'Z' => CAPITAL,
+                b'.' => DOT,
+                _ => OTHER,
+            };
+            byte += 1;
+        }
+        kinds
+    };
+    KINDS.get(usize::from(byte)).copied().unwrap_or(OTHER)
+}
+
 impl UserId {
     /// Most characters of a name (seed, "Common parameters").
     pub const MAX_LEN: usize = 64;
@@ -35,20 +59,24 @@ impl UserId {
         if text.is_empty() {
             return Err(BadUserId::Empty);
         }
-        if let Some(c) = text
-            .chars()
-            .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')))
-        {
-            return Err(BadUserId::BadChar(c));
+        // By bytes: each is a whole character, or a part of one that no name has.
+        let kinds = text.bytes().fold(0, |kinds, byte| kinds | kind(byte));
+        if kinds & OTHER != 0 {
+            let bad = text
+                .chars()
+                .find(|c| !u8::try_from(*c).is_ok_and(|byte| kind(byte) != OTHER));
+            return Err(BadUserId::BadChar(bad.unwrap_or_default()));
         }
         if text.len() > Self::MAX_LEN {
             return Err(BadUserId::TooLong(text.len()));
         }
-        if text.bytes().all(|b| b == b'.') {
+        if kinds == DOT {
             return Err(BadUserId::DotsOnly);
         }
         let mut name = CompactString::new(text);
-        name.make_ascii_lowercase();
+        if kinds & CAPITAL != 0 {
+            name.make_ascii_lowercase();
+        }
         Ok(Self(name))
     }
 

@@ -178,7 +178,10 @@ impl<'a> Seen<'a> {
         let mut people = Sha256::new();
         // A name holds no control character of ours, and a foreign one is escaped, so the parts cannot run into each other.
         for set in [&self.admins, &self.members] {
-            set.iter().for_each(|user| people.update(format!("{user} ")));
+            for user in set {
+                people.update(user.as_str());
+                people.update(" ");
+            }
             people.update("\n");
         }
         self.foreign
@@ -199,7 +202,7 @@ fn compare(
     seen: &Seen<'_>,
     notes: &mut Vec<Note>,
 ) -> Changes {
-    let add = wanted.people.minus(&seen.members);
+    let (add, surplus) = wanted.people.differences(&seen.members);
     let promote = wanted
         .admins
         .as_ref()
@@ -217,11 +220,7 @@ fn compare(
         .as_ref()
         .map(|admins| seen.admins.minus(admins))
         .unwrap_or_default();
-    let mut remove = wanted
-        .members
-        .as_ref()
-        .map(|_| seen.members.minus(&wanted.people))
-        .unwrap_or_default();
+    let mut remove = wanted.members.as_ref().map(|_| surplus).unwrap_or_default();
     if wanted.admins.is_none() {
         let kept = remove.and(&seen.admins);
         let why = "an admin who is not listed; kept, because `admins` is not managed here";

@@ -6,9 +6,11 @@ use super::{Calls, FleetPlan, LiveSummary, Note, RoomPlan, Status, Summary};
 use crate::desired::Source;
 use crate::model::{MemberSet, RoomId};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::convert::Infallible;
 use std::fmt::Write as _;
 
 /// The version of the document's shape.
@@ -79,7 +81,9 @@ pub struct Document<'a> {
     /// The plan in numbers.
     summary: SummaryJson,
     /// Every room of the files, or those of `--room`, by id.
-    rooms: Vec<RoomJson<'a>>,
+    #[serde(serialize_with = "each_room")]
+    #[schemars(with = "Vec<RoomJson<'a>>")]
+    rooms: &'a [RoomPlan],
 }
 
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -102,6 +106,11 @@ struct SummaryJson {
     /// Seconds that the calls take at the least: those of the busiest method at its rate.
     #[schemars(range(min = 0))]
     seconds: f64,
+}
+
+/// Writes one room after the other: a plan can be long, and all of it need not be in memory twice.
+fn each_room<S: Serializer>(rooms: &&[RoomPlan], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(rooms.iter().map(RoomJson::from))
 }
 
 /// The plan for one room.
@@ -195,35 +204,71 @@ impl<'a> Document<'a> {
                 counts: plan.summary(),
                 seconds: rates.seconds(plan),
             },
-            rooms: plan.rooms.iter().map(RoomJson::from).collect(),
+            rooms: &[],
         };
-        document.id = checksum(&serde_json::to_value(&document)?);
+        let head = serde_json::to_value(&document)?;
+        let rooms = plan.rooms.iter();
+        let rooms = rooms.map(|room| serde_json::to_value(RoomJson::from(room)).map(Cow::Owned));
+        document.id = checksum_with(&head, rooms)?;
+        document.rooms = &plan.rooms;
         Ok(document)
     }
 }
 
 /// The id of a plan's JSON.
 pub(super) fn checksum(document: &Value) -> String {
-    let mut text = String::new();
-    canonical(document, &["id", "created"], &mut text);
-    sha256_text(Sha256::new_with_prefix(text))
+    let rooms = document.get("rooms").and_then(Value::as_array);
+    let rooms = rooms.into_iter().flatten();
+    let id: Result<String, Infallible> = checksum_with(document, rooms.map(|room| Ok(Cow::Borrowed(room))));
+    let Ok(id) = id;
+    id
 }
 
-/// Writes JSON with its keys sorted and no white space, however the library keeps its maps, without these keys of the
-/// outermost map.
-fn canonical(value: &Value, without: &[&str], out: &mut String) {
+/// The id of a plan's JSON with these for its rooms, of which one at a time is held.
+fn checksum_with<'v, E>(
+    head: &Value,
+    mut rooms: impl Iterator<Item = Result<Cow<'v, Value>, E>>,
+) -> Result<String, E> {
+    let mut hash = Sha256::new();
+    let fields = head.as_object().into_iter().flatten();
+    let mut fields: Vec<_> = fields
+        .filter(|(key, _)| !["id", "created"].contains(&key.as_str()))
+        .collect();
+    fields.sort_by_key(|(key, _)| *key);
+    let mut text = String::from("{");
+    for (index, (key, field)) in fields.into_iter().enumerate() {
+        let comma = if index > 0 { "," } else { "" };
+        let _ = write!(text, "{comma}{}:", Value::from(key.as_str()));
+        if key == "rooms" && field.is_array() {
+            let mut before = "[";
+            for room in rooms.by_ref() {
+                text.push_str(before);
+                canonical(&*room?, &mut text);
+                hash.update(&text);
+                text.clear();
+                before = ",";
+            }
+            text.push_str(if before == "[" { "[]" } else { "]" });
+        } else {
+            canonical(field, &mut text);
+        }
+    }
+    text.push('}');
+    hash.update(text);
+    Ok(sha256_text(hash))
+}
+
+/// Writes JSON with its keys sorted and no white space, however the library keeps its maps.
+fn canonical(value: &Value, out: &mut String) {
     match value {
         Value::Object(fields) => {
-            let mut fields: Vec<_> = fields
-                .iter()
-                .filter(|(key, _)| !without.contains(&key.as_str()))
-                .collect();
+            let mut fields: Vec<_> = fields.iter().collect();
             fields.sort_by_key(|(key, _)| *key);
             out.push('{');
             for (index, (key, field)) in fields.into_iter().enumerate() {
                 let comma = if index > 0 { "," } else { "" };
                 let _ = write!(out, "{comma}{}:", Value::from(key.as_str()));
-                canonical(field, &[], out);
+                canonical(field, out);
             }
             out.push('}');
         }
@@ -231,7 +276,7 @@ fn canonical(value: &Value, without: &[&str], out: &mut String) {
             out.push('[');
             for (index, item) in items.iter().enumerate() {
                 out.push_str(if index > 0 { "," } else { "" });
-                canonical(item, &[], out);
+                canonical(item, out);
             }
             out.push(']');
         }
@@ -247,9 +292,28 @@ mod tests {
 
     #[test]
     fn the_canonical_form_is_sorted_and_tight() {
-        let value = serde_json::json!({"b": [1, 0.5, null], "a": {"d": "ü\n\"", "c": true}, "e": 1});
+        let value = serde_json::json!({"b": [1, 0.5, null], "a": {"d": "ü\n\"", "c": true}});
         let mut text = String::new();
-        canonical(&value, &["e"], &mut text);
+        canonical(&value, &mut text);
         assert_eq!(text, r#"{"a":{"c":true,"d":"ü\n\""},"b":[1,0.5,null]}"#);
+    }
+
+    #[test]
+    fn the_id_is_the_digest_of_the_canonical_form_without_id_and_date() {
+        let rooms = [
+            serde_json::json!([]),
+            serde_json::json!([{"b": 1, "a": []}, {}]),
+            Value::Null,
+        ];
+        for rooms in rooms {
+            let value =
+                serde_json::json!({"id": "x", "version": 1, "rooms": rooms, "created": 1, "app": "a"});
+            let mut text = String::new();
+            canonical(
+                &serde_json::json!({"version": 1, "rooms": rooms, "app": "a"}),
+                &mut text,
+            );
+            assert_eq!(checksum(&value), sha256_text(Sha256::new_with_prefix(text)));
+        }
     }
 }

@@ -4,8 +4,7 @@ use super::{Blocked, Calls, FleetPlan, Note, RoomPlan, Status, Summary};
 use crate::model::UserId;
 use similar::{ChangeTag, TextDiff};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::fmt::{self, Write};
 
 /// So many people are compared at a time: a comparison's cost grows with the square of what differs.
 const DIFF_CHUNK: usize = 256;
@@ -18,19 +17,18 @@ const RESET: &str = "\u{1b}[0m";
 
 /// Shows the rooms that differ, each as a unified diff of its people from live to wanted, then the counts. With ANSI
 /// colours; whoever prints it takes them out where they are not wanted. `seconds` is the least time the calls take.
-#[must_use]
-pub fn text(plan: &FleetPlan, seconds: f64) -> String {
-    let mut out = String::new();
+///
+/// Written line by line as it comes: of a large fleet it is far longer than the plan.
+pub fn text(out: &mut dyn Write, plan: &FleetPlan, seconds: f64) -> fmt::Result {
     for room in &plan.rooms {
         if room.status != Status::InSync || !room.notes.is_empty() {
-            let _ = show_room(&mut out, room);
+            show_room(out, room)?;
         }
     }
-    let _ = show_summary(&mut out, plan, seconds);
-    out
+    show_summary(out, plan, seconds)
 }
 
-fn show_room(out: &mut String, room: &RoomPlan) -> std::fmt::Result {
+fn show_room(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
     let state = match room.status {
         Status::InSync => "in sync",
         Status::Changed => "to change",
@@ -98,26 +96,35 @@ pub(super) fn remark(note: &Note) -> String {
     format!("{user}{held}{}", printable(message))
 }
 
-fn show_diff(out: &mut String, room: &RoomPlan) -> std::fmt::Result {
-    let diff = people_diff(room);
-    if diff.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "  --- live\n  +++ wanted")?;
-    for line in diff {
-        let colour = match line.as_bytes().first() {
-            Some(b'-') => RED,
-            Some(b'+') => GREEN,
+fn show_diff(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
+    let mut any = false;
+    each_line(room, |sign, line| {
+        if !any {
+            writeln!(out, "  --- live\n  +++ wanted")?;
+        }
+        any = true;
+        let colour = match sign {
+            '-' => RED,
+            '+' => GREEN,
             _ => RESET,
         };
-        writeln!(out, "  {colour}{line}{RESET}")?;
-    }
-    Ok(())
+        writeln!(out, "  {colour}{sign}{line}{RESET}")
+    })
 }
 
 /// The people who differ, as a unified diff from live to wanted: lines that begin with `-`, `+` or a blank.
 #[must_use]
 pub fn people_diff(room: &RoomPlan) -> Vec<String> {
+    let mut diff = Vec::new();
+    // A vector takes every line.
+    let _ = each_line(room, |sign, line| {
+        diff.push(format!("{sign}{line}"));
+        Ok(())
+    });
+    diff
+}
+
+fn each_line(room: &RoomPlan, mut show: impl FnMut(char, &str) -> fmt::Result) -> fmt::Result {
     let RoomPlan {
         add,
         remove,
@@ -125,12 +132,8 @@ pub fn people_diff(room: &RoomPlan) -> Vec<String> {
         demote,
         ..
     } = room;
-    let people: Vec<&UserId> = {
-        let people: BTreeSet<&UserId> = [add, remove, promote, demote].into_iter().flatten().collect();
-        people.into_iter().collect()
-    };
-    let mut diff = Vec::new();
-    for chunk in people.chunks(DIFF_CHUNK) {
+    let people = add.or(remove).or(promote).or(demote);
+    for chunk in people.as_slice().chunks(DIFF_CHUNK) {
         let live: Vec<String> = chunk.iter().filter_map(|user| live_line(room, user)).collect();
         let wanted: Vec<String> = chunk.iter().filter_map(|user| wanted_line(room, user)).collect();
         let live: Vec<&str> = live.iter().map(String::as_str).collect();
@@ -141,10 +144,10 @@ pub fn people_diff(room: &RoomPlan) -> Vec<String> {
                 ChangeTag::Insert => '+',
                 ChangeTag::Equal => ' ',
             };
-            diff.push(format!("{sign}{}", change.value()));
+            show(sign, change.value())?;
         }
     }
-    diff
+    Ok(())
 }
 
 fn line(user: &UserId, admin: bool) -> String {
@@ -163,7 +166,7 @@ fn wanted_line(room: &RoomPlan, user: &UserId) -> Option<String> {
     (!room.remove.contains(user)).then(|| line(user, room.promote.contains(user)))
 }
 
-fn show_summary(out: &mut String, plan: &FleetPlan, seconds: f64) -> std::fmt::Result {
+fn show_summary(out: &mut dyn Write, plan: &FleetPlan, seconds: f64) -> fmt::Result {
     let Summary {
         rooms,
         changed,

@@ -37,7 +37,8 @@ fn calls_are_told_by_method_and_the_busiest_one_takes_the_time() {
         ..RATES
     };
     assert_eq!(slow_removals.seconds(&plan), 0.5);
-    let shown = text(&plan, 0.5);
+    let mut shown = String::new();
+    text(&mut shown, &plan, 0.5).unwrap();
     assert!(shown.ends_with("1 remove_many), at least 0.5 s\n"), "{shown}");
 }
 

@@ -5,7 +5,7 @@ use roomsync::chat::BatchSizes;
 use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::{DesiredRoom, Source};
 use roomsync::model::RoomId;
-use roomsync::plan::{Document, Meta, Rates, text};
+use roomsync::plan::{Document, FleetPlan, Meta, Rates, text};
 
 const FILES: &str = r#"
 rooms:
@@ -41,9 +41,15 @@ fn planned() -> Planned {
     ))
 }
 
+fn shown(plan: &FleetPlan, seconds: f64) -> String {
+    let mut shown = String::new();
+    text(&mut shown, plan, seconds).unwrap();
+    anstream::adapter::strip_str(&shown).to_string()
+}
+
 #[test]
 fn as_text() {
-    let text = anstream::adapter::strip_str(&text(&planned().plan, 0.04)).to_string();
+    let text = shown(&planned().plan, 0.04);
     assert!(!text.contains('\u{1b}'), "what the service says is escaped");
     insta::assert_snapshot!(text);
 }
@@ -93,7 +99,7 @@ fn a_plan_of_many_thousands_is_shown_in_a_moment() {
         None,
         &|| {},
     ));
-    let text = anstream::adapter::strip_str(&text(&planned.plan, 0.0)).to_string();
+    let text = shown(&planned.plan, 0.0);
     let changes = |sign: &str| text.lines().filter(|line| line.starts_with(sign)).count();
     assert_eq!(
         (changes("  +m"), changes("  -m")),

@@ -1,0 +1,98 @@
+//! Room files for a run that needs only what they say: no text of them is kept, nor where in them each thing stands.
+
+use super::files::{self, Listing};
+use super::texts::{Specs, Texts};
+use super::{Desired, DesiredRoom, Diagnostic, Invalid, Source, document, remarks, resolve};
+use crate::model::Guards;
+use std::path::{Path, PathBuf};
+
+/// What a valid set of room files says.
+#[derive(Debug)]
+pub struct LoadedOnce {
+    /// What it says.
+    pub desired: Desired,
+    /// As in [`Loaded`](super::Loaded).
+    pub warnings: Vec<Diagnostic>,
+    listing: Listing,
+}
+
+/// Reads room files as [`super::load`] does, for a run that asks for nothing but this.
+pub fn load_once(
+    paths: &[PathBuf],
+    settings_file: Option<&Path>,
+    guards: &Guards,
+) -> Result<LoadedOnce, Invalid> {
+    let listing = Listing::of(paths, settings_file);
+    let (desired, warnings) = match spotless(&listing, guards) {
+        Some(desired) => (desired, Vec::new()),
+        // Lines can only be shown of texts that are kept.
+        None => {
+            let loaded = Texts::of(listing.read()).resolve(guards)?;
+            (loaded.desired, loaded.warnings)
+        }
+    };
+    Ok(LoadedOnce {
+        desired,
+        warnings,
+        listing,
+    })
+}
+
+impl LoadedOnce {
+    /// Where every file was found.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.listing.paths()
+    }
+
+    /// Finds out which commit the files are of, as [`Texts::with_revision`] does.
+    #[must_use]
+    pub fn with_revision(mut self) -> Self {
+        let source = &mut self.desired.source;
+        source.revision = files::revision(self.listing.paths().map(Path::to_owned).collect());
+        if source.revision.is_some() {
+            let now = self.listing.each_text(|_, _| Some(()));
+            if now.as_ref() != Some(&source.digest) {
+                tracing::debug!("the room files changed while their commit was looked up");
+                source.revision = None;
+            }
+        }
+        self
+    }
+}
+
+/// What the files say. `None`: there is something to say of them.
+fn spotless(listing: &Listing, guards: &Guards) -> Option<Desired> {
+    let (specs, digest) = specs(listing)?;
+    let files = specs.len();
+    if !remarks::remarks(&specs, guards).is_empty() {
+        return None;
+    }
+    let mut problems = Vec::new();
+    let mut rooms: Vec<DesiredRoom> = Vec::new();
+    resolve::into_rooms(specs, guards, &mut problems, |room| rooms.push(room));
+    if rooms.is_empty() || !problems.is_empty() {
+        return None;
+    }
+    rooms.sort_by(|a, b| a.id.cmp(&b.id));
+    let source = Source {
+        files,
+        digest,
+        revision: None,
+    };
+    Some(Desired { rooms, source })
+}
+
+/// The documents of all files, and the digest of these. Reads one after the other and keeps the text of none. `None`: there
+/// is something to say of one of them.
+pub(super) fn specs(listing: &Listing) -> Option<(Specs, String)> {
+    let mut specs = Specs::new();
+    let digest = listing.each_text(|file, text| {
+        if !text.ends_with('\n') {
+            return None;
+        }
+        let document = document::read(file, text);
+        specs.push((file, document.fields.filter(|_| document.problems.is_empty())?));
+        Some(())
+    })?;
+    Some((specs, digest))
+}
