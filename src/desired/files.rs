@@ -84,7 +84,7 @@ impl Listing {
         } in &self.found
         {
             set.add(path, Some(*identity), |bytes| {
-                count_in(&mut hash, relative, bytes)
+                count_in(&mut hash, relative, bytes);
             });
         }
         set.digest = shown_digest(&hash.finalize());

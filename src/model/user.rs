@@ -33,21 +33,12 @@ const OTHER: u8 = 8;
 
 /// What a byte is in a name.
 fn kind(byte: u8) -> u8 {
-    const KINDS: [u8; 256] = {
-        let mut kinds = [OTHER; 256];
-        let mut byte = 0;
-        while byte < kinds.len() {
-            kinds[byte] = match byte as u8 {
-                b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => PLAIN,
-                b'A'..=b'Z' => CAPITAL,
-                b'.' => DOT,
-                _ => OTHER,
-            };
-            byte += 1;
-        }
-        kinds
-    };
-    KINDS.get(usize::from(byte)).copied().unwrap_or(OTHER)
+    match byte {
+        b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => PLAIN,
+        b'A'..=b'Z' => CAPITAL,
+        b'.' => DOT,
+        _ => OTHER,
+    }
 }
 
 impl UserId {
