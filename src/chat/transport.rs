@@ -143,7 +143,9 @@ impl HttpTransport {
             .headers()
             .get(http::header::RETRY_AFTER)
             .and_then(|value| retry_after(value.to_str().ok()?, answer.headers().get(http::header::DATE)));
-        let mut body = BytesMut::new();
+        // Of a large answer that grew piece by piece the allocator would keep the outgrown pieces.
+        let length = answer.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut body = BytesMut::with_capacity(length.unwrap_or_default().min(MAX_ANSWER_BYTES));
         let broken = |error: reqwest::Error| TransportError::Unclear(chain(&error));
         while let Some(chunk) = answer.chunk().await.map_err(broken)? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _, stdout};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 use wait4::Wait4 as _;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -228,6 +228,8 @@ fn write_state(folder: &Path, Fleet { rooms, people, .. }: Fleet, case: Case) ->
 struct Emulator {
     process: Child,
     url: String,
+    /// What it prints it prints to somebody.
+    _out: BufReader<ChildStdout>,
 }
 
 impl Emulator {
@@ -247,12 +249,16 @@ impl Emulator {
             .stdout(Stdio::piped())
             .spawn()?;
         let out = process.stdout.take().ok_or("no output")?;
-        let first = BufReader::new(out).lines().next().ok_or("it said nothing")??;
-        let url = first
-            .strip_prefix("listening on ")
-            .ok_or("it does not listen")?
-            .to_owned();
-        Ok(Self { process, url })
+        let mut out = BufReader::new(out);
+        let mut first = String::new();
+        out.read_line(&mut first)?;
+        let url = first.trim_end().strip_prefix("listening on ");
+        let url = url.ok_or("it does not listen")?.to_owned();
+        Ok(Self {
+            process,
+            url,
+            _out: out,
+        })
     }
 }
 
