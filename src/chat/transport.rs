@@ -79,51 +79,79 @@ pub enum SetupError {
 }
 
 /// The network.
+///
+/// Answers of many rows go over connections of their own: a connection keeps a buffer for the largest answer it has carried, and
+/// of those for all other calls there are many.
 #[derive(Debug)]
-pub struct HttpTransport(reqwest::Client);
+pub struct HttpTransport {
+    lists: reqwest::Client,
+    others: reqwest::Client,
+}
 
 impl HttpTransport {
     /// Makes the client for this service, whose calls are given up after `timeout` by whoever makes them. Beside the system's root certificates those of `ca_file` (PEM) are trusted.
     pub fn new(base: &Url, ca_file: Option<&Path>, timeout: Duration) -> Result<Self, SetupError> {
-        let mut client = reqwest::Client::builder()
-            .user_agent(concat!("roomsync/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            // Well before the call itself is given up: then it is certain that nothing was sent.
-            .connect_timeout(timeout / 2);
-        if base.scheme() == "http" {
-            // Through a proxy a plain request would hand the token to the proxy.
-            client = client.no_proxy();
-        }
-        if let Some(path) = ca_file {
-            let unusable = |reason: String| SetupError::CaFile {
-                path: path.into(),
-                reason,
+        let roots = ca_file.map(Self::roots).transpose()?;
+        let client = || {
+            let client = reqwest::Client::builder()
+                .user_agent(concat!("roomsync/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                // Well before the call itself is given up: then it is certain that nothing was sent.
+                .connect_timeout(timeout / 2);
+            let client = match &roots {
+                Some(roots) => client.tls_certs_merge(roots.clone()),
+                None => client,
             };
-            let meta = std::fs::metadata(path).map_err(|error| unusable(error.to_string()))?;
-            if !meta.is_file() || meta.len() > MAX_CA_BYTES {
-                return Err(unusable("it is not a file of certificates".into()));
+            if base.scheme() == "http" {
+                // Through a proxy a plain request would hand the token to the proxy.
+                client.no_proxy().build()
+            } else {
+                client.build()
             }
-            let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
-            let roots =
-                reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(chain(&error)))?;
-            if roots.is_empty() {
-                return Err(unusable("it holds no PEM certificate".into()));
-            }
-            client = client.tls_certs_merge(roots);
+        };
+        Ok(Self {
+            lists: client()?,
+            others: client()?,
+        })
+    }
+
+    /// The certificates of `service.ca_file`.
+    fn roots(path: &Path) -> Result<Vec<reqwest::Certificate>, SetupError> {
+        let unusable = |reason: String| SetupError::CaFile {
+            path: path.into(),
+            reason,
+        };
+        let meta = std::fs::metadata(path).map_err(|error| unusable(error.to_string()))?;
+        if !meta.is_file() || meta.len() > MAX_CA_BYTES {
+            return Err(unusable("it is not a file of certificates".into()));
         }
-        Ok(Self(client.build()?))
+        let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+        let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(chain(&error)))?;
+        if roots.is_empty() {
+            return Err(unusable("it holds no PEM certificate".into()));
+        }
+        Ok(roots)
+    }
+
+    /// The client for a call: all that reads but the short list of a room's admins has many rows.
+    fn client(&self, request: &Request) -> &reqwest::Client {
+        if request.method == http::Method::GET && !request.url.path().ends_with("/admin") {
+            &self.lists
+        } else {
+            &self.others
+        }
     }
 
     async fn exchange(&self, request: Request) -> Result<Response, TransportError> {
+        let client = self.client(&request);
         let Request {
             method,
             url,
             token,
             body,
         } = request;
-        let mut builder = self
-            .0
+        let mut builder = client
             .request(method, url)
             .bearer_auth(token.expose_secret())
             .header(http::header::ACCEPT, "application/json")
@@ -144,7 +172,9 @@ impl HttpTransport {
             .get(http::header::RETRY_AFTER)
             .and_then(|value| retry_after(value.to_str().ok()?, answer.headers().get(http::header::DATE)));
         // Of a large answer that grew piece by piece the allocator would keep the outgrown pieces.
-        let length = answer.content_length().and_then(|length| usize::try_from(length).ok());
+        let length = answer
+            .content_length()
+            .and_then(|length| usize::try_from(length).ok());
         let mut body = BytesMut::with_capacity(length.unwrap_or_default().min(MAX_ANSWER_BYTES));
         let broken = |error: reqwest::Error| TransportError::Unclear(chain(&error));
         while let Some(chunk) = answer.chunk().await.map_err(broken)? {

@@ -9,7 +9,6 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 
@@ -207,81 +206,142 @@ impl<'a> Document<'a> {
             rooms: &[],
         };
         let head = serde_json::to_value(&document)?;
-        let rooms = plan.rooms.iter();
-        let rooms = rooms.map(|room| serde_json::to_value(RoomJson::from(room)).map(Cow::Owned));
-        document.id = checksum_with(&head, rooms)?;
+        document.id = checksum_with(&head, plan.rooms.iter(), room_canonical)?;
         document.rooms = &plan.rooms;
         Ok(document)
     }
 }
 
+/// So much text is hashed at a time.
+const FLUSH_BYTES: usize = 1 << 14;
+
 /// The id of a plan's JSON.
 pub(super) fn checksum(document: &Value) -> String {
     let rooms = document.get("rooms").and_then(Value::as_array);
-    let rooms = rooms.into_iter().flatten();
-    let id: Result<String, Infallible> = checksum_with(document, rooms.map(|room| Ok(Cow::Borrowed(room))));
+    let as_it_is = |room, out: &mut Canonical| {
+        canonical(room, out);
+        Ok(())
+    };
+    let id: Result<String, Infallible> = checksum_with(document, rooms.into_iter().flatten(), as_it_is);
     let Ok(id) = id;
     id
 }
 
-/// The id of a plan's JSON with these for its rooms, of which one at a time is held.
-fn checksum_with<'v, E>(
+/// JSON with its keys sorted and no white space, on its way into its digest.
+#[derive(Default)]
+struct Canonical {
+    text: String,
+    hash: Sha256,
+}
+
+impl Canonical {
+    /// Lets go of the text so far.
+    fn flush(&mut self) {
+        self.hash.update(&self.text);
+        self.text.clear();
+    }
+}
+
+/// The id of a plan's JSON with these for its rooms, of which one at a time is written.
+fn checksum_with<R, E>(
     head: &Value,
-    mut rooms: impl Iterator<Item = Result<Cow<'v, Value>, E>>,
+    mut rooms: impl Iterator<Item = R>,
+    write_room: impl Fn(R, &mut Canonical) -> Result<(), E>,
 ) -> Result<String, E> {
-    let mut hash = Sha256::new();
     let fields = head.as_object().into_iter().flatten();
     let mut fields: Vec<_> = fields
         .filter(|(key, _)| !["id", "created"].contains(&key.as_str()))
         .collect();
     fields.sort_by_key(|(key, _)| *key);
-    let mut text = String::from("{");
+    let mut out = Canonical::default();
+    out.text.push('{');
     for (index, (key, field)) in fields.into_iter().enumerate() {
         let comma = if index > 0 { "," } else { "" };
-        let _ = write!(text, "{comma}{}:", Value::from(key.as_str()));
+        let _ = write!(out.text, "{comma}{}:", Value::from(key.as_str()));
         if key == "rooms" && field.is_array() {
             let mut before = "[";
             for room in rooms.by_ref() {
-                text.push_str(before);
-                canonical(&*room?, &mut text);
-                hash.update(&text);
-                text.clear();
+                out.text.push_str(before);
+                write_room(room, &mut out)?;
+                out.flush();
                 before = ",";
             }
-            text.push_str(if before == "[" { "[]" } else { "]" });
+            out.text.push_str(if before == "[" { "[]" } else { "]" });
         } else {
-            canonical(field, &mut text);
+            canonical(field, &mut out);
         }
     }
-    text.push('}');
-    hash.update(text);
-    Ok(sha256_text(hash))
+    out.text.push('}');
+    out.flush();
+    Ok(sha256_text(out.hash))
+}
+
+/// Writes a room of a plan, whose lists of people can be long, without holding it as a whole.
+fn room_canonical(room: &RoomPlan, out: &mut Canonical) -> Result<(), serde_json::Error> {
+    let none = MemberSet::default();
+    let whole = RoomJson::from(room);
+    let lists = [
+        ("add", whole.add),
+        ("remove", whole.remove),
+        ("promote", whole.promote),
+        ("demote", whole.demote),
+    ];
+    let rest = serde_json::to_value(RoomJson {
+        add: &none,
+        remove: &none,
+        promote: &none,
+        demote: &none,
+        ..whole
+    })?;
+    let mut fields: Vec<_> = rest.as_object().into_iter().flatten().collect();
+    fields.sort_by_key(|(key, _)| *key);
+    let mut before = '{';
+    for (key, field) in fields {
+        let _ = write!(out.text, "{before}{}:", Value::from(key.as_str()));
+        before = ',';
+        match lists.iter().find(|(list, _)| list == key) {
+            None => canonical(field, out),
+            Some((_, users)) => {
+                out.text.push('[');
+                for (index, user) in users.iter().enumerate() {
+                    // A name has no character that JSON would write otherwise.
+                    let _ = write!(out.text, "{}\"{user}\"", if index > 0 { "," } else { "" });
+                    if out.text.len() > FLUSH_BYTES {
+                        out.flush();
+                    }
+                }
+                out.text.push(']');
+            }
+        }
+    }
+    out.text.push('}');
+    Ok(())
 }
 
 /// Writes JSON with its keys sorted and no white space, however the library keeps its maps.
-fn canonical(value: &Value, out: &mut String) {
+fn canonical(value: &Value, out: &mut Canonical) {
     match value {
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().collect();
             fields.sort_by_key(|(key, _)| *key);
-            out.push('{');
+            out.text.push('{');
             for (index, (key, field)) in fields.into_iter().enumerate() {
                 let comma = if index > 0 { "," } else { "" };
-                let _ = write!(out, "{comma}{}:", Value::from(key.as_str()));
+                let _ = write!(out.text, "{comma}{}:", Value::from(key.as_str()));
                 canonical(field, out);
             }
-            out.push('}');
+            out.text.push('}');
         }
         Value::Array(items) => {
-            out.push('[');
+            out.text.push('[');
             for (index, item) in items.iter().enumerate() {
-                out.push_str(if index > 0 { "," } else { "" });
+                out.text.push_str(if index > 0 { "," } else { "" });
                 canonical(item, out);
             }
-            out.push(']');
+            out.text.push(']');
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            let _ = write!(out, "{value}");
+            let _ = write!(out.text, "{value}");
         }
     }
 }
@@ -293,9 +353,9 @@ mod tests {
     #[test]
     fn the_canonical_form_is_sorted_and_tight() {
         let value = serde_json::json!({"b": [1, 0.5, null], "a": {"d": "ü\n\"", "c": true}});
-        let mut text = String::new();
-        canonical(&value, &mut text);
-        assert_eq!(text, r#"{"a":{"c":true,"d":"ü\n\""},"b":[1,0.5,null]}"#);
+        let mut out = Canonical::default();
+        canonical(&value, &mut out);
+        assert_eq!(out.text, r#"{"a":{"c":true,"d":"ü\n\""},"b":[1,0.5,null]}"#);
     }
 
     #[test]
@@ -308,12 +368,12 @@ mod tests {
         for rooms in rooms {
             let value =
                 serde_json::json!({"id": "x", "version": 1, "rooms": rooms, "created": 1, "app": "a"});
-            let mut text = String::new();
+            let mut out = Canonical::default();
             canonical(
                 &serde_json::json!({"version": 1, "rooms": rooms, "app": "a"}),
-                &mut text,
+                &mut out,
             );
-            assert_eq!(checksum(&value), sha256_text(Sha256::new_with_prefix(text)));
+            assert_eq!(checksum(&value), sha256_text(Sha256::new_with_prefix(out.text)));
         }
     }
 }
