@@ -5,7 +5,7 @@ use crate::chat::wire::Method;
 use crate::chat::{CallError, Connection, Reader};
 use crate::desired::{DesiredRoom, Source};
 use crate::live::{self, Observed, Question};
-use crate::model::RoomId;
+use crate::model::{MemberSet, RoomId};
 use crate::plan::{
     self, Draft, FleetGuard, FleetPlan, Meta, Note, Op, Rates, Restraints, RoomPlan, SavedPlan, Sizes,
     users_of,
@@ -223,24 +223,37 @@ pub async fn apply(
     apply::run(connection, &jobs, conduct).await
 }
 
-/// A line for a room that changes, or would.
+/// So many names of a list go into one line: what writes lines keeps room for the longest, and what reads them cuts longer ones.
+const NAMES_IN_A_LINE: usize = 1_000;
+
+/// A line for a room that changes, or would; more where it has very many changes.
 pub(super) fn log_room(room: &RoomPlan, message: &str) {
-    if room.steps.is_empty() {
-        return;
-    }
-    let names = |op| users_of(op, &room.steps).to_string();
+    let [add, remove, promote, demote] =
+        [Op::Add, Op::Remove, Op::Promote, Op::Demote].map(|op| users_of(op, &room.steps));
+    let most = [&add, &remove, &promote, &demote]
+        .map(MemberSet::len)
+        .into_iter()
+        .max();
+    let lines = most.unwrap_or_default().div_ceil(NAMES_IN_A_LINE);
     let guards: Vec<&str> = room.blocked.iter().map(|block| block.guard).collect();
-    tracing::info!(
-        room = %room.id,
-        name = room.name,
-        add = names(Op::Add),
-        remove = names(Op::Remove),
-        promote = names(Op::Promote),
-        demote = names(Op::Demote),
-        blocked = guards.join(", "),
-        calls = room.steps.len(),
-        "{message}"
-    );
+    for line in 0..lines {
+        let names = |list: &MemberSet| {
+            let part = list.chunks(NAMES_IN_A_LINE).nth(line);
+            part.unwrap_or_default().to_string()
+        };
+        tracing::info!(
+            room = %room.id,
+            name = room.name,
+            part = (lines > 1).then(|| format!("{} of {lines}", line + 1)),
+            add = names(&add),
+            remove = names(&remove),
+            promote = names(&promote),
+            demote = names(&demote),
+            blocked = guards.join(", "),
+            calls = room.steps.len(),
+            "{message}"
+        );
+    }
 }
 
 /// One event for the whole plan.
