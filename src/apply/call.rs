@@ -17,18 +17,28 @@ pub(super) enum Answer {
     Refused(CallError),
     /// The call failed.
     Failed(CallError),
-    /// The call was refused, and whether it is so already could not be seen.
-    Unseen(CallError),
+    /// The call was refused, and whether it is so already could not be seen, for the second reason.
+    Unseen(CallError, CallError),
     /// The same: the admin list contradicts itself.
-    Contradicted(Reason),
+    Contradicted(CallError, Reason),
 }
 
 impl Answer {
+    /// Why the call did not succeed; `None`: it did.
+    pub(super) fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Done(_) => None,
+            Self::Refused(error) | Self::Failed(error) => Some(Reason::from(error)),
+            Self::Unseen(error, _) => Some(Reason::from(error)),
+            Self::Contradicted(error, _) => Some(Reason::from(error)),
+        }
+    }
+
     /// Whether the call went out.
     pub(super) fn was_sent(&self) -> bool {
         match self {
             Self::Failed(error) => !error.fault.was_not_sent(),
-            Self::Done(_) | Self::Refused(_) | Self::Unseen(_) | Self::Contradicted(_) => true,
+            Self::Done(_) | Self::Refused(_) | Self::Unseen(..) | Self::Contradicted(..) => true,
         }
     }
 }
@@ -93,10 +103,11 @@ async fn role(way: Way<'_>, op: Op, user: &UserId, answer: Result<(), CallError>
     match &error.fault {
         // Refused, but perhaps because it is so already: the list tells.
         Fault::AlreadySo(_) | Fault::Rejected { .. } => match live::read_admins(way.reader, way.room).await {
-            Err(unseen) => Answer::Unseen(unseen),
+            Err(unseen) => Answer::Unseen(error, unseen),
             Ok(admins) => match admins.contradiction {
                 Some(contradiction) => {
-                    Answer::Contradicted(Reason::new("no_clear_answer", contradiction.to_string()))
+                    let why = Reason::new("no_clear_answer", contradiction.to_string());
+                    Answer::Contradicted(error, why)
                 }
                 None if admins.names.contains(user) == (op == Op::Promote) => Answer::Done(Vec::new()),
                 None => Answer::Refused(error),

@@ -1,22 +1,24 @@
 //! The second look: rooms whose calls are made are looked at once more, many by one call.
 
 use super::report::RoomReport;
-use super::run::{Expected, RoomRun};
+use super::run::RoomRun;
 use super::verdict::Seen;
 use super::{Hands, Job, room, turns};
+use crate::chat::CallError;
 use crate::chat::wire::MAX_DETAIL_ROOMS;
-use crate::live;
+use crate::live::{self, MemberList};
 use crate::model::RoomId;
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use std::cell::RefCell;
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 /// How long a room waits for others that can be looked at by the same call, as long as others are in work.
 const LINGER: Duration = Duration::from_secs(1);
-/// How many such looks are under way at a time: each holds the members of its rooms.
-const LOOKS: usize = 2;
+/// How many such looks are under way at a time: each holds the members of its rooms, and one may wait long for a single room.
+const LOOKS: usize = 8;
 
 /// Works on rooms, and confirms what was done in each.
 pub(super) async fn rooms<'a>(hands: &'a Hands<'a>, jobs: Vec<Job<'a>>) -> Vec<RoomReport> {
@@ -58,44 +60,65 @@ pub(super) async fn rooms<'a>(hands: &'a Hands<'a>, jobs: Vec<Job<'a>>) -> Vec<R
     }
 }
 
-/// Looks at the lists that have to show what was done, and at no other.
-async fn look(hands: &Hands<'_>, mut runs: Vec<RoomRun<'_>>) -> Vec<RoomReport> {
-    let seen: RefCell<Vec<Seen>> = RefCell::new(runs.iter().map(|_| Seen::default()).collect());
-    let rooms = |is_asked: fn(&Expected) -> bool| -> Vec<(usize, &RoomId)> {
-        let all = runs.iter().enumerate().filter(|(_, run)| is_asked(&run.expected));
-        all.map(|(at, run)| (at, &run.job.plan.id)).collect()
-    };
-    let (of_members, of_admins) = (
-        rooms(Expected::is_about_members),
-        rooms(Expected::is_about_admins),
-    );
-    let members = async {
-        let rooms: Vec<&RoomId> = of_members.iter().map(|(_, room)| *room).collect();
-        let each = |at: usize, list| {
-            if let Some((at, _)) = of_members.get(at)
-                && let Some(seen) = seen.borrow_mut().get_mut(*at)
-            {
-                seen.members = Some(list);
-            }
-        };
-        // What keeps every other look from succeeding has kept these.
-        if let Err(error) = live::members(&hands.reader, &rooms, &each).await {
-            for (at, _) in &of_members {
-                if let Some(seen) = seen.borrow_mut().get_mut(*at) {
-                    seen.members.get_or_insert_with(|| Err(error.clone()));
-                }
-            }
+/// Looks at the lists that have to show what was done, and at no other. Each room ends as soon as its own were seen.
+async fn look(hands: &Hands<'_>, runs: Vec<RoomRun<'_>>) -> Vec<RoomReport> {
+    let mut asked = Vec::new();
+    let rooms: Vec<_> = runs
+        .into_iter()
+        .map(|run| {
+            let members = run.expected.is_about_members().then(|| {
+                let (told, members) = oneshot::channel();
+                asked.push((run.job.plan.id.clone(), told));
+                members
+            });
+            end(hands, run, members)
+        })
+        .collect();
+    let (reports, ()) = join(join_all(rooms), tell_members(hands, asked)).await;
+    reports
+}
+
+type Told = oneshot::Sender<Result<MemberList, CallError>>;
+
+/// Reads the members of rooms, and tells each room as soon as its are known.
+async fn tell_members(hands: &Hands<'_>, asked: Vec<(RoomId, Told)>) {
+    let (rooms, told): (Vec<RoomId>, Vec<Told>) = asked.into_iter().unzip();
+    let rooms: Vec<&RoomId> = rooms.iter().collect();
+    let told: RefCell<Vec<Option<Told>>> = RefCell::new(told.into_iter().map(Some).collect());
+    let each = |at: usize, list| {
+        if let Some(told) = told.borrow_mut().get_mut(at).and_then(Option::take) {
+            // A room waits for it until it comes.
+            let _ = told.send(list);
         }
     };
-    let admins = stream::iter(&of_admins).for_each_concurrent(None, async |(at, room)| {
-        let list = live::read_admins(&hands.reader, room).await;
-        if let Some(seen) = seen.borrow_mut().get_mut(*at) {
-            seen.admins = Some(list);
+    // What keeps every other look from succeeding has kept these.
+    if let Err(error) = live::members(&hands.reader, &rooms, &each).await {
+        for told in told.into_inner().into_iter().flatten() {
+            let _ = told.send(Err(error.clone()));
         }
-    });
-    join(members, admins).await;
-    for (run, seen) in runs.iter_mut().zip(seen.into_inner()) {
-        run.confirm(&seen);
     }
-    runs.into_iter().map(RoomRun::finish).collect()
+}
+
+/// Ends the work in a room, once what has to be seen was.
+async fn end(
+    hands: &Hands<'_>,
+    mut run: RoomRun<'_>,
+    members: Option<oneshot::Receiver<Result<MemberList, CallError>>>,
+) -> RoomReport {
+    let members = async {
+        match members {
+            Some(members) => members.await.ok(),
+            None => None,
+        }
+    };
+    let admins = async {
+        if run.expected.is_about_admins() {
+            Some(live::read_admins(&hands.reader, &run.job.plan.id).await)
+        } else {
+            None
+        }
+    };
+    let (members, admins) = join(members, admins).await;
+    run.confirm(&Seen { members, admins });
+    run.finish()
 }

@@ -62,9 +62,7 @@ impl Lanes {
 
     /// Whether a room that has so many calls of this kind on their way may begin another one.
     pub(super) fn has_place(&self, op: Op, own: usize, writer: &Writer) -> bool {
-        let most = writer
-            .limit(method(op))
-            .clamp(LEAST_BEGUN, self.at_once.max(LEAST_BEGUN));
+        let most = limit(op, writer).clamp(LEAST_BEGUN, self.at_once.max(LEAST_BEGUN));
         own == 0 || self.begun(op).load(Ordering::Relaxed) < most
     }
 
@@ -83,7 +81,7 @@ impl Lanes {
 
     /// How many rooms may remove or demote at a time.
     fn slots(&self, op: Op, writer: &Writer) -> usize {
-        (writer.limit(method(op)) * LINE_SECONDS).clamp(1, self.at_once.max(1))
+        (limit(op, writer) * LINE_SECONDS).clamp(1, self.at_once.max(1))
     }
 
     /// Waits until the room may remove or demote. So few rooms do at a time that none waits in line until its look has
@@ -115,6 +113,16 @@ impl Lanes {
     /// Whether more rooms hold such a slot than may by now.
     pub(super) fn is_crowded(&self, slot: &Slot<'_>, writer: &Writer) -> bool {
         slot.slots.held.load(Ordering::Relaxed) > self.slots(slot.op, writer)
+    }
+}
+
+/// How many calls of a kind may count in a second by now. A removal goes by the call for one or by that for many.
+fn limit(op: Op, writer: &Writer) -> usize {
+    let limit = writer.limit(method(op));
+    if op == Op::Remove {
+        limit.min(writer.limit(Method::RemoveOne))
+    } else {
+        limit
     }
 }
 

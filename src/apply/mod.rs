@@ -111,6 +111,8 @@ pub struct Answer<'a> {
 pub trait Claims: Sync {
     /// The room's turn has come. What ends the work in it, and in no other; `None`: it is left alone.
     fn begin(&self, plan: &RoomPlan) -> Option<Stop>;
+    /// A write call of a room was answered, well or for this reason not, before any other of that room is begun after it.
+    fn answered(&self, plan: &RoomPlan, failed: Option<&Reason>);
     /// What came of a room that was begun, and what ended the work in it early, if something did.
     fn end(&self, plan: &RoomPlan, report: &RoomReport, stopped: Option<&Reason>);
 }

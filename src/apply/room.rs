@@ -157,6 +157,8 @@ impl<'a> RoomRun<'a> {
                     stretch.todo.append(&mut queue);
                     return Err((stretch.todo.into(), grown_old()));
                 }
+            } else {
+                *slot = None;
             }
             just_looked = false;
             let end = self.stretch(&mut stretch, read_at + FRESH).await;

@@ -14,6 +14,9 @@ impl RoomRun<'_> {
         let op = stretch.op;
         match answer {
             Answer::Done(refused) => {
+                if refused.len() < step.users().len() {
+                    stretch.taken();
+                }
                 self.done(&step, refused);
                 Ok(())
             }
@@ -25,11 +28,11 @@ impl RoomRun<'_> {
                 }
                 Ok(())
             }
-            Answer::Unseen(error) => {
+            Answer::Unseen(_, error) => {
                 stretch.todo.push_front(step);
                 Err(self.end(&error))
             }
-            Answer::Contradicted(reason) => {
+            Answer::Contradicted(_, reason) => {
                 stretch.todo.push_front(step);
                 Err(End::Look(reason))
             }

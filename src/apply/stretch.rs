@@ -24,6 +24,8 @@ pub(super) struct Stretch {
     window: usize,
     /// Words that refused one user, and how often in a row.
     refusal: Option<(String, usize)>,
+    /// Whether anybody was taken: then it is not the room that refuses.
+    any_taken: bool,
 }
 
 impl Stretch {
@@ -39,6 +41,7 @@ impl Stretch {
             todo,
             window: 1,
             refusal: None,
+            any_taken: false,
         })
     }
 
@@ -49,8 +52,16 @@ impl Stretch {
         }
     }
 
+    /// A call has done something for somebody.
+    pub(super) fn taken(&mut self) {
+        self.any_taken = true;
+    }
+
     /// Counts users refused in the same words, and says whether they are so many that it must be the room.
     pub(super) fn refused_alike(&mut self, text: &str) -> bool {
+        if self.any_taken {
+            return false;
+        }
         let alike = match &self.refusal {
             Some((last, count)) if last == text => count + 1,
             _ => 1,
@@ -131,6 +142,9 @@ impl<'a> RoomRun<'a> {
                 break;
             };
             self.calls += usize::from(answer.was_sent());
+            if let (Some(claims), true) = (hands.conduct.claims, answer.was_sent()) {
+                claims.answered(self.job.plan, answer.reason().as_ref());
+            }
             stretch.window = match &answer {
                 Answer::Done(_) => stretch.window + 1,
                 _ => 1,

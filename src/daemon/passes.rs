@@ -1,6 +1,6 @@
 //! Passes: over all rooms, and over those that are due on their own. They run side by side; a room is changed by one at a time.
 
-use super::engine::Set;
+use super::engine::{Engine, Set};
 use super::pass::{self, Looked, Planned};
 use super::progress::Progress;
 use super::quota::{QUOTA, UsedUp};
@@ -16,6 +16,7 @@ use crate::plan::{Calls, Document, FleetPlan, Op, RoomPlan, users_of};
 use crate::web::{Change, ChangeResult, PassKind};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
@@ -174,6 +175,7 @@ async fn carry_out(
         shared,
         turns: &turns,
         stop: &stop,
+        told: AtomicBool::new(false),
     };
     let jobs: Vec<Job<'_>> = planned
         .plan
@@ -197,11 +199,7 @@ async fn carry_out(
     };
     let mut report = apply::run(connection, &jobs, conduct).await;
     let mut engine = lock(&shared.engine);
-    if let Some(why) = &report.stopped
-        && ![AUDIT_LOG, QUOTA].contains(&why.code)
-    {
-        engine.service_down(why.code, &why.message);
-    }
+    claims.tell(&mut engine);
     engine.learn(way);
     if let Some(room) = &probe {
         engine.end_probe(room);
@@ -220,6 +218,20 @@ struct PassClaims<'a> {
     turns: &'a HashMap<&'a RoomId, &'a Turn>,
     /// What has ended the pass early, if something has.
     stop: &'a Stop,
+    /// Whether the engine knows of that.
+    told: AtomicBool,
+}
+
+impl PassClaims<'_> {
+    /// Tells the engine once that the service keeps every call from succeeding, if it does.
+    fn tell(&self, engine: &mut Engine) {
+        if let Some(why) = self.stop.reason()
+            && ![AUDIT_LOG, QUOTA].contains(&why.code)
+            && !self.told.swap(true, Ordering::Relaxed)
+        {
+            engine.service_down(why.code, &why.message);
+        }
+    }
 }
 
 impl Claims for PassClaims<'_> {
@@ -227,6 +239,7 @@ impl Claims for PassClaims<'_> {
         let turn = self.turns.get(&plan.id)?;
         let mut engine = lock(&self.shared.engine);
         if self.stop.reason().is_some() {
+            self.tell(&mut engine);
             engine.put_off(turn);
             return None;
         }
@@ -235,6 +248,10 @@ impl Claims for PassClaims<'_> {
             return None;
         }
         engine.claim(turn)
+    }
+
+    fn answered(&self, plan: &RoomPlan, failed: Option<&Reason>) {
+        lock(&self.shared.engine).quota_answered(&plan.id, failed);
     }
 
     fn end(&self, plan: &RoomPlan, report: &RoomReport, stopped: Option<&Reason>) {
@@ -299,10 +316,6 @@ impl Journal for PassJournal<'_> {
         let mut engine = lock(&self.shared.engine);
         let time = engine.clock.now();
         let mut written = Ok(());
-        // Before anything is taken down: with the first refusal nothing more goes out, to no room.
-        if let Some(answer) = answers.first() {
-            engine.quota_answered(room, answer.result);
-        }
         for Answer { user, op, result } in answers {
             let origin = self.origins.get(&(room.clone(), *op, (*user).clone()));
             let change = Change {

@@ -19,6 +19,17 @@ const WAIT: (Duration, Duration) = (Duration::from_secs(15 * 60), Duration::from
 /// How long after a try that came to no call the next room is taken.
 const NEXT_ROOM: Duration = Duration::from_secs(60);
 
+/// The codes of failures by which the service has dealt with a call.
+const OF_THE_CALL: [&str; 7] = [
+    "already_so",
+    "no_such_room",
+    "no_such_user",
+    "refused",
+    "room_full",
+    "too_many_names",
+    "user_in_too_many_rooms",
+];
+
 /// A quota that is used up, as far as is known.
 #[derive(Debug)]
 pub(super) struct UsedUp {
@@ -64,9 +75,10 @@ impl UsedUp {
 }
 
 impl Engine {
-    /// Takes down what a write call in this room was answered with.
-    pub(super) fn quota_answered(&mut self, id: &RoomId, answer: Result<(), &Reason>) {
-        let refusal = answer.err().filter(|reason| reason.code == QUOTA);
+    /// Takes down how a write call in this room was answered: why it failed, if it did. With the first refusal nothing more goes
+    /// out, to no room.
+    pub(super) fn quota_answered(&mut self, id: &RoomId, failed: Option<&Reason>) {
+        let refusal = failed.filter(|reason| reason.code == QUOTA);
         let Some(quota) = &mut self.used_up else {
             if let Some(reason) = refusal {
                 self.used_up = Some(UsedUp {
@@ -77,6 +89,7 @@ impl Engine {
                     look_at: Instant::now(),
                     probing: None,
                 });
+                self.check();
             }
             return;
         };
@@ -84,7 +97,8 @@ impl Engine {
         if quota.probing.as_ref() != Some(id) {
             return;
         }
-        if answer.is_ok() {
+        // Whoever is told that there is no such user, say, was not turned away for the quota.
+        if failed.is_none_or(|reason| OF_THE_CALL.contains(&reason.code)) {
             tracing::info!(room = %id, since = %quota.since, "the quota lets calls through again");
             self.used_up = None;
             return;

@@ -60,6 +60,24 @@ fn a_room_that_refuses_everyone_is_not_asked_for_each() {
 }
 
 #[test]
+fn some_who_are_refused_alike_are_not_the_whole_room() {
+    let refused = ["u5", "u65", "u125", "u185", "u245"];
+    let service = Service::new(room(&[], &[])).with_fault(move |_, request, _| {
+        let body = String::from_utf8_lossy(request.body.as_deref().unwrap_or_default()).into_owned();
+        let is_alone = |user: &&str| request.url.path().ends_with(&format!("/users/{user}"));
+        let is_in_it = |user: &&str| body.contains(&format!("\"{user}\"")) || is_alone(user);
+        (request.method == Http::POST && refused.iter().any(is_in_it))
+            .then(|| Reply::Answer(403, error("forbidden_op", "refused by policy")))
+    });
+    let names: Vec<String> = (0..600).map(|n| format!("u{n}")).collect();
+    let (_, report) = one_room(&service, &format!("members: [{}]", names.join(", ")));
+    let mut failed: Vec<String> = failed(&report).into_iter().map(|(user, ..)| user).collect();
+    failed.sort_by_key(|user| refused.iter().position(|refused| refused == user));
+    assert_eq!(failed, refused);
+    assert_eq!(members(&service).len(), 595);
+}
+
+#[test]
 fn a_smaller_batch_size_is_learned_and_kept() {
     let service = Service::new(room(&[], &[])).with_fault(|_, request, _| {
         let body: Value = serde_json::from_slice(request.body.as_deref()?).ok()?;

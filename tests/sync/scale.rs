@@ -1,6 +1,9 @@
 //! Large fleets: an apply takes as long as its busiest method's calls, and no longer.
 
 use crate::scale_model::{Fleet, run};
+use crate::service::{BATCH, Service, config, desired, pass, room_id, room_of, state, virtually};
+use roomsync::chat::Connection;
+use roomsync::chat::wire::Method;
 
 #[test]
 fn a_mixed_fleet_takes_as_long_as_its_busiest_method() {
@@ -24,4 +27,26 @@ fn a_first_fill_takes_as_long_as_its_adds() {
         (0, 0),
         "{figures:?}"
     );
+}
+
+#[test]
+fn rooms_whose_removals_go_slowly_do_not_fail_for_that() {
+    let rooms = 90;
+    let live = (0..rooms).map(|n| (room_id(n), room_of("boss", &[], &["a", "b"])));
+    let service = Service::new(state(live));
+    let rooms: Vec<String> = (0..rooms)
+        .map(|n| {
+            format!(
+                "{{id: {}, members: [a], guards: {{max_removals: 100%}}}}",
+                room_id(n)
+            )
+        })
+        .collect();
+    let desired = desired(&[&format!("rooms: [{}]", rooms.join(", "))]);
+    let mut config = config(BATCH, 64);
+    config.rates.own.insert(Method::RemoveOne, 1);
+    let connection = Connection::new(Box::new(service), config);
+    let (_, report) = virtually(pass(&connection, &desired, None));
+    let tally = report.tally();
+    assert_eq!((tally.converged, tally.failed), (90, 0), "{report:?}");
 }
