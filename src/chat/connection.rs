@@ -166,8 +166,7 @@ impl Connection {
     }
 
     /// Whether a call of this method would have to wait for its turn now.
-    #[must_use]
-    pub fn would_wait(&self, method: Method) -> bool {
+    pub(super) fn would_wait(&self, method: Method) -> bool {
         self.0.pacer.would_wait(method)
     }
 

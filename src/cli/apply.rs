@@ -135,7 +135,6 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
             what: "applying",
             progress: Arc::clone(&done),
             reader: connection.reader(),
-            rates: site.settings.limits.calls_per_second.clone(),
             stop: Some(stop.clone()),
         });
         let at_once = site.settings.limits.concurrency;

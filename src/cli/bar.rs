@@ -2,7 +2,7 @@
 
 use super::Globals;
 use crate::apply::Stop;
-use crate::chat::{Rates, Reader};
+use crate::chat::Reader;
 use crate::daemon::progress::{Progress, outlook, shares};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::Arc;
@@ -26,8 +26,6 @@ pub(super) struct Watched {
     pub(super) what: &'static str,
     pub(super) progress: Arc<Progress>,
     pub(super) reader: Reader,
-    /// As configured.
-    pub(super) rates: Rates,
     /// What may end the work before its end.
     pub(super) stop: Option<Stop>,
 }
@@ -60,7 +58,7 @@ impl Globals {
 
 impl Watched {
     fn draw(&self, bar: &ProgressBar) {
-        let outlook = outlook(&self.progress.stand(), &shares(&self.reader, &self.rates));
+        let outlook = outlook(&self.progress.stand(), &shares(&self.reader));
         let stopped = self.stop.as_ref().and_then(Stop::reason);
         let told = match stopped {
             None => outlook.to_string(),

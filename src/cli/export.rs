@@ -3,7 +3,7 @@
 use super::bar::Watched;
 use super::exit::Exit;
 use super::{Globals, output};
-use crate::chat::{CallError, Rates, Reader};
+use crate::chat::{CallError, Reader};
 use crate::daemon::connect;
 use crate::daemon::progress::Progress;
 use crate::export::{LeftOut, Options, RoomFile, room_file};
@@ -60,8 +60,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let settings = settings::load(&globals.config, &globals.env)?;
     let reader = connect(&settings, None)?.reader();
     let (ids, foreign) = which(&reader, args).await?;
-    let rates = settings.limits.calls_per_second.clone();
-    let (looks, stopped) = look(globals, &reader, rates, &ids).await;
+    let (looks, stopped) = look(globals, &reader, &ids).await;
     let none_seen = looks.iter().all(|(_, look)| look.is_err());
     let options = Options {
         mode: args.mode.into(),
@@ -109,19 +108,13 @@ async fn which(reader: &Reader, args: &Args) -> anyhow::Result<(BTreeSet<RoomId>
 type Looks = Vec<(RoomId, Result<Observed, String>)>;
 
 /// Looks at every room; and what kept it from doing so, if something did.
-async fn look(
-    globals: &Globals,
-    reader: &Reader,
-    rates: Rates,
-    ids: &BTreeSet<RoomId>,
-) -> (Looks, Option<CallError>) {
+async fn look(globals: &Globals, reader: &Reader, ids: &BTreeSet<RoomId>) -> (Looks, Option<CallError>) {
     let questions: Vec<Question<'_>> = ids.iter().map(Question::of_all).collect();
     let progress = Arc::new(Progress::of_rooms(ids.len()));
     let _bar = globals.bar(Watched {
         what: "looking at rooms",
         progress: Arc::clone(&progress),
         reader: reader.clone(),
-        rates,
         stop: None,
     });
     let looks: RefCell<Vec<Option<Result<Observed, String>>>> = RefCell::new(vec![None; ids.len()]);

@@ -118,7 +118,6 @@ impl Site {
             what: "looking at rooms",
             progress: Arc::clone(&progress),
             reader: connection.reader(),
-            rates: self.settings.limits.calls_per_second.clone(),
             stop: None,
         });
         let free = |_: usize, _: &Observed| Restraints::default();

@@ -1,7 +1,7 @@
 //! How far a pass is: what is done of what is to do, how fast, with how much of the call budget, and for how long still.
 
+use crate::chat::Reader;
 use crate::chat::wire::Method;
-use crate::chat::{Rates, Reader};
 use crate::plan::{Calls, Op};
 use std::collections::VecDeque;
 use std::fmt;
@@ -222,14 +222,14 @@ pub struct Share {
 
 /// Every method's part in the call budget now.
 #[must_use]
-pub fn shares(reader: &Reader, rates: &Rates) -> Vec<Share> {
+pub fn shares(reader: &Reader) -> Vec<Share> {
     let budget = reader.budget().into_iter();
     budget
         .map(|budget| Share {
             method: budget.method.as_str(),
             used: budget.used,
             limit: budget.limit,
-            configured: rates.of(budget.method) as usize,
+            configured: budget.full,
         })
         .collect()
 }

@@ -49,8 +49,7 @@ impl Source for Window {
     }
 
     fn status(&self) -> Status {
-        let rates = lock(&self.0.engine).settings.limits.calls_per_second.clone();
-        let shares = shares(&lock(&self.0.reader), &rates);
+        let shares = shares(&lock(&self.0.reader));
         Status {
             progress: self.0.stand().map(|stand| progress(&stand, &shares)),
             ..lock(&self.0.engine).status()
@@ -62,8 +61,7 @@ impl Source for Window {
     }
 
     fn gauges(&self) -> Gauges {
-        let rates = lock(&self.0.engine).settings.limits.calls_per_second.clone();
-        let shares = shares(&lock(&self.0.reader), &rates);
+        let shares = shares(&lock(&self.0.reader));
         Gauges {
             progress: self.0.stand().map(|stand| progress(&stand, &shares)),
             budget: shares.into_iter().map(budget).collect(),

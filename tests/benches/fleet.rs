@@ -3,10 +3,13 @@
 //! `cargo bench --bench fleet` runs on virtual time, so that it is the same everywhere. It prints each figure with its bound and
 //! fails where one is missed. `cargo bench --bench fleet -- --real` does the same in real time over sockets: four minutes.
 
+#[path = "../sync/near.rs"]
+mod near;
 #[path = "../sync/scale_model.rs"]
 mod scale_model;
 
-use scale_model::{Figures, Fleet, Outcome, run, run_for_real};
+use near::Outcome;
+use scale_model::{Figures, Fleet, run, run_for_real};
 use std::io::{Write as _, stdout};
 
 fn main() -> Outcome {

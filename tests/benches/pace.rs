@@ -5,10 +5,13 @@
 //! -- --real` makes the calls of the first three in real time, over sockets, with the emulator on a thread of its own: 20
 //! seconds each.
 
+#[path = "../sync/near.rs"]
+mod near;
 #[path = "../sync/pace_model.rs"]
 mod pace_model;
 
-use pace_model::{Figures, Outcome, PATHS, Scenario, more_scenarios, run, run_for_real, scenarios};
+use near::Outcome;
+use pace_model::{Figures, PATHS, Scenario, more_scenarios, run, run_for_real, scenarios};
 use std::io::{Write as _, stdout};
 
 fn main() -> Outcome {

@@ -14,6 +14,7 @@ mod fleet;
 mod fleet_model;
 mod house;
 mod looks;
+mod near;
 mod pace;
 #[expect(dead_code, reason = "what is not used here is for the bench")]
 mod pace_model;

@@ -2,17 +2,14 @@
 //!
 //! Shared by a test and by `cargo bench --bench pace`.
 
+use crate::near::{BASE, Outcome, connection, hand_on};
 use axum::Router;
 use futures_util::future::{join, join_all};
 use roomsync::chat::{
-    BatchSizes, BoxFuture, CallError, Config, Connection, HttpTransport, Prefix, Rates, Request, Response,
-    TokenSource, Transport, TransportError, Writer,
+    BoxFuture, CallError, Connection, HttpTransport, Request, Response, Transport, TransportError, Writer,
 };
 use roomsync::emulator::{Conditions, Emulator, Fault, Options, Room, State, serve};
 use roomsync::model::{RoomId, UserId};
-use secrecy::ExposeSecret as _;
-use std::collections::BTreeMap;
-use std::error::Error;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,13 +17,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
-use tower::ServiceExt as _;
-
-pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 const WINDOW: Duration = Duration::from_secs(1);
 const ROOM: &str = "66213271109633";
-const BASE: &str = "http://127.0.0.1:1";
 
 /// Some calls, the circumstances, and what is wanted.
 #[derive(Debug, Clone)]
@@ -222,22 +215,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn unclear(error: impl std::fmt::Display) -> TransportError {
-    TransportError::Unclear(error.to_string())
-}
-
 impl Transport for Line {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
         Box::pin(async move {
             let sent = Instant::now();
             if request.method == http::Method::GET {
                 // Read only for the time that it takes: none.
-                return hand_on(&self.router, request).await.map_err(unclear);
+                return hand_on(&self.router, &request).await;
             }
             let (there, back) = self.path.draw(&mut lock(&self.rng), sent - self.start);
             sleep(there).await;
             let counted = Instant::now();
-            let answer = hand_on(&self.router, request).await.map_err(unclear)?;
+            let answer = hand_on(&self.router, &request).await?;
             lock(&self.dealt).push(Dealt {
                 sent,
                 counted,
@@ -247,26 +236,6 @@ impl Transport for Line {
             Ok(answer)
         })
     }
-}
-
-async fn hand_on(router: &Router, request: Request) -> Outcome<Response> {
-    let request = http::Request::builder()
-        .method(request.method)
-        .uri(request.url.as_str())
-        .header("host", "127.0.0.1:1")
-        .header(
-            "authorization",
-            format!("Bearer {}", request.token.expose_secret()),
-        )
-        .body(axum::body::Body::from(request.body.unwrap_or_default()))?;
-    let answer = router.clone().oneshot(request).await?;
-    let status = answer.status().as_u16();
-    let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await?;
-    Ok(Response {
-        status,
-        retry_after: None,
-        body,
-    })
 }
 
 /// Runs a scenario on virtual time.
@@ -395,28 +364,6 @@ pub(crate) fn emulator(calls_per_second: u32, conditions: Conditions) -> Outcome
     Ok(Emulator::under(state, options, conditions))
 }
 
-pub(crate) fn connection(
-    base: &str,
-    transport: Box<dyn Transport>,
-    calls_per_second: u32,
-) -> Outcome<Connection> {
-    let config = Config {
-        base: base.parse()?,
-        prefix: Prefix::new("acme", "demo").ok_or("no prefix")?,
-        token: TokenSource::fixed("secret".into()),
-        rates: Rates {
-            default: calls_per_second,
-            own: BTreeMap::new(),
-        },
-        concurrency: 64,
-        timeout: Duration::from_secs(10),
-        batch: BatchSizes { add: 60, remove: 100 },
-        bulk_reads: true,
-        observer: None,
-    };
-    Ok(Connection::new(transport, config))
-}
-
 /// Makes so many calls at once, and waits until all are made.
 pub(crate) async fn calls(connection: &Connection, calls: usize) -> Outcome {
     let (_go_on, interrupted) = watch::channel(false);
@@ -461,7 +408,7 @@ async fn others(emulator: &Emulator, scenario: &Scenario, over: &AtomicBool, the
                 token: "secret".into(),
                 body: Some(r#"{"usernames": ["b"]}"#.into()),
             };
-            if hand_on(&router, request).await?.status == 429 {
+            if hand_on(&router, &request).await?.status == 429 {
                 break;
             }
             theirs.fetch_add(1, Ordering::Relaxed);

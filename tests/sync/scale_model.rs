@@ -2,20 +2,19 @@
 //!
 //! Shared by a test and by `cargo bench --bench fleet`.
 
+use crate::near::{BASE, Outcome, connection, hand_on};
+use axum::Router;
 use roomsync::apply::{Conduct, Report, Stop};
 use roomsync::chat::wire::Method;
 use roomsync::chat::{
-    BatchSizes, BoxFuture, Config, Connection, HttpTransport, Prefix, Rates, Request, Response, TokenSource,
-    Transport, TransportError, recognise,
+    BoxFuture, HttpTransport, Prefix, Request, Response, Transport, TransportError, recognise,
 };
 use roomsync::daemon::pass;
 use roomsync::desired::{AllowEmpty, DesiredRoom, OwnGuards};
 use roomsync::emulator::{Conditions, Emulator, Options, Room, State, serve};
 use roomsync::model::{Absent, Guards, Limit, MemberSet, Mode, RoomId, UserId};
 use roomsync::plan::{Calls, FleetGuard};
-use secrecy::ExposeSecret as _;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::future::pending;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
@@ -23,15 +22,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
-use tower::ServiceExt as _;
-
-pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Calls a second of each method, those that the service allows and those that are asked for.
 const RATE: u32 = 100;
 const ROUND_TRIP: Duration = Duration::from_millis(20);
-const BATCH: BatchSizes = BatchSizes { add: 60, remove: 100 };
-const BASE: &str = "http://127.0.0.1:1";
 
 /// What is there and what should be.
 pub(crate) struct Fleet {
@@ -199,39 +193,11 @@ impl<T: Transport> Transport for Logged<T> {
 
 /// The emulator in the same process.
 #[derive(Debug, Clone)]
-struct Near(Emulator);
-
-impl Near {
-    async fn exchange(&self, request: Request) -> Result<Response, TransportError> {
-        let broken = |error: &dyn std::fmt::Display| TransportError::Unclear(error.to_string());
-        let http = http::Request::builder()
-            .method(&request.method)
-            .uri(request.url.as_str())
-            .header("host", "127.0.0.1:1")
-            .header(
-                "authorization",
-                format!("Bearer {}", request.token.expose_secret()),
-            )
-            .body(axum::body::Body::from(request.body.unwrap_or_default()))
-            .map_err(|error| broken(&error))?;
-        let answer = match self.0.router().oneshot(http).await {
-            Ok(answer) => answer,
-            Err(never) => match never {},
-        };
-        let status = answer.status().as_u16();
-        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
-        let body = body.map_err(|error| broken(&error))?;
-        Ok(Response {
-            status,
-            retry_after: None,
-            body,
-        })
-    }
-}
+struct Near(Router);
 
 impl Transport for Near {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
-        Box::pin(self.exchange(request))
+        Box::pin(async move { hand_on(&self.0, &request).await })
     }
 }
 
@@ -242,21 +208,7 @@ async fn apply<T: Transport + 'static>(base: &str, inner: T, fleet: &[DesiredRoo
         inner,
         log: Arc::clone(&log),
     };
-    let config = Config {
-        base: base.parse()?,
-        prefix: Prefix::new("acme", "demo").ok_or("no prefix")?,
-        token: TokenSource::fixed("secret".into()),
-        rates: Rates {
-            default: RATE,
-            own: BTreeMap::new(),
-        },
-        concurrency: 64,
-        timeout: Duration::from_secs(10),
-        batch: BATCH,
-        bulk_reads: true,
-        observer: None,
-    };
-    let connection = Connection::new(Box::new(transport), config);
+    let connection = connection(base, Box::new(transport), RATE)?;
     let rooms: Vec<&DesiredRoom> = fleet.iter().collect();
     let begun = Instant::now();
     let guard = FleetGuard::of_all_rooms(Limit::parse("100%")?);
@@ -305,7 +257,7 @@ pub(crate) fn run(fleet: Fleet) -> Outcome<Figures> {
         .enable_time()
         .start_paused(true)
         .build()?;
-    runtime.block_on(async { apply(BASE, Near(emulator(fleet.live)), &fleet.desired).await })
+    runtime.block_on(async { apply(BASE, Near(emulator(fleet.live).router()), &fleet.desired).await })
 }
 
 /// In real time over sockets, with the emulator on a thread of its own.

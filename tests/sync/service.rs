@@ -1,5 +1,6 @@
 //! The emulator behind the client's transport seam, and everything that was sent to it.
 
+use crate::near;
 use bytes::Bytes;
 use http::Method as Http;
 use roomsync::apply::{Conduct, Report, Stop};
@@ -17,7 +18,6 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tower::ServiceExt as _;
 
 /// What was sent: method, path with query, body; and the answer's status.
 pub(crate) type Sent = (Http, String, String, u16);
@@ -130,29 +130,11 @@ impl Service {
     }
 
     async fn hand_on(&self, request: &Request) -> Result<Response, TransportError> {
-        use secrecy::ExposeSecret as _;
-        let http = http::Request::builder()
-            .method(&request.method)
-            .uri(request.url.as_str())
-            .header("host", "127.0.0.1:1")
-            .header(
-                "authorization",
-                format!("Bearer {}", request.token.expose_secret()),
-            )
-            .body(axum::body::Body::from(request.body.clone().unwrap_or_default()))
-            .unwrap();
-        let answer = self.emulator.router().oneshot(http).await.unwrap();
-        let status = answer.status().as_u16();
-        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
-        let body = body.map_err(|error| TransportError::Unclear(error.to_string()))?;
-        if body.len() > MAX_ANSWER_BYTES {
+        let answer = near::hand_on(&self.emulator.router(), request).await?;
+        if answer.body.len() > MAX_ANSWER_BYTES {
             return Err(TransportError::TooLarge);
         }
-        Ok(Response {
-            status,
-            retry_after: None,
-            body,
-        })
+        Ok(answer)
     }
 }
 
