@@ -118,6 +118,8 @@ pub struct Timing {
     pub interval: Duration,
     /// How long changed files must rest.
     pub settle: Duration,
+    /// How long room files must be unchanged before they take somebody's place or role away.
+    pub settle_removals: Duration,
     /// Whether to read and show only, and write nothing.
     pub paused: bool,
 }

@@ -82,18 +82,40 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
             Usage("there is no terminal to ask at: pass --yes to apply without asking".into()).into(),
         );
     }
-    let site = Site::load(globals, &args.room)?;
+    let mut site = Site::load_settled(globals, &args.room).await?;
+    loop {
+        match attempt(globals, args, &site).await? {
+            Attempt::Ended(exit) => return Ok(exit),
+            Attempt::FilesChanged(now) => site = *now,
+        }
+    }
+}
+
+/// What an attempt to apply came to.
+enum Attempt {
+    Ended(Exit),
+    /// Nothing was done, because the room files have changed since they were read.
+    FilesChanged(Box<Site>),
+}
+
+async fn attempt(globals: &Globals, args: &Args, site: &Site) -> anyhow::Result<Attempt> {
     let saved = args.plan.as_deref();
     let saved = saved
-        .map(|path| Saved::read(path, &args.approve, &site))
+        .map(|path| Saved::read(path, &args.approve, site))
         .transpose()?;
     let connection = site.connect()?;
     let rooms = saved.as_ref().map_or_else(|| site.rooms(), Saved::rooms);
     let planned = match &saved {
         None => site.plan(globals, &connection, &rooms).await,
-        Some(saved) => saved.plan(globals, &site, &connection).await,
+        Some(saved) => saved.plan(globals, site, &connection).await,
     };
     let Planned { plan, stopped, .. } = &planned;
+    if stopped.is_none()
+        && plan.takes_away()
+        && let Some(now) = site.settle(globals).await?
+    {
+        return Ok(Attempt::FilesChanged(Box::new(now)));
+    }
     let meta = site.meta();
     let seconds = meta.rates.seconds(plan);
     let (plan_id, document) = match &saved {
@@ -117,16 +139,16 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     if let Some(error) = stopped {
         tracing::error!(%error, "not every room was looked at, so nothing is written");
         show_json(args.format, document, None)?;
-        return Ok(Exit::Failed);
+        return Ok(Attempt::Ended(Exit::Failed));
     }
     if max_calls::exceeded(plan, args.max_calls)? {
         show_json(args.format, document, None)?;
-        return Ok(Exit::Blocked.max(Exit::of_plan(plan, None)));
+        return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan, None))));
     }
     if asking && !confirmed(calls)? {
         writeln!(io::stderr(), "Nothing was changed.")?;
         show_json(args.format, document, None)?;
-        return Ok(Exit::Blocked.max(Exit::of_plan(plan, None)));
+        return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan, None))));
     }
     let stop = Stop::default();
     let report = {
@@ -154,7 +176,8 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         output(&told(&report))?;
     }
     show_json(args.format, document, Some(&report))?;
-    Ok(Exit::of_report(&report).max(Exit::of_plan(plan, None)))
+    let exit = Exit::of_report(&report).max(Exit::of_plan(plan, None));
+    Ok(Attempt::Ended(exit))
 }
 
 /// Works to the end. The first SIGINT or SIGTERM ends the work in order, a second one at once.

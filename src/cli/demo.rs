@@ -107,7 +107,7 @@ async fn tell(globals: &Globals, folder: &Path, address: &str, emulator: &Emulat
             "service:\n  url: http://{address}\n  app_key: \"acme#demo\"\n  auth: {{token_file: token}}\n\
              rooms: rooms/\n\
              guards: {{max_removals_total: 25%}}\n\
-             sync: {{interval: 1s}}\n\
+             sync: {{interval: 1s, settle_removals: 500ms}}\n\
              state_dir: state\n\
              listen: off\n"
         ),

@@ -7,13 +7,15 @@ use crate::chat::Connection;
 use crate::daemon::connect;
 use crate::daemon::pass::{self, Looked, Planned};
 use crate::daemon::progress::Progress;
-use crate::desired::{self, Desired, DesiredRoom};
+use crate::desired::{self, Desired, DesiredRoom, Diagnostic};
 use crate::live::Observed;
-use crate::model::RoomId;
+use crate::model::{RoomId, show_duration};
 use crate::plan::{FleetGuard, Meta, Restraints};
 use crate::settings::{self, Auth, Settings};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::time::{Instant, sleep};
 
 /// A site that is valid as far as can be told without a call.
 pub(super) struct Site {
@@ -21,16 +23,24 @@ pub(super) struct Site {
     pub(super) settings: Settings,
     desired: Desired,
     room_files: Vec<PathBuf>,
+    /// When a room file had last changed when they were read.
+    changed: Option<SystemTime>,
+    read: Instant,
     selected: Vec<RoomId>,
 }
 
 impl Site {
     /// Reads settings and room files. `selected` are the ids of `--room`.
     pub(super) fn load(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<Self> {
+        let (site, warnings) = Self::read(globals, selected)?;
+        globals.diagnose(&warnings)?;
+        Ok(site)
+    }
+
+    fn read(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<(Self, Vec<Diagnostic>)> {
         let settings = settings::load(&globals.config, &globals.env)?;
         let loaded = desired::load_once(&settings.rooms, Some(&globals.config), &settings.guards)?;
         let loaded = loaded.with_revision();
-        globals.diagnose(&loaded.warnings)?;
         let known = |id: &RoomId| loaded.desired.rooms.iter().any(|room| room.id == *id);
         if let Some(id) = selected.iter().find(|id| !known(id)) {
             return Err(Usage(format!("--room {id}: no such room in the files")).into());
@@ -43,13 +53,58 @@ impl Site {
             revision = source.revision,
             "files are valid"
         );
-        Ok(Self {
+        let site = Self {
             config: globals.config.clone(),
             settings,
+            changed: loaded.changed(),
+            read: Instant::now(),
             room_files: loaded.paths().map(Path::to_owned).collect(),
             desired: loaded.desired,
             selected: selected.to_vec(),
-        })
+        };
+        Ok((site, loaded.warnings))
+    }
+
+    /// Reads them like [`Self::load`], once the room files have been unchanged for `sync.settle`.
+    pub(super) async fn load_settled(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<Self> {
+        let (mut site, mut warnings) = Self::read(globals, selected)?;
+        let wait = site.settings.sync.settle.saturating_sub(site.unchanged_for());
+        if !wait.is_zero() {
+            sleep(wait).await;
+            (site, warnings) = Self::read(globals, selected)?;
+        }
+        globals.diagnose(&warnings)?;
+        Ok(site)
+    }
+
+    /// Waits until the room files have been unchanged for `sync.settle_removals`, as what takes people away has to; gives what
+    /// they say by then, if that is something else.
+    pub(super) async fn settle(&self, globals: &Globals) -> anyhow::Result<Option<Self>> {
+        let settle = self.settings.sync.settle_removals;
+        let wait = settle.saturating_sub(self.unchanged_for());
+        if wait.is_zero() {
+            return Ok(None);
+        }
+        tracing::info!(
+            "removals wait {:.1} s, until the room files have been unchanged for {} (`sync.settle_removals`)",
+            wait.as_secs_f64(),
+            show_duration(settle)
+        );
+        sleep(wait).await;
+        let (now, warnings) = Self::read(globals, &self.selected)?;
+        if now.files_digest() == self.files_digest() {
+            return Ok(None);
+        }
+        globals.diagnose(&warnings)?;
+        Ok(Some(now))
+    }
+
+    /// How long the room files have been unchanged. A time in the future is the time at which they were read.
+    fn unchanged_for(&self) -> Duration {
+        let age = self
+            .changed
+            .and_then(|changed| SystemTime::now().duration_since(changed).ok());
+        age.unwrap_or_default().max(self.read.elapsed())
     }
 
     /// The rooms in question, by id.

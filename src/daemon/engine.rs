@@ -3,17 +3,17 @@
 use super::audit::Audit;
 use super::clock::Clock;
 use super::coming_and_going::ComingAndGoing;
+use super::files::Stillness;
 use super::holds::Rosters;
 use super::quiet::Quiet;
 use super::quota::{self, QUOTA, UsedUp};
 use super::room::{Room, Turn, backoff};
+use super::settling::Settling;
 use super::store::{Ledger, Store};
 use crate::apply::Stop;
 use crate::chat::{CallError, Fault};
 use crate::desired::{Diagnostic, Loaded, Origins, Source};
-use crate::live::Observed;
 use crate::model::{RoomId, UserId};
-use crate::plan::{self, Restraints};
 use crate::settings::Settings;
 use crate::web::{Change, Passes, Trouble, Withheld};
 use jiff::Timestamp;
@@ -46,6 +46,13 @@ pub(super) struct Engine {
     pub(super) leaving: BTreeMap<RoomId, Stop>,
     pub(super) store: Store,
     pub(super) rosters: Rosters,
+    pub(super) settling: Settling,
+    /// How still the files were when they were last asked.
+    pub(super) stillness: Stillness,
+    /// How many sets have been taken.
+    pub(super) sets: u64,
+    /// The digest of the set before this process, if it had settled.
+    pub(super) settled_before: Option<String>,
     pub(super) ledger: Ledger,
     /// Why the state could not be saved, if so; nothing is written to the service until it can be.
     pub(super) unsaved: Option<String>,
@@ -79,10 +86,10 @@ impl Engine {
         clock: Clock,
         seed: u64,
         store: Store,
-        (rosters, ledger): (Rosters, Ledger),
+        (rosters, ledger, settled_before): (Rosters, Ledger, Option<String>),
         dry_run: bool,
     ) -> Self {
-        let started = clock.now();
+        let (started, now) = (clock.now(), Instant::now());
         Self {
             audit: Audit::new(settings.audit_log.clone()),
             // What cannot be told yet is told before anything is written.
@@ -99,6 +106,10 @@ impl Engine {
             leaving: BTreeMap::new(),
             store,
             rosters,
+            settling: Settling::new(now),
+            stillness: Stillness::unknown(now),
+            sets: 0,
+            settled_before,
             ledger,
             unsaved: None,
             used_up: None,
@@ -121,12 +132,16 @@ impl Engine {
         let Loaded { desired, origins, .. } = loaded;
         let (now, at) = (self.clock.now(), Instant::now());
         self.problems.clear();
+        self.sets += 1;
         let rooms: BTreeMap<RoomId, _> = desired
             .rooms
             .into_iter()
             .map(|room| (room.id.clone(), Arc::new(room)))
             .collect();
+        self.begin_to_settle(&rooms, &desired.source.digest);
+        let spends = self.take_into_budgets(&rooms);
         let (turned, differs) = self.rosters.take(&rooms, now);
+        let differs = differs || spends;
         for id in &turned {
             self.tell_hold(id);
         }
@@ -267,38 +282,6 @@ impl Engine {
         self.quota_reads = 0;
         if let Some(Trouble { since, times, .. }) = self.trouble.take() {
             tracing::info!(%since, times, "the service does what it is asked again");
-        }
-    }
-
-    /// What is not to be done in a room for now; takes down what the look shows of its people.
-    pub(super) fn restraints(&mut self, turn: &Turn, observed: &Observed) -> Restraints {
-        let now = self.clock.now();
-        let (id, live) = (&turn.desired.id, observed.room());
-        if self.ledger.aside.seen_in(id, |user| live.members.contains(user)) {
-            self.save_ledger();
-        }
-        // Whoever a read that contradicts itself leaves out has not left for that.
-        if let (Observed::Complete(_), Some(room)) = (observed, self.current(turn)) {
-            room.miss(live);
-        }
-        let desired = &turn.desired;
-        let wanted = |user: &UserId| {
-            [&desired.members, &desired.admins]
-                .into_iter()
-                .flatten()
-                .any(|users| users.contains(user))
-        };
-        let mut waiting: BTreeMap<_, _> = self.coming_and_going.waiting_in(id, now).into_iter().collect();
-        waiting.extend(self.ledger.aside.waiting_in(id, wanted, now));
-        let roster = self.rosters.of(id);
-        Restraints {
-            removals: roster
-                .and_then(|roster| roster.removals.as_ref())
-                .map(plan::Hold::from),
-            demotions: roster
-                .and_then(|roster| roster.demotions.as_ref())
-                .map(plan::Hold::from),
-            waiting,
         }
     }
 

@@ -15,9 +15,19 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Rosters(pub(super) BTreeMap<RoomId, Roster>);
 
-/// A room's lists as the files last gave them, and what is held.
+/// A room's lists, and what is held of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Roster {
+    /// As the set in force gives them.
+    pub(super) now: Lists,
+    /// As the last set gave them that had settled, where that is something else. What is held is judged against it, so that a
+    /// set that was only half written leaves no trace.
+    pub(super) settled: Option<Box<Lists>>,
+}
+
+/// A room's lists as a set of files gave them, and what is held.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Lists {
     /// Everyone who was wanted; `None`: members were never managed.
     pub(super) people: Option<MemberSet>,
     /// The wanted admins; `None`: admins were never managed.
@@ -70,6 +80,7 @@ impl Rosters {
             let before = roster.clone();
             roster.take(room, now);
             differs |= before != *roster;
+            let (before, roster) = (&before.now, &roster.now);
             if (&before.removals, &before.demotions) != (&roster.removals, &roster.demotions) {
                 turned.push(id.clone());
             }
@@ -77,12 +88,46 @@ impl Rosters {
         (turned, differs)
     }
 
-    pub(super) fn of(&self, room: &RoomId) -> Option<&Roster> {
-        self.0.get(room)
+    /// The set in force has settled. `true`: something is to be kept that was not.
+    pub(super) fn settle(&mut self) -> bool {
+        let settled = self.0.values_mut().map(|roster| roster.settled.take().is_some());
+        settled.fold(false, |any, one| any | one)
+    }
+
+    pub(super) fn of(&self, room: &RoomId) -> Option<&Lists> {
+        self.0.get(room).map(|roster| &roster.now)
     }
 }
 
 impl Roster {
+    fn take(&mut self, room: &DesiredRoom, now: Timestamp) {
+        let base = match self.settled.take() {
+            Some(settled) => *settled,
+            None => self.now.clone(),
+        };
+        let mut next = base.clone();
+        next.take(room, now);
+        next.keep_times(&self.now);
+        self.settled = (next != base).then(|| Box::new(base));
+        self.now = next;
+    }
+}
+
+impl Lists {
+    /// What was held before by the same set is held since then.
+    fn keep_times(&mut self, before: &Self) {
+        for (hold, before) in [
+            (&mut self.removals, &before.removals),
+            (&mut self.demotions, &before.demotions),
+        ] {
+            if let (Some(hold), Some(before)) = (hold, before)
+                && hold.users == before.users
+            {
+                hold.since = before.since;
+            }
+        }
+    }
+
     fn take(&mut self, room: &DesiredRoom, now: Timestamp) {
         let (guards, own) = (&room.guards, &room.own_guards);
         let people = wanted(room);

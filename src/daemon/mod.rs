@@ -17,7 +17,10 @@ pub mod progress;
 mod quiet;
 mod quota;
 mod reload;
+mod removal_budget;
+mod restraint;
 mod room;
+mod settling;
 mod shared;
 mod show;
 mod store;
@@ -149,8 +152,8 @@ impl Daemon {
             tracing::info!(%state_dir, "nothing is kept from before: {lost} anew");
         }
         way.begin_with(ledger.taught.as_ref());
-        let remembered = store.files()?;
-        let kept = (rosters.unwrap_or_default(), ledger);
+        let (remembered, settled) = store.files()?;
+        let kept = (rosters.unwrap_or_default(), ledger, settled);
         let engine = Engine::new(settings, config.clock.clone(), config.seed, store, kept, dry_run);
         let shared = Shared {
             engine: Mutex::new(engine),
@@ -236,6 +239,7 @@ impl Daemon {
         } = self;
         let mut manager = Manager::new();
         let mut following = Following::start(follow(&config, &config.settings, remembered));
+        let mut stillness = following.stillness();
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut passes: FuturesUnordered<LocalBoxFuture<'_, ()>> = FuturesUnordered::new();
@@ -253,6 +257,8 @@ impl Daemon {
                 Some(()) = passes.next(), if !passes.is_empty() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 () = shared.wake.notified() => {}
+                // Where the task has ended, its news tell it.
+                Ok(()) = stillness.changed() => {}
                 _ = beat.tick() => {
                     lock(&shared.engine).tick();
                     manager.alive(|| lock(&shared.engine).in_a_line());
@@ -267,6 +273,7 @@ impl Daemon {
                 }
                 None => {}
             }
+            lock(&shared.engine).see_stillness(&stillness.borrow_and_update());
             begin(&shared, &way, &passes);
         };
         manager.stopping();

@@ -1,6 +1,7 @@
 //! What the web is shown.
 
 use super::engine::Engine;
+use super::files::Stillness;
 use super::holds::Hold;
 use super::progress::{Outlook, Share, Stand, outlook, shares};
 use super::room::Room;
@@ -160,18 +161,53 @@ impl Engine {
                 counted(held, "name")
             ));
         }
+        let over_budget = self.over_budget();
+        if over_budget > 0 {
+            all.push(format!(
+                "{} kept by the removal budget",
+                counted_people(over_budget)
+            ));
+        }
+        all.extend(self.restless());
         let aside = self.ledger.aside.shown(self.clock.now()).len();
         if aside > 0 {
-            let people = if aside == 1 {
-                "1 person".to_owned()
-            } else {
-                format!("{aside} people")
-            };
             all.push(format!(
-                "{people} set aside, because the service does not take them"
+                "{} set aside, because the service does not take them",
+                counted_people(aside)
             ));
         }
         all
+    }
+
+    /// Who stays until the room files have settled.
+    fn pending(&self) -> Option<web::Pending> {
+        let since = self.settling.since()?;
+        let waiting = self.rooms.values().filter_map(|room| {
+            let pending = &room.plan.as_ref()?.pending;
+            (!pending.is_empty()).then_some((pending.remove.len(), pending.demote.len()))
+        });
+        let none = (0, 0, 0);
+        let (removals, demotions, rooms) =
+            waiting.fold(none, |(a, b, rooms), (c, d)| (a + c, b + d, rooms + 1));
+        let until = self.settles_at();
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64());
+        let Stillness {
+            being_written,
+            changed,
+            ..
+        } = &self.stillness;
+        let file = being_written.as_ref().or(changed.as_ref());
+        let now = self.clock.now();
+        let age = SignedDuration::try_from(since.elapsed()).unwrap_or_default();
+        Some(web::Pending {
+            removals,
+            demotions,
+            rooms,
+            since: now.checked_sub(age).unwrap_or(now),
+            until: until.and_then(|until| self.time_of(until)),
+            seconds_left: left.map(|left| (left * 10.0).ceil() / 10.0),
+            file: file.map(|file| file.display().to_string()),
+        })
     }
 
     /// How many names are held.
@@ -242,6 +278,7 @@ impl Engine {
             aside: self.ledger.aside.shown(now),
             coming_and_going: self.coming_and_going.shown(now),
             holds: self.holds(),
+            pending: self.pending(),
             changes: self.changes.iter().cloned().collect(),
         }
     }
@@ -265,6 +302,7 @@ impl Engine {
             remove: plan.map_or(0, |plan| plan.remove.len()),
             promote: plan.map_or(0, |plan| plan.promote.len()),
             demote: plan.map_or(0, |plan| plan.demote.len()),
+            pending: plan.map_or(0, |plan| plan.pending.people().len()),
             blocked: plan.map(|plan| plan.blocked.clone()).unwrap_or_default(),
             notes: plan.map_or(0, |plan| plan.notes.len()),
             error: room.error.clone(),
@@ -305,6 +343,9 @@ impl Engine {
             aside: people.len(),
             coming_and_going: self.coming_and_going.shown(now).len(),
             held: self.held(),
+            pending: self
+                .pending()
+                .map_or(0, |pending| pending.removals + pending.demotions),
             files_valid: self.problems.is_empty() && self.set.is_some(),
             files_age: self.set.as_ref().map(|set| age(set.taken)),
             last_good_age: self.passes.last_good.map(age),
@@ -327,5 +368,13 @@ impl Engine {
         };
         // A newline would end the message to the service manager.
         format!("{rooms}: {state}").replace('\n', " ")
+    }
+}
+
+fn counted_people(people: usize) -> String {
+    if people == 1 {
+        "1 person".to_owned()
+    } else {
+        format!("{people} people")
     }
 }

@@ -6,13 +6,14 @@ mod shape;
 
 use super::aside::SetAside;
 use super::holds::Rosters;
+use super::removal_budget::ListHistory;
 use super::taught::Taught;
 use crate::desired::Remembered;
 use crate::model::{RoomId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shape::{AsideJson, BudgetJson, FilesFile, LedgerFile, RosterJson, RostersFile, Version};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -94,6 +95,26 @@ pub(super) struct Ledger {
     pub(super) aside: SetAside,
     /// Batch sizes that the service taught.
     pub(super) taught: Option<Taught>,
+    /// Who left each room's lists within the window of its removal budget.
+    pub(super) budgets: BTreeMap<RoomId, RoomBudget>,
+}
+
+/// The lists of a room over the last window.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RoomBudget {
+    /// Everyone who is wanted in the room.
+    #[serde(default, skip_serializing_if = "ListHistory::is_empty")]
+    pub(super) people: ListHistory,
+    /// The wanted admins.
+    #[serde(default, skip_serializing_if = "ListHistory::is_empty")]
+    pub(super) admins: ListHistory,
+}
+
+impl RoomBudget {
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { people, admins } = self;
+        people.is_empty() && admins.is_empty()
+    }
 }
 
 impl Store {
@@ -182,15 +203,22 @@ impl Store {
         )
     }
 
-    /// The files of the last set.
-    pub(super) fn files(&self) -> Result<Remembered, StoreError> {
+    /// The files of the last set, and its digest if it had settled.
+    pub(super) fn files(&self) -> Result<(Remembered, Option<String>), StoreError> {
         let read: Option<FilesFile> = self.read(FILES)?;
-        Ok(read.map(|read| read.files).unwrap_or_default())
+        Ok(read.map(|read| (read.files, read.settled)).unwrap_or_default())
     }
 
-    pub(super) fn save_files(&self, files: Remembered) -> io::Result<()> {
+    pub(super) fn save_files(&self, files: Remembered, settled: Option<String>) -> io::Result<()> {
         let version = VERSION;
-        self.write(FILES, &FilesFile { version, files })
+        self.write(
+            FILES,
+            &FilesFile {
+                version,
+                files,
+                settled,
+            },
+        )
     }
 
     pub(super) fn ledger(&self) -> Result<Ledger, StoreError> {
@@ -211,6 +239,7 @@ impl Store {
             budget: budget.map_err(|why| self.damaged(BUDGET, why))?,
             aside: SetAside::from_entries(entries),
             taught: file.batch,
+            budgets: file.budgets,
         })
     }
 
@@ -227,6 +256,7 @@ impl Store {
                 budget: ledger.budget.as_ref().map(BudgetJson::from),
                 aside: aside.collect(),
                 batch: ledger.taught.clone(),
+                budgets: ledger.budgets.clone(),
             },
         )
     }
@@ -295,7 +325,7 @@ fn unusable(path: &Path) -> impl Fn(io::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::holds::{Hold, Roster};
+    use crate::daemon::holds::{Hold, Lists, Roster};
     use crate::model::{Limit, MemberSet};
     use std::collections::BTreeMap;
 
@@ -322,10 +352,13 @@ mod tests {
         };
         let room = RoomId::parse("7").unwrap();
         let roster = Roster {
-            people: Some(people("c")),
-            admins: None,
-            removals: Some(hold),
-            demotions: None,
+            now: Lists {
+                people: Some(people("c")),
+                admins: None,
+                removals: Some(hold),
+                demotions: None,
+            },
+            settled: Some(Box::default()),
         };
         let rosters = Rosters(BTreeMap::from([(room.clone(), roster)]));
         store.save_rosters(&rosters).unwrap();
@@ -337,6 +370,7 @@ mod tests {
             }),
             aside: SetAside::default(),
             taught: None,
+            budgets: BTreeMap::new(),
         };
         let zed = UserId::parse("zed").unwrap();
         ledger

@@ -302,7 +302,7 @@ impl Engine {
             .filter(|room| alone && !room.looking && room.applying.is_none())
             .filter_map(|room| room.due);
         let probe = self.probe_due().filter(|_| alone);
-        rooms.chain(full).chain(probe).min()
+        rooms.chain(full).chain(probe).chain(self.settles_at()).min()
     }
 }
 

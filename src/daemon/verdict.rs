@@ -147,6 +147,7 @@ impl Engine {
             }
             (None, Outcome::Blocked) => room.stands(State::Blocked, None, now),
             (None, _) if plan.status == Status::Blocked => room.stands(State::Blocked, None, now),
+            (None, _) if !plan.pending.is_empty() => room.stands(State::Changing, None, now),
             (None, _) => room.stands(State::InSync, None, now),
         }
         if of_room.is_none() && !incomplete {

@@ -1,9 +1,9 @@
 //! Wakes who waits when the files may have changed. It says nothing of what did: whoever wakes looks at everything.
 
 use crate::desired::files::Folder;
-use notify::event::ModifyKind;
+use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -20,6 +20,8 @@ pub(super) struct Watch {
 #[derive(Default)]
 struct Watched {
     folders: Mutex<BTreeMap<PathBuf, Folder>>,
+    /// Files that were written to and are not closed yet.
+    being_written: Mutex<BTreeSet<PathBuf>>,
     wake: Arc<Notify>,
 }
 
@@ -29,6 +31,7 @@ impl Watch {
         let mut watch = Self::blind();
         watch.watched = Arc::new(Watched {
             folders: Mutex::default(),
+            being_written: Mutex::default(),
             wake,
         });
         let watched = Arc::clone(&watch.watched);
@@ -46,6 +49,11 @@ impl Watch {
             watched: Arc::default(),
             warned: false,
         }
+    }
+
+    /// A file that somebody has written to and not closed since.
+    pub(super) fn being_written(&self) -> Option<PathBuf> {
+        self.watched.being_written().first().cloned()
     }
 
     /// Watches these directories and no others, and tells whether there are new ones, in which something may have
@@ -75,6 +83,11 @@ impl Watch {
             }
         }
         drop(watched);
+        // No event tells any more what becomes of a file in a directory that is not watched.
+        let is_watched = |path: &PathBuf| path.parent().is_some_and(|parent| folders.contains_key(parent));
+        self.watched
+            .being_written()
+            .retain(|path| is_watched(path) && path.exists());
         for path in old {
             // It is an error to forget what is gone already.
             let _ = watcher.unwatch(&path);
@@ -117,18 +130,52 @@ impl Watched {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn being_written(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.being_written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps account of which files are being written.
+    fn account(&self, path: &Path, kind: EventKind) {
+        match kind {
+            EventKind::Modify(ModifyKind::Data(_)) => {
+                self.being_written().insert(path.to_owned());
+            }
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Remove(_)
+            | EventKind::Modify(ModifyKind::Name(_)) => {
+                self.being_written().remove(path);
+            }
+            _ => {}
+        }
+    }
+
     /// Runs on the watcher's thread.
     fn judge(&self, event: notify::Result<Event>) {
         let counts = match event {
+            Ok(Event {
+                kind: kind @ EventKind::Access(AccessKind::Close(AccessMode::Write)),
+                paths,
+                ..
+            }) => {
+                for path in &paths {
+                    self.account(path, kind);
+                }
+                !paths.is_empty()
+            }
             // Our own reading makes these.
             Ok(event) if matches!(event.kind, EventKind::Access(_)) => false,
             Ok(event) => {
+                if event.need_rescan() {
+                    // What was lost may have told that they are closed: then time alone counts.
+                    self.being_written().clear();
+                }
                 let mut folders = self.folders();
                 // All paths, because each may end a watch.
                 let counting = event
                     .paths
                     .iter()
                     .filter(|path| counts(&mut folders, path, event.kind))
+                    .inspect(|path| self.account(path, event.kind))
                     .count();
                 counting > 0 || event.paths.is_empty() || event.need_rescan()
             }

@@ -17,7 +17,10 @@ impl Engine {
             .store
             .save_rosters(&self.rosters)
             .and_then(|()| match &self.set {
-                Some(set) => self.store.save_files(set.origins.remember()),
+                Some(set) => {
+                    let settled = self.settling.since().is_none().then(|| set.source.digest.clone());
+                    self.store.save_files(set.origins.remember(), settled)
+                }
                 None => Ok(()),
             })
             .and_then(|()| self.store.save_ledger(&self.ledger));
@@ -58,6 +61,7 @@ impl Engine {
         if self.unsaved.is_some() {
             self.save_all();
         }
+        self.advance_budgets();
         self.check();
     }
 

@@ -3,7 +3,11 @@
 use super::AllowEmpty;
 use super::problem::{Complaint, near, shown, suggest};
 use super::spec::{Entry, GroupName};
-use crate::model::{Absent, BadUserId, Glob, Limit, Mode, RoomId, UserId};
+use crate::model::{Absent, BadUserId, Glob, Limit, Mode, RoomId, UserId, parse_duration};
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
 
 /// What a group is referred to by, before its name.
 const GROUP_PREFIX: &str = "group:";
@@ -144,4 +148,39 @@ fn not_one_of(key: &str, text: &str, allowed: &[&str]) -> Complaint {
         allowed,
         "the values are",
     ))
+}
+
+/// A value that cannot stand where it does.
+pub(crate) fn bad_value(text: &str, help: impl Into<String>) -> Complaint {
+    Complaint::new("bad-value", format!("{} cannot stand here", shown(text))).help(help)
+}
+
+/// Reads a whole number within a range.
+pub(crate) fn whole<T: FromStr + PartialOrd + Display>(
+    text: &str,
+    range: RangeInclusive<T>,
+) -> Result<T, Complaint> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(number) if digits && range.contains(&number) => Ok(number),
+        _ => {
+            let why = format!("write a whole number from {} to {}", range.start(), range.end());
+            Err(bad_value(text, why))
+        }
+    }
+}
+
+/// Reads a length of time between two others, which are written as in the file.
+pub(crate) fn duration(text: &str, shortest: &str, longest: &str) -> Result<Duration, Complaint> {
+    let duration = parse_duration(text).map_err(|error| bad_value(text, error.to_string()))?;
+    let within = parse_duration(shortest).is_ok_and(|shortest| duration >= shortest)
+        && parse_duration(longest).is_ok_and(|longest| duration <= longest);
+    if within {
+        Ok(duration)
+    } else {
+        Err(bad_value(
+            text,
+            format!("write a length of time from {shortest} to {longest}"),
+        ))
+    }
 }

@@ -5,6 +5,7 @@ use super::texts::{Specs, Texts};
 use super::{Desired, DesiredRoom, Diagnostic, Invalid, Source, document, remarks, resolve};
 use crate::model::Guards;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// What a valid set of room files says.
 #[derive(Debug)]
@@ -39,6 +40,12 @@ pub fn load_once(
 }
 
 impl LoadedOnce {
+    /// When one of the files last changed, be it in content or not.
+    #[must_use]
+    pub fn changed(&self) -> Option<SystemTime> {
+        self.listing.stamp.newest()
+    }
+
     /// Where every file was found.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.listing.paths()

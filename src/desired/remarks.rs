@@ -7,6 +7,7 @@ use super::spec::{Entry, FileSpec, GroupName, GuardsSpec};
 use super::strict::{Field, List};
 use crate::model::{Guards, Limit, UserId};
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 
 /// A guard of the files that allows more than that of the settings.
 pub const LOOSER_GUARD: &str = "looser-guard";
@@ -217,6 +218,7 @@ fn looser_than(settings: &Guards, file: usize, steps: Vec<u32>, guards: &Field<G
         max_removals,
         max_demotions,
         max_additions,
+        removal_budget,
         protect: _,
     } = spec;
     let removals = (max_removals, settings.max_removals);
@@ -243,10 +245,25 @@ fn looser_than(settings: &Guards, file: usize, steps: Vec<u32>, guards: &Field<G
             problems.push(note(place, "max_additions", &own, base, &when, "add more people"));
         }
     }
+    let mut with_own = settings.clone();
+    spec.over(&mut with_own);
+    let (own, base) = (with_own.removal_budget, settings.removal_budget);
+    if own.is_looser_than(&base) {
+        let place = at(removal_budget.entry);
+        let (own, base) = (own.to_string(), base.to_string());
+        problems.push(note(
+            place,
+            "removal_budget",
+            &own,
+            base,
+            "",
+            "let more people go over time",
+        ));
+    }
     problems
 }
 
-fn note(place: Place, name: &str, own: &str, base: Limit, when: &str, more: &str) -> Problem {
+fn note(place: Place, name: &str, own: &str, base: impl Display, when: &str, more: &str) -> Problem {
     let message = format!("`{name}: {own}` is looser than the {base} of the settings{when}");
     let complaint = Complaint::new(LOOSER_GUARD, message).help(format!(
         "a pass may then {more} here than elsewhere: keep it only if that is meant"

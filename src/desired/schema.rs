@@ -1,6 +1,6 @@
 //! Room files as a JSON Schema: what the shapes of [`super::spec`] cannot say of themselves.
 
-use super::spec::{Defaults, Entry, GroupName};
+use super::spec::{Defaults, Entry, GroupName, MOST_AT_LEAST, RemovalBudgetSpec};
 use super::strict::{Field, Fields};
 use crate::model::UserId;
 use crate::model::schema::{NAME, SCALAR};
@@ -77,6 +77,16 @@ pub(super) fn label(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// A budget, or `off`.
+pub(super) fn removal_budget(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({"anyOf": [{"const": "off"}, generator.subschema_for::<RemovalBudgetSpec>()]})
+}
+
+/// A number of people.
+pub(super) fn at_least(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["integer", "string"], "minimum": 0, "maximum": MOST_AT_LEAST, "pattern": "^[0-9]+$"})
+}
+
 /// Which lists may come to nobody. What stands between quotes is taken, too, and not offered.
 pub(super) fn allow_empty(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
@@ -115,7 +125,7 @@ pub(super) fn room(room: &mut Schema) {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::super::document;
-    use super::super::spec::{FileSpec, GuardsSpec, RoomSpec};
+    use super::super::spec::{FileSpec, GuardsSpec, RemovalBudgetSpec, RoomSpec};
     use super::*;
     use std::collections::BTreeSet;
 
@@ -151,5 +161,6 @@ pub(crate) mod tests {
         assert_keys::<Defaults>();
         assert_keys::<RoomSpec>();
         assert_keys::<GuardsSpec>();
+        assert_keys::<RemovalBudgetSpec>();
     }
 }

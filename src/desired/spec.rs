@@ -3,11 +3,12 @@
 use super::names;
 use super::problem::Complaint;
 use super::schema;
-use super::strict::{Cx, Field, Fields, List, Named, NamedLists, Scalar, Value};
+use super::strict::{Cx, Field, Fields, FieldsOf, List, Named, NamedLists, Scalar, Shape, Value};
 use super::{AllowEmpty, OwnGuards};
-use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
+use crate::model::{Absent, Glob, Guards, Limit, Mode, RemovalBudget, RoomId, UserId};
 use schemars::JsonSchema;
 use serde::de::MapAccess;
+use std::time::Duration;
 
 /// A group's name: of the same characters as a user's, and compared without case too.
 ///
@@ -191,6 +192,9 @@ pub(crate) struct GuardsSpec {
     pub(super) max_demotions: Field<Limit>,
     /// Most people added to a room at once, against its members; `null` is no bound.
     pub(super) max_additions: Field<Option<Limit>>,
+    /// Most people of the lists who may go within a length of time, however many edits it takes; or `off`. The daemon alone has it.
+    #[schemars(schema_with = "schema::removal_budget")]
+    pub(super) removal_budget: Field<RemovalBudgetSpec>,
     /// People who are never removed or demoted. A room's own list adds to that of the settings.
     #[schemars(with = "Vec<Glob>")]
     pub(super) protect: Field<List<Glob>>,
@@ -203,6 +207,7 @@ impl Fields for GuardsSpec {
         "max_demotions",
         "max_additions",
         "max_removals_total",
+        "removal_budget",
         "protect",
     ];
 
@@ -212,6 +217,7 @@ impl Fields for GuardsSpec {
             "max_removals" => self.max_removals = value.scalar(BOUND, names::limit)?,
             "max_demotions" => self.max_demotions = value.scalar(BOUND, names::limit)?,
             "max_additions" => self.max_additions = value.nullable(BOUND, names::limit)?,
+            "removal_budget" => self.removal_budget = value.shape(BudgetOrOff)?,
             "protect" => self.protect = value.list(PATTERNS, PATTERN)?,
             "max_removals_total" => {
                 let message =
@@ -233,8 +239,20 @@ impl GuardsSpec {
             max_removals,
             max_demotions,
             max_additions,
+            removal_budget,
             protect: _,
         } = self;
+        if let Some(RemovalBudgetSpec {
+            limit,
+            at_least,
+            window,
+        }) = &removal_budget.value
+        {
+            let base = &mut base.removal_budget;
+            base.limit = limit.value.unwrap_or(base.limit);
+            base.at_least = at_least.value.unwrap_or(base.at_least);
+            base.window = window.value.unwrap_or(base.window);
+        }
         base.max_removals = max_removals.value.unwrap_or(base.max_removals);
         base.max_demotions = max_demotions.value.unwrap_or(base.max_demotions);
         base.max_additions = max_additions.value.unwrap_or(base.max_additions);
@@ -253,5 +271,74 @@ impl GuardsSpec {
     pub(crate) fn protect_too(&self, base: &mut Guards) {
         base.protect
             .extend(self.protect.value.iter().flatten().flatten().cloned());
+    }
+}
+
+/// Most people of a room's lists who may go within a length of time. Who goes beyond stays until the window has room for them.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename = "RemovalBudget", default, deny_unknown_fields)]
+pub(crate) struct RemovalBudgetSpec {
+    /// Against the largest list of the window; `100%` is the same as `off`.
+    pub(super) limit: Field<Limit>,
+    /// People who may always go, however small the list; of admins never more than 2.
+    #[schemars(schema_with = "schema::at_least")]
+    pub(super) at_least: Field<u64>,
+    /// The length of the window, from 1m to 720h.
+    #[schemars(schema_with = "crate::model::schema::duration")]
+    pub(super) window: Field<Duration>,
+}
+
+impl Fields for RemovalBudgetSpec {
+    const WHAT: &'static str = "`removal_budget`";
+    const KEYS: &'static [&'static str] = &["limit", "at_least", "window"];
+
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+        match key {
+            "limit" => self.limit = value.scalar("a number or a percentage", names::limit)?,
+            "at_least" => {
+                self.at_least =
+                    value.scalar("a whole number", |text| names::whole(text, 0..=MOST_AT_LEAST))?;
+            }
+            "window" => {
+                let window = |text: &str| names::duration(text, "1m", "720h");
+                self.window = value.scalar("a length of time such as 24h", window)?;
+            }
+            _ => value.not_yet(key)?,
+        }
+        Ok(())
+    }
+}
+
+/// More people than any room holds.
+pub(super) const MOST_AT_LEAST: u64 = 1_000_000;
+
+/// A budget, or `off`.
+struct BudgetOrOff;
+
+impl<'de> Shape<'de> for BudgetOrOff {
+    type Value = RemovalBudgetSpec;
+
+    fn wants(&self) -> &'static str {
+        "a budget or `off`"
+    }
+    fn instead(&self) -> &'static str {
+        "write `off`, or a budget such as `{limit: 50%, at_least: 5, window: 24h}`"
+    }
+    fn text(&self, cx: &mut Cx, text: &str) -> Option<RemovalBudgetSpec> {
+        if text != "off" {
+            cx.error(names::bad_value(text, self.instead()));
+            return None;
+        }
+        let limit = Field {
+            entry: None,
+            value: Some(RemovalBudget::OFF),
+        };
+        Some(RemovalBudgetSpec {
+            limit,
+            ..RemovalBudgetSpec::default()
+        })
+    }
+    fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, map: A) -> Result<Option<RemovalBudgetSpec>, A::Error> {
+        FieldsOf::new().map(cx, map)
     }
 }

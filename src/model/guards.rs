@@ -1,4 +1,6 @@
-use super::{Glob, Limit, UserId};
+use super::{Glob, Limit, UserId, show_duration};
+use std::fmt;
+use std::time::Duration;
 
 /// The bounds on what one pass may do in a room, with everything that was left out filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +11,8 @@ pub struct Guards {
     pub max_demotions: Limit,
     /// Adds, against the room's live members; `None` is no bound.
     pub max_additions: Option<Limit>,
+    /// Removals and demotions over time, against the room's lists in the files.
+    pub removal_budget: RemovalBudget,
     /// Who is never removed or demoted.
     pub protect: Vec<Glob>,
 }
@@ -27,7 +31,113 @@ impl Default for Guards {
             max_removals: Limit::Share(2_500),
             max_demotions: Limit::Share(5_000),
             max_additions: None,
+            removal_budget: RemovalBudget::default(),
             protect: Vec::new(),
         }
+    }
+}
+
+/// The guard over time: the most people of a room's list whom one window lets go, however many edits it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemovalBudget {
+    /// Against the largest list of the window. All of it is no bound: the budget is off.
+    pub limit: Limit,
+    /// People who may always go, however small the list.
+    pub at_least: u64,
+    /// The length of the window.
+    pub window: Duration,
+}
+
+/// Admins who may always go; `at_least` is about members.
+const AT_LEAST_ADMINS: u64 = 2;
+
+impl RemovalBudget {
+    /// The limit by which it is off.
+    pub const OFF: Limit = Limit::Share(10_000);
+
+    /// Whether it bounds nothing.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.limit == Self::OFF
+    }
+
+    /// The same for a room's admins.
+    #[must_use]
+    pub fn for_admins(self) -> Self {
+        Self {
+            at_least: self.at_least.min(AT_LEAST_ADMINS),
+            ..self
+        }
+    }
+
+    /// The most people who may go within a window whose largest list had `largest` names.
+    #[must_use]
+    pub fn of(&self, largest: u64) -> u64 {
+        self.limit.of(largest).max(self.at_least)
+    }
+}
+
+impl RemovalBudget {
+    /// Whether this lets more people go than `other`, of some list or within some time.
+    #[must_use]
+    pub fn is_looser_than(&self, other: &Self) -> bool {
+        let looser = match (self.limit, other.limit) {
+            (Limit::Count(own), Limit::Count(other)) => own > other,
+            (Limit::Share(own), Limit::Share(other)) => own > other,
+            // Of a list that is large enough, or small enough.
+            (Limit::Count(_), Limit::Share(_)) | (Limit::Share(_), Limit::Count(_)) => true,
+        };
+        let eased = self.at_least > other.at_least || self.window < other.window;
+        !other.is_off() && (self.is_off() || looser || eased)
+    }
+}
+
+/// As it is written in the files.
+impl fmt::Display for RemovalBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_off() {
+            return f.write_str("off");
+        }
+        let Self {
+            limit,
+            at_least,
+            window,
+        } = self;
+        let window = show_duration(*window);
+        write!(f, "{{limit: {limit}, at_least: {at_least}, window: {window}}}")
+    }
+}
+
+impl Default for RemovalBudget {
+    fn default() -> Self {
+        Self {
+            limit: Limit::Share(5_000),
+            at_least: 5,
+            window: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_a_share_of_the_largest_list_but_never_less_than_it_always_allows() {
+        let budget = RemovalBudget::default();
+        let people = [1, 2, 3, 5, 10, 100, 1_000].map(|of| budget.of(of));
+        assert_eq!(people, [5, 5, 5, 5, 5, 50, 500]);
+        let admins = [1, 2, 3, 5, 10, 99].map(|of| budget.for_admins().of(of));
+        assert_eq!(admins, [2, 2, 2, 3, 5, 50]);
+        let none = RemovalBudget {
+            at_least: 0,
+            ..budget
+        };
+        assert_eq!(none.for_admins().of(0), 0);
+        let off = RemovalBudget {
+            limit: RemovalBudget::OFF,
+            ..budget
+        };
+        assert!(off.is_off() && !budget.is_off());
     }
 }

@@ -9,9 +9,9 @@ pub(crate) mod schema;
 mod set;
 mod user;
 
-pub use duration::{BadDuration, parse_duration};
+pub use duration::{BadDuration, parse_duration, show_duration};
 pub use glob::{BadGlob, Glob};
-pub use guards::Guards;
+pub use guards::{Guards, RemovalBudget};
 pub use limit::{BadLimit, Limit};
 pub use room::{Absent, BadRoomId, Mode, RoomId};
 pub use set::MemberSet;

@@ -11,6 +11,11 @@ pub(crate) const SCALAR: [&str; 3] = ["string", "number", "boolean"];
 /// A user's or a group's name, as `UserId::parse` takes it. Names of dots only do not match, which takes no look-ahead here.
 pub(crate) const NAME: &str = "^[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*$";
 
+/// A length of time. How long it may be is for the description of the key to say.
+pub(crate) fn duration(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$", "examples": ["500ms", "10s", "5m", "1h"]})
+}
+
 impl JsonSchema for UserId {
     fn schema_name() -> Cow<'static, str> {
         "Name".into()

@@ -54,6 +54,7 @@ pub fn draft(
     }
     let mut changes = compare(desired, observed, &wanted, &seen, &mut notes);
     restraints.take_from(&mut changes, &mut notes);
+    let (over_budget, budgets) = restraints.keep_within_budget(&mut changes, &mut notes);
     let summary = seen.summary();
     let blocked = match desired.mode {
         Mode::Observe => Vec::new(),
@@ -66,6 +67,7 @@ pub fn draft(
             blocked
         }
     };
+    let pending = restraints.settle(&mut changes, &mut notes);
     let people = (live.members.len() + live.foreign.len() + 1) as u64;
     let places = |max: u64| usize::try_from(max.saturating_sub(people)).unwrap_or(usize::MAX);
     // An admin who is not in the room, as some servers keep them, is nobody to rely on.
@@ -98,6 +100,9 @@ pub fn draft(
         blocked,
         notes,
         is_approved: false,
+        over_budget,
+        budgets,
+        pending,
     })
 }
 

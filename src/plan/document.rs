@@ -154,6 +154,7 @@ impl<'a> From<&'a RoomPlan> for RoomJson<'a> {
             steps,
             standing: _,
             unmet_promotes: _,
+            pending: _,
             blocked,
             notes,
             error,

@@ -3,7 +3,7 @@
 use super::changes::{Changes, Step, carried_out, users_of};
 use super::guard::{self, Blocked, MAX_ADDITIONS};
 use super::order::{Capacity, Sizes, order};
-use super::{LiveSummary, Note, Op, RoomPlan, Status, code};
+use super::{Departures, LiveSummary, Note, Op, RoomPlan, Status, code};
 use crate::desired::DesiredRoom;
 use crate::model::{Guards, MemberSet, Mode, RoomId, UserId};
 
@@ -24,6 +24,12 @@ pub struct Draft {
     pub(super) notes: Vec<Note>,
     /// Whether a person has allowed what the guards would hold.
     pub(super) is_approved: bool,
+    /// Who is kept by the removal budget, and only they; not among `changes`.
+    pub(super) over_budget: Departures,
+    /// The removal budgets by which they are kept.
+    pub(super) budgets: Vec<Blocked>,
+    /// Who stays until the files have settled; not among `changes`.
+    pub(super) pending: Departures,
 }
 
 impl Draft {
@@ -41,6 +47,19 @@ impl Draft {
     #[must_use]
     pub fn removes(&self, user: &UserId) -> bool {
         self.open_removals() > 0 && self.changes.remove.contains(user)
+    }
+
+    /// Who goes as far as the room's own guards let through.
+    #[must_use]
+    pub fn departures(&self) -> Departures {
+        if self.mode != Mode::Authoritative || !self.blocked.is_empty() {
+            return Departures::default();
+        }
+        let Changes { remove, demote, .. } = &self.changes;
+        Departures {
+            remove: remove.clone(),
+            demote: demote.clone(),
+        }
     }
 
     /// How many removals the room's own guards let through.
@@ -106,9 +125,12 @@ impl Draft {
             wanted_admins,
             mut capacity,
             complete,
-            blocked,
+            mut blocked,
             mut notes,
             is_approved: _,
+            over_budget,
+            budgets,
+            pending,
         } = self;
         let (steps, unfit) = match mode {
             Mode::Observe => (Vec::new(), Vec::new()),
@@ -119,12 +141,14 @@ impl Draft {
             }
         };
         notes.extend(unfit);
+        let whole_room = !blocked.is_empty();
+        blocked.extend(budgets);
         let mut error = None;
         let status = if mode == Mode::Observe {
             Status::Observed
         } else if !blocked.is_empty() {
             Status::Blocked
-        } else if !steps.is_empty() {
+        } else if !steps.is_empty() || !pending.is_empty() {
             Status::Changed
         } else if let Some(note) = stuck(&changes, complete, &notes) {
             error = Some(note);
@@ -137,23 +161,26 @@ impl Draft {
             remove,
             promote,
             demote,
-        } = if blocked.is_empty() && mode != Mode::Observe {
-            carried_out(&changes, &steps)
-        } else {
+        } = if whole_room || mode == Mode::Observe {
             changes
+        } else {
+            carried_out(&changes, &steps)
         };
+        let stay =
+            |list: MemberSet, of: fn(&Departures) -> &MemberSet| list.or(of(&over_budget)).or(of(&pending));
         RoomPlan {
             id,
             name,
             status,
             live: Some(live),
             add,
-            remove,
+            remove: stay(remove, |staying| &staying.remove),
             promote,
-            demote,
+            demote: stay(demote, |staying| &staying.demote),
             standing: capacity.standing,
             unmet_promotes: wanted_admins.minus(&users_of(Op::Promote, &steps)).len(),
             steps,
+            pending,
             blocked,
             notes,
             error,

@@ -72,6 +72,8 @@ impl FleetPlan {
         let drafts = || rooms.iter().filter_map(|room| room.as_ref().ok());
         let removals: usize = drafts().map(Draft::guarded_removals).sum();
         let members = drafts().map(Draft::managed_members).sum();
+        // All of them is no bound, also where several passes come to more than were there at once.
+        let guard = guard.filter(|guard| guard.limit != Limit::Share(10_000));
         let tripped = guard.and_then(|guard| {
             let FleetGuard {
                 limit,
@@ -96,6 +98,15 @@ impl FleetPlan {
         let mut rooms: Vec<RoomPlan> = rooms.into_iter().map(finish).collect();
         rooms.sort_by(|a, b| a.id.cmp(&b.id));
         Self { rooms, members }
+    }
+
+    /// Whether somebody is put out or loses a role by its calls.
+    #[must_use]
+    pub fn takes_away(&self) -> bool {
+        let steps = self.rooms.iter().flat_map(|room| &room.steps);
+        steps
+            .into_iter()
+            .any(|step| matches!(step.op(), Op::Remove | Op::Demote))
     }
 
     /// The plan in numbers.

@@ -31,6 +31,9 @@ pub(super) const MAX_ADDITIONS: &str = "max_additions";
 /// The guard that looks at the removals of all rooms.
 pub(super) const MAX_REMOVALS_TOTAL: &str = "max_removals_total";
 
+/// The guard over time.
+pub(super) const REMOVAL_BUDGET: &str = "removal_budget";
+
 /// The guard of this name.
 pub(super) fn named(name: &str) -> Option<&'static str> {
     [MAX_REMOVALS, MAX_DEMOTIONS, MAX_ADDITIONS, MAX_REMOVALS_TOTAL]

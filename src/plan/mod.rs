@@ -5,6 +5,7 @@
 
 mod changes;
 mod cost;
+mod departures;
 mod diff;
 mod digest;
 mod document;
@@ -21,6 +22,7 @@ mod text;
 
 pub use changes::{Step, users_of};
 pub use cost::Calls;
+pub use departures::Departures;
 pub use diff::draft;
 pub use document::{Document, Meta, Rates};
 pub use draft::Draft;
@@ -28,7 +30,7 @@ pub use fleet::{FleetGuard, FleetPlan, Summary};
 pub use guard::Blocked;
 pub use markdown::{MARKDOWN_BYTES, Review, markdown};
 pub use order::Sizes;
-pub use restraints::{Hold, Restraints, Waiting};
+pub use restraints::{Hold, OverBudget, Restraints, Settling, Waiting};
 pub use saved::{SavedPlan, SavedRoom, StalePlan};
 pub use since::{Looser, RoomSince, Since, looser_than_settings};
 pub use text::{counted, people_diff, printable, text};
@@ -149,6 +151,8 @@ pub struct RoomPlan {
     pub standing: MemberSet,
     /// How many people should become an admin and will not by these steps.
     pub unmet_promotes: usize,
+    /// Who would go by the files in force and stays until these have been unchanged for long enough. They are in the lists above.
+    pub pending: Departures,
     /// Which guards hold removals, demotions or adds.
     pub blocked: Vec<Blocked>,
     /// Remarks.
@@ -185,6 +189,7 @@ impl RoomPlan {
             steps: Vec::new(),
             standing: MemberSet::default(),
             unmet_promotes: 0,
+            pending: Departures::default(),
             blocked: Vec::new(),
             notes: Vec::new(),
             error: Some(error),
@@ -255,8 +260,12 @@ pub mod code {
     pub const NOT_PLANNED: &str = "not_planned";
     /// Somebody else owns the room than the files say.
     pub const OWNER_DIFFERS: &str = "owner_differs";
+    /// Somebody would go by the files in force, and stays until these have been unchanged for long enough.
+    pub const PENDING: &str = "pending";
     /// Somebody would have gone but for `protect`.
     pub const PROTECTED: &str = "protected";
+    /// More people of a list would go within a window than the removal budget allows: they are kept.
+    pub const REMOVAL_BUDGET: &str = "removal_budget";
     /// There is no place for another member.
     pub const ROOM_FULL: &str = "room_full";
     /// Somebody whom the service does not take is not tried for a while.

@@ -1,8 +1,8 @@
 //! What is not to be done in a room for now, whatever its files and its live guards would let through.
 
 use super::changes::Changes;
-use super::guard::{MAX_DEMOTIONS, MAX_REMOVALS};
-use super::{Blocked, Note, Op, code};
+use super::guard::{MAX_DEMOTIONS, MAX_REMOVALS, REMOVAL_BUDGET};
+use super::{Blocked, Departures, Note, Op, code, counted};
 use crate::model::{Limit, MemberSet, UserId};
 use std::collections::BTreeMap;
 
@@ -15,6 +15,36 @@ pub struct Restraints {
     pub demotions: Option<Hold>,
     /// Wanted people who are not tried at present.
     pub waiting: BTreeMap<UserId, Waiting>,
+    /// Who is kept by the removal budget of the room's people.
+    pub people_over_budget: Option<OverBudget>,
+    /// Who is kept by the removal budget of the room's admins.
+    pub admins_over_budget: Option<OverBudget>,
+    /// Who may go at the most while the files settle; `None`: they have settled.
+    pub settling: Option<Settling>,
+}
+
+/// Names that the removal budget keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverBudget {
+    /// Who.
+    pub users: MemberSet,
+    /// The most who may go within the window, as written.
+    pub limit: Limit,
+    /// How many left the list within the window, those who are kept included.
+    pub dropped: u64,
+    /// The size of the largest list of the window.
+    pub of: u64,
+    /// How long they are kept at least, in words: `before …`.
+    pub until: String,
+}
+
+/// Files that have not been unchanged for long enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settling {
+    /// Who would go by every set of files since the last that had settled.
+    pub may_go: Departures,
+    /// What the others wait for, in words: `until …`.
+    pub until: String,
 }
 
 /// Names that a guard on the files holds.
@@ -57,6 +87,85 @@ impl Restraints {
         let tried = |users: &MemberSet| users.filter(|user| !waiting.contains_key(user));
         changes.add = tried(&changes.add);
         changes.promote = tried(&changes.promote);
+    }
+
+    /// Takes those out of the changes who are kept by the removal budgets, and nobody else. Gives them, and the budgets.
+    pub(super) fn keep_within_budget(
+        &self,
+        changes: &mut Changes,
+        notes: &mut Vec<Note>,
+    ) -> (Departures, Vec<Blocked>) {
+        let kept = |over: &Option<OverBudget>, going: &MemberSet| {
+            over.as_ref()
+                .map(|over| going.and(&over.users))
+                .unwrap_or_default()
+        };
+        let demote = kept(&self.admins_over_budget, &changes.demote);
+        // Who stays an admin stays in the room.
+        let remove = kept(&self.people_over_budget, &changes.remove).or(&changes.remove.and(&demote));
+        let mut budgets = Vec::new();
+        for (over, kept, done, list) in [
+            (
+                &self.people_over_budget,
+                &remove,
+                "removed",
+                "of the room's people",
+            ),
+            (&self.admins_over_budget, &demote, "demoted", "of its admins"),
+        ] {
+            let Some(over) = over.as_ref().filter(|_| !kept.is_empty()) else {
+                continue;
+            };
+            let OverBudget {
+                users: _,
+                limit,
+                dropped,
+                of,
+                until,
+            } = over;
+            budgets.push(Blocked {
+                guard: REMOVAL_BUDGET,
+                limit: *limit,
+                wanted: *dropped,
+                of: *of,
+            });
+            let message = format!(
+                "{dropped} of {of} {list} left the files within the window of `removal_budget`, which allows {limit}; not {done} \
+                 {until}, unless the room's own `guards: {{removal_budget: …}}` allow it or they are wanted again: {kept}"
+            );
+            notes.push(Note::new(code::REMOVAL_BUDGET, message));
+        }
+        let kept = Departures { remove, demote };
+        let Departures { remove, demote } = &kept;
+        changes.remove = changes.remove.minus(remove);
+        changes.demote = changes.demote.minus(demote);
+        (kept, budgets)
+    }
+
+    /// Takes those out of the changes who stay until the files have settled, and gives them.
+    pub(super) fn settle(&self, changes: &mut Changes, notes: &mut Vec<Note>) -> Departures {
+        let Some(Settling { may_go, until }) = &self.settling else {
+            return Departures::default();
+        };
+        let going = Departures {
+            remove: changes.remove.clone(),
+            demote: changes.demote.clone(),
+        };
+        let mut pending = going.minus(may_go);
+        // Who stays an admin stays in the room.
+        pending.remove = pending.remove.or(&going.remove.and(&pending.demote));
+        if pending.is_empty() {
+            return pending;
+        }
+        let Departures { remove, demote } = going.minus(&pending);
+        (changes.remove, changes.demote) = (remove, demote);
+        let message = format!(
+            "{} and {} wait {until}",
+            counted(pending.remove.len(), "removal"),
+            counted(pending.demote.len(), "demotion"),
+        );
+        notes.push(Note::new(code::PENDING, message));
+        pending
     }
 
     /// The guards on the files that hold somebody who would go, or cease to be an admin.

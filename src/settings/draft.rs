@@ -21,6 +21,7 @@ const CONCURRENCY: usize = 64;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_secs(5 * 60);
 const SETTLE: Duration = Duration::from_millis(500);
+const SETTLE_REMOVALS: Duration = Duration::from_secs(10);
 pub(super) const MAX_REMOVALS_TOTAL: Limit = Limit::Share(10_00);
 const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
 
@@ -119,6 +120,7 @@ impl Draft {
         let SyncSpec {
             interval,
             settle,
+            settle_removals,
             paused,
         } = sync.value.unwrap_or_default();
         let mut guards = Guards::default();
@@ -154,6 +156,7 @@ impl Draft {
             sync: Timing {
                 interval: interval.value.unwrap_or(INTERVAL),
                 settle: settle.value.unwrap_or(SETTLE),
+                settle_removals: settle_removals.value.unwrap_or(SETTLE_REMOVALS),
                 paused: paused.value.unwrap_or(false),
             },
             state_dir: from_here(state_dir.value.unwrap_or_else(|| ".roomsync".into())),

@@ -1,13 +1,14 @@
 //! The shape of `roomsync.yaml`.
 
 use super::rates::{RateOrRates, RatesSpec};
-use super::words::{app_id, app_key, duration, listen, path, share, truth, url, whole};
+use super::words::{app_id, app_key, listen, path, share, truth, url};
 use super::{App, schema};
 use crate::desired::GuardsSpec;
-use crate::desired::names;
+use crate::desired::names::{self, duration, whole};
 use crate::desired::problem::Complaint;
 use crate::desired::strict::{Cx, Field, Fields, List, ListOf, Scalar, Shape, Value};
 use crate::model::Limit;
+use crate::model::schema::duration as duration_schema;
 use schemars::JsonSchema;
 use serde::de::{MapAccess, SeqAccess};
 use std::net::SocketAddr;
@@ -104,7 +105,7 @@ pub(super) struct ServiceSpec {
     #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
     pub(super) ca_file: Field<Option<PathBuf>>,
     /// How long one call may take, from 100ms to 10m.
-    #[schemars(schema_with = "schema::duration", extend("default" = "10s"))]
+    #[schemars(schema_with = "duration_schema", extend("default" = "10s"))]
     pub(super) timeout: Field<Duration>,
     /// Whether plain http may be used to a host that is not loopback. It shows the token to everybody on the way.
     #[schemars(schema_with = "schema::truth", extend("default" = false))]
@@ -295,11 +296,14 @@ impl Fields for FleetGuardsSpec {
 #[schemars(rename = "Sync", default, deny_unknown_fields)]
 pub(super) struct SyncSpec {
     /// How long from one look at all rooms to the next, give or take a tenth; from 100ms to 24h.
-    #[schemars(schema_with = "schema::duration", extend("default" = "5m"))]
+    #[schemars(schema_with = "duration_schema", extend("default" = "5m"))]
     pub(super) interval: Field<Duration>,
     /// How long changed files must rest before they are read; at most 1m.
-    #[schemars(schema_with = "schema::duration", extend("default" = "500ms"))]
+    #[schemars(schema_with = "duration_schema", extend("default" = "500ms"))]
     pub(super) settle: Field<Duration>,
+    /// How long all room files must be unchanged before they take somebody's place or role away; at most 1h.
+    #[schemars(schema_with = "duration_schema", extend("default" = "10s"))]
+    pub(super) settle_removals: Field<Duration>,
     /// Whether the daemon only looks and shows, and writes nothing.
     #[schemars(schema_with = "schema::truth", extend("default" = false))]
     pub(super) paused: Field<bool>,
@@ -307,12 +311,15 @@ pub(super) struct SyncSpec {
 
 impl Fields for SyncSpec {
     const WHAT: &'static str = "`sync`";
-    const KEYS: &'static [&'static str] = &["interval", "settle", "paused"];
+    const KEYS: &'static [&'static str] = &["interval", "settle", "settle_removals", "paused"];
 
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
         match key {
             "interval" => self.interval = value.scalar(DURATION, |text| duration(text, "100ms", "24h"))?,
             "settle" => self.settle = value.scalar(DURATION, |text| duration(text, "0ms", "1m"))?,
+            "settle_removals" => {
+                self.settle_removals = value.scalar(DURATION, |text| duration(text, "0ms", "1h"))?;
+            }
             "paused" => self.paused = value.scalar(TRUTH, truth)?,
             _ => value.not_yet(key)?,
         }

@@ -2,9 +2,9 @@
 
 use super::file::WHOLE;
 use super::schema;
-use super::words::whole;
 use crate::chat::Rates;
 use crate::chat::wire::Method;
+use crate::desired::names::whole;
 use crate::desired::problem::Complaint;
 use crate::desired::strict::{Cx, Field, Fields, FieldsOf, Shape, Value};
 use crate::model::Limit;

@@ -2,7 +2,7 @@
 
 use super::draft::MAX_REMOVALS_TOTAL;
 use crate::model::schema::{NAME, SCALAR};
-use crate::model::{Glob, Guards, Limit};
+use crate::model::{Glob, Guards, Limit, RemovalBudget, show_duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -29,11 +29,6 @@ pub(super) fn path_or_paths(generator: &mut SchemaGenerator) -> Schema {
 /// `true` or `false`, between quotes, too.
 pub(super) fn truth(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": ["boolean", "string"], "pattern": "^(true|false)$"})
-}
-
-/// A length of time. How long it may be is for the description of the key to say.
-pub(super) fn duration(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$", "examples": ["500ms", "10s", "5m", "1h"]})
 }
 
 pub(super) fn listen(_: &mut SchemaGenerator) -> Schema {
@@ -116,14 +111,24 @@ pub(super) fn guards(guards: &mut Schema) {
         max_removals,
         max_demotions,
         max_additions,
+        removal_budget,
         protect,
     } = Guards::default();
+    let RemovalBudget {
+        limit,
+        at_least,
+        window,
+    } = removal_budget;
     let text = |limit: Limit| limit.to_string();
     for (key, default) in [
         ("max_removals", json!(text(max_removals))),
         ("max_demotions", json!(text(max_demotions))),
         ("max_additions", json!(max_additions.map(text))),
         ("max_removals_total", json!(text(MAX_REMOVALS_TOTAL))),
+        (
+            "removal_budget",
+            json!({"limit": text(limit), "at_least": at_least, "window": show_duration(window)}),
+        ),
         (
             "protect",
             json!(protect.iter().map(Glob::as_str).collect::<Vec<_>>()),

@@ -1,22 +1,15 @@
 //! The texts of the settings → typed values, each with what is wrong where it is none.
 
 use super::App;
-use crate::desired::problem::{Complaint, shown};
-use crate::model::{Limit, parse_duration};
-use std::fmt::Display;
+use crate::desired::names::bad_value as bad;
+use crate::desired::problem::Complaint;
+use crate::model::Limit;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::str::FromStr;
-use std::time::Duration;
 use url::{Host, Url};
 
 /// Longest part of an app's name.
 const MAX_APP_NAME: usize = 64;
-
-fn bad(text: &str, help: impl Into<String>) -> Complaint {
-    Complaint::new("bad-value", format!("{} cannot stand here", shown(text))).help(help)
-}
 
 pub(super) fn truth(text: &str) -> Result<bool, Complaint> {
     text.parse().map_err(|_| bad(text, "write `true` or `false`"))
@@ -29,40 +22,11 @@ pub(super) fn path(text: &str) -> Result<PathBuf, Complaint> {
     Ok(PathBuf::from(text))
 }
 
-pub(super) fn whole<T: FromStr + PartialOrd + Display>(
-    text: &str,
-    range: RangeInclusive<T>,
-) -> Result<T, Complaint> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse() {
-        Ok(number) if digits && range.contains(&number) => Ok(number),
-        _ => {
-            let why = format!("write a whole number from {} to {}", range.start(), range.end());
-            Err(bad(text, why))
-        }
-    }
-}
-
 /// A percentage, and not so small a one that nothing could be done with it.
 pub(super) fn share(text: &str) -> Result<Limit, Complaint> {
     match Limit::parse(text) {
         Ok(share @ Limit::Share(1_00..)) => Ok(share),
         _ => Err(bad(text, "write a percentage from 1% to 100%")),
-    }
-}
-
-/// A length of time between two others, which are told as in the file.
-pub(super) fn duration(text: &str, shortest: &str, longest: &str) -> Result<Duration, Complaint> {
-    let duration = parse_duration(text).map_err(|error| bad(text, error.to_string()))?;
-    let within = parse_duration(shortest).is_ok_and(|shortest| duration >= shortest)
-        && parse_duration(longest).is_ok_and(|longest| duration <= longest);
-    if within {
-        Ok(duration)
-    } else {
-        Err(bad(
-            text,
-            format!("write a length of time from {shortest} to {longest}"),
-        ))
     }
 }
 

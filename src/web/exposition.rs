@@ -23,6 +23,7 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
         aside,
         coming_and_going,
         held,
+        pending,
         files_valid,
         files_age,
         last_good_age,
@@ -44,6 +45,8 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
     let help = "Members who are put back again and again and are left alone for a while";
     number("members_coming_and_going", help, *coming_and_going);
     number("names_held", "Names that a guard on the files holds", *held);
+    let help = "Removals and demotions that wait until the room files have been unchanged for `sync.settle_removals`";
+    number("removals_pending", help, *pending);
     let help = "Whether the room files on the disk are valid";
     number("files_valid", help, usize::from(*files_valid));
     let help = "Whether writing is withheld: dry run, paused, a quota that is used up, or no place to write an audit line or the state";

@@ -14,6 +14,6 @@ pub use metrics::{ChangeResult, Metrics, PassKind, PassOutcome};
 pub use router::{Options, router};
 pub use server::serve;
 pub use view::{
-    Aside, Budget, Change, ComingAndGoing, Files, Gauges, Hold, Passes, Progress, RoomDetail, RoomLine,
-    Service, Source, State, Status, Trouble, Withheld,
+    Aside, Budget, Change, ComingAndGoing, Files, Gauges, Hold, Passes, Pending, Progress, RoomDetail,
+    RoomLine, Service, Source, State, Status, Trouble, Withheld,
 };

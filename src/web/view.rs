@@ -51,8 +51,29 @@ pub struct Status {
     pub coming_and_going: Vec<ComingAndGoing>,
     /// Names that a guard on the files holds.
     pub holds: Vec<Hold>,
+    /// Who stays until the room files have been unchanged for long enough; `None`: they have.
+    pub pending: Option<Pending>,
     /// The last changes, the newest first; at most 100.
     pub changes: Vec<Change>,
+}
+
+/// People who would go by the room files in force, and stay until these have been unchanged for long enough.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pending {
+    /// Who would be removed, in all rooms.
+    pub removals: usize,
+    /// Who would be demoted, in all rooms.
+    pub demotions: usize,
+    /// In how many rooms.
+    pub rooms: usize,
+    /// Since when the files have not been unchanged for long enough.
+    pub since: Timestamp,
+    /// When they will have been, if nothing changes; `None`: somebody is still writing, or what is on the disk is not valid.
+    pub until: Option<Timestamp>,
+    /// How long that is from now.
+    pub seconds_left: Option<f64>,
+    /// The file that is written to, or that changed last.
+    pub file: Option<String>,
 }
 
 /// Why nothing is written.
@@ -198,6 +219,8 @@ pub struct RoomLine {
     pub promote: usize,
     /// How many should cease to be one.
     pub demote: usize,
+    /// How many people stay only until the room files have settled.
+    pub pending: usize,
     /// Which guards hold.
     pub blocked: Vec<Blocked>,
     /// How many remarks there are on it.
@@ -311,6 +334,8 @@ pub struct Gauges {
     pub coming_and_going: usize,
     /// Names that are held.
     pub held: usize,
+    /// People who stay until the room files have settled.
+    pub pending: usize,
     /// Whether the files on the disk are valid.
     pub files_valid: bool,
     /// Seconds since the files in force were taken.

@@ -152,6 +152,7 @@ fn measure(fleet: Fleet, case: Case, command: &[&str]) -> Outcome<Run> {
         folder.join("roomsync.yaml"),
         format!(
             "service: {{url: \"{}\", app_key: \"acme#demo\", auth: {{token_file: token}}}}\n\
+             sync: {{settle_removals: 0s}}\n\
              guards: {{max_removals: 100%, max_removals_total: 100%}}\n\
              limits: {{calls_per_second: 10000, concurrency: 64}}\n",
             emulator.url

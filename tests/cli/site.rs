@@ -69,7 +69,8 @@ impl Site {
 
 fn settings(url: &str) -> String {
     format!(
-        "service:\n  url: {url}\n  app_key: \"acme#demo\"\n  auth: {{token_file: token}}\nrooms: rooms/\n"
+        "service:\n  url: {url}\n  app_key: \"acme#demo\"\n  auth: {{token_file: token}}\nrooms: rooms/\n\
+         sync: {{settle_removals: 0s}}\n"
     )
 }
 

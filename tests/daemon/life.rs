@@ -70,7 +70,7 @@ fn a_hangup_opens_the_audit_log_anew_and_reads_the_settings() {
     place.replace("rooms/all.yaml", &wanting("a, b, c, d, e"));
     until("written down", || place.audited("audit.jsonl").contains("e"));
     fs::rename(place.path("audit.jsonl"), place.path("audit.1")).unwrap();
-    place.settings("audit_log: audit.jsonl\nsync: {paused: true}\n");
+    place.settings("audit_log: audit.jsonl\nsync: {paused: true, settle_removals: 0s}\n");
     daemon.signal("HUP");
     daemon.until("paused", |daemon| daemon.status()["withheld"]["code"] == "paused");
     place.replace("rooms/all.yaml", &wanting("a, b, c, d, e, f"));

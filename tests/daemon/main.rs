@@ -8,3 +8,4 @@ mod edits;
 mod life;
 mod place;
 mod seen;
+mod slow_writers;

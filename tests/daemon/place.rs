@@ -69,8 +69,13 @@ impl Place {
 
     pub(crate) fn settings(&self, more: &str) {
         let text = format!(
-            "service: {{url: \"{}\", app_key: \"acme#demo\", auth: {{token_file: token}}}}\n{}{more}\n",
+            "service: {{url: \"{}\", app_key: \"acme#demo\", auth: {{token_file: token}}}}\n{}{}{more}\n",
             self.url,
+            if more.contains("sync:") {
+                ""
+            } else {
+                "sync: {settle_removals: 0s}\n"
+            },
             if more.contains("listen:") {
                 ""
             } else {

@@ -855,7 +855,7 @@ impl Search {
         self.house.put(
             "roomsync.yaml",
             &format!(
-                "{}sync: {{paused: {}}}\nlimits: {{concurrency: {}}}\n",
+                "{}sync: {{paused: {}, settle_removals: 0ms}}\nlimits: {{concurrency: {}}}\n",
                 self.more, self.setting_paused, self.concurrency
             ),
         );
@@ -1101,7 +1101,8 @@ fn case(seed: u64) -> Result<(), String> {
             reply
         })
         .taking(Duration::from_millis(latency));
-    let settings = format!("guards: {{max_removals_total: {total}%}}");
+    // How files settle and what goes over time have models of their own.
+    let settings = format!("guards: {{max_removals_total: {total}%, removal_budget: off}}");
     house(service, &settings, async move |mut house: House| {
         house.seed = seed;
         house.dry_run = dry_run;
@@ -1135,6 +1136,7 @@ fn case(seed: u64) -> Result<(), String> {
         *holder.lock().unwrap() = Some(Arc::clone(&world));
         fs::create_dir_all(house.state_dir()).unwrap();
         let more = fs::read_to_string(house.path("roomsync.yaml")).unwrap();
+        let more = more.replace("sync: {settle_removals: 0ms}\n", "");
         lock(&world).tell(format!(
             "latency {latency} ms, total {total}%, dry run: {dry_run}, shown: {shown:?}"
         ));

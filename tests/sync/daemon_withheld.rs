@@ -8,27 +8,31 @@ use tokio::time::sleep;
 #[test]
 fn paused_by_file_or_by_setting_nothing_is_written() {
     let service = one_room(&names(0..5));
-    house(service, "sync: {paused: true}", async |house: House| {
-        house.rooms(&room_text(&id(), names(0..6)));
-        let daemon = house.start();
-        sleep(minutes(20)).await;
-        let status = daemon.status();
-        assert_eq!(status.withheld.unwrap().code, "paused");
-        assert_eq!(status.rooms.first().unwrap().add, 1, "it reads and shows");
-        let settings = fs::read_to_string(house.path("roomsync.yaml")).unwrap();
-        house.put(
-            "roomsync.yaml",
-            &settings.replace("paused: true", "paused: false"),
-        );
-        house.put(".roomsync/pause", "");
-        daemon.tell(Command::Reload).await;
-        sleep(minutes(20)).await;
-        assert_eq!(writes(&house.service), 0);
-        fs::remove_file(house.path(".roomsync/pause")).unwrap();
-        daemon.until_well(minutes(1)).await;
-        assert_eq!(writes(&house.service), 1);
-        daemon.stop().await;
-    });
+    house(
+        service,
+        "sync: {paused: true, settle_removals: 0ms}",
+        async |house: House| {
+            house.rooms(&room_text(&id(), names(0..6)));
+            let daemon = house.start();
+            sleep(minutes(20)).await;
+            let status = daemon.status();
+            assert_eq!(status.withheld.unwrap().code, "paused");
+            assert_eq!(status.rooms.first().unwrap().add, 1, "it reads and shows");
+            let settings = fs::read_to_string(house.path("roomsync.yaml")).unwrap();
+            house.put(
+                "roomsync.yaml",
+                &settings.replace("paused: true", "paused: false"),
+            );
+            house.put(".roomsync/pause", "");
+            daemon.tell(Command::Reload).await;
+            sleep(minutes(20)).await;
+            assert_eq!(writes(&house.service), 0);
+            fs::remove_file(house.path(".roomsync/pause")).unwrap();
+            daemon.until_well(minutes(1)).await;
+            assert_eq!(writes(&house.service), 1);
+            daemon.stop().await;
+        },
+    );
 }
 
 #[test]

@@ -53,11 +53,17 @@ pub(crate) fn house(service: Service, more_settings: &str, story: impl AsyncFnOn
             through: None,
         };
         house.put("token", "secret\n");
+        // How files settle has tests of its own.
+        let sync = if more_settings.contains("sync:") {
+            ""
+        } else {
+            "sync: {settle_removals: 0ms}"
+        };
         house.put(
             "roomsync.yaml",
             &format!(
                 "service: {{url: \"http://127.0.0.1:1\", app_key: \"acme#demo\", auth: {{token_file: token}}}}\n\
-                 {more_settings}\n"
+                 {more_settings}\n{sync}\n"
             ),
         );
         story(house).await;

@@ -27,5 +27,6 @@ mod scale;
 #[expect(dead_code, reason = "what is not used here is for the bench")]
 mod scale_model;
 mod service;
+mod settling;
 mod shortage;
 mod taught;

@@ -110,6 +110,7 @@ pub(crate) fn line(number: &str, name: &str) -> RoomLine {
         remove: 0,
         promote: 0,
         demote: 0,
+        pending: 0,
         blocked: Vec::new(),
         notes: 0,
         error: None,
@@ -138,6 +139,7 @@ pub(crate) fn status(rooms: Vec<RoomLine>) -> Status {
         now: ago(0),
         attention: Vec::new(),
         withheld: None,
+        pending: None,
         files: Files {
             valid: true,
             files: 3,

@@ -48,6 +48,7 @@ fn gauges() -> Gauges {
         aside: 3,
         coming_and_going: 1,
         held: 500,
+        pending: 7,
         files_valid: true,
         files_age: Some(12.5),
         last_good_age: Some(0.25),

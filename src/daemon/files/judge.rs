@@ -22,6 +22,8 @@ pub(super) struct Judge {
     remembered: HashMap<Identity, Vec<u8>>,
     /// The files that are not finished, since when.
     unfinished: BTreeMap<PathBuf, Instant>,
+    /// How many sets have been news.
+    sets: u64,
 }
 
 #[derive(Debug)]
@@ -52,9 +54,20 @@ impl Judge {
         self.in_force.as_ref().map(|in_force| in_force.texts.clone())
     }
 
-    /// Makes what is bad news again.
+    /// Whether what was judged last is the set in force.
+    pub(super) fn is_content(&self) -> bool {
+        self.in_force.is_some() && self.bad.is_none() && self.unfinished.is_empty()
+    }
+
+    /// How many sets have been news, the one in force the last of them.
+    pub(super) fn sets(&self) -> u64 {
+        self.sets
+    }
+
+    /// Makes the set in force, and what is bad, news again.
     pub(super) fn say_again(&mut self) {
         self.bad = None;
+        self.sets += 1;
     }
 
     /// Judges files that rest. `understood` is what they resolve to, where that is known already.
@@ -109,6 +122,7 @@ impl Judge {
             self.in_force = Some(InForce::new(texts));
             self.bad = None;
             self.remembered.clear();
+            self.sets += 1;
             return Verdict::News(News::Taken(Box::new(loaded)));
         }
         let others = match result {

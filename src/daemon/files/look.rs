@@ -1,6 +1,6 @@
 //! The part of following that touches the disk, and so blocks.
 
-use super::Watch;
+use crate::daemon::watch::Watch;
 use crate::desired::Texts;
 use crate::desired::files::{Listing, Stamp};
 use std::path::PathBuf;
@@ -43,6 +43,12 @@ impl Disk {
             settings_file,
             watch: Arc::clone(&self.watch),
         }
+    }
+
+    /// A file that somebody has written to and not closed since, where the system tells.
+    pub(super) fn being_written(&self) -> Option<PathBuf> {
+        let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        watch.being_written()
     }
 
     /// The state of the files, all of them watched.

@@ -1,8 +1,8 @@
 //! The shapes of the files.
 
-use super::Budget;
+use super::{Budget, RoomBudget};
 use crate::daemon::aside::Entry;
-use crate::daemon::holds::{Hold, Roster};
+use crate::daemon::holds::{Hold, Lists, Roster};
 use crate::daemon::taught::Taught;
 use crate::desired::Remembered;
 use crate::model::{Limit, MemberSet, RoomId, UserId};
@@ -25,14 +25,26 @@ pub(super) struct RostersFile {
 pub(super) struct FilesFile {
     pub(super) version: u32,
     pub(super) files: Remembered,
+    /// The digest of the set, if it had settled.
+    #[serde(default)]
+    pub(super) settled: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct RosterJson {
-    pub(super) people: Option<Vec<String>>,
-    pub(super) admins: Option<Vec<String>>,
-    pub(super) removals: Option<HoldJson>,
-    pub(super) demotions: Option<HoldJson>,
+    #[serde(flatten)]
+    now: ListsJson,
+    /// What had settled last, where that is something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    settled: Option<ListsJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ListsJson {
+    people: Option<Vec<String>>,
+    admins: Option<Vec<String>>,
+    removals: Option<HoldJson>,
+    demotions: Option<HoldJson>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -52,6 +64,8 @@ pub(super) struct LedgerFile {
     /// What the service taught; earlier versions did not keep it.
     #[serde(default)]
     pub(super) batch: Option<Taught>,
+    #[serde(default)]
+    pub(super) budgets: BTreeMap<RoomId, RoomBudget>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,12 +95,22 @@ fn names(texts: &[String]) -> Result<MemberSet, String> {
 
 impl From<&Roster> for RosterJson {
     fn from(roster: &Roster) -> Self {
-        let Roster {
+        let Roster { now, settled } = roster;
+        Self {
+            now: now.into(),
+            settled: settled.as_deref().map(ListsJson::from),
+        }
+    }
+}
+
+impl From<&Lists> for ListsJson {
+    fn from(lists: &Lists) -> Self {
+        let Lists {
             people,
             admins,
             removals,
             demotions,
-        } = roster;
+        } = lists;
         Self {
             people: people.as_ref().map(texts),
             admins: admins.as_ref().map(texts),
@@ -149,9 +173,19 @@ impl BudgetJson {
 
 impl RosterJson {
     pub(super) fn roster(self) -> Result<Roster, String> {
+        let Self { now, settled } = self;
+        Ok(Roster {
+            now: now.lists()?,
+            settled: settled.map(ListsJson::lists).transpose()?.map(Box::new),
+        })
+    }
+}
+
+impl ListsJson {
+    fn lists(self) -> Result<Lists, String> {
         let people = self.people.as_deref().map(names).transpose()?;
         let admins = self.admins.as_deref().map(names).transpose()?;
-        Ok(Roster {
+        Ok(Lists {
             people,
             admins,
             removals: self.removals.map(HoldJson::hold).transpose()?,

@@ -84,6 +84,23 @@ enum State {
 }
 
 impl Stamp {
+    /// When a file last changed; `None`: there is none.
+    pub(crate) fn newest(&self) -> Option<SystemTime> {
+        self.newest
+    }
+
+    /// A path whose state is another one than before, or that was not there, or no longer is.
+    pub(crate) fn changed_since<'a>(&'a self, before: &'a Self) -> Option<&'a Path> {
+        let differs = |own: &'a [Entry], other: &[Entry]| own.iter().find(|entry| !other.contains(entry));
+        let (now, then) = (&self.entries, &before.entries);
+        let path = now.iter().zip(then).find(|(now, then)| now != then);
+        let path = path
+            .map(|(now, _)| now)
+            .or_else(|| differs(now, then))
+            .or_else(|| differs(then, now));
+        path.map(|entry| entry.path.as_path())
+    }
+
     /// How long ago a file last changed; `None`: there is none, or the clocks disagree.
     pub(crate) fn age(&self) -> Option<Duration> {
         SystemTime::now().duration_since(self.newest?).ok()

@@ -1,6 +1,6 @@
 //! What a room's entry says otherwise than it did, and that lets no more through for it.
 
-use super::looser::{Bound, bounds, is_looser, reach};
+use super::looser::{Bound, bounds, budget_against, is_looser, reach};
 use super::named;
 use crate::desired::DesiredRoom;
 use crate::model::{Limit, Mode, RoomId, UserId};
@@ -80,6 +80,10 @@ pub(super) fn since(
             .into_iter()
             .filter_map(|bound| bounded(&bound)),
     );
+    let (now, was) = (guards.removal_budget, before.guards.removal_budget);
+    if now != was && !now.is_looser_than(&was) {
+        changes.push(budget_against(now, was, "it was"));
+    }
     for (key, was, is) in [
         ("admins", before.allow_empty.admins, allow_empty.admins),
         ("members", before.allow_empty.members, allow_empty.members),

@@ -3,7 +3,7 @@
 use super::super::LiveSummary;
 use super::named;
 use crate::desired::DesiredRoom;
-use crate::model::{Guards, Limit, Mode};
+use crate::model::{Guards, Limit, Mode, RemovalBudget};
 
 /// A key of a room that lets more through than it did, or than the settings do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +21,35 @@ pub fn looser_than_settings(
     room: &DesiredRoom,
     live: Option<&LiveSummary>,
 ) -> Vec<Looser> {
-    looser_bounds(&room.guards, settings, live, "the settings say").collect()
+    const SAID: &str = "the settings say";
+    let budget = budget_loosened(&room.guards, settings, SAID).map(|message| Looser {
+        key: "removal_budget",
+        message,
+    });
+    looser_bounds(&room.guards, settings, live, SAID)
+        .chain(budget)
+        .collect()
+}
+
+/// The removal budget in words, if it lets more people go than the other one.
+fn budget_loosened(now: &Guards, other: &Guards, said: &str) -> Option<String> {
+    let (now, other) = (now.removal_budget, other.removal_budget);
+    now.is_looser_than(&other)
+        .then(|| budget_against(now, other, said))
+}
+
+/// `removal_budget is off, it was {limit: 50%, at_least: 5, window: 24h}`
+pub(super) fn budget_against(now: RemovalBudget, other: RemovalBudget, said: &str) -> String {
+    format!("removal_budget is {now}, {said} {other}")
 }
 
 /// What of a room lets more through than its earlier entry.
 pub(super) fn since(before: &DesiredRoom, now: &DesiredRoom, live: Option<&LiveSummary>) -> Vec<Looser> {
     let mut looser: Vec<Looser> = looser_bounds(&now.guards, &before.guards, live, "it was").collect();
     let mut say = |key, message| looser.push(Looser { key, message });
+    if let Some(message) = budget_loosened(&now.guards, &before.guards, "it was") {
+        say("removal_budget", message);
+    }
     for (key, before, now) in [
         ("protect", &before.guards.protect, &now.guards.protect),
         ("ignore", &before.ignore, &now.ignore),

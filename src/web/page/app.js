@@ -106,6 +106,7 @@ function drawBlocks(status) {
         make("p", {}, prose(withheld.message)),
       ),
   );
+  drawPending(status.pending);
   draw(
     $("trouble"),
     trouble,
@@ -171,6 +172,30 @@ function drawBlocks(status) {
       ),
   );
   drawHeld(status, holds);
+}
+
+/** Who stays until the room files have been unchanged for long enough. */
+function drawPending(pending) {
+  const waits = pending && pending.removals + pending.demotions > 0;
+  draw($("pending"), waits && [pending.removals, pending.demotions, pending.rooms, pending.until, pending.file], () => {
+    if (!waits) return null;
+    const parts = [
+      pending.removals && many(pending.removals, "removal"),
+      pending.demotions && many(pending.demotions, "demotion"),
+    ].filter(Boolean);
+    return notice(
+      "busy",
+      `${parts.join(" and ")} wait until the room files have settled`,
+      make(
+        "p",
+        {},
+        `In ${many(pending.rooms, "room")}. They go on once no room file has changed for a while`,
+        pending.until ? ", " : ".",
+        pending.until && time(pending.until, "due"),
+      ),
+      pending.file && make("p", { class: "soft" }, "Changed last: ", code(pending.file)),
+    );
+  });
 }
 
 function drawHeld(status, holds) {

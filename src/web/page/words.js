@@ -86,6 +86,9 @@ function headline(status) {
         ? `Nothing is written; ${changing} of ${rooms} would change`
         : `Nothing is written, and nothing would be: ${rooms} as the files say`,
     ];
+  const { pending } = status;
+  if (pending && pending.removals + pending.demotions && pending.rooms === changing)
+    return ["busy", "…", `${many(changing, "room waits", "rooms wait")} for the room files to settle`];
   if (changing) return ["busy", "→", `${many(changing, "room is", "rooms are")} being brought in line`];
   if (observed === status.rooms.length) return ["quiet", "·", `${rooms} observed, none written to`];
   const only = observed ? `, ${many(observed, "only observed", "only observed")}` : "";
@@ -99,6 +102,7 @@ function notice(tone, title, ...children) {
 /** How to let through what a guard holds. */
 function blockedWords(block) {
   const { guard, limit, wanted, of } = block;
+  if (guard === "removal_budget") return budgetWords(block);
   const total = guard === "max_removals_total";
   const kept = guard === "max_additions" ? "nobody is added, removed or demoted" : "nobody is removed or demoted";
   const words = many(wanted, `${WANTS[guard] || "change"} is`, `${WANTS[guard] || "change"}s are`);
@@ -115,6 +119,24 @@ function blockedWords(block) {
       "If they are meant, write ",
       make("code", { class: "fix" }, `guards: {${guard}: ${wanted}}`),
       total ? " into the settings and reload them (SIGHUP)." : " into the room's entry and merge.",
+    ),
+  ];
+}
+
+function budgetWords({ guard, limit, wanted, of }) {
+  return [
+    make(
+      "p",
+      {},
+      code(guard),
+      ` lets ${limit} of ${of} go within its window, ${many(wanted, "name")} left the files. Those beyond it stay until the window has room; the room's notes say who, and until when.`,
+    ),
+    make(
+      "p",
+      {},
+      "If all of them are meant, write ",
+      make("code", { class: "fix" }, `guards: {${guard}: off}`),
+      " into the room's entry and merge.",
     ),
   ];
 }
@@ -183,6 +205,7 @@ function why(room, holds) {
   if (room.error) parts.push(room.error.user ? `${room.error.user}: ${room.error.message}` : room.error.message);
   for (const { guard, limit, of, wanted } of room.blocked)
     parts.push(`${guard} allows ${limit} of ${of}, ${wanted} wanted`);
+  if (room.pending) parts.push(`${many(room.pending, "person waits", "people wait")} for the files to settle`);
   for (const { guard, limit, of, held } of holds) {
     parts.push(`${many(held, "name")} held: ${guard} allows ${limit} of ${of}`);
   }

@@ -1,0 +1,338 @@
+//! The task that follows the files: when to look at them, and when they have rested.
+
+use super::judge::{Judge, Verdict};
+use super::look::{Disk, Seen};
+use super::{Follow, News, Order, Stillness};
+use crate::daemon::watch::Watch;
+use crate::desired::files::Stamp;
+use crate::desired::{Invalid, Loaded, Texts};
+use crate::model::Guards;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, watch as signal};
+use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::{Instant, sleep_until};
+
+/// How often everything is read without any event: some network folders have none.
+const RESCAN: Duration = Duration::from_secs(60);
+/// A rescan is followed by this many times its own length, so that it takes a thousandth of a core at most.
+const RESCAN_SHARE: u32 = 1_000;
+/// Between two looks at names, sizes and times while events come, so that a thousand of them are a few looks.
+const GAP: Duration = Duration::from_millis(20);
+/// The same in lengths of the last look.
+const GAP_SHARE: u32 = 5;
+/// Beyond the time they must rest, how long files may change before somebody should know why nothing is taken.
+const RESTLESS: Duration = Duration::from_secs(30);
+
+/// Follows the files until nobody wants to know.
+pub(super) struct Follower {
+    disk: Arc<Disk>,
+    guards: Guards,
+    settle: Duration,
+    wake: Arc<Notify>,
+    judge: Judge,
+    news: mpsc::UnboundedSender<News>,
+    stillness: signal::Sender<Stillness>,
+    /// As it was last seen; `None`: never.
+    stamp: Option<Stamp>,
+    /// What was last read, at that stamp.
+    texts: Option<Texts>,
+    /// When an event came that no look has answered.
+    event: Option<Instant>,
+    /// When to look at names, sizes and times.
+    look_at: Option<Instant>,
+    /// When the files have rested, or had their time to be finished.
+    judge_at: Option<Instant>,
+    /// When to read them ahead of that.
+    read_at: Option<Instant>,
+    ahead: Option<Ahead>,
+    /// When to read them all for nothing but to see.
+    rescan_at: Instant,
+    /// Before this, no look is made for an event.
+    not_before: Instant,
+    /// Since when the files change without a rest; `None`: they rest.
+    restless: Option<Restless>,
+    /// When something last differed, be it in content or not.
+    moved_at: Instant,
+    /// When the contents began to be what was last read.
+    unchanged_since: Instant,
+    /// The file whose state differed last.
+    changed: Option<PathBuf>,
+}
+
+/// Files that were read while they have still to rest: what is left to do then is a look whether they are the same.
+struct Ahead {
+    stamp: Stamp,
+    texts: Texts,
+    /// `None`: they are what was read before.
+    understood: Option<Result<Loaded, Invalid>>,
+}
+
+struct Restless {
+    since: Instant,
+    warned: bool,
+}
+
+impl Follower {
+    pub(super) fn new(
+        follow: Follow,
+        watch: Watch,
+        wake: Arc<Notify>,
+        (news, stillness): (mpsc::UnboundedSender<News>, signal::Sender<Stillness>),
+    ) -> Self {
+        let Follow {
+            paths,
+            settings_file,
+            guards,
+            settle,
+            remembered,
+        } = follow;
+        let now = Instant::now();
+        Self {
+            disk: Arc::new(Disk::new(paths, settings_file, watch)),
+            guards,
+            settle,
+            wake,
+            judge: Judge::new(remembered),
+            news,
+            stillness,
+            stamp: None,
+            texts: None,
+            event: None,
+            look_at: None,
+            judge_at: Some(now),
+            read_at: None,
+            ahead: None,
+            rescan_at: now + RESCAN,
+            not_before: now,
+            restless: None,
+            moved_at: now,
+            unchanged_since: now,
+            changed: None,
+        }
+    }
+
+    /// Ends only by a fault, or when nobody wants the news.
+    pub(super) async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) -> Result<(), JoinError> {
+        loop {
+            self.tell_stillness();
+            let due = [self.look_at, self.judge_at, self.read_at].into_iter().flatten();
+            let due = due.fold(self.rescan_at, Instant::min);
+            tokio::select! {
+                biased;
+                order = orders.recv() => match order {
+                    None => return Ok(()),
+                    Some(Order::Look) => self.rescan_at = Instant::now(),
+                    Some(Order::Change(follow)) => self.change(*follow).await?,
+                },
+                () = self.wake.notified() => {
+                    let now = Instant::now();
+                    self.event = Some(now);
+                    self.look_at.get_or_insert(self.not_before.max(now));
+                }
+                () = sleep_until(due) => self.step().await?,
+            }
+        }
+    }
+
+    /// Says how still the files are, if that is news.
+    fn tell_stillness(&self) {
+        let known = self.judge_at.is_none() && self.look_at.is_none() && self.event.is_none();
+        let now = Stillness {
+            unchanged_since: self.unchanged_since,
+            is_in_force: known && self.judge.is_content(),
+            being_written: self.disk.being_written(),
+            changed: self.changed.clone(),
+            sets: self.judge.sets(),
+        };
+        self.stillness.send_if_modified(|told| {
+            let is_news = *told != now;
+            *told = now;
+            is_news
+        });
+    }
+
+    async fn change(&mut self, follow: Follow) -> Result<(), JoinError> {
+        let Follow {
+            paths,
+            settings_file,
+            guards,
+            settle,
+            remembered: _,
+        } = follow;
+        self.disk = Arc::new(self.disk.elsewhere(paths, settings_file));
+        self.guards = guards;
+        self.settle = settle;
+        self.stamp = None;
+        self.ahead = None;
+        self.judge_at = Some(Instant::now());
+        // The guards are in force at once, whatever is on the disk.
+        if let Some(texts) = self.judge.in_force() {
+            let guards = self.guards.clone();
+            if let Ok(loaded) = spawn_blocking(move || texts.resolve(&guards)).await? {
+                self.judge.say_again();
+                self.tell_stillness();
+                drop(self.news.send(News::Taken(Box::new(loaded))));
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self) -> Result<(), JoinError> {
+        let now = Instant::now();
+        if self.judge_at.is_some_and(|at| at <= now) {
+            self.judge(now).await
+        } else if self.read_at.is_some_and(|at| at <= now) {
+            self.read_ahead(now).await
+        } else if self.rescan_at <= now {
+            self.rescan(now).await
+        } else {
+            self.look(now).await
+        }
+    }
+
+    /// Looks whether names, sizes and times are as they were.
+    async fn look(&mut self, now: Instant) -> Result<(), JoinError> {
+        let disk = Arc::clone(&self.disk);
+        let stamp = spawn_blocking(move || disk.look()).await?;
+        let took = now.elapsed();
+        self.not_before = now + took + GAP.max(took * GAP_SHARE);
+        self.look_at = None;
+        // Events that came meanwhile are still waiting, and make for another look.
+        let since = self.event.take().unwrap_or(now);
+        self.seen(stamp, since);
+        Ok(())
+    }
+
+    /// Where anything differs, it must rest from `since` on.
+    fn seen(&mut self, stamp: Stamp, since: Instant) {
+        if self.stamp.as_ref() != Some(&stamp) {
+            self.moved(stamp, since);
+        }
+    }
+
+    fn moved(&mut self, stamp: Stamp, since: Instant) {
+        if let Some(before) = &self.stamp {
+            self.changed = stamp
+                .changed_since(before)
+                .map(Path::to_owned)
+                .or(self.changed.take());
+        }
+        self.stamp = Some(stamp);
+        self.moved_at = since;
+        self.judge_at = Some(since + self.settle);
+        self.read_at = Some(since + self.settle / 2);
+        self.ahead = None;
+        let warned = false;
+        let restless = self.restless.get_or_insert(Restless { since, warned });
+        if !restless.warned && since - restless.since > self.settle + RESTLESS {
+            restless.warned = true;
+            tracing::warn!("the room files keep changing: they are read once they rest");
+        }
+    }
+
+    /// Reads everything, and puts off the next rescan.
+    async fn read(&mut self, now: Instant) -> Result<Seen, JoinError> {
+        let disk = Arc::clone(&self.disk);
+        let stamp = self.stamp.clone();
+        let seen = spawn_blocking(move || disk.read(stamp.as_ref())).await?;
+        self.rescan_at = Instant::now() + RESCAN.max(now.elapsed() * RESCAN_SHARE);
+        Ok(seen)
+    }
+
+    /// Reads everything, to see whether it differs: some network folders have no events, and some no true times.
+    async fn rescan(&mut self, now: Instant) -> Result<(), JoinError> {
+        match self.read(now).await? {
+            Seen::Moved(stamp) => self.seen(stamp, now),
+            Seen::Resting(_, texts) => {
+                let same = self.texts.as_ref().is_some_and(|last| last.same_as(&texts));
+                if !same && self.judge_at.is_none() {
+                    self.moved_at = now;
+                    self.judge_at = Some(now + self.settle);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads and understands everything while it has still to rest.
+    async fn read_ahead(&mut self, now: Instant) -> Result<(), JoinError> {
+        self.read_at = None;
+        match self.read(now).await? {
+            Seen::Moved(stamp) => self.moved(stamp, now),
+            Seen::Resting(stamp, texts) => {
+                let same = self.texts.as_ref().is_some_and(|last| last.same_as(&texts));
+                let (guards, read) = (self.guards.clone(), texts.clone());
+                let understood = if same {
+                    None
+                } else {
+                    Some(spawn_blocking(move || read.resolve(&guards)).await?)
+                };
+                self.ahead = Some(Ahead {
+                    stamp,
+                    texts,
+                    understood,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What rested, and what it resolves to where that is known. `None`: it did not rest.
+    async fn rested(
+        &mut self,
+        now: Instant,
+    ) -> Result<Option<(Texts, Option<Result<Loaded, Invalid>>)>, JoinError> {
+        let (stamp, rested) = match self.ahead.take() {
+            Some(ahead) => {
+                let disk = Arc::clone(&self.disk);
+                let stamp = spawn_blocking(move || disk.look()).await?;
+                let same = stamp == ahead.stamp;
+                (stamp, same.then_some((ahead.texts, ahead.understood)))
+            }
+            None => match self.read(now).await? {
+                Seen::Moved(stamp) => (stamp, None),
+                Seen::Resting(stamp, texts) => (stamp, Some((texts, None))),
+            },
+        };
+        if rested.is_some() {
+            self.stamp = Some(stamp);
+            self.restless = None;
+        } else {
+            self.moved(stamp, now);
+        }
+        Ok(rested)
+    }
+
+    /// Takes everything if it still is what rested.
+    async fn judge(&mut self, now: Instant) -> Result<(), JoinError> {
+        self.read_at = None;
+        let Some((texts, understood)) = self.rested(now).await? else {
+            return Ok(());
+        };
+        self.judge_at = None;
+        if self.texts.as_ref().is_some_and(|last| !last.same_as(&texts)) {
+            self.unchanged_since = self.moved_at;
+        }
+        self.texts = Some(texts.clone());
+        let mut judge = std::mem::take(&mut self.judge);
+        let guards = self.guards.clone();
+        let (judge, verdict) = spawn_blocking(move || {
+            let verdict = judge.judge(&texts, understood, &guards, now);
+            (judge, verdict)
+        })
+        .await?;
+        self.judge = judge;
+        match verdict {
+            Verdict::Nothing => {}
+            Verdict::Wait(until) => self.judge_at = Some(until),
+            // Where nobody listens any more, the task is about to be stopped.
+            Verdict::News(news) => {
+                self.tell_stillness();
+                drop(self.news.send(news));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,206 @@
+//! The guard over time: however many edits it takes, one window lets no more people of a room's list go than the budget allows.
+//!
+//! Holds compare a set of files with the one before it, the other guards look at who is there now. Many small steps pass both:
+//! thirteen edits of a quarter each empty a room of a hundred. This guard remembers who was wanted within the window.
+
+use crate::model::{MemberSet, RemovalBudget, UserId};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One list of a room, its people or its admins, over the last window. Times are on the clock that cannot be set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ListHistory {
+    /// Sizes that the list had, each with the time until which it had it, without those that a later one exceeds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sizes: Vec<(Timestamp, u64)>,
+    /// Who left the list and is not wanted again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    left: BTreeMap<UserId, Left>,
+}
+
+/// Somebody who left a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Left {
+    /// When.
+    at: Timestamp,
+    /// When the budget let them go; `None`: it had no room, they are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    let_go: Option<Timestamp>,
+}
+
+/// The people that a budget keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// Who.
+    pub(super) users: MemberSet,
+    /// How many left the list within the window, those who are kept included.
+    pub(super) dropped: u64,
+    /// The size of the largest list of the window.
+    pub(super) of: u64,
+    /// When the window has room for the next of them at the latest.
+    pub(super) next: Option<Timestamp>,
+}
+
+impl ListHistory {
+    /// Takes a new list: who is no longer on it leaves, who is back is forgotten. `true`: something is to be kept.
+    pub(super) fn take(
+        &mut self,
+        old: Option<&MemberSet>,
+        new: &MemberSet,
+        budget: &RemovalBudget,
+        now: Timestamp,
+    ) -> bool {
+        let before = self.clone();
+        self.left.retain(|user, _| !new.contains(user));
+        let dropped = old.map(|old| old.minus(new)).unwrap_or_default();
+        for user in &dropped {
+            let left = Left {
+                at: now,
+                let_go: None,
+            };
+            // Who has left already, as where a list was not managed for a while, has left then.
+            self.left.entry(user.clone()).or_insert(left);
+        }
+        if let Some(old) = old.filter(|old| old.len() > new.len()) {
+            let size = old.len() as u64;
+            self.sizes.retain(|(_, earlier)| *earlier > size);
+            self.sizes.push((now, size));
+        }
+        self.advance(new.len() as u64, budget, now);
+        *self != before
+    }
+
+    /// Lets those go for whom the window has room by now. `listed` is the size of the list. `true`: there were some.
+    pub(super) fn advance(&mut self, listed: u64, budget: &RemovalBudget, now: Timestamp) -> bool {
+        let is_over = is_over(budget, now);
+        self.sizes.retain(|(until, _)| !is_over(*until));
+        self.left.retain(|_, left| {
+            left.let_go
+                .is_none_or(|let_go| !is_over(let_go) || !is_over(left.at))
+        });
+        if self.left.values().all(|left| left.let_go.is_some()) {
+            return false;
+        }
+        if budget.is_off() {
+            return self.let_go(u64::MAX, |_| true, now);
+        }
+        let long_ago = self.let_long_gone_go(listed, budget, now);
+        self.let_new_ones_go(listed, budget, now) || long_ago
+    }
+
+    /// Who was kept for a whole window would be a stranger now. They go as people of a list of their number would, not all at once.
+    fn let_long_gone_go(&mut self, listed: u64, budget: &RemovalBudget, now: Timestamp) -> bool {
+        let is_over = is_over(budget, now);
+        let long_gone = self.left.values().filter(|left| is_over(left.at));
+        let (kept, gone): (Vec<&Left>, Vec<&Left>) = long_gone.partition(|left| left.let_go.is_none());
+        let room = budget
+            .of(listed + kept.len() as u64)
+            .saturating_sub(gone.len() as u64);
+        self.let_go(room, |left| is_over(left.at), now)
+    }
+
+    /// Each window that ends now or later bounds those who left within it, by the largest list within it: the one that begins
+    /// with the earliest of them, and each that begins later.
+    fn let_new_ones_go(&mut self, listed: u64, budget: &RemovalBudget, now: Timestamp) -> bool {
+        let is_over = is_over(budget, now);
+        // Of those who left at a time: how many have been let go.
+        let mut gone: BTreeMap<Timestamp, u64> = BTreeMap::new();
+        for left in self.left.values().filter(|left| !is_over(left.at)) {
+            *gone.entry(left.at).or_default() += u64::from(left.let_go.is_some());
+        }
+        let times: Vec<Timestamp> = gone.keys().copied().collect();
+        let mut any = false;
+        for time in times {
+            let room = gone.range(..=time).map(|(since, _)| {
+                let since_then: u64 = gone.range(since..).map(|(_, gone)| gone).sum();
+                budget
+                    .of(self.largest_since(*since, listed))
+                    .saturating_sub(since_then)
+            });
+            let room = room.min().unwrap_or_default();
+            let before = self.gone_of(time);
+            any |= self.let_go(room, |left| left.at == time, now);
+            if let Some(gone) = gone.get_mut(&time) {
+                *gone += self.gone_of(time) - before;
+            }
+        }
+        any
+    }
+
+    /// Lets the first so many of these go, by name. `true`: there were some.
+    fn let_go(&mut self, room: u64, is_meant: impl Fn(&Left) -> bool, now: Timestamp) -> bool {
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let waiting = self.left.values_mut();
+        let waiting = waiting.filter(|left| left.let_go.is_none() && is_meant(left));
+        let gone = waiting.take(room).map(|left| left.let_go = Some(now)).count();
+        gone > 0
+    }
+
+    /// Who is kept; `None`: nobody.
+    pub(super) fn kept(&self, listed: u64, budget: &RemovalBudget) -> Option<Kept> {
+        let kept = |(user, left): (&UserId, &Left)| left.let_go.is_none().then(|| user.clone());
+        let users: MemberSet = self.left.iter().filter_map(kept).collect();
+        if users.is_empty() {
+            return None;
+        }
+        // Once the first who left is a whole window away, so are the others that left with them.
+        let first = self
+            .left
+            .values()
+            .map(|left| left.let_go.unwrap_or(left.at))
+            .min();
+        let window = signed(budget);
+        Some(Kept {
+            dropped: self.left.len() as u64,
+            of: self.sizes.iter().map(|(_, size)| *size).fold(listed, u64::max),
+            users,
+            next: first.and_then(|first| first.checked_add(window).ok()),
+        })
+    }
+
+    /// Makes every time in the future the present: a clock was wrong when it was kept.
+    pub(super) fn not_after(&mut self, now: Timestamp) {
+        for (until, _) in &mut self.sizes {
+            *until = (*until).min(now);
+        }
+        for left in self.left.values_mut() {
+            left.at = left.at.min(now);
+            left.let_go = left.let_go.map(|let_go| let_go.min(now));
+        }
+    }
+
+    /// Whether nothing of it matters any more.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sizes.is_empty() && self.left.is_empty()
+    }
+
+    /// How many of those who left at this time were let go.
+    fn gone_of(&self, time: Timestamp) -> u64 {
+        let gone = self
+            .left
+            .values()
+            .filter(|left| left.at == time && left.let_go.is_some());
+        gone.count() as u64
+    }
+
+    /// The size of the largest list in force at that time or later, the one that ended with it included.
+    fn largest_since(&self, time: Timestamp, listed: u64) -> u64 {
+        let sizes = self.sizes.iter().filter(|(until, _)| *until >= time);
+        sizes.map(|(_, size)| *size).fold(listed, u64::max)
+    }
+}
+
+/// Whether a time is outside the window that ends now.
+fn is_over(budget: &RemovalBudget, now: Timestamp) -> impl Fn(Timestamp) -> bool + use<> {
+    let window = signed(budget);
+    move |time| now.duration_since(time) >= window
+}
+
+fn signed(budget: &RemovalBudget) -> SignedDuration {
+    SignedDuration::try_from(budget.window).unwrap_or(SignedDuration::MAX)
+}
+
+#[cfg(test)]
+#[path = "removal_budget/tests.rs"]
+mod tests;

@@ -1,0 +1,246 @@
+//! What keeps people in a room whom the files in force no longer want: files that settle, holds, and the budget over time.
+
+use super::engine::Engine;
+use super::files::Stillness;
+use super::holds::wanted;
+use super::removal_budget::{Kept, ListHistory};
+use super::room::Turn;
+use super::store::RoomBudget;
+use crate::desired::DesiredRoom;
+use crate::live::Observed;
+use crate::model::{Limit, MemberSet, RemovalBudget, RoomId, UserId, show_duration};
+use crate::plan::{self, OverBudget, Restraints, Settling};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Past this, somebody should know which file keeps the others from being followed.
+const RESTLESS: Duration = Duration::from_secs(600);
+
+impl Engine {
+    /// Remembers what each room has in force that gets another entry, before it gets it. `digest` is that of the new set.
+    pub(super) fn begin_to_settle(&mut self, rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>, digest: &str) {
+        let at = Instant::now();
+        if self.set.is_none() {
+            if self.settled_before.as_deref() != Some(digest) {
+                self.settling.begin_from_nothing(at);
+            }
+            return;
+        }
+        for (id, room) in &self.rooms {
+            if rooms.get(id).is_none_or(|new| **new != *room.desired) {
+                let before = (Arc::clone(&room.desired), self.kept_in(&room.desired));
+                self.settling.replaced(id, Some(before), at);
+            }
+        }
+        for id in rooms.keys().filter(|id| !self.rooms.contains_key(id)) {
+            self.settling.replaced(id, None, at);
+        }
+    }
+
+    /// Takes the lists of a new set into the budgets. `true`: something is to be kept that was not.
+    pub(super) fn take_into_budgets(&mut self, rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>) -> bool {
+        let now = self.clock.now();
+        let mut differs = false;
+        for (id, room) in rooms {
+            let budget = room.guards.removal_budget;
+            let before = self.rosters.of(id).cloned().unwrap_or_default();
+            let mut of_room = self.ledger.budgets.remove(id).unwrap_or_default();
+            let RoomBudget { people, admins } = &mut of_room;
+            for (history, old, new, budget) in [
+                (people, before.people, wanted(room), budget),
+                (admins, before.admins, room.admins.clone(), budget.for_admins()),
+            ] {
+                // A list that is not managed drops nobody.
+                if let Some(new) = new {
+                    differs |= history.take(old.as_ref(), &new, &budget, now);
+                }
+            }
+            if !of_room.is_empty() {
+                self.ledger.budgets.insert(id.clone(), of_room);
+            }
+        }
+        differs
+    }
+
+    /// Lets those go for whom the windows have room by now, and has their rooms looked at.
+    pub(super) fn advance_budgets(&mut self) {
+        let (now, at) = (self.clock.now(), Instant::now());
+        let mut any = false;
+        for (id, RoomBudget { people, admins }) in &mut self.ledger.budgets {
+            let Some(room) = self.rooms.get_mut(id) else {
+                continue;
+            };
+            let budget = room.desired.guards.removal_budget;
+            let size = |list: Option<MemberSet>| list.map_or(0, |list| list.len() as u64);
+            let of_people = people.advance(size(wanted(&room.desired)), &budget, now);
+            let of_admins = admins.advance(size(room.desired.admins.clone()), &budget.for_admins(), now);
+            if of_people || of_admins {
+                any = true;
+                room.due = Some(at);
+                tracing::info!(room = %id, "the removal budget has room again");
+            }
+        }
+        self.ledger.budgets.retain(|_, budget| !budget.is_empty());
+        if any {
+            self.save_ledger();
+        }
+    }
+
+    /// How many people the removal budgets keep.
+    pub(super) fn over_budget(&self) -> usize {
+        let kept = |room: &super::room::Room| {
+            let Restraints {
+                people_over_budget,
+                admins_over_budget,
+                ..
+            } = self.kept_in(&room.desired);
+            let users = |over: Option<OverBudget>| over.map(|over| over.users).unwrap_or_default();
+            users(people_over_budget).or(&users(admins_over_budget)).len()
+        };
+        self.rooms.values().map(kept).sum()
+    }
+
+    /// What the holds and the removal budgets keep of a room.
+    fn kept_in(&self, desired: &DesiredRoom) -> Restraints {
+        let lists = self.rosters.of(&desired.id);
+        let budget = desired.guards.removal_budget;
+        let histories = self.ledger.budgets.get(&desired.id);
+        let over = |history: Option<&ListHistory>, listed: Option<MemberSet>, budget: RemovalBudget| {
+            let listed = listed.map_or(0, |list| list.len() as u64);
+            Some(over_budget(history?.kept(listed, &budget)?, &budget))
+        };
+        Restraints {
+            removals: lists
+                .and_then(|lists| lists.removals.as_ref())
+                .map(plan::Hold::from),
+            demotions: lists
+                .and_then(|lists| lists.demotions.as_ref())
+                .map(plan::Hold::from),
+            waiting: BTreeMap::new(),
+            people_over_budget: over(histories.map(|both| &both.people), wanted(desired), budget),
+            admins_over_budget: over(
+                histories.map(|both| &both.admins),
+                desired.admins.clone(),
+                budget.for_admins(),
+            ),
+            settling: None,
+        }
+    }
+
+    /// What is not to be done in a room for now; takes down what the look shows of its people.
+    pub(super) fn restraints(&mut self, turn: &Turn, observed: &Observed) -> Restraints {
+        let now = self.clock.now();
+        let (id, live) = (&turn.desired.id, observed.room());
+        if self.ledger.aside.seen_in(id, |user| live.members.contains(user)) {
+            self.save_ledger();
+        }
+        // Whoever a read that contradicts itself leaves out has not left for that.
+        if let (Observed::Complete(_), Some(room)) = (observed, self.current(turn)) {
+            room.miss(live);
+        }
+        let desired = &turn.desired;
+        let wanted = |user: &UserId| {
+            [&desired.members, &desired.admins]
+                .into_iter()
+                .flatten()
+                .any(|users| users.contains(user))
+        };
+        let mut waiting: BTreeMap<_, _> = self.coming_and_going.waiting_in(id, now).into_iter().collect();
+        waiting.extend(self.ledger.aside.waiting_in(id, wanted, now));
+        let settle = show_duration(self.settings.sync.settle_removals);
+        let settling = self.settling.may_go(id, observed).map(|may_go| Settling {
+            may_go,
+            until: format!("until the room files have been unchanged for {settle}"),
+        });
+        Restraints {
+            waiting,
+            settling,
+            ..self.kept_in(desired)
+        }
+    }
+
+    /// Sees how still the files are: those that have been so for long enough take people away, too.
+    pub(super) fn see_stillness(&mut self, stillness: &Stillness) {
+        if self.stillness != *stillness {
+            self.stillness = stillness.clone();
+        }
+        if self.settles_at().is_none_or(|at| at > Instant::now()) {
+            return;
+        }
+        self.settling.end();
+        self.rosters.settle();
+        // Before anybody goes by it: a restart must not take another set for the one that had settled.
+        self.save_all();
+        let now = Instant::now();
+        let mut waited = 0;
+        for room in self.rooms.values_mut() {
+            if room.plan.as_ref().is_some_and(|plan| !plan.pending.is_empty()) {
+                room.due = Some(now);
+                waited += 1;
+            }
+        }
+        if waited > 0 {
+            tracing::info!(
+                rooms = waited,
+                "the room files have settled: what waited for that goes on"
+            );
+        }
+    }
+
+    /// When the files will have settled if nothing changes; `None`: they have, or nobody can tell.
+    pub(super) fn settles_at(&self) -> Option<Instant> {
+        self.settling.since()?;
+        let Stillness {
+            unchanged_since,
+            is_in_force,
+            being_written,
+            changed: _,
+            sets,
+        } = &self.stillness;
+        let known = *is_in_force && being_written.is_none() && *sets == self.sets;
+        known.then(|| self.settling.taken().max(*unchanged_since) + self.settings.sync.settle_removals)
+    }
+
+    /// The file that keeps people from going for long, in words, if one does.
+    pub(super) fn restless(&self) -> Option<String> {
+        let since = self.settling.since()?;
+        let waits = self
+            .rooms
+            .values()
+            .any(|room| room.plan.as_ref().is_some_and(|plan| !plan.pending.is_empty()));
+        if since.elapsed() < RESTLESS || !waits {
+            return None;
+        }
+        let minutes = since.elapsed().as_secs() / 60;
+        let why = match (&self.stillness.being_written, &self.stillness.changed) {
+            (Some(file), _) => format!("{} was written to and is not closed", file.display()),
+            (None, Some(file)) => format!("{} keeps changing", file.display()),
+            (None, None) => "the room files are not at rest".to_owned(),
+        };
+        Some(format!("removals have waited for {minutes} min, because {why}"))
+    }
+}
+
+/// What a plan is told of people whom a budget keeps.
+fn over_budget(kept: Kept, budget: &RemovalBudget) -> OverBudget {
+    let Kept {
+        users,
+        dropped,
+        of,
+        next,
+    } = kept;
+    let until = next.map_or_else(
+        || "at all".to_owned(),
+        |next: Timestamp| format!("before {next:.0}"),
+    );
+    OverBudget {
+        users,
+        limit: Limit::Count(budget.of(of)),
+        dropped,
+        of,
+        until,
+    }
+}

@@ -1,0 +1,114 @@
+//! What adds is followed fast, what takes away slowly: while the room files settle, somebody goes only if every set of files since
+//! the last that had settled would let them go.
+//!
+//! A file that is written slowly, or two files that are saved one after the other, are each a valid set that wants fewer people
+//! than anybody meant.
+
+use crate::desired::DesiredRoom;
+use crate::live::Observed;
+use crate::model::RoomId;
+use crate::plan::{self, Departures, Restraints};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// So many different entries of a room are remembered; past that nobody goes from it before the files have settled.
+const MOST_ENTRIES: usize = 32;
+
+/// The entries by which nobody may be taken away yet, and those that would keep somebody.
+#[derive(Debug)]
+pub(super) struct Settling {
+    /// Since when the files have not settled; `None`: they have.
+    since: Option<Instant>,
+    /// When the last set was taken that differs.
+    taken: Instant,
+    /// What is not known of the sets before this process: then nobody goes.
+    from_nothing: bool,
+    /// The entries of a room since the files last settled but for the one in force; only of rooms that have had another.
+    earlier: BTreeMap<RoomId, Vec<Earlier>>,
+}
+
+/// A room's entry that is no longer in force, with what was held by it. `None`: the room was not in the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Earlier(Option<(Arc<DesiredRoom>, Restraints)>);
+
+impl Settling {
+    /// Files of which nothing is known yet.
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            since: None,
+            taken: now,
+            from_nothing: false,
+            earlier: BTreeMap::new(),
+        }
+    }
+
+    /// The first set of a process is taken, and it is not one that had settled before.
+    pub(super) fn begin_from_nothing(&mut self, now: Instant) {
+        self.from_nothing = true;
+        self.taken = now;
+        self.since.get_or_insert(now);
+    }
+
+    /// A room's entry is replaced, or the room comes into the files or leaves them. `before` is what was in force of it.
+    pub(super) fn replaced(
+        &mut self,
+        room: &RoomId,
+        before: Option<(Arc<DesiredRoom>, Restraints)>,
+        now: Instant,
+    ) {
+        self.taken = now;
+        self.since.get_or_insert(now);
+        let earlier = self.earlier.entry(room.clone()).or_default();
+        let before = Earlier(before);
+        if earlier.contains(&before) {
+            return;
+        }
+        if earlier.len() < MOST_ENTRIES {
+            earlier.push(before);
+        } else {
+            *earlier = vec![Earlier(None)];
+        }
+    }
+
+    /// Since when the files have not settled; `None`: they have.
+    pub(super) fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    /// When the last set was taken that differs from the one before it.
+    pub(super) fn taken(&self) -> Instant {
+        self.taken
+    }
+
+    /// The files have settled: the set in force is the one to go by.
+    pub(super) fn end(&mut self) {
+        self.since = None;
+        self.from_nothing = false;
+        self.earlier.clear();
+    }
+
+    /// Who goes at the most in a room of which this was seen; `None`: nothing bounds it.
+    pub(super) fn may_go(&self, room: &RoomId, observed: &Observed) -> Option<Departures> {
+        if self.from_nothing {
+            return Some(Departures::default());
+        }
+        let earlier = self.earlier.get(room)?.iter();
+        earlier
+            .map(|earlier| earlier.lets_go(observed))
+            .reduce(|one, other| one.and(&other))
+    }
+}
+
+impl Earlier {
+    /// Who goes by this entry, its guards, and what was held by them.
+    fn lets_go(&self, observed: &Observed) -> Departures {
+        let Self(Some((desired, restraints))) = self else {
+            return Departures::default();
+        };
+        // Where nothing can be done by it, nobody goes by it.
+        plan::draft(desired, observed, restraints)
+            .map(|draft| draft.departures())
+            .unwrap_or_default()
+    }
+}
