@@ -1,5 +1,5 @@
 use crate::chat::CallError;
-use crate::model::RoomId;
+use crate::model::{MemberSet, RoomId};
 use crate::plan::{Note, Op};
 use serde::Serialize;
 
@@ -67,6 +67,9 @@ pub struct Reason {
     pub code: &'static str,
     /// In words.
     pub message: String,
+    /// Whom the service's words name, of those in the call.
+    #[serde(skip)]
+    pub named: MemberSet,
 }
 
 impl Reason {
@@ -76,11 +79,10 @@ impl Reason {
         Self {
             code,
             message: message.into(),
+            named: MemberSet::default(),
         }
     }
-}
 
-impl Reason {
     /// The same, for what was not even tried.
     pub(super) fn before_it_was_sent(&self) -> Self {
         Self::new(self.code, format!("not sent: {}", self.message))
@@ -90,18 +92,15 @@ impl Reason {
 impl From<&CallError> for Reason {
     fn from(error: &CallError) -> Self {
         Self {
-            code: error.fault.code(),
-            message: error.to_string(),
+            named: error.fault.said().map(|said| said.named.clone()).unwrap_or_default(),
+            ..Self::new(error.fault.code(), error.to_string())
         }
     }
 }
 
 impl From<&Note> for Reason {
     fn from(note: &Note) -> Self {
-        Self {
-            code: note.code,
-            message: note.message.clone(),
-        }
+        Self::new(note.code, note.message.clone())
     }
 }
 

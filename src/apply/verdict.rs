@@ -5,7 +5,7 @@ use super::run::{RoomRun, held, people};
 use crate::chat::CallError;
 use crate::live::{AdminList, MemberList, Observed};
 use crate::model::UserId;
-use crate::plan::{Op, Status};
+use crate::plan::{self, Op, Status};
 
 /// The code of what was answered as done and is not to be seen.
 const NOT_CONFIRMED: &str = "not_confirmed";
@@ -104,7 +104,7 @@ impl RoomRun<'_> {
             .filter(|reason| reason.code != NOT_CONFIRMED)
             .count();
         let all_failed = any_failed && surely_failed >= wanted;
-        let of_guard = |reason: &Reason| self.guarded && reason.code.starts_with("max_");
+        let of_guard = |reason: &Reason| self.guarded && plan::is_guard(reason.code);
         let only_guarded = any_failed && self.failed.values().all(of_guard);
         let status = match plan.status {
             Status::Failed if plan.has_moved() => Outcome::Stale,

@@ -200,7 +200,7 @@ fn confirmed(calls: usize) -> io::Result<bool> {
 fn told(report: &Report) -> String {
     let mut out = String::new();
     for room in &report.rooms {
-        if let Some(Reason { code, message }) = &room.error {
+        if let Some(Reason { code, message, .. }) = &room.error {
             let _ = writeln!(out, "room {}: refused[{code}]: {}", room.id, printable(message));
             continue;
         }
@@ -215,7 +215,7 @@ fn told(report: &Report) -> String {
             let _ = writeln!(out, "room {}: {op} {users}: not done[{code}]: {message}", room.id);
         }
     }
-    if let Some(Reason { code, message }) = &report.stopped {
+    if let Some(Reason { code, message, .. }) = &report.stopped {
         let _ = writeln!(out, "stopped[{code}]: {}", printable(message));
     }
     let Tally {
