@@ -85,7 +85,9 @@ fn may_go_alone(writer: &Writer) -> bool {
 fn refused(rows: Vec<(UserId, Fault)>) -> Vec<(UserId, Reason)> {
     let is_there = |(_, fault): &(UserId, Fault)| !matches!(fault, Fault::AlreadySo(_));
     let reason = |(user, fault): (UserId, Fault)| {
-        let words = fault.said().map_or_else(|| fault.to_string(), |said| said.text.clone());
+        let words = fault
+            .said()
+            .map_or_else(|| fault.to_string(), |said| said.text.clone());
         (user, Reason::new(fault.code(), words))
     };
     rows.into_iter().filter(is_there).map(reason).collect()

@@ -104,12 +104,17 @@ impl RoomRun<'_> {
             .filter(|reason| reason.code != NOT_CONFIRMED)
             .count();
         let all_failed = any_failed && surely_failed >= wanted;
+        // What was planned in it was not even tried.
+        let was_stopped = self
+            .stopped()
+            .is_some_and(|why| self.failed.values().any(|reason| reason.code == why.code));
         let of_guard = |reason: &Reason| self.guarded && plan::is_guard(reason.code);
         let only_guarded = any_failed && self.failed.values().all(of_guard);
         let status = match plan.status {
             Status::Failed if plan.has_moved() => Outcome::Stale,
             Status::Failed => Outcome::Failed,
             Status::Observed => Outcome::Observed,
+            _ if self.calls == 0 && was_stopped => Outcome::NotBegun,
             _ if only_guarded => Outcome::Blocked,
             Status::Blocked if !any_failed => Outcome::Blocked,
             _ if all_failed => Outcome::Failed,

@@ -460,8 +460,18 @@ mod tests {
         for (status, error, text, expected) in [
             (400, "illegal_argument", "username Ann doesn't exist!", "ann"),
             (400, "illegal_argument", "username bob doesn't exist!", ""),
-            (403, "forbidden_op", "users [ann, bob] are not members of this group!", "ann"),
-            (403, "forbidden_op", "user ann has joined too many groups/chatroom!", "ann"),
+            (
+                403,
+                "forbidden_op",
+                "users [ann, bob] are not members of this group!",
+                "ann",
+            ),
+            (
+                403,
+                "forbidden_op",
+                "user ann has joined too many groups/chatroom!",
+                "ann",
+            ),
             (403, "weird_thing", "ann in group 403", ""),
             (403, "weird_thing", "user:in is not welcome in group 403", "in"),
             (403, "exceed_limit", "username ann", ""),

@@ -102,7 +102,10 @@ impl Writer {
         };
         let refused = |row: MemberResult| {
             let is_of_row = |user: &&UserId| user.as_str().eq_ignore_ascii_case(&row.user);
-            let user = users.iter().find(is_of_row).filter(|_| !row.result.is_success())?;
+            let user = users
+                .iter()
+                .find(is_of_row)
+                .filter(|_| !row.result.is_success())?;
             let reason = row.reason.as_deref().unwrap_or("no reason given");
             let fault = Fault::of_row(self.connection.fit_to_show(reason), user);
             Some((user.clone(), fault))
