@@ -2,7 +2,7 @@
 
 use super::lanes::method;
 use super::report::Reason;
-use crate::chat::wire::{MemberResult, Method};
+use crate::chat::wire::Method;
 use crate::chat::{CallError, Fault, Reader, Writer};
 use crate::live;
 use crate::model::{RoomId, UserId};
@@ -62,7 +62,7 @@ pub(super) async fn call(way: Way<'_>, step: &Step, not_after: Instant) -> Answe
         },
         Step::Remove(users) => {
             let rows = writer.remove_many(room, users.as_slice(), not_after).await;
-            rows.map(|rows| refused(users.as_slice(), rows))
+            rows.map(refused)
         }
         Step::Promote(user) => {
             let answer = writer.promote(room, user).await;
@@ -82,16 +82,15 @@ fn may_go_alone(writer: &Writer) -> bool {
 }
 
 /// Who is not removed, and why. Whoever is not there is as wanted.
-fn refused(users: &[UserId], rows: Vec<MemberResult>) -> Vec<(UserId, Reason)> {
-    let refused = |row: MemberResult| {
-        let reason = row.reason.unwrap_or_else(|| "no reason given".into());
-        let gone = row.result.is_success() || reason.contains("doesn't exist in group");
-        let user = users
-            .iter()
-            .find(|user| user.as_str().eq_ignore_ascii_case(&row.user))?;
-        (!gone).then(|| (user.clone(), Reason::new("refused", reason)))
+fn refused(rows: Vec<(UserId, Fault)>) -> Vec<(UserId, Reason)> {
+    let is_there = |(_, fault): &(UserId, Fault)| !matches!(fault, Fault::AlreadySo(_));
+    let reason = |(user, fault): (UserId, Fault)| {
+        let words = fault
+            .said()
+            .map_or_else(|| fault.to_string(), |said| said.text.clone());
+        (user, Reason::new(fault.code(), words))
     };
-    rows.into_iter().filter_map(refused).collect()
+    rows.into_iter().filter(is_there).map(reason).collect()
 }
 
 /// What the answer to a promotion or demotion means for this user.

@@ -57,7 +57,7 @@ impl Stop {
 
     /// Ends the run because somebody asked for it.
     pub fn interrupt(&self) {
-        self.now(Reason::new(INTERRUPTED, "the run was interrupted"));
+        self.now(Reason::interrupted());
     }
 
     /// Whether somebody asked for it.

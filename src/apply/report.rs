@@ -1,7 +1,9 @@
+use super::INTERRUPTED;
 use crate::chat::CallError;
-use crate::model::RoomId;
-use crate::plan::{Note, Op};
+use crate::model::{MemberSet, RoomId};
+use crate::plan::{Note, Op, RoomPlan, Step, counted};
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// What became of a plan.
 #[derive(Debug, Clone)]
@@ -31,7 +33,7 @@ pub struct RoomReport {
 
 /// What became of a room, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Changed, and as wanted.
     Converged,
@@ -41,6 +43,8 @@ pub enum Outcome {
     Partial,
     /// Nothing is done.
     Failed,
+    /// The run ended before the first call.
+    NotBegun,
     /// A guard holds some of it; the rest is done.
     Blocked,
     /// The room is no longer as it was when the plan was made; nothing is done.
@@ -67,6 +71,9 @@ pub struct Reason {
     pub code: &'static str,
     /// In words.
     pub message: String,
+    /// Whom the service's words name, of those in the call.
+    #[serde(skip)]
+    pub named: MemberSet,
 }
 
 impl Reason {
@@ -76,11 +83,16 @@ impl Reason {
         Self {
             code,
             message: message.into(),
+            named: MemberSet::default(),
         }
     }
-}
 
-impl Reason {
+    /// Somebody asked for the end of the run.
+    #[must_use]
+    pub fn interrupted() -> Self {
+        Self::new(INTERRUPTED, "the run was interrupted")
+    }
+
     /// The same, for what was not even tried.
     pub(super) fn before_it_was_sent(&self) -> Self {
         Self::new(self.code, format!("not sent: {}", self.message))
@@ -90,18 +102,19 @@ impl Reason {
 impl From<&CallError> for Reason {
     fn from(error: &CallError) -> Self {
         Self {
-            code: error.fault.code(),
-            message: error.to_string(),
+            named: error
+                .fault
+                .said()
+                .map(|said| said.named.clone())
+                .unwrap_or_default(),
+            ..Self::new(error.fault.code(), error.to_string())
         }
     }
 }
 
 impl From<&Note> for Reason {
     fn from(note: &Note) -> Self {
-        Self {
-            code: note.code,
-            message: note.message.clone(),
-        }
+        Self::new(note.code, note.message.clone())
     }
 }
 
@@ -118,6 +131,8 @@ pub struct Tally {
     pub partial: usize,
     /// Rooms of which nothing is done.
     pub failed: usize,
+    /// Rooms without a call when the run ended.
+    pub not_begun: usize,
     /// Rooms that a guard holds.
     pub blocked: usize,
     /// Rooms that are no longer as they were when the plan was made.
@@ -128,7 +143,62 @@ pub struct Tally {
     pub calls: usize,
 }
 
+impl RoomReport {
+    /// The report of a room that the run did not come to.
+    fn not_begun(plan: &RoomPlan, why: &Reason) -> Self {
+        let of_step = |step: &Step| {
+            let op = step.op();
+            let users = step.users().iter().map(ToString::to_string);
+            users.map(move |user| (user, op)).collect::<Vec<_>>()
+        };
+        let failure = |(user, op)| Failure {
+            user,
+            op,
+            reason: why.before_it_was_sent(),
+        };
+        Self {
+            id: plan.id.clone(),
+            status: Outcome::NotBegun,
+            calls: 0,
+            failed: plan.steps.iter().flat_map(of_step).map(failure).collect(),
+            error: None,
+        }
+    }
+}
+
 impl Report {
+    /// Reports the rooms of a plan that have steps and are in no report as not begun.
+    pub fn count_not_begun(&mut self, rooms: &[RoomPlan], why: &Reason) {
+        let reported: HashSet<RoomId> = self.rooms.iter().map(|room| room.id.clone()).collect();
+        let is_missing = |room: &&RoomPlan| !room.steps.is_empty() && !reported.contains(&room.id);
+        let missing = rooms.iter().filter(is_missing);
+        self.rooms
+            .extend(missing.map(|room| RoomReport::not_begun(room, why)));
+        self.rooms.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+
+    /// The rooms that were not begun, by id, the first few by name; `None`: there are none.
+    #[must_use]
+    pub fn not_begun(&self) -> Option<String> {
+        /// So many are named.
+        const NAMED: usize = 3;
+        let rooms = self.rooms.iter().filter(|room| room.status == Outcome::NotBegun);
+        let ids: Vec<&str> = rooms.map(|room| room.id.as_str()).collect();
+        let (named, others) = ids.split_at_checked(NAMED).unwrap_or((&ids, &[]));
+        let more = match others.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let text = || {
+            format!(
+                "{} not begun: {}{more}",
+                counted(ids.len(), "room"),
+                named.join(", ")
+            )
+        };
+        (!ids.is_empty()).then(text)
+    }
+
     /// The report in numbers.
     #[must_use]
     pub fn tally(&self) -> Tally {
@@ -143,6 +213,7 @@ impl Report {
                 Outcome::Unchanged => &mut tally.unchanged,
                 Outcome::Partial => &mut tally.partial,
                 Outcome::Failed => &mut tally.failed,
+                Outcome::NotBegun => &mut tally.not_begun,
                 Outcome::Blocked => &mut tally.blocked,
                 Outcome::Stale => &mut tally.stale,
                 Outcome::Observed => &mut tally.observed,

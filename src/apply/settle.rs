@@ -4,8 +4,8 @@ use super::call::Answer;
 use super::report::Reason;
 use super::run::{End, RoomRun};
 use super::stretch::Stretch;
-use crate::chat::{CallError, Fault, names_in};
-use crate::model::UserId;
+use crate::chat::{CallError, Fault};
+use crate::model::{MemberSet, UserId};
 use crate::plan::{Op, Step};
 
 impl RoomRun<'_> {
@@ -79,24 +79,20 @@ impl RoomRun<'_> {
         error: &CallError,
     ) -> Result<(), End> {
         let op = stretch.op;
-        let text = match &error.fault {
+        let (text, named) = match (&error.fault, error.fault.said()) {
             // The next call has fewer.
-            Fault::TooManyNames(most) if *most < users.len() => {
+            (Fault::TooManyNames(most), _) if *most < users.len() => {
                 stretch.again(users);
                 return Ok(());
             }
-            Fault::NoUser(text) | Fault::UserFull(text) | Fault::AlreadySo(text) => text,
-            Fault::Rejected { text, .. } => text,
-            Fault::TooManyNames(_) => "",
-            _ => {
+            (Fault::TooManyNames(_), _) => ("", MemberSet::default()),
+            (_, Some(said)) => (said.text.as_str(), said.named.clone()),
+            (_, None) => {
                 let end = self.unsettled(op, &users, error);
                 stretch.again(users);
                 return Err(end);
             }
         };
-        let names = names_in(text);
-        let is_named = |user: &UserId| names.iter().any(|name| name == user.as_str());
-        let named: Vec<UserId> = users.iter().filter(|user| is_named(user)).cloned().collect();
         if named.len() == 1 || matches!(error.fault, Fault::AlreadySo(_)) && !named.is_empty() {
             named.iter().for_each(|user| self.decide(op, user, error));
             users.retain(|user| !named.contains(user));
@@ -118,7 +114,7 @@ impl RoomRun<'_> {
             stretch.again(users);
         } else {
             users.retain(|user| !named.contains(user));
-            named.into_iter().for_each(|user| stretch.again(vec![user]));
+            named.iter().for_each(|user| stretch.again(vec![user.clone()]));
             stretch.again(users);
         }
         Ok(())

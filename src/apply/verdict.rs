@@ -5,7 +5,7 @@ use super::run::{RoomRun, held, people};
 use crate::chat::CallError;
 use crate::live::{AdminList, MemberList, Observed};
 use crate::model::UserId;
-use crate::plan::{Op, Status};
+use crate::plan::{self, Op, Status};
 
 /// The code of what was answered as done and is not to be seen.
 const NOT_CONFIRMED: &str = "not_confirmed";
@@ -104,12 +104,17 @@ impl RoomRun<'_> {
             .filter(|reason| reason.code != NOT_CONFIRMED)
             .count();
         let all_failed = any_failed && surely_failed >= wanted;
-        let of_guard = |reason: &Reason| self.guarded && reason.code.starts_with("max_");
+        // What was planned in it was not even tried.
+        let was_stopped = self
+            .stopped()
+            .is_some_and(|why| self.failed.values().any(|reason| reason.code == why.code));
+        let of_guard = |reason: &Reason| self.guarded && plan::is_guard(reason.code);
         let only_guarded = any_failed && self.failed.values().all(of_guard);
         let status = match plan.status {
             Status::Failed if plan.has_moved() => Outcome::Stale,
             Status::Failed => Outcome::Failed,
             Status::Observed => Outcome::Observed,
+            _ if self.calls == 0 && was_stopped => Outcome::NotBegun,
             _ if only_guarded => Outcome::Blocked,
             Status::Blocked if !any_failed => Outcome::Blocked,
             _ if all_failed => Outcome::Failed,

@@ -29,8 +29,8 @@ impl Prefix {
 pub(super) struct Call {
     pub(super) method: Method,
     pub(super) room: Option<RoomId>,
-    /// How many people it names.
-    pub(super) names: usize,
+    /// Whom it is about.
+    pub(super) users: Vec<UserId>,
     /// After the prefix, beginning with `chatrooms`; each part is written as it is sent.
     segments: Vec<String>,
     query: Option<String>,
@@ -59,7 +59,7 @@ impl Call {
         Self {
             method,
             room: None,
-            names: 1,
+            users: Vec::new(),
             segments,
             query: None,
             body: None,
@@ -90,16 +90,21 @@ impl Call {
         }
     }
 
+    fn about(self, users: &[UserId]) -> Self {
+        Self {
+            users: users.to_vec(),
+            ..self
+        }
+    }
+
     pub(super) fn add_one(room: &RoomId, user: &UserId) -> Self {
-        Self::new(Method::AddOne, room, &["users", user.as_str()])
+        Self::new(Method::AddOne, room, &["users", user.as_str()]).about(std::slice::from_ref(user))
     }
 
     pub(super) fn add_many(room: &RoomId, users: &[UserId]) -> Self {
         let usernames = users.iter().map(ToString::to_string).collect();
-        Self {
-            names: users.len(),
-            ..Self::new(Method::AddMany, room, &["users"]).with_body(&wire::AddMany { usernames })
-        }
+        let call = Self::new(Method::AddMany, room, &["users"]).with_body(&wire::AddMany { usernames });
+        call.about(users)
     }
 
     pub(super) fn list_members(room: &RoomId, page: u32, size: usize) -> Self {
@@ -111,21 +116,19 @@ impl Call {
     }
 
     pub(super) fn remove_one(room: &RoomId, user: &UserId) -> Self {
-        Self::new(Method::RemoveOne, room, &["users", user.as_str()])
+        Self::new(Method::RemoveOne, room, &["users", user.as_str()]).about(std::slice::from_ref(user))
     }
 
     pub(super) fn remove_many(room: &RoomId, users: &[UserId]) -> Self {
         let joined = joined(users.iter().map(UserId::as_str));
-        Self {
-            names: users.len(),
-            ..Self::new(Method::RemoveMany, room, &["users", &joined])
-        }
+        Self::new(Method::RemoveMany, room, &["users", &joined]).about(users)
     }
 
     pub(super) fn promote(room: &RoomId, user: &UserId) -> Self {
-        Self::new(Method::Promote, room, &["admin"]).with_body(&wire::Promote {
+        let call = Self::new(Method::Promote, room, &["admin"]).with_body(&wire::Promote {
             newadmin: user.to_string(),
-        })
+        });
+        call.about(std::slice::from_ref(user))
     }
 
     pub(super) fn list_admins(room: &RoomId) -> Self {
@@ -133,7 +136,7 @@ impl Call {
     }
 
     pub(super) fn demote(room: &RoomId, user: &UserId) -> Self {
-        Self::new(Method::Demote, room, &["admin", user.as_str()])
+        Self::new(Method::Demote, room, &["admin", user.as_str()]).about(std::slice::from_ref(user))
     }
 
     pub(super) fn room_detail(rooms: &[&RoomId]) -> Self {

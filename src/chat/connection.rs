@@ -237,7 +237,7 @@ impl Connection {
                     permit.answered();
                     match serde_json::from_slice(&body) {
                         Ok(envelope) => {
-                            self.0.sizes.answered(method, call.names, None);
+                            self.0.sizes.answered(method, call.users.len(), None);
                             return Ok(envelope);
                         }
                         Err(error) => {
@@ -249,7 +249,7 @@ impl Connection {
                     status,
                     body,
                     retry_after,
-                }) => match Fault::from_answer(status, &body) {
+                }) => match Fault::from_answer(status, &body, &call.users) {
                     // Whoever stands in between may have given up before the service took the call.
                     Some(fault @ Fault::Unclear(_)) => {
                         drop(permit);
@@ -304,7 +304,7 @@ impl Connection {
                 }
                 _ => {}
             }
-            self.0.sizes.answered(method, call.names, Some(&fault));
+            self.0.sizes.answered(method, call.users.len(), Some(&fault));
             return Err(fail(fault));
         }
     }

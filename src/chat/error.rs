@@ -1,8 +1,9 @@
 //! What can go wrong with a call, and what that means for whoever made it.
 
-use super::names::max_size;
+use super::names::{max_size, names_in};
 use super::wire::{ErrorBody, Method};
-use crate::model::RoomId;
+use crate::model::{MemberSet, RoomId, UserId};
+use std::fmt;
 
 /// A call that did not do what it was for.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -14,6 +15,31 @@ pub struct CallError {
     pub room: Option<RoomId>,
     /// Why.
     pub fault: Fault,
+}
+
+/// The service's words, and whom of those in the call they name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Said {
+    /// The words.
+    pub text: String,
+    /// People of the call whom the words name.
+    pub named: MemberSet,
+}
+
+impl Said {
+    /// Reads the names out of the words; those that were not in the call do not count.
+    fn of(text: String, users: &[UserId]) -> Self {
+        let names = names_in(&text);
+        let is_named = |user: &&UserId| names.iter().any(|name| name == user.as_str());
+        let named = users.iter().filter(is_named).cloned().collect();
+        Self { text, named }
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 /// Why a call failed, by what is to be done about it.
@@ -55,11 +81,11 @@ pub enum Fault {
     NoRoom(String),
     /// There is no such user.
     #[error("there is no such user: {0}; register them, or take the name out of the files")]
-    NoUser(String),
+    NoUser(Said),
     /// There was nothing to change for this user: they are what the call would have made them, or not even in the room. A
     /// look at the room tells which.
     #[error("the service says: {0}")]
-    AlreadySo(String),
+    AlreadySo(Said),
     /// More names than this server takes in one call.
     #[error("this server takes at most {0} names in one call")]
     TooManyNames(usize),
@@ -68,16 +94,16 @@ pub enum Fault {
     RoomFull(String),
     /// The user is in as many rooms as they can be.
     #[error("the user is in too many rooms: {0}")]
-    UserFull(String),
+    UserFull(Said),
     /// Anything else, with the service's own words.
-    #[error("the service refused: {status} {error}: {text}")]
+    #[error("the service refused: {status} {error}: {said}")]
     Rejected {
         /// HTTP status.
         status: u16,
         /// The service's code.
         error: String,
         /// Its words.
-        text: String,
+        said: Said,
     },
     /// The look at the room that this call stands on had become too old by the time the call could go.
     #[error("not sent: the room was looked at too long ago")]
@@ -134,6 +160,10 @@ impl Fault {
     /// The same with other words.
     #[must_use]
     pub(super) fn map_text(self, words: impl Fn(String) -> String) -> Self {
+        let said_in = |said: Said| Said {
+            text: words(said.text),
+            named: said.named,
+        };
         match self {
             Self::Unsent(text) => Self::Unsent(words(text)),
             Self::Unclear(text) => Self::Unclear(words(text)),
@@ -144,14 +174,14 @@ impl Fault {
             Self::NoPermission(text) => Self::NoPermission(words(text)),
             Self::Redirected(status) => Self::Redirected(status),
             Self::NoRoom(text) => Self::NoRoom(words(text)),
-            Self::NoUser(text) => Self::NoUser(words(text)),
-            Self::AlreadySo(text) => Self::AlreadySo(words(text)),
+            Self::NoUser(said) => Self::NoUser(said_in(said)),
+            Self::AlreadySo(said) => Self::AlreadySo(said_in(said)),
             Self::RoomFull(text) => Self::RoomFull(words(text)),
-            Self::UserFull(text) => Self::UserFull(words(text)),
-            Self::Rejected { status, error, text } => Self::Rejected {
+            Self::UserFull(said) => Self::UserFull(said_in(said)),
+            Self::Rejected { status, error, said } => Self::Rejected {
                 status,
                 error: words(error),
-                text: words(text),
+                said: said_in(said),
             },
             Self::RateLimited | Self::TooManyNames(_) | Self::TooLate | Self::Closed | Self::NotACall => self,
         }
@@ -172,8 +202,42 @@ impl Fault {
         )
     }
 
-    /// Reads an error answer. `None`: the answer says the call rate is exceeded.
-    pub(super) fn from_answer(status: u16, body: &[u8]) -> Option<Self> {
+    /// The service's words, where a fault is about people of the call.
+    #[must_use]
+    pub fn said(&self) -> Option<&Said> {
+        match self {
+            Self::NoUser(said) | Self::UserFull(said) | Self::AlreadySo(said) => Some(said),
+            Self::Rejected { said, .. } => Some(said),
+            _ => None,
+        }
+    }
+
+    /// Reads why one person of a call for many was refused.
+    pub(super) fn of_row(text: String, user: &UserId) -> Self {
+        let is_already_so = says_already_so(&text);
+        let said = Said::of(text, std::slice::from_ref(user));
+        if is_already_so {
+            Self::AlreadySo(said)
+        } else {
+            Self::result(said)
+        }
+    }
+
+    /// Reads a result that is no success in an answer of status 200.
+    pub(super) fn of_result(text: String, user: &UserId) -> Self {
+        Self::result(Said::of(text, std::slice::from_ref(user)))
+    }
+
+    fn result(said: Said) -> Self {
+        Self::Rejected {
+            status: 200,
+            error: "result".into(),
+            said,
+        }
+    }
+
+    /// Reads the error answer to a call about these people. `None`: the answer says the call rate is exceeded.
+    pub(super) fn from_answer(status: u16, body: &[u8], users: &[UserId]) -> Option<Self> {
         let Ok(ErrorBody {
             error,
             error_description: text,
@@ -183,6 +247,11 @@ impl Fault {
             return Self::without_body(status);
         };
         let mentions = |part: &str| text.contains(part);
+        let rejected = |error, text| Self::Rejected {
+            status,
+            error,
+            said: Said::of(text, users),
+        };
         Some(match (status, error.as_str()) {
             (401, "group_authorization") => Self::NoPermission(text),
             (401, _) => Self::Credentials(text),
@@ -190,28 +259,22 @@ impl Fault {
             (429, _) | (503, "reach_limit") => return None,
             (408 | 500.., _) => Self::Unclear(format!("status {status}, {error}: {text}")),
             (404, "organization_application_not_found") => Self::NoApp(text),
-            _ if mentions("has joined too many") => Self::UserFull(text),
+            _ if mentions("has joined too many") => Self::UserFull(Said::of(text, users)),
             (_, "exceed_limit") => Self::RoomFull(text),
             _ if mentions("greater than max user size") => Self::RoomFull(text),
             _ if mentions("more than maxSize") => match max_size(&text) {
                 Some(size @ 1..) => Self::TooManyNames(size),
-                _ => Self::Rejected { status, error, text },
+                _ => rejected(error, text),
             },
-            _ if mentions("already in group")
-                || mentions("are not members of")
-                || mentions("doesn't exist in group")
-                || mentions("is not admin of") =>
-            {
-                Self::AlreadySo(text)
-            }
+            _ if says_already_so(&text) => Self::AlreadySo(Said::of(text, users)),
             _ if mentions("do not find this group")
                 || (mentions("grpID") && mentions("does not exist"))
                 || error == "service_resource_not_found" =>
             {
                 Self::NoRoom(text)
             }
-            _ if mentions("username") && mentions("doesn't exist") => Self::NoUser(text),
-            _ => Self::Rejected { status, error, text },
+            _ if mentions("username") && mentions("doesn't exist") => Self::NoUser(Said::of(text, users)),
+            _ => rejected(error, text),
         })
     }
 
@@ -228,6 +291,17 @@ impl Fault {
     }
 }
 
+/// Whether the service's words say that there was nothing to change for somebody.
+fn says_already_so(text: &str) -> bool {
+    const KNOWN: [&str; 4] = [
+        "already in group",
+        "are not members of",
+        "doesn't exist in group",
+        "is not admin of",
+    ];
+    KNOWN.iter().any(|known| text.contains(known))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,7 +311,7 @@ mod tests {
             "error": error, "exception": "com.easemob.group.exception.X", "timestamp": 1, "duration": 0,
             "error_description": text,
         });
-        Fault::from_answer(status, body.to_string().as_bytes())
+        Fault::from_answer(status, body.to_string().as_bytes(), &[])
     }
 
     #[test]
@@ -365,12 +439,44 @@ mod tests {
 
     #[test]
     fn answers_of_something_in_between() {
-        let code = |status| Fault::from_answer(status, b"<html>").map(|fault| fault.code());
+        let code = |status| Fault::from_answer(status, b"<html>", &[]).map(|fault| fault.code());
         assert_eq!(code(401), Some("credentials_refused"));
         assert_eq!(code(429), None);
         assert_eq!(code(302), Some("redirected"));
         for unclear in [400, 403, 404, 413, 500, 502, 503, 504] {
             assert_eq!(code(unclear), Some("no_clear_answer"), "{unclear}");
+        }
+    }
+
+    #[test]
+    fn only_people_of_the_call_are_named() {
+        let users = ["403", "ann", "group", "in"].map(|name| UserId::parse(name).unwrap());
+        let named = |status, error: &str, text: &str| {
+            let body = serde_json::json!({"error": error, "error_description": text}).to_string();
+            let fault = Fault::from_answer(status, body.as_bytes(), &users).unwrap();
+            let named = fault.said().map(|said| said.named.to_string());
+            named.unwrap_or_default()
+        };
+        for (status, error, text, expected) in [
+            (400, "illegal_argument", "username Ann doesn't exist!", "ann"),
+            (400, "illegal_argument", "username bob doesn't exist!", ""),
+            (
+                403,
+                "forbidden_op",
+                "users [ann, bob] are not members of this group!",
+                "ann",
+            ),
+            (
+                403,
+                "forbidden_op",
+                "user ann has joined too many groups/chatroom!",
+                "ann",
+            ),
+            (403, "weird_thing", "ann in group 403", ""),
+            (403, "weird_thing", "user:in is not welcome in group 403", "in"),
+            (403, "exceed_limit", "username ann", ""),
+        ] {
+            assert_eq!(named(status, error, text), expected, "{text}");
         }
     }
 }

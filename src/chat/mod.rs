@@ -19,7 +19,6 @@ mod writer;
 pub use call::{Prefix, recognise};
 pub use connection::{Config, Connection, Observer};
 pub use error::{CallError, Fault};
-pub(crate) use names::names_in;
 pub use pace::{Budget, Rates};
 pub use reader::{List, Reader, RoomPage};
 pub use sizes::BatchSizes;

@@ -2,8 +2,7 @@
 
 /// The names that an error's text is about, in lower case, as far as its known forms tell. Believe a name only if it was
 /// in the call.
-#[must_use]
-pub(crate) fn names_in(text: &str) -> Vec<String> {
+pub(super) fn names_in(text: &str) -> Vec<String> {
     const MARKERS: [&str; 4] = ["username ", "usernames ", "user:", "users "];
     const ENDS: [&str; 8] = [
         " doesn't",

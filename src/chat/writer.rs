@@ -56,7 +56,7 @@ impl Writer {
     /// Adds one user.
     pub async fn add_one(&self, room: &RoomId, user: &UserId) -> Result<(), CallError> {
         let done: MemberResult = self.call(Call::add_one(room, user)).await?.data;
-        self.succeeded(Method::AddOne, room, &done.result, done.reason)
+        self.succeeded((Method::AddOne, room, user), &done.result, done.reason)
     }
 
     /// Adds users, none twice, and gives whom the service says it added; some servers leave out who was there already.
@@ -74,17 +74,17 @@ impl Writer {
     ) -> Result<(), CallError> {
         let call = Call::remove_one(room, user).not_after(not_after);
         let done: MemberResult = self.call(call).await?.data;
-        self.succeeded(Method::RemoveOne, room, &done.result, done.reason)
+        self.succeeded((Method::RemoveOne, room, user), &done.result, done.reason)
     }
 
-    /// Removes users, none twice, and gives a result each: that the call succeeded says nothing of any of them.
-    /// Nothing is sent after `not_after`.
+    /// Removes users, none twice, and gives whom the service says it did not remove, and why: that the call succeeded says
+    /// nothing of any of them. Nothing is sent after `not_after`.
     pub async fn remove_many(
         &self,
         room: &RoomId,
         users: &[UserId],
         not_after: Instant,
-    ) -> Result<Vec<MemberResult>, CallError> {
+    ) -> Result<Vec<(UserId, Fault)>, CallError> {
         /// With one name in the path this is `remove_one`, whose answer is one result and not a list.
         #[derive(serde::Deserialize)]
         #[serde(untagged)]
@@ -96,37 +96,40 @@ impl Writer {
         if users.len() == 1 {
             call.method = Method::RemoveOne;
         }
-        let mut rows = match self.call(call).await?.data {
+        let rows = match self.call(call).await?.data {
             Results::Many(rows) => rows,
             Results::One(row) => vec![row],
         };
-        for row in &mut rows {
-            row.reason = row
-                .reason
-                .as_deref()
-                .map(|reason| self.connection.fit_to_show(reason));
-        }
-        Ok(rows)
+        let refused = |row: MemberResult| {
+            let is_of_row = |user: &&UserId| user.as_str().eq_ignore_ascii_case(&row.user);
+            let user = users
+                .iter()
+                .find(is_of_row)
+                .filter(|_| !row.result.is_success())?;
+            let reason = row.reason.as_deref().unwrap_or("no reason given");
+            let fault = Fault::of_row(self.connection.fit_to_show(reason), user);
+            Some((user.clone(), fault))
+        };
+        Ok(rows.into_iter().filter_map(refused).collect())
     }
 
     /// Makes a member an admin.
     pub async fn promote(&self, room: &RoomId, user: &UserId) -> Result<(), CallError> {
         let done: Promoted = self.call(Call::promote(room, user)).await?.data;
-        self.succeeded(Method::Promote, room, &done.result, None)
+        self.succeeded((Method::Promote, room, user), &done.result, None)
     }
 
     /// Makes an admin a plain member, unless the call can go only after this instant.
     pub async fn demote(&self, room: &RoomId, user: &UserId, not_after: Instant) -> Result<(), CallError> {
         let call = Call::demote(room, user).not_after(not_after);
         let done: Demoted = self.call(call).await?.data;
-        self.succeeded(Method::Demote, room, &done.result, None)
+        self.succeeded((Method::Demote, room, user), &done.result, None)
     }
 
     /// Status 200 is not success: the result says.
     fn succeeded(
         &self,
-        method: Method,
-        room: &RoomId,
+        (method, room, user): (Method, &RoomId, &UserId),
         result: &Outcome,
         reason: Option<String>,
     ) -> Result<(), CallError> {
@@ -137,11 +140,7 @@ impl Writer {
         Err(CallError {
             method,
             room: Some(room.clone()),
-            fault: Fault::Rejected {
-                status: 200,
-                error: "result".into(),
-                text: self.connection.fit_to_show(&text),
-            },
+            fault: Fault::of_result(self.connection.fit_to_show(&text), user),
         })
     }
 }

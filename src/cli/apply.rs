@@ -5,7 +5,7 @@ use super::exit::{Exit, Usage};
 use super::saved::Saved;
 use super::site::Site;
 use super::{Globals, buffered, max_calls, output, output_json, output_plan, write_plan};
-use crate::apply::{Conduct, Failure, Reason, Report, RoomReport, Stop, Tally};
+use crate::apply::{Conduct, Failure, INTERRUPTED, Outcome, Reason, Report, RoomReport, Stop, Tally};
 use crate::daemon::pass::{self, Planned};
 use crate::daemon::progress::Progress;
 use crate::model::RoomId;
@@ -222,14 +222,18 @@ fn confirmed(calls: usize) -> io::Result<bool> {
 /// What came of it, for people.
 fn told(report: &Report) -> String {
     let mut out = String::new();
+    let stopped_by = |reason: &Reason| report.stopped.as_ref().is_some_and(|why| why.code == reason.code);
     for room in &report.rooms {
-        if let Some(Reason { code, message }) = &room.error {
+        if let Some(Reason { code, message, .. }) = &room.error {
             let _ = writeln!(out, "room {}: refused[{code}]: {}", room.id, printable(message));
             continue;
         }
         // One line for all whom one reason kept.
         let mut lines: BTreeMap<(Op, &str, &str), Vec<Cow<'_, str>>> = BTreeMap::new();
         for Failure { user, op, reason } in &room.failed {
+            if room.status == Outcome::NotBegun && stopped_by(reason) {
+                continue;
+            }
             let line = lines.entry((*op, reason.code, &reason.message));
             line.or_default().push(printable(user));
         }
@@ -238,8 +242,19 @@ fn told(report: &Report) -> String {
             let _ = writeln!(out, "room {}: {op} {users}: not done[{code}]: {message}", room.id);
         }
     }
-    if let Some(Reason { code, message }) = &report.stopped {
-        let _ = writeln!(out, "stopped[{code}]: {}", printable(message));
+    let not_begun = report.not_begun();
+    match &report.stopped {
+        Some(reason) if reason.code == INTERRUPTED => {
+            let rooms = not_begun.as_deref().unwrap_or("no room was left out");
+            let _ = writeln!(out, "interrupted: {rooms}; run `roomsync apply` again to go on");
+        }
+        Some(Reason { code, message, .. }) => {
+            let _ = writeln!(out, "stopped[{code}]: {}", printable(message));
+            if let Some(rooms) = not_begun {
+                let _ = writeln!(out, "{rooms}");
+            }
+        }
+        None => {}
     }
     let Tally {
         rooms,
@@ -247,6 +262,7 @@ fn told(report: &Report) -> String {
         unchanged,
         partial,
         failed,
+        not_begun,
         blocked,
         stale,
         observed,
@@ -260,6 +276,7 @@ fn told(report: &Report) -> String {
     let others = [
         (partial, "done in part"),
         (failed, "failed"),
+        (not_begun, "not begun"),
         (blocked, "blocked"),
         (stale, "refused"),
         (observed, "only observed"),

@@ -2,7 +2,7 @@
 
 use crate::apply::{Failure, INTERRUPTED, Outcome, Report};
 use crate::chat::CallError;
-use crate::daemon::{ConnectError, DaemonError};
+use crate::daemon::{ConnectError, DaemonError, Once, Written};
 use crate::desired::Invalid;
 use crate::emulator::StateError;
 use crate::plan::{FleetPlan, RoomPlan, StalePlan, Status};
@@ -80,8 +80,28 @@ impl Exit {
         }
     }
 
+    /// What one pass over all rooms came to.
+    #[must_use]
+    pub fn of_once(once: &Once) -> Self {
+        let Once {
+            plan,
+            stopped,
+            written,
+            seconds: _,
+        } = once;
+        let of_writing = match written {
+            // That a dry run writes nothing is as wanted; where the look ended early, the plan says so.
+            Written::Nothing | Written::DryRun | Written::Unseen => Self::Done,
+            Written::Withheld(_) if plan.rooms.iter().all(|room| room.steps.is_empty()) => Self::Done,
+            Written::Withheld(_) => Self::Blocked,
+            Written::Applied(report) => Self::of_report(report),
+        };
+        Self::of_plan(plan, stopped.as_ref()).max(of_writing)
+    }
+
     /// What a report says.
-    pub(super) fn of_report(report: &Report) -> Self {
+    #[must_use]
+    pub fn of_report(report: &Report) -> Self {
         let any = |outcomes: &[Outcome]| report.rooms.iter().any(|room| outcomes.contains(&room.status));
         let interrupted = report
             .stopped
@@ -89,7 +109,7 @@ impl Exit {
             .is_some_and(|reason| reason.code == INTERRUPTED);
         if (report.stopped.is_some() && !interrupted) || wrote_nothing(report) {
             Self::Failed
-        } else if interrupted || any(&[Outcome::Partial, Outcome::Failed]) {
+        } else if interrupted || any(&[Outcome::Partial, Outcome::Failed, Outcome::NotBegun]) {
             Self::Partly
         } else if any(&[Outcome::Blocked]) {
             Self::Blocked

@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use super::{Globals, output_plan};
-use crate::daemon::{self, Clock, Command, Config, Daemon, Once};
+use crate::daemon::{self, Clock, Command, Config, Daemon, Written};
 use crate::settings::{self, Settings};
 use crate::web::{self, Options};
 use anyhow::{Context as _, bail};
@@ -35,7 +35,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let config = config(globals, args, settings.clone());
     let signals = Signals::new()?;
     if args.once {
-        return once(args, config, signals).await;
+        return once(config, signals).await;
     }
     // Before anything else: whoever looks at a daemon that cannot start must not find another one's page.
     let listener = match settings.listen {
@@ -83,7 +83,7 @@ async fn serve(
     Ok(Exit::Done)
 }
 
-async fn once(args: &Args, config: Config, signals: Signals) -> anyhow::Result<Exit> {
+async fn once(config: Config, signals: Signals) -> anyhow::Result<Exit> {
     let daemon = Daemon::new(config)?;
     let (commands, mut commanded) = mpsc::channel(8);
     let stop = async move {
@@ -96,26 +96,19 @@ async fn once(args: &Args, config: Config, signals: Signals) -> anyhow::Result<E
     let heeding = signals.heed(commands);
     let passed = daemon.once(stop).await;
     heeding.abort();
-    let Some(Once {
-        plan,
-        stopped,
-        report,
-        withheld,
-        seconds,
-    }) = passed?
-    else {
+    let Some(once) = passed? else {
         bail!("interrupted before anything was planned");
     };
-    if withheld.is_some() {
-        output_plan("", &plan, seconds)?;
+    match &once.written {
+        Written::DryRun | Written::Withheld(_) => output_plan("", &once.plan, once.seconds)?,
+        Written::Applied(report) => {
+            if let Some(rooms) = report.not_begun() {
+                tracing::error!("{rooms}; run `roomsync run --once` again to go on");
+            }
+        }
+        Written::Nothing | Written::Unseen => {}
     }
-    let of_plan = Exit::of_plan(&plan, stopped.as_ref());
-    let of_report = report.as_ref().map_or(Exit::Done, Exit::of_report);
-    // Something keeps what is wanted from being done; that a dry run writes nothing is as wanted.
-    let pending = plan.rooms.iter().any(|room| !room.steps.is_empty());
-    let kept_back = withheld.is_some() && pending && !args.dry_run;
-    let of_hold = if kept_back { Exit::Blocked } else { Exit::Done };
-    Ok(of_plan.max(of_report).max(of_hold))
+    Ok(Exit::of_once(&once))
 }
 
 /// What the daemon of these settings is made of.

@@ -30,12 +30,14 @@ mod turns;
 mod verdict;
 mod watch;
 mod withheld;
+mod written;
 
 pub use clock::Clock;
 pub use connect::{ConnectError, config, connect};
 pub use store::StoreError;
+pub use written::Written;
 
-use crate::apply::Report;
+use crate::apply::Reason;
 use crate::chat::{Connection, Observer};
 use crate::desired::{Diagnostic, Invalid, Remembered};
 use crate::plan::FleetPlan;
@@ -45,7 +47,7 @@ use engine::Engine;
 use files::{Follow, Following, News};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use passes::Way;
+use passes::{Passed, Way};
 use shared::{Counting, Shared, lock};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -112,10 +114,8 @@ pub struct Once {
     pub plan: FleetPlan,
     /// What kept it from looking at every room, if something did.
     pub stopped: Option<crate::chat::CallError>,
-    /// What was done; `None`: nothing was to be written, or nothing may be.
-    pub report: Option<Report>,
-    /// Why nothing may be written, in words, if so.
-    pub withheld: Option<String>,
+    /// What became of it.
+    pub written: Written,
     /// The least time in seconds that the plan's calls take.
     pub seconds: f64,
 }
@@ -215,17 +215,23 @@ impl Daemon {
             }
         };
         let Some(passed) = passed else { return Ok(None) };
+        let Passed { planned, mut written } = passed;
         let engine = lock(&shared.engine);
-        // A quota that this pass met is what came of it, not what kept it from writing.
-        let withheld = engine.withheld().filter(|withheld| withheld.code != quota::QUOTA);
+        if let Written::Applied(report) = &mut written {
+            let interrupted = (*shared.ends.borrow()).then(Reason::interrupted);
+            report.stopped = report.stopped.take().or_else(|| interrupted);
+            let withheld = || engine.withheld().map(|why| Reason::new(why.code, why.message));
+            let why = report.stopped.clone().or_else(withheld);
+            let why = why.unwrap_or_else(|| Reason::new("not_begun", "it was not this room's turn"));
+            report.count_not_begun(&planned.plan.rooms, &why);
+        }
         let rates = pass::rates(&engine.settings);
         drop(engine);
         Ok(Some(Once {
-            seconds: rates.seconds(&passed.planned.plan),
-            plan: passed.planned.plan,
-            stopped: passed.planned.stopped,
-            report: passed.report,
-            withheld: withheld.map(|withheld| withheld.message),
+            seconds: rates.seconds(&planned.plan),
+            plan: planned.plan,
+            stopped: planned.stopped,
+            written,
         }))
     }
 

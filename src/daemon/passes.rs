@@ -7,8 +7,9 @@ use super::quota::{QUOTA, UsedUp};
 use super::room::Turn;
 use super::taught::Terms;
 use super::withheld::AUDIT_LOG;
+use super::written::Written;
 use super::{Shared, lock};
-use crate::apply::{self, Answer, Claims, Conduct, Job, Journal, Reason, Report, RoomReport, Stop};
+use crate::apply::{self, Answer, Claims, Conduct, Job, Journal, Reason, RoomReport, Stop};
 use crate::chat::{Connection, Reader};
 use crate::desired::{Claim, DesiredRoom, Origin};
 use crate::model::{RoomId, UserId};
@@ -36,8 +37,7 @@ pub(super) struct Way {
 #[must_use]
 pub(super) struct Passed {
     pub(super) planned: Planned,
-    /// `None`: nothing was to be written, or nothing may be.
-    pub(super) report: Option<Report>,
+    pub(super) written: Written,
 }
 
 /// Looks at all rooms that it is the turn of, and reconciles them. `None`: the daemon ends.
@@ -57,15 +57,15 @@ pub(super) async fn full(shared: &Shared, way: &Way, turns: Vec<Turn>) -> Option
         }
         planned
     };
-    let report = match trouble {
-        Some(_) => None,
+    let written = match trouble {
+        Some(_) => Written::Unseen,
         None => carry_out(shared, way, &planned, &turns, &progress).await,
     };
-    let outcome = lock(&shared.engine).end_full(&planned, report.as_ref());
+    let outcome = lock(&shared.engine).end_full(&planned, written.report());
     shared
         .metrics
         .pass_ended(PassKind::Full, outcome, begun.elapsed());
-    Some(Passed { planned, report })
+    Some(Passed { planned, written })
 }
 
 /// Reconciles rooms that are due on their own.
@@ -92,11 +92,11 @@ pub(super) async fn some(shared: &Shared, way: &Way, turns: Vec<Turn>) {
         }
         looked.plan(Some(guard), &way.reader)
     };
-    let report = match trouble {
-        Some(_) => None,
+    let written = match trouble {
+        Some(_) => Written::Unseen,
         None => carry_out(shared, way, &planned, &turns, &progress).await,
     };
-    let outcome = lock(&shared.engine).outcome(&planned, report.as_ref());
+    let outcome = lock(&shared.engine).outcome(&planned, written.report());
     shared
         .metrics
         .pass_ended(PassKind::Rooms, outcome, begun.elapsed());
@@ -118,14 +118,14 @@ async fn look(shared: &Shared, way: &Way, turns: &[Turn], progress: &Progress) -
     }
 }
 
-/// Logs the plan and applies it, room by room. `None`: nothing is to be written, or nothing may be.
+/// Logs the plan and applies it, room by room.
 async fn carry_out(
     shared: &Shared,
     way: &Way,
     planned: &Planned,
     turns: &[Turn],
     progress: &Progress,
-) -> Option<Report> {
+) -> Written {
     let turns: HashMap<&RoomId, &Turn> = turns.iter().map(|turn| (&turn.desired.id, turn)).collect();
     let (set, document, probe) = {
         let mut engine = lock(&shared.engine);
@@ -134,20 +134,29 @@ async fn carry_out(
                 engine.planned(turn, plan);
             }
         }
-        if planned.plan.rooms.iter().all(|room| room.steps.is_empty()) {
-            return None;
+        let has_steps = planned.plan.rooms.iter().any(|room| !room.steps.is_empty());
+        if !has_steps && way.writes.is_some() {
+            return Written::Nothing;
         }
         engine.check();
         let probe = engine.begin_probe(&planned.plan);
-        if probe.is_none() && engine.withheld().is_some() {
+        if let (None, Some(why)) = (&probe, engine.withheld()) {
             for plan in &planned.plan.rooms {
                 engine.log_withheld(plan);
             }
-            return None;
+            return match way.writes {
+                Some(_) => Written::Withheld(why.message),
+                None => Written::DryRun,
+            };
         }
-        let set = Arc::clone(engine.set.as_ref()?);
+        let Some(set) = engine.set.clone() else {
+            return Written::Withheld("no room files have been read yet".to_owned());
+        };
         let meta = pass::meta(&engine.settings, &set.source, engine.clock.now());
-        let id = Document::new(&planned.plan, &meta).ok()?.id;
+        let id = match Document::new(&planned.plan, &meta) {
+            Ok(document) => document.id,
+            Err(error) => return Written::Withheld(format!("the plan has no id: {error}")),
+        };
         let chosen = |room: &&RoomPlan| probe.as_ref().is_none_or(|probe| *probe == room.id);
         let rooms: Vec<&RoomPlan> = planned.plan.rooms.iter().filter(chosen).collect();
         engine.spend(removals(&rooms));
@@ -161,7 +170,9 @@ async fn carry_out(
         }
         (set, id, probe)
     };
-    let connection = way.writes.as_ref()?;
+    let Some(connection) = &way.writes else {
+        return Written::DryRun;
+    };
     let journal = PassJournal {
         shared,
         plan: &document,
@@ -209,7 +220,14 @@ async fn carry_out(
         .or_else(|| engine.used_up.as_ref().map(UsedUp::reason));
     engine.log_report(&report, &document);
     drop(engine);
-    Some(report)
+    if *shared.ends.borrow() {
+        let mut left = report.clone();
+        left.count_not_begun(&planned.plan.rooms, &Reason::interrupted());
+        if let Some(rooms) = left.not_begun() {
+            tracing::warn!("ending: {rooms}");
+        }
+    }
+    Written::Applied(report)
 }
 
 /// The rooms of a pass, each of which is changed by one pass at a time.

@@ -142,17 +142,20 @@ impl Engine {
             converged,
             partial,
             failed,
+            not_begun,
             blocked,
             calls,
             ..
         } = report.tally();
-        let in_order = partial + failed == 0 && report.stopped.is_none();
-        let text = format!("{converged} {partial} {failed} {blocked} {calls}");
+        let in_order = partial + failed + not_begun == 0 && report.stopped.is_none();
+        let text = format!("{converged} {partial} {failed} {not_begun} {blocked} {calls}");
         if in_order {
             self.quiet.forget("report");
         }
         if in_order || self.quiet.is_news("report", &text) {
-            tracing::info!(plan, converged, partial, failed, blocked, calls, "applied");
+            tracing::info!(
+                plan, converged, partial, failed, not_begun, blocked, calls, "applied"
+            );
         }
     }
 
@@ -177,7 +180,12 @@ impl Engine {
         }
         let of_plan = planned.plan.rooms.iter().any(RoomPlan::falls_short);
         let one_failed = self.rooms.values().any(|room| room.state == State::Failed);
-        let failed = |room: &RoomReport| matches!(room.status, Outcome::Partial | Outcome::Failed);
+        let failed = |room: &RoomReport| {
+            matches!(
+                room.status,
+                Outcome::Partial | Outcome::Failed | Outcome::NotBegun
+            )
+        };
         let kept_back =
             self.withheld().is_some() && planned.plan.rooms.iter().any(|room| !room.steps.is_empty());
         if of_plan || one_failed || kept_back || report.is_some_and(|report| report.rooms.iter().any(failed))

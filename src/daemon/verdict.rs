@@ -5,7 +5,7 @@ use super::room::Turn;
 use super::withheld::AUDIT_LOG;
 use crate::apply::{Failure, INTERRUPTED, Outcome, Reason, RoomReport};
 use crate::model::{MemberSet, RoomId, UserId};
-use crate::plan::{Note, Op, RoomPlan, Status, code, printable, users_of};
+use crate::plan::{self, Note, Op, RoomPlan, Status, code, printable, users_of};
 use crate::web::State;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
@@ -126,7 +126,7 @@ impl Engine {
         let of_room = report.failed.iter().find(|failure| {
             let reason = &failure.reason;
             !waiting.contains(&reason.code)
-                && !reason.code.starts_with("max_")
+                && !plan::is_guard(reason.code)
                 && !aside.contains(failure.user.as_str())
         });
         let ended = why.is_some_and(|why| why.code == INTERRUPTED || why.code == AUDIT_LOG);
@@ -174,7 +174,8 @@ impl Engine {
             let Failure { user, op, reason } = failure;
             let failed = report.failed.iter().filter(|other| other.op == *op).count();
             let few = alike.get(reason.message.as_str()) < Some(&ALIKE);
-            reason.message.to_lowercase().contains(user) || (few && plan.sent(*op) > failed)
+            let is_named = reason.named.iter().any(|named| named.as_str() == user);
+            is_named || (few && plan.sent(*op) > failed)
         };
         let refused = report.failed.iter().filter_map(|failure| {
             let comes_in = matches!(failure.op, Op::Add | Op::Promote);

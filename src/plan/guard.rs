@@ -41,6 +41,12 @@ pub(super) fn named(name: &str) -> Option<&'static str> {
         .find(|guard| *guard == name)
 }
 
+/// Whether this is the name of a guard, which is the code of what it holds.
+#[must_use]
+pub fn is_guard(code: &str) -> bool {
+    named(code).is_some()
+}
+
 /// Gives a block if more is wanted than the limit allows.
 pub(super) fn judge(guard: &'static str, limit: Limit, wanted: usize, of: u64) -> Option<Blocked> {
     let wanted = wanted as u64;

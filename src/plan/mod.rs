@@ -27,7 +27,7 @@ pub use diff::draft;
 pub use document::{Document, Meta, Rates};
 pub use draft::Draft;
 pub use fleet::{FleetGuard, FleetPlan, Summary};
-pub use guard::Blocked;
+pub use guard::{Blocked, is_guard};
 pub use markdown::{MARKDOWN_BYTES, Review, markdown};
 pub use order::Sizes;
 pub use restraints::{Hold, OverBudget, Restraints, Settling, Waiting};

@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod export;
 mod failures;
+mod interrupt;
 mod network;
 mod output;
 mod plan_schema;

@@ -13,7 +13,9 @@ mod faults;
 mod fleet;
 mod fleet_model;
 mod house;
+mod interrupted;
 mod looks;
+mod named;
 mod near;
 mod pace;
 #[expect(dead_code, reason = "what is not used here is for the bench")]
