@@ -12,7 +12,7 @@ use crate::model::Guards;
 use follower::Follower;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, mpsc, oneshot, watch as signal};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
@@ -43,6 +43,9 @@ pub enum News {
     AsBefore,
 }
 
+/// How soon a file that is being written is looked at again.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// How still the files are: what takes somebody away waits until they are still for long enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stillness {
@@ -50,6 +53,8 @@ pub struct Stillness {
     pub unchanged_since: Instant,
     /// Whether what is on the disk is the set in force: read to its end, valid, and finished.
     pub is_in_force: bool,
+    /// When a file last changed, be it in content or not, by the clock of its disk.
+    pub newest: Option<SystemTime>,
     /// A file that somebody has written to and not closed since, where the system tells.
     pub being_written: Option<PathBuf>,
     /// The file that changed last.
@@ -59,11 +64,27 @@ pub struct Stillness {
 }
 
 impl Stillness {
+    /// How long the files must still be left alone until they have been unchanged for so long. A time in the future is the time at
+    /// which they were first seen.
+    pub(super) fn left_of(&self, settle: Duration) -> Duration {
+        let age = self
+            .newest
+            .and_then(|newest| SystemTime::now().duration_since(newest).ok());
+        let unchanged = age.unwrap_or_default().max(self.unchanged_since.elapsed());
+        let left = settle.saturating_sub(unchanged);
+        match self.being_written {
+            None => left,
+            // Nobody can tell how long that takes.
+            Some(_) => left.max(RETRY.min(settle)),
+        }
+    }
+
     /// Nothing is known of the files yet.
     pub(super) fn unknown(now: Instant) -> Self {
         Self {
             unchanged_since: now,
             is_in_force: false,
+            newest: None,
             being_written: None,
             changed: None,
             sets: 0,

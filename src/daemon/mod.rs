@@ -11,6 +11,7 @@ mod connect;
 mod engine;
 pub mod files;
 mod holds;
+mod once;
 pub mod pass;
 mod passes;
 pub mod progress;
@@ -34,23 +35,21 @@ mod written;
 
 pub use clock::Clock;
 pub use connect::{ConnectError, config, connect};
+pub use once::Once;
 pub use store::StoreError;
 pub use written::Written;
 
-use crate::apply::Reason;
 use crate::chat::{Connection, Observer};
 use crate::desired::{Diagnostic, Invalid, Remembered};
-use crate::plan::FleetPlan;
 use crate::settings::Settings;
 use crate::web::{Metrics, Source};
 use engine::Engine;
 use files::{Follow, Following, News};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use passes::{Passed, Way};
+use passes::Way;
 use shared::{Counting, Shared, lock};
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::{Ledger, Store};
@@ -104,20 +103,6 @@ pub enum DaemonError {
     /// Nobody follows the files any more.
     #[error("the files are no longer followed: a fault in roomsync; start it again, and report this")]
     Files,
-}
-
-/// What one pass over all rooms came to.
-#[derive(Debug)]
-#[must_use]
-pub struct Once {
-    /// What was planned.
-    pub plan: FleetPlan,
-    /// What kept it from looking at every room, if something did.
-    pub stopped: Option<crate::chat::CallError>,
-    /// What became of it.
-    pub written: Written,
-    /// The least time in seconds that the plan's calls take.
-    pub seconds: f64,
 }
 
 /// A daemon that has not been started.
@@ -184,55 +169,11 @@ impl Daemon {
         Arc::clone(&self.shared.metrics)
     }
 
-    /// Makes one pass over all rooms, by the files once they are finished. When `stop` comes, no new call is made, and those
-    /// in flight end; `None`: it came before there was a plan. The error: the files cannot be used.
+    /// Makes one pass over all rooms, by the files once they are finished; where somebody would be put out or lose a role, once
+    /// these have been unchanged for `sync.settle_removals`. When `stop` comes, no new call is made, and those in flight end;
+    /// `None`: it came before there was a plan. The error: the files cannot be used.
     pub async fn once(self, stop: impl Future<Output = ()>) -> Result<Option<Once>, Invalid> {
-        let Self {
-            shared,
-            config,
-            way,
-            remembered,
-        } = &self;
-        let mut stop = pin!(stop);
-        let mut following = Following::start(follow(config, &config.settings, remembered.clone()));
-        let news = tokio::select! {
-            news = following.news() => news,
-            () = &mut stop => return Ok(None),
-        };
-        match news {
-            Some(News::Bad(diagnostics)) => return Err(Invalid { diagnostics }),
-            Some(news) => heard(shared, news),
-            None => return Ok(None),
-        }
-        following.stop().await;
-        let turns = lock(&shared.engine).begin_full();
-        let mut pass = pin!(passes::full(shared, way, turns));
-        let passed = tokio::select! {
-            passed = &mut pass => passed,
-            () = stop => {
-                end(shared, way);
-                pass.await
-            }
-        };
-        let Some(passed) = passed else { return Ok(None) };
-        let Passed { planned, mut written } = passed;
-        let engine = lock(&shared.engine);
-        if let Written::Applied(report) = &mut written {
-            let interrupted = (*shared.ends.borrow()).then(Reason::interrupted);
-            report.stopped = report.stopped.take().or_else(|| interrupted);
-            let withheld = || engine.withheld().map(|why| Reason::new(why.code, why.message));
-            let why = report.stopped.clone().or_else(withheld);
-            let why = why.unwrap_or_else(|| Reason::new("not_begun", "it was not this room's turn"));
-            report.count_not_begun(&planned.plan.rooms, &why);
-        }
-        let rates = pass::rates(&engine.settings);
-        drop(engine);
-        Ok(Some(Once {
-            seconds: rates.seconds(&planned.plan),
-            plan: planned.plan,
-            stopped: planned.stopped,
-            written,
-        }))
+        once::run(self, stop).await
     }
 
     /// Keeps the rooms until it is told to stop; then no new call is made, and those in flight end.
@@ -357,7 +298,7 @@ fn begin<'a>(shared: &Arc<Shared>, way: &Way, passes: &FuturesUnordered<LocalBox
         let (shared, way) = (Arc::clone(shared), way.clone());
         passes.push(Box::pin(async move {
             // What came of it stands in the engine.
-            let _ = passes::full(&shared, &way, turns).await;
+            let _ = passes::full(&shared, &way, turns, &|| true).await;
         }));
     }
     if !turns.is_empty() {

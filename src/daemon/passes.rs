@@ -40,8 +40,21 @@ pub(super) struct Passed {
     pub(super) written: Written,
 }
 
-/// Looks at all rooms that it is the turn of, and reconciles them. `None`: the daemon ends.
-pub(super) async fn full(shared: &Shared, way: &Way, turns: Vec<Turn>) -> Option<Passed> {
+/// A pass over all rooms, or what it would do.
+pub(super) enum Full {
+    Made(Passed),
+    /// Somebody would be put out or lose a role, and the room files have not been unchanged for long enough; nothing was written.
+    Unsettled(Planned),
+}
+
+/// Looks at all rooms that it is the turn of, and reconciles them. `may_take_away` says whether the room files have been unchanged
+/// for long enough to put anybody out. `None`: the daemon ends.
+pub(super) async fn full(
+    shared: &Shared,
+    way: &Way,
+    turns: Vec<Turn>,
+    may_take_away: &dyn Fn() -> bool,
+) -> Option<Full> {
     let begun = Instant::now();
     let progress = shared.under_way(turns.len());
     let looked = look(shared, way, &turns, &progress).await?;
@@ -57,6 +70,10 @@ pub(super) async fn full(shared: &Shared, way: &Way, turns: Vec<Turn>) -> Option
         }
         planned
     };
+    if trouble.is_none() && planned.plan.takes_away() && !may_take_away() {
+        // It is begun again, and ends then.
+        return Some(Full::Unsettled(planned));
+    }
     let written = match trouble {
         Some(_) => Written::Unseen,
         None => carry_out(shared, way, &planned, &turns, &progress).await,
@@ -65,7 +82,7 @@ pub(super) async fn full(shared: &Shared, way: &Way, turns: Vec<Turn>) -> Option
     shared
         .metrics
         .pass_ended(PassKind::Full, outcome, begun.elapsed());
-    Some(Passed { planned, written })
+    Some(Full::Made(Passed { planned, written }))
 }
 
 /// Reconciles rooms that are due on their own.

@@ -170,6 +170,11 @@ impl Engine {
         if self.settles_at().is_none_or(|at| at > Instant::now()) {
             return;
         }
+        self.files_settled();
+    }
+
+    /// The set in force is the one to go by from now on.
+    pub(super) fn files_settled(&mut self) {
         self.settling.end();
         self.rosters.settle();
         // Before anybody goes by it: a restart must not take another set for the one that had settled.
@@ -196,6 +201,7 @@ impl Engine {
         let Stillness {
             unchanged_since,
             is_in_force,
+            newest: _,
             being_written,
             changed: _,
             sets,

@@ -117,3 +117,80 @@ fn a_process_that_finds_another_set_than_the_last_that_had_settled_waits() {
     assert!(begun.elapsed() >= SETTLE_REMOVALS, "{:?}", begun.elapsed());
     drop(daemon);
 }
+
+/// The one-shot commands that write.
+const ONE_SHOT: [&[&str]; 2] = [&["run", "--once"], &["apply", "--yes"]];
+
+#[test]
+fn one_shot_commands_wait_with_removals_and_with_nothing_else() {
+    for args in ONE_SHOT {
+        let place = place();
+        place.replace("rooms/all.yaml", &wanting("a, b, c, d, e"));
+        let begun = Instant::now();
+        let out = place.run(args);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(0), "{said}");
+        assert!(
+            place.has("e") && begun.elapsed() < SETTLE_REMOVALS,
+            "{args:?}: {said}"
+        );
+        assert!(!said.contains("removals wait"), "{said}");
+
+        place.replace("rooms/all.yaml", &wanting("a, b, c, d"));
+        let begun = Instant::now();
+        let out = place.run(args);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(0), "{said}");
+        assert!(
+            !place.has("e") && begun.elapsed() >= SETTLE_REMOVALS - Duration::from_millis(100),
+            "{args:?}: {said}"
+        );
+        assert_eq!(said.matches("removals wait").count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn what_is_written_while_a_one_shot_command_waits_counts() {
+    for args in ONE_SHOT {
+        let place = place();
+        // Half of it, and then all of it.
+        place.replace("rooms/all.yaml", &wanting("a, b"));
+        let mut command = place.command(args);
+        let child = command
+            .stderr(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null());
+        let child = child.spawn().unwrap();
+        thread::sleep(Duration::from_secs(1));
+        place.replace("rooms/all.yaml", &wanting("a, b, c, d, e"));
+        let out = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(0), "{said}");
+        assert_eq!(place.members().len(), 5, "{args:?}: {said}");
+        let journal = place.emulator.journal();
+        assert!(journal.calls.iter().all(|call| call.method != "DELETE"), "{said}");
+    }
+}
+
+#[test]
+fn a_one_shot_command_that_is_ended_while_it_waits_says_what_it_has_not_begun() {
+    let place = place();
+    place.replace("rooms/all.yaml", &wanting("a, b, c"));
+    let mut command = place.command(&["run", "--once"]);
+    command
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null());
+    let child = command.spawn().unwrap();
+    thread::sleep(Duration::from_secs(2));
+    let kill = format!("kill -s TERM {}", child.id());
+    assert!(
+        std::process::Command::new("sh")
+            .args(["-c", &kill])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let out = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(4), "{said}");
+    assert!(said.contains("not begun") && place.has("d"), "{said}");
+}

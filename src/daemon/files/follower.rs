@@ -142,6 +142,7 @@ impl Follower {
         let now = Stillness {
             unchanged_since: self.unchanged_since,
             is_in_force: known && self.judge.is_content(),
+            newest: self.stamp.as_ref().and_then(Stamp::newest),
             being_written: self.disk.being_written(),
             changed: self.changed.clone(),
             sets: self.judge.sets(),

@@ -1,0 +1,119 @@
+//! One pass over all rooms, for a command that ends after it.
+
+use super::files::{Following, News};
+use super::passes::{self, Full, Passed};
+use super::shared::lock;
+use super::written::Written;
+use super::{Daemon, end, follow, heard, pass};
+use crate::apply::{Reason, Report};
+use crate::desired::Invalid;
+use crate::model::show_duration;
+use crate::plan::FleetPlan;
+use std::pin::pin;
+use tokio::time::{Instant, sleep_until};
+
+/// What one pass over all rooms came to.
+#[derive(Debug)]
+#[must_use]
+pub struct Once {
+    /// What was planned.
+    pub plan: FleetPlan,
+    /// What kept it from looking at every room, if something did.
+    pub stopped: Option<crate::chat::CallError>,
+    /// What became of it.
+    pub written: Written,
+    /// The least time in seconds that the plan's calls take.
+    pub seconds: f64,
+}
+
+/// Makes the pass, see [`Daemon::once`].
+pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Result<Option<Once>, Invalid> {
+    let Daemon {
+        shared,
+        config,
+        way,
+        remembered,
+    } = &daemon;
+    let mut stop = pin!(stop);
+    let mut following = Following::start(follow(config, &config.settings, remembered.clone()));
+    let stillness = following.stillness();
+    let settle = config.settings.sync.settle_removals;
+    let left = || stillness.borrow().left_of(settle);
+    // What waits for the files to settle, and until when.
+    let mut waiting = None;
+    let passed = loop {
+        let until = waiting.as_ref().map(|(_, until)| *until);
+        tokio::select! {
+            news = following.news() => match news {
+                Some(News::Bad(diagnostics)) => return Err(Invalid { diagnostics }),
+                Some(news) => heard(shared, news),
+                None => break None,
+            },
+            () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {}
+            () = &mut stop => {
+                end(shared, way);
+                break waiting.map(|(planned, _)| interrupted(planned));
+            }
+        }
+        let turns = {
+            let mut engine = lock(&shared.engine);
+            engine.files_settled();
+            engine.begin_full()
+        };
+        let may_take_away = || config.dry_run || left().is_zero();
+        let mut pass = pin!(passes::full(shared, way, turns, &may_take_away));
+        let full = tokio::select! {
+            full = &mut pass => full,
+            () = &mut stop => {
+                end(shared, way);
+                pass.await
+            }
+        };
+        match full {
+            None => break None,
+            Some(Full::Made(passed)) => break Some(passed),
+            Some(Full::Unsettled(planned)) if *shared.ends.borrow() => break Some(interrupted(planned)),
+            Some(Full::Unsettled(planned)) => {
+                tracing::info!(
+                    "removals wait {:.1} s, until the room files have been unchanged for {} (`sync.settle_removals`)",
+                    left().as_secs_f64(),
+                    show_duration(settle)
+                );
+                waiting = Some((planned, Instant::now() + left()));
+            }
+        }
+    };
+    following.stop().await;
+    let Some(Passed { planned, mut written }) = passed else {
+        return Ok(None);
+    };
+    let engine = lock(&shared.engine);
+    if let Written::Applied(report) = &mut written {
+        let interrupted = (*shared.ends.borrow()).then(Reason::interrupted);
+        report.stopped = report.stopped.take().or_else(|| interrupted);
+        let withheld = || engine.withheld().map(|why| Reason::new(why.code, why.message));
+        let why = report.stopped.clone().or_else(withheld);
+        let why = why.unwrap_or_else(|| Reason::new("not_begun", "it was not this room's turn"));
+        report.count_not_begun(&planned.plan.rooms, &why);
+    }
+    let rates = pass::rates(&engine.settings);
+    drop(engine);
+    Ok(Some(Once {
+        seconds: rates.seconds(&planned.plan),
+        plan: planned.plan,
+        stopped: planned.stopped,
+        written,
+    }))
+}
+
+/// A pass that was ended before its first call.
+fn interrupted(planned: pass::Planned) -> Passed {
+    let report = Report {
+        rooms: Vec::new(),
+        stopped: Some(Reason::interrupted()),
+    };
+    Passed {
+        planned,
+        written: Written::Applied(report),
+    }
+}
