@@ -5,6 +5,7 @@
 mod damage;
 mod origins;
 mod revision;
+mod work_trees;
 
 use roomsync::desired::{self, Desired, Diagnostic, Loaded, OwnGuards, render};
 use roomsync::model::{Glob, Guards, Limit, MAX_ADMINS, MemberSet, Mode, UserId};

@@ -15,14 +15,14 @@ use tempfile::TempDir;
 const ROOMS: &str = "rooms: [{id: 7, members: [bob]}]\n";
 
 /// What is shown of the room files in these places.
-fn revision_of(paths: &[&Path]) -> Option<String> {
+pub(super) fn revision_of(paths: &[&Path]) -> Option<String> {
     let paths: Vec<PathBuf> = paths.iter().map(|path| path.to_path_buf()).collect();
     let texts = desired::read(&paths, None).with_revision();
     texts.resolve(&Guards::default()).unwrap().desired.source.revision
 }
 
 /// Whether git is here; CI must have it.
-fn has_git() -> bool {
+pub(super) fn has_git() -> bool {
     let here = Command::new("git").arg("--version").output().is_ok();
     assert!(here || std::env::var("CI").as_deref() != Ok("true"), "no git");
     if !here {
@@ -32,11 +32,11 @@ fn has_git() -> bool {
 }
 
 /// A work tree, by git itself.
-struct Tree(PathBuf);
+pub(super) struct Tree(pub(super) PathBuf);
 
 impl Tree {
     /// With one commit that has one room file and some others.
-    fn in_folder(folder: &Path, init: &[&str]) -> Self {
+    pub(super) fn in_folder(folder: &Path, init: &[&str]) -> Self {
         fs::create_dir_all(folder).unwrap();
         let tree = Self(folder.to_owned());
         tree.git(&[&["init", "-q", "-b", "main"], init].concat());
@@ -47,19 +47,19 @@ impl Tree {
         tree
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    fn commit(&self) {
+    pub(super) fn commit(&self) {
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "-m", "more", "--allow-empty"]);
     }
 
     #[track_caller]
-    fn git(&self, args: &[&str]) -> String {
+    pub(super) fn git(&self, args: &[&str]) -> String {
         let output = Command::new("git")
             .args(["-c", "protocol.file.allow=always", "-c", "safe.directory=*"])
             .args(args)
@@ -79,17 +79,17 @@ impl Tree {
         said.trim().to_owned()
     }
 
-    fn head(&self) -> String {
+    pub(super) fn head(&self) -> String {
         self.git(&["rev-parse", "HEAD"])
     }
 
-    fn revision(&self) -> Option<String> {
+    pub(super) fn revision(&self) -> Option<String> {
         revision_of(&[&self.0.join("rooms")])
     }
 
     /// Asserts that what is shown is what git says, and whether it is dirty.
     #[track_caller]
-    fn agrees(&self, dirty: bool) {
+    pub(super) fn agrees(&self, dirty: bool) {
         let shown = self.revision();
         let said = self.git(&["describe", "--always", "--dirty", "--abbrev=64", "--exclude=*"]);
         assert_eq!(shown, Some(said.clone()));

@@ -1,8 +1,12 @@
 //! Which commit the files are of. The repository is only read: nothing in it can have a program executed.
 
+mod git_config;
+mod layout;
 mod repository;
+mod trouble;
+mod work_tree;
 
-use repository::{Repository, Trouble};
+use repository::Repository;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
+use trouble::Trouble;
 
 /// As long as anybody may be kept waiting for it: the network folder or the very large repository it is not worth.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,7 +68,7 @@ fn look(files: &[PathBuf], stop: &AtomicBool) -> Result<Option<String>, Trouble>
         tracing::debug!(tree = %tree.display(), "the work tree of the room files has no commit yet");
         return Ok(None);
     };
-    let dirty = repository.differs(&commit, stop)? || !repository.holds(&files)?;
+    let dirty = repository.differs(&commit, stop)? || !repository.holds(&files);
     let dirty = if dirty { DIRTY } else { "" };
     Ok(Some(format!("{commit}{dirty}")))
 }
@@ -79,7 +84,7 @@ fn one_work_tree(files: &[PathBuf]) -> Result<Option<(PathBuf, BTreeSet<PathBuf>
         let canonical = file.canonicalize().map_err(gone)?;
         let folder = canonical.parent().unwrap_or(Path::new("/")).to_owned();
         if seen.insert(folder.clone()) {
-            let Some(found) = repository::work_tree(&folder)? else {
+            let Some(found) = layout::work_tree(&folder)? else {
                 tracing::debug!(file = %file.display(), "this room file is in no work tree of git");
                 return Ok(None);
             };
