@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod budget;
 mod bulk;
 mod daemon;
 mod daemon_faults;
