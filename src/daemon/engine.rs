@@ -7,7 +7,9 @@ use super::holds::Rosters;
 use super::quiet::Quiet;
 use super::quota::{self, QUOTA, UsedUp};
 use super::room::{Room, Turn, backoff};
-use super::store::{Ledger, Store};
+use super::service_time::ServiceTime;
+use super::shared::Counting;
+use super::store::{PersistedState, Store};
 use crate::apply::Stop;
 use crate::chat::{CallError, Fault};
 use crate::desired::{Diagnostic, Loaded, Origins, Source};
@@ -16,7 +18,7 @@ use crate::model::{RoomId, UserId};
 use crate::plan::{self, Restraints};
 use crate::settings::Settings;
 use crate::web::{Change, Passes, Trouble, Withheld};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -46,11 +48,14 @@ pub(super) struct Engine {
     pub(super) leaving: BTreeMap<RoomId, Stop>,
     pub(super) store: Store,
     pub(super) rosters: Rosters,
-    pub(super) ledger: Ledger,
+    pub(super) ledger: PersistedState,
     /// Why the state could not be saved, if so; nothing is written to the service until it can be.
     pub(super) unsaved: Option<String>,
     /// Why `state_dir` cannot be asked whether the daemon is paused, if so.
     pub(super) out_of_reach: Option<String>,
+    pub(super) service_time: Arc<ServiceTime>,
+    /// How far the wall clock is ahead of the service's, where that is too far.
+    pub(super) clock_ahead: Option<SignedDuration>,
     /// The pricing plan's quota, once a write has met its end.
     pub(super) used_up: Option<UsedUp>,
     /// How often in a row reads have met its end.
@@ -76,12 +81,15 @@ pub(super) struct Engine {
 impl Engine {
     pub(super) fn new(
         settings: Settings,
-        clock: Clock,
+        counting: &Counting,
         seed: u64,
         store: Store,
-        (rosters, ledger): (Rosters, Ledger),
+        (rosters, mut ledger): (Rosters, PersistedState),
         dry_run: bool,
     ) -> Self {
+        let clock = counting.clock.clone();
+        clock.go_on_from(ledger.clock.as_ref());
+        ledger.void_the_future(clock.steady());
         let started = clock.now();
         Self {
             audit: Audit::new(settings.audit_log.clone()),
@@ -101,6 +109,8 @@ impl Engine {
             rosters,
             ledger,
             unsaved: None,
+            service_time: Arc::clone(&counting.service_time),
+            clock_ahead: None,
             used_up: None,
             quota_reads: 0,
             coming_and_going: ComingAndGoing::default(),
@@ -256,7 +266,7 @@ impl Engine {
             backoff(times, &mut self.random)
         };
         self.full_due = Instant::now() + wait;
-        let next_try = jiff::SignedDuration::try_from(wait)
+        let next_try = SignedDuration::try_from(wait)
             .ok()
             .and_then(|wait| now.checked_add(wait).ok());
         self.trouble = Some(Trouble { next_try, ..trouble });
@@ -272,7 +282,8 @@ impl Engine {
 
     /// What is not to be done in a room for now; takes down what the look shows of its people.
     pub(super) fn restraints(&mut self, turn: &Turn, observed: &Observed) -> Restraints {
-        let now = self.clock.now();
+        self.see_clock();
+        let now = self.clock.moment();
         let (id, live) = (&turn.desired.id, observed.room());
         if self.ledger.aside.seen_in(id, |user| live.members.contains(user)) {
             self.save_ledger();

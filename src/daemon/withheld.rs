@@ -13,6 +13,7 @@ const CHANGES_SHOWN: usize = 100;
 
 impl Engine {
     pub(super) fn save_all(&mut self) {
+        self.ledger.clock = self.clock.anchor();
         let saved = self
             .store
             .save_rosters(&self.rosters)
@@ -20,7 +21,7 @@ impl Engine {
                 Some(set) => self.store.save_files(set.origins.remember()),
                 None => Ok(()),
             })
-            .and_then(|()| self.store.save_ledger(&self.ledger));
+            .and_then(|()| self.store.save_state(&self.ledger));
         self.saved(saved);
     }
 
@@ -29,7 +30,8 @@ impl Engine {
         if self.unsaved.is_some() {
             return self.save_all();
         }
-        let saved = self.store.save_ledger(&self.ledger);
+        self.ledger.clock = self.clock.anchor();
+        let saved = self.store.save_state(&self.ledger);
         self.saved(saved);
     }
 
@@ -58,6 +60,7 @@ impl Engine {
         if self.unsaved.is_some() {
             self.save_all();
         }
+        self.see_clock();
         self.check();
     }
 

@@ -4,6 +4,7 @@
 
 mod bulk;
 mod daemon;
+mod daemon_clock;
 mod daemon_faults;
 mod daemon_search;
 mod daemon_traps;

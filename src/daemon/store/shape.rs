@@ -1,8 +1,9 @@
 //! The shapes of the files.
 
-use super::Budget;
-use crate::daemon::aside::Entry;
-use crate::daemon::holds::{Hold, Roster};
+use super::{Budget, PersistedState};
+use crate::daemon::aside::{Entry, SetAside};
+use crate::daemon::clock::Anchor;
+use crate::daemon::holds::{Hold, Roster, Rosters};
 use crate::daemon::taught::Taught;
 use crate::desired::Remembered;
 use crate::model::{Limit, MemberSet, RoomId, UserId};
@@ -10,64 +11,58 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-#[derive(Deserialize)]
-pub(super) struct Version {
-    pub(super) version: u32,
+#[derive(Serialize, Deserialize)]
+pub(super) struct RostersJson {
+    rooms: BTreeMap<String, RosterJson>,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct RostersFile {
-    pub(super) version: u32,
-    pub(super) rooms: BTreeMap<String, RosterJson>,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct FilesFile {
-    pub(super) version: u32,
+pub(super) struct FilesJson {
     pub(super) files: Remembered,
 }
 
+/// What came later has a default, for files that do not have it.
 #[derive(Serialize, Deserialize)]
-pub(super) struct RosterJson {
-    pub(super) people: Option<Vec<String>>,
-    pub(super) admins: Option<Vec<String>>,
-    pub(super) removals: Option<HoldJson>,
-    pub(super) demotions: Option<HoldJson>,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct HoldJson {
-    pub(super) users: Vec<String>,
-    pub(super) limit: String,
-    pub(super) dropped: u64,
-    pub(super) of: u64,
-    pub(super) since: Timestamp,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct LedgerFile {
-    pub(super) version: u32,
-    pub(super) budget: Option<BudgetJson>,
-    pub(super) aside: Vec<AsideJson>,
-    /// What the service taught; earlier versions did not keep it.
+pub(super) struct StateJson {
+    budget: Option<BudgetJson>,
+    aside: Vec<AsideJson>,
     #[serde(default)]
-    pub(super) batch: Option<Taught>,
+    batch: Option<Taught>,
+    #[serde(default)]
+    clock: Option<Anchor>,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct BudgetJson {
-    pub(super) members: u64,
+struct RosterJson {
+    people: Option<Vec<String>>,
+    admins: Option<Vec<String>>,
+    removals: Option<HoldJson>,
+    demotions: Option<HoldJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct HoldJson {
+    users: Vec<String>,
+    limit: String,
+    dropped: u64,
+    of: u64,
+    since: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BudgetJson {
+    members: u64,
     /// Room and user.
-    pub(super) spent: Vec<(String, String)>,
-    pub(super) looked: Timestamp,
+    spent: Vec<(String, String)>,
+    looked: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct AsideJson {
-    pub(super) user: String,
-    pub(super) room: Option<String>,
+struct AsideJson {
+    user: String,
+    room: Option<String>,
     #[serde(flatten)]
-    pub(super) entry: Entry,
+    entry: Entry,
 }
 
 fn texts(users: &MemberSet) -> Vec<String> {
@@ -77,6 +72,70 @@ fn texts(users: &MemberSet) -> Vec<String> {
 fn names(texts: &[String]) -> Result<MemberSet, String> {
     let name = |text: &String| UserId::parse(text).map_err(|error| format!("{text:?}: {error}"));
     texts.iter().map(name).collect()
+}
+
+impl From<&Rosters> for RostersJson {
+    fn from(Rosters(rooms): &Rosters) -> Self {
+        let rooms = rooms.iter().map(|(id, roster)| (id.to_string(), roster.into()));
+        Self {
+            rooms: rooms.collect(),
+        }
+    }
+}
+
+impl RostersJson {
+    pub(super) fn rosters(self) -> Result<Rosters, String> {
+        let rooms = self.rooms.into_iter().map(|(id, room)| {
+            let id = RoomId::parse(&id).map_err(|error| error.to_string())?;
+            Ok((id, room.roster()?))
+        });
+        rooms.collect::<Result<_, String>>().map(Rosters)
+    }
+}
+
+impl From<&PersistedState> for StateJson {
+    fn from(state: &PersistedState) -> Self {
+        let PersistedState {
+            budget,
+            aside,
+            taught,
+            clock,
+        } = state;
+        let aside = aside.entries().map(|(user, room, entry)| AsideJson {
+            user: user.to_string(),
+            room: room.map(ToString::to_string),
+            entry: entry.clone(),
+        });
+        Self {
+            budget: budget.as_ref().map(BudgetJson::from),
+            aside: aside.collect(),
+            batch: taught.clone(),
+            clock: clock.clone(),
+        }
+    }
+}
+
+impl StateJson {
+    pub(super) fn state(self) -> Result<PersistedState, String> {
+        let Self {
+            budget,
+            aside,
+            batch,
+            clock,
+        } = self;
+        let entries = aside.into_iter().map(|AsideJson { user, room, entry }| {
+            let user = UserId::parse(&user).map_err(|error| error.to_string())?;
+            let room = room.as_deref().map(RoomId::parse).transpose();
+            Ok(((user, room.map_err(|error| error.to_string())?), entry))
+        });
+        let entries: Vec<_> = entries.collect::<Result<_, String>>()?;
+        Ok(PersistedState {
+            budget: budget.map(BudgetJson::budget).transpose()?,
+            aside: SetAside::from_entries(entries),
+            taught: batch,
+            clock,
+        })
+    }
 }
 
 impl From<&Roster> for RosterJson {
@@ -134,7 +193,7 @@ impl From<&Budget> for BudgetJson {
 }
 
 impl BudgetJson {
-    pub(super) fn budget(self) -> Result<Budget, String> {
+    fn budget(self) -> Result<Budget, String> {
         let pair = |(room, user): (String, String)| {
             let room = RoomId::parse(&room).map_err(|error| error.to_string())?;
             Ok((room, UserId::parse(&user).map_err(|error| error.to_string())?))
@@ -148,7 +207,7 @@ impl BudgetJson {
 }
 
 impl RosterJson {
-    pub(super) fn roster(self) -> Result<Roster, String> {
+    fn roster(self) -> Result<Roster, String> {
         let people = self.people.as_deref().map(names).transpose()?;
         let admins = self.admins.as_deref().map(names).transpose()?;
         Ok(Roster {
@@ -161,7 +220,7 @@ impl RosterJson {
 }
 
 impl HoldJson {
-    pub(super) fn hold(self) -> Result<Hold, String> {
+    fn hold(self) -> Result<Hold, String> {
         Ok(Hold {
             users: names(&self.users)?,
             limit: Limit::parse(&self.limit).map_err(|error| error.to_string())?,
