@@ -1,6 +1,7 @@
 //! When nothing is written to the service: a dry run, a pause, a state that cannot be saved, an audit log that cannot be written,
 //! a quota that is used up.
 
+use super::audit::Event;
 use super::engine::Engine;
 use super::quota::QUOTA;
 use crate::apply::Reason;
@@ -67,9 +68,20 @@ impl Engine {
     /// Sees whether changes may be made now.
     pub(super) fn check(&mut self) {
         // A dry run leaves no trace, not even an empty log.
-        let ready = if self.dry_run { Ok(()) } else { self.audit.ready() };
+        let now = self.clock.now();
+        let ready = if self.dry_run {
+            Ok(())
+        } else {
+            self.audit.ready(now)
+        };
         // Whoever asks `withheld` next sees what came of it.
         let _ = self.audited(ready);
+    }
+
+    /// Writes a line of a pass that begins to write, and has the disk take it. `false`: it cannot be, and nothing is to be done.
+    pub(super) fn prove_audit(&mut self, pass: Event<'_>) -> bool {
+        let proved = self.audit.prove(self.clock.now(), pass);
+        self.audited(proved).is_ok()
     }
 
     /// Looks whether the daemon is paused. Says once that nothing is written any more, and ends what is under way; or that
@@ -134,7 +146,7 @@ impl Engine {
 
     /// Takes down how the audit log took a line.
     fn audited(&mut self, written: std::io::Result<()>) -> Result<(), Reason> {
-        let result = self.audit.took(written);
+        let result = self.audit.took(written, self.clock.now());
         self.see_withheld();
         result.map_err(|error| Reason::new(AUDIT_LOG, format!("the audit log cannot be written: {error}")))
     }
