@@ -52,6 +52,11 @@ pub struct Config {
 pub trait Observer: std::fmt::Debug + Send + Sync {
     /// A call was answered with this HTTP status, or with nothing that is known, after so long.
     fn answered(&self, method: Method, status: Option<u16>, took: Duration);
+
+    /// A success has just come, after so long; the service made it at this time in milliseconds since 1970, 0 where it says none.
+    fn dated(&self, timestamp: u64, took: Duration) {
+        let _ = (timestamp, took);
+    }
 }
 
 /// A way to the service. Cheap to clone; all clones share one pace.
@@ -235,8 +240,11 @@ impl Connection {
                     ..
                 }) => {
                     permit.answered();
-                    match serde_json::from_slice(&body) {
+                    match serde_json::from_slice::<Envelope<T>>(&body) {
                         Ok(envelope) => {
+                            if let Some(observer) = &self.0.observer {
+                                observer.dated(envelope.timestamp, took);
+                            }
                             self.0.sizes.answered(method, call.users.len(), None);
                             return Ok(envelope);
                         }

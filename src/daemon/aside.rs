@@ -1,5 +1,6 @@
 //! People whom the service does not take: recorded with the reason, and left alone for a while.
 
+use super::clock::{Moment, Moved};
 use crate::model::{RoomId, UserId};
 use crate::plan::{Waiting, code};
 use crate::web;
@@ -19,7 +20,7 @@ type Scope = Option<RoomId>;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct SetAside(BTreeMap<(UserId, Scope), Entry>);
 
-/// Why somebody is set aside, and until when.
+/// Why somebody is set aside, and until when, in steady time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) code: String,
@@ -30,6 +31,19 @@ pub(super) struct Entry {
     pub(super) noticed: String,
     /// The digest of the files that name them; another one ends it.
     pub(super) named_by: Option<String>,
+}
+
+impl Entry {
+    /// How long somebody is left alone, whatever a clock that was wrong has made of it.
+    fn lasts(&self) -> SignedDuration {
+        let set = self.until.duration_since(self.since);
+        set.clamp(SignedDuration::ZERO, LONGEST)
+    }
+
+    fn waits(&self, now: Timestamp) -> bool {
+        let since = now.duration_since(self.since);
+        !since.is_negative() && since < self.lasts()
+    }
 }
 
 impl SetAside {
@@ -54,14 +68,11 @@ impl SetAside {
     ) -> bool {
         let key = (user.clone(), (!everywhere).then(|| noticed.clone()));
         // In several rooms at a time they are refused for one reason.
-        if self.0.get(&key).is_some_and(|entry| entry.until > now) {
+        if self.0.get(&key).is_some_and(|entry| entry.waits(now)) {
             return false;
         }
-        let last = self
-            .0
-            .get(&key)
-            .map(|entry| entry.until.duration_since(entry.since));
-        let delay = last.map_or(FIRST, |last| (last * 2).min(LONGEST));
+        let last = self.0.get(&key).map(Entry::lasts);
+        let delay = last.map_or(FIRST, |last| (last * 2).clamp(FIRST, LONGEST));
         let entry = Entry {
             code: code.to_owned(),
             message: message.to_owned(),
@@ -79,14 +90,15 @@ impl SetAside {
         &self,
         room: &RoomId,
         wanted: impl Fn(&UserId) -> bool,
-        now: Timestamp,
+        now: Moment,
     ) -> Vec<(UserId, Waiting)> {
         let here = |scope: &Scope| scope.as_ref().is_none_or(|scope| scope == room);
         self.0
             .iter()
-            .filter(|((user, scope), entry)| here(scope) && entry.until > now && wanted(user))
+            .filter(|((user, scope), entry)| here(scope) && entry.waits(now.steady) && wanted(user))
             .map(|((user, _), entry)| {
-                let message = format!("not tried again before {:.0}: {}", entry.until, entry.message);
+                let until = now.wall_at(entry.until);
+                let message = format!("not tried again before {until:.0}: {}", entry.message);
                 let code = code::SET_ASIDE;
                 (user.clone(), Waiting { code, message })
             })
@@ -118,18 +130,36 @@ impl SetAside {
         self.0.len() != before
     }
 
+    /// Lets go of those who were set aside later than now, and lets nobody wait longer than the longest wait.
+    pub(super) fn void_the_future(&mut self, now: Timestamp) {
+        self.0.retain(|_, entry| entry.since <= now);
+        for entry in self.0.values_mut() {
+            entry.until = entry.since.checked_add(entry.lasts()).unwrap_or(now);
+        }
+    }
+
+    /// Goes with a steady time that was moved.
+    pub(super) fn moved(&mut self, moved: &Moved) {
+        for entry in self.0.values_mut() {
+            // Both by the same, or the wait would be another one.
+            let lasts = entry.lasts();
+            entry.since = moved.of(entry.since);
+            entry.until = entry.since.checked_add(lasts).unwrap_or(entry.since);
+        }
+    }
+
     /// Who is left alone now.
-    pub(super) fn shown(&self, now: Timestamp) -> Vec<web::Aside> {
+    pub(super) fn shown(&self, now: Moment) -> Vec<web::Aside> {
         self.0
             .iter()
-            .filter(|(_, entry)| entry.until > now)
+            .filter(|(_, entry)| entry.waits(now.steady))
             .map(|((user, room), entry)| web::Aside {
                 user: user.clone(),
                 room: room.clone(),
                 code: entry.code.clone(),
                 message: entry.message.clone(),
-                since: entry.since,
-                until: entry.until,
+                since: now.wall_at(entry.since),
+                until: now.wall_at(entry.until),
             })
             .collect()
     }
@@ -145,17 +175,20 @@ mod tests {
         let room = RoomId::parse("7").unwrap();
         let mut aside = SetAside::default();
         let mut now = Timestamp::UNIX_EPOCH;
+        // The time of day is another one.
+        let wall = Timestamp::from_second(1_000_000).unwrap();
+        let at = |steady| Moment { wall, steady };
         let why = ("no_such_user", "there is no such user");
         let mut hours = Vec::new();
         for _ in 0..7 {
             let first = aside.put(&user, (&room, true), why, Some("a".into()), now);
             assert_eq!(first, hours.is_empty());
-            assert_eq!(aside.waiting_in(&room, |_| true, now).len(), 1);
-            assert!(aside.waiting_in(&room, |_| false, now).is_empty());
-            let until = aside.shown(now).first().unwrap().until;
-            hours.push(until.duration_since(now).as_hours());
-            now = until;
-            assert!(aside.waiting_in(&room, |_| true, now).is_empty());
+            assert_eq!(aside.waiting_in(&room, |_| true, at(now)).len(), 1);
+            assert!(aside.waiting_in(&room, |_| false, at(now)).is_empty());
+            let wait = aside.shown(at(now)).first().unwrap().until.duration_since(wall);
+            hours.push(wait.as_hours());
+            now = now.checked_add(wait).unwrap();
+            assert!(aside.waiting_in(&room, |_| true, at(now)).is_empty());
         }
         assert_eq!(hours, [1, 2, 4, 8, 16, 24, 24]);
         let named = |digest: &str| BTreeMap::from([(user.clone(), digest.to_owned())]);
@@ -164,10 +197,10 @@ mod tests {
         aside.put(&user, (&room, false), why, None, now);
         assert!(
             aside
-                .waiting_in(&RoomId::parse("8").unwrap(), |_| true, now)
+                .waiting_in(&RoomId::parse("8").unwrap(), |_| true, at(now))
                 .is_empty()
         );
         assert!(aside.seen_in(&room, |_| true));
-        assert!(aside.shown(now).is_empty());
+        assert!(aside.shown(at(now)).is_empty());
     }
 }

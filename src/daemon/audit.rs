@@ -1,8 +1,14 @@
 //! The audit log: a JSON line a change. What cannot be written down is not done.
+//!
+//! Before a pass writes to the service, a line of the pass itself is written and synced; the disk has to take it first. So is a
+//! line once the log can be written again. Lines of changes have an `op`, these have an `event`:
+//! `{"time", "event": "pass", "plan", "revision", "rooms", "changes", "calls"}` and
+//! `{"time", "event": "resumed", "since", "error"}`.
 
 use crate::model::{RoomId, UserId};
 use crate::plan::Op;
 use crate::web::Change;
+use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -20,12 +26,43 @@ pub(super) struct Audit {
     file: Option<File>,
     /// Where the last whole line ends.
     end: u64,
-    /// Why the last line could not be written.
-    trouble: Option<String>,
+    trouble: Option<Trouble>,
     /// Lines that could not be written yet.
     pending: Vec<u8>,
     /// Failures that were written down, and how often they have come since.
     said: HashMap<(RoomId, UserId, Op), (String, u64)>,
+}
+
+/// Why the last line could not be written, and since when none can be.
+#[derive(Debug)]
+struct Trouble {
+    error: String,
+    since: Timestamp,
+}
+
+/// A line that is not of one change.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub(super) enum Event<'a> {
+    /// A pass begins to write to the service.
+    Pass {
+        plan: &'a str,
+        revision: Option<&'a str>,
+        /// Rooms that change.
+        rooms: usize,
+        /// People who are added, promoted, demoted or removed.
+        changes: usize,
+        calls: usize,
+    },
+    /// The log can be written again.
+    Resumed { since: Timestamp, error: String },
+}
+
+#[derive(Serialize)]
+struct EventLine<'a> {
+    time: Timestamp,
+    #[serde(flatten)]
+    event: Event<'a>,
 }
 
 #[derive(Serialize)]
@@ -59,24 +96,49 @@ impl Audit {
         self.file = None;
     }
 
-    /// Whether everything so far is written and more can be.
-    pub(super) fn ready(&mut self) -> io::Result<()> {
+    /// Whether more can be written. After a failure that is proved anew, by a line.
+    pub(super) fn ready(&mut self, now: Timestamp) -> io::Result<()> {
+        match &self.trouble {
+            None => self.flush(),
+            Some(Trouble { error, since }) => {
+                let (since, error) = (*since, error.clone());
+                self.prove(now, Event::Resumed { since, error })
+            }
+        }
+    }
+
+    /// Writes a line and has the disk take it.
+    pub(super) fn prove(&mut self, time: Timestamp, event: Event<'_>) -> io::Result<()> {
         if self.path.is_none() {
             self.pending.clear();
             return Ok(());
         }
-        self.flush()
+        let before = self.pending.len();
+        serde_json::to_writer(&mut self.pending, &EventLine { time, event })?;
+        self.pending.push(b'\n');
+        let written = self.flush().and_then(|()| self.sync());
+        if written.is_err() {
+            // What was to be proved is not so, but what was done stays to be written down.
+            self.pending.truncate(before);
+        }
+        written
     }
 
     /// Why it cannot be written, if so.
     pub(super) fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+        self.trouble.as_ref().map(|trouble| trouble.error.as_str())
     }
 
     /// Takes down how the last line went.
-    pub(super) fn took(&mut self, written: io::Result<()>) -> Result<(), String> {
-        self.trouble = written.err().map(|error| error.to_string());
-        self.trouble.clone().map_or(Ok(()), Err)
+    pub(super) fn took(&mut self, written: io::Result<()>, now: Timestamp) -> Result<(), String> {
+        let since = self.trouble.take().map_or(now, |trouble| trouble.since);
+        let Err(error) = written else { return Ok(()) };
+        let error = error.to_string();
+        self.trouble = Some(Trouble {
+            error: error.clone(),
+            since,
+        });
+        Err(error)
     }
 
     /// Takes down a change, and gives it to the file. A failure that goes on is counted, and not repeated.
@@ -108,6 +170,15 @@ impl Audit {
         serde_json::to_writer(&mut self.pending, &line)?;
         self.pending.push(b'\n');
         self.flush()
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        // A device has nothing to be synced.
+        if !file.metadata()?.is_file() {
+            return Ok(());
+        }
+        file.sync_data().inspect_err(|_| self.file = None)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -187,15 +258,34 @@ mod tests {
     }
 
     #[test]
-    fn what_a_full_disk_kept_out_is_written_when_there_is_room() {
+    fn a_full_disk_is_found_out_by_a_line_and_what_it_kept_out_is_written_when_there_is_room() {
         let dir = tempfile::tempdir().unwrap();
+        let at = |minutes: i64| Timestamp::from_second(60 * minutes).unwrap();
+        let pass = || Event::Pass {
+            plan: "sha256:1",
+            revision: None,
+            rooms: 1,
+            changes: 2,
+            calls: 1,
+        };
         let mut audit = Audit::new(Some("/dev/full".into()));
-        assert!(audit.ready().is_ok());
-        assert!(audit.record(&change("bob", "done"), None).is_err());
-        assert!(audit.ready().is_err());
+        assert!(audit.ready(at(0)).is_ok(), "nothing was to be written yet");
+        let written = audit.prove(at(1), pass());
+        assert!(audit.took(written, at(1)).is_err());
+        let written = audit.record(&change("bob", "done"), None);
+        assert!(audit.took(written, at(2)).is_err());
+        let written = audit.ready(at(3));
+        assert!(audit.took(written, at(3)).is_err());
         let path = dir.path().join("audit.jsonl");
         audit.reopen(Some(path.clone()));
-        audit.ready().unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
+        let written = audit.ready(at(4));
+        audit.took(written, at(4)).unwrap();
+        audit.ready(at(5)).unwrap();
+        audit.prove(at(6), pass()).unwrap();
+        insta::assert_snapshot!(fs::read_to_string(&path).unwrap(), @r#"
+        {"time":"1970-01-01T00:00:00Z","room":"7","user":"bob","op":"add","plan":"sha256:1","revision":"5ca1ab1e","file":"rooms/a.yaml","line":3,"result":"done"}
+        {"time":"1970-01-01T00:04:00Z","event":"resumed","since":"1970-01-01T00:01:00Z","error":"No space left on device (os error 28)"}
+        {"time":"1970-01-01T00:06:00Z","event":"pass","plan":"sha256:1","revision":null,"rooms":1,"changes":2,"calls":1}
+        "#);
     }
 }

@@ -1,6 +1,7 @@
 //! Members who are put back and leave again. "Members who go offline are dropped from the room after about 2 minutes" is how
 //! this service works, so putting somebody back every time would never end.
 
+use super::clock::{Moment, Moved};
 use crate::model::{RoomId, UserId};
 use crate::plan::{Waiting, code};
 use crate::web;
@@ -41,13 +42,13 @@ impl ComingAndGoing {
     }
 
     /// Who is left alone in this room now, and why.
-    pub(super) fn waiting_in(&self, room: &RoomId, now: Timestamp) -> Vec<(UserId, Waiting)> {
-        self.left_alone(now)
+    pub(super) fn waiting_in(&self, room: &RoomId, now: Moment) -> Vec<(UserId, Waiting)> {
+        self.left_alone(now.steady)
             .filter(|((in_room, _), _)| in_room == room)
             .map(|((_, user), window)| {
                 let message = format!(
                     "put back {TIMES} times within an hour and gone again; left alone until {:.0}",
-                    window.ends
+                    now.wall_at(window.ends)
                 );
                 let code = code::COMING_AND_GOING;
                 (user.clone(), Waiting { code, message })
@@ -56,12 +57,12 @@ impl ComingAndGoing {
     }
 
     /// Who is left alone now.
-    pub(super) fn shown(&self, now: Timestamp) -> Vec<web::ComingAndGoing> {
-        self.left_alone(now)
+    pub(super) fn shown(&self, now: Moment) -> Vec<web::ComingAndGoing> {
+        self.left_alone(now.steady)
             .map(|((room, user), window)| web::ComingAndGoing {
                 user: user.clone(),
                 room: room.clone(),
-                until: window.ends,
+                until: now.wall_at(window.ends),
             })
             .collect()
     }
@@ -69,6 +70,13 @@ impl ComingAndGoing {
     /// Forgets whose time is over.
     pub(super) fn forget(&mut self, now: Timestamp) {
         self.0.retain(|_, window| window.ends > now);
+    }
+
+    /// Goes with a steady time that was moved.
+    pub(super) fn moved(&mut self, moved: &Moved) {
+        for window in self.0.values_mut() {
+            window.ends = moved.of(window.ends);
+        }
     }
 
     fn left_alone(&self, now: Timestamp) -> impl Iterator<Item = (&(RoomId, UserId), &Window)> {
@@ -91,11 +99,15 @@ mod tests {
             .map(|minute| all.put_back(&room, &user, at(minute)))
             .into();
         assert_eq!(put, [false, false, true]);
-        assert_eq!(all.waiting_in(&room, at(59)).len(), 1);
-        assert!(all.waiting_in(&RoomId::parse("8").unwrap(), at(59)).is_empty());
-        assert!(all.waiting_in(&room, at(60)).is_empty());
+        let waiting_in = |all: &ComingAndGoing, room: &RoomId, minutes: i64| {
+            let (steady, wall) = (at(minutes), at(7 * minutes));
+            all.waiting_in(room, Moment { wall, steady }).len()
+        };
+        assert_eq!(waiting_in(&all, &room, 59), 1);
+        assert_eq!(waiting_in(&all, &RoomId::parse("8").unwrap(), 59), 0);
+        assert_eq!(waiting_in(&all, &room, 60), 0);
         assert!(!all.put_back(&room, &user, at(61)));
-        assert!(all.waiting_in(&room, at(62)).is_empty());
+        assert_eq!(waiting_in(&all, &room, 62), 0);
         all.forget(at(200));
         assert!(all.0.is_empty());
     }

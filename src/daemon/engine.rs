@@ -8,15 +8,17 @@ use super::holds::Rosters;
 use super::quiet::Quiet;
 use super::quota::{self, QUOTA, UsedUp};
 use super::room::{Room, Turn, backoff};
+use super::service_time::ServiceTime;
 use super::settling::Settling;
-use super::store::{Ledger, Store};
+use super::shared::Counting;
+use super::store::{PersistedState, Store};
 use crate::apply::Stop;
 use crate::chat::{CallError, Fault};
 use crate::desired::{Diagnostic, Loaded, Origins, Source};
 use crate::model::{RoomId, UserId};
 use crate::settings::Settings;
 use crate::web::{Change, Passes, Trouble, Withheld};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -53,11 +55,14 @@ pub(super) struct Engine {
     pub(super) sets: u64,
     /// The digest of the set before this process, if it had settled.
     pub(super) settled_before: Option<String>,
-    pub(super) ledger: Ledger,
+    pub(super) ledger: PersistedState,
     /// Why the state could not be saved, if so; nothing is written to the service until it can be.
     pub(super) unsaved: Option<String>,
     /// Why `state_dir` cannot be asked whether the daemon is paused, if so.
     pub(super) out_of_reach: Option<String>,
+    pub(super) service_time: Arc<ServiceTime>,
+    /// How far the wall clock is ahead of the service's, where that is too far.
+    pub(super) clock_ahead: Option<SignedDuration>,
     /// The pricing plan's quota, once a write has met its end.
     pub(super) used_up: Option<UsedUp>,
     /// How often in a row reads have met its end.
@@ -83,12 +88,15 @@ pub(super) struct Engine {
 impl Engine {
     pub(super) fn new(
         settings: Settings,
-        clock: Clock,
+        counting: &Counting,
         seed: u64,
         store: Store,
-        (rosters, ledger, settled_before): (Rosters, Ledger, Option<String>),
+        (rosters, mut ledger, settled_before): (Rosters, PersistedState, Option<String>),
         dry_run: bool,
     ) -> Self {
+        let clock = counting.clock.clone();
+        clock.go_on_from(ledger.clock.as_ref());
+        ledger.void_the_future(clock.steady());
         let (started, now) = (clock.now(), Instant::now());
         Self {
             audit: Audit::new(settings.audit_log.clone()),
@@ -112,6 +120,8 @@ impl Engine {
             settled_before,
             ledger,
             unsaved: None,
+            service_time: Arc::clone(&counting.service_time),
+            clock_ahead: None,
             used_up: None,
             quota_reads: 0,
             coming_and_going: ComingAndGoing::default(),
@@ -271,7 +281,7 @@ impl Engine {
             backoff(times, &mut self.random)
         };
         self.full_due = Instant::now() + wait;
-        let next_try = jiff::SignedDuration::try_from(wait)
+        let next_try = SignedDuration::try_from(wait)
             .ok()
             .and_then(|wait| now.checked_add(wait).ok());
         self.trouble = Some(Trouble { next_try, ..trouble });

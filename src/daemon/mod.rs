@@ -21,6 +21,7 @@ mod reload;
 mod removal_budget;
 mod restraint;
 mod room;
+mod service_time;
 mod settling;
 mod shared;
 mod show;
@@ -33,7 +34,7 @@ mod watch;
 mod withheld;
 mod written;
 
-pub use clock::Clock;
+pub use clock::{Clock, Clocks};
 pub use connect::{ConnectError, config, connect};
 pub use once::Once;
 pub use store::StoreError;
@@ -52,7 +53,7 @@ use shared::{Counting, Shared, lock};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::{Ledger, Store};
+use store::{Found, Kept, Store};
 use systemd::Manager;
 use taught::Terms;
 use tokio::sync::{Notify, mpsc, watch as signal};
@@ -118,32 +119,48 @@ impl Daemon {
     pub fn new(config: Config) -> Result<Self, DaemonError> {
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         let (settings, dry_run) = (config.settings.clone(), config.dry_run);
-        let way = way(&config, &settings, &metrics)?;
-        let store = if dry_run {
-            Store::read_only(&settings.state_dir)
+        let counting = Counting {
+            metrics: Arc::clone(&metrics),
+            clock: config.clock.anew(),
+            service_time: Arc::default(),
+        };
+        let way = way(&config, &settings, &counting)?;
+        let (store, kept) = if dry_run {
+            Store::read_only(&settings.state_dir)?
         } else {
             Store::open(&settings.state_dir)?
         };
-        let rosters = store.rosters()?;
-        let ledger: Ledger = store.ledger()?;
-        let lost = match (rosters.is_none(), ledger.budget.is_none()) {
-            (true, true) => Some("holds and budgets start"),
-            (true, false) => Some("holds start"),
-            (false, true) => Some("budgets start"),
-            (false, false) => None,
-        };
-        if let Some(lost) = lost {
-            let state_dir = settings.state_dir.display();
-            tracing::info!(%state_dir, "nothing is kept from before: {lost} anew");
+        let Kept {
+            rosters,
+            state,
+            files: remembered,
+            settled,
+            found,
+        } = kept;
+        let state_dir = settings.state_dir.display();
+        match found {
+            Found::Nothing => {
+                tracing::info!(%state_dir, "nothing is kept from before: holds and budgets start anew");
+            }
+            Found::OfEarlierVersion => {
+                tracing::info!(%state_dir, "what an earlier version kept is taken over");
+            }
+            Found::Kept => {}
         }
-        way.begin_with(ledger.taught.as_ref());
-        let (remembered, settled) = store.files()?;
-        let kept = (rosters.unwrap_or_default(), ledger, settled);
-        let engine = Engine::new(settings, config.clock.clone(), config.seed, store, kept, dry_run);
+        way.begin_with(state.taught.as_ref());
+        let engine = Engine::new(
+            settings,
+            &counting,
+            config.seed,
+            store,
+            (rosters, state, settled),
+            dry_run,
+        );
         let shared = Shared {
             engine: Mutex::new(engine),
             reader: Mutex::new(way.reader.clone()),
             metrics,
+            counting,
             beat: Mutex::new(Instant::now()),
             wake: Notify::new(),
             ends: signal::Sender::new(false),
@@ -241,9 +258,8 @@ impl Daemon {
 }
 
 /// The way to the service that these settings describe.
-fn way(config: &Config, settings: &Settings, metrics: &Arc<Metrics>) -> Result<Way, ConnectError> {
-    let observer = Counting(Arc::clone(metrics));
-    let connection = (config.connect)(settings, Some(Box::new(observer)))?;
+fn way(config: &Config, settings: &Settings, counting: &Counting) -> Result<Way, ConnectError> {
+    let connection = (config.connect)(settings, Some(Box::new(counting.clone())))?;
     Ok(Way {
         reader: connection.reader(),
         writes: (!config.dry_run).then_some(connection),

@@ -1,5 +1,6 @@
 //! Passes: over all rooms, and over those that are due on their own. They run side by side; a room is changed by one at a time.
 
+use super::audit::Event;
 use super::engine::{Engine, Set};
 use super::pass::{self, Looked, Planned};
 use super::progress::Progress;
@@ -176,8 +177,29 @@ async fn carry_out(
         };
         let chosen = |room: &&RoomPlan| probe.as_ref().is_none_or(|probe| *probe == room.id);
         let rooms: Vec<&RoomPlan> = planned.plan.rooms.iter().filter(chosen).collect();
+        let calls = Calls::of_steps(rooms.iter().flat_map(|room| &room.steps));
+        let changed = rooms.iter().filter(|room| !room.steps.is_empty());
+        let pass = Event::Pass {
+            plan: &id,
+            revision: set.source.revision.as_deref(),
+            rooms: changed.clone().count(),
+            changes: changed
+                .flat_map(|room| &room.steps)
+                .map(|step| step.users().len())
+                .sum(),
+            calls: calls.total(),
+        };
+        if !engine.prove_audit(pass) {
+            if let Some(room) = &probe {
+                engine.end_probe(room);
+            }
+            for plan in &planned.plan.rooms {
+                engine.log_withheld(plan);
+            }
+            return Written::Withheld("the audit log cannot be written".to_owned());
+        }
         engine.spend(removals(&rooms));
-        progress.apply(Calls::of_steps(rooms.iter().flat_map(|room| &room.steps)));
+        progress.apply(calls);
         match &probe {
             Some(room) => tracing::info!(%room, "one call finds out whether the quota is renewed"),
             None if rooms.iter().filter(|plan| engine.log_plan(plan)).count() > 0 => {

@@ -21,7 +21,7 @@ pub(super) fn reload(shared: &Shared, config: &Config, way_now: &mut Way, follow
         }
     };
     if !same_way(&before, &settings) {
-        match way(config, &settings, &shared.metrics) {
+        match way(config, &settings, &shared.counting) {
             Ok(new) => {
                 let mut engine = lock(&shared.engine);
                 engine.learn(way_now);

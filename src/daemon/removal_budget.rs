@@ -43,14 +43,9 @@ pub(super) struct Kept {
 }
 
 impl ListHistory {
-    /// Takes a new list: who is no longer on it leaves, who is back is forgotten. `true`: something is to be kept.
-    pub(super) fn take(
-        &mut self,
-        old: Option<&MemberSet>,
-        new: &MemberSet,
-        budget: &RemovalBudget,
-        now: Timestamp,
-    ) -> bool {
+    /// Takes a new list: who is no longer on it leaves, and is kept for now; who is back is forgotten. `true`: something is to be
+    /// kept on the disk.
+    pub(super) fn take(&mut self, old: Option<&MemberSet>, new: &MemberSet, now: Timestamp) -> bool {
         let before = self.clone();
         self.left.retain(|user, _| !new.contains(user));
         let dropped = old.map(|old| old.minus(new)).unwrap_or_default();
@@ -67,7 +62,6 @@ impl ListHistory {
             self.sizes.retain(|(_, earlier)| *earlier > size);
             self.sizes.push((now, size));
         }
-        self.advance(new.len() as u64, budget, now);
         *self != before
     }
 
@@ -159,14 +153,14 @@ impl ListHistory {
         })
     }
 
-    /// Makes every time in the future the present: a clock was wrong when it was kept.
-    pub(super) fn not_after(&mut self, now: Timestamp) {
+    /// Changes every time in it, as where the clock was wrong by which they were kept.
+    pub(super) fn each_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
         for (until, _) in &mut self.sizes {
-            *until = (*until).min(now);
+            *until = change(*until);
         }
         for left in self.left.values_mut() {
-            left.at = left.at.min(now);
-            left.let_go = left.let_go.map(|let_go| let_go.min(now));
+            left.at = change(left.at);
+            left.let_go = left.let_go.map(&change);
         }
     }
 

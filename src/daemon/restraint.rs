@@ -1,5 +1,6 @@
 //! What keeps people in a room whom the files in force no longer want: files that settle, holds, and the budget over time.
 
+use super::clock::Moment;
 use super::engine::Engine;
 use super::files::Stillness;
 use super::holds::wanted;
@@ -42,21 +43,23 @@ impl Engine {
 
     /// Takes the lists of a new set into the budgets. `true`: something is to be kept that was not.
     pub(super) fn take_into_budgets(&mut self, rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>) -> bool {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let mut differs = false;
         for (id, room) in rooms {
-            let budget = room.guards.removal_budget;
             let before = self.rosters.of(id).cloned().unwrap_or_default();
             let mut of_room = self.ledger.budgets.remove(id).unwrap_or_default();
             let RoomBudget { people, admins } = &mut of_room;
-            for (history, old, new, budget) in [
-                (people, before.people, wanted(room), budget),
-                (admins, before.admins, room.admins.clone(), budget.for_admins()),
+            for (history, old, new) in [
+                (people, before.people, wanted(room)),
+                (admins, before.admins, room.admins.clone()),
             ] {
                 // A list that is not managed drops nobody.
                 if let Some(new) = new {
-                    differs |= history.take(old.as_ref(), &new, &budget, now);
+                    differs |= history.take(old.as_ref(), &new, now);
                 }
+            }
+            if self.clock_trusted() {
+                of_room.advance(room, now);
             }
             if !of_room.is_empty() {
                 self.ledger.budgets.insert(id.clone(), of_room);
@@ -65,19 +68,19 @@ impl Engine {
         differs
     }
 
-    /// Lets those go for whom the windows have room by now, and has their rooms looked at.
+    /// Lets those go for whom the windows have room by now, and has their rooms looked at. While nobody knows whether the clock is
+    /// right, no window passes.
     pub(super) fn advance_budgets(&mut self) {
-        let (now, at) = (self.clock.now(), Instant::now());
+        if !self.clock_trusted() {
+            return;
+        }
+        let (now, at) = (self.clock.steady(), Instant::now());
         let mut any = false;
-        for (id, RoomBudget { people, admins }) in &mut self.ledger.budgets {
+        for (id, budget) in &mut self.ledger.budgets {
             let Some(room) = self.rooms.get_mut(id) else {
                 continue;
             };
-            let budget = room.desired.guards.removal_budget;
-            let size = |list: Option<MemberSet>| list.map_or(0, |list| list.len() as u64);
-            let of_people = people.advance(size(wanted(&room.desired)), &budget, now);
-            let of_admins = admins.advance(size(room.desired.admins.clone()), &budget.for_admins(), now);
-            if of_people || of_admins {
+            if budget.advance(&room.desired, now) {
                 any = true;
                 room.due = Some(at);
                 tracing::info!(room = %id, "the removal budget has room again");
@@ -85,6 +88,16 @@ impl Engine {
         }
         self.ledger.budgets.retain(|_, budget| !budget.is_empty());
         if any {
+            self.save_ledger();
+        }
+    }
+
+    /// The same for the room of this turn, which is being looked at.
+    fn advance_budget(&mut self, turn: &Turn) {
+        let now = self.clock.steady();
+        let trusted = self.clock_trusted();
+        let budget = self.ledger.budgets.get_mut(&turn.desired.id);
+        if budget.is_some_and(|budget| trusted && budget.advance(&turn.desired, now)) {
             self.save_ledger();
         }
     }
@@ -110,7 +123,8 @@ impl Engine {
         let histories = self.ledger.budgets.get(&desired.id);
         let over = |history: Option<&ListHistory>, listed: Option<MemberSet>, budget: RemovalBudget| {
             let listed = listed.map_or(0, |list| list.len() as u64);
-            Some(over_budget(history?.kept(listed, &budget)?, &budget))
+            let kept = history?.kept(listed, &budget)?;
+            Some(over_budget(kept, &budget, self.clock.moment()))
         };
         Restraints {
             removals: lists
@@ -132,8 +146,10 @@ impl Engine {
 
     /// What is not to be done in a room for now; takes down what the look shows of its people.
     pub(super) fn restraints(&mut self, turn: &Turn, observed: &Observed) -> Restraints {
-        let now = self.clock.now();
+        self.see_clock();
+        let now = self.clock.moment();
         let (id, live) = (&turn.desired.id, observed.room());
+        self.advance_budget(turn);
         if self.ledger.aside.seen_in(id, |user| live.members.contains(user)) {
             self.save_ledger();
         }
@@ -231,7 +247,7 @@ impl Engine {
 }
 
 /// What a plan is told of people whom a budget keeps.
-fn over_budget(kept: Kept, budget: &RemovalBudget) -> OverBudget {
+fn over_budget(kept: Kept, budget: &RemovalBudget, now: Moment) -> OverBudget {
     let Kept {
         users,
         dropped,
@@ -240,7 +256,7 @@ fn over_budget(kept: Kept, budget: &RemovalBudget) -> OverBudget {
     } = kept;
     let until = next.map_or_else(
         || "at all".to_owned(),
-        |next: Timestamp| format!("before {next:.0}"),
+        |next: Timestamp| format!("before {:.0}", now.wall_at(next)),
     );
     OverBudget {
         users,
@@ -248,5 +264,16 @@ fn over_budget(kept: Kept, budget: &RemovalBudget) -> OverBudget {
         dropped,
         of,
         until,
+    }
+}
+
+impl RoomBudget {
+    /// Lets those go for whom the windows have room by now. `true`: there were some.
+    fn advance(&mut self, room: &DesiredRoom, now: Timestamp) -> bool {
+        let Self { people, admins } = self;
+        let budget = room.guards.removal_budget;
+        let size = |list: Option<MemberSet>| list.map_or(0, |list| list.len() as u64);
+        let of_people = people.advance(size(wanted(room)), &budget, now);
+        admins.advance(size(room.admins.clone()), &budget.for_admins(), now) || of_people
     }
 }

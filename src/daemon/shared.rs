@@ -1,7 +1,9 @@
 //! What the loop, its passes and those who look at it share.
 
+use super::clock::Clock;
 use super::engine::Engine;
 use super::progress::{Progress, Stand};
+use super::service_time::ServiceTime;
 use crate::chat::wire::Method;
 use crate::chat::{Observer, Reader};
 use crate::web::Metrics;
@@ -17,6 +19,7 @@ pub(super) struct Shared {
     /// The way to the service of the last settings.
     pub(super) reader: Mutex<Reader>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) counting: Counting,
     /// When the loop moved last.
     pub(super) beat: Mutex<Instant>,
     pub(super) wake: Notify,
@@ -75,12 +78,20 @@ impl Shared {
     }
 }
 
-/// Counts every call.
-#[derive(Debug)]
-pub(super) struct Counting(pub(super) Arc<Metrics>);
+/// Counts every call, and compares the time of its answer.
+#[derive(Debug, Clone)]
+pub(super) struct Counting {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) clock: Clock,
+    pub(super) service_time: Arc<ServiceTime>,
+}
 
 impl Observer for Counting {
     fn answered(&self, method: Method, status: Option<u16>, took: Duration) {
-        self.0.called(method.as_str(), status, took);
+        self.metrics.called(method.as_str(), status, took);
+    }
+
+    fn dated(&self, timestamp: u64, took: Duration) {
+        self.service_time.answered(timestamp, took, self.clock.moment());
     }
 }

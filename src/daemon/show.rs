@@ -139,6 +139,7 @@ impl Engine {
     fn attention(&self) -> Vec<String> {
         let mut all = self.file_troubles();
         all.extend(self.quota_in_words());
+        all.extend(self.clock_in_words());
         all.extend(
             self.trouble
                 .as_ref()
@@ -169,7 +170,7 @@ impl Engine {
             ));
         }
         all.extend(self.restless());
-        let aside = self.ledger.aside.shown(self.clock.now()).len();
+        let aside = self.ledger.aside.shown(self.clock.moment()).len();
         if aside > 0 {
             all.push(format!(
                 "{} set aside, because the service does not take them",
@@ -248,7 +249,8 @@ impl Engine {
     }
 
     fn status(&self) -> Status {
-        let now = self.clock.now();
+        let at = self.clock.moment();
+        let now = at.wall;
         let set = self.set.as_ref();
         let mut passes = self.passes.clone();
         passes.next = self.time_of(self.full_due);
@@ -275,8 +277,8 @@ impl Engine {
             passes,
             progress: None,
             rooms: self.rooms.values().map(|room| self.line(room)).collect(),
-            aside: self.ledger.aside.shown(now),
-            coming_and_going: self.coming_and_going.shown(now),
+            aside: self.ledger.aside.shown(at),
+            coming_and_going: self.coming_and_going.shown(at),
             holds: self.holds(),
             pending: self.pending(),
             changes: self.changes.iter().cloned().collect(),
@@ -330,18 +332,19 @@ impl Engine {
     }
 
     fn gauges(&self) -> Gauges {
-        let now = self.clock.now();
+        let at = self.clock.moment();
+        let now = at.wall;
         let mut rooms: BTreeMap<State, usize> = BTreeMap::new();
         for room in self.rooms.values() {
             *rooms.entry(room.state).or_default() += 1;
         }
         let age = |then: Timestamp| now.duration_since(then).as_secs_f64();
-        let aside = self.ledger.aside.shown(now);
+        let aside = self.ledger.aside.shown(at);
         let people: BTreeSet<_> = aside.iter().map(|aside| &aside.user).collect();
         Gauges {
             rooms: rooms.into_iter().collect(),
             aside: people.len(),
-            coming_and_going: self.coming_and_going.shown(now).len(),
+            coming_and_going: self.coming_and_going.shown(at).len(),
             held: self.held(),
             pending: self
                 .pending()

@@ -1,33 +1,46 @@
 //! What the daemon must not forget, in `state_dir`: holds, the lists they are judged by, the fleet's budget, who is set aside.
 //!
-//! Files are replaced in one step and synced, so that a crash at any instant leaves the old one or the new one.
+//! Three files make one set, and none of them is kept without the others. Each names its version and the set, and carries a
+//! checksum of itself. Files are replaced in one step and synced, so that a crash at any instant leaves the old one or the new one.
 
+mod bounded;
+mod folder;
+mod sealed;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 use super::aside::SetAside;
+use super::clock::{Anchor, Moved};
 use super::holds::Rosters;
 use super::removal_budget::ListHistory;
 use super::taught::Taught;
 use crate::desired::Remembered;
 use crate::model::{RoomId, UserId};
+use bounded::{At, bounded};
+use folder::{Folder, unusable};
 use jiff::Timestamp;
+use sealed::{Bad, Content, Step, seal, unseal};
 use serde::{Deserialize, Serialize};
-use shape::{AsideJson, BudgetJson, FilesFile, LedgerFile, RosterJson, RostersFile, Version};
+use shape::{FilesJson, RostersJson, StateJson};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use std::time::Duration;
 
 /// The version of the files' shape.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const ROSTERS: &str = "rosters.json";
-const BUDGET: &str = "budget.json";
 const FILES: &str = "files.json";
-const LOCK: &str = "lock";
+const STATE: &str = "state.json";
+/// The files that are kept together. `lock`, `pause` and whatever else lies there belong to no set.
+const SET: [&str; 3] = [FILES, ROSTERS, STATE];
+/// In place of [`STATE`] in version 1.
+const BUDGET: &str = "budget.json";
 /// While there is a file of this name, nothing is written to the service.
 const PAUSE: &str = "pause";
+/// How long one file may take when the daemon starts.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why the daemon cannot keep what it must not forget.
 #[derive(Debug, thiserror::Error)]
@@ -58,25 +71,75 @@ pub enum StoreError {
     },
     /// A file is not what was written.
     #[error(
-        "{path:?} is damaged ({why}), and with it the record of what must not be removed; put it back from a backup, or move \
-         it away to let holds start anew"
+        "{path:?} is damaged ({why}), and with it the record of what must not be removed; put it back from a backup, or delete \
+         {all} there to let holds and budgets start anew"
     )]
     Damaged {
         /// Which.
         path: PathBuf,
         /// What is wrong with it.
         why: String,
+        /// Every file of the set that is there.
+        all: String,
+    },
+    /// Some files of the set are there, and others are not.
+    #[error(
+        "{dir:?} (`state_dir`) lacks {missing}, and with it a part of the record of what must not be removed; put it back from a \
+         backup, or delete {there} there as well to let holds and budgets start anew"
+    )]
+    Incomplete {
+        /// Where.
+        dir: PathBuf,
+        /// Those that are missing.
+        missing: String,
+        /// Those that are there.
+        there: String,
+    },
+    /// A link, a folder, a pipe or a device where a file should be.
+    #[error(
+        "{path:?} in `state_dir` is {kind}, and only a regular file is used there; put the file itself in its place"
+    )]
+    NotAFile {
+        /// Which.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// A file does not come.
+    #[error(
+        "{path:?} in `state_dir` could not be read within {} s; is its disk there? Put it right, or name another `state_dir`",
+        PATIENCE.as_secs()
+    )]
+    Hangs {
+        /// Which.
+        path: PathBuf,
     },
 }
 
 /// The folder. A dry run has none: it reads what there is and leaves it as it is.
 #[derive(Debug)]
-pub(super) struct Store {
-    dir: PathBuf,
-    /// Held as long as the daemon lives; `None`: nothing is written here.
-    lock: Option<File>,
-    /// Device and inode of the folder that was taken.
-    taken: Option<(u64, u64)>,
+pub(super) struct Store(Folder);
+
+/// What was kept.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) rosters: Rosters,
+    pub(super) state: PersistedState,
+    /// The files of the last set.
+    pub(super) files: Remembered,
+    /// The digest of that set, if it had settled.
+    pub(super) settled: Option<String>,
+    pub(super) found: Found,
+}
+
+/// What the folder held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Found {
+    /// No state: everything starts anew.
+    #[default]
+    Nothing,
+    OfEarlierVersion,
+    Kept,
 }
 
 /// Removals since the last look at all rooms, and the members of all rooms at that look.
@@ -85,16 +148,19 @@ pub(super) struct Budget {
     pub(super) members: u64,
     /// Who was removed, and where.
     pub(super) spent: BTreeSet<(RoomId, UserId)>,
+    /// In steady time.
     pub(super) looked: Timestamp,
 }
 
-/// What is kept beside the rosters, and changes more often.
+/// What is kept beside the rosters, and changes more often. Its shape in the file is [`shape::StateJson`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Ledger {
+pub(super) struct PersistedState {
     pub(super) budget: Option<Budget>,
     pub(super) aside: SetAside,
     /// Batch sizes that the service taught.
     pub(super) taught: Option<Taught>,
+    /// What the times here are to be understood by.
+    pub(super) clock: Option<Anchor>,
     /// Who left each room's lists within the window of its removal budget.
     pub(super) budgets: BTreeMap<RoomId, RoomBudget>,
 }
@@ -115,285 +181,195 @@ impl RoomBudget {
         let Self { people, admins } = self;
         people.is_empty() && admins.is_empty()
     }
+
+    /// Changes every time in it.
+    fn each_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
+        let Self { people, admins } = self;
+        people.each_time(&change);
+        admins.each_time(&change);
+    }
+}
+
+impl PersistedState {
+    /// Lets no time count that is later than now, as a clock leaves them that was wrong once: nobody is set aside by one, and a
+    /// budget begins now.
+    pub(super) fn void_the_future(&mut self, now: Timestamp) {
+        let Self {
+            budget,
+            aside,
+            taught: _,
+            clock: _,
+            budgets,
+        } = self;
+        budgets
+            .values_mut()
+            .for_each(|budget| budget.each_time(|time| time.min(now)));
+        aside.void_the_future(now);
+        if let Some(budget) = budget {
+            budget.looked = budget.looked.min(now);
+        }
+    }
+
+    /// Goes with a steady time that was moved.
+    pub(super) fn moved(&mut self, moved: &Moved) {
+        let Self {
+            budget,
+            aside,
+            taught: _,
+            clock: _,
+            budgets,
+        } = self;
+        budgets
+            .values_mut()
+            .for_each(|budget| budget.each_time(|time| moved.of(time)));
+        aside.moved(moved);
+        if let Some(budget) = budget {
+            budget.looked = moved.of(budget.looked);
+        }
+    }
 }
 
 impl Store {
-    /// Takes the folder, and makes it where it is missing.
-    pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
-        if fs::metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
-            return Err(unusable(dir)(io::ErrorKind::NotADirectory.into()));
+    /// Takes the folder and reads what was kept. A new folder is filled, and what an earlier version kept is written anew.
+    pub(super) fn open(dir: &Path) -> Result<(Self, Kept), StoreError> {
+        let (store, kept, whole) = Self::begin(dir, Folder::take)?;
+        if !whole {
+            store.write_anew(&kept).map_err(unusable(dir))?;
         }
-        fs::create_dir_all(dir).map_err(unusable(dir))?;
-        let path = dir.join(LOCK);
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(unusable(&path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Taken(dir.to_owned())),
-            Err(TryLockError::Error(source)) => return Err(StoreError::Io { path, source }),
-        }
-        let store = Self {
-            dir: dir.to_owned(),
-            lock: Some(lock),
-            taken: Some(identity(dir).map_err(unusable(dir))?),
-        };
-        // Better to know now than when something has to be held.
-        store.temporary().map_err(unusable(dir))?;
-        Ok(store)
+        // By now everything in it is kept elsewhere.
+        store.0.remove(BUDGET).map_err(unusable(&dir.join(BUDGET)))?;
+        Ok((store, kept))
     }
 
     /// Looks into the folder without taking it.
-    pub(super) fn read_only(dir: &Path) -> Self {
-        Self {
-            dir: dir.to_owned(),
-            lock: None,
-            taken: None,
-        }
+    pub(super) fn read_only(dir: &Path) -> Result<(Self, Kept), StoreError> {
+        let as_it_is = |dir: &Path, at| Ok(Folder::read_only(dir, at));
+        let (store, kept, _) = Self::begin(dir, as_it_is)?;
+        Ok((store, kept))
+    }
+
+    fn begin(
+        dir: &Path,
+        folder: fn(&Path, At) -> Result<Folder, StoreError>,
+    ) -> Result<(Self, Kept, bool), StoreError> {
+        let (dir, at) = (dir.to_owned(), At::default());
+        let of_folder = at.clone();
+        bounded(PATIENCE, &at, move || {
+            let store = Self(folder(&dir, of_folder)?);
+            let (kept, whole) = store.read()?;
+            Ok((store, kept, whole))
+        })
     }
 
     /// Whether somebody put a file `pause` there. The error: nobody can tell, because the folder is not the one that was taken,
     /// as when a disk is no longer mounted there.
     pub(super) fn paused(&self) -> io::Result<bool> {
-        if let Some(taken) = self.taken
-            && identity(&self.dir)? != taken
-        {
-            return Err(io::Error::other(
-                "the folder is not the one it was at the start; is its disk mounted? Put it back, or start roomsync again",
-            ));
-        }
-        self.dir.join(PAUSE).try_exists()
+        self.0.is_the_one_taken()?;
+        self.pause_file().try_exists()
     }
 
     /// Where the file is that pauses the daemon.
     pub(super) fn pause_file(&self) -> PathBuf {
-        self.dir.join(PAUSE)
-    }
-
-    /// What was kept; `None`: nothing, so holds start anew.
-    pub(super) fn rosters(&self) -> Result<Option<Rosters>, StoreError> {
-        let read: Option<RostersFile> = self.read(ROSTERS)?;
-        read.map(|file| {
-            let rooms = file.rooms.into_iter().map(|(id, room)| {
-                let id = RoomId::parse(&id).map_err(|error| error.to_string())?;
-                Ok((id, room.roster()?))
-            });
-            rooms
-                .collect::<Result<_, String>>()
-                .map(Rosters)
-                .map_err(|why| self.damaged(ROSTERS, why))
-        })
-        .transpose()
+        self.0.path(PAUSE)
     }
 
     pub(super) fn save_rosters(&self, rosters: &Rosters) -> io::Result<()> {
-        let rooms = rosters
-            .0
-            .iter()
-            .map(|(id, roster)| (id.to_string(), RosterJson::from(roster)));
-        self.write(
-            ROSTERS,
-            &RostersFile {
-                version: VERSION,
-                rooms: rooms.collect(),
-            },
-        )
-    }
-
-    /// The files of the last set, and its digest if it had settled.
-    pub(super) fn files(&self) -> Result<(Remembered, Option<String>), StoreError> {
-        let read: Option<FilesFile> = self.read(FILES)?;
-        Ok(read.map(|read| (read.files, read.settled)).unwrap_or_default())
+        self.save(ROSTERS, Some(&RostersJson::from(rosters)))
     }
 
     pub(super) fn save_files(&self, files: Remembered, settled: Option<String>) -> io::Result<()> {
-        let version = VERSION;
-        self.write(
-            FILES,
-            &FilesFile {
-                version,
-                files,
-                settled,
-            },
-        )
+        self.save(FILES, Some(&FilesJson { files, settled }))
     }
 
-    pub(super) fn ledger(&self) -> Result<Ledger, StoreError> {
-        let read: Option<LedgerFile> = self.read(BUDGET)?;
-        let Some(file) = read else {
-            return Ok(Ledger::default());
+    pub(super) fn save_state(&self, state: &PersistedState) -> io::Result<()> {
+        self.save(STATE, Some(&StateJson::from(state)))
+    }
+
+    /// `None` where nothing was kept yet.
+    fn save<T: Serialize>(&self, name: &str, data: Option<&T>) -> io::Result<()> {
+        let [head, rest] = seal(data)?;
+        self.0.put(name, [&head, &rest])
+    }
+
+    /// Writes every file of the set. While they are not all there, each says that nothing was kept yet: whatever a crash leaves
+    /// of them is a new start, and nothing is lost by it.
+    fn write_anew(&self, kept: &Kept) -> io::Result<()> {
+        if kept.found == Found::Nothing {
+            for name in SET {
+                self.save::<()>(name, None)?;
+            }
+        }
+        self.save_rosters(&kept.rosters)?;
+        self.save_files(kept.files.clone(), kept.settled.clone())?;
+        self.save_state(&kept.state)
+    }
+
+    /// What was kept, and whether it stands in the folder as this version writes it.
+    fn read(&self) -> Result<(Kept, bool), StoreError> {
+        let files: Content<FilesJson> = self.content(FILES)?;
+        let rosters: Content<RostersJson> = self.content(ROSTERS)?;
+        let mut state: Content<StateJson> = self.content(STATE)?;
+        let mut state_in = STATE;
+        if matches!(state, Content::Missing) {
+            state = self.content(BUDGET)?.of_version_1();
+            state_in = BUDGET;
+        }
+        let steps = [files.step(), rosters.step(), state.step()];
+        if steps.iter().all(|step| *step < Step::Kept) {
+            return Ok((Kept::default(), false));
+        }
+        if steps.contains(&Step::Missing) {
+            let named = |wanted: fn(Step) -> bool| -> Vec<&str> {
+                let named = SET.into_iter().zip(steps).filter(|(_, step)| wanted(*step));
+                named.map(|(name, _)| name).collect()
+            };
+            return Err(StoreError::Incomplete {
+                dir: self.0.dir().to_owned(),
+                missing: named(|step| step == Step::Missing).join(", "),
+                there: self.0.those_there().join(", "),
+            });
+        }
+        let of_earlier_version = steps.contains(&Step::OfVersion1);
+        let files = files.data();
+        let kept = Kept {
+            settled: files.as_ref().and_then(|json| json.settled.clone()),
+            files: files.map(|json| json.files).unwrap_or_default(),
+            rosters: self.understood(ROSTERS, rosters.data().map(RostersJson::rosters))?,
+            state: self.understood(state_in, state.data().map(StateJson::state))?,
+            found: if of_earlier_version {
+                Found::OfEarlierVersion
+            } else {
+                Found::Kept
+            },
         };
-        let entries = file.aside.into_iter().map(|AsideJson { user, room, entry }| {
-            let user = UserId::parse(&user).map_err(|error| error.to_string())?;
-            let room = room.as_deref().map(RoomId::parse).transpose();
-            Ok(((user, room.map_err(|error| error.to_string())?), entry))
-        });
-        let entries: Vec<_> = entries
-            .collect::<Result<_, String>>()
-            .map_err(|why| self.damaged(BUDGET, why))?;
-        let budget = file.budget.map(BudgetJson::budget).transpose();
-        Ok(Ledger {
-            budget: budget.map_err(|why| self.damaged(BUDGET, why))?,
-            aside: SetAside::from_entries(entries),
-            taught: file.batch,
-            budgets: file.budgets,
+        let whole = steps.iter().all(|step| *step == Step::Kept);
+        Ok((kept, whole))
+    }
+
+    fn content<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Content<T>, StoreError> {
+        let Some(bytes) = self.0.read(name)? else {
+            return Ok(Content::Missing);
+        };
+        unseal(&bytes).map_err(|bad| match bad {
+            Bad::Version(version) => StoreError::Version {
+                path: self.0.path(name),
+                version,
+            },
+            Bad::Damaged(why) => self.damaged(name, why),
         })
     }
 
-    pub(super) fn save_ledger(&self, ledger: &Ledger) -> io::Result<()> {
-        let aside = ledger.aside.entries().map(|(user, room, entry)| AsideJson {
-            user: user.to_string(),
-            room: room.map(ToString::to_string),
-            entry: entry.clone(),
-        });
-        self.write(
-            BUDGET,
-            &LedgerFile {
-                version: VERSION,
-                budget: ledger.budget.as_ref().map(BudgetJson::from),
-                aside: aside.collect(),
-                batch: ledger.taught.clone(),
-                budgets: ledger.budgets.clone(),
-            },
-        )
-    }
-
-    fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Option<T>, StoreError> {
-        let path = self.dir.join(name);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::Io { path, source }),
-        };
-        let version: Result<Version, _> = serde_json::from_slice(&bytes);
-        match version {
-            Ok(Version { version: VERSION }) => {}
-            Ok(Version { version }) => {
-                return Err(StoreError::Version { path, version });
-            }
-            Err(error) => return Err(self.damaged(name, error.to_string())),
-        }
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|error| self.damaged(name, error.to_string()))
-    }
-
-    fn write(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
-        if self.lock.is_none() {
-            return Ok(());
-        }
-        self.paused()?;
-        let mut new = self.temporary().map_err(|error| without_path(&error))?;
-        new.write_all(&serde_json::to_vec(value)?)?;
-        new.as_file().sync_all()?;
-        new.persist(self.dir.join(name)).map_err(|error| error.error)?;
-        // The new name is safe only once the folder is.
-        File::open(&self.dir)?.sync_all()
-    }
-
-    fn temporary(&self) -> io::Result<NamedTempFile> {
-        tempfile::Builder::new().prefix(".new-").tempfile_in(&self.dir)
+    /// Nothing where nothing was kept yet.
+    fn understood<T: Default>(&self, name: &str, data: Option<Result<T, String>>) -> Result<T, StoreError> {
+        let data = data.transpose().map_err(|why| self.damaged(name, why))?;
+        Ok(data.unwrap_or_default())
     }
 
     fn damaged(&self, name: &str, why: String) -> StoreError {
-        let path = self.dir.join(name);
-        StoreError::Damaged { path, why }
-    }
-}
-
-/// The same without the name of a file that is another one every time.
-fn without_path(error: &io::Error) -> io::Error {
-    error.kind().into()
-}
-
-fn identity(dir: &Path) -> io::Result<(u64, u64)> {
-    let meta = fs::metadata(dir)?;
-    Ok((meta.dev(), meta.ino()))
-}
-
-fn unusable(path: &Path) -> impl Fn(io::Error) -> StoreError {
-    let path = path.to_owned();
-    move |source| StoreError::Io {
-        path: path.clone(),
-        source,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::daemon::holds::{Hold, Lists, Roster};
-    use crate::model::{Limit, MemberSet};
-    use std::collections::BTreeMap;
-
-    fn people(text: &str) -> MemberSet {
-        text.split_whitespace()
-            .map(|name| UserId::parse(name).unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn what_is_kept_is_found_again_and_damage_is_not_taken_for_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let dir = dir.path().join("state");
-        let store = Store::open(&dir).unwrap();
-        assert!(store.rosters().unwrap().is_none());
-        assert!(matches!(Store::open(&dir), Err(StoreError::Taken(_))));
-        let since = Timestamp::UNIX_EPOCH;
-        let hold = Hold {
-            users: people("a b"),
-            limit: Limit::parse("2.5%").unwrap(),
-            dropped: 2,
-            of: 3,
-            since,
-        };
-        let room = RoomId::parse("7").unwrap();
-        let roster = Roster {
-            now: Lists {
-                people: Some(people("c")),
-                admins: None,
-                removals: Some(hold),
-                demotions: None,
-            },
-            settled: Some(Box::default()),
-        };
-        let rosters = Rosters(BTreeMap::from([(room.clone(), roster)]));
-        store.save_rosters(&rosters).unwrap();
-        let mut ledger = Ledger {
-            budget: Some(Budget {
-                members: 10,
-                spent: BTreeSet::from([(room.clone(), UserId::parse("gone").unwrap())]),
-                looked: since,
-            }),
-            aside: SetAside::default(),
-            taught: None,
-            budgets: BTreeMap::new(),
-        };
-        let zed = UserId::parse("zed").unwrap();
-        ledger
-            .aside
-            .put(&zed, (&room, false), ("refused", "no"), Some("d".into()), since);
-        store.save_ledger(&ledger).unwrap();
-        drop(store);
-        let store = Store::open(&dir).unwrap();
-        assert_eq!(store.rosters().unwrap(), Some(rosters));
-        assert_eq!(store.ledger().unwrap(), ledger);
-        assert_eq!(
-            fs::read_dir(&dir).unwrap().count(),
-            3,
-            "nothing else is left behind"
-        );
-
-        let whole = fs::read(dir.join(ROSTERS)).unwrap();
-        for end in 0..whole.len() {
-            fs::write(dir.join(ROSTERS), &whole[..end]).unwrap();
-            assert!(
-                matches!(store.rosters(), Err(StoreError::Damaged { .. })),
-                "cut at {end}"
-            );
+        StoreError::Damaged {
+            path: self.0.path(name),
+            why,
+            all: self.0.those_there().join(", "),
         }
     }
 }

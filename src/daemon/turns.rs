@@ -20,7 +20,7 @@ impl Engine {
         let spread = 0.9 + 0.2 * self.random.f64();
         self.full_due = Instant::now() + self.settings.sync.interval.mul_f64(spread);
         self.since_look.clear();
-        self.coming_and_going.forget(now);
+        self.coming_and_going.forget(self.clock.steady());
         self.passes.running_since = Some(now);
         // While the service is away no room comes back on its own.
         let away = self.trouble.is_some();
@@ -56,6 +56,7 @@ impl Engine {
 
     /// Drops the looks at rooms that have another entry by now, that were looked at later, or that somebody changes.
     pub(super) fn still_due(&mut self, looked: Looked, turns: &[Turn], begun: Instant) -> Looked {
+        self.see_clock();
         let Looked { rooms, stopped } = looked;
         let (now, at) = (self.clock.now(), Instant::now());
         let mut keep = |look: &Look, turn: &Turn| {
@@ -108,7 +109,7 @@ impl Engine {
 
     /// Somebody came in, and perhaps back.
     pub(super) fn came_in(&mut self, id: &RoomId, user: &UserId) {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let Some(room) = self.rooms.get_mut(id) else {
             return;
         };
@@ -213,12 +214,13 @@ impl Engine {
         spent
     }
 
-    /// The budget of the process before, as long as it would have lasted.
+    /// The budget of the process before, as long as it would have lasted, and longer where nobody can tell.
     fn carried(&self) -> Option<&Budget> {
         let interval = jiff::SignedDuration::try_from(self.settings.sync.interval).unwrap_or_default();
-        let age = |budget: &Budget| self.clock.now().duration_since(budget.looked);
+        let age = |budget: &Budget| self.clock.steady().duration_since(budget.looked);
+        let lasts = |budget: &Budget| age(budget) < interval || !self.clock_trusted();
         let budget = self.ledger.budget.as_ref();
-        budget.filter(|budget| !self.seen_all && age(budget) < interval)
+        budget.filter(|budget| !self.seen_all && lasts(budget))
     }
 
     /// The members of the managed rooms that a look at all of them has not seen, as they were seen last.
@@ -243,7 +245,7 @@ impl Engine {
         let budget = self.ledger.budget.get_or_insert_with(|| Budget {
             members: 0,
             spent: BTreeSet::new(),
-            looked: self.clock.now(),
+            looked: self.clock.steady(),
         });
         for look in &looked.rooms {
             if let (Ok(draft), Some(room)) = (&look.draft, self.rooms.get_mut(&look.id))
@@ -264,7 +266,7 @@ impl Engine {
     pub(super) fn begin_budget(&mut self, members: u64) {
         let looked = self
             .carried()
-            .map_or_else(|| self.clock.now(), |budget| budget.looked);
+            .map_or_else(|| self.clock.steady(), |budget| budget.looked);
         let spent = self.spent_before();
         for room in self.rooms.values_mut() {
             room.counted = room.looked.is_some();

@@ -194,7 +194,7 @@ impl Engine {
         if refused.is_empty() {
             return BTreeSet::new();
         }
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let users: BTreeSet<UserId> = refused.keys().cloned().collect();
         let named = self
             .set

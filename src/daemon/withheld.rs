@@ -1,6 +1,7 @@
 //! When nothing is written to the service: a dry run, a pause, a state that cannot be saved, an audit log that cannot be written,
 //! a quota that is used up.
 
+use super::audit::Event;
 use super::engine::Engine;
 use super::quota::QUOTA;
 use crate::apply::Reason;
@@ -13,6 +14,7 @@ const CHANGES_SHOWN: usize = 100;
 
 impl Engine {
     pub(super) fn save_all(&mut self) {
+        self.ledger.clock = self.clock.anchor();
         let saved = self
             .store
             .save_rosters(&self.rosters)
@@ -23,7 +25,7 @@ impl Engine {
                 }
                 None => Ok(()),
             })
-            .and_then(|()| self.store.save_ledger(&self.ledger));
+            .and_then(|()| self.store.save_state(&self.ledger));
         self.saved(saved);
     }
 
@@ -32,7 +34,8 @@ impl Engine {
         if self.unsaved.is_some() {
             return self.save_all();
         }
-        let saved = self.store.save_ledger(&self.ledger);
+        self.ledger.clock = self.clock.anchor();
+        let saved = self.store.save_state(&self.ledger);
         self.saved(saved);
     }
 
@@ -61,6 +64,7 @@ impl Engine {
         if self.unsaved.is_some() {
             self.save_all();
         }
+        self.see_clock();
         self.advance_budgets();
         self.check();
     }
@@ -68,9 +72,20 @@ impl Engine {
     /// Sees whether changes may be made now.
     pub(super) fn check(&mut self) {
         // A dry run leaves no trace, not even an empty log.
-        let ready = if self.dry_run { Ok(()) } else { self.audit.ready() };
+        let now = self.clock.now();
+        let ready = if self.dry_run {
+            Ok(())
+        } else {
+            self.audit.ready(now)
+        };
         // Whoever asks `withheld` next sees what came of it.
         let _ = self.audited(ready);
+    }
+
+    /// Writes a line of a pass that begins to write, and has the disk take it. `false`: it cannot be, and nothing is to be done.
+    pub(super) fn prove_audit(&mut self, pass: Event<'_>) -> bool {
+        let proved = self.audit.prove(self.clock.now(), pass);
+        self.audited(proved).is_ok()
     }
 
     /// Looks whether the daemon is paused. Says once that nothing is written any more, and ends what is under way; or that
@@ -135,7 +150,7 @@ impl Engine {
 
     /// Takes down how the audit log took a line.
     fn audited(&mut self, written: std::io::Result<()>) -> Result<(), Reason> {
-        let result = self.audit.took(written);
+        let result = self.audit.took(written, self.clock.now());
         self.see_withheld();
         result.map_err(|error| Reason::new(AUDIT_LOG, format!("the audit log cannot be written: {error}")))
     }

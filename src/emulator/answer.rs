@@ -2,7 +2,6 @@
 
 use super::State;
 use super::allow_list::{Allow, Allowed};
-use super::names::now_ms;
 use super::pages::JoinedRow;
 use super::profile::Profile;
 use super::refusal::Refusal;
@@ -110,8 +109,8 @@ pub(super) fn perform(
     state: &mut State,
     profile: Profile,
     call: &Call,
-    head: &Parts,
-    body: &[u8],
+    (head, body): (&Parts, &[u8]),
+    now_ms: u64,
 ) -> Result<Answer, Refusal> {
     let mut params = None;
     let mut cursor = None;
@@ -173,17 +172,17 @@ pub(super) fn perform(
             }
         }
         Call::CreateUsers => {
-            let entities = state.create_users(profile, decode(body)?, now_ms())?;
-            return Ok(Answer::Users(users(state, head, entities)));
+            let entities = state.create_users(profile, decode(body)?, now_ms)?;
+            return Ok(Answer::Users(users(state, head, entities, now_ms)));
         }
         Call::DeleteUser { user } => {
-            let entities = state.delete_user(&profile.spell(user), now_ms())?;
-            return Ok(Answer::Users(users(state, head, entities)));
+            let entities = state.delete_user(&profile.spell(user), now_ms)?;
+            return Ok(Answer::Users(users(state, head, entities, now_ms)));
         }
         Call::DeleteUsers => {
             let limit = number(&query, "limit", 1, DEFAULT_LIMIT)?;
-            let entities = state.delete_users(limit, now_ms())?;
-            return Ok(Answer::Users(users(state, head, entities)));
+            let entities = state.delete_users(limit, now_ms)?;
+            return Ok(Answer::Users(users(state, head, entities, now_ms)));
         }
         // Answered before anybody's token was looked at.
         Call::Token => return Err(Refusal::NoSuchCall),
@@ -203,7 +202,7 @@ pub(super) fn perform(
         entities: Vec::new(),
         properties: profile.rows_and_fields.pick(None, Some(BTreeMap::new())),
         data,
-        timestamp: now_ms(),
+        timestamp: now_ms,
         duration: 0,
         organization: state.app_key.org().to_owned(),
         application_name: state.app_key.app().to_owned(),
@@ -212,14 +211,14 @@ pub(super) fn perform(
     })))
 }
 
-fn users(state: &State, head: &Parts, entities: Vec<UserEntity>) -> Users {
+fn users(state: &State, head: &Parts, entities: Vec<UserEntity>, now_ms: u64) -> Users {
     Users {
         action: action(head),
         application: APPLICATION,
         path: "/users",
         uri: uri(head),
         entities,
-        timestamp: now_ms(),
+        timestamp: now_ms,
         duration: 0,
         organization: state.app_key.org().to_owned(),
         application_name: state.app_key.app().to_owned(),
@@ -240,7 +239,7 @@ fn names(profile: Profile, usernames: &[String]) -> Result<Vec<String>, Refusal>
 }
 
 /// The whole response.
-pub(super) fn respond(result: Result<Answer, Refusal>) -> Response {
+pub(super) fn respond(result: Result<Answer, Refusal>, now_ms: u64) -> Response {
     match result {
         Ok(answer) => json(StatusCode::OK, &answer),
         Err(refusal) => {
@@ -248,7 +247,7 @@ pub(super) fn respond(result: Result<Answer, Refusal>) -> Response {
             let body = ErrorBody {
                 error: error.to_owned(),
                 exception: format!("com.easemob.group.exception.{exception}Exception"),
-                timestamp: now_ms(),
+                timestamp: now_ms,
                 duration: 0,
                 error_description: description,
             };

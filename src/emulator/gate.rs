@@ -5,7 +5,7 @@ use super::fault::{Fault, Phase, Said, What, documented};
 use super::journal::Entry;
 use super::refusal::Refusal;
 use super::webhook::APP;
-use super::{Emulator, MAX_BODY_BYTES, State, answer, bearer, lock, names, routes};
+use super::{Emulator, MAX_BODY_BYTES, State, answer, bearer, lock, routes};
 use crate::chat::wire::{ErrorBody, Method};
 use crate::model::{RoomId, UserId};
 use axum::body::{Body, Bytes, to_bytes};
@@ -34,7 +34,10 @@ impl Emulator {
         let (head, body) = request.into_parts();
         let body = match to_bytes(body, MAX_BODY_BYTES).await {
             Ok(body) => body,
-            Err(error) => return answer::respond(Err(Refusal::BadArgument(error.to_string()))),
+            Err(error) => {
+                let refusal = Refusal::BadArgument(error.to_string());
+                return answer::respond(Err(refusal), self.now_ms());
+            }
         };
         let method = routes::find(&head.method, head.uri.path())
             .ok()
@@ -103,7 +106,7 @@ impl Emulator {
         match what {
             What::Reset => Some(Ending::Reset),
             What::Timeout => Some(Ending::Never),
-            What::Answer(status, said) => Some(Ending::Answer(answered(*status, said))),
+            What::Answer(status, said) => Some(Ending::Answer(answered(*status, said, self.now_ms()))),
             What::Html(status) => Some(Ending::Answer(page(*status))),
             What::Join(people) => self.come_and_go(head, people, &[]),
             What::Leave(people) => self.come_and_go(head, &[], people),
@@ -126,7 +129,7 @@ impl Emulator {
                 faults.expire(token, *calls);
             }
             if faults.has_expired(token) {
-                return answered(StatusCode::UNAUTHORIZED, &Said::Documented);
+                return answered(StatusCode::UNAUTHORIZED, &Said::Documented, self.now_ms());
             }
         }
         let past = match what {
@@ -153,7 +156,7 @@ impl Emulator {
         if let (Ok(answer), Some(What::Rows(most))) = (&mut result, what) {
             answer.cut_rows(*most);
         }
-        answer::respond(result)
+        answer::respond(result, self.now_ms())
     }
 
     fn come_and_go(&self, head: &Parts, join: &[UserId], leave: &[UserId]) -> Option<Ending> {
@@ -216,7 +219,7 @@ fn room_in(head: &Parts) -> Option<RoomId> {
 }
 
 /// An answer that a fault gives.
-fn answered(status: StatusCode, said: &Said) -> Response {
+fn answered(status: StatusCode, said: &Said, now_ms: u64) -> Response {
     let (error, description) = match said {
         Said::Body(text) => {
             return (status, [(header::CONTENT_TYPE, "application/json")], text.clone()).into_response();
@@ -230,7 +233,7 @@ fn answered(status: StatusCode, said: &Said) -> Response {
     let body = ErrorBody {
         error: error.to_owned(),
         exception: exception(error),
-        timestamp: names::now_ms(),
+        timestamp: now_ms,
         duration: 0,
         error_description: description,
     };

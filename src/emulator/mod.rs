@@ -99,6 +99,7 @@ struct Inner {
     around: Mutex<Around>,
     tokens: Mutex<Tokens>,
     limiter: Mutex<Limiter>,
+    clock: Mutex<TimeOfDay>,
     profile: Profile,
     closing: watch::Sender<bool>,
 }
@@ -119,6 +120,7 @@ impl Emulator {
             around: Mutex::new(Around::new(conditions)),
             limiter: Mutex::new(Limiter::new(options.calls_per_second)),
             tokens: Mutex::default(),
+            clock: Mutex::default(),
             profile: options.profile,
             closing: watch::Sender::new(false),
         }))
@@ -145,6 +147,17 @@ impl Emulator {
         self.change(&mut self.settled(), None, change)
     }
 
+    /// Goes by this clock, in milliseconds since 1970, wherever an answer says when it was made.
+    pub fn go_by(&self, clock: impl Fn() -> u64 + Send + Sync + 'static) {
+        *lock(&self.0.clock) = TimeOfDay(Arc::new(clock));
+    }
+
+    /// The time of day in milliseconds since 1970.
+    fn now_ms(&self) -> u64 {
+        let clock = lock(&self.0.clock).clone();
+        (clock.0)()
+    }
+
     /// One call from beginning to end, without a pause: a caller who hangs up cannot leave half a call behind. Others
     /// have `taken` so many calls of its budget.
     fn call(&self, state: &mut State, head: &Parts, body: &[u8], taken: u32) -> Result<Answer, Refusal> {
@@ -164,7 +177,23 @@ impl Emulator {
             return Err(Refusal::OverRate);
         }
         caller.check(state, &call)?;
-        answer::perform(state, self.0.profile, &call, head, body)
+        answer::perform(state, self.0.profile, &call, (head, body), self.now_ms())
+    }
+}
+
+/// A clock, in milliseconds since 1970: the machine's, unless told otherwise.
+#[derive(Clone)]
+struct TimeOfDay(Arc<dyn Fn() -> u64 + Send + Sync>);
+
+impl Default for TimeOfDay {
+    fn default() -> Self {
+        Self(Arc::new(names::now_ms))
+    }
+}
+
+impl std::fmt::Debug for TimeOfDay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TimeOfDay({})", (self.0)())
     }
 }
 

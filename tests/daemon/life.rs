@@ -109,6 +109,34 @@ fn a_second_one_with_the_same_state_is_refused() {
 }
 
 #[test]
+fn a_part_of_its_state_keeps_it_from_starting_and_says_what_to_do() {
+    let place = Place::new();
+    let mut daemon = place.ready();
+    daemon.until("kept", |_| place.path(".roomsync/state.json").exists());
+    daemon.signal("TERM");
+    assert_eq!(daemon.code(), Some(0));
+    fs::remove_file(place.path(".roomsync/state.json")).unwrap();
+    let refused = place.run(&["run"]);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{told}");
+    for part in [
+        "lacks state.json",
+        "delete files.json, rosters.json there as well",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    for name in ["files.json", "rosters.json"] {
+        fs::remove_file(place.path(".roomsync").join(name)).unwrap();
+    }
+    let daemon = place.ready();
+    assert!(
+        daemon.log().contains("holds and budgets start anew"),
+        "{}",
+        daemon.log()
+    );
+}
+
+#[test]
 fn a_token_that_is_replaced_is_used_from_the_next_call_on() {
     let place = Place::new();
     let daemon = place.ready();

@@ -414,7 +414,10 @@ impl World {
     fn see_budget(&mut self) {
         let text = fs::read_to_string(&self.state_file).unwrap_or_default();
         let ledger: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-        let looked = ledger["budget"]["looked"].as_str().unwrap_or_default().to_owned();
+        let looked = ledger["data"]["budget"]["looked"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         let (last, process, spent) = &self.window;
         if *last == looked {
             return;
@@ -1120,7 +1123,7 @@ fn case(seed: u64) -> Result<(), String> {
             dry_run,
             paused: None,
             total,
-            state_file: house.state_dir().join("budget.json"),
+            state_file: house.state_dir().join("state.json"),
             window: (String::new(), 0, 0),
             most_members: 0,
             shown,

@@ -1,8 +1,9 @@
 //! When the daemon writes nothing: paused, without an audit log, in a dry run.
 
-use super::house::{House, house, id, minutes, names, one_room, room_text, writes};
+use super::house::{House, house, id, members, minutes, names, one_room, room_text, writes};
 use roomsync::daemon::Command;
 use std::fs;
+use std::os::unix::fs::symlink;
 use tokio::time::sleep;
 
 #[test]
@@ -40,20 +41,74 @@ fn without_an_audit_line_nothing_is_changed() {
     let service = one_room(&names(0..50));
     house(
         service,
-        "audit_log: /dev/full\nlimits: {add_batch: 1}",
+        "audit_log: audit.jsonl\nlimits: {add_batch: 1}",
         async |house: House| {
+            // A full disk opens files and takes no bytes; only a whole line finds out.
+            symlink("/dev/full", house.path("audit.jsonl")).unwrap();
             house.rooms(&room_text(&id(), names(0..60)));
             let daemon = house.start();
             sleep(minutes(30)).await;
-            // The first change shows that it cannot be written down; there is no second one.
-            assert_eq!(writes(&house.service), 1);
+            assert_eq!(writes(&house.service), 0, "no change before the first line");
             assert_eq!(daemon.status().withheld.unwrap().code, "audit_log");
             assert!(daemon.source.alive().is_ok());
-            let settings = fs::read_to_string(house.path("roomsync.yaml")).unwrap();
-            house.put("roomsync.yaml", &settings.replace("/dev/full", "audit.jsonl"));
-            daemon.tell(Command::Reload).await;
-            daemon.until_well(minutes(6)).await;
+            // There is room again: nobody has to say so.
+            fs::remove_file(house.path("audit.jsonl")).unwrap();
+            daemon.until_well(minutes(1)).await;
             assert_eq!(house.audit().len(), 10);
+            let events: Vec<String> = house
+                .whole_audit()
+                .iter()
+                .filter(|line| line.get("op").is_none())
+                .map(|line| {
+                    let pick = |key: &str| line.get(key).map(ToString::to_string).unwrap_or_default();
+                    ["event", "error", "rooms", "changes", "calls"]
+                        .map(pick)
+                        .join(" ")
+                })
+                .collect();
+            assert_eq!(
+                events,
+                [
+                    "\"resumed\" \"No space left on device (os error 28)\"   ",
+                    "\"pass\"  1 10 10"
+                ]
+            );
+            assert!(
+                house.whole_audit()[1].get("event").is_some(),
+                "before the changes"
+            );
+            daemon.stop().await;
+        },
+    );
+}
+
+#[test]
+fn a_disk_that_fills_up_in_mid_pass_ends_it_and_the_lines_that_are_due_come_first() {
+    let service = one_room(&names(0..50)).taking(std::time::Duration::from_secs(1));
+    house(
+        service,
+        "audit_log: audit.jsonl\nlimits: {add_batch: 1, concurrency: 1}",
+        async |house: House| {
+            house.rooms(&room_text(&id(), names(0..60)));
+            let daemon = house.start();
+            while house.audit().is_empty() {
+                sleep(std::time::Duration::from_millis(50)).await;
+            }
+            fs::rename(house.path("audit.jsonl"), house.path("whole")).unwrap();
+            symlink("/dev/full", house.path("audit.jsonl")).unwrap();
+            // The log is opened anew by its name.
+            daemon.tell(Command::Reload).await;
+            sleep(minutes(30)).await;
+            let added = members(&house.service).len() - 50;
+            assert!((2..10).contains(&added), "{added}");
+            assert_eq!(daemon.status().withheld.unwrap().code, "audit_log");
+            fs::remove_file(house.path("audit.jsonl")).unwrap();
+            daemon.until_well(minutes(2)).await;
+            let before = fs::read_to_string(house.path("whole")).unwrap();
+            let before = before.lines().filter(|line| line.contains("\"op\"")).count();
+            assert_eq!(before + house.audit().len(), 10, "each is written down, once");
+            let first = house.whole_audit().remove(0);
+            assert!(first.get("op").is_some(), "{first}");
             daemon.stop().await;
         },
     );

@@ -17,14 +17,17 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::sleep;
 
+/// When everything begins.
+pub(crate) const START: &str = "2026-11-23T00:00:00Z";
+
 /// A folder with settings and room files, and the service they are for.
 pub(crate) struct House {
     folder: TempDir,
     pub(crate) service: Service,
     pub(crate) seed: u64,
     pub(crate) dry_run: bool,
-    /// The time of day, which goes on through restarts.
-    clock: Clock,
+    /// The time of day, which goes on through restarts; the service's is the same at first.
+    pub(crate) clock: Clock,
     /// What everything that is sent passes on its way to the service.
     pub(crate) through: Option<Arc<Through>>,
 }
@@ -44,12 +47,16 @@ pub(crate) fn house(service: Service, more_settings: &str, story: impl AsyncFnOn
     virtually(LocalSet::new().run_until(async {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("rooms")).unwrap();
+        let clock = Clock::from(START.parse::<Timestamp>().unwrap());
+        let of_service = clock.clone();
+        let now_ms = move || u64::try_from(of_service.now().as_millisecond()).unwrap();
+        service.emulator.go_by(now_ms);
         let house = House {
             folder,
             service,
             seed: 7,
             dry_run: false,
-            clock: Clock::from("2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap()),
+            clock,
             through: None,
         };
         house.put("token", "secret\n");
@@ -120,8 +127,15 @@ impl House {
         }
     }
 
-    /// The lines of the audit log.
+    /// The lines of changes in the audit log.
     pub(crate) fn audit(&self) -> Vec<serde_json::Value> {
+        let mut lines = self.whole_audit();
+        lines.retain(|line| line.get("op").is_some());
+        lines
+    }
+
+    /// Every line of the audit log.
+    pub(crate) fn whole_audit(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.path("audit.jsonl")).unwrap_or_default();
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())

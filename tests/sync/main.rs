@@ -5,6 +5,7 @@
 mod budget;
 mod bulk;
 mod daemon;
+mod daemon_clock;
 mod daemon_faults;
 mod daemon_search;
 mod daemon_traps;

@@ -85,21 +85,21 @@ fn it_is_kept_through_reloads_and_restarts() {
 }
 
 #[test]
-fn a_state_of_an_earlier_version_is_read() {
+fn a_state_of_before_sizes_were_kept_is_read() {
     house(service(), "", async |house: House| {
         files(&house, 20);
         let daemon = house.start();
         daemon.until_well(minutes(1)).await;
         daemon.stop().await;
-        let path = house.state_dir().join("budget.json");
-        let mut ledger: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        assert_eq!(
-            ledger.as_object_mut().unwrap().remove("batch"),
-            Some(serde_json::Value::Null)
-        );
-        fs::write(&path, ledger.to_string()).unwrap();
+        let path = house.state_dir().join("state.json");
+        let state: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let (budget, aside) = (&state["data"]["budget"], &state["data"]["aside"]);
+        let old = serde_json::json!({"version": 1, "budget": budget, "aside": aside});
+        fs::remove_file(&path).unwrap();
+        fs::write(house.state_dir().join("budget.json"), old.to_string()).unwrap();
         let daemon = house.start();
         daemon.until_well(minutes(1)).await;
         daemon.stop().await;
+        assert!(path.exists() && !house.state_dir().join("budget.json").exists());
     });
 }

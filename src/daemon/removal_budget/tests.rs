@@ -34,7 +34,7 @@ struct Room {
 impl Room {
     fn new(budget: RemovalBudget, list: MemberSet) -> Self {
         let mut history = ListHistory::default();
-        history.take(None, &list, &budget, at(0));
+        history.take(None, &list, at(0));
         Self {
             history,
             budget,
@@ -46,7 +46,7 @@ impl Room {
     }
 
     fn edit(&mut self, list: MemberSet, now: i64) {
-        self.history.take(Some(&self.list), &list, &self.budget, at(now));
+        self.history.take(Some(&self.list), &list, at(now));
         self.live.extend(list.iter().cloned());
         self.lists.push((now, list.clone()));
         self.list = list;

@@ -1,8 +1,9 @@
 //! The shapes of the files.
 
-use super::{Budget, RoomBudget};
-use crate::daemon::aside::Entry;
-use crate::daemon::holds::{Hold, Lists, Roster};
+use super::{Budget, PersistedState, RoomBudget};
+use crate::daemon::aside::{Entry, SetAside};
+use crate::daemon::clock::Anchor;
+use crate::daemon::holds::{Hold, Lists, Roster, Rosters};
 use crate::daemon::taught::Taught;
 use crate::desired::Remembered;
 use crate::model::{Limit, MemberSet, RoomId, UserId};
@@ -10,28 +11,34 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-#[derive(Deserialize)]
-pub(super) struct Version {
-    pub(super) version: u32,
+#[derive(Serialize, Deserialize)]
+pub(super) struct RostersJson {
+    rooms: BTreeMap<String, RosterJson>,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct RostersFile {
-    pub(super) version: u32,
-    pub(super) rooms: BTreeMap<String, RosterJson>,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct FilesFile {
-    pub(super) version: u32,
+pub(super) struct FilesJson {
     pub(super) files: Remembered,
     /// The digest of the set, if it had settled.
     #[serde(default)]
     pub(super) settled: Option<String>,
 }
 
+/// What came later has a default, for files that do not have it.
 #[derive(Serialize, Deserialize)]
-pub(super) struct RosterJson {
+pub(super) struct StateJson {
+    budget: Option<BudgetJson>,
+    aside: Vec<AsideJson>,
+    #[serde(default)]
+    batch: Option<Taught>,
+    #[serde(default)]
+    clock: Option<Anchor>,
+    #[serde(default)]
+    budgets: BTreeMap<RoomId, RoomBudget>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RosterJson {
     #[serde(flatten)]
     now: ListsJson,
     /// What had settled last, where that is something else.
@@ -48,40 +55,28 @@ struct ListsJson {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct HoldJson {
-    pub(super) users: Vec<String>,
-    pub(super) limit: String,
-    pub(super) dropped: u64,
-    pub(super) of: u64,
-    pub(super) since: Timestamp,
+struct HoldJson {
+    users: Vec<String>,
+    limit: String,
+    dropped: u64,
+    of: u64,
+    since: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct LedgerFile {
-    pub(super) version: u32,
-    pub(super) budget: Option<BudgetJson>,
-    pub(super) aside: Vec<AsideJson>,
-    /// What the service taught; earlier versions did not keep it.
-    #[serde(default)]
-    pub(super) batch: Option<Taught>,
-    #[serde(default)]
-    pub(super) budgets: BTreeMap<RoomId, RoomBudget>,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct BudgetJson {
-    pub(super) members: u64,
+struct BudgetJson {
+    members: u64,
     /// Room and user.
-    pub(super) spent: Vec<(String, String)>,
-    pub(super) looked: Timestamp,
+    spent: Vec<(String, String)>,
+    looked: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct AsideJson {
-    pub(super) user: String,
-    pub(super) room: Option<String>,
+struct AsideJson {
+    user: String,
+    room: Option<String>,
     #[serde(flatten)]
-    pub(super) entry: Entry,
+    entry: Entry,
 }
 
 fn texts(users: &MemberSet) -> Vec<String> {
@@ -91,6 +86,74 @@ fn texts(users: &MemberSet) -> Vec<String> {
 fn names(texts: &[String]) -> Result<MemberSet, String> {
     let name = |text: &String| UserId::parse(text).map_err(|error| format!("{text:?}: {error}"));
     texts.iter().map(name).collect()
+}
+
+impl From<&Rosters> for RostersJson {
+    fn from(Rosters(rooms): &Rosters) -> Self {
+        let rooms = rooms.iter().map(|(id, roster)| (id.to_string(), roster.into()));
+        Self {
+            rooms: rooms.collect(),
+        }
+    }
+}
+
+impl RostersJson {
+    pub(super) fn rosters(self) -> Result<Rosters, String> {
+        let rooms = self.rooms.into_iter().map(|(id, room)| {
+            let id = RoomId::parse(&id).map_err(|error| error.to_string())?;
+            Ok((id, room.roster()?))
+        });
+        rooms.collect::<Result<_, String>>().map(Rosters)
+    }
+}
+
+impl From<&PersistedState> for StateJson {
+    fn from(state: &PersistedState) -> Self {
+        let PersistedState {
+            budget,
+            aside,
+            taught,
+            clock,
+            budgets,
+        } = state;
+        let aside = aside.entries().map(|(user, room, entry)| AsideJson {
+            user: user.to_string(),
+            room: room.map(ToString::to_string),
+            entry: entry.clone(),
+        });
+        Self {
+            budget: budget.as_ref().map(BudgetJson::from),
+            aside: aside.collect(),
+            batch: taught.clone(),
+            clock: clock.clone(),
+            budgets: budgets.clone(),
+        }
+    }
+}
+
+impl StateJson {
+    pub(super) fn state(self) -> Result<PersistedState, String> {
+        let Self {
+            budget,
+            aside,
+            batch,
+            clock,
+            budgets,
+        } = self;
+        let entries = aside.into_iter().map(|AsideJson { user, room, entry }| {
+            let user = UserId::parse(&user).map_err(|error| error.to_string())?;
+            let room = room.as_deref().map(RoomId::parse).transpose();
+            Ok(((user, room.map_err(|error| error.to_string())?), entry))
+        });
+        let entries: Vec<_> = entries.collect::<Result<_, String>>()?;
+        Ok(PersistedState {
+            budget: budget.map(BudgetJson::budget).transpose()?,
+            aside: SetAside::from_entries(entries),
+            taught: batch,
+            clock,
+            budgets,
+        })
+    }
 }
 
 impl From<&Roster> for RosterJson {
@@ -158,7 +221,7 @@ impl From<&Budget> for BudgetJson {
 }
 
 impl BudgetJson {
-    pub(super) fn budget(self) -> Result<Budget, String> {
+    fn budget(self) -> Result<Budget, String> {
         let pair = |(room, user): (String, String)| {
             let room = RoomId::parse(&room).map_err(|error| error.to_string())?;
             Ok((room, UserId::parse(&user).map_err(|error| error.to_string())?))
@@ -172,7 +235,7 @@ impl BudgetJson {
 }
 
 impl RosterJson {
-    pub(super) fn roster(self) -> Result<Roster, String> {
+    fn roster(self) -> Result<Roster, String> {
         let Self { now, settled } = self;
         Ok(Roster {
             now: now.lists()?,
@@ -195,7 +258,7 @@ impl ListsJson {
 }
 
 impl HoldJson {
-    pub(super) fn hold(self) -> Result<Hold, String> {
+    fn hold(self) -> Result<Hold, String> {
         Ok(Hold {
             users: names(&self.users)?,
             limit: Limit::parse(&self.limit).map_err(|error| error.to_string())?,

@@ -1,0 +1,148 @@
+//! The time on the service's clock, which says whether ours is right: its answers bear the time at which they were made.
+
+use super::clock::Moment;
+use super::engine::Engine;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// The code of a clock that is not the service's.
+const CLOCK: &str = "clock";
+/// So far apart, two clocks differ. Less is the network's doing, or of no matter to windows of hours.
+const MOST_APART: SignedDuration = SignedDuration::from_mins(10);
+/// So many answers are compared, and the one that is nearest to our clock counts: one that lay somewhere for a while says nothing.
+const RECENT: usize = 4;
+
+/// How far our time is from the service's, by its last answers.
+#[derive(Debug, Default)]
+pub(super) struct ServiceTime(Mutex<Answers>);
+
+#[derive(Debug, Default)]
+struct Answers {
+    recent: VecDeque<Ahead>,
+    undated: bool,
+}
+
+/// How far each face of our clock is ahead of the service's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ahead {
+    pub(super) wall: SignedDuration,
+    pub(super) steady: SignedDuration,
+}
+
+/// What is known of the service's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// There was no answer yet.
+    Nothing,
+    /// There were answers, and none bears a time.
+    Undated,
+    Apart(Ahead),
+}
+
+impl ServiceTime {
+    /// An answer has come at this moment, after so long; the service made it at this time, in milliseconds since 1970.
+    pub(super) fn answered(&self, timestamp: u64, took: Duration, now: Moment) {
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = i64::try_from(timestamp).ok().filter(|made| *made > 0);
+        let Some(made) = made.and_then(|made| Timestamp::from_millisecond(made).ok()) else {
+            answers.undated = true;
+            return;
+        };
+        let took = SignedDuration::try_from(took).unwrap_or_default();
+        let ahead = |now: Timestamp| {
+            let since_made = now.duration_since(made);
+            // It was made at some time while the call was under way.
+            if since_made.is_negative() {
+                since_made
+            } else {
+                since_made.saturating_sub(took).max(SignedDuration::ZERO)
+            }
+        };
+        answers.recent.push_front(Ahead {
+            wall: ahead(now.wall),
+            steady: ahead(now.steady),
+        });
+        answers.recent.truncate(RECENT);
+    }
+
+    fn known(&self) -> Known {
+        let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let nearest = |face: fn(&Ahead) -> SignedDuration| {
+            let all = answers.recent.iter().map(face);
+            all.min_by_key(|ahead| ahead.unsigned_abs())
+        };
+        match (nearest(|ahead| ahead.wall), nearest(|ahead| ahead.steady)) {
+            (Some(wall), Some(steady)) => Known::Apart(Ahead { wall, steady }),
+            _ if answers.undated => Known::Undated,
+            _ => Known::Nothing,
+        }
+    }
+
+    fn forget(&self) {
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.recent.clear();
+    }
+}
+
+fn is_apart(ahead: SignedDuration) -> bool {
+    ahead.abs() > MOST_APART
+}
+
+impl Engine {
+    /// Compares our time with the service's: says once that the clock is wrong, and once that it is right again. A steady time
+    /// that began wrong at the boot is moved as soon as clock and service agree.
+    pub(super) fn see_clock(&mut self) {
+        let ahead = match self.service_time.known() {
+            Known::Nothing => return,
+            // Nothing contradicts it.
+            Known::Undated => return self.clock.confirm(),
+            Known::Apart(ahead) => ahead,
+        };
+        if !self.clock.is_confirmed() {
+            if !is_apart(ahead.steady) {
+                self.clock.confirm();
+            } else if !is_apart(ahead.wall) {
+                let moved = self.clock.move_to_wall();
+                self.ledger.moved(&moved);
+                self.coming_and_going.moved(&moved);
+                // What was compared with the time before says nothing of this one.
+                self.service_time.forget();
+                self.save_ledger();
+                tracing::info!(
+                    "the clock was wrong when this machine started, and is right now: waits go on by it"
+                );
+            }
+        }
+        let wrong = is_apart(ahead.wall).then_some(ahead.wall);
+        match (wrong, self.clock_ahead.is_some()) {
+            (Some(ahead), false) => tracing::error!(code = CLOCK, "{}", in_words(ahead)),
+            (None, true) => tracing::info!(code = CLOCK, "the clock is the service's again"),
+            _ => {}
+        }
+        self.clock_ahead = wrong;
+    }
+
+    /// Whether the steady time is right, by the service's, so that what waits since before a reboot may end. Not before the
+    /// first answer of this boot.
+    pub(super) fn clock_trusted(&self) -> bool {
+        self.clock.is_confirmed()
+    }
+
+    /// For those who look at the daemon.
+    pub(super) fn clock_in_words(&self) -> Option<String> {
+        self.clock_ahead.map(in_words)
+    }
+}
+
+fn in_words(ahead: SignedDuration) -> String {
+    let direction = if ahead.is_negative() { "behind" } else { "ahead of" };
+    let minutes = ahead.abs().as_mins();
+    let apart = match minutes {
+        0..120 => format!("{minutes} minutes"),
+        120..2880 => format!("{} hours", minutes / 60),
+        _ => format!("{} days", minutes / 1440),
+    };
+    format!("this machine's clock is {apart} {direction} the service's; set it right, by NTP for instance")
+}
