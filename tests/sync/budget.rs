@@ -1,8 +1,10 @@
 //! The removal budget over days, with the daemon, its restarts and its disk: no window lets more people go than the budget.
 
+use super::daemon_clock::Machine;
 use super::house::{house, id, minutes, one_room, room_text};
 use super::service::room_id;
 use http::Method as Http;
+use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -92,7 +94,8 @@ fn case(seed: u64) {
     // Nothing but the budget bounds who goes.
     let settings = "guards: {max_removals: 100%, max_removals_total: 100%}\n\
                     sync: {interval: 1h, settle: 100ms, settle_removals: 1s}";
-    house(service, settings, async move |house| {
+    house(service, settings, async move |mut house| {
+        let machine = Machine::of(&mut house, SignedDuration::ZERO);
         let mut list = names(0..size);
         house.rooms(&room_text(&id(), list.iter().cloned()));
         let mut history = History {
@@ -123,6 +126,10 @@ fn case(seed: u64) {
                     room.join(&format!("u{}", random.usize(0..size + 20)));
                 }
             });
+            // Somebody sets the clock, by up to ten years.
+            if random.u8(0..4) == 0 {
+                machine.set(SignedDuration::from_hours(random.i64(-87_660..87_660)));
+            }
             if random.u8(0..5) == 0 {
                 if random.bool() {
                     daemon.stop().await

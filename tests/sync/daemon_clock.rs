@@ -13,7 +13,7 @@ const TEN_YEARS: SignedDuration = SignedDuration::from_hours(87_660);
 
 /// A machine whose clock somebody sets and that is booted again.
 #[derive(Clone)]
-struct Machine(Arc<Mutex<State>>);
+pub(crate) struct Machine(Arc<Mutex<State>>);
 
 struct State {
     began: Instant,
@@ -24,7 +24,7 @@ struct State {
 
 impl Machine {
     /// In a house: its clock is so much ahead of the service's.
-    fn of(house: &mut House, ahead: SignedDuration) -> Self {
+    pub(crate) fn of(house: &mut House, ahead: SignedDuration) -> Self {
         let (began, booted) = (Instant::now(), Instant::now());
         let machine = Self(Arc::new(Mutex::new(State {
             began,
@@ -36,11 +36,11 @@ impl Machine {
         machine
     }
 
-    fn set(&self, ahead: SignedDuration) {
+    pub(crate) fn set(&self, ahead: SignedDuration) {
         self.0.lock().unwrap().ahead = ahead;
     }
 
-    fn reboot(&self) {
+    pub(crate) fn reboot(&self) {
         let mut state = self.0.lock().unwrap();
         state.boots += 1;
         state.booted = Instant::now();
