@@ -8,6 +8,8 @@
 //! - [`desired`]: room files → [`desired::Desired`].
 //! - [`live`]: the service → what is there, and the proof that a read is complete.
 //! - [`plan`]: pure. Imports only `model` and the plain types of `desired` and `live`.
+//! - [`base`]: pure, too. The files against an earlier version of them.
+//! - [`render`]: pure, too. Plans as text, Markdown and JSON.
 //! - [`export`]: pure, too. Live rooms → a room file.
 //! - [`explain`]: pure, too. Files, a look and a plan → sentences about one person.
 //! - [`apply`]: runs a plan's calls, makes no choices of its own. The only place that makes a [`chat::Writer`], so a
@@ -21,6 +23,7 @@
 //! `tests/architecture.rs` keeps these rules.
 
 pub mod apply;
+pub mod base;
 pub mod chat;
 pub mod cli;
 pub mod daemon;
@@ -31,6 +34,7 @@ pub mod export;
 pub mod live;
 pub mod model;
 pub mod plan;
+pub mod render;
 pub mod settings;
 pub mod telemetry;
 pub mod web;

@@ -1,7 +1,8 @@
 use super::INTERRUPTED;
 use crate::chat::CallError;
+use crate::model::counted;
 use crate::model::{MemberSet, RoomId};
-use crate::plan::{Note, Op, RoomPlan, Step, counted};
+use crate::plan::{Note, Op, RoomPlan, Step};
 use serde::Serialize;
 use std::collections::HashSet;
 

@@ -9,7 +9,9 @@ use crate::apply::{Conduct, Failure, INTERRUPTED, Outcome, Reason, Report, RoomR
 use crate::daemon::pass::{self, Planned};
 use crate::daemon::progress::Progress;
 use crate::model::RoomId;
-use crate::plan::{Calls, Document, Op, counted, printable};
+use crate::model::{counted, printable};
+use crate::plan::{Calls, Op};
+use crate::render::Document;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 use std::borrow::Cow;

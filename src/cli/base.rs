@@ -2,9 +2,11 @@
 
 use super::Globals;
 use super::exit::Usage;
+use crate::base::Since;
 use crate::desired::{self, DesiredRoom, Diagnostic, Severity};
 use crate::model::Guards;
-use crate::plan::{FleetPlan, Since, printable};
+use crate::model::printable;
+use crate::plan::FleetPlan;
 use crate::settings::Settings;
 use std::fs;
 use std::path::PathBuf;

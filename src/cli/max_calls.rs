@@ -1,6 +1,7 @@
 //! The guard that the caller sets: how many calls a plan may make.
 
-use crate::plan::{FleetPlan, RoomPlan, counted, printable};
+use crate::model::{counted, printable};
+use crate::plan::{FleetPlan, RoomPlan};
 use std::cmp::Reverse;
 use std::io::{self, Write as _};
 

@@ -22,7 +22,8 @@ pub mod validate;
 pub use exit::Exit;
 
 use crate::desired::{Diagnostic, Invalid, render};
-use crate::plan::{FleetPlan, text};
+use crate::plan::FleetPlan;
+use crate::render::text;
 use crate::settings::Env;
 use crate::telemetry::{self, LogFormat};
 use anyhow::Context as _;

@@ -2,7 +2,7 @@
 
 use super::{Exit, output};
 use crate::desired::FileSpec;
-use crate::plan::Document;
+use crate::render::Document;
 use crate::settings::SettingsSpec;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RestrictFormats;

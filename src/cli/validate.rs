@@ -6,7 +6,7 @@ mod json;
 use super::{Exit, Globals, output};
 use crate::desired::{self, Checked, Diagnostic, Invalid, Severity};
 use crate::model::Guards;
-use crate::plan::counted;
+use crate::model::counted;
 use crate::settings::{self, Env};
 use std::fmt;
 use std::io::{self, Write};

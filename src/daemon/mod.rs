@@ -11,6 +11,7 @@ mod connect;
 mod engine;
 pub mod files;
 mod holds;
+mod journal;
 mod once;
 pub mod pass;
 mod passes;

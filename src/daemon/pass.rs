@@ -7,9 +7,9 @@ use crate::desired::{DesiredRoom, Source};
 use crate::live::{self, Observed, Question};
 use crate::model::{MemberSet, RoomId};
 use crate::plan::{
-    self, Draft, FleetGuard, FleetPlan, Meta, Note, Op, Rates, Restraints, RoomPlan, SavedPlan, Sizes,
-    users_of,
+    self, Draft, FleetGuard, FleetPlan, Note, Op, Rates, Restraints, RoomPlan, SavedPlan, Sizes, users_of,
 };
+use crate::render::Meta;
 use crate::settings::Settings;
 use jiff::Timestamp;
 use std::cell::RefCell;

@@ -1,7 +1,8 @@
 //! Passes: over all rooms, and over those that are due on their own. They run side by side; a room is changed by one at a time.
 
 use super::audit::Event;
-use super::engine::{Engine, Set};
+use super::engine::Engine;
+use super::journal::{PassJournal, origins};
 use super::pass::{self, Looked, Planned};
 use super::progress::Progress;
 use super::quota::{QUOTA, UsedUp};
@@ -10,16 +11,15 @@ use super::taught::Terms;
 use super::withheld::AUDIT_LOG;
 use super::written::Written;
 use super::{Shared, lock};
-use crate::apply::{self, Answer, Claims, Conduct, Job, Journal, Reason, RoomReport, Stop};
+use crate::apply::{self, Claims, Conduct, Job, Reason, RoomReport, Stop};
 use crate::chat::{Connection, Reader};
-use crate::desired::{Claim, DesiredRoom, Origin};
+use crate::desired::DesiredRoom;
 use crate::model::{RoomId, UserId};
-use crate::plan::{Calls, Document, FleetPlan, Op, RoomPlan, users_of};
-use crate::web::{Change, ChangeResult, PassKind};
+use crate::plan::{Calls, Op, RoomPlan, users_of};
+use crate::render::Document;
+use crate::web::PassKind;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 /// The way to the service. A dry run has no connection to write over.
@@ -326,78 +326,4 @@ fn removals(rooms: &[&RoomPlan]) -> BTreeSet<(RoomId, UserId)> {
         pairs
     };
     rooms.iter().flat_map(of_room).collect()
-}
-
-/// Which line of which file asks for each change.
-async fn origins(plan: &FleetPlan, set: Arc<Set>) -> HashMap<(RoomId, Op, UserId), Origin> {
-    let mut keys = Vec::new();
-    for room in &plan.rooms {
-        for op in [Op::Add, Op::Promote, Op::Demote, Op::Remove] {
-            let users = users_of(op, &room.steps);
-            keys.extend(users.iter().map(|user| (room.id.clone(), op, user.clone())));
-        }
-    }
-    // The files are parsed once more: in large ones that would keep the loop from moving.
-    let found = spawn_blocking(move || {
-        let claims: Vec<Claim<'_>> = keys.iter().map(claim).collect();
-        let found = set.origins.find(&claims);
-        drop(claims);
-        keys.into_iter()
-            .zip(found)
-            .filter_map(|(key, origin)| Some((key, origin?)))
-            .collect()
-    });
-    // Without it the log names no line, and that is all.
-    found.await.unwrap_or_default()
-}
-
-fn claim((room, op, user): &(RoomId, Op, UserId)) -> Claim<'_> {
-    match op {
-        Op::Add => Claim::member(room, user),
-        Op::Promote => Claim::admin(room, user),
-        Op::Demote => Claim::no_admin(room),
-        Op::Remove => Claim::no_member(room),
-    }
-}
-
-/// Takes down what the calls of one pass did.
-struct PassJournal<'a> {
-    shared: &'a Shared,
-    plan: &'a str,
-    revision: Option<String>,
-    origins: HashMap<(RoomId, Op, UserId), Origin>,
-}
-
-impl Journal for PassJournal<'_> {
-    fn record(&self, room: &RoomId, answers: &[Answer<'_>]) -> Result<(), Reason> {
-        let mut engine = lock(&self.shared.engine);
-        let time = engine.clock.now();
-        let mut written = Ok(());
-        for Answer { user, op, result } in answers {
-            let origin = self.origins.get(&(room.clone(), *op, (*user).clone()));
-            let change = Change {
-                time,
-                room: room.clone(),
-                user: (*user).clone(),
-                op: *op,
-                plan: self.plan.to_owned(),
-                revision: self.revision.clone(),
-                file: origin.map(|origin| origin.file.clone()),
-                line: origin.map(|origin| origin.line),
-                result: result.map_or_else(|reason| reason.code.to_owned(), |()| "done".to_owned()),
-            };
-            let message = result.err().map(|reason| reason.message.as_str());
-            let (of_metric, is_done) = match result {
-                Ok(()) => (ChangeResult::Done, true),
-                Err(_) => (ChangeResult::Failed, false),
-            };
-            self.shared.metrics.changed(*op, of_metric);
-            if is_done && *op == Op::Add {
-                engine.came_in(room, user);
-            }
-            // All of them are taken down, whatever becomes of the first.
-            written = engine.changed(change, message).and(written);
-        }
-        written
-    }
 }

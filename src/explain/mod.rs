@@ -9,7 +9,7 @@ pub use look::{look, no_room};
 
 use crate::desired::DesiredRoom;
 use crate::model::UserId;
-use crate::plan::printable;
+use crate::model::printable;
 
 /// Who and where.
 #[derive(Debug, Clone, Copy)]

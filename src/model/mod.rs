@@ -7,6 +7,7 @@ mod limit;
 mod room;
 pub(crate) mod schema;
 mod set;
+mod text;
 mod user;
 
 pub use duration::{BadDuration, parse_duration, show_duration};
@@ -15,6 +16,7 @@ pub use guards::{Guards, RemovalBudget};
 pub use limit::{BadLimit, Limit};
 pub use room::{Absent, BadRoomId, Mode, RoomId};
 pub use set::MemberSet;
+pub use text::{counted, printable};
 pub use user::{BadUserId, UserId};
 
 /// Most admins a room can have, the owner not counted (seed, "Description of chat room member roles").

@@ -1,8 +1,31 @@
 //! What a plan costs: its write calls, by method, and how long they take at the least.
 
-use super::text::counted;
-use super::{FleetPlan, Rates, Step};
+use super::{FleetPlan, Step};
+use crate::model::counted;
 use std::fmt;
+
+/// Calls a second, by what the call does.
+#[derive(Debug, Clone, Copy)]
+pub struct Rates {
+    /// Of `add_many`.
+    pub add: u32,
+    /// Of `promote`.
+    pub promote: u32,
+    /// Of `demote`.
+    pub demote: u32,
+    /// Of `remove_one`, by which a single name goes.
+    pub remove_one: u32,
+    /// Of `remove_many`.
+    pub remove_many: u32,
+}
+
+impl Rates {
+    /// Seconds that the plan's calls take at the least: those of the busiest method, to two decimals.
+    #[must_use]
+    pub fn seconds(&self, plan: &FleetPlan) -> f64 {
+        Calls::of(plan).seconds(self)
+    }
+}
 
 /// Write calls by method, as an apply makes them in which nothing fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

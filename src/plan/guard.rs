@@ -27,7 +27,7 @@ pub(super) const MAX_REMOVALS: &str = "max_removals";
 /// The guard that looks at a room's demotions.
 pub(super) const MAX_DEMOTIONS: &str = "max_demotions";
 /// The guard that looks at a room's adds.
-pub(super) const MAX_ADDITIONS: &str = "max_additions";
+pub(crate) const MAX_ADDITIONS: &str = "max_additions";
 /// The guard that looks at the removals of all rooms.
 pub(super) const MAX_REMOVALS_TOTAL: &str = "max_removals_total";
 

@@ -1,39 +1,33 @@
-//! PURE: diff, guard, order, batch, render. No async, clock, randomness, file, network or logging.
+//! PURE: diff, guard, order, batch. No async, clock, randomness, file, network or logging.
 //!
 //! A plan is immutable and leaves no choice to whoever runs it: [`RoomPlan::steps`] are the write calls, in order. Beside
 //! them stands what was held back and why.
 
 mod changes;
+pub(crate) mod checksum;
 mod cost;
 mod departures;
 mod diff;
 mod digest;
-mod document;
 mod draft;
 mod fleet;
 mod guard;
-mod markdown;
 mod narrow;
 mod order;
 mod restraints;
 mod saved;
-mod since;
-mod text;
 
 pub use changes::{Step, users_of};
-pub use cost::Calls;
+pub use cost::{Calls, Rates};
 pub use departures::Departures;
 pub use diff::draft;
-pub use document::{Document, Meta, Rates};
 pub use draft::Draft;
 pub use fleet::{FleetGuard, FleetPlan, Summary};
+pub(crate) use guard::MAX_ADDITIONS;
 pub use guard::{Blocked, is_guard};
-pub use markdown::{MARKDOWN_BYTES, Review, markdown};
 pub use order::Sizes;
 pub use restraints::{Hold, OverBudget, Restraints, Settling, Waiting};
 pub use saved::{SavedPlan, SavedRoom, StalePlan};
-pub use since::{Looser, RoomSince, Since, looser_than_settings};
-pub use text::{counted, people_diff, printable, text};
 
 use crate::model::{MemberSet, RoomId};
 use std::fmt;
@@ -110,7 +104,7 @@ impl Note {
         }
     }
 
-    fn about(self, user: impl fmt::Display) -> Self {
+    pub(crate) fn about(self, user: impl fmt::Display) -> Self {
         Self {
             user: Some(user.to_string()),
             ..self
@@ -170,7 +164,7 @@ pub struct LiveSummary {
     /// The admins.
     pub admins: u64,
     /// `sha256:` and a digest of the room in hex: half of it tells the owner, half of it admins and members.
-    #[schemars(regex(pattern = document::DIGEST))]
+    #[schemars(regex(pattern = checksum::DIGEST))]
     pub digest: String,
 }
 

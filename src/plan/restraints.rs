@@ -2,8 +2,8 @@
 
 use super::changes::Changes;
 use super::guard::{MAX_DEMOTIONS, MAX_REMOVALS, REMOVAL_BUDGET};
-use super::{Blocked, Departures, Note, Op, code, counted};
-use crate::model::{Limit, MemberSet, UserId};
+use super::{Blocked, Departures, Note, Op, code};
+use crate::model::{Limit, MemberSet, UserId, counted};
 use std::collections::BTreeMap;
 
 /// What is not to be done in a room for now. A one-shot command has none.

@@ -1,6 +1,6 @@
 //! A plan that was written down: read back, and held against a new look at its rooms.
 
-use super::document::{VERSION, checksum};
+use super::checksum::{VERSION, checksum};
 use super::guard::{self, Blocked};
 use super::{Status, code};
 use crate::desired::DesiredRoom;

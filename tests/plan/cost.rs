@@ -2,7 +2,8 @@
 
 use crate::plans::{RATES, fleet, many, room, sent, users};
 use roomsync::chat::wire::Method;
-use roomsync::plan::{Calls, Rates, text};
+use roomsync::plan::{Calls, Rates};
+use roomsync::render::text;
 
 #[test]
 fn methods_are_named_as_in_the_settings() {

@@ -3,11 +3,11 @@
 use crate::comment::{FOREIGN, Seen, read, render, totals};
 use crate::plans::{desired, fleet, id, many, meta, room, sent, user, users};
 use proptest::prelude::*;
+use roomsync::base::{RoomSince, Since};
 use roomsync::desired::DesiredRoom;
 use roomsync::model::{Guards, Limit, MemberSet};
-use roomsync::plan::{
-    Blocked, Calls, FleetPlan, MARKDOWN_BYTES, Note, Op, Review, RoomPlan, RoomSince, Since, Status, markdown,
-};
+use roomsync::plan::{Blocked, Calls, FleetPlan, Note, Op, RoomPlan, Status};
+use roomsync::render::{MARKDOWN_BYTES, Review, markdown};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -190,7 +190,7 @@ fn loosened(rooms: std::ops::Range<usize>, plans: &mut Vec<RoomPlan>, since: &mu
     for n in rooms {
         plans.push(named(room(n), &"long ".repeat(60)));
         let message = "protect no longer names ".to_owned() + &"chief, ".repeat(50);
-        let looser = vec![roomsync::plan::Looser {
+        let looser = vec![roomsync::base::Looser {
             key: "protect",
             message,
         }];
@@ -455,7 +455,7 @@ prop_compose! {
             people: plan.remove.filter(|user| user.as_str().ends_with('1')).or(&people('l', long, left)),
             admins: plan.demote.filter(|user| user.as_str().starts_with('d')).or(&people('m', long, no_admins)),
             looser: if looser {
-                vec![roomsync::plan::Looser { key: "protect", message: format!("{FOREIGN} protect") }]
+                vec![roomsync::base::Looser { key: "protect", message: format!("{FOREIGN} protect") }]
             } else {
                 Vec::new()
             },

@@ -2,7 +2,8 @@
 
 use roomsync::desired::{AllowEmpty, DesiredRoom, OwnGuards, Source};
 use roomsync::model::{Absent, Guards, MemberSet, Mode, RoomId, UserId};
-use roomsync::plan::{FleetPlan, LiveSummary, Meta, Note, Rates, RoomPlan, Status, Step};
+use roomsync::plan::{FleetPlan, LiveSummary, Note, Rates, RoomPlan, Status, Step};
+use roomsync::render::Meta;
 
 pub(crate) fn user(name: &str) -> UserId {
     UserId::parse(name).unwrap()

@@ -1,9 +1,9 @@
 //! What the files change against an earlier version of them.
 
 use crate::plans::{desired, fleet, id, room, users};
+use roomsync::base::{RoomSince, Since, looser_than_settings};
 use roomsync::desired::{AllowEmpty, DesiredRoom};
 use roomsync::model::{Glob, Guards, Limit, Mode};
-use roomsync::plan::{RoomSince, Since, looser_than_settings};
 
 fn since(base: &[DesiredRoom], now: &[DesiredRoom]) -> Since {
     let now: Vec<&DesiredRoom> = now.iter().collect();

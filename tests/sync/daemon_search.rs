@@ -354,10 +354,13 @@ impl World {
             _ => {}
         }
         if request.method == Http::POST && op == "users" {
-            let body = String::from_utf8_lossy(request.body.as_deref().unwrap_or_default()).into_owned();
-            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-            for user in body["usernames"].as_array().into_iter().flatten() {
-                let user = user.as_str().unwrap().to_owned();
+            // One name alone stands in the path.
+            let body = request.body.as_deref().unwrap_or(b"{}");
+            let body: serde_json::Value = serde_json::from_slice(body).unwrap();
+            let listed = body["usernames"].as_array().into_iter().flatten();
+            let listed = listed.map(|user| user.as_str().unwrap().to_owned());
+            let added: Vec<String> = users.iter().map(ToString::to_string).chain(listed).collect();
+            for user in added {
                 if !live.members.contains(&user) {
                     self.added.entry((number, user)).or_default().push(Instant::now());
                 }

@@ -4,7 +4,7 @@ use super::service::{Service, people, room_id, room_of, state, virtually};
 use http::Method as Http;
 use jiff::Timestamp;
 use roomsync::chat::{Connection, Transport};
-use roomsync::daemon::{self, Clock, Command, Config, Daemon, DaemonError};
+use roomsync::daemon::{self, Clock, Command, Config, Daemon, DaemonError, StoreError};
 use roomsync::settings::{self, Env};
 use roomsync::web::{Source, State, Status};
 use std::collections::BTreeSet;
@@ -116,7 +116,7 @@ impl House {
     }
 
     pub(crate) fn start(&self) -> Running {
-        let daemon = Daemon::new(self.config()).unwrap();
+        let daemon = self.daemon();
         let source = daemon.source();
         let (commands, commanded) = mpsc::channel(8);
         let task = tokio::task::spawn_local(daemon.run(commanded));
@@ -125,6 +125,19 @@ impl House {
             commands,
             task,
         }
+    }
+
+    /// A daemon of this house. What was killed may still hold the state folder until its last look at a disk has ended.
+    fn daemon(&self) -> Daemon {
+        for _ in 0..1_000 {
+            match Daemon::new(self.config()) {
+                Err(DaemonError::Store(StoreError::Taken(_))) => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                daemon => return daemon.unwrap(),
+            }
+        }
+        panic!("the state folder stays taken");
     }
 
     /// The lines of changes in the audit log.

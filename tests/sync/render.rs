@@ -5,7 +5,8 @@ use roomsync::chat::BatchSizes;
 use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::{DesiredRoom, Source};
 use roomsync::model::RoomId;
-use roomsync::plan::{Document, FleetPlan, Meta, Rates, text};
+use roomsync::plan::{FleetPlan, Rates};
+use roomsync::render::{Document, Meta, text};
 
 const FILES: &str = r#"
 rooms:

@@ -13,9 +13,8 @@ use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::{Desired, DesiredRoom};
 use roomsync::live::Observed;
 use roomsync::model::{Limit, RoomId};
-use roomsync::plan::{
-    Document, FleetGuard, FleetPlan, Meta, Op, Rates, Restraints, SavedPlan, SavedRoom, StalePlan, code,
-};
+use roomsync::plan::{FleetGuard, FleetPlan, Op, Rates, Restraints, SavedPlan, SavedRoom, StalePlan, code};
+use roomsync::render::{Document, Meta};
 use std::collections::BTreeSet;
 
 const APP: &str = "acme#demo";

@@ -1,14 +1,14 @@
 //! A room in the comment: a line that unfolds into who comes, who goes and why.
 
-use super::super::code::FILES_CHANGE;
-use super::super::guard::MAX_ADDITIONS;
 use super::super::text::remark;
-use super::super::{Blocked, Looser, Note, RoomPlan, RoomSince, Status};
 use super::escape::{code, many};
 use super::kind::{Counts, Kind, Risk, Section};
 use super::list::List;
 use super::share::Ask;
+use crate::base::{Looser, RoomSince};
 use crate::model::{MemberSet, RoomId, UserId};
+use crate::plan::code::FILES_CHANGE;
+use crate::plan::{Blocked, MAX_ADDITIONS, Note, RoomPlan, Status};
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 

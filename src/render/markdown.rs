@@ -10,9 +10,11 @@ mod kind;
 mod list;
 mod share;
 
-use super::{Calls, FleetPlan, Looser, Meta, Op, RoomPlan, Since, Status, Summary, looser_than_settings};
+use super::Meta;
+use crate::base::{Looser, Since, looser_than_settings};
 use crate::desired::{DesiredRoom, Source};
 use crate::model::{Guards, MemberSet, RoomId};
+use crate::plan::{Calls, FleetPlan, Op, RoomPlan, Status, Summary};
 use card::Card;
 use escape::{code, grouped, many};
 use kind::{Counts, Kind, Risk, Section};
@@ -278,7 +280,7 @@ fn changed_files(out: &mut String, since: &Since) {
     let Since { rooms, gone } = since;
     let names: usize = rooms.values().map(|room| room.people.len()).sum();
     let admins: usize = rooms.values().map(|room| room.admins.len()).sum();
-    let count = |is: fn(&super::RoomSince) -> bool| rooms.values().filter(|room| is(room)).count();
+    let count = |is: fn(&crate::base::RoomSince) -> bool| rooms.values().filter(|room| is(room)).count();
     let _ = writeln!(
         out,
         "Against the base version of the files: names that leave {} (in {}), admins who become members {}, new rooms {}, rooms no \

@@ -1,13 +1,13 @@
-//! What the room files change against an earlier version of themselves, whatever is in the rooms now.
+//! PURE: what the room files change against an earlier version of themselves, whatever is in the rooms now.
 
 mod changes;
 mod looser;
 
 pub use looser::{Looser, looser_than_settings};
 
-use super::{FleetPlan, LiveSummary, Note, code, printable};
 use crate::desired::DesiredRoom;
-use crate::model::{Glob, Guards, MemberSet, RoomId};
+use crate::model::{Glob, Guards, MemberSet, RoomId, printable};
+use crate::plan::{FleetPlan, LiveSummary, Note, code};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -153,7 +153,7 @@ impl RoomSince {
     }
 
     /// Whether this is one of the notes that [`Since::note`] makes of what has a place of its own in the comment.
-    pub(super) fn made(note: &Note) -> bool {
+    pub(crate) fn made(note: &Note) -> bool {
         [code::NEW_ROOM, code::GUARD_LOOSENED, code::LEAVES_FILES].contains(&note.code)
     }
 }

@@ -1,9 +1,9 @@
 //! What lets more through than something else does.
 
-use super::super::LiveSummary;
 use super::named;
 use crate::desired::DesiredRoom;
 use crate::model::{Guards, Limit, Mode, RemovalBudget};
+use crate::plan::LiveSummary;
 
 /// A key of a room that lets more through than it did, or than the settings do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Text of others in the comment: names and messages come from files and from the service.
 
-use super::super::printable;
+use crate::model::printable;
 
 /// The text as HTML code, where neither markdown nor a mention, a reference or an address in it means anything. What is longer
 /// than `most` bytes is cut.

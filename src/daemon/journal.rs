@@ -1,0 +1,86 @@
+//! What the calls of a pass did, for the audit log, the metrics and the page.
+
+use super::engine::Set;
+use super::{Shared, lock};
+use crate::apply::{Answer, Journal, Reason};
+use crate::desired::{Claim, Origin};
+use crate::model::{RoomId, UserId};
+use crate::plan::{FleetPlan, Op, users_of};
+use crate::web::{Change, ChangeResult};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
+
+/// Which line of which file asks for each change.
+pub(super) async fn origins(plan: &FleetPlan, set: Arc<Set>) -> HashMap<(RoomId, Op, UserId), Origin> {
+    let mut keys = Vec::new();
+    for room in &plan.rooms {
+        for op in [Op::Add, Op::Promote, Op::Demote, Op::Remove] {
+            let users = users_of(op, &room.steps);
+            keys.extend(users.iter().map(|user| (room.id.clone(), op, user.clone())));
+        }
+    }
+    // The files are parsed once more: in large ones that would keep the loop from moving.
+    let found = spawn_blocking(move || {
+        let claims: Vec<Claim<'_>> = keys.iter().map(claim).collect();
+        let found = set.origins.find(&claims);
+        drop(claims);
+        keys.into_iter()
+            .zip(found)
+            .filter_map(|(key, origin)| Some((key, origin?)))
+            .collect()
+    });
+    // Without it the log names no line, and that is all.
+    found.await.unwrap_or_default()
+}
+
+fn claim((room, op, user): &(RoomId, Op, UserId)) -> Claim<'_> {
+    match op {
+        Op::Add => Claim::member(room, user),
+        Op::Promote => Claim::admin(room, user),
+        Op::Demote => Claim::no_admin(room),
+        Op::Remove => Claim::no_member(room),
+    }
+}
+
+/// Takes down what the calls of one pass did.
+pub(super) struct PassJournal<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) plan: &'a str,
+    pub(super) revision: Option<String>,
+    pub(super) origins: HashMap<(RoomId, Op, UserId), Origin>,
+}
+
+impl Journal for PassJournal<'_> {
+    fn record(&self, room: &RoomId, answers: &[Answer<'_>]) -> Result<(), Reason> {
+        let mut engine = lock(&self.shared.engine);
+        let time = engine.clock.now();
+        let mut written = Ok(());
+        for Answer { user, op, result } in answers {
+            let origin = self.origins.get(&(room.clone(), *op, (*user).clone()));
+            let change = Change {
+                time,
+                room: room.clone(),
+                user: (*user).clone(),
+                op: *op,
+                plan: self.plan.to_owned(),
+                revision: self.revision.clone(),
+                file: origin.map(|origin| origin.file.clone()),
+                line: origin.map(|origin| origin.line),
+                result: result.map_or_else(|reason| reason.code.to_owned(), |()| "done".to_owned()),
+            };
+            let message = result.err().map(|reason| reason.message.as_str());
+            let (of_metric, is_done) = match result {
+                Ok(()) => (ChangeResult::Done, true),
+                Err(_) => (ChangeResult::Failed, false),
+            };
+            self.shared.metrics.changed(*op, of_metric);
+            if is_done && *op == Op::Add {
+                engine.came_in(room, user);
+            }
+            // All of them are taken down, whatever becomes of the first.
+            written = engine.changed(change, message).and(written);
+        }
+        written
+    }
+}

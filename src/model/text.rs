@@ -1,0 +1,73 @@
+//! Words for people, wherever they are shown.
+
+use std::borrow::Cow;
+
+/// `1 room`, `2 rooms`
+#[must_use]
+pub fn counted(number: usize, word: &str) -> String {
+    if number == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{number} {word}s")
+    }
+}
+
+/// Escapes what could move the cursor, turn the text around or show as nothing: names and messages come from files and from
+/// the service.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}') || shows_as_nothing(c);
+    if !text.contains(harmful) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| {
+        if harmful(c) {
+            c.escape_unicode().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    Cow::Owned(text.chars().map(escape).collect())
+}
+
+/// Unicode's `Default_Ignorable_Code_Point`, of `DerivedCoreProperties.txt`; it holds what is reserved for such characters, too.
+fn shows_as_nothing(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_shows_as_nothing_is_escaped() {
+        let blank = "\u{ad} \u{34f} \u{115f} \u{1160} \u{17b4} \u{180b} \u{180e} \u{180f} \u{200b} \u{2065} \u{206f} \u{3164} \
+                     \u{fe00} \u{fe0f} \u{feff} \u{ffa0} \u{fff0} \u{1bca0} \u{1d173} \u{e0001} \u{e0100} \u{e01ef} \u{e0fff}";
+        for c in blank.split(' ') {
+            let shown = printable(c).into_owned();
+            assert!(shown.starts_with("\\u{") && shown.is_ascii(), "{shown:?}");
+        }
+        for harmless in ["ops ✓ Zürich 東京 한국 ﷽", "\u{1161}", "\u{fe10}", "\u{e1000}"] {
+            assert_eq!(printable(harmless), harmless);
+        }
+    }
+}

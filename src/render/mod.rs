@@ -1,0 +1,9 @@
+//! PURE: plans as text, as Markdown and as JSON.
+
+mod document;
+mod markdown;
+mod text;
+
+pub use document::{Document, Meta};
+pub use markdown::{MARKDOWN_BYTES, Review, markdown};
+pub use text::{people_diff, text};
