@@ -3,6 +3,7 @@ use super::error::{CallError, Fault};
 use super::wire::{AddedMany, Demoted, Envelope, MemberResult, Method, Outcome, Promoted};
 use super::{BatchSizes, Connection};
 use crate::model::{RoomId, UserId};
+use crate::secrets;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -56,7 +57,7 @@ impl Writer {
     /// Adds one user.
     pub async fn add_one(&self, room: &RoomId, user: &UserId) -> Result<(), CallError> {
         let done: MemberResult = self.call(Call::add_one(room, user)).await?.data;
-        self.succeeded(Method::AddOne, room, &done.result, done.reason)
+        Self::succeeded(Method::AddOne, room, &done.result, done.reason)
     }
 
     /// Adds users, none twice, and gives whom the service says it added; some servers leave out who was there already.
@@ -74,7 +75,7 @@ impl Writer {
     ) -> Result<(), CallError> {
         let call = Call::remove_one(room, user).not_after(not_after);
         let done: MemberResult = self.call(call).await?.data;
-        self.succeeded(Method::RemoveOne, room, &done.result, done.reason)
+        Self::succeeded(Method::RemoveOne, room, &done.result, done.reason)
     }
 
     /// Removes users, none twice, and gives a result each: that the call succeeded says nothing of any of them.
@@ -104,7 +105,7 @@ impl Writer {
             row.reason = row
                 .reason
                 .as_deref()
-                .map(|reason| self.connection.fit_to_show(reason));
+                .map(|reason| secrets::without(reason).into_owned());
         }
         Ok(rows)
     }
@@ -112,19 +113,18 @@ impl Writer {
     /// Makes a member an admin.
     pub async fn promote(&self, room: &RoomId, user: &UserId) -> Result<(), CallError> {
         let done: Promoted = self.call(Call::promote(room, user)).await?.data;
-        self.succeeded(Method::Promote, room, &done.result, None)
+        Self::succeeded(Method::Promote, room, &done.result, None)
     }
 
     /// Makes an admin a plain member, unless the call can go only after this instant.
     pub async fn demote(&self, room: &RoomId, user: &UserId, not_after: Instant) -> Result<(), CallError> {
         let call = Call::demote(room, user).not_after(not_after);
         let done: Demoted = self.call(call).await?.data;
-        self.succeeded(Method::Demote, room, &done.result, None)
+        Self::succeeded(Method::Demote, room, &done.result, None)
     }
 
     /// Status 200 is not success: the result says.
     fn succeeded(
-        &self,
         method: Method,
         room: &RoomId,
         result: &Outcome,
@@ -140,7 +140,7 @@ impl Writer {
             fault: Fault::Rejected {
                 status: 200,
                 error: "result".into(),
-                text: self.connection.fit_to_show(&text),
+                text: secrets::without(&text).into_owned(),
             },
         })
     }
