@@ -2,15 +2,18 @@
 
 mod judge;
 mod look;
+mod slow;
 #[cfg(test)]
 mod tests;
 
 use super::watch::Watch;
 use crate::desired::files::Stamp;
 use crate::desired::{Diagnostic, Invalid, Loaded, Remembered, Texts};
+use crate::disk::Patience;
 use crate::model::Guards;
 use judge::{Judge, Verdict};
-use look::{Disk, Seen};
+use look::{Disk, Seen, Watched};
+use slow::Halt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,10 +77,10 @@ impl Following {
     /// Starts to follow, with a first look at once. Must be called within a runtime.
     #[must_use]
     pub fn start(follow: Follow) -> Self {
-        Self::with(follow, Watch::start)
+        Self::with(follow, Watch::start, Patience::default())
     }
 
-    fn with(follow: Follow, watch: fn(Arc<Notify>) -> Watch) -> Self {
+    fn with(follow: Follow, watch: fn(Arc<Notify>) -> Watch, patience: Patience) -> Self {
         let (news_in, news) = mpsc::unbounded_channel();
         let (orders, orders_out) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
@@ -86,7 +89,9 @@ impl Following {
                 let wake = Arc::new(Notify::new());
                 let for_watch = Arc::clone(&wake);
                 let watch = spawn_blocking(move || watch(for_watch)).await?;
-                Follower::new(follow, watch, wake, news_in).run(orders_out).await
+                Follower::new(follow, (watch, patience), wake, news_in)
+                    .run(orders_out)
+                    .await
             };
             tokio::select! {
                 // A look that hangs, as on a network folder, keeps nobody waiting.
@@ -177,7 +182,7 @@ struct Restless {
 }
 
 impl Follower {
-    fn new(follow: Follow, watch: Watch, wake: Arc<Notify>, news: mpsc::UnboundedSender<News>) -> Self {
+    fn new(follow: Follow, watch: Watched, wake: Arc<Notify>, news: mpsc::UnboundedSender<News>) -> Self {
         let Follow {
             paths,
             settings_file,
@@ -223,7 +228,7 @@ impl Follower {
                     self.event = Some(now);
                     self.look_at.get_or_insert(self.not_before.max(now));
                 }
-                () = sleep_until(due) => self.step().await?,
+                () = sleep_until(due) => self.go_on().await?,
             }
         }
     }
@@ -253,7 +258,7 @@ impl Follower {
         Ok(())
     }
 
-    async fn step(&mut self) -> Result<(), JoinError> {
+    async fn step(&mut self) -> Result<(), Halt> {
         let now = Instant::now();
         if self.judge_at.is_some_and(|at| at <= now) {
             self.judge(now).await
@@ -267,9 +272,8 @@ impl Follower {
     }
 
     /// Looks whether names, sizes and times are as they were.
-    async fn look(&mut self, now: Instant) -> Result<(), JoinError> {
-        let disk = Arc::clone(&self.disk);
-        let stamp = spawn_blocking(move || disk.look()).await?;
+    async fn look(&mut self, now: Instant) -> Result<(), Halt> {
+        let stamp = self.on_disk(Disk::look).await?;
         let took = now.elapsed();
         self.not_before = now + took + GAP.max(took * GAP_SHARE);
         self.look_at = None;
@@ -300,16 +304,15 @@ impl Follower {
     }
 
     /// Reads everything, and puts off the next rescan.
-    async fn read(&mut self, now: Instant) -> Result<Seen, JoinError> {
-        let disk = Arc::clone(&self.disk);
+    async fn read(&mut self, now: Instant) -> Result<Seen, Halt> {
         let stamp = self.stamp.clone();
-        let seen = spawn_blocking(move || disk.read(stamp.as_ref())).await?;
+        let seen = self.on_disk(move |disk| disk.read(stamp.as_ref())).await?;
         self.rescan_at = Instant::now() + RESCAN.max(now.elapsed() * RESCAN_SHARE);
         Ok(seen)
     }
 
     /// Reads everything, to see whether it differs: some network folders have no events, and some no true times.
-    async fn rescan(&mut self, now: Instant) -> Result<(), JoinError> {
+    async fn rescan(&mut self, now: Instant) -> Result<(), Halt> {
         match self.read(now).await? {
             Seen::Moved(stamp) => self.seen(stamp, now),
             Seen::Resting(_, texts) => {
@@ -323,7 +326,7 @@ impl Follower {
     }
 
     /// Reads and understands everything while it has still to rest.
-    async fn read_ahead(&mut self, now: Instant) -> Result<(), JoinError> {
+    async fn read_ahead(&mut self, now: Instant) -> Result<(), Halt> {
         self.read_at = None;
         match self.read(now).await? {
             Seen::Moved(stamp) => self.moved(stamp, now),
@@ -349,11 +352,10 @@ impl Follower {
     async fn rested(
         &mut self,
         now: Instant,
-    ) -> Result<Option<(Texts, Option<Result<Loaded, Invalid>>)>, JoinError> {
+    ) -> Result<Option<(Texts, Option<Result<Loaded, Invalid>>)>, Halt> {
         let (stamp, rested) = match self.ahead.take() {
             Some(ahead) => {
-                let disk = Arc::clone(&self.disk);
-                let stamp = spawn_blocking(move || disk.look()).await?;
+                let stamp = self.on_disk(Disk::look).await?;
                 let same = stamp == ahead.stamp;
                 (stamp, same.then_some((ahead.texts, ahead.understood)))
             }
@@ -372,7 +374,7 @@ impl Follower {
     }
 
     /// Takes everything if it still is what rested.
-    async fn judge(&mut self, now: Instant) -> Result<(), JoinError> {
+    async fn judge(&mut self, now: Instant) -> Result<(), Halt> {
         self.read_at = None;
         let Some((texts, understood)) = self.rested(now).await? else {
             return Ok(());
