@@ -5,6 +5,8 @@
 //! **files → desired → live → diff → plan → guard → apply → report**
 //!
 //! - [`model`]: the words. No I/O, imports nothing of ours.
+//! - `disk`: reads that never wait for ever, of regular files only. Imports nothing of ours.
+//! - `secrets`: the secrets of this process, and texts without them. Imports nothing of ours.
 //! - [`desired`]: room files → [`desired::Desired`].
 //! - [`live`]: the service → what is there, and the proof that a read is complete.
 //! - [`plan`]: pure. Imports only `model` and the plain types of `desired` and `live`.
@@ -28,6 +30,7 @@ pub mod chat;
 pub mod cli;
 pub mod daemon;
 pub mod desired;
+mod disk;
 pub mod emulator;
 pub mod explain;
 pub mod export;
@@ -35,6 +38,7 @@ pub mod live;
 pub mod model;
 pub mod plan;
 pub mod render;
+mod secrets;
 pub mod settings;
 pub mod telemetry;
 pub mod web;

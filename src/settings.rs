@@ -7,9 +7,10 @@ mod schema;
 mod token;
 mod words;
 
-use crate::chat::Rates;
+use crate::chat::{Rates, read_token};
 use crate::desired::{Diagnostic, Invalid, Severity};
 use crate::model::{Guards, Limit};
+use crate::secrets;
 use draft::read;
 pub(crate) use file::SettingsSpec;
 use secrecy::SecretString;
@@ -145,6 +146,16 @@ impl Env {
     pub fn from_process() -> Self {
         // A token is ASCII; what is not comes out as something that is refused.
         let token = |name| var_os(name).map(|token| token.to_string_lossy().into_owned().into());
+        for name in [
+            "ROOMSYNC_TOKEN",
+            "ROOMSYNC_ADMIN_TOKEN",
+            "ROOMSYNC_APP_CERTIFICATE",
+            "ROOMSYNC_CLIENT_SECRET",
+        ] {
+            if let Some(secret) = var_os(name) {
+                secrets::know(&secret.to_string_lossy());
+            }
+        }
         Self {
             url: var_os("ROOMSYNC_URL"),
             token: token("ROOMSYNC_TOKEN"),
@@ -180,6 +191,10 @@ pub fn load(path: &Path, env: &Env) -> Result<Settings, Invalid> {
 /// Reads the settings for a command that only looks at files: a token need not be there.
 pub fn load_offline(path: &Path, env: &Env) -> Result<Offline, Invalid> {
     let (draft, diagnostics) = read(path, env);
+    if let Some(file) = draft.as_ref().and_then(|draft| draft.token_file.as_ref()) {
+        // It need not be there; if it is, it is known from then on as what must not be shown.
+        let _ = read_token(file);
+    }
     let offline = draft.map(|draft| Offline {
         rooms: draft.rooms,
         guards: draft.guards,

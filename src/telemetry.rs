@@ -1,5 +1,6 @@
 //! Logs: for people on a terminal, JSON elsewhere. To standard error; results go to standard output.
 
+use crate::secrets;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::io::{self, Write};
 use tracing::level_filters::LevelFilter;
@@ -50,7 +51,11 @@ struct AroundBars(MultiProgress);
 
 impl Write for AroundBars {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().write(buf))
+        // Whole lines come here.
+        let line = String::from_utf8_lossy(buf);
+        self.0
+            .suspend(|| io::stderr().write_all(secrets::without(&line).as_bytes()))?;
+        Ok(buf.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -9,7 +9,7 @@ use super::sizes::{BatchSizes, Sizes};
 use super::token::TokenSource;
 use super::transport::{Request, Response, Transport, TransportError};
 use super::wire::{Envelope, Method};
-use secrecy::{ExposeSecret as _, SecretString};
+use crate::secrets;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
@@ -175,11 +175,6 @@ impl Connection {
         self.0.pacer.would_wait(method)
     }
 
-    /// What the service gives as a reason, fit to be shown.
-    pub(super) fn fit_to_show(&self, reason: &str) -> String {
-        without(&self.0.token.current(), reason.to_owned())
-    }
-
     /// Makes a call and gives its `data` with what surrounds it.
     pub(super) async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<Envelope<T>, CallError> {
         let method = call.method;
@@ -191,7 +186,7 @@ impl Connection {
         let mut tries = 0;
         let mut rate_tries = 0;
         let mut renewed = false;
-        let mut token = self.0.token.current();
+        let mut token = self.0.token.current().await;
         loop {
             let url = call
                 .url(&self.0.base, &self.0.prefix)
@@ -286,11 +281,11 @@ impl Connection {
                     }
                 }
             };
-            let fault = fault.map_text(|said| without(&token, said));
+            let fault = fault.map_text(|said| secrets::without(&said).into_owned());
             match &fault {
                 Fault::Credentials(_) if !renewed => {
                     renewed = true;
-                    if let Some(other) = self.0.token.other_than(&token) {
+                    if let Some(other) = self.0.token.other_than(&token).await {
                         token = other;
                         continue;
                     }
@@ -332,17 +327,5 @@ impl Connection {
 async fn comes_true(told: &mut watch::Receiver<bool>) {
     if told.wait_for(|is_so| *is_so).await.is_err() {
         std::future::pending::<()>().await;
-    }
-}
-
-/// What a service says, without the token, should it repeat it. What is shorter than any token is left alone: taking it out
-/// would only spoil the words.
-fn without(token: &SecretString, said: String) -> String {
-    const SHORTEST_TOKEN: usize = 8;
-    let token = token.expose_secret();
-    if token.len() >= SHORTEST_TOKEN && said.contains(token) {
-        said.replace(token, "(the token)")
-    } else {
-        said
     }
 }

@@ -1,14 +1,21 @@
 //! Where the bearer token comes from.
 
+use crate::disk::{self, DiskError};
+use crate::secrets;
 use secrecy::{ExposeSecret as _, SecretString};
-use std::fs::{self, File};
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+use std::{fs, io};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 /// Many times the longest token of the service.
 const LONGEST_TOKEN: u64 = 64 << 10;
+/// So long a call waits for a disk that does not answer: there is a token already.
+const LOOK: Duration = Duration::from_secs(1);
+/// So long it waits after the service has refused that.
+const LONG_LOOK: Duration = Duration::from_secs(10);
 
 /// Why there is no usable token.
 #[derive(Debug, thiserror::Error)]
@@ -34,24 +41,20 @@ pub enum BadToken {
 
 /// Reads a token from a file, without the line break after it.
 pub fn read_token(path: &Path) -> Result<SecretString, BadToken> {
+    token_of(path, disk::read(path, LONGEST_TOKEN))
+}
+
+fn token_of(path: &Path, read: Result<Vec<u8>, DiskError>) -> Result<SecretString, BadToken> {
     let unreadable = |source| BadToken::Unreadable {
         path: path.to_owned(),
         source,
     };
-    let mut text = String::new();
-    // Anything else could keep us waiting for ever.
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(unreadable(io::Error::other("it is not a regular file")));
-    }
-    File::open(path)
-        .and_then(|file| file.take(LONGEST_TOKEN + 1).read_to_string(&mut text))
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::InvalidData => BadToken::BadChar,
-            _ => unreadable(source),
-        })?;
-    if text.len() as u64 > LONGEST_TOKEN {
-        return Err(BadToken::TooLarge);
-    }
+    let bytes = read.map_err(|error| match error {
+        DiskError::TooLarge(_) => BadToken::TooLarge,
+        error => unreadable(error.into()),
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| BadToken::BadChar)?;
+    secrets::know(&text);
     let token = text.strip_suffix('\n').unwrap_or(&text);
     let token = token.strip_suffix('\r').unwrap_or(token);
     check_token(token)?;
@@ -74,7 +77,7 @@ pub fn check_token(token: &str) -> Result<(), BadToken> {
 #[derive(Debug)]
 pub struct TokenSource {
     file: Option<PathBuf>,
-    held: Mutex<Held>,
+    held: Arc<Mutex<Held>>,
 }
 
 #[derive(Debug)]
@@ -82,6 +85,8 @@ struct Held {
     token: SecretString,
     /// The file's state when the token was read.
     stamp: Option<Stamp>,
+    /// Looks at the file that nobody waits for any more, because its disk does not answer.
+    hanging: usize,
 }
 
 /// What tells one state of a file from another.
@@ -93,59 +98,106 @@ fn stamp(path: &Path) -> Option<Stamp> {
         .map(|meta| (meta.modified().ok(), meta.len()))
 }
 
+fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl TokenSource {
     /// A token that stays as it is.
     #[must_use]
     pub fn fixed(token: SecretString) -> Self {
-        Self {
-            file: None,
-            held: Mutex::new(Held { token, stamp: None }),
-        }
+        secrets::know(token.expose_secret());
+        Self::new(None, token, None)
     }
 
     /// A token in a file, which is read now, again when it changes, and when the service refuses the token.
     pub fn file(path: PathBuf) -> Result<Self, BadToken> {
-        let stamp = stamp(&path);
+        // Should it change in between, it is read once more.
+        let unreadable = |source| BadToken::Unreadable {
+            path: path.clone(),
+            source,
+        };
+        let stamp = disk::bounded(&path, |path| Ok(stamp(path))).map_err(unreadable)?;
         let token = read_token(&path)?;
-        Ok(Self {
-            file: Some(path),
-            held: Mutex::new(Held { token, stamp }),
-        })
+        Ok(Self::new(Some(path), token, stamp))
+    }
+
+    fn new(file: Option<PathBuf>, token: SecretString, stamp: Option<Stamp>) -> Self {
+        let held = Held {
+            token,
+            stamp,
+            hanging: 0,
+        };
+        Self {
+            file,
+            held: Arc::new(Mutex::new(held)),
+        }
     }
 
     /// The token for the next call.
-    pub(super) fn current(&self) -> SecretString {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(path) = &self.file {
+    pub(super) async fn current(&self) -> SecretString {
+        self.look(LOOK, |path, held| {
             let now = stamp(path);
-            if now.is_some() && now != held.stamp {
-                self.read_into(path, now, &mut held);
+            if now.is_some() && now != lock(held).stamp {
+                read_into(path, now, held);
             }
-        }
-        held.token.clone()
+        })
+        .await;
+        lock(&self.held).token.clone()
     }
 
     /// Another token than the one that was refused, if there is one by now.
-    pub(super) fn other_than(&self, refused: &SecretString) -> Option<SecretString> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(path) = &self.file
-            && held.token.expose_secret() == refused.expose_secret()
-        {
-            self.read_into(path, stamp(path), &mut held);
+    pub(super) async fn other_than(&self, refused: &SecretString) -> Option<SecretString> {
+        if lock(&self.held).token.expose_secret() == refused.expose_secret() {
+            self.look(LONG_LOOK, |path, held| read_into(path, stamp(path), held))
+                .await;
         }
+        let held = lock(&self.held);
         (held.token.expose_secret() != refused.expose_secret()).then(|| held.token.clone())
     }
 
-    /// While a file is being replaced it can be missing or half written: then the last token stays.
-    fn read_into(&self, path: &Path, stamp: Option<Stamp>, held: &mut Held) {
-        match read_token(path) {
-            Ok(token) => *held = Held { token, stamp },
-            Err(error) => {
-                // Once for each state of the file, not once a call.
-                held.stamp = stamp;
-                let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "keeping the token that was read before");
-            }
+    /// Looks at the file, if the token is from one, on a thread of its own. Where its disk does not answer the token stays as it is
+    /// and nobody waits again, until it answers.
+    async fn look(&self, most: Duration, look: fn(&Path, &Mutex<Held>)) {
+        let Some(path) = self.file.clone() else { return };
+        if lock(&self.held).hanging > 0 {
+            return;
+        }
+        let held = Arc::clone(&self.held);
+        let mut looking = spawn_blocking({
+            let path = path.clone();
+            move || look(&path, &held)
+        });
+        if timeout(most, &mut looking).await.is_ok() {
+            return;
+        }
+        let mut held = lock(&self.held);
+        held.hanging += 1;
+        if held.hanging == 1 {
+            let path = path.display();
+            tracing::warn!(%path, "the disk of the token file does not answer; keeping the token that was read before");
+        }
+        drop(held);
+        let held = Arc::clone(&self.held);
+        tokio::spawn(async move {
+            // Whatever comes of it stands in what is held.
+            let _ = looking.await;
+            lock(&held).hanging -= 1;
+        });
+    }
+}
+
+/// While a file is being replaced it can be missing or half written: then the last token stays.
+fn read_into(path: &Path, stamp: Option<Stamp>, held: &Mutex<Held>) {
+    let read = token_of(path, disk::read_unattended(path, LONGEST_TOKEN));
+    let mut held = lock(held);
+    // Once for each state of the file, not once a call.
+    held.stamp = stamp;
+    match read {
+        Ok(token) => held.token = token,
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "keeping the token that was read before");
         }
     }
 }
@@ -154,8 +206,8 @@ impl TokenSource {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_replaced_file_is_read_again_and_a_broken_one_is_not_taken() {
+    #[tokio::test]
+    async fn a_replaced_file_is_read_again_and_a_broken_one_is_not_taken() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
         assert!(matches!(
@@ -175,18 +227,51 @@ mod tests {
 
         fs::write(&path, "first\n").unwrap();
         let source = TokenSource::file(path.clone()).unwrap();
-        assert_eq!(source.current().expose_secret(), "first");
-        assert!(source.other_than(&"first".into()).is_none());
+        assert_eq!(source.current().await.expose_secret(), "first");
+        assert!(source.other_than(&"first".into()).await.is_none());
         fs::write(&path, "second").unwrap();
-        assert_eq!(source.current().expose_secret(), "second");
+        assert_eq!(source.current().await.expose_secret(), "second");
         assert_eq!(
-            source.other_than(&"first".into()).unwrap().expose_secret(),
+            source.other_than(&"first".into()).await.unwrap().expose_secret(),
             "second"
         );
         fs::write(&path, "").unwrap();
-        assert_eq!(source.current().expose_secret(), "second");
+        assert_eq!(source.current().await.expose_secret(), "second");
         fs::remove_file(&path).unwrap();
-        assert_eq!(source.current().expose_secret(), "second");
+        assert_eq!(source.current().await.expose_secret(), "second");
         assert!(!format!("{source:?}").contains("second"));
+    }
+
+    fn hang(path: &Path, held: &Mutex<Held>) {
+        disk::hang(path);
+        read_into(path, stamp(path), held);
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_does_not_answer_keeps_one_call_waiting_and_only_for_a_while() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, mark) = (dir.path().join("token"), dir.path().join("token.hangs"));
+        fs::write(&path, "first\n").unwrap();
+        let source = TokenSource::file(path.clone()).unwrap();
+        fs::write(&path, "second\n").unwrap();
+        fs::write(&mark, "").unwrap();
+        let begun = std::time::Instant::now();
+        source.look(Duration::from_millis(100), hang).await;
+        assert!(begun.elapsed() >= Duration::from_millis(100));
+        // Nobody asks the disk again, and so nobody waits.
+        assert_eq!(source.current().await.expose_secret(), "first");
+        assert!(source.other_than(&"first".into()).await.is_none());
+        assert_eq!(lock(&source.held).hanging, 1);
+        fs::remove_file(&mark).unwrap();
+        while lock(&source.held).hanging > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert_eq!(source.current().await.expose_secret(), "second");
+        fs::write(&path, "third\n# ").unwrap();
+        fs::write(&path, "third\n").unwrap();
+        assert_eq!(
+            source.other_than(&"second".into()).await.unwrap().expose_secret(),
+            "third"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! The seam between typed calls and the network: reqwest outside, anything that answers in tests.
 
+use crate::disk::{self, DiskError};
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use jiff::Timestamp;
@@ -122,11 +123,12 @@ impl HttpTransport {
             path: path.into(),
             reason,
         };
-        let meta = std::fs::metadata(path).map_err(|error| unusable(error.to_string()))?;
-        if !meta.is_file() || meta.len() > MAX_CA_BYTES {
-            return Err(unusable("it is not a file of certificates".into()));
-        }
-        let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+        let pem = disk::read(path, MAX_CA_BYTES).map_err(|error| match error {
+            DiskError::NotAFile | DiskError::Kernel | DiskError::TooLarge(_) => {
+                unusable("it is not a file of certificates".into())
+            }
+            DiskError::Slow(_) | DiskError::Io(_) => unusable(error.to_string()),
+        })?;
         let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(chain(&error)))?;
         if roots.is_empty() {
             return Err(unusable("it holds no PEM certificate".into()));

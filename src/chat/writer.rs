@@ -3,6 +3,7 @@ use super::error::{CallError, Fault};
 use super::wire::{AddedMany, Demoted, Envelope, MemberResult, Method, Outcome, Promoted};
 use super::{BatchSizes, Connection};
 use crate::model::{RoomId, UserId};
+use crate::secrets;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -56,7 +57,7 @@ impl Writer {
     /// Adds one user.
     pub async fn add_one(&self, room: &RoomId, user: &UserId) -> Result<(), CallError> {
         let done: MemberResult = self.call(Call::add_one(room, user)).await?.data;
-        self.succeeded((Method::AddOne, room, user), &done.result, done.reason)
+        Self::succeeded((Method::AddOne, room, user), &done.result, done.reason)
     }
 
     /// Adds users, none twice, and gives whom the service says it added; some servers leave out who was there already.
@@ -74,7 +75,7 @@ impl Writer {
     ) -> Result<(), CallError> {
         let call = Call::remove_one(room, user).not_after(not_after);
         let done: MemberResult = self.call(call).await?.data;
-        self.succeeded((Method::RemoveOne, room, user), &done.result, done.reason)
+        Self::succeeded((Method::RemoveOne, room, user), &done.result, done.reason)
     }
 
     /// Removes users, none twice, and gives whom the service says it did not remove, and why: that the call succeeded says
@@ -107,7 +108,7 @@ impl Writer {
                 .find(is_of_row)
                 .filter(|_| !row.result.is_success())?;
             let reason = row.reason.as_deref().unwrap_or("no reason given");
-            let fault = Fault::of_row(self.connection.fit_to_show(reason), user);
+            let fault = Fault::of_row(secrets::without(reason).into_owned(), user);
             Some((user.clone(), fault))
         };
         Ok(rows.into_iter().filter_map(refused).collect())
@@ -116,19 +117,18 @@ impl Writer {
     /// Makes a member an admin.
     pub async fn promote(&self, room: &RoomId, user: &UserId) -> Result<(), CallError> {
         let done: Promoted = self.call(Call::promote(room, user)).await?.data;
-        self.succeeded((Method::Promote, room, user), &done.result, None)
+        Self::succeeded((Method::Promote, room, user), &done.result, None)
     }
 
     /// Makes an admin a plain member, unless the call can go only after this instant.
     pub async fn demote(&self, room: &RoomId, user: &UserId, not_after: Instant) -> Result<(), CallError> {
         let call = Call::demote(room, user).not_after(not_after);
         let done: Demoted = self.call(call).await?.data;
-        self.succeeded((Method::Demote, room, user), &done.result, None)
+        Self::succeeded((Method::Demote, room, user), &done.result, None)
     }
 
     /// Status 200 is not success: the result says.
     fn succeeded(
-        &self,
         (method, room, user): (Method, &RoomId, &UserId),
         result: &Outcome,
         reason: Option<String>,
@@ -140,7 +140,7 @@ impl Writer {
         Err(CallError {
             method,
             room: Some(room.clone()),
-            fault: Fault::of_result(self.connection.fit_to_show(&text), user),
+            fault: Fault::of_result(secrets::without(&text).into_owned(), user),
         })
     }
 }

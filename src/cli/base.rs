@@ -4,12 +4,13 @@ use super::Globals;
 use super::exit::Usage;
 use crate::base::Since;
 use crate::desired::{self, DesiredRoom, Diagnostic, Severity};
+use crate::disk;
 use crate::model::Guards;
 use crate::model::printable;
 use crate::plan::FleetPlan;
 use crate::settings::Settings;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The rooms of the base version, or why they cannot be used.
 pub(super) struct Base(Result<Vec<DesiredRoom>, String>);
@@ -27,10 +28,11 @@ impl Base {
         }
         for path in paths {
             let refuse = |error| Usage(format!("--base {}: cannot read this: {error}", path.display()));
-            let meta = fs::metadata(path).map_err(refuse)?;
-            if meta.is_dir() {
-                fs::read_dir(path).map_err(refuse)?;
-            }
+            let readable = |path: &Path| match fs::metadata(path)?.is_dir() {
+                true => fs::read_dir(path).map(drop),
+                false => Ok(()),
+            };
+            disk::bounded(path, readable).map_err(refuse)?;
         }
         let (roots, bases) = (settings.rooms.len(), paths.len());
         if bases < roots {

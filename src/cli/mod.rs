@@ -24,6 +24,7 @@ pub use exit::Exit;
 use crate::desired::{Diagnostic, Invalid, render};
 use crate::plan::FleetPlan;
 use crate::render::text;
+use crate::secrets;
 use crate::settings::Env;
 use crate::telemetry::{self, LogFormat};
 use anyhow::Context as _;
@@ -229,7 +230,10 @@ pub fn main() -> ExitCode {
         // If standard error is gone too, there is nobody left to tell.
         let _ = match error.downcast_ref::<Invalid>() {
             Some(invalid) => globals.diagnose(&invalid.diagnostics),
-            None => writeln!(anstream::stderr(), "error: {error:#}").map_err(Into::into),
+            None => {
+                let error = format!("{error:#}");
+                writeln!(anstream::stderr(), "error: {}", secrets::without(&error)).map_err(Into::into)
+            }
         };
         exit
     });

@@ -3,11 +3,13 @@
 mod follower;
 mod judge;
 mod look;
+mod slow;
 #[cfg(test)]
 mod tests;
 
 use super::watch::Watch;
 use crate::desired::{Diagnostic, Loaded, Remembered};
+use crate::disk::Patience;
 use crate::model::Guards;
 use follower::Follower;
 use std::path::PathBuf;
@@ -112,10 +114,10 @@ impl Following {
     /// Starts to follow, with a first look at once. Must be called within a runtime.
     #[must_use]
     pub fn start(follow: Follow) -> Self {
-        Self::with(follow, Watch::start)
+        Self::with(follow, Watch::start, Patience::default())
     }
 
-    fn with(follow: Follow, watch: fn(Arc<Notify>) -> Watch) -> Self {
+    fn with(follow: Follow, watch: fn(Arc<Notify>) -> Watch, patience: Patience) -> Self {
         let (news_in, news) = mpsc::unbounded_channel();
         let (orders, orders_out) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
@@ -126,7 +128,9 @@ impl Following {
                 let for_watch = Arc::clone(&wake);
                 let watch = spawn_blocking(move || watch(for_watch)).await?;
                 let told = (news_in, stillness_in);
-                Follower::new(follow, watch, wake, told).run(orders_out).await
+                Follower::new(follow, (watch, patience), wake, told)
+                    .run(orders_out)
+                    .await
             };
             tokio::select! {
                 // A look that hangs, as on a network folder, keeps nobody waiting.

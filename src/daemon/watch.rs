@@ -51,9 +51,9 @@ impl Watch {
         }
     }
 
-    /// A file that somebody has written to and not closed since.
-    pub(super) fn being_written(&self) -> Option<PathBuf> {
-        self.watched.being_written().first().cloned()
+    /// Tells which files are being written.
+    pub(super) fn written(&self) -> Written {
+        Written(Arc::clone(&self.watched))
     }
 
     /// Watches these directories and no others, and tells whether there are new ones, in which something may have
@@ -122,6 +122,17 @@ impl Watch {
                 "cannot watch all room files: their changes are found within a minute or so"
             );
         }
+    }
+}
+
+/// Tells which files are being written, and waits for nobody.
+#[derive(Clone)]
+pub(super) struct Written(Arc<Watched>);
+
+impl Written {
+    /// A file that somebody has written to and not closed since.
+    pub(super) fn first(&self) -> Option<PathBuf> {
+        self.0.being_written().first().cloned()
     }
 }
 

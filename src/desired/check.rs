@@ -1,8 +1,9 @@
 //! Judges room files without keeping them.
 
-use super::files::Listing;
-use super::texts::{groups_of, read};
+use super::files::{self, Listing};
+use super::texts::{Specs, Texts, groups_of};
 use super::{Diagnostic, Invalid, once, remarks, resolve};
+use crate::disk::{Patience, Slow};
 use crate::model::Guards;
 use std::path::{Path, PathBuf};
 
@@ -25,28 +26,36 @@ pub struct Checked {
 
 /// Reads room files, and those in directories, to say what there is to say of them. Parameters as of [`super::load`].
 pub fn check(paths: &[PathBuf], settings_file: Option<&Path>, guards: &Guards) -> Result<Checked, Invalid> {
-    match spotless(paths, settings_file, guards) {
-        Some(checked) => Ok(checked),
-        // Lines can only be shown of texts that are kept.
-        None => read(paths, settings_file).check(guards),
-    }
+    let patience = Patience::default();
+    let (checked, _) = files::steady(patience, paths, settings_file, |listing| {
+        Ok(match spotless(patience, listing, guards)? {
+            Some(checked) => Ok(checked),
+            // Lines can only be shown of texts that are kept.
+            None => Texts::read(patience, listing)?.check(guards),
+        })
+    })?;
+    checked
 }
 
 /// Reads one file after the other and keeps the text of none. `None`: there is something to say.
-fn spotless(paths: &[PathBuf], settings_file: Option<&Path>, guards: &Guards) -> Option<Checked> {
-    let (specs, _) = once::specs(&Listing::of(paths, settings_file))?;
+fn spotless(patience: Patience, listing: &Listing, guards: &Guards) -> Result<Option<Checked>, Slow> {
+    let specs = once::specs(patience, listing)?;
+    Ok(specs.and_then(|(specs, _)| without_problems(&specs, guards)))
+}
+
+fn without_problems(specs: &Specs, guards: &Guards) -> Option<Checked> {
     let mut problems = Vec::new();
     let mut rooms = 0;
-    resolve::rooms(&specs, guards, true, &mut problems, |_| rooms += 1);
-    problems.extend(remarks::remarks(&specs, guards));
+    resolve::rooms(specs, guards, true, &mut problems, |_| rooms += 1);
+    problems.extend(remarks::remarks(specs, guards));
     if rooms == 0 || !problems.is_empty() {
         return None;
     }
     Some(Checked {
         files: specs.len(),
         rooms,
-        groups: groups_of(&specs),
-        people: remarks::people(&specs),
+        groups: groups_of(specs),
+        people: remarks::people(specs),
         warnings: Vec::new(),
         notes: Vec::new(),
     })

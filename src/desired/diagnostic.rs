@@ -4,6 +4,8 @@ use super::files::File;
 use super::lines::Places;
 use super::locate;
 use super::problem::{At, Complaint, Node, Part, Place, Problem};
+use crate::secrets;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
@@ -43,6 +45,20 @@ pub struct Spot {
     pub file: String,
     /// `None`: the file as a whole.
     pub position: Option<Position>,
+}
+
+impl Spot {
+    /// A line that holds a secret is not shown.
+    fn without_secrets(self) -> Self {
+        let hides = |position: &Position| secrets::stand_in(&position.text);
+        Self {
+            file: shown(self.file),
+            position: match self.position {
+                Some(position) if hides(&position) => Some(position.without_text()),
+                other => other,
+            },
+        }
+    }
 }
 
 /// `file:line:column`, or the file.
@@ -93,6 +109,13 @@ impl Diagnostic {
         Self::new(Severity::Error, complaint, None, None)
     }
 
+    /// An error about a file as a whole.
+    pub(crate) fn of_file(file: String, complaint: Complaint) -> Self {
+        let spot = Spot { file, position: None };
+        Self::new(Severity::Error, complaint, Some(spot), None)
+    }
+
+    /// The only way to one: no secret gets through here, in whatever format it is shown later.
     fn new(
         severity: Severity,
         complaint: Complaint,
@@ -108,11 +131,19 @@ impl Diagnostic {
         Self {
             code,
             severity,
-            message,
-            spot,
-            also,
-            help,
+            message: shown(message),
+            spot: spot.map(Spot::without_secrets),
+            also: also.map(|(spot, label)| (spot.without_secrets(), label)),
+            help: help.map(shown),
         }
+    }
+}
+
+/// The text without secrets.
+fn shown(text: String) -> String {
+    match secrets::without(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(shown) => shown,
     }
 }
 

@@ -1,21 +1,34 @@
 //! Finds and reads the files; the only place here that touches the disk.
 
+mod opener;
+mod outside;
 mod revision;
 mod search;
+mod stamp;
+mod steady;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use revision::revision;
-pub(crate) use search::{Folder, Identity, Listing, Stamp};
+pub(crate) use search::{Findings, Folder, Listing};
+pub(crate) use stamp::{Identity, Stamp};
+pub(super) use steady::{NoLook, steady};
 
 use super::problem::{At, Complaint, Place, Problem};
-use search::Found;
+use crate::disk::{self, DiskError, Hand, Patience, Slow, Step};
+use opener::Opener;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
-use std::io::Read;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::sync::Arc;
 
 /// Far past any file that people write, and little enough to hold in memory.
 const LARGEST_FILE: u64 = 64 << 20;
+
+/// So many bytes are handed from the thread that reads to the one that understands at a time: little enough to be held twice, and
+/// enough to be worth it.
+const LOT: usize = 128 << 10;
 
 /// A file as it was read, or as much of it as could be.
 #[derive(Debug)]
@@ -64,28 +77,23 @@ pub(crate) struct Set {
     pub(crate) digest: String,
 }
 
-/// Reads room files: those named, and those in the directories named.
-pub(crate) fn read_set(paths: &[PathBuf], settings_file: Option<&Path>) -> Set {
-    Listing::of(paths, settings_file).read()
-}
-
-impl Listing {
-    /// Reads the files of the listing.
-    pub(crate) fn read(&self) -> Set {
+impl Findings {
+    /// Reads all that was found.
+    pub(crate) fn read(&self, step: &Step) -> Set {
         let mut set = Set::default();
         for (path, complaint) in &self.failed {
             set.fail(path, complaint.clone());
         }
         let mut hash = Sha256::new();
-        for Found {
-            path,
-            relative,
-            identity,
-        } in &self.found
-        {
-            set.add(path, Some(*identity), |bytes| {
-                count_in(&mut hash, relative, bytes);
-            });
+        let mut opener = Opener::new(&self.roots);
+        for found in &self.found {
+            match opener.read(found, step) {
+                Ok(bytes) => {
+                    count_in(&mut hash, &found.relative, &bytes);
+                    set.add(&found.path, Some(found.identity), bytes);
+                }
+                Err(error) => set.fail(&found.path, complaint(&error)),
+            }
         }
         set.digest = shown_digest(&hash.finalize());
         set
@@ -101,21 +109,57 @@ fn count_in(hash: &mut Sha256, relative: &[u8], bytes: &[u8]) {
     }
 }
 
-impl Listing {
+impl Findings {
     /// Reads one file after the other and shows the text of each to `look`, which may end it. Gives the digest of the set, as in
     /// [`super::Source`]. `None`: it was ended, or what there is cannot all be read as text.
-    pub(super) fn each_text(&self, mut look: impl FnMut(usize, &str) -> Option<()>) -> Option<String> {
-        if !self.failed.is_empty() {
-            return None;
-        }
+    pub(super) fn each_text(
+        self: &Arc<Self>,
+        patience: Patience,
+        mut look: impl FnMut(usize, &str) -> Option<()>,
+    ) -> Result<Option<String>, Slow> {
+        let Some(first) = self.found.first().filter(|_| self.failed.is_empty()) else {
+            return Ok(None);
+        };
+        let findings = Arc::clone(self);
+        let read = move |hand: &Hand<_>| {
+            // Where nobody takes them any more, no more are read.
+            let _ = findings.read_by_lots(hand);
+        };
         let mut hash = Sha256::new();
+        let mut lots = disk::pieces(patience, &first.path, read)?;
+        let mut lot = Vec::new().into_iter();
         for (index, found) in self.found.iter().enumerate() {
-            let bytes = read(&found.path).ok()?;
+            if lot.len() == 0 {
+                lot = lots.next().transpose()?.unwrap_or_default().into_iter();
+            }
+            let Some(Ok(bytes)) = lot.next() else {
+                return Ok(None);
+            };
             count_in(&mut hash, &found.relative, &bytes);
-            let text = String::from_utf8(bytes).ok()?;
-            look(index, text.strip_prefix(MARK).unwrap_or(&text))?;
+            let Ok(text) = String::from_utf8(bytes) else {
+                return Ok(None);
+            };
+            if look(index, text.strip_prefix(MARK).unwrap_or(&text)).is_none() {
+                return Ok(None);
+            }
         }
-        Some(shown_digest(&hash.finalize()))
+        Ok(Some(shown_digest(&hash.finalize())))
+    }
+
+    /// Reads the files one after the other and hands over some at a time. `None`: nobody takes them any more.
+    fn read_by_lots(&self, hand: &Hand<Vec<Result<Vec<u8>, DiskError>>>) -> Option<()> {
+        let mut opener = Opener::new(&self.roots);
+        let (mut lot, mut bytes) = (Vec::new(), 0);
+        for found in &self.found {
+            let read = opener.read(found, &hand.step);
+            bytes += read.as_ref().map_or(0, Vec::len);
+            lot.push(read);
+            if bytes >= LOT {
+                hand.give(std::mem::take(&mut lot))?;
+                bytes = 0;
+            }
+        }
+        hand.give(lot)
     }
 
     /// The files that were found.
@@ -139,18 +183,16 @@ pub(super) fn shown_digest(digest: &[u8]) -> String {
 /// Reads one file.
 pub(crate) fn read_file(path: &Path) -> Set {
     let mut set = Set::default();
-    set.add(path, None, |_| ());
+    match disk::read(path, LARGEST_FILE) {
+        Ok(bytes) => set.add(path, None, bytes),
+        Err(error) => set.fail(path, complaint(&error)),
+    }
     set
 }
 
 impl Set {
-    /// Reads a file into the set, and shows its bytes to `look`.
-    fn add(&mut self, path: &Path, identity: Option<Identity>, look: impl FnOnce(&[u8])) {
-        let bytes = match read(path) {
-            Ok(bytes) => bytes,
-            Err(complaint) => return self.fail(path, complaint),
-        };
-        look(&bytes);
+    /// Takes a file that was read into the set.
+    fn add(&mut self, path: &Path, identity: Option<Identity>, bytes: Vec<u8>) {
         let file = self.files.len();
         let (text, content, problem) = text(file, bytes);
         self.files.push(File {
@@ -167,7 +209,7 @@ impl Set {
     }
 
     /// Records an error about a path that cannot be read.
-    fn fail(&mut self, path: &Path, complaint: Complaint) {
+    pub(super) fn fail(&mut self, path: &Path, complaint: Complaint) {
         let place = Place {
             file: self.files.len(),
             at: At::File,
@@ -184,7 +226,7 @@ impl Set {
 }
 
 /// What a path is called in messages: control characters in it do nothing to a terminal.
-fn name_of(path: &Path) -> String {
+pub(crate) fn name_of(path: &Path) -> String {
     path.to_string_lossy()
         .chars()
         .map(|c| {
@@ -197,40 +239,43 @@ fn name_of(path: &Path) -> String {
         .collect()
 }
 
-/// Reads the bytes of a regular file, within [`LARGEST_FILE`].
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Complaint> {
-    // Asked first, because opening a pipe would wait for its other end.
-    let metadata = fs::metadata(path).map_err(|error| unreadable(&error))?;
-    if !metadata.is_file() {
-        let complaint = Complaint::new("unreadable", "this is not a regular file");
-        return Err(complaint.help("name a file, or a directory of files"));
-    }
-    let too_large = || {
-        Complaint::new(
-            "too-large",
-            format!("the file is larger than {} MiB", LARGEST_FILE >> 20),
-        )
-        .help("spread its rooms over several files")
-    };
-    if metadata.len() > LARGEST_FILE {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    fs::File::open(path)
-        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|error| unreadable(&error))?;
-    // It may have grown since.
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(too_large());
-    }
-    Ok(bytes)
+/// Whether files still hold what was read of them.
+pub(crate) fn are_as_read(files: &Arc<[File]>) -> bool {
+    let Some(first) = files.first() else { return true };
+    let (path, files) = (first.path.clone(), Arc::clone(files));
+    let are = disk::whole(Patience::default(), &path, move |step| {
+        files.iter().all(|file| is_as_read(file, step))
+    });
+    are.unwrap_or(false)
 }
 
-/// Whether a file still holds what was read of it.
-pub(crate) fn is_as_read(file: &File) -> bool {
+fn is_as_read(file: &File, step: &Step) -> bool {
+    step.begin(&file.path);
+    let opened = disk::open_path(&file.path);
+    let now = opened.and_then(|opened| disk::read_opened(opened, &file.path, LARGEST_FILE, step));
     let digest = file.content.as_ref().map(|content| content.digest);
-    let now = read(&file.path).ok().map(|bytes| Sha256::digest(&bytes).into());
-    digest.is_some() && digest == now
+    digest.is_some() && digest == now.ok().map(|bytes| Sha256::digest(&bytes).into())
+}
+
+/// What there is to say of a file that cannot be read.
+fn complaint(error: &DiskError) -> Complaint {
+    match error {
+        DiskError::NotAFile => Complaint::new("unreadable", "this is not a regular file")
+            .help("name a file, or a directory of files"),
+        DiskError::Kernel => outside::kernels(),
+        DiskError::TooLarge(most) => {
+            Complaint::new("too-large", format!("the file is larger than {} MiB", most >> 20))
+                .help("spread its rooms over several files")
+        }
+        DiskError::Slow(slow) => too_slow(slow),
+        DiskError::Io(error) => unreadable(error),
+    }
+}
+
+/// What there is to say of a disk that does not answer.
+pub(crate) fn too_slow(slow: &Slow) -> Complaint {
+    Complaint::new("slow-disk", slow.to_string())
+        .help("see whether a network folder is away; nothing is done before it is back")
 }
 
 fn unreadable(error: &io::Error) -> Complaint {

@@ -55,6 +55,15 @@ pub struct Invalid {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+impl From<files::NoLook> for Invalid {
+    fn from(no_look: files::NoLook) -> Self {
+        let diagnostic = Diagnostic::of_file(files::name_of(&no_look.path), no_look.complaint);
+        Self {
+            diagnostics: vec![diagnostic],
+        }
+    }
+}
+
 /// Reads room files, and those in directories, all at once: one bad file makes the set invalid.
 ///
 /// `settings_file` is never taken for a room file; `guards` are those of the settings.

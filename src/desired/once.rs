@@ -3,6 +3,7 @@
 use super::files::{self, Listing};
 use super::texts::{Specs, Texts};
 use super::{Desired, DesiredRoom, Diagnostic, Invalid, Source, document, remarks, resolve};
+use crate::disk::{Patience, Slow};
 use crate::model::Guards;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -23,15 +24,18 @@ pub fn load_once(
     settings_file: Option<&Path>,
     guards: &Guards,
 ) -> Result<LoadedOnce, Invalid> {
-    let listing = Listing::of(paths, settings_file);
-    let (desired, warnings) = match spotless(&listing, guards) {
-        Some(desired) => (desired, Vec::new()),
-        // Lines can only be shown of texts that are kept.
-        None => {
-            let loaded = Texts::of(listing.read()).resolve(guards)?;
-            (loaded.desired, loaded.warnings)
-        }
-    };
+    let patience = Patience::default();
+    let (loaded, listing) = files::steady(patience, paths, settings_file, |listing| {
+        Ok(match spotless(patience, listing, guards)? {
+            Some(desired) => Ok((desired, Vec::new())),
+            // Lines can only be shown of texts that are kept.
+            None => {
+                let loaded = Texts::read(patience, listing)?.resolve(guards);
+                loaded.map(|loaded| (loaded.desired, loaded.warnings))
+            }
+        })
+    })?;
+    let (desired, warnings) = loaded?;
     Ok(LoadedOnce {
         desired,
         warnings,
@@ -48,17 +52,20 @@ impl LoadedOnce {
 
     /// Where every file was found.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.listing.paths()
+        self.listing.findings.paths()
     }
 
     /// Finds out which commit the files are of, as [`Texts::with_revision`] does.
     #[must_use]
     pub fn with_revision(mut self) -> Self {
         let source = &mut self.desired.source;
-        source.revision = files::revision(self.listing.paths().map(Path::to_owned).collect());
+        source.revision = files::revision(self.listing.findings.paths().map(Path::to_owned).collect());
         if source.revision.is_some() {
-            let now = self.listing.each_text(|_, _| Some(()));
-            if now.as_ref() != Some(&source.digest) {
+            let now = self
+                .listing
+                .findings
+                .each_text(Patience::default(), |_, _| Some(()));
+            if now.ok().flatten().as_ref() != Some(&source.digest) {
                 tracing::debug!("the room files changed while their commit was looked up");
                 source.revision = None;
             }
@@ -68,8 +75,12 @@ impl LoadedOnce {
 }
 
 /// What the files say. `None`: there is something to say of them.
-fn spotless(listing: &Listing, guards: &Guards) -> Option<Desired> {
-    let (specs, digest) = specs(listing)?;
+fn spotless(patience: Patience, listing: &Listing, guards: &Guards) -> Result<Option<Desired>, Slow> {
+    let specs = specs(patience, listing)?;
+    Ok(specs.and_then(|(specs, digest)| without_problems(specs, digest, guards)))
+}
+
+fn without_problems(specs: Specs, digest: String, guards: &Guards) -> Option<Desired> {
     let files = specs.len();
     if !remarks::remarks(&specs, guards).is_empty() {
         return None;
@@ -91,9 +102,9 @@ fn spotless(listing: &Listing, guards: &Guards) -> Option<Desired> {
 
 /// The documents of all files, and the digest of these. Reads one after the other and keeps the text of none. `None`: there
 /// is something to say of one of them.
-pub(super) fn specs(listing: &Listing) -> Option<(Specs, String)> {
+pub(super) fn specs(patience: Patience, listing: &Listing) -> Result<Option<(Specs, String)>, Slow> {
     let mut specs = Specs::new();
-    let digest = listing.each_text(|file, text| {
+    let digest = listing.findings.each_text(patience, |file, text| {
         if !text.ends_with('\n') {
             return None;
         }
@@ -101,5 +112,5 @@ pub(super) fn specs(listing: &Listing) -> Option<(Specs, String)> {
         specs.push((file, document.fields.filter(|_| document.problems.is_empty())?));
         Some(())
     })?;
-    Some((specs, digest))
+    Ok(digest.map(|digest| (specs, digest)))
 }

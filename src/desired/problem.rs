@@ -2,6 +2,7 @@
 //! into a line and a column.
 
 use super::diagnostic::Severity;
+use crate::secrets;
 
 /// A place in one of the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +132,8 @@ impl Problem {
 /// where it is long.
 pub(crate) fn shown(text: &str) -> String {
     const MOST: usize = 80;
+    // Before it is cut and escaped: then it could not be told any more.
+    let text = &secrets::without(text);
     if text.is_empty() {
         return "an empty text".to_owned();
     }

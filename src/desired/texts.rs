@@ -1,13 +1,14 @@
 //! The files as they were read, before anything in them is understood: what can be compared without being parsed.
 
 use super::check::Checked;
-use super::files::{self, File};
+use super::files::{self, File, Listing, NoLook};
 use super::origins::Said;
 use super::problem::{At, Complaint, Place, Problem};
 use super::{
     Desired, DesiredRoom, Diagnostic, Invalid, Loaded, Origins, Severity, Source, diagnostic, document,
     remarks, resolve, spec,
 };
+use crate::disk::{self, Patience, Slow, Step};
 use crate::model::Guards;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,10 +46,27 @@ fn parted(diagnostics: Vec<Diagnostic>) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
 /// `settings_file` is never taken for a room file.
 #[must_use]
 pub fn read(paths: &[PathBuf], settings_file: Option<&Path>) -> Texts {
-    Texts::of(files::read_set(paths, settings_file))
+    let patience = Patience::default();
+    let texts = files::steady(patience, paths, settings_file, |listing| {
+        Texts::read(patience, listing)
+    });
+    texts.map_or_else(Texts::of_no_look, |(texts, _)| texts)
 }
 
 impl Texts {
+    /// Reads the files that were found.
+    pub(super) fn read(patience: Patience, listing: &Listing) -> Result<Self, Slow> {
+        let findings = Arc::clone(&listing.findings);
+        let read = move |step: &Step| Self::of(findings.read(step));
+        disk::whole(patience, Path::new("the room files"), read)
+    }
+
+    fn of_no_look(no_look: NoLook) -> Self {
+        let mut set = files::Set::default();
+        set.fail(&no_look.path, no_look.complaint);
+        Self::of(set)
+    }
+
     pub(crate) fn of(set: files::Set) -> Self {
         let files::Set {
             files,
@@ -74,7 +92,7 @@ impl Texts {
         }
         let paths = self.files.iter().map(|file| file.path.clone()).collect();
         self.revision = files::revision(paths);
-        if !self.files.iter().all(files::is_as_read) {
+        if !files::are_as_read(&self.files) {
             tracing::debug!("the room files changed while their commit was looked up");
             self.revision = None;
         }

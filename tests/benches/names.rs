@@ -6,6 +6,7 @@
 use compact_str::CompactString;
 use roomsync::desired::{self, LoadedOnce};
 use roomsync::model::{Guards, MemberSet, UserId};
+use rustix::time::{ClockId, clock_gettime};
 use serde::Deserialize;
 use std::error::Error;
 use std::fs::{self, File};
@@ -204,11 +205,10 @@ fn people(room: &PlainRoom) -> usize {
     admins.len() + members.len()
 }
 
-/// How long this thread has run by now: what others do on the machine is not counted.
+/// How long this process has run by now, all of its threads together: what others do on the machine is not counted.
 fn on_the_processor() -> Outcome<Duration> {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanoseconds = stat.split_whitespace().next().ok_or("no time")?;
-    Ok(Duration::from_nanos(nanoseconds.parse()?))
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Ok(Duration::new(time.tv_sec.try_into()?, time.tv_nsec.try_into()?))
 }
 
 fn median(mut times: Vec<Duration>) -> Outcome<Duration> {

@@ -319,7 +319,7 @@ fn a_plan_goes_where_it_was_sent_and_over_nothing_that_is_read() {
     let site = Site::of(&service)
         .with_settings(
             "rooms: rooms/\n",
-            "rooms: [rooms/, set.json]\nstate_dir: state\naudit_log: audit.json\n",
+            "rooms: [rooms/, set.json, shared/]\nstate_dir: state\naudit_log: audit.json\n",
         )
         .with_rooms("rooms: [{id: 66213271109633, members: [bob, dan, mia]}]\n");
     fs::create_dir_all(site.path("shared")).unwrap();

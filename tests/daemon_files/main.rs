@@ -181,7 +181,7 @@ async fn a_mounted_config_map_is_swapped() {
 
 /// As git-sync has it: the root itself is a link, by way of another one elsewhere.
 #[tokio::test]
-async fn links_are_followed_wherever_they_lead() {
+async fn a_root_is_followed_wherever_it_leads_and_other_links_below_it() {
     let mut site = Site::new(|dir| {
         for (folder, name) in [("one", "ann"), ("two", "bob")] {
             fs::create_dir_all(dir.join("work").join(folder)).unwrap();
@@ -197,12 +197,19 @@ async fn links_are_followed_wherever_they_lead() {
     symlink("../work/two", site.path("links/new")).unwrap();
     fs::rename(site.path("links/new"), site.path("links/now")).unwrap();
     assert_eq!(site.taken().await, ["1 bob"]);
-    // A link to a file outside: the file itself is written to.
-    write(site.path("links/c.yaml"), &room(3, "carl"));
-    symlink(site.path("links/c.yaml"), site.path("work/two/c.yaml")).unwrap();
+    // A link to a file of another name: the file itself is written to.
+    fs::create_dir(site.path("work/two/.kept")).unwrap();
+    write(site.path("work/two/.kept/c"), &room(3, "carl"));
+    symlink(".kept/c", site.path("work/two/c.yaml")).unwrap();
     assert_eq!(site.taken().await, ["1 bob", "3 carl"]);
-    write(site.path("links/c.yaml"), &room(3, "dan"));
+    write(site.path("work/two/.kept/c"), &room(3, "dan"));
     assert_eq!(site.taken().await, ["1 bob", "3 dan"]);
+    // One that leads outside is bad, until it is gone.
+    write(site.path("links/d.yaml"), &room(4, "dan"));
+    symlink(site.path("links/d.yaml"), site.path("work/two/d.yaml")).unwrap();
+    assert_eq!(site.bad().await, ["link-outside"]);
+    fs::remove_file(site.path("work/two/d.yaml")).unwrap();
+    assert!(matches!(site.news().await, News::AsBefore));
     site.following.stop().await;
 }
 
@@ -306,6 +313,55 @@ async fn no_set_is_half_old_and_half_new() {
             "{rooms:?}"
         );
         if version == "v10" {
+            break;
+        }
+    }
+    writer.await.unwrap();
+    site.following.stop().await;
+}
+
+/// As git-sync does, and as nobody does as often: what rests for a while is taken, whole, and nothing is bad.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn swaps_in_a_loop_are_never_an_error_nor_a_mix() {
+    const FILES: usize = 30;
+    let mut site = Site::new(|dir| {
+        fs::remove_dir(dir.join("rooms")).unwrap();
+        fs::create_dir_all(dir.join("trees/0")).unwrap();
+        for file in 1..=FILES {
+            write(dir.join(format!("trees/0/{file}.yaml")), &room(file, "v0"));
+        }
+        symlink("trees/0", dir.join("rooms")).unwrap();
+    })
+    .await;
+    assert_eq!(site.taken().await.len(), FILES);
+    let dir = site.dir.path().to_owned();
+    let writer = tokio::task::spawn_blocking(move || {
+        for version in 1..=60 {
+            let tree = dir.join(format!("trees/{version}"));
+            fs::create_dir(&tree).unwrap();
+            for file in 1..=FILES {
+                write(
+                    tree.join(format!("{file}.yaml")),
+                    &room(file, &format!("v{version}")),
+                );
+            }
+            symlink(format!("trees/{version}"), dir.join("new")).unwrap();
+            fs::rename(dir.join("new"), dir.join("rooms")).unwrap();
+            fs::remove_dir_all(dir.join(format!("trees/{}", version - 1))).unwrap();
+            // Most often too short to rest, now and then long enough to be read, and swapped just then.
+            let pause = match version % 10 {
+                0 => SETTLE + Duration::from_millis(fastrand::u64(0..60)),
+                _ => Duration::from_millis(fastrand::u64(0..30)),
+            };
+            std::thread::sleep(pause);
+        }
+    });
+    loop {
+        let rooms = site.taken().await;
+        let version = rooms[0].split(' ').next_back().unwrap().to_owned();
+        let whole = rooms.iter().all(|room| room.ends_with(&format!(" {version}")));
+        assert!(rooms.len() == FILES && whole, "{rooms:?}");
+        if version == "v60" {
             break;
         }
     }

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod damage;
+mod links;
 mod origins;
 mod revision;
 mod work_trees;
@@ -12,6 +13,7 @@ use roomsync::model::{Glob, Guards, Limit, MAX_ADMINS, MemberSet, Mode, UserId};
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A directory with these files.
 fn site(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -262,12 +264,15 @@ fn paths_that_cannot_be_read() {
     let huge = dir.path().join("huge.yaml");
     File::create(&huge).unwrap().set_len(200 << 20).unwrap();
     symlink("nowhere", dir.path().join("dangling.yaml")).unwrap();
+    let pipe = dir.path().join("pipe.yaml");
+    assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
     let paths = [
         "missing",
         "empty",
         "a.yaml/below",
         "huge.yaml",
         "dangling.yaml",
+        "pipe.yaml",
         "/dev/null",
     ];
     let paths: Vec<PathBuf> = paths.iter().map(|path| dir.path().join(path)).collect();
@@ -292,9 +297,14 @@ fn links_are_followed_and_files_read_once() {
     let rooms = dir.path().join("rooms");
     symlink("../real", rooms.join("linked")).unwrap();
     symlink("../real/a.yaml", rooms.join("again.yaml")).unwrap();
-    let desired = load(&[&rooms, &rooms, &dir.path().join("real/a.yaml")])
-        .unwrap()
-        .desired;
+    let desired = load(&[
+        &rooms,
+        &rooms,
+        &dir.path().join("real"),
+        &dir.path().join("real/a.yaml"),
+    ])
+    .unwrap()
+    .desired;
     assert_eq!(desired.source.files, 1);
     symlink("..", dir.path().join("real/up")).unwrap();
     insta::assert_snapshot!("link-loop", said(&dir));

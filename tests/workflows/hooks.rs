@@ -69,16 +69,23 @@ fn the_hook_checks_what_is_about_to_be_committed() {
     // With `-a` what is committed is not what was added.
     assert!(!commit(&["-a"]).0);
 
-    // A link to a file elsewhere in the repository, and another folder in the settings.
+    // A link to a file elsewhere in the repository, which the settings must name, and another folder in them.
     fs::create_dir(path("site/shared")).unwrap();
     fs::write(path("site/shared/team.yaml"), good).unwrap();
     fs::remove_file(path("site/rooms/team.yaml")).unwrap();
     symlink("../shared/team.yaml", path("site/rooms/team.yaml")).unwrap();
     git(&["add", "-A"]);
     let (taken, said) = commit(&[]);
+    assert!(!taken && said.contains("rooms: [rooms, shared]"), "{said}");
+    let settings = |rooms| {
+        let settings = super::place::settings("https://example.com").replace("rooms/", rooms);
+        fs::write(path("site/roomsync.yaml"), settings).unwrap();
+    };
+    settings("[rooms, shared]");
+    git(&["add", "-A"]);
+    let (taken, said) = commit(&[]);
     assert!(taken, "{said}");
-    let settings = super::place::settings("https://example.com").replace("rooms/", "shared/");
-    fs::write(path("site/roomsync.yaml"), settings).unwrap();
+    settings("shared/");
     git(&["add", "-A"]);
     assert!(commit(&[]).0);
     fs::write(path("site/shared/team.yaml"), bad).unwrap();

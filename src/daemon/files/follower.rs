@@ -1,11 +1,12 @@
 //! The task that follows the files: when to look at them, and when they have rested.
 
 use super::judge::{Judge, Verdict};
-use super::look::{Disk, Seen};
+use super::look::{Disk, Seen, Watched};
+use super::slow::Halt;
 use super::{Follow, News, Order, Stillness};
-use crate::daemon::watch::Watch;
 use crate::desired::files::Stamp;
 use crate::desired::{Invalid, Loaded, Texts};
+use crate::disk::Slow;
 use crate::model::Guards;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +25,9 @@ const GAP: Duration = Duration::from_millis(20);
 const GAP_SHARE: u32 = 5;
 /// Beyond the time they must rest, how long files may change before somebody should know why nothing is taken.
 const RESTLESS: Duration = Duration::from_secs(30);
+
+/// Between two questions whether a disk answers again.
+const SLOW_GAP: Duration = Duration::from_secs(1);
 
 /// Follows the files until nobody wants to know.
 pub(super) struct Follower {
@@ -77,7 +81,7 @@ struct Restless {
 impl Follower {
     pub(super) fn new(
         follow: Follow,
-        watch: Watch,
+        watch: Watched,
         wake: Arc<Notify>,
         (news, stillness): (mpsc::UnboundedSender<News>, signal::Sender<Stillness>),
     ) -> Self {
@@ -131,7 +135,7 @@ impl Follower {
                     self.event = Some(now);
                     self.look_at.get_or_insert(self.not_before.max(now));
                 }
-                () = sleep_until(due) => self.step().await?,
+                () = sleep_until(due) => self.go_on().await?,
             }
         }
     }
@@ -180,7 +184,35 @@ impl Follower {
         Ok(())
     }
 
-    async fn step(&mut self) -> Result<(), JoinError> {
+    /// Does what may have to wait for the disk.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Disk>) -> Result<T, Slow> + Send + 'static,
+    ) -> Result<T, Halt> {
+        let disk = Arc::clone(&self.disk);
+        spawn_blocking(move || work(&disk)).await?.map_err(Halt::Slow)
+    }
+
+    /// Makes the step that is due. Where the disk does not answer, that is said, and it is asked again in a while.
+    async fn go_on(&mut self) -> Result<(), JoinError> {
+        let slow = match self.step().await {
+            Ok(()) => return Ok(()),
+            Err(Halt::Fault(error)) => return Err(error),
+            Err(Halt::Slow(slow)) => slow,
+        };
+        let now = Instant::now();
+        self.look_at = None;
+        self.read_at = None;
+        self.rescan_at = now + RESCAN;
+        self.judge_at = Some(now + SLOW_GAP);
+        if let Verdict::News(news) = self.judge.hangs(&slow) {
+            self.tell_stillness();
+            drop(self.news.send(news));
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self) -> Result<(), Halt> {
         let now = Instant::now();
         if self.judge_at.is_some_and(|at| at <= now) {
             self.judge(now).await
@@ -194,9 +226,8 @@ impl Follower {
     }
 
     /// Looks whether names, sizes and times are as they were.
-    async fn look(&mut self, now: Instant) -> Result<(), JoinError> {
-        let disk = Arc::clone(&self.disk);
-        let stamp = spawn_blocking(move || disk.look()).await?;
+    async fn look(&mut self, now: Instant) -> Result<(), Halt> {
+        let stamp = self.on_disk(Disk::look).await?;
         let took = now.elapsed();
         self.not_before = now + took + GAP.max(took * GAP_SHARE);
         self.look_at = None;
@@ -234,16 +265,15 @@ impl Follower {
     }
 
     /// Reads everything, and puts off the next rescan.
-    async fn read(&mut self, now: Instant) -> Result<Seen, JoinError> {
-        let disk = Arc::clone(&self.disk);
+    async fn read(&mut self, now: Instant) -> Result<Seen, Halt> {
         let stamp = self.stamp.clone();
-        let seen = spawn_blocking(move || disk.read(stamp.as_ref())).await?;
+        let seen = self.on_disk(move |disk| disk.read(stamp.as_ref())).await?;
         self.rescan_at = Instant::now() + RESCAN.max(now.elapsed() * RESCAN_SHARE);
         Ok(seen)
     }
 
     /// Reads everything, to see whether it differs: some network folders have no events, and some no true times.
-    async fn rescan(&mut self, now: Instant) -> Result<(), JoinError> {
+    async fn rescan(&mut self, now: Instant) -> Result<(), Halt> {
         match self.read(now).await? {
             Seen::Moved(stamp) => self.seen(stamp, now),
             Seen::Resting(_, texts) => {
@@ -258,7 +288,7 @@ impl Follower {
     }
 
     /// Reads and understands everything while it has still to rest.
-    async fn read_ahead(&mut self, now: Instant) -> Result<(), JoinError> {
+    async fn read_ahead(&mut self, now: Instant) -> Result<(), Halt> {
         self.read_at = None;
         match self.read(now).await? {
             Seen::Moved(stamp) => self.moved(stamp, now),
@@ -284,11 +314,10 @@ impl Follower {
     async fn rested(
         &mut self,
         now: Instant,
-    ) -> Result<Option<(Texts, Option<Result<Loaded, Invalid>>)>, JoinError> {
+    ) -> Result<Option<(Texts, Option<Result<Loaded, Invalid>>)>, Halt> {
         let (stamp, rested) = match self.ahead.take() {
             Some(ahead) => {
-                let disk = Arc::clone(&self.disk);
-                let stamp = spawn_blocking(move || disk.look()).await?;
+                let stamp = self.on_disk(Disk::look).await?;
                 let same = stamp == ahead.stamp;
                 (stamp, same.then_some((ahead.texts, ahead.understood)))
             }
@@ -307,7 +336,7 @@ impl Follower {
     }
 
     /// Takes everything if it still is what rested.
-    async fn judge(&mut self, now: Instant) -> Result<(), JoinError> {
+    async fn judge(&mut self, now: Instant) -> Result<(), Halt> {
         self.read_at = None;
         let Some((texts, understood)) = self.rested(now).await? else {
             return Ok(());

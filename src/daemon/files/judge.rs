@@ -1,10 +1,13 @@
 //! What is to be thought of files that rest: whether they are finished, good, and news.
 
 use super::News;
-use crate::desired::files::{File, Identity};
+use crate::desired::files::{File, Identity, name_of, too_slow};
+use crate::desired::problem::Complaint;
 use crate::desired::{Diagnostic, Invalid, Loaded, Remembered, Severity, Spot, Texts};
+use crate::disk::Slow;
 use crate::model::Guards;
 use std::collections::{BTreeMap, HashMap};
+use std::iter;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -132,6 +135,12 @@ impl Judge {
         self.bad(unfinished.into_iter().map(|(_, diagnostic)| diagnostic), others)
     }
 
+    /// The disk of the files does not answer.
+    pub(super) fn hangs(&mut self, slow: &Slow) -> Verdict {
+        let diagnostic = Diagnostic::of_file(name_of(&slow.path), too_slow(slow));
+        self.bad(iter::once(diagnostic), Vec::new())
+    }
+
     fn bad(&mut self, unfinished: impl Iterator<Item = Diagnostic>, others: Vec<Diagnostic>) -> Verdict {
         let mut diagnostics: Vec<Diagnostic> = unfinished.collect();
         let said: Vec<Option<Spot>> = diagnostics.iter().map(|one| one.spot.clone()).collect();
@@ -191,18 +200,8 @@ impl Judge {
         } else {
             return None;
         };
-        let spot = Spot {
-            file: file.name.clone(),
-            position: None,
-        };
-        Some(Diagnostic {
-            code,
-            severity: Severity::Error,
-            message: message.to_owned(),
-            spot: Some(spot),
-            also: None,
-            help: Some(help.to_owned()),
-        })
+        let complaint = Complaint::new(code, message).help(help);
+        Some(Diagnostic::of_file(file.name.clone(), complaint))
     }
 
     /// Whether it is the very file of the set in force, without its end. A file that took its place is no such thing:

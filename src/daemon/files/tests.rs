@@ -1,5 +1,7 @@
 //! On virtual time and without a watcher: what is not asked for is found by rescans only.
 
+mod hangs;
+
 use super::*;
 use crate::desired::{self, render};
 use std::collections::HashSet;
@@ -22,7 +24,7 @@ impl Site {
         for (name, text) in files {
             fs::write(dir.path().join(name), text).unwrap();
         }
-        let following = Following::with(follow(dir.path()), |_| Watch::blind());
+        let following = Following::with(follow(dir.path()), |_| Watch::blind(), Patience::default());
         Self { dir, following }
     }
 

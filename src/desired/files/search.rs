@@ -1,110 +1,54 @@
-//! What there is to be read, and what would tell that it changed.
+//! What there is to be read, and where a change of it would show.
 
+use super::outside::{Named, kernels};
+use super::stamp::{Identity, Stamp};
 use super::unreadable;
 use crate::desired::problem::Complaint;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::disk::{Kinds, Step, is_kernels};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
 
 /// As many links as Linux follows in one path.
 const MOST_LINKS: usize = 40;
 
-/// The files that are there to be read.
+/// The files that are there, and what a change of them would show by.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
-    /// By their names in the digest, so that neither the order of the paths nor that of the disk counts.
-    pub(super) found: Vec<Found>,
-    /// What cannot be read, and why.
-    pub(super) failed: Vec<(PathBuf, Complaint)>,
+    /// What is to be read.
+    pub(crate) findings: Arc<Findings>,
     /// The state of all this.
     pub(crate) stamp: Stamp,
     /// Where a change would show, by their canonical paths.
     pub(crate) folders: BTreeMap<PathBuf, Folder>,
 }
 
+/// The files that are there to be read.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// By their names in the digest, so that neither the order of the paths nor that of the disk counts.
+    pub(super) found: Vec<Found>,
+    /// What the paths that were named lead to.
+    pub(super) roots: Vec<PathBuf>,
+    /// What cannot be read, and why.
+    pub(super) failed: Vec<(PathBuf, Complaint)>,
+}
+
 /// A file to be read.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) path: PathBuf,
+    /// Without any link: where it is opened.
+    pub(super) canonical: PathBuf,
     /// Below the path it was found by, `/` between; the same wherever a checkout lies.
     pub(super) relative: Vec<u8>,
     pub(super) identity: Identity,
-}
-
-/// Which file or directory it is, whatever it is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) struct Identity {
-    device: u64,
-    inode: u64,
-    /// Tells a new file from an old one whose inode it was given.
-    born: Option<SystemTime>,
-}
-
-impl Identity {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            born: metadata.created().ok(),
-        }
-    }
-}
-
-/// Names, sizes and times of everything that counts. Where they are the same, so are the files.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Stamp {
-    entries: Vec<Entry>,
-    /// When a file last changed.
-    newest: Option<SystemTime>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry {
-    path: PathBuf,
-    canonical: PathBuf,
-    state: State,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
-    /// Its times are left out: they change with every file in it that is none of ours.
-    Directory(Identity),
-    File {
-        identity: Identity,
-        size: u64,
-        modified: (i64, i64),
-        changed: (i64, i64),
-    },
-    Failed(String),
-}
-
-impl Stamp {
-    /// When a file last changed; `None`: there is none.
-    pub(crate) fn newest(&self) -> Option<SystemTime> {
-        self.newest
-    }
-
-    /// A path whose state is another one than before, or that was not there, or no longer is.
-    pub(crate) fn changed_since<'a>(&'a self, before: &'a Self) -> Option<&'a Path> {
-        let differs = |own: &'a [Entry], other: &[Entry]| own.iter().find(|entry| !other.contains(entry));
-        let (now, then) = (&self.entries, &before.entries);
-        let path = now.iter().zip(then).find(|(now, then)| now != then);
-        let path = path
-            .map(|(now, _)| now)
-            .or_else(|| differs(now, then))
-            .or_else(|| differs(then, now));
-        path.map(|entry| entry.path.as_path())
-    }
-
-    /// How long ago a file last changed; `None`: there is none, or the clocks disagree.
-    pub(crate) fn age(&self) -> Option<Duration> {
-        SystemTime::now().duration_since(self.newest?).ok()
-    }
+    /// Whether it is a regular file.
+    pub(super) is_file: bool,
 }
 
 /// A directory where a change would show.
@@ -120,48 +64,38 @@ pub(crate) struct Folder {
 
 impl Listing {
     /// Finds the files named, and those in the directories named.
-    pub(crate) fn of(paths: &[PathBuf], settings_file: Option<&Path>) -> Self {
+    pub(crate) fn of(paths: &[PathBuf], settings_file: Option<&Path>, step: &Step) -> Self {
         let mut search = Search {
-            settings_file: settings_file.and_then(|path| fs::canonicalize(path).ok()),
-            seen: BTreeSet::new(),
+            named: Named::new(paths, settings_file),
+            settings_file: settings_file.and_then(|path| {
+                step.begin(path);
+                fs::canonicalize(path).ok()
+            }),
+            kinds: Kinds::default(),
+            seen: HashSet::new(),
+            met: 0,
+            findings: Findings::default(),
             listing: Self::default(),
+            step,
         };
-        for path in paths {
-            search.root(path);
-        }
-        let Search { mut listing, .. } = search;
-        listing.found.sort_by(|a, b| a.relative.cmp(&b.relative));
-        listing
-    }
-
-    fn fail(&mut self, path: &Path, complaint: Complaint) {
-        self.stamp.entries.push(Entry {
-            path: path.to_owned(),
-            canonical: PathBuf::new(),
-            state: State::Failed(complaint.message.clone()),
-        });
-        self.failed.push((path.to_owned(), complaint));
-    }
-
-    fn note(&mut self, path: &Path, canonical: &Path, metadata: &Metadata) {
-        let identity = Identity::of(metadata);
-        let state = if metadata.is_dir() {
-            State::Directory(identity)
-        } else {
-            let changed = (metadata.ctime(), metadata.ctime_nsec());
-            self.stamp.newest = self.stamp.newest.max(time(changed));
-            State::File {
-                identity,
-                size: metadata.len(),
-                modified: (metadata.mtime(), metadata.mtime_nsec()),
-                changed,
+        // All of them first, because a link of one may lead to another.
+        let roots: Vec<_> = paths.iter().map(|path| (path, search.resolve(path))).collect();
+        let resolved = roots.iter().filter_map(|(_, root)| root.as_ref().ok());
+        search.findings.roots = resolved.map(|(canonical, _)| canonical.clone()).collect();
+        for (path, root) in roots {
+            match root {
+                Ok((canonical, metadata)) => search.root(path, canonical, &metadata),
+                Err(complaint) => search.fail(path, complaint),
             }
-        };
-        self.stamp.entries.push(Entry {
-            path: path.to_owned(),
-            canonical: canonical.to_owned(),
-            state,
-        });
+        }
+        let Search {
+            mut listing,
+            mut findings,
+            ..
+        } = search;
+        findings.found.sort_by(|a, b| a.relative.cmp(&b.relative));
+        listing.findings = Arc::new(findings);
+        listing
     }
 
     /// The folder of that canonical path, where it is one.
@@ -189,7 +123,7 @@ impl Listing {
 
     /// Notes what the path depends on, so that a change of what it leads to is seen: each link on the way, its end, and
     /// where it breaks off. `from` is a canonical path, `path` one below it.
-    fn trace(&mut self, from: &Path, path: &Path) {
+    fn trace(&mut self, from: &Path, path: &Path, step: &Step) {
         let mut at = from.to_owned();
         let mut rest: VecDeque<OsString> = parts(path);
         let mut links = 0;
@@ -202,16 +136,17 @@ impl Listing {
                 Some(Component::CurDir) | None => {}
                 Some(Component::Normal(name)) => {
                     let next = at.join(name);
-                    let metadata = fs::symlink_metadata(&next);
-                    let link = metadata.as_ref().is_ok_and(Metadata::is_symlink);
-                    if link || metadata.is_err() || rest.is_empty() {
+                    step.begin(&next);
+                    let Ok(metadata) = fs::symlink_metadata(&next) else {
+                        return self.depends_on(&at, name);
+                    };
+                    let link = metadata.is_symlink();
+                    if link || rest.is_empty() {
                         self.depends_on(&at, name);
-                    }
-                    if metadata.is_err() {
-                        return;
                     }
                     if link && links < MOST_LINKS {
                         links += 1;
+                        self.stamp.note_link(&next, &metadata);
                         let target = fs::read_link(&next).unwrap_or_default();
                         for part in parts(&target).into_iter().rev() {
                             rest.push_front(part);
@@ -231,42 +166,64 @@ fn parts(path: &Path) -> VecDeque<OsString> {
         .collect()
 }
 
-fn time((seconds, nanoseconds): (i64, i64)) -> Option<SystemTime> {
-    let since = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
-    SystemTime::UNIX_EPOCH.checked_add(since)
+/// The end of a path without any link, and what is there.
+fn end_of(path: &Path) -> io::Result<(PathBuf, Metadata)> {
+    let canonical = fs::canonicalize(path)?;
+    // If that is a link by now, the look is not the last one.
+    let metadata = fs::symlink_metadata(&canonical)?;
+    Ok((canonical, metadata))
 }
 
-struct Search {
+struct Search<'s> {
+    named: Named,
     settings_file: Option<PathBuf>,
+    kinds: Kinds,
     /// Canonical paths of the files and directories met.
-    seen: BTreeSet<PathBuf>,
+    seen: HashSet<OsString>,
+    /// Counts the room files, and the folders of them, those that another path has led to before included.
+    met: usize,
+    findings: Findings,
     listing: Listing,
+    step: &'s Step,
 }
 
-impl Search {
-    /// Searches a path that the user named.
-    fn root(&mut self, path: &Path) {
-        if let Ok(absolute) = std::path::absolute(path) {
-            self.listing.trace(Path::new("/"), &absolute);
+impl Search<'_> {
+    fn fail(&mut self, path: &Path, complaint: Complaint) {
+        self.listing.stamp.fail(path, &complaint.message);
+        self.findings.failed.push((path.to_owned(), complaint));
+    }
+
+    /// Where a path that the user named leads: anywhere but to the kernel.
+    fn resolve(&mut self, path: &Path) -> Result<(PathBuf, Metadata), Complaint> {
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        // Not even asked what is there: some of it answers to that.
+        if is_kernels(&absolute) {
+            return Err(kernels());
         }
-        let result = fs::canonicalize(path).and_then(|canonical| Ok((fs::metadata(path)?, canonical)));
-        let (metadata, canonical) = match result {
-            Ok(result) => result,
-            Err(error) => return self.listing.fail(path, unreadable(&error)),
-        };
+        self.listing.trace(Path::new("/"), &absolute, self.step);
+        self.step.begin(path);
+        let (canonical, metadata) = end_of(path).map_err(|error| unreadable(&error))?;
+        if is_kernels(&canonical) {
+            return Err(kernels());
+        }
+        Ok((canonical, metadata))
+    }
+
+    /// Searches a path that the user named.
+    fn root(&mut self, path: &Path, canonical: PathBuf, metadata: &Metadata) {
         if metadata.is_dir() {
-            let before = (self.listing.found.len(), self.listing.failed.len());
-            if self.seen.contains(&canonical) {
+            let before = (self.met, self.findings.failed.len());
+            if self.seen.contains(canonical.as_os_str()) {
                 return;
             }
-            self.directory(path, canonical, &metadata, b"", &mut Vec::new());
-            if before == (self.listing.found.len(), self.listing.failed.len()) {
+            self.directory(path, canonical, metadata, b"", &mut Vec::new());
+            if before == (self.met, self.findings.failed.len()) {
                 let complaint = Complaint::new(
                     "empty-directory",
                     "there is no *.yaml or *.yml file in this directory",
                 )
                 .help("check the path; is everything mounted?");
-                self.listing.fail(path, complaint);
+                self.fail(path, complaint);
             }
         } else if self.settings_file.as_ref() == Some(&canonical) {
             let complaint = Complaint::new(
@@ -274,20 +231,23 @@ impl Search {
                 "this is the settings file: it cannot be a room file too",
             )
             .help("put the rooms into a file of their own");
-            self.listing.fail(path, complaint);
+            self.fail(path, complaint);
         } else {
             let name = path.file_name().unwrap_or(path.as_os_str());
-            self.file(path, canonical, &metadata, name.as_encoded_bytes().to_vec());
+            self.file(path, canonical, metadata, name.as_encoded_bytes().to_vec());
         }
     }
 
     fn file(&mut self, path: &Path, canonical: PathBuf, metadata: &Metadata, relative: Vec<u8>) {
-        self.listing.note(path, &canonical, metadata);
-        if self.seen.insert(canonical) {
-            self.listing.found.push(Found {
+        self.listing.stamp.note(path, &canonical, metadata);
+        self.met += 1;
+        if self.seen.insert(canonical.clone().into()) {
+            self.findings.found.push(Found {
                 path: path.to_owned(),
+                canonical,
                 relative,
                 identity: Identity::of(metadata),
+                is_file: metadata.is_file(),
             });
         }
     }
@@ -301,26 +261,34 @@ impl Search {
         relative: &[u8],
         above: &mut Vec<PathBuf>,
     ) {
-        self.listing.note(path, &canonical, metadata);
+        self.listing.stamp.note(path, &canonical, metadata);
+        self.step.begin(path);
+        // What is mounted may be of any kind.
+        let kind = self.kinds.holds_kernels(&canonical, metadata.dev());
+        if is_kernels(&canonical) || kind == Ok(true) {
+            return self.fail(path, kernels());
+        }
         if above.contains(&canonical) {
             let complaint =
                 Complaint::new("link-loop", "this link leads back to a directory that it lies in")
                     .help("remove the link");
-            return self.listing.fail(path, complaint);
+            return self.fail(path, complaint);
         }
-        if !self.seen.insert(canonical.clone()) {
+        if !self.seen.insert(canonical.clone().into()) {
+            self.met += 1;
             return;
         }
         if let Some(folder) = self.listing.folder(&canonical, Some(Identity::of(metadata))) {
             folder.walked = true;
         }
-        let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        // Not by the path it was named by: a link in that may be swapped meanwhile.
+        let entries = fs::read_dir(&canonical).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let mut entries = match entries {
             Ok(entries) => entries,
-            Err(error) => return self.listing.fail(path, unreadable(&error)),
+            Err(error) => return self.fail(path, unreadable(&error)),
         };
         // Sorted, because a file that is reached twice goes by its first name.
-        entries.sort_by_key(fs::DirEntry::file_name);
+        entries.sort_by_cached_key(fs::DirEntry::file_name);
         above.push(canonical);
         for entry in entries {
             let name = entry.file_name();
@@ -330,39 +298,57 @@ impl Search {
                     [] => name.to_vec(),
                     above => [above, name].join(&b'/'),
                 };
-                self.entry(&entry, relative, above);
+                self.entry(&path.join(entry.file_name()), &entry, relative, above);
             }
         }
         above.pop();
     }
 
-    fn entry(&mut self, entry: &fs::DirEntry, relative: Vec<u8>, above: &mut Vec<PathBuf>) {
-        let path = &entry.path();
-        let (metadata, canonical) = match self.follow(entry, above.last()) {
+    fn entry(&mut self, path: &Path, entry: &fs::DirEntry, relative: Vec<u8>, above: &mut Vec<PathBuf>) {
+        let (canonical, metadata, is_link) = match self.follow(path, entry) {
             // Through links; one that leads nowhere is an error, because what it should lead to may be rooms.
-            Err(error) => return self.listing.fail(path, unreadable(&error)),
+            Err(error) => return self.fail(path, unreadable(&error)),
             Ok(result) => result,
         };
-        if metadata.is_dir() {
-            return self.directory(path, canonical, &metadata, &relative, above);
-        }
         let is_yaml = path
             .extension()
             .is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if is_yaml && self.settings_file.as_ref() != Some(&canonical) {
+        let is_dir = metadata.is_dir();
+        if !is_dir && (!is_yaml || self.settings_file.as_ref() == Some(&canonical)) {
+            return;
+        }
+        if is_link && let Err(complaint) = self.judge_link(&canonical, is_dir) {
+            return self.fail(path, complaint);
+        }
+        if is_dir {
+            self.directory(path, canonical, &metadata, &relative, above);
+        } else {
             self.file(path, canonical, &metadata, relative);
         }
     }
 
-    /// What an entry is, and where it leads. Only links are worth the walk from the root.
-    fn follow(&mut self, entry: &fs::DirEntry, above: Option<&PathBuf>) -> io::Result<(Metadata, PathBuf)> {
-        if let Some(above) = above {
-            if !entry.file_type()?.is_symlink() {
-                return Ok((entry.metadata()?, above.join(entry.file_name())));
-            }
-            self.listing.trace(above, Path::new(&entry.file_name()));
+    /// What an entry is, where it leads, and whether it is a link. Only links are worth the walk from the root.
+    fn follow(&mut self, path: &Path, entry: &fs::DirEntry) -> io::Result<(PathBuf, Metadata, bool)> {
+        self.step.begin(path);
+        let at = entry.path();
+        if !entry.file_type()?.is_symlink() {
+            return Ok((at, entry.metadata()?, false));
         }
-        let path = entry.path();
-        Ok((fs::metadata(&path)?, fs::canonicalize(&path)?))
+        if let (Some(folder), Some(name)) = (at.parent(), at.file_name()) {
+            self.listing.trace(folder, Path::new(name), self.step);
+        }
+        let (canonical, metadata) = end_of(&at)?;
+        Ok((canonical, metadata, true))
+    }
+
+    /// Whether a link may end there: below a root, or at one.
+    fn judge_link(&self, end: &Path, is_dir: bool) -> Result<(), Complaint> {
+        if is_kernels(end) {
+            return Err(kernels());
+        }
+        match self.findings.roots.iter().any(|root| end.starts_with(root)) {
+            true => Ok(()),
+            false => Err(self.named.link_outside(end, is_dir, &self.findings.roots)),
+        }
     }
 }

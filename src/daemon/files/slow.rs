@@ -1,0 +1,19 @@
+//! A disk that does not answer: the files count as bad until it does, and then things go on by themselves.
+
+use crate::disk::Slow;
+use tokio::task::JoinError;
+
+/// What keeps a step from being made.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// The disk does not answer.
+    Slow(Slow),
+    /// A fault of ours.
+    Fault(JoinError),
+}
+
+impl From<JoinError> for Halt {
+    fn from(error: JoinError) -> Self {
+        Self::Fault(error)
+    }
+}

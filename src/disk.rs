@@ -1,0 +1,77 @@
+//! Reads that never wait for ever, and of regular files only: a pipe, a device or a file of the kernel is refused unread.
+
+mod attended;
+mod file;
+
+#[cfg(test)]
+pub(crate) use attended::hang;
+pub(crate) use attended::{Hand, Patience, Slow, Step, pieces, whole};
+pub(crate) use file::{Kinds, is_kernels, open_in, open_path, read_opened};
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DiskError {
+    /// It is a directory, a pipe, a device or the like.
+    #[error("this is not a regular file")]
+    NotAFile,
+    /// It belongs to the kernel.
+    #[error("this is a file of the kernel, as those in /proc and /sys are")]
+    Kernel,
+    /// It is larger than it may be.
+    #[error("the file is larger than {0} bytes")]
+    TooLarge(u64),
+    /// The disk does not answer.
+    #[error(transparent)]
+    Slow(#[from] Slow),
+    /// The system says so.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<rustix::io::Errno> for DiskError {
+    fn from(error: rustix::io::Errno) -> Self {
+        Self::Io(error.into())
+    }
+}
+
+impl From<DiskError> for io::Error {
+    fn from(error: DiskError) -> Self {
+        match error {
+            DiskError::Io(error) => error,
+            DiskError::Slow(slow) => Self::new(io::ErrorKind::TimedOut, slow),
+            other => Self::other(other),
+        }
+    }
+}
+
+/// Reads the bytes of a regular file, at most `most` of them, within the bound of time. Links are followed.
+pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, DiskError> {
+    let owned = path.to_owned();
+    whole(Patience::default(), path, move |step| {
+        step.begin(&owned);
+        let file = open_path(&owned)?;
+        read_opened(file, &owned, most, step)
+    })?
+}
+
+/// Reads as [`read`] does, without any bound: for a thread that can be left behind itself.
+pub(crate) fn read_unattended(path: &Path, most: u64) -> Result<Vec<u8>, DiskError> {
+    read_opened(open_path(path)?, path, most, &Step::default())
+}
+
+/// Runs one operation on this path that may hang, and gives up waiting after the bound of time. It goes on, on a thread of its own, and
+/// what comes of it then is lost.
+pub(crate) fn bounded<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let owned: PathBuf = path.to_owned();
+    let done = whole(Patience::default(), path, move |step| {
+        step.begin(&owned);
+        work(&owned)
+    });
+    done.map_err(|slow| io::Error::from(DiskError::Slow(slow)))?
+}

@@ -1,0 +1,113 @@
+//! The secrets of this process, so that no message can show one: whatever a file, a service or the system says goes through here.
+
+use secrecy::{ExposeSecret, SecretString};
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::{PoisonError, RwLock};
+
+/// What is shorter is left alone: taking it out would only spoil the words.
+const SHORTEST: usize = 8;
+/// By so much of its beginning a secret is known where it was cut.
+const ENOUGH: usize = 16;
+/// So many are known at a time: a token that is renewed every few hours has ended long before it is forgotten.
+const MOST: usize = 64;
+/// So many of the first are never forgotten: those of the environment.
+const KEPT: usize = 16;
+
+/// In lower case: texts are compared without case.
+static KNOWN: RwLock<Vec<SecretString>> = RwLock::new(Vec::new());
+
+/// Has a secret be taken out of all that is shown from now on.
+pub(crate) fn know(secret: &str) {
+    let secret = secret.trim().to_ascii_lowercase();
+    if secret.len() < SHORTEST {
+        return;
+    }
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    if known.iter().any(|one| one.expose_secret() == secret) {
+        return;
+    }
+    if known.len() >= MOST {
+        known.remove(KEPT);
+    }
+    known.push(secret.into());
+}
+
+/// Whether a secret, or the beginning of one, stands in this text.
+pub(crate) fn stand_in(text: &str) -> bool {
+    matches!(without(text), Cow::Owned(_))
+}
+
+/// The text with `(a secret)` in the place of each secret, and of each beginning of one.
+pub(crate) fn without(text: &str) -> Cow<'_, str> {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    hidden(text, known.iter().map(ExposeSecret::expose_secret))
+}
+
+fn hidden<'t, 's>(text: &'t str, secrets: impl Iterator<Item = &'s str>) -> Cow<'t, str> {
+    const INSTEAD: &str = "(a secret)";
+    let mut shown = Cow::Borrowed(text);
+    // In ASCII only, so that every byte stays where it is.
+    let mut lower = text.to_ascii_lowercase();
+    for secret in secrets {
+        let mut from = 0;
+        while let Some(place) = found(&lower, from, secret) {
+            from = place.start + INSTEAD.len();
+            shown.to_mut().replace_range(place.clone(), INSTEAD);
+            lower.replace_range(place, INSTEAD);
+        }
+    }
+    shown
+}
+
+/// Where the secret, or the beginning of it, next stands.
+fn found(text: &str, from: usize, secret: &str) -> Option<Range<usize>> {
+    let enough = (ENOUGH..secret.len()).find(|end| secret.is_char_boundary(*end));
+    let beginning = secret.get(..enough.unwrap_or(secret.len()))?;
+    let start = from + text.get(from..)?.find(beginning)?;
+    let same = text.get(start..)?.chars().zip(secret.chars());
+    let same = same.take_while(|(a, b)| a == b);
+    Some(start..start + same.map(|(a, _)| a.len_utf8()).sum::<usize>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str, secrets: &[&str]) -> String {
+        hidden(text, secrets.iter().copied()).into_owned()
+    }
+
+    #[test]
+    fn secrets_are_taken_out_whole_cut_and_in_any_case() {
+        let token = "007ejxtyfv7zqkq0hardlyatoken";
+        assert_eq!(told(&format!("bad `{token}`!"), &[token]), "bad `(a secret)`!");
+        assert_eq!(told("`007eJxTYFv7ZQkQ0HARDLY…`", &[token]), "`(a secret)…`");
+        assert_eq!(told("007ejxtyfv7", &[token]), "007ejxtyfv7");
+        assert_eq!(
+            told("é hunter22 and HUNTER22é", &["hunter22"]),
+            "é (a secret) and (a secret)é"
+        );
+        assert_eq!(
+            told("both: abcdefgh12345678", &["12345678", "abcdefgh"]),
+            "both: (a secret)(a secret)"
+        );
+        assert!(matches!(
+            hidden("hunter2", ["hunter22"].into_iter()),
+            Cow::Borrowed(_)
+        ));
+    }
+
+    #[test]
+    fn what_is_known_is_bounded_and_the_first_stay() {
+        know("  the-first-secret\n");
+        know("short");
+        for number in 0..2 * MOST {
+            know(&format!("renewed-secret-{number:04}"));
+        }
+        assert!(KNOWN.read().unwrap().len() <= MOST);
+        assert!(stand_in("the-first-secret") && !stand_in("short"));
+        assert!(stand_in(&format!("renewed-secret-{:04}", 2 * MOST - 1)));
+        assert!(!stand_in("nothing of the kind"));
+    }
+}
