@@ -28,7 +28,7 @@ const LARGEST_FILE: u64 = 64 << 20;
 
 /// So many bytes are handed from the thread that reads to the one that understands at a time: little enough to be held twice, and
 /// enough to be worth it.
-const LOT: usize = 128 << 10;
+const LOT: usize = 32 << 10;
 
 /// A file as it was read, or as much of it as could be.
 #[derive(Debug)]

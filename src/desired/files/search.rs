@@ -234,12 +234,12 @@ impl Search<'_> {
             self.fail(path, complaint);
         } else {
             let name = path.file_name().unwrap_or(path.as_os_str());
+            self.listing.stamp.note(path, &canonical, metadata);
             self.file(path, canonical, metadata, name.as_encoded_bytes().to_vec());
         }
     }
 
     fn file(&mut self, path: &Path, canonical: PathBuf, metadata: &Metadata, relative: Vec<u8>) {
-        self.listing.stamp.note(path, &canonical, metadata);
         self.met += 1;
         if self.seen.insert(canonical.clone().into()) {
             self.findings.found.push(Found {
@@ -323,6 +323,13 @@ impl Search<'_> {
         if is_dir {
             self.directory(path, canonical, &metadata, &relative, above);
         } else {
+            // Without a link it is where the folder is, which is taken down itself.
+            let end = if is_link {
+                canonical.as_path()
+            } else {
+                Path::new("")
+            };
+            self.listing.stamp.note(path, end, &metadata);
             self.file(path, canonical, &metadata, relative);
         }
     }
