@@ -7,11 +7,13 @@
 mod call;
 mod confirm;
 mod lanes;
+mod removal_check;
 mod report;
 mod room;
 mod run;
 mod settle;
 mod stretch;
+mod tell;
 mod turns;
 mod verdict;
 
@@ -22,6 +24,7 @@ use crate::desired::DesiredRoom;
 use crate::model::{RoomId, UserId};
 use crate::plan::{Op, RoomPlan};
 use lanes::Lanes;
+use removal_check::RemovalCheck;
 use run::RoomRun;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
@@ -138,6 +141,7 @@ pub async fn run(connection: &Connection, jobs: &[Job<'_>], conduct: Conduct<'_>
         connection,
         reader: connection.reader(),
         lanes: Lanes::new(conduct.at_once),
+        check: RemovalCheck::new(connection.reader()),
         conduct,
     };
     let (busy, idle): (Vec<Job<'_>>, Vec<Job<'_>>) = jobs
@@ -160,5 +164,6 @@ struct Hands<'a> {
     connection: &'a Connection,
     reader: Reader,
     lanes: Lanes,
+    check: RemovalCheck,
     conduct: Conduct<'a>,
 }
