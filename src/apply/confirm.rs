@@ -5,8 +5,8 @@ use super::run::RoomRun;
 use super::tell::{Told, tell};
 use super::verdict::Seen;
 use super::{Hands, Job, room, turns};
-use crate::chat::CallError;
-use crate::chat::wire::MAX_DETAIL_ROOMS;
+use crate::chat::wire::{MAX_DETAIL_ROOMS, Method};
+use crate::chat::{CallError, Reader};
 use crate::live::{self, MemberList, Owner};
 use crate::model::RoomId;
 use futures_util::future::join_all;
@@ -60,6 +60,15 @@ pub(super) async fn rooms<'a>(hands: &'a Hands<'a>, jobs: Vec<Job<'a>>) -> Vec<R
     }
 }
 
+/// How many last looks at admins are made at a time: so many that a part of a second goes by before a check, which rooms wait
+/// for, has its turn behind them.
+pub(super) fn at_a_time(reader: &Reader) -> usize {
+    const PART: usize = 4;
+    let budget = reader.budget();
+    let admins = budget.iter().find(|budget| budget.method == Method::ListAdmins);
+    admins.map_or(1, |budget| (budget.full / PART).max(1))
+}
+
 /// Looks at the lists that have to show what was done, and at no other. Each room ends as soon as its own were seen.
 async fn look(hands: &Hands<'_>, runs: Vec<RoomRun<'_>>) -> Vec<RoomReport> {
     let (mut of_members, mut of_owners) = (Vec::new(), Vec::new());
@@ -100,6 +109,8 @@ async fn end(
 ) -> RoomReport {
     let admins = async {
         if run.expected.is_about_admins() {
+            // The semaphore is never closed.
+            let _turn = hands.last_looks.acquire().await.ok();
             Some(live::read_admins(&hands.reader, &run.job.plan.id).await)
         } else {
             None

@@ -27,7 +27,7 @@ use lanes::Lanes;
 use removal_check::RemovalCheck;
 use run::RoomRun;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 /// A room's plan with what it was made from.
@@ -142,6 +142,7 @@ pub async fn run(connection: &Connection, jobs: &[Job<'_>], conduct: Conduct<'_>
         reader: connection.reader(),
         lanes: Lanes::new(conduct.at_once),
         check: RemovalCheck::new(connection.reader()),
+        last_looks: Semaphore::new(confirm::at_a_time(&connection.reader())),
         conduct,
     };
     let (busy, idle): (Vec<Job<'_>>, Vec<Job<'_>>) = jobs
@@ -165,5 +166,7 @@ struct Hands<'a> {
     reader: Reader,
     lanes: Lanes,
     check: RemovalCheck,
+    /// For last looks at admins.
+    last_looks: Semaphore,
     conduct: Conduct<'a>,
 }

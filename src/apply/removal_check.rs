@@ -10,7 +10,7 @@ use super::tell::{Told, tell};
 use crate::chat::wire::{MAX_DETAIL_ROOMS, Method};
 use crate::chat::{CallError, Fault, Reader};
 use crate::desired::DesiredRoom;
-use crate::live::{self, AdminList, Contradiction, Owner, ROWS_AN_ANSWER};
+use crate::live::{self, AdminList, Contradiction, LiveRoom, Owner, ROWS_AN_ANSWER};
 use crate::model::{MemberSet, RoomId, UserId};
 use crate::plan::{NEW_ADMIN, Op, RoomPlan, code};
 use futures_util::future::join;
@@ -27,7 +27,7 @@ const GOOD_FOR: Duration = Duration::from_secs(4);
 /// How often in a row a check is made without a call going out on it.
 pub(super) const CHECKS: usize = 3;
 /// How long a room waits for others whose owners can be read by the same call.
-const LINGER: Duration = Duration::from_millis(1);
+const LINGER: Duration = Duration::from_millis(50);
 /// So many such calls are on their way at a time; meanwhile others gather.
 const CALLS: usize = 2;
 
@@ -145,6 +145,15 @@ impl Roles {
         }
     }
 
+    /// What a look has shown that began at this moment.
+    pub(super) fn seen(room: &LiveRoom, begun: Instant) -> Self {
+        Self {
+            owner: room.owner.clone(),
+            admins: room.admins.clone(),
+            sent_at: begun,
+        }
+    }
+
     /// Whether a call may still be begun on these.
     pub(super) fn are_fresh(&self) -> bool {
         self.sent_at.elapsed() < GOOD_FOR
@@ -229,7 +238,10 @@ impl RoomRun<'_> {
 
     /// Whether the last check lets this be done to somebody; if not, why is reported.
     pub(super) fn may_touch(&mut self, op: Op, user: &UserId) -> bool {
-        let spared = self.roles.as_ref().and_then(|roles| roles.spare(op, user, &self.job));
+        let spared = self
+            .roles
+            .as_ref()
+            .and_then(|roles| roles.spare(op, user, &self.job));
         match spared {
             None => true,
             Some(reason) => {

@@ -1,7 +1,7 @@
 //! One room: its calls in order, and further looks where they are needed.
 
 use super::lanes::{Slot, takes_away};
-use super::removal_check::{grown_old, spare};
+use super::removal_check::{Roles, grown_old, spare};
 use super::report::Reason;
 use super::run::{End, Gate, RoomRun, people};
 use super::stretch::Stretch;
@@ -65,6 +65,7 @@ impl<'a> RoomRun<'a> {
     /// Looks again and gives what still holds of these steps.
     async fn replan(&mut self, rest: &[Step]) -> Result<(Vec<Step>, Instant), Reason> {
         let desired = self.job.desired;
+        let begun = Instant::now();
         let observed = live::look(&self.hands.reader, Question::from(desired))
             .await
             .map_err(|error| {
@@ -92,6 +93,8 @@ impl<'a> RoomRun<'a> {
             }
         };
         self.report_held(&plan);
+        // What was read just now counts as a check.
+        self.roles = observed.complete().map(|seen| Roles::seen(seen, begun));
         self.report_spared(rest, &plan, observed.room());
         self.expected.change(rest, &plan.steps);
         self.guarded |= !plan.blocked.is_empty();

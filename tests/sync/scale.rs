@@ -8,7 +8,6 @@ use roomsync::chat::wire::Method;
 #[test]
 fn a_mixed_fleet_takes_as_long_as_its_busiest_method() {
     let figures = run(Fleet::mixed(1_000, 1).unwrap()).unwrap();
-    println!("{figures:?}");
     assert!(figures.ratio() <= 1.05, "{figures:?}");
     assert_eq!(
         (figures.turned_away, figures.not_converged),
