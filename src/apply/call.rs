@@ -34,6 +34,11 @@ impl Answer {
         }
     }
 
+    /// Whether what the call stands on had grown too old before it could go.
+    pub(super) fn is_too_late(&self) -> bool {
+        matches!(self, Self::Failed(error) if matches!(error.fault, Fault::TooLate))
+    }
+
     /// Whether the call went out.
     pub(super) fn was_sent(&self) -> bool {
         match self {

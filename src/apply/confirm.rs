@@ -2,15 +2,15 @@
 
 use super::report::RoomReport;
 use super::run::RoomRun;
+use super::tell::{Told, tell};
 use super::verdict::Seen;
 use super::{Hands, Job, room, turns};
-use crate::chat::CallError;
-use crate::chat::wire::MAX_DETAIL_ROOMS;
-use crate::live::{self, MemberList};
+use crate::chat::wire::{MAX_DETAIL_ROOMS, Method};
+use crate::chat::{CallError, Reader};
+use crate::live::{self, MemberList, Owner};
 use crate::model::RoomId;
-use futures_util::future::{join, join_all};
+use futures_util::future::join_all;
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
-use std::cell::RefCell;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
@@ -60,43 +60,44 @@ pub(super) async fn rooms<'a>(hands: &'a Hands<'a>, jobs: Vec<Job<'a>>) -> Vec<R
     }
 }
 
+/// How many last looks at admins are made at a time: so many that a part of a second goes by before a check, which rooms wait
+/// for, has its turn behind them.
+pub(super) fn at_a_time(reader: &Reader) -> usize {
+    const PART: usize = 4;
+    let budget = reader.budget();
+    let admins = budget.iter().find(|budget| budget.method == Method::ListAdmins);
+    admins.map_or(1, |budget| (budget.full / PART).max(1))
+}
+
 /// Looks at the lists that have to show what was done, and at no other. Each room ends as soon as its own were seen.
 async fn look(hands: &Hands<'_>, runs: Vec<RoomRun<'_>>) -> Vec<RoomReport> {
-    let mut asked = Vec::new();
+    let (mut of_members, mut of_owners) = (Vec::new(), Vec::new());
     let rooms: Vec<_> = runs
         .into_iter()
         .map(|run| {
-            let members = run.expected.is_about_members().then(|| {
-                let (told, members) = oneshot::channel();
-                asked.push((run.job.plan.id.clone(), told));
-                members
-            });
-            end(hands, run, members)
+            let (id, expected) = (&run.job.plan.id, &run.expected);
+            let members = expected.is_about_members().then(|| asked(id, &mut of_members));
+            // A list of members names the owner, too.
+            let owner = (members.is_none() && !expected.demote.is_empty()).then(|| asked(id, &mut of_owners));
+            end(hands, run, members, owner)
         })
         .collect();
-    let (reports, ()) = join(join_all(rooms), tell_members(hands, asked)).await;
+    let reader = &hands.reader;
+    let members = tell(of_members, async |rooms, each| {
+        live::members(reader, rooms, each).await
+    });
+    let owners = tell(of_owners, async |rooms, each| {
+        live::owners(reader, rooms, each).await
+    });
+    let (reports, (), ()) = tokio::join!(join_all(rooms), members, owners);
     reports
 }
 
-type Told = oneshot::Sender<Result<MemberList, CallError>>;
-
-/// Reads the members of rooms, and tells each room as soon as its are known.
-async fn tell_members(hands: &Hands<'_>, asked: Vec<(RoomId, Told)>) {
-    let (rooms, told): (Vec<RoomId>, Vec<Told>) = asked.into_iter().unzip();
-    let rooms: Vec<&RoomId> = rooms.iter().collect();
-    let told: RefCell<Vec<Option<Told>>> = RefCell::new(told.into_iter().map(Some).collect());
-    let each = |at: usize, list| {
-        if let Some(told) = told.borrow_mut().get_mut(at).and_then(Option::take) {
-            // A room waits for it until it comes.
-            let _ = told.send(list);
-        }
-    };
-    // What keeps every other look from succeeding has kept these.
-    if let Err(error) = live::members(&hands.reader, &rooms, &each).await {
-        for told in told.into_inner().into_iter().flatten() {
-            let _ = told.send(Err(error.clone()));
-        }
-    }
+/// Has something asked for of a room.
+fn asked<T>(room: &RoomId, asked: &mut Vec<(RoomId, Told<T>)>) -> oneshot::Receiver<Result<T, CallError>> {
+    let (told, what) = oneshot::channel();
+    asked.push((room.clone(), told));
+    what
 }
 
 /// Ends the work in a room, once what has to be seen was.
@@ -104,21 +105,30 @@ async fn end(
     hands: &Hands<'_>,
     mut run: RoomRun<'_>,
     members: Option<oneshot::Receiver<Result<MemberList, CallError>>>,
+    owner: Option<oneshot::Receiver<Result<Owner, CallError>>>,
 ) -> RoomReport {
-    let members = async {
-        match members {
-            Some(members) => members.await.ok(),
-            None => None,
-        }
-    };
     let admins = async {
         if run.expected.is_about_admins() {
+            // The semaphore is never closed.
+            let _turn = hands.last_looks.acquire().await.ok();
             Some(live::read_admins(&hands.reader, &run.job.plan.id).await)
         } else {
             None
         }
     };
-    let (members, admins) = join(members, admins).await;
-    run.confirm(&Seen { members, admins });
+    let (members, owner, admins) = tokio::join!(told(members), told(owner), admins);
+    run.confirm(&Seen {
+        members,
+        owner,
+        admins,
+    });
     run.finish()
+}
+
+/// What was asked for, if it was.
+async fn told<T>(what: Option<oneshot::Receiver<T>>) -> Option<T> {
+    match what {
+        Some(what) => what.await.ok(),
+        None => None,
+    }
 }

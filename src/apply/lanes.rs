@@ -10,9 +10,11 @@ use tokio::sync::{Mutex, Notify};
 /// Calls of a kind that may be begun before the first of them is answered, at the least: so many that a slow method, too, is
 /// never without one.
 const LEAST_BEGUN: usize = 4;
-/// The rooms that remove or demote at a time wait in line for so many seconds at most: a small part of the time in which a
-/// look at a room is fresh.
-const LINE_SECONDS: usize = 5;
+/// The same for those that remove or demote: fewer, because each stands on a check that grows old in the line.
+const LEAST_TAKING_AWAY: usize = 2;
+/// The rooms that remove or demote at a time wait in line for so many seconds at most: a part of the time for which the check
+/// holds that each makes before.
+const LINE_SECONDS: usize = 3;
 
 /// How the rooms of a run take turns.
 ///
@@ -28,6 +30,8 @@ pub(super) struct Lanes {
     demoting: Slots,
     removing: Slots,
     proving: [Mutex<()>; 2],
+    /// Calls that removed or demoted so far.
+    taken_away: AtomicUsize,
 }
 
 /// How many rooms hold a slot.
@@ -48,6 +52,7 @@ impl Lanes {
             demoting: Slots::default(),
             removing: Slots::default(),
             proving: Default::default(),
+            taken_away: AtomicUsize::new(0),
         }
     }
 
@@ -62,7 +67,12 @@ impl Lanes {
 
     /// Whether a room that has so many calls of this kind on their way may begin another one.
     pub(super) fn has_place(&self, op: Op, own: usize, writer: &Writer) -> bool {
-        let most = limit(op, writer).clamp(LEAST_BEGUN, self.at_once.max(LEAST_BEGUN));
+        let least = if takes_away(op) {
+            LEAST_TAKING_AWAY
+        } else {
+            LEAST_BEGUN
+        };
+        let most = limit(op, writer).clamp(least, self.at_once.max(least));
         own == 0 || self.begun(op).load(Ordering::Relaxed) < most
     }
 
@@ -71,6 +81,17 @@ impl Lanes {
         let begun = self.begun(op);
         begun.fetch_add(1, Ordering::Relaxed);
         Begun(begun)
+    }
+
+    /// Counts a call that was sent and removes or demotes.
+    pub(super) fn count_taken_away(&self) {
+        self.taken_away.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many calls were sent so far that remove or demote, in any room: as long as there are more, whoever waits is not
+    /// waiting for nothing.
+    pub(super) fn taken_away(&self) -> usize {
+        self.taken_away.load(Ordering::Relaxed)
     }
 
     /// The right to find out whether the service takes a call of more names than it has taken so far: one at a time does.
@@ -124,6 +145,11 @@ fn limit(op: Op, writer: &Writer) -> usize {
     } else {
         limit
     }
+}
+
+/// Whether it removes or demotes.
+pub(super) fn takes_away(op: Op) -> bool {
+    matches!(op, Op::Demote | Op::Remove)
 }
 
 /// The method by which the calls of a kind go.

@@ -7,11 +7,13 @@
 mod call;
 mod confirm;
 mod lanes;
+mod removal_check;
 mod report;
 mod room;
 mod run;
 mod settle;
 mod stretch;
+mod tell;
 mod turns;
 mod verdict;
 
@@ -22,9 +24,10 @@ use crate::desired::DesiredRoom;
 use crate::model::{RoomId, UserId};
 use crate::plan::{Op, RoomPlan};
 use lanes::Lanes;
+use removal_check::RemovalCheck;
 use run::RoomRun;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 /// A room's plan with what it was made from.
@@ -138,6 +141,8 @@ pub async fn run(connection: &Connection, jobs: &[Job<'_>], conduct: Conduct<'_>
         connection,
         reader: connection.reader(),
         lanes: Lanes::new(conduct.at_once),
+        check: RemovalCheck::new(connection.reader()),
+        last_looks: Semaphore::new(confirm::at_a_time(&connection.reader())),
         conduct,
     };
     let (busy, idle): (Vec<Job<'_>>, Vec<Job<'_>>) = jobs
@@ -160,5 +165,8 @@ struct Hands<'a> {
     connection: &'a Connection,
     reader: Reader,
     lanes: Lanes,
+    check: RemovalCheck,
+    /// For last looks at admins.
+    last_looks: Semaphore,
     conduct: Conduct<'a>,
 }

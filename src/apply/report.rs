@@ -27,7 +27,7 @@ pub struct RoomReport {
     pub calls: usize,
     /// What was wanted and is not done.
     pub failed: Vec<Failure>,
-    /// Why nothing is done in a room that is no longer as it was when the plan was made.
+    /// Why nothing is done in a room that is no longer as it was when the plan was made; or what is wrong with the whole room.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Reason>,
 }

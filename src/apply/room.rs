@@ -1,13 +1,13 @@
 //! One room: its calls in order, and further looks where they are needed.
 
-use super::lanes::Slot;
+use super::lanes::{Slot, takes_away};
+use super::removal_check::{Roles, grown_old, spare};
 use super::report::Reason;
 use super::run::{End, Gate, RoomRun, people};
 use super::stretch::Stretch;
 use super::verdict::shows;
 use super::{Hands, Job};
-use crate::chat::Fault;
-use crate::live::{self, Question};
+use crate::live::{self, LiveRoom, Question};
 use crate::model::UserId;
 use crate::plan::{self, Blocked, Op, Restraints, RoomPlan, Sizes, Step, users_of};
 use std::collections::VecDeque;
@@ -65,6 +65,7 @@ impl<'a> RoomRun<'a> {
     /// Looks again and gives what still holds of these steps.
     async fn replan(&mut self, rest: &[Step]) -> Result<(Vec<Step>, Instant), Reason> {
         let desired = self.job.desired;
+        let begun = Instant::now();
         let observed = live::look(&self.hands.reader, Question::from(desired))
             .await
             .map_err(|error| {
@@ -92,10 +93,26 @@ impl<'a> RoomRun<'a> {
             }
         };
         self.report_held(&plan);
+        // What was read just now counts as a check.
+        self.roles = observed.complete().map(|seen| Roles::seen(seen, begun));
+        self.report_spared(rest, &plan, observed.room());
         self.expected.change(rest, &plan.steps);
         self.guarded |= !plan.blocked.is_empty();
         self.gate = Gate::new(&plan);
         Ok((plan.steps, observed.room().read_at))
+    }
+
+    /// Reports who was to be removed or demoted and is, on a new look, somebody who is not to be touched.
+    fn report_spared(&mut self, rest: &[Step], plan: &RoomPlan, seen: &LiveRoom) {
+        let roles = (seen.owner.as_deref(), &seen.admins);
+        for op in [Op::Demote, Op::Remove] {
+            let dropped = users_of(op, rest).minus(&users_of(op, &plan.steps));
+            for user in &dropped {
+                if let Some(reason) = spare(roles, op, user, &self.job) {
+                    self.fail(op, user, reason);
+                }
+            }
+        }
     }
 
     /// Reports what a new look no longer lets through.
@@ -146,7 +163,7 @@ impl<'a> RoomRun<'a> {
         let mut queue = VecDeque::from(steps);
         while let Some(mut stretch) = Stretch::from_front(&mut queue) {
             let op = stretch.op;
-            if matches!(op, Op::Demote | Op::Remove) {
+            if takes_away(op) {
                 let lanes = &self.hands.lanes;
                 // The rate may have fallen since.
                 slot.take_if(|slot| lanes.is_crowded(slot, &self.writer));
@@ -185,9 +202,4 @@ impl<'a> RoomRun<'a> {
         }
         Ok(())
     }
-}
-
-fn grown_old() -> Reason {
-    let fault = Fault::TooLate;
-    Reason::new(fault.code(), fault.to_string())
 }

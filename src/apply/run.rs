@@ -1,5 +1,6 @@
 //! A room in work: what was done so far, and what may be done.
 
+use super::removal_check::Roles;
 use super::report::Reason;
 use super::{Answer, Hands, INTERRUPTED, Job, Stop};
 use crate::chat::{CallError, Fault, Writer};
@@ -47,6 +48,12 @@ pub(super) struct RoomRun<'a> {
     /// Whether a guard has tripped on a later look.
     pub(super) guarded: bool,
     pub(super) gate: Gate,
+    /// Owner and admins, as read right before somebody is removed or demoted.
+    pub(super) roles: Option<Roles>,
+    /// Whom a call was sent about that removes or demotes.
+    pub(super) taken_away: BTreeSet<(Op, UserId)>,
+    /// What is wrong with the whole room.
+    pub(super) error: Option<Reason>,
     /// What was taken down as not known to be done.
     pub(super) unclear: BTreeSet<(Op, UserId)>,
 }
@@ -56,8 +63,10 @@ const UNCLEAR: &str = "no_clear_answer";
 
 /// Whether a demotion may go: only when every promotion of the room succeeded, or a wanted admin stands.
 pub(super) struct Gate {
-    /// A wanted admin was seen, or made.
-    pub(super) admin_stands: bool,
+    /// Wanted admins who were seen last.
+    standing: MemberSet,
+    /// A wanted admin was made.
+    pub(super) has_promoted: bool,
     /// Promotions that are wanted and not done.
     pub(super) open_promotes: usize,
 }
@@ -65,13 +74,21 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn new(plan: &RoomPlan) -> Self {
         Self {
-            admin_stands: !plan.standing.is_empty(),
+            standing: plan.standing.clone(),
+            has_promoted: false,
             open_promotes: plan.sent(Op::Promote) + plan.unmet_promotes,
         }
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.admin_stands || self.open_promotes == 0
+        self.has_promoted || !self.standing.is_empty() || self.open_promotes == 0
+    }
+
+    /// Takes in who the admins are by now: who no longer is one would have to be promoted again.
+    pub(super) fn see(&mut self, admins: &MemberSet) {
+        let left = self.standing.and(admins);
+        self.open_promotes += self.standing.len() - left.len();
+        self.standing = left;
     }
 }
 
@@ -163,6 +180,9 @@ impl<'a> RoomRun<'a> {
             expected: Expected::of(job.plan),
             guarded: false,
             gate: Gate::new(job.plan),
+            roles: None,
+            taken_away: BTreeSet::new(),
+            error: None,
             unclear: BTreeSet::new(),
         }
     }

@@ -52,7 +52,7 @@ impl RoomRun<'_> {
     fn done(&mut self, step: &Step, refused: Vec<(UserId, Reason)>) {
         let op = step.op();
         if op == Op::Promote {
-            self.gate.admin_stands = true;
+            self.gate.has_promoted = true;
             self.gate.open_promotes = self.gate.open_promotes.saturating_sub(1);
         }
         let is_done = |user: &&UserId| refused.iter().all(|(other, _)| other != *user);

@@ -1,7 +1,8 @@
 //! Steps of one kind that follow each other in a room: their calls are on their way at the same time.
 
 use super::call::{Answer, Way, call};
-use super::lanes::method;
+use super::lanes::{Lanes, method, takes_away};
+use super::removal_check::CHECKS;
 use super::run::{End, RoomRun, no_other_admin};
 use crate::model::{MemberSet, UserId};
 use crate::plan::{Op, Step, users_of};
@@ -26,6 +27,8 @@ pub(super) struct Stretch {
     refusal: Option<(String, usize)>,
     /// Whether anybody was taken: then it is not the room that refuses.
     any_taken: bool,
+    /// How often in a row a check had grown old before its call could go, and how many calls had been sent in all rooms then.
+    late: (usize, usize),
 }
 
 impl Stretch {
@@ -42,6 +45,7 @@ impl Stretch {
             window: 1,
             refusal: None,
             any_taken: false,
+            late: (0, 0),
         })
     }
 
@@ -68,6 +72,15 @@ impl Stretch {
         };
         self.refusal = Some((text.to_owned(), alike));
         alike >= ALIKE
+    }
+
+    /// Notes that a call could not go in time, and says whether it is to be tried again: as long as others go, or a few times.
+    fn is_late(&mut self, lanes: &Lanes) -> bool {
+        let sent = lanes.taken_away();
+        let (times, sent_then) = self.late;
+        let times = if sent == sent_then { times + 1 } else { 1 };
+        self.late = (times, sent);
+        times <= CHECKS
     }
 
     /// Puts what is left into calls of so many names.
@@ -124,6 +137,18 @@ impl<'a> RoomRun<'a> {
                     Proof::Ours(proof) => Some(proof),
                     Proof::Underway => break,
                 };
+                if takes_away(op) && !stretch.todo.is_empty() && !self.is_checked() {
+                    if !calls.is_empty() {
+                        break;
+                    }
+                    if let Err(why) = self.check().await {
+                        end = Some(why);
+                        break;
+                    }
+                    if self.stopped().is_some() {
+                        continue;
+                    }
+                }
                 let Some(step) = stretch.todo.pop_front() else {
                     break;
                 };
@@ -132,6 +157,7 @@ impl<'a> RoomRun<'a> {
                     continue;
                 };
                 let begun = hands.lanes.begin(op);
+                let not_after = not_after.min(self.checked_until());
                 calls.push(async move {
                     let answer = call(way, &step, not_after).await;
                     drop((begun, proof));
@@ -142,6 +168,18 @@ impl<'a> RoomRun<'a> {
                 break;
             };
             self.calls += usize::from(answer.was_sent());
+            if takes_away(op) && answer.was_sent() {
+                hands.lanes.count_taken_away();
+                let users = step.users().iter();
+                self.taken_away.extend(users.map(|user| (op, user.clone())));
+            }
+            if answer.is_too_late() && Instant::now() < not_after && stretch.is_late(&hands.lanes) {
+                // Only the check has grown old.
+                stretch.todo.push_front(step);
+                stretch.window = 1;
+                self.roles = None;
+                continue;
+            }
             if let (Some(claims), true) = (hands.conduct.claims, answer.was_sent()) {
                 claims.answered(self.job.plan, answer.reason().as_ref());
             }
@@ -204,7 +242,7 @@ impl<'a> RoomRun<'a> {
             Step::Remove(users) => {
                 let users: MemberSet = users
                     .iter()
-                    .filter(|user| self.may_remove(user))
+                    .filter(|user| self.may_touch(Op::Remove, user) && self.may_remove(user))
                     .cloned()
                     .collect();
                 (!users.is_empty()).then_some(Step::Remove(users))
@@ -217,6 +255,9 @@ impl<'a> RoomRun<'a> {
                 }
             },
             Step::Demote(user) => {
+                if !self.may_touch(Op::Demote, &user) {
+                    return None;
+                }
                 if self.gate.is_open() {
                     return Some(Step::Demote(user));
                 }

@@ -3,23 +3,40 @@
 use super::report::{Failure, Outcome, Reason, RoomReport};
 use super::run::{RoomRun, held, people};
 use crate::chat::CallError;
-use crate::live::{AdminList, MemberList, Observed};
+use crate::live::{AdminList, MemberList, Observed, Owner};
 use crate::model::UserId;
 use crate::plan::{self, Op, Status};
 
 /// The code of what was answered as done and is not to be seen.
 const NOT_CONFIRMED: &str = "not_confirmed";
 
+/// The code of an owner who was removed or demoted all the same.
+pub(super) const OWNER_REMOVED: &str = "owner_removed";
+
 /// What a last look at a room has shown; `None`: it was not asked for.
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) members: Option<Result<MemberList, CallError>>,
+    pub(super) owner: Option<Result<Owner, CallError>>,
     pub(super) admins: Option<Result<AdminList, CallError>>,
 }
 
 impl Seen {
+    /// Who owns the room, as far as this shows.
+    fn owner(&self) -> Option<&str> {
+        let of_list = self.members.as_ref().and_then(|list| list.as_ref().ok());
+        let of_detail = self.owner.as_ref().and_then(|owner| owner.as_ref().ok());
+        of_list
+            .and_then(|list| list.owner.as_deref())
+            .or_else(|| of_detail?.name.as_deref())
+    }
+
     /// Whether it shows this done, or why not.
     fn shows(&self, op: Op, user: &UserId) -> Result<(), String> {
+        // No list of members or admins shows the owner: that is not what it looks like.
+        if matches!(op, Op::Remove | Op::Demote) && self.owner() == Some(user.as_str()) {
+            return Err("they own the room".to_owned());
+        }
         let is_there = match op {
             Op::Add | Op::Remove => match &self.members {
                 Some(Ok(list)) => Ok((list.names.contains(user), &list.contradiction)),
@@ -55,12 +72,24 @@ impl RoomRun<'_> {
     pub(super) fn confirm(&mut self, seen: &Seen) {
         let errors = [
             seen.members.as_ref().and_then(|list| list.as_ref().err()),
+            seen.owner.as_ref().and_then(|owner| owner.as_ref().err()),
             seen.admins.as_ref().and_then(|list| list.as_ref().err()),
         ];
         for error in errors.into_iter().flatten() {
             if error.fault.stops_the_run() {
                 self.end_run(&Reason::from(error));
             }
+        }
+        let is_owner = |user: &UserId| seen.owner() == Some(user.as_str());
+        if let Some((op, user)) = self.taken_away.iter().find(|(_, user)| is_owner(user)) {
+            let done = if *op == Op::Remove { "removed" } else { "demoted" };
+            self.error = Some(Reason::new(
+                OWNER_REMOVED,
+                format!(
+                    "{user} owns this room now, and was {done} in this run: they became its owner between the last \
+                     check and the call; see to it that they are in the room, or hand it over"
+                ),
+            ));
         }
         let expected = std::mem::take(&mut self.expected);
         for (op, users) in expected.by_op() {
@@ -72,6 +101,8 @@ impl RoomRun<'_> {
                         self.failed.remove(&(op, user.clone()));
                         self.journal(op, [user], Ok(()));
                     }
+                    // Said of the room already.
+                    Err(_) if is_owner(user) => {}
                     Err(why) if !failed => {
                         let reason = Reason::new(NOT_CONFIRMED, why);
                         self.journal(op, [user], Err(&reason));
@@ -118,10 +149,11 @@ impl RoomRun<'_> {
             _ if only_guarded => Outcome::Blocked,
             Status::Blocked if !any_failed => Outcome::Blocked,
             _ if all_failed => Outcome::Failed,
-            _ if any_failed || plan.falls_short() => Outcome::Partial,
+            _ if any_failed || self.error.is_some() || plan.falls_short() => Outcome::Partial,
             _ if self.calls == 0 => Outcome::Unchanged,
             _ => Outcome::Converged,
         };
+        let moved = plan.error.as_ref().filter(|_| plan.has_moved()).map(Reason::from);
         let failed = self.failed.into_iter();
         let failed = failed
             .map(|((op, user), reason)| Failure {
@@ -135,7 +167,7 @@ impl RoomRun<'_> {
             status,
             calls: self.calls,
             failed,
-            error: plan.error.as_ref().filter(|_| plan.has_moved()).map(Reason::from),
+            error: moved.or(self.error),
         }
     }
 }
@@ -143,7 +175,7 @@ impl RoomRun<'_> {
 /// Whether a look shows this done. That somebody is not there, only a complete one shows.
 pub(super) fn shows(observed: &Observed, op: Op, user: &UserId) -> bool {
     let room = observed.room();
-    let complete = observed.complete().is_some();
+    let complete = observed.complete().is_some() && room.owner.as_deref() != Some(user.as_str());
     match op {
         Op::Add => room.members.contains(user),
         Op::Promote => room.admins.contains(user),

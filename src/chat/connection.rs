@@ -177,6 +177,14 @@ impl Connection {
 
     /// Makes a call and gives its `data` with what surrounds it.
     pub(super) async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<Envelope<T>, CallError> {
+        Ok(self.call_at(call).await?.0)
+    }
+
+    /// The same, with when the call was sent that was answered.
+    pub(super) async fn call_at<T: DeserializeOwned>(
+        &self,
+        call: Call,
+    ) -> Result<(Envelope<T>, Instant), CallError> {
         let method = call.method;
         let fail = |fault| CallError {
             method,
@@ -241,7 +249,7 @@ impl Connection {
                                 observer.dated(envelope.timestamp, took);
                             }
                             self.0.sizes.answered(method, call.users.len(), None);
-                            return Ok(envelope);
+                            return Ok((envelope, sent_at));
                         }
                         Err(error) => {
                             Fault::Unclear(format!("an answer that is not the service's JSON: {error}"))

@@ -1,7 +1,8 @@
 use super::call::Call;
-use super::wire::{Envelope, MAX_PAGE_SIZE, MAX_ROOMS_PAGE, MemberRow, RoomDetail, RoomRow};
+use super::wire::{Envelope, MAX_PAGE_SIZE, MAX_ROOMS_PAGE, MemberRow, Method, RoomDetail, RoomRow};
 use super::{BatchSizes, Budget, CallError, Connection};
 use crate::model::RoomId;
+use tokio::time::Instant;
 
 /// The calls that change nothing.
 #[derive(Debug, Clone)]
@@ -76,9 +77,17 @@ impl Reader {
         Ok(self.0.call::<Vec<MemberRow>>(call).await?.into())
     }
 
-    /// All admins, as the service spells them.
-    pub async fn list_admins(&self, room: &RoomId) -> Result<List<String>, CallError> {
-        Ok(self.0.call::<Vec<String>>(Call::list_admins(room)).await?.into())
+    /// All admins, as the service spells them, and when the call was sent that told so.
+    pub async fn list_admins(&self, room: &RoomId) -> Result<(List<String>, Instant), CallError> {
+        let call = Call::list_admins(room);
+        let (envelope, sent_at) = self.0.call_at::<Vec<String>>(call).await?;
+        Ok((envelope.into(), sent_at))
+    }
+
+    /// Whether a call of this method would have to wait for its turn now.
+    #[must_use]
+    pub fn would_wait(&self, method: Method) -> bool {
+        self.0.would_wait(method)
     }
 
     /// Detail of up to [`wire::MAX_DETAIL_ROOMS`](super::wire::MAX_DETAIL_ROOMS) rooms.

@@ -227,8 +227,12 @@ fn told(report: &Report) -> String {
     let stopped_by = |reason: &Reason| report.stopped.as_ref().is_some_and(|why| why.code == reason.code);
     for room in &report.rooms {
         if let Some(Reason { code, message, .. }) = &room.error {
-            let _ = writeln!(out, "room {}: refused[{code}]: {}", room.id, printable(message));
-            continue;
+            let is_refused = room.status == Outcome::Stale;
+            let word = if is_refused { "refused" } else { "error" };
+            let _ = writeln!(out, "room {}: {word}[{code}]: {}", room.id, printable(message));
+            if is_refused {
+                continue;
+            }
         }
         // One line for all whom one reason kept.
         let mut lines: BTreeMap<(Op, &str, &str), Vec<Cow<'_, str>>> = BTreeMap::new();

@@ -130,9 +130,14 @@ impl Engine {
                 && !plan::is_guard(reason.code)
                 && !aside.contains(failure.user.as_str())
         });
+        let of_all = report.error.as_ref().filter(|_| report.status != Outcome::Stale);
         let ended = why.is_some_and(|why| why.code == INTERRUPTED || why.code == AUDIT_LOG);
         let incomplete = plan.notes.iter().any(|note| note.code == code::INCOMPLETE_READ);
         match (of_room, report.status) {
+            _ if let Some(Reason { code, message, .. }) = of_all => {
+                room.stands(State::Failed, Some(Note::new(code, message.clone())), now);
+                room.try_again(at, &mut self.random);
+            }
             // It stands as failed, and is tried again, whatever was added.
             (None, _) if incomplete => {}
             (Some(_), _) if ended => room.stands(State::Changing, None, now),
@@ -151,7 +156,7 @@ impl Engine {
             (None, _) if !plan.pending.is_empty() => room.stands(State::Changing, None, now),
             (None, _) => room.stands(State::InSync, None, now),
         }
-        if of_room.is_none() && !incomplete {
+        if of_room.is_none() && of_all.is_none() && !incomplete {
             room.failures = 0;
         }
         room.plan = Some(left);

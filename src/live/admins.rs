@@ -2,6 +2,7 @@ use super::Contradiction;
 use crate::chat::{CallError, List, Reader};
 use crate::model::{MemberSet, RoomId, UserId};
 use std::collections::BTreeSet;
+use tokio::time::Instant;
 
 /// The admins of a room, the owner perhaps among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,7 +17,12 @@ pub struct AdminList {
 
 /// Reads the admins.
 pub async fn read_admins(reader: &Reader, room: &RoomId) -> Result<AdminList, CallError> {
-    let List { rows, count } = reader.list_admins(room).await?;
+    Ok(read_admins_at(reader, room).await?.0)
+}
+
+/// Reads the admins, and gives when the call was sent that told who they are.
+pub async fn read_admins_at(reader: &Reader, room: &RoomId) -> Result<(AdminList, Instant), CallError> {
+    let (List { rows, count }, sent_at) = reader.list_admins(room).await?;
     let contradiction =
         count
             .filter(|count| *count != rows.len() as u64)
@@ -34,9 +40,10 @@ pub async fn read_admins(reader: &Reader, room: &RoomId) -> Result<AdminList, Ca
             }
         }
     }
-    Ok(AdminList {
+    let admins = AdminList {
         names: names.into_iter().collect(),
         foreign,
         contradiction,
-    })
+    };
+    Ok((admins, sent_at))
 }

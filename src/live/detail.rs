@@ -1,7 +1,7 @@
 //! Room detail: what it says of a room, and who is in it where it shows everyone.
 
 use super::people::People;
-use crate::chat::wire::{Method, RoomDetail};
+use crate::chat::wire::{MemberRow, Method, RoomDetail};
 use crate::chat::{CallError, Fault, Reader};
 use crate::model::RoomId;
 use std::collections::HashMap;
@@ -14,6 +14,8 @@ pub(super) struct Detail {
     pub(super) name: Option<String>,
     /// In lower case.
     pub(super) owner: Option<String>,
+    /// Whom a row names as the owner, in lower case; somebody else than `owner`, if rows name several.
+    pub(super) owner_in_rows: Option<String>,
     pub(super) max_users: Option<u64>,
     /// How many people are in the room, the owner counted.
     pub(super) count: Option<u64>,
@@ -70,6 +72,15 @@ fn unknown(room: &RoomId) -> CallError {
     }
 }
 
+/// Whom rows name as the owner; rather somebody else than this one.
+fn owner_in(rows: &[MemberRow], other_than: Option<&str>) -> Option<String> {
+    let owners = rows.iter().filter_map(|row| match row {
+        MemberRow::Owner(name) => Some(name.as_str().to_lowercase()),
+        MemberRow::Member(_) => None,
+    });
+    owners.max_by_key(|name| Some(name.as_str()) != other_than)
+}
+
 impl Detail {
     fn new(detail: RoomDetail, begun: Instant, bulk_reads: bool) -> Self {
         let RoomDetail {
@@ -81,6 +92,7 @@ impl Detail {
             affiliations,
         } = detail;
         let owner = owner.map(|owner| owner.to_lowercase());
+        let owner_in_rows = owner_in(affiliations.as_deref().unwrap_or_default(), owner.as_deref());
         let everyone = count.zip(affiliations).filter(|_| bulk_reads);
         let everyone = everyone.and_then(|(count, rows)| {
             let shown = rows.len();
@@ -92,6 +104,7 @@ impl Detail {
         Self {
             name,
             owner,
+            owner_in_rows,
             max_users,
             count,
             everyone,

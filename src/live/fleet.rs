@@ -4,8 +4,8 @@
 //! wait while enough is in work, so what is in memory does not grow with the fleet: two answers, and the rooms in work.
 
 use super::detail::{self, Detail, Details};
-use super::look::{look_from, members_from};
-use super::{MemberList, Observed, Question};
+use super::look::{look_from, members_from, owner_from};
+use super::{MemberList, Observed, Owner, Question};
 use crate::chat::wire::MAX_DETAIL_ROOMS;
 use crate::chat::{CallError, Fault, Reader};
 use crate::model::RoomId;
@@ -23,8 +23,8 @@ const MEMBERS_IN_WORK: u32 = 200_000;
 const MOST_COUNTED: u32 = MEMBERS_IN_WORK / 4;
 /// As how many one counts whose size is not known.
 const UNKNOWN_SIZE: u64 = 1_000;
-/// How many rows an answer should have at most. Twice as many of the longest names are about as large as an answer may be.
-const ROWS_AN_ANSWER: usize = 100_000;
+/// Rows that an answer should have at most. Twice as many of the longest names are about as large as an answer may be.
+pub const ROWS_AN_ANSWER: usize = 100_000;
 /// By how many rooms more the next call asks after an answer that was not too large. Little, because it costs an answer that is
 /// thrown away to find out again how many are too many.
 const GROWTH: usize = 2;
@@ -53,6 +53,16 @@ pub async fn members(
     each: &dyn Fn(usize, Result<MemberList, CallError>),
 ) -> Result<(), CallError> {
     let read = async |_: usize, room: &RoomId, detail| members_from(reader, room, detail).await;
+    each_room(reader, rooms, read, each).await
+}
+
+/// Reads who owns rooms, and nothing else, and hands them over like [`fleet`].
+pub async fn owners(
+    reader: &Reader,
+    rooms: &[&RoomId],
+    each: &dyn Fn(usize, Result<Owner, CallError>),
+) -> Result<(), CallError> {
+    let read = async |_: usize, room: &RoomId, detail| owner_from(reader, room, detail).await;
     each_room(reader, rooms, read, each).await
 }
 

@@ -55,7 +55,18 @@ impl<'a> From<&'a DesiredRoom> for Question<'a> {
 pub struct MemberList {
     /// Everyone in the room but the owner, admins included, as far as their names keep to our rules.
     pub names: MemberSet,
+    /// Who owns it, in lower case, in the room or not.
+    pub owner: Option<String>,
     /// How the last of several tries contradicted itself, if each did: then somebody may be missing here.
+    pub contradiction: Option<Contradiction>,
+}
+
+/// Who owns a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Their name in lower case, whether or not they are in the room.
+    pub name: Option<String>,
+    /// How the answers contradict each other, if they do; nobody being named is such a contradiction.
     pub contradiction: Option<Contradiction>,
 }
 
@@ -89,10 +100,34 @@ pub(super) async fn members_from(
         let (mut people, contradiction, _) = read_people(reader, room, &mut detail).await?;
         let owner = people.owner.take().or(detail.owner);
         let (names, _) = people.without(owner.as_deref());
-        Ok((names, contradiction))
+        Ok(((names, owner), contradiction))
     };
-    let (names, contradiction) = tries(reader, room, detail, read).await?;
-    Ok(MemberList { names, contradiction })
+    let ((names, owner), contradiction) = tries(reader, room, detail, read).await?;
+    Ok(MemberList {
+        names,
+        owner,
+        contradiction,
+    })
+}
+
+/// Reads who owns a room whose detail was asked for just now; where that names nobody, out of the member list.
+pub(super) async fn owner_from(
+    reader: &Reader,
+    room: &RoomId,
+    mut detail: Detail,
+) -> Result<Owner, CallError> {
+    let (name, contradiction) = match (detail.owner.take(), detail.owner_in_rows.take()) {
+        (Some(owner), Some(other)) if owner != other => {
+            let contradiction = Contradiction::TwoOwners(other, owner.clone());
+            (Some(owner), Some(contradiction))
+        }
+        (Some(owner), _) | (None, Some(owner)) => (Some(owner), None),
+        (None, None) => {
+            let (people, contradiction, _) = read_people(reader, room, &mut detail).await?;
+            (people.owner, contradiction)
+        }
+    };
+    Ok(Owner { name, contradiction })
 }
 
 /// Reads until the answers do not contradict each other, but not for ever; after the first time, the members by pages.

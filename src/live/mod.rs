@@ -9,8 +9,8 @@ mod people;
 mod room;
 mod rooms;
 
-pub use admins::{AdminList, read_admins};
-pub use fleet::{fleet, members};
-pub use look::{MemberList, Question, look};
+pub use admins::{AdminList, read_admins, read_admins_at};
+pub use fleet::{ROWS_AN_ANSWER, fleet, members, owners};
+pub use look::{MemberList, Owner, Question, look};
 pub use room::{Contradiction, LiveRoom, Observed};
 pub use rooms::{RoomList, RoomListError, rooms};

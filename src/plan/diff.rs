@@ -48,7 +48,12 @@ pub fn draft(
         notes.push(Note::new(
             code::INCOMPLETE_READ,
             format!(
-                "the room could not be read completely, so nobody is removed or demoted: {contradiction}"
+                "the room could not be read completely, so {}: {contradiction}",
+                if live.owner.is_some() {
+                    "nobody is removed or demoted"
+                } else {
+                    "nobody is removed, promoted or demoted"
+                }
             ),
         ));
     }
@@ -97,6 +102,7 @@ pub fn draft(
         changes,
         capacity,
         complete: observed.complete().is_some(),
+        has_owner: live.owner.is_some(),
         blocked,
         notes,
         is_approved: false,

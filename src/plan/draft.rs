@@ -7,6 +7,9 @@ use super::{Departures, LiveSummary, Note, Op, RoomPlan, Status, code};
 use crate::desired::DesiredRoom;
 use crate::model::{Guards, MemberSet, Mode, RoomId, UserId};
 
+/// Why somebody is not removed who would have to be demoted first, and whom the plan does not demote.
+pub const NEW_ADMIN: &str = "has become an admin since the plan was made, so this removal no longer fits";
+
 /// A room's changes, held against its own guards, before the fleet's guard has spoken.
 #[derive(Debug, Clone)]
 #[must_use]
@@ -20,6 +23,8 @@ pub struct Draft {
     pub(super) wanted_admins: MemberSet,
     pub(super) capacity: Capacity,
     pub(super) complete: bool,
+    /// Whether anybody is named as the room's owner.
+    pub(super) has_owner: bool,
     pub(super) blocked: Vec<Blocked>,
     pub(super) notes: Vec<Note>,
     /// Whether a person has allowed what the guards would hold.
@@ -86,8 +91,7 @@ impl Draft {
     pub fn narrowed_to(mut self, steps: &[Step], desired: &DesiredRoom) -> Self {
         let mut narrowed = carried_out(&self.changes, steps);
         let new_admins = narrowed.remove.and(&self.changes.demote.minus(&narrowed.demote));
-        let why = "has become an admin since the plan was made, so this removal no longer fits";
-        self.hold(&new_admins, Op::Remove, code::MOVED, why);
+        self.hold(&new_admins, Op::Remove, code::MOVED, NEW_ADMIN);
         narrowed.remove = narrowed.remove.minus(&new_admins);
         if !self.complete {
             let why = "the room could not be read completely again";
@@ -107,11 +111,7 @@ impl Draft {
     }
 
     pub(super) fn hold(&mut self, users: &MemberSet, op: Op, code: &'static str, why: &str) {
-        self.notes.extend(
-            users
-                .iter()
-                .map(|user| Note::new(code, why).about(user).holding(op)),
-        );
+        self.notes.extend(held(users, op, code, why));
     }
 
     /// Puts the room's calls in order.
@@ -125,6 +125,7 @@ impl Draft {
             wanted_admins,
             mut capacity,
             complete,
+            has_owner,
             mut blocked,
             mut notes,
             is_approved: _,
@@ -135,7 +136,12 @@ impl Draft {
         let (steps, unfit) = match mode {
             Mode::Observe => (Vec::new(), Vec::new()),
             Mode::Authoritative | Mode::Additive => {
-                let open = let_through(&changes, &blocked);
+                let mut open = let_through(&changes, &blocked);
+                if !has_owner {
+                    let why = "nobody is named as the room's owner, so nobody is promoted";
+                    notes.extend(held(&open.promote, Op::Promote, code::INCOMPLETE_READ, why));
+                    open.promote = MemberSet::default();
+                }
                 capacity.short_of_admins = !wanted_admins.minus(&open.promote).is_empty();
                 order(&open, &capacity, sizes)
             }
@@ -186,6 +192,18 @@ impl Draft {
             error,
         }
     }
+}
+
+/// A note each for users to whom this is not done.
+pub(super) fn held<'a>(
+    users: &'a MemberSet,
+    op: Op,
+    code: &'static str,
+    why: &'a str,
+) -> impl Iterator<Item = Note> + 'a {
+    users
+        .iter()
+        .map(move |user| Note::new(code, why).about(user).holding(op))
 }
 
 /// What the guards leave: a blocked room gets no removal and no demotion; with `max_additions` blocked no add either, and

@@ -21,7 +21,7 @@ pub use changes::{Step, users_of};
 pub use cost::{Calls, Rates};
 pub use departures::Departures;
 pub use diff::draft;
-pub use draft::Draft;
+pub use draft::{Draft, NEW_ADMIN};
 pub use fleet::{FleetGuard, FleetPlan, Summary};
 pub(crate) use guard::MAX_ADDITIONS;
 pub use guard::{Blocked, is_guard};
@@ -224,6 +224,10 @@ impl RoomPlan {
 pub mod code {
     /// A person has approved what a guard would hold.
     pub const APPROVED: &str = "approved";
+    /// Somebody who was to be removed is an admin now, and the room's admins are not managed.
+    pub const BECAME_ADMIN: &str = "became_admin";
+    /// Somebody who was to be removed or demoted owns the room now.
+    pub const BECAME_OWNER: &str = "became_owner";
     /// A wanted member leaves again and again, and is left alone for a while.
     pub const COMING_AND_GOING: &str = "coming_and_going";
     /// An admin who is not listed is kept, because the room's admins are not managed.
@@ -260,6 +264,8 @@ pub mod code {
     pub const PROTECTED: &str = "protected";
     /// More people of a list would go within a window than the removal budget allows: they are kept.
     pub const REMOVAL_BUDGET: &str = "removal_budget";
+    /// The files want somebody as they are whom a step would remove or demote.
+    pub const WANTED: &str = "wanted";
     /// There is no place for another member.
     pub const ROOM_FULL: &str = "room_full";
     /// Somebody whom the service does not take is not tried for a while.

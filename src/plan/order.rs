@@ -5,6 +5,7 @@
 //! one rule stands above both: no demotion before a wanted admin stands, so that a room never loses its last one.
 
 use super::changes::{Changes, Step};
+use super::draft::held;
 use super::{Note, Op, code};
 use crate::model::{MemberSet, UserId};
 
@@ -94,11 +95,7 @@ impl<'a> Sequence<'a> {
     }
 
     fn hold(&mut self, users: &MemberSet, op: Op, code: &'static str, message: &str) {
-        self.held.extend(
-            users
-                .iter()
-                .map(|user| Note::new(code, message).about(user).holding(op)),
-        );
+        self.held.extend(held(users, op, code, message));
     }
 
     /// In a full room admins may have to leave before anybody can come in. Before that a wanted admin must stand: one who

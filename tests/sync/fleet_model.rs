@@ -111,7 +111,7 @@ prop_compose! {
         add_batch in 1usize..5,
         remove_batch in 1usize..5,
         total_percent in prop_oneof![Just(100u8), 0u8..=100],
-        latency in prop_oneof![7 => Just(0), 1 => 0u64..8_000].prop_map(Duration::from_millis),
+        latency in prop_oneof![7 => Just(0), 1 => 0u64..4_500].prop_map(Duration::from_millis),
         shown in prop_oneof![Just(None), Just(Some(0)), (1usize..16).prop_map(Some)],
     ) -> Case {
         Case { rooms, add_batch, remove_batch, total_percent, latency, shown }

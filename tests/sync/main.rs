@@ -25,6 +25,7 @@ mod pace_model;
 mod progress;
 mod promises;
 mod quota;
+mod removal_check;
 mod render;
 mod saved;
 mod scale;

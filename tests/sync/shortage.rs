@@ -26,7 +26,8 @@ pub(crate) struct Case {
     admins: Set,
     members: Set,
     additive: bool,
-    /// Of a call: a slow service makes looks grow too old in the midst of the room.
+    /// Of a call: a slow service makes looks grow too old in the midst of the room. Where a read takes longer than a check
+    /// holds, nobody can be removed.
     latency: Duration,
 }
 
@@ -46,7 +47,7 @@ prop_compose! {
         places in prop_oneof![0usize..4, Just(200)],
         already_in in 0usize..4,
         additive in prop::bool::weighted(0.2),
-        latency in prop_oneof![15 => Just(0), 1 => 0u64..8_000].prop_map(Duration::from_millis),
+        latency in prop_oneof![15 => Just(0), 1 => 0u64..4_500].prop_map(Duration::from_millis),
     ) -> Case {
         let wanted_from = wanted_from.min(admins + 3);
         let wanted_admins = numbered('a', wanted_from..wanted_from + wanted);

@@ -1,0 +1,463 @@
+//! Owner and admins change while people are removed: who was owner, or an admin where admins are not managed, long enough to be
+//! seen is not touched, and every removal that did not happen is reported.
+//!
+//! A case is its seed; `ROOMSYNC_SEARCH_CASES` sets how many there are, `ROOMSYNC_SEARCH_FIRST` where they begin.
+
+use super::service::{
+    BATCH, Reply, Service, config, desired, failed, pass, room_id, room_of, state, virtually,
+};
+use http::Method as Http;
+use roomsync::apply::Outcome;
+use roomsync::chat::wire::Method;
+use roomsync::chat::{BatchSizes, Connection};
+use roomsync::cli::Exit;
+use roomsync::emulator::{Emulator, Entry, Options, Profile, Side};
+use roomsync::model::UserId;
+use roomsync::plan::Op;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+const CASES: u64 = 60;
+/// A role that somebody had all through this time before a call was sent is one that the call has to heed.
+const HELD: Duration = Duration::from_secs(6);
+const REMOVALS: usize = 500;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Owner,
+    Admin,
+}
+
+/// From when to when somebody had a role; those that go on end nowhere.
+type Held = Vec<(String, Role, Duration, Option<Duration>)>;
+
+/// Who has which role, as this test hands them out.
+struct Roles {
+    start: Instant,
+    held: Held,
+}
+
+impl Roles {
+    fn begin(&mut self, user: &str, role: Role) {
+        let now = self.start.elapsed();
+        self.held.push((user.to_owned(), role, now, None));
+    }
+
+    fn end(&mut self, user: &str, role: Role) {
+        let now = self.start.elapsed();
+        let open = |held: &&mut (String, Role, Duration, Option<Duration>)| {
+            held.0 == user && held.1 == role && held.3.is_none()
+        };
+        if let Some(held) = self.held.iter_mut().find(open) {
+            held.3 = Some(now);
+        }
+    }
+
+    /// Whether somebody had the role all through a time that ends here.
+    fn had(&self, user: &str, role: Role, until: Duration) -> bool {
+        let Some(from) = until.checked_sub(HELD) else {
+            return false;
+        };
+        self.held.iter().any(|(who, what, begin, end)| {
+            who == user && *what == role && *begin <= from && end.is_none_or(|end| end >= until)
+        })
+    }
+}
+
+/// Changes one role at random, among those who are in the room.
+fn change(emulator: &Emulator, roles: &mut Roles, random: &mut fastrand::Rng) {
+    emulator.edit(|state| {
+        let room = state.rooms.get_mut(&room_id(0)).unwrap();
+        let owner = room.owner().to_owned();
+        let mut members: Vec<String> = room.members().iter().map(str::to_owned).collect();
+        members.retain(|user| *user != owner);
+        members.sort();
+        let Some(user) = random.choice(&members).cloned() else {
+            return;
+        };
+        match random.u8(0..3) {
+            0 => {
+                if room.demote(&user) {
+                    roles.end(&user, Role::Admin);
+                }
+                room.set_owner(&user);
+                roles.end(&owner, Role::Owner);
+                roles.begin(&user, Role::Owner);
+            }
+            1 if room.promote(&user) => roles.begin(&user, Role::Admin),
+            2 if room.demote(&user) => roles.end(&user, Role::Admin),
+            _ => {}
+        }
+    });
+}
+
+/// The removals that the service was asked for: when, and whose.
+fn removals(service: &Service) -> Vec<(Duration, String)> {
+    asked_for(service, "/users/")
+}
+
+fn asked_for(service: &Service, what: &str) -> Vec<(Duration, String)> {
+    let journal = service.emulator.journal();
+    let removal = |entry: &Entry| {
+        let (_, users) = entry.path.split_once(what).filter(|_| entry.method == "DELETE")?;
+        Some((Duration::from_millis(entry.at_ms), users.to_owned()))
+    };
+    journal.calls.iter().filter_map(removal).collect()
+}
+
+/// Plays a case, and gives how many removals were planned.
+fn check(seed: u64) -> usize {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let gone: Vec<String> = (0..REMOVALS).map(|n| format!("g{n:03}")).collect();
+    let mut everyone: Vec<&str> = gone.iter().map(String::as_str).collect();
+    everyone.extend(["stay0", "stay1", "stay2"]);
+    let admins_managed = random.bool();
+    let side = if random.bool() { Side::Seed } else { Side::Newer };
+    let latency = Duration::from_millis(*random.choice(&[0, 30, 200, 900]).unwrap());
+    let rate = *random.choice(&[2, 5, 12, 50]).unwrap();
+    let remove_batch = *random.choice(&[1, 1, 1, 7, 60]).unwrap();
+    let pause = random.u64(50..4_000);
+    let options = Options {
+        profile: Profile::all(side),
+        calls_per_second: NonZeroU32::new(100),
+        ..Options::default()
+    };
+    let room = room_of("boss", &["stay0"], &everyone);
+    let service = Service::with(state([(room_id(0), room)]), options).taking(latency);
+    let admins = if admins_managed { "admins: [stay0], " } else { "" };
+    let desired = desired(&[&format!(
+        "rooms: [{{id: {}, {admins}members: [stay0, stay1, stay2], guards: {{max_removals: 100%, max_demotions: 100%}}}}]",
+        room_id(0)
+    )]);
+    let batch = BatchSizes {
+        remove: remove_batch,
+        ..BATCH
+    };
+    let mut config = config(batch, 64);
+    config.rates.own = [Method::RemoveOne, Method::RemoveMany]
+        .map(|method| (method, rate))
+        .into();
+    let connection = Connection::new(Box::new(service.clone()), config);
+    let case = format!(
+        "ROOMSYNC_SEARCH_FIRST={seed}: {rate}/s, batches of {remove_batch}, {latency:?}, admins managed: {admins_managed}, {side:?}"
+    );
+
+    let (roles, planned, report) = virtually(async {
+        let mut roles = Roles {
+            start: Instant::now(),
+            held: Vec::new(),
+        };
+        roles.begin("boss", Role::Owner);
+        roles.begin("stay0", Role::Admin);
+        let changing = async {
+            loop {
+                sleep(Duration::from_millis(random.u64(0..2 * pause))).await;
+                change(&service.emulator, &mut roles, &mut random);
+            }
+        };
+        let (planned, report) = tokio::select! {
+            done = pass(&connection, &desired, None) => done,
+            () = changing => unreachable!("it goes on for ever"),
+        };
+        (roles, planned, report)
+    });
+
+    let plan = &planned.plan.rooms[0];
+    if plan.remove.is_empty() {
+        // The owner changed in the midst of each look.
+        assert!(plan.falls_short() && removals(&service).is_empty(), "{case}");
+        return 0;
+    }
+    // Who was removed, and when the call was sent.
+    let demoted: BTreeSet<String> = asked_for(&service, "/admin/")
+        .into_iter()
+        .map(|(_, user)| user)
+        .collect();
+    let mut removed: BTreeSet<String> = BTreeSet::new();
+    for (at, users) in removals(&service) {
+        let sent = at.saturating_sub(latency);
+        for user in users.split("%2C") {
+            let owned = roles.had(user, Role::Owner, sent);
+            assert!(!owned, "{case}: {user} owned the room when removed at {sent:?}");
+            let led = roles.had(user, Role::Admin, sent) && !demoted.contains(user);
+            assert!(!led, "{case}: {user} was an admin when removed at {sent:?}");
+            removed.insert(user.to_owned());
+        }
+    }
+    // Every one of the rest is reported, and nobody is reported who is gone.
+    let state = service.emulator.state();
+    let room = &state.rooms[&room_id(0)];
+    let owner = room.owner().to_owned();
+    let reported: BTreeMap<String, &str> = failed(&report)
+        .into_iter()
+        .filter(|(_, op, _)| *op == Op::Remove)
+        .map(|(user, _, code)| (user, code))
+        .collect();
+    for user in plan.remove.iter().map(UserId::as_str) {
+        let is_here = room.members().contains(user);
+        assert!(
+            !is_here || reported.contains_key(user),
+            "{case}: {user} is still here, and nobody says so"
+        );
+        let is_gone = !is_here && removed.contains(user);
+        assert!(
+            !is_gone || !reported.contains_key(user),
+            "{case}: {user} is gone: {reported:?}"
+        );
+    }
+    assert!(
+        removed
+            .iter()
+            .all(|user| plan.remove.iter().any(|other| other.as_str() == user)),
+        "{case}"
+    );
+    let is_error = report.rooms[0].error.is_some();
+    assert_eq!(is_error, removed.contains(&owner), "{case}: {report:?}");
+    let is_whole = reported.is_empty() && !is_error;
+    let exit = if is_whole { Exit::Done } else { Exit::Partly };
+    assert_eq!(Exit::of_report(&report), exit, "{case}: {report:?}");
+    // Nothing but roles is a reason, or what a later look at them leads to.
+    let codes: BTreeSet<&str> = reported.values().copied().collect();
+    let known = [
+        "became_owner",
+        "became_admin",
+        "moved",
+        "not_confirmed",
+        "incomplete_read",
+        "no_other_admin",
+        "empty",
+    ];
+    let known = BTreeSet::from(known);
+    assert!(codes.is_subset(&known), "{case}: {reported:?}");
+    plan.remove.len()
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn nobody_is_removed_who_was_owner_or_admin_long_enough_to_be_seen() {
+    let first = number("ROOMSYNC_SEARCH_FIRST").unwrap_or(0);
+    let cases = number("ROOMSYNC_SEARCH_CASES").unwrap_or(CASES);
+    let planned: usize = (first..first + cases).map(check).sum();
+    let most = REMOVALS * usize::try_from(cases).unwrap();
+    assert!(
+        planned * 10 > most * 8,
+        "{planned} of {most}: too few cases say anything"
+    );
+}
+
+/// 202 go at 12 calls a second; after the 20th somebody who is to go is made owner, or admin where admins are not managed.
+#[test]
+fn who_becomes_owner_or_admin_in_the_midst_stays_and_is_reported() {
+    for (role, admins, code) in [
+        (Role::Owner, "", "became_owner"),
+        (Role::Owner, "admins: [lead], ", "became_owner"),
+        (Role::Admin, "", "became_admin"),
+        (Role::Admin, "admins: [lead], ", "moved"),
+    ] {
+        let names: Vec<String> = (0..202).map(|n| format!("g{n:03}")).collect();
+        let mut everyone: Vec<&str> = names.iter().map(String::as_str).collect();
+        everyone.push("stay");
+        let room = room_of("boss", &["lead"], &everyone);
+        let service = Service::new(state([(room_id(0), room)]));
+        let changed = std::sync::Mutex::new(0);
+        let service = service.with_fault(move |emulator, request, _| {
+            let mut removals = changed.lock().unwrap();
+            *removals += usize::from(request.method == Http::DELETE);
+            if *removals == 20 {
+                *removals += 1;
+                emulator.edit(|state| {
+                    let room = state.rooms.get_mut(&room_id(0)).unwrap();
+                    match role {
+                        Role::Owner => room.set_owner("g201"),
+                        Role::Admin => assert!(room.promote("g201")),
+                    }
+                });
+            }
+            None
+        });
+        let mut config = config(BatchSizes { remove: 1, ..BATCH }, 64);
+        config.rates.own = [Method::RemoveOne, Method::RemoveMany]
+            .map(|method| (method, 12))
+            .into();
+        let connection = Connection::new(Box::new(service.clone()), config);
+        let desired = desired(&[&format!(
+            "rooms: [{{id: {}, {admins}members: [lead, stay], guards: {{max_removals: 100%}}}}]",
+            room_id(0)
+        )]);
+        let (_, report) = virtually(pass(&connection, &desired, None));
+        assert_eq!(
+            failed(&report),
+            [("g201".to_owned(), Op::Remove, code)],
+            "{report:?}"
+        );
+        assert_eq!(Exit::of_report(&report), Exit::Partly);
+        let now = service.emulator.state().rooms[&room_id(0)].clone();
+        assert!(now.members().contains("g201"));
+        assert_eq!(now.members().len(), 4, "{now:?}");
+        let sent = service.take_sent();
+        let lists = |end: &str| {
+            sent.iter()
+                .filter(|(method, path, ..)| method == Http::GET && path.ends_with(end))
+                .count()
+        };
+        // 17 s of removals: a check before the first and at least every five seconds, beside the looks before and after.
+        assert!((5..=8).contains(&lists("/admin")), "{}", lists("/admin"));
+    }
+}
+
+/// Somebody becomes the owner as the call that removes them is on its way: that can only be found out.
+#[test]
+fn an_owner_among_the_removed_is_an_error_of_the_room() {
+    for (keys, method) in [
+        ("members: [lead]", Http::DELETE),
+        ("admins: [lead]", Http::DELETE),
+    ] {
+        let room = if keys.starts_with("members") {
+            room_of("boss", &["lead"], &["next"])
+        } else {
+            room_of("boss", &["lead", "next"], &[])
+        };
+        let service = Service::new(state([(room_id(0), room)])).with_fault(move |emulator, request, _| {
+            if request.method == method {
+                emulator.edit(|state| state.rooms.get_mut(&room_id(0)).unwrap().set_owner("next"));
+            }
+            None
+        });
+        let desired = desired(&[&format!(
+            "rooms: [{{id: {}, {keys}, guards: {{max_removals: 100%, max_demotions: 100%}}}}]",
+            room_id(0)
+        )]);
+        let (_, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+        let room = &report.rooms[0];
+        assert_eq!(room.status, Outcome::Partial, "{report:?}");
+        assert_eq!(room.error.as_ref().unwrap().code, "owner_removed", "{report:?}");
+        assert_eq!(Exit::of_report(&report), Exit::Partly);
+    }
+}
+
+/// A check that fails or contradicts itself removes nobody.
+#[test]
+fn nobody_is_removed_on_a_check_that_fails() {
+    for (answer, code, exit) in [
+        (
+            r#"{"data": ["lead"], "count": 2}"#,
+            "incomplete_read",
+            Exit::Partly,
+        ),
+        ("<html>", "no_clear_answer", Exit::Partly),
+    ] {
+        let lists = std::sync::Mutex::new(0);
+        let service = Service::new(state([(room_id(0), room_of("boss", &["lead"], &["b"]))]));
+        let service = service.with_fault(move |_, request, _| {
+            let is_list = request.method == Http::GET && request.url.path().ends_with("/admin");
+            let mut lists = lists.lock().unwrap();
+            *lists += usize::from(is_list);
+            // Two for the plan.
+            (is_list && *lists > 2).then(|| Reply::Answer(200, answer.to_owned()))
+        });
+        let desired = desired(&[&format!(
+            "rooms: [{{id: {}, members: [lead], guards: {{max_removals: 100%}}}}]",
+            room_id(0)
+        )]);
+        let (_, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+        let sent = service.take_sent();
+        assert!(sent.iter().all(|(method, ..)| method == Http::GET), "{sent:?}");
+        assert_eq!(
+            failed(&report),
+            [("b".to_owned(), Op::Remove, code)],
+            "{report:?}"
+        );
+        assert_eq!(Exit::of_report(&report), exit);
+    }
+}
+
+/// Rooms that need a check at about the same time share one call for their owners.
+#[test]
+fn rooms_share_the_call_that_tells_their_owners() {
+    let rooms = 60;
+    let live = (0..rooms).map(|n| (room_id(n), room_of("boss", &["lead"], &["a", "b"])));
+    let service = Service::new(state(live)).taking(Duration::from_millis(30));
+    let files = (0..rooms).map(|n| {
+        format!(
+            "  - {{id: {}, members: [lead, a], guards: {{max_removals: 100%}}}}\n",
+            room_id(n)
+        )
+    });
+    let desired = desired(&[&format!("rooms:\n{}", files.collect::<String>())]);
+    let (_, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+    assert_eq!(report.tally().converged, rooms, "{report:?}");
+    let sent = service.take_sent();
+    let details = sent.iter().filter(|(method, path, ..)| {
+        method == Http::GET && !path.ends_with("/admin") && !path.contains("/users?")
+    });
+    // One to plan, one afterwards, and the checks: the rooms come to them at 50 calls a second.
+    assert!((3..=25).contains(&details.clone().count()), "{}", details.count());
+}
+
+/// At one call in about three seconds each check but the first ones in the line grows old: rooms go on as long as any does.
+#[test]
+fn no_room_starves_where_calls_take_long() {
+    let rooms = 12;
+    let live = (0..rooms).map(|n| (room_id(n), room_of("boss", &["lead"], &["a", "b", "c", "d", "e"])));
+    let service = Service::new(state(live)).taking(Duration::from_millis(1_900));
+    let files = (0..rooms).map(|n| {
+        format!(
+            "  - {{id: {}, members: [lead, a], guards: {{max_removals: 100%}}}}\n",
+            room_id(n)
+        )
+    });
+    let desired = desired(&[&format!("rooms:\n{}", files.collect::<String>())]);
+    let mut config = config(BatchSizes { remove: 1, ..BATCH }, 64);
+    config.rates.own = [Method::RemoveOne, Method::RemoveMany]
+        .map(|method| (method, 1))
+        .into();
+    let connection = Connection::new(Box::new(service), config);
+    let (_, report) = virtually(pass(&connection, &desired, None));
+    assert_eq!(report.tally().converged, rooms, "{report:?}");
+}
+
+/// A room in which nobody names the owner gets adds only.
+#[test]
+fn nobody_is_promoted_where_nobody_names_the_owner() {
+    let service = Service::new(state([(room_id(0), room_of("boss", &[], &["a", "b"]))]));
+    let service = service.with_fault(|emulator, request, _| {
+        let path = request.url.path();
+        let is_detail = request.method == Http::GET && path.ends_with(room_id(0).as_str());
+        let is_list = request.method == Http::GET && path.ends_with("/users");
+        let state = emulator.state();
+        let members: Vec<serde_json::Value> = state.rooms[&room_id(0)]
+            .members()
+            .iter()
+            .filter(|user| *user != "boss")
+            .map(|user| serde_json::json!({"member": user}))
+            .collect();
+        if is_list {
+            let count = members.len();
+            let body = serde_json::json!({"data": members, "count": count});
+            return Some(Reply::Answer(200, body.to_string()));
+        }
+        is_detail.then(|| {
+            let body = serde_json::json!({"data": [{"id": room_id(0).as_str(), "maxusers": 200, "affiliations_count": members.len()}]});
+            Reply::Answer(200, body.to_string())
+        })
+    });
+    let desired = desired(&[&format!(
+        "rooms: [{{id: {}, admins: [a], members: [a, new], guards: {{max_removals: 100%}}}}]",
+        room_id(0)
+    )]);
+    let (planned, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+    let room = service.emulator.state().rooms[&room_id(0)].clone();
+    assert!(room.members().contains("new") && room.members().contains("b"));
+    assert!(room.admins().is_empty(), "{report:?}");
+    let plan = &planned.plan.rooms[0];
+    assert!(plan.falls_short() && plan.promote.is_empty(), "{plan:?}");
+    assert_eq!(
+        failed(&report),
+        [("a".to_owned(), Op::Promote, "incomplete_read")]
+    );
+}
