@@ -24,6 +24,9 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Shows the plan, asks, brings the rooms to match and looks again
+///
+/// With removals or demotions it first waits until no room file has changed for `sync.settle_removals` (10 s), and goes by what the
+/// files say then.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Args {
     /// Do not ask; needed where there is no terminal

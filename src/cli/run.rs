@@ -14,11 +14,13 @@ use tokio::task::AbortHandle;
 
 /// Keeps the rooms as the files say: the daemon
 ///
-/// It follows the files and reconciles the rooms whose entries change, and looks at all rooms every `sync.interval`.
+/// It follows the files and reconciles the rooms whose entries change, and looks at all rooms every `sync.interval`. It adds as soon as
+/// the files have been unchanged for `sync.settle`, and removes and demotes after `sync.settle_removals`.
 /// SIGTERM ends it in order, a second one at once; SIGHUP has settings and files read again.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Args {
-    /// Make one pass over all rooms and end; the exit code is as for apply
+    /// Make one pass over all rooms and end; the exit code is as for apply. With removals or demotions it waits until the room
+    /// files have been unchanged for `sync.settle_removals`
     #[arg(long)]
     pub(super) once: bool,
     /// Never write: neither to the service nor into `state_dir`

@@ -10,7 +10,9 @@ pub struct BadDuration;
 pub fn show_duration(duration: Duration) -> String {
     let ms = duration.as_millis();
     let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-    let fits = units.into_iter().find(|(unit_ms, _)| ms > 0 && ms % unit_ms == 0);
+    let fits = units
+        .into_iter()
+        .find(|(unit_ms, _)| ms > 0 && ms.is_multiple_of(*unit_ms));
     match fits {
         Some((unit_ms, unit)) => format!("{}{unit}", ms / unit_ms),
         None => format!("{ms}ms"),

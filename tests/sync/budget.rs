@@ -132,9 +132,9 @@ fn case(seed: u64) {
             }
             if random.u8(0..5) == 0 {
                 if random.bool() {
-                    daemon.stop().await
+                    daemon.stop().await;
                 } else {
-                    daemon.kill().await
+                    daemon.kill().await;
                 }
                 sleep(Duration::from_secs(random.u64(0..3600))).await;
                 daemon = house.start();

@@ -179,7 +179,7 @@ fn edited(site: &Site, random: &mut fastrand::Rng) -> Site {
                     "",
                     "{max_removals: 100%, max_demotions: 100%, removal_budget: off}",
                     "{max_removals: 0}",
-                ][random.usize(0..3)]
+                ][random.usize(0..3)];
             }
             8 => {
                 site.rooms.insert(random.usize(1..5), entry(random));
@@ -397,9 +397,9 @@ fn case(seed: u64) {
             if random.u8(0..4) == 0 {
                 let daemon = watch.daemon.take().unwrap();
                 if random.bool() {
-                    daemon.stop().await
+                    daemon.stop().await;
                 } else {
-                    daemon.kill().await
+                    daemon.kill().await;
                 }
                 watch.daemon = Some(house.start());
             }

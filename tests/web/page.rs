@@ -231,6 +231,27 @@ async fn holds_and_first_looks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_the_files_to_settle_and_whom_the_budget_keeps() {
+    browse("the page with files that settle", async |window| {
+        let served = Served::start(&scenes::settling()).await;
+        window.look(WIDE.0, WIDE.1, "light").await;
+        window.open(&served.url).await;
+        let waits = "2 removals and 1 demotion wait until the room files have settled";
+        window.wait_for("#pending", waits).await;
+        window.wait_for("#pending", "Changed last: rooms/team.yaml").await;
+        window
+            .wait_for("#list", "2 people wait for the files to settle")
+            .await;
+        window.wait_for("#held", "removal_budget lets 50 of 100 go").await;
+        window.wait_for("#held", "guards: {removal_budget: off}").await;
+        looks(window, "settling").await;
+        quiet(window).await;
+        served.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_long_apply_says_how_far_it_is() {
     browse("the page while a plan is applied", async |window| {
         let fixture = scenes::applying();

@@ -5,8 +5,8 @@ use roomsync::desired::{Diagnostic, Position, Severity, Spot};
 use roomsync::model::Limit;
 use roomsync::plan::{Blocked, LiveSummary, Note, Op};
 use roomsync::web::{
-    Aside, Budget, Change, ComingAndGoing, Hold, Progress, RoomDetail, RoomLine, State, Status, Trouble,
-    Withheld,
+    Aside, Budget, Change, ComingAndGoing, Hold, Pending, Progress, RoomDetail, RoomLine, State, Status,
+    Trouble, Withheld,
 };
 use std::sync::Arc;
 
@@ -267,6 +267,37 @@ pub(crate) fn held() -> Arc<Fixture> {
         said.rooms.insert(lobby.line.id.clone(), lobby);
     });
     fixture
+}
+
+/// An edit takes people away, and the files have not settled; in another room the budget keeps somebody.
+pub(crate) fn settling() -> Arc<Fixture> {
+    let mut status = twelve();
+    let lobby = room(&mut status, "lobby");
+    lobby.state = State::Changing;
+    (lobby.remove, lobby.demote, lobby.pending) = (2, 1, 2);
+    let support = room(&mut status, "support");
+    support.state = State::Blocked;
+    support.remove = 13;
+    support.blocked = vec![Blocked {
+        guard: "removal_budget",
+        limit: Limit::Count(50),
+        wanted: 63,
+        of: 100,
+    }];
+    status.attention = vec![
+        "1 room blocked by a guard".to_owned(),
+        "13 people kept by the removal budget".to_owned(),
+    ];
+    status.pending = Some(Pending {
+        removals: 2,
+        demotions: 1,
+        rooms: 1,
+        since: ago(3),
+        until: Some(ago(-7)),
+        seconds_left: Some(7.0),
+        file: Some("rooms/team.yaml".to_owned()),
+    });
+    Fixture::new(status)
 }
 
 /// Names that would do harm if anything took them for markup.

@@ -251,14 +251,12 @@ fn a_normal_year_is_never_kept() {
         let mut random = fastrand::Rng::with_seed(size as u64);
         let mut room = Room::new(RemovalBudget::default(), set(0..size));
         let mut list: Vec<usize> = (0..size).collect();
-        let mut next = size;
         let replaced = (size * 12).div_ceil(10);
         let mut times: Vec<i64> = (0..replaced).map(|_| random.i64(0..365 * 24 * HOUR)).collect();
         times.sort_unstable();
-        for time in times {
+        for (next, time) in (size..).zip(times) {
             list.swap_remove(random.usize(0..list.len()));
             list.push(next);
-            next += 1;
             room.edit(set(list.iter().copied()), time);
             assert!(room.kept().is_empty(), "{size} people, after {time} s");
         }
