@@ -33,7 +33,7 @@ pub use saved::{SavedPlan, SavedRoom, StalePlan};
 pub use since::{Looser, RoomSince, Since, looser_than_settings};
 pub use text::{counted, people_diff, printable, text};
 
-use crate::model::{MemberSet, RoomId};
+use crate::model::{MemberSet, RoomId, UserId};
 use std::fmt;
 
 /// What is done to a person.
@@ -145,6 +145,10 @@ pub struct RoomPlan {
     pub demote: MemberSet,
     /// The write calls, in order.
     pub steps: Vec<Step>,
+    /// Who has no place, in the order in which they come in where somebody cannot.
+    pub reserves: Vec<UserId>,
+    /// Who is added last and alone, because there may be no place for them.
+    pub last: Option<UserId>,
     /// Wanted admins who are admins already: while there is one, a demotion leaves the room with an admin.
     pub standing: MemberSet,
     /// How many people should become an admin and will not by these steps.
@@ -183,6 +187,8 @@ impl RoomPlan {
             promote: MemberSet::default(),
             demote: MemberSet::default(),
             steps: Vec::new(),
+            reserves: Vec::new(),
+            last: None,
             standing: MemberSet::default(),
             unmet_promotes: 0,
             blocked: Vec::new(),
