@@ -216,7 +216,7 @@ impl Daemon {
         let engine = lock(&shared.engine);
         if let Written::Applied(report) = &mut written {
             let interrupted = (*shared.ends.borrow()).then(Reason::interrupted);
-            report.stopped = report.stopped.take().or_else(|| interrupted);
+            report.stopped = report.stopped.take().or(interrupted);
             let withheld = || engine.withheld().map(|why| Reason::new(why.code, why.message));
             let why = report.stopped.clone().or_else(withheld);
             let why = why.unwrap_or_else(|| Reason::new("not_begun", "it was not this room's turn"));

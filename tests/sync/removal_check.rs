@@ -122,7 +122,6 @@ fn check(seed: u64) -> usize {
     let options = Options {
         profile: Profile::all(side),
         calls_per_second: NonZeroU32::new(100),
-        ..Options::default()
     };
     let room = room_of("boss", &["stay0"], &everyone);
     let service = Service::with(state([(room_id(0), room)]), options).taking(latency);
