@@ -7,6 +7,7 @@
 mod call;
 mod confirm;
 mod lanes;
+mod line;
 mod removal_check;
 mod report;
 mod room;

@@ -86,12 +86,15 @@ impl<'a> RoomRun<'a> {
         };
         // Restraints would take out only what is not in `rest` anyway.
         let plan = match plan::draft(desired, &observed, &Restraints::default()) {
-            Ok(draft) => draft.narrowed_to(rest, desired).finish(sizes),
+            Ok(draft) => draft
+                .narrowed_to(rest, &self.line.reserves, desired)
+                .finish(sizes),
             Err(failed) => {
                 let reason = failed.error.as_ref().map(Reason::from);
                 return Err(reason.unwrap_or_else(|| Reason::new(plan::code::MOVED, "the room has changed")));
             }
         };
+        self.take_line(&plan);
         self.report_held(&plan);
         // What was read just now counts as a check.
         self.roles = observed.complete().map(|seen| Roles::seen(seen, begun));
@@ -161,7 +164,7 @@ impl<'a> RoomRun<'a> {
         slot: &mut Option<Slot<'a>>,
     ) -> Result<(), (Vec<Step>, Reason)> {
         let mut queue = VecDeque::from(steps);
-        while let Some(mut stretch) = Stretch::from_front(&mut queue) {
+        while let Some(mut stretch) = Stretch::from_front(&mut queue, self.line.last.as_ref()) {
             let op = stretch.op;
             if takes_away(op) {
                 let lanes = &self.hands.lanes;

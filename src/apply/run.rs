@@ -1,5 +1,6 @@
 //! A room in work: what was done so far, and what may be done.
 
+use super::line::Line;
 use super::removal_check::Roles;
 use super::report::Reason;
 use super::{Answer, Hands, INTERRUPTED, Job, Stop};
@@ -48,6 +49,8 @@ pub(super) struct RoomRun<'a> {
     /// Whether a guard has tripped on a later look.
     pub(super) guarded: bool,
     pub(super) gate: Gate,
+    /// Who waits for a place.
+    pub(super) line: Line,
     /// Owner and admins, as read right before somebody is removed or demoted.
     pub(super) roles: Option<Roles>,
     /// Whom a call was sent about that removes or demotes.
@@ -130,6 +133,17 @@ impl Expected {
         }
     }
 
+    /// This is to be done to one more.
+    pub(super) fn include(&mut self, op: Op, user: &UserId) {
+        let users = match op {
+            Op::Add => &mut self.add,
+            Op::Remove => &mut self.remove,
+            Op::Promote => &mut self.promote,
+            Op::Demote => &mut self.demote,
+        };
+        *users = users.or(&MemberSet::from_iter([user.clone()]));
+    }
+
     /// In the order in which it is done.
     pub(super) fn by_op(&self) -> [(Op, &MemberSet); 4] {
         let Self {
@@ -180,6 +194,7 @@ impl<'a> RoomRun<'a> {
             expected: Expected::of(job.plan),
             guarded: false,
             gate: Gate::new(job.plan),
+            line: Line::of(job.plan),
             roles: None,
             taken_away: BTreeSet::new(),
             error: None,

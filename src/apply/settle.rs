@@ -94,19 +94,27 @@ impl RoomRun<'_> {
             }
         };
         if named.len() == 1 || matches!(error.fault, Fault::AlreadySo(_)) && !named.is_empty() {
-            named.iter().for_each(|user| self.decide(op, user, error));
             users.retain(|user| !named.contains(user));
+            for user in &named {
+                if self.is_refused(op, user, error) {
+                    users.extend(self.give_place_of(op, user));
+                }
+            }
             stretch.again(users);
             return Ok(());
         }
         if let [user] = users.as_slice() {
-            self.decide(op, user, error);
-            let alike = !matches!(error.fault, Fault::AlreadySo(_)) && stretch.refused_alike(text);
-            return if alike {
-                Err(End::Op(Reason::from(error)))
+            let refused = self.is_refused(op, user, error);
+            if refused && stretch.refused_alike(text) {
+                return Err(End::Op(Reason::from(error)));
+            }
+            let next = if refused {
+                self.give_place_of(op, user)
             } else {
-                Ok(())
+                None
             };
+            stretch.again(next.into_iter().collect());
+            return Ok(());
         }
         if named.is_empty() || named.len() == users.len() {
             let half = users.split_off(users.len() / 2);
@@ -120,11 +128,14 @@ impl RoomRun<'_> {
         Ok(())
     }
 
-    fn decide(&mut self, op: Op, user: &UserId, error: &CallError) {
-        if !matches!(error.fault, Fault::AlreadySo(_)) {
+    /// Takes down that somebody was refused, unless there was nothing to change for them.
+    fn is_refused(&mut self, op: Op, user: &UserId, error: &CallError) -> bool {
+        let refused = !matches!(error.fault, Fault::AlreadySo(_));
+        if refused {
             let reason = Reason::from(error);
             self.journal(op, [user], Err(&reason));
             self.fail(op, user, reason);
         }
+        refused
     }
 }

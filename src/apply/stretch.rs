@@ -32,11 +32,14 @@ pub(super) struct Stretch {
 }
 
 impl Stretch {
-    /// Takes the steps of the first one's kind from the front of a queue; `None`: it is empty.
-    pub(super) fn from_front(queue: &mut VecDeque<Step>) -> Option<Self> {
-        let op = queue.front()?.op();
-        let mut todo = VecDeque::new();
-        while let Some(step) = queue.pop_front_if(|step| step.op() == op) {
+    /// Takes the steps of the first one's kind from the front of a queue, that of whoever comes last by itself; `None`: it is
+    /// empty.
+    pub(super) fn from_front(queue: &mut VecDeque<Step>, last: Option<&UserId>) -> Option<Self> {
+        let mut todo = VecDeque::from([queue.pop_front()?]);
+        let op = todo.front()?.op();
+        let goes_on =
+            |step: &mut Step| step.op() == op && last.is_none_or(|last| step.users() != [last.clone()]);
+        while let Some(step) = queue.pop_front_if(goes_on) {
             todo.push_back(step);
         }
         Some(Self {
@@ -251,7 +254,7 @@ impl<'a> RoomRun<'a> {
                 None => Some(Step::Promote(user)),
                 Some(reason) => {
                     self.fail(Op::Promote, &user, reason);
-                    None
+                    self.promote_in_place_of(user).map(Step::Promote)
                 }
             },
             Step::Demote(user) => {

@@ -19,6 +19,10 @@ pub(super) async fn origins(plan: &FleetPlan, set: Arc<Set>) -> HashMap<(RoomId,
             let users = users_of(op, &room.steps);
             keys.extend(users.iter().map(|user| (room.id.clone(), op, user.clone())));
         }
+        for op in [Op::Add, Op::Promote] {
+            let reserves = room.reserves.iter();
+            keys.extend(reserves.map(|user| (room.id.clone(), op, user.clone())));
+        }
     }
     // The files are parsed once more: in large ones that would keep the loop from moving.
     let found = spawn_blocking(move || {

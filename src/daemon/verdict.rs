@@ -112,6 +112,14 @@ impl Engine {
             return;
         }
         let mut left = still_open(plan, report);
+        // Who came in in the place of somebody else is not without one.
+        left.notes.retain(|note| {
+            note.code != code::ROOM_FULL
+                || report
+                    .failed
+                    .iter()
+                    .any(|failure| Some(&failure.user) == note.user.as_ref() && Some(failure.op) == note.held)
+        });
         for failure in report
             .failed
             .iter()

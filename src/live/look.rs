@@ -198,7 +198,10 @@ fn live_room(
     admins: AdminList,
     read_at: Instant,
 ) -> LiveRoom {
-    let owner = people.owner.take().or(detail.owner);
+    let listed = people.listed();
+    let owner_row = people.owner.take();
+    let has_owner_row = owner_row.is_some();
+    let owner = owner_row.or(detail.owner);
     let is_owner = |name: &str| owner.as_deref() == Some(name);
     let (members, foreign) = people.without(owner.as_deref());
     let mut foreign_admins = admins.foreign;
@@ -207,11 +210,12 @@ fn live_room(
         id: room.clone(),
         name: detail.name,
         admins: admins.names.filter(|user| !is_owner(user.as_str())),
-        members,
-        foreign,
         foreign_admins,
         max_users: detail.max_users,
         read_at,
+        owner_is_in: has_owner_row || listed > (members.len() + foreign.len()) as u64,
+        members,
+        foreign,
         owner,
     }
 }

@@ -90,6 +90,7 @@ pub fn draft(
         admins: MAX_ADMINS.saturating_sub(live.admins.len() + live.foreign_admins.len()),
         // From an incomplete read nobody knows how many are in the room.
         members: observed.complete().and(live.max_users).map(places),
+        one_more: !live.owner_is_in,
         standing,
         short_of_admins: false,
     };
@@ -105,6 +106,7 @@ pub fn draft(
         has_owner: live.owner.is_some(),
         blocked,
         notes,
+        reserves: Vec::new(),
         is_approved: false,
         over_budget,
         budgets,

@@ -2,7 +2,7 @@
 
 use super::changes::{Changes, Step, carried_out, users_of};
 use super::guard::{self, Blocked, MAX_ADDITIONS};
-use super::order::{Capacity, Sizes, order};
+use super::order::{Capacity, Ordered, Sizes, order};
 use super::{Departures, LiveSummary, Note, Op, RoomPlan, Status, code};
 use crate::desired::DesiredRoom;
 use crate::model::{Guards, MemberSet, Mode, RoomId, UserId};
@@ -27,6 +27,8 @@ pub struct Draft {
     pub(super) has_owner: bool,
     pub(super) blocked: Vec<Blocked>,
     pub(super) notes: Vec<Note>,
+    /// Who comes in, in this order, only where somebody else cannot.
+    pub(super) reserves: Vec<UserId>,
     /// Whether a person has allowed what the guards would hold.
     pub(super) is_approved: bool,
     /// Who is kept by the removal budget, and only they; not among `changes`.
@@ -86,9 +88,16 @@ impl Draft {
         self.blocked.push(blocked);
     }
 
-    /// Drops everything that is not in these steps of an earlier plan: what is left is what still holds of them. The guards
-    /// are judged again, on that and on the new look.
-    pub fn narrowed_to(mut self, steps: &[Step], desired: &DesiredRoom) -> Self {
+    /// Drops everything that is not in these steps of an earlier plan, whose reserves these were: what is left is what still
+    /// holds of them. The guards are judged again, on that and on the new look.
+    pub fn narrowed_to<'u>(
+        mut self,
+        steps: &[Step],
+        reserves: impl IntoIterator<Item = &'u UserId>,
+        desired: &DesiredRoom,
+    ) -> Self {
+        let is_missing = |user: &&UserId| self.changes.add.contains(user);
+        self.reserves = reserves.into_iter().filter(is_missing).cloned().collect();
         let mut narrowed = carried_out(&self.changes, steps);
         let new_admins = narrowed.remove.and(&self.changes.demote.minus(&narrowed.demote));
         self.hold(&new_admins, Op::Remove, code::MOVED, NEW_ADMIN);
@@ -110,7 +119,13 @@ impl Draft {
         self.blocked = guard::room(&self.changes, guards, members, admins);
     }
 
-    pub(super) fn hold(&mut self, users: &MemberSet, op: Op, code: &'static str, why: &str) {
+    pub(super) fn hold<'u>(
+        &mut self,
+        users: impl IntoIterator<Item = &'u UserId>,
+        op: Op,
+        code: &'static str,
+        why: &str,
+    ) {
         self.notes.extend(held(users, op, code, why));
     }
 
@@ -128,13 +143,19 @@ impl Draft {
             has_owner,
             mut blocked,
             mut notes,
+            reserves: also_in_line,
             is_approved: _,
             over_budget,
             budgets,
             pending,
         } = self;
-        let (steps, unfit) = match mode {
-            Mode::Observe => (Vec::new(), Vec::new()),
+        let Ordered {
+            steps,
+            mut reserves,
+            last,
+            held: unfit,
+        } = match mode {
+            Mode::Observe => Ordered::default(),
             Mode::Authoritative | Mode::Additive => {
                 let mut open = let_through(&changes, &blocked);
                 if !has_owner {
@@ -149,6 +170,7 @@ impl Draft {
         notes.extend(unfit);
         let whole_room = !blocked.is_empty();
         blocked.extend(budgets);
+        reserves.extend(also_in_line);
         let mut error = None;
         let status = if mode == Mode::Observe {
             Status::Observed
@@ -172,8 +194,15 @@ impl Draft {
         } else {
             carried_out(&changes, &steps)
         };
-        let stay =
-            |list: MemberSet, of: fn(&Departures) -> &MemberSet| list.or(of(&over_budget)).or(of(&pending));
+        let stay = |list: MemberSet, of: fn(&Departures) -> &MemberSet| {
+            let staying = of(&over_budget).or(of(&pending));
+            // Lists can be long.
+            if staying.is_empty() {
+                list
+            } else {
+                list.or(&staying)
+            }
+        };
         RoomPlan {
             id,
             name,
@@ -187,6 +216,8 @@ impl Draft {
             unmet_promotes: wanted_admins.minus(&users_of(Op::Promote, &steps)).len(),
             steps,
             pending,
+            reserves,
+            last,
             blocked,
             notes,
             error,
@@ -196,14 +227,13 @@ impl Draft {
 
 /// A note each for users to whom this is not done.
 pub(super) fn held<'a>(
-    users: &'a MemberSet,
+    users: impl IntoIterator<Item = &'a UserId>,
     op: Op,
     code: &'static str,
-    why: &'a str,
-) -> impl Iterator<Item = Note> + 'a {
-    users
-        .iter()
-        .map(move |user| Note::new(code, why).about(user).holding(op))
+    why: &str,
+) -> impl Iterator<Item = Note> {
+    let note = move |user| Note::new(code, why).about(user).holding(op);
+    users.into_iter().map(note)
 }
 
 /// What the guards leave: a blocked room gets no removal and no demotion; with `max_additions` blocked no add either, and

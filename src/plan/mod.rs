@@ -29,7 +29,7 @@ pub use order::Sizes;
 pub use restraints::{Hold, OverBudget, Restraints, Settling, Waiting};
 pub use saved::{SavedPlan, SavedRoom, StalePlan};
 
-use crate::model::{MemberSet, RoomId};
+use crate::model::{MemberSet, RoomId, UserId};
 use std::fmt;
 
 /// What is done to a person.
@@ -141,6 +141,10 @@ pub struct RoomPlan {
     pub demote: MemberSet,
     /// The write calls, in order.
     pub steps: Vec<Step>,
+    /// Who has no place, in the order in which they come in where somebody cannot.
+    pub reserves: Vec<UserId>,
+    /// Who is added last and alone, because there may be no place for them.
+    pub last: Option<UserId>,
     /// Wanted admins who are admins already: while there is one, a demotion leaves the room with an admin.
     pub standing: MemberSet,
     /// How many people should become an admin and will not by these steps.
@@ -181,6 +185,8 @@ impl RoomPlan {
             promote: MemberSet::default(),
             demote: MemberSet::default(),
             steps: Vec::new(),
+            reserves: Vec::new(),
+            last: None,
             standing: MemberSet::default(),
             unmet_promotes: 0,
             pending: Departures::default(),

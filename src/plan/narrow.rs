@@ -112,9 +112,13 @@ impl Draft {
         let promotes = self.changes.promote.and(&not_planned);
         self.changes.promote = self.changes.promote.minus(&promotes);
 
-        let without_place = not_planned.and(&saved.without_place());
-        let why = "the room had no place for them when the plan was made";
-        self.hold(&without_place, Op::Add, code::ROOM_FULL, why);
+        let mut in_line = saved.without_place();
+        in_line.retain(|user| not_planned.contains(user));
+        let why = "the room had no place for them when the plan was made; they come in if somebody before them cannot";
+        self.hold(&in_line, Op::Add, code::ROOM_FULL, why);
+        let without_place: MemberSet = in_line.iter().cloned().collect();
+        self.hold(&promotes.and(&without_place), Op::Promote, code::ROOM_FULL, why);
+        self.reserves = in_line;
 
         let gone = not_planned.minus(&without_place);
         let why = "has left the room since the plan was made, which does not say to add them again";
@@ -163,7 +167,8 @@ impl Draft {
     fn planned_again(&self, saved: &SavedRoom) -> RoomPlan {
         let mut again = self.clone();
         if saved.status != Status::Failed {
-            let without_place = again.changes.add.and(&saved.without_place());
+            let without_place: MemberSet = saved.without_place().into_iter().collect();
+            let without_place = again.changes.add.and(&without_place);
             let promotes = without_place.minus(&saved.promote);
             again.changes.promote = again.changes.promote.minus(&promotes);
             again.changes.add = saved.add.clone();

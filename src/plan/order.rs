@@ -25,14 +25,27 @@ pub(super) struct Capacity {
     pub(super) admins: usize,
     /// How many members can be added; `None` where the service does not say.
     pub(super) members: Option<usize>,
+    /// Whether there may be place for one more: the owner has left, and whether the service counts them nobody knows.
+    pub(super) one_more: bool,
     /// Wanted admins who are admins already.
     pub(super) standing: MemberSet,
     /// Whether somebody should be made an admin who is not among the changes.
     pub(super) short_of_admins: bool,
 }
 
-/// Puts the changes in order and gives the calls, and what has to be held back.
-pub(super) fn order(changes: &Changes, capacity: &Capacity, sizes: Sizes) -> (Vec<Step>, Vec<Note>) {
+/// The calls in order, and what has to be held back.
+#[derive(Default)]
+pub(super) struct Ordered {
+    pub(super) steps: Vec<Step>,
+    /// Who has no place, in the order in which they come in where somebody cannot.
+    pub(super) reserves: Vec<UserId>,
+    /// Who is added last and alone, because there may be no place for them.
+    pub(super) last: Option<UserId>,
+    pub(super) held: Vec<Note>,
+}
+
+/// Puts the changes in order.
+pub(super) fn order(changes: &Changes, capacity: &Capacity, sizes: Sizes) -> Ordered {
     let mut sequence = Sequence::new(changes, capacity);
     sequence.open_full_room();
     sequence.fit_members();
@@ -57,6 +70,8 @@ struct Sequence<'a> {
     opener: Option<UserId>,
     /// Whether somebody should be made an admin who will not be.
     short_of_admins: bool,
+    reserves: Vec<UserId>,
+    last: Option<UserId>,
     held: Vec<Note>,
 }
 
@@ -85,6 +100,8 @@ impl<'a> Sequence<'a> {
             remove,
             opener: None,
             short_of_admins: capacity.short_of_admins,
+            reserves: Vec::new(),
+            last: None,
             held: Vec::new(),
         }
     }
@@ -94,7 +111,13 @@ impl<'a> Sequence<'a> {
         !self.capacity.standing.is_empty() || (self.promote.is_empty() && !self.short_of_admins)
     }
 
-    fn hold(&mut self, users: &MemberSet, op: Op, code: &'static str, message: &str) {
+    fn hold<'u>(
+        &mut self,
+        users: impl IntoIterator<Item = &'u UserId>,
+        op: Op,
+        code: &'static str,
+        message: &str,
+    ) {
         self.held.extend(held(users, op, code, message));
     }
 
@@ -147,21 +170,18 @@ impl<'a> Sequence<'a> {
         }
         let wanted_admins = self.add.and(&self.promote);
         let others = self.add.minus(&wanted_admins);
-        let fit: MemberSet = wanted_admins
-            .iter()
-            .chain(&others)
-            .take(places)
-            .cloned()
-            .collect();
+        let mut line = wanted_admins.iter().chain(&others).cloned();
+        let fit: MemberSet = line.by_ref().take(places).collect();
+        self.last = line.next().filter(|_| self.capacity.one_more);
+        let fit: MemberSet = fit.iter().chain(&self.last).cloned().collect();
         let out = self.add.minus(&fit);
-        self.hold(&out, Op::Add, code::ROOM_FULL, "the room has no place for them");
+        let mut in_line = wanted_admins.and(&out).iter().cloned().collect::<Vec<_>>();
+        in_line.extend(others.and(&out).iter().cloned());
+        let why = "the room has no place for them; they come in if somebody before them cannot";
+        self.hold(&in_line, Op::Add, code::ROOM_FULL, why);
         let not_promoted = self.promote.and(&out);
-        self.hold(
-            &not_promoted,
-            Op::Promote,
-            code::ROOM_FULL,
-            "the room has no place for them",
-        );
+        self.hold(&not_promoted, Op::Promote, code::ROOM_FULL, why);
+        self.reserves = in_line;
         self.add = fit;
         self.promote = self.promote.minus(&not_promoted);
         self.short_of_admins |= !not_promoted.is_empty();
@@ -216,15 +236,17 @@ impl<'a> Sequence<'a> {
         before
     }
 
-    fn steps(self, before: &Before, sizes: Sizes) -> (Vec<Step>, Vec<Note>) {
+    fn steps(self, before: &Before, sizes: Sizes) -> Ordered {
         let mut steps = Vec::new();
-        let adds = self.add.chunks(sizes.add_batch).map(Step::Add);
+        let last: MemberSet = self.last.iter().cloned().collect();
+        let sure = self.add.minus(&last);
+        let adds = sure.chunks(sizes.add_batch).chain(last.chunks(1)).map(Step::Add);
         let removes = self.remove.chunks(sizes.remove_batch).map(Step::Remove);
         let demotes = |users: &MemberSet| users.iter().cloned().map(Step::Demote).collect::<Vec<_>>();
         let promotes = |users: &MemberSet| users.iter().cloned().map(Step::Promote).collect::<Vec<_>>();
 
         steps.extend(self.opener.map(Step::Promote));
-        let last = if self.full {
+        let at_the_end = if self.full {
             steps.extend(demotes(&self.leaving));
             steps.extend(removes);
             steps.extend(adds);
@@ -242,7 +264,12 @@ impl<'a> Sequence<'a> {
             self.demote.or(&self.leaving)
         };
         steps.extend(demotes(&rest.minus(&before.demotes)));
-        steps.extend(last.into_iter().flatten());
-        (steps, self.held)
+        steps.extend(at_the_end.into_iter().flatten());
+        Ordered {
+            steps,
+            reserves: self.reserves,
+            last: self.last,
+            held: self.held,
+        }
     }
 }

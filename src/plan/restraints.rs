@@ -95,6 +95,9 @@ impl Restraints {
         changes: &mut Changes,
         notes: &mut Vec<Note>,
     ) -> (Departures, Vec<Blocked>) {
+        if self.people_over_budget.is_none() && self.admins_over_budget.is_none() {
+            return (Departures::default(), Vec::new());
+        }
         let kept = |over: &Option<OverBudget>, going: &MemberSet| {
             over.as_ref()
                 .map(|over| going.and(&over.users))

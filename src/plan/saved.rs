@@ -226,12 +226,13 @@ impl SavedRoom {
         room
     }
 
-    /// For whom the room had no place when the plan was made.
-    pub(super) fn without_place(&self) -> MemberSet {
+    /// For whom the room had no place when the plan was made, in the order in which they come in where somebody cannot.
+    pub(super) fn without_place(&self) -> Vec<UserId> {
         let notes = self.notes.iter().filter(|note| note.code == code::ROOM_FULL);
-        notes
-            .filter_map(|note| UserId::parse(note.user.as_deref()?).ok())
-            .collect()
+        let users = notes.filter_map(|note| UserId::parse(note.user.as_deref()?).ok());
+        // Who was to become an admin, too, is named twice.
+        let mut named = HashSet::new();
+        users.filter(|user| named.insert(user.clone())).collect()
     }
 
     /// The guards that the plan says hold something here.

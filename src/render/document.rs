@@ -120,6 +120,8 @@ impl<'a> From<&'a RoomPlan> for RoomJson<'a> {
             promote,
             demote,
             steps,
+            reserves: _,
+            last: _,
             standing: _,
             unmet_promotes: _,
             pending: _,

@@ -27,6 +27,7 @@ mod promises;
 mod quota;
 mod removal_check;
 mod render;
+mod reserves;
 mod saved;
 mod scale;
 #[expect(dead_code, reason = "what is not used here is for the bench")]

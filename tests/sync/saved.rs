@@ -432,6 +432,41 @@ fn who_had_no_place_in_the_plan_is_not_forgotten() {
 }
 
 #[test]
+fn who_had_no_place_in_the_plan_has_that_of_somebody_who_cannot_come() {
+    for moves in [false, true] {
+        let mut room = room_of("boss", &["mia"], &["m1", "m2"]);
+        room.maxusers = 5;
+        let mut live = state([(room_id(0), room)]);
+        live.users = Some(["boss", "mia", "m1", "m2", "n2"].into_iter().collect());
+        let service = Service::new(live);
+        let desired = desired(&[&format!(
+            "rooms: [{{id: {}, members: [mia, m1, m2, n1, n2]}}]",
+            room_id(0)
+        )]);
+        let limit = Limit::parse("100%").unwrap();
+        virtually(async {
+            let connection = service.connection(BATCH);
+            let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
+            let planned = pass::plan(&connection.reader(), &rooms, None, &|| {}).await;
+            let saved = read(&written(&planned.plan, &desired), &desired).unwrap();
+            if moves {
+                service.emulator.edit(|state| {
+                    state.rooms.get_mut(&room_id(0)).unwrap().leave("m2");
+                });
+            }
+            let (_, report) = apply(&connection, &desired, &saved, &[], limit).await;
+            assert_eq!(
+                failed(&report),
+                [("n1".to_owned(), Op::Add, "no_such_user")],
+                "{moves}"
+            );
+            let now = people(&service.emulator.state().rooms[&room_id(0)]).members;
+            assert!(now.contains("n2"), "{moves}: {now:?}");
+        });
+    }
+}
+
+#[test]
 fn members_of_a_room_that_has_moved_still_count_for_the_guard_over_all_rooms() {
     let names = |prefix: &str, n: usize| -> Vec<String> { (0..n).map(|i| format!("{prefix}{i}")).collect() };
     let [many, few] = [names("m", 90), names("f", 10)];

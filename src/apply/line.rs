@@ -1,0 +1,68 @@
+//! Who waits for a place in a room: whoever is refused gives theirs to the next.
+
+use super::run::RoomRun;
+use crate::model::UserId;
+use crate::plan::{Op, RoomPlan, code};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Who waits for a place in a room.
+pub(super) struct Line {
+    /// In the order in which they come in.
+    pub(super) reserves: VecDeque<UserId>,
+    /// Who is added last and alone, because there may be no place for them.
+    pub(super) last: Option<UserId>,
+    /// Who was refused, and who has their place.
+    places: BTreeMap<UserId, UserId>,
+}
+
+impl Line {
+    pub(super) fn of(plan: &RoomPlan) -> Self {
+        Self {
+            reserves: plan.reserves.iter().cloned().collect(),
+            last: plan.last.clone(),
+            places: BTreeMap::new(),
+        }
+    }
+}
+
+impl RoomRun<'_> {
+    /// Gives the place of somebody whose add was refused to the next who waits, if anybody does.
+    pub(super) fn give_place_of(&mut self, op: Op, refused: &UserId) -> Option<UserId> {
+        if op != Op::Add {
+            return None;
+        }
+        let next = self.line.reserves.pop_front()?;
+        self.failed.remove(&(Op::Add, next.clone()));
+        self.expected.include(Op::Add, &next);
+        self.line.places.insert(refused.clone(), next.clone());
+        Some(next)
+    }
+
+    /// Who is promoted in place of somebody who was refused: whoever has their place, where that is a wanted admin, too.
+    pub(super) fn promote_in_place_of(&mut self, refused: UserId) -> Option<UserId> {
+        let mut user = refused;
+        while self.failed.contains_key(&(Op::Add, user.clone())) {
+            user = self.line.places.get(&user)?.clone();
+        }
+        let promotion = (Op::Promote, user.clone());
+        let held = self
+            .failed
+            .get(&promotion)
+            .filter(|why| why.code == code::ROOM_FULL);
+        held?;
+        self.failed.remove(&promotion);
+        self.expected.include(Op::Promote, &user);
+        Some(user)
+    }
+
+    /// Takes over who waits after a new look. Who came in by themselves is no longer reported as without a place.
+    pub(super) fn take_line(&mut self, plan: &RoomPlan) {
+        for user in std::mem::take(&mut self.line.reserves) {
+            if !plan.reserves.contains(&user) {
+                self.failed.remove(&(Op::Add, user));
+            }
+        }
+        self.line.reserves = plan.reserves.iter().cloned().collect();
+        self.line.last.clone_from(&plan.last);
+    }
+}
