@@ -7,6 +7,9 @@
 //! - [`model`]: the words. No I/O, imports nothing of ours.
 //! - `disk`: reads that never wait for ever, of regular files only. Imports nothing of ours.
 //! - `secrets`: the secrets of this process, and texts without them. Imports nothing of ours.
+//! - [`diagnostics`]: what is wrong with files: types, places, and the text for people.
+//! - `yaml`: a strict reader that finds every problem of a file in one run.
+//! - `source`: files on the disk, as they are found and read, and the commit they are of.
 //! - [`desired`]: room files → [`desired::Desired`].
 //! - [`live`]: the service → what is there, and the proof that a read is complete.
 //! - [`plan`]: pure. Imports only `model` and the plain types of `desired` and `live`.
@@ -30,6 +33,7 @@ pub mod chat;
 pub mod cli;
 pub mod daemon;
 pub mod desired;
+pub mod diagnostics;
 mod disk;
 pub mod emulator;
 pub mod explain;
@@ -40,5 +44,7 @@ pub mod plan;
 pub mod render;
 mod secrets;
 pub mod settings;
+mod source;
 pub mod telemetry;
 pub mod web;
+mod yaml;

@@ -8,7 +8,7 @@ mod token;
 mod words;
 
 use crate::chat::{Rates, read_token};
-use crate::desired::{Diagnostic, Invalid, Severity};
+use crate::diagnostics::{Diagnostic, Invalid, Severity};
 use crate::model::{Guards, Limit};
 use crate::secrets;
 use draft::read;

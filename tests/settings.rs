@@ -5,7 +5,7 @@
 use roomsync::chat::read_token;
 use roomsync::chat::wire::Method;
 use roomsync::cli::validate;
-use roomsync::desired::render;
+use roomsync::diagnostics::render;
 use roomsync::model::{Guards, Limit};
 use roomsync::settings::{App, Auth, Env, Settings, load, load_offline};
 use secrecy::ExposeSecret;

@@ -3,7 +3,8 @@
 use super::Globals;
 use super::exit::Usage;
 use crate::base::Since;
-use crate::desired::{self, DesiredRoom, Diagnostic, Severity};
+use crate::desired::{self, DesiredRoom};
+use crate::diagnostics::{Diagnostic, Severity};
 use crate::disk;
 use crate::model::Guards;
 use crate::model::printable;

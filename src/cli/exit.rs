@@ -3,7 +3,7 @@
 use crate::apply::{Failure, INTERRUPTED, Outcome, Report};
 use crate::chat::CallError;
 use crate::daemon::{ConnectError, DaemonError, Once, Written};
-use crate::desired::Invalid;
+use crate::diagnostics::Invalid;
 use crate::emulator::StateError;
 use crate::plan::{FleetPlan, RoomPlan, StalePlan, Status};
 

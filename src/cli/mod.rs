@@ -21,7 +21,7 @@ pub mod validate;
 
 pub use exit::Exit;
 
-use crate::desired::{Diagnostic, Invalid, render};
+use crate::diagnostics::{Diagnostic, Invalid, render};
 use crate::plan::FleetPlan;
 use crate::render::text;
 use crate::secrets;

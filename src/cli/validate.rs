@@ -4,7 +4,8 @@ mod github;
 mod json;
 
 use super::{Exit, Globals, output};
-use crate::desired::{self, Checked, Diagnostic, Invalid, Severity};
+use crate::desired::{self, Checked};
+use crate::diagnostics::{Diagnostic, Invalid, Severity, render};
 use crate::model::Guards;
 use crate::model::counted;
 use crate::settings::{self, Env};
@@ -51,7 +52,7 @@ pub fn check(args: &Args, config: &Path, env: &Env, styled: bool, out: &mut impl
     let found = Found::of(args, config, env);
     match args.format {
         Format::Text => {
-            write!(out, "{}", desired::render(&found.diagnostics, styled))?;
+            write!(out, "{}", render(&found.diagnostics, styled))?;
             writeln!(out, "{}", found.summary())?;
         }
         Format::Json => {

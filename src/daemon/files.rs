@@ -8,7 +8,8 @@ mod slow;
 mod tests;
 
 use super::watch::Watch;
-use crate::desired::{Diagnostic, Loaded, Remembered};
+use crate::desired::{Loaded, Remembered};
+use crate::diagnostics::Diagnostic;
 use crate::disk::Patience;
 use crate::model::Guards;
 use follower::Follower;

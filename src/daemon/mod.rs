@@ -42,7 +42,8 @@ pub use store::StoreError;
 pub use written::Written;
 
 use crate::chat::{Connection, Observer};
-use crate::desired::{Diagnostic, Invalid, Remembered};
+use crate::desired::Remembered;
+use crate::diagnostics::{Diagnostic, Invalid};
 use crate::settings::Settings;
 use crate::web::{Metrics, Source};
 use engine::Engine;

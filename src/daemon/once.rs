@@ -6,7 +6,7 @@ use super::shared::lock;
 use super::written::Written;
 use super::{Daemon, end, follow, heard, pass};
 use crate::apply::{Reason, Report};
-use crate::desired::Invalid;
+use crate::diagnostics::Invalid;
 use crate::model::show_duration;
 use crate::plan::FleetPlan;
 use std::pin::pin;

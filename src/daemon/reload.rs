@@ -3,7 +3,8 @@
 use super::files::Following;
 use super::passes::Way;
 use super::{Config, Shared, follow, lock, way};
-use crate::desired::{Diagnostic, Invalid, Remembered};
+use crate::desired::Remembered;
+use crate::diagnostics::{Diagnostic, Invalid};
 use crate::settings::{Auth, Settings};
 use secrecy::ExposeSecret as _;
 use tokio::time::Instant;

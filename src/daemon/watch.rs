@@ -1,6 +1,6 @@
 //! Wakes who waits when the files may have changed. It says nothing of what did: whoever wakes looks at everything.
 
-use crate::desired::files::Folder;
+use crate::source::Folder;
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::{BTreeMap, BTreeSet};

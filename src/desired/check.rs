@@ -1,10 +1,12 @@
 //! Judges room files without keeping them.
 
-use super::files::{self, Listing};
 use super::texts::{Specs, Texts, groups_of};
-use super::{Diagnostic, Invalid, once, remarks, resolve};
+use super::{once, remarks, resolve};
+use crate::diagnostics::{Diagnostic, Invalid};
 use crate::disk::{Patience, Slow};
 use crate::model::Guards;
+use crate::source;
+use crate::source::Listing;
 use std::path::{Path, PathBuf};
 
 /// A valid set of room files, as far as it can be told without keeping it.
@@ -27,7 +29,7 @@ pub struct Checked {
 /// Reads room files, and those in directories, to say what there is to say of them. Parameters as of [`super::load`].
 pub fn check(paths: &[PathBuf], settings_file: Option<&Path>, guards: &Guards) -> Result<Checked, Invalid> {
     let patience = Patience::default();
-    let (checked, _) = files::steady(patience, paths, settings_file, |listing| {
+    let (checked, _) = source::steady(patience, paths, settings_file, |listing| {
         Ok(match spotless(patience, listing, guards)? {
             Some(checked) => Ok(checked),
             // Lines can only be shown of texts that are kept.

@@ -1,9 +1,9 @@
 //! Groups, and what lists of people come to.
 
-use super::problem::{At, Complaint, Node, Part, Place, Problem, near, shown};
 use super::spec::{Entry, FileSpec, GroupName};
-use super::strict::List;
+use crate::diagnostics::problem::{At, Complaint, Node, Part, Place, Problem, near, shown};
 use crate::model::{MemberSet, UserId};
+use crate::yaml::List;
 use std::cell::Cell;
 use std::collections::HashMap;
 

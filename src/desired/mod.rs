@@ -1,34 +1,26 @@
 //! Room files → [`Desired`]: what should be.
 
 mod check;
-pub(crate) mod diagnostic;
-pub(crate) mod document;
-pub(crate) mod files;
 mod groups;
-mod lines;
-mod locate;
 pub(crate) mod names;
 mod once;
 mod origins;
-pub(crate) mod problem;
 mod remarks;
-mod render;
 mod resolve;
 pub(crate) mod schema;
 mod spec;
-pub(crate) mod strict;
 mod texts;
 
 pub use check::{Checked, check};
-pub use diagnostic::{Diagnostic, Position, Severity, Spot};
 pub use once::{LoadedOnce, load_once};
 pub use origins::{Claim, Mention, Mentions, Origin, Origins, OtherGroup, Pattern, Remembered};
 pub use remarks::LOOSER_GUARD;
-pub use render::render;
 pub(crate) use spec::{FileSpec, GuardsSpec};
 pub use texts::{Texts, read};
 
+use crate::diagnostics::{Diagnostic, Invalid};
 use crate::model::{Absent, Glob, Guards, Limit, MemberSet, Mode, RoomId, UserId};
+use crate::source;
 use std::path::{Path, PathBuf};
 
 /// A valid set of room files.
@@ -46,18 +38,9 @@ pub struct Loaded {
     pub origins: Origins,
 }
 
-/// Files that cannot be used.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the files are not valid")]
-pub struct Invalid {
-    /// Every error and warning that can be seen, in the order of the files. What only a set without an error can be judged
-    /// for is not among them.
-    pub diagnostics: Vec<Diagnostic>,
-}
-
-impl From<files::NoLook> for Invalid {
-    fn from(no_look: files::NoLook) -> Self {
-        let diagnostic = Diagnostic::of_file(files::name_of(&no_look.path), no_look.complaint);
+impl From<source::NoLook> for Invalid {
+    fn from(no_look: source::NoLook) -> Self {
+        let diagnostic = Diagnostic::of_file(source::name_of(&no_look.path), no_look.complaint);
         Self {
             diagnostics: vec![diagnostic],
         }

@@ -1,8 +1,8 @@
 //! The texts of room files → the words of [`crate::model`], each with what is wrong where it is none.
 
 use super::AllowEmpty;
-use super::problem::{Complaint, near, shown, suggest};
 use super::spec::{Entry, GroupName};
+use crate::diagnostics::problem::{Complaint, near, shown, suggest};
 use crate::model::{Absent, BadUserId, Glob, Limit, Mode, RoomId, UserId, parse_duration};
 use std::fmt::Display;
 use std::ops::RangeInclusive;

@@ -1,10 +1,13 @@
 //! Room files for a run that needs only what they say: no text of them is kept, nor where in them each thing stands.
 
-use super::files::{self, Listing};
 use super::texts::{Specs, Texts};
-use super::{Desired, DesiredRoom, Diagnostic, Invalid, Source, document, remarks, resolve};
+use super::{Desired, DesiredRoom, Source, remarks, resolve};
+use crate::diagnostics::{Diagnostic, Invalid};
 use crate::disk::{Patience, Slow};
 use crate::model::Guards;
+use crate::source;
+use crate::source::Listing;
+use crate::yaml;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -25,7 +28,7 @@ pub fn load_once(
     guards: &Guards,
 ) -> Result<LoadedOnce, Invalid> {
     let patience = Patience::default();
-    let (loaded, listing) = files::steady(patience, paths, settings_file, |listing| {
+    let (loaded, listing) = source::steady(patience, paths, settings_file, |listing| {
         Ok(match spotless(patience, listing, guards)? {
             Some(desired) => Ok((desired, Vec::new())),
             // Lines can only be shown of texts that are kept.
@@ -59,7 +62,7 @@ impl LoadedOnce {
     #[must_use]
     pub fn with_revision(mut self) -> Self {
         let source = &mut self.desired.source;
-        source.revision = files::revision(self.listing.findings.paths().map(Path::to_owned).collect());
+        source.revision = source::revision(self.listing.findings.paths().map(Path::to_owned).collect());
         if source.revision.is_some() {
             let now = self
                 .listing
@@ -108,7 +111,7 @@ pub(super) fn specs(patience: Patience, listing: &Listing) -> Result<Option<(Spe
         if !text.ends_with('\n') {
             return None;
         }
-        let document = document::read(file, text);
+        let document = yaml::read(file, text);
         specs.push((file, document.fields.filter(|_| document.problems.is_empty())?));
         Some(())
     })?;

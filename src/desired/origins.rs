@@ -4,14 +4,14 @@ mod mentions;
 
 pub use mentions::{Mention, Mentions, OtherGroup, Pattern};
 
-use super::files::{File, Identity, shown_digest};
 use super::groups::ListAt;
-use super::lines::Lines;
-use super::locate;
-use super::problem::{At, Node, Place};
 use super::spec::{Entry, FileSpec, GroupName, RoomSpec};
-use super::strict::{Field, List};
+use crate::diagnostics::line_index::Lines;
+use crate::diagnostics::node_spans;
+use crate::diagnostics::problem::{At, Node, Place};
 use crate::model::{RoomId, UserId};
+use crate::source::{File, Identity, shown_digest};
+use crate::yaml::{Field, List};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -148,7 +148,7 @@ impl Origins {
             .filter_map(|(file, nodes)| {
                 let text = &self.0.files.get(file)?.text;
                 let lines = Lines::new(text);
-                let found = locate::bytes_of(text, nodes.into_iter().cloned());
+                let found = node_spans::bytes_of(text, nodes.into_iter().cloned());
                 let found = found.into_iter().map(|(node, byte)| (node, lines.line(byte)));
                 Some((file, found.collect()))
             })

@@ -2,10 +2,10 @@
 //! cannot be judged.
 
 use super::groups::{ListAt, place};
-use super::problem::{Complaint, Part, Place, Problem, shown};
 use super::spec::{Entry, FileSpec, GroupName, GuardsSpec};
-use super::strict::{Field, List};
+use crate::diagnostics::problem::{Complaint, Part, Place, Problem, shown};
 use crate::model::{Guards, Limit, UserId};
+use crate::yaml::{Field, List};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 

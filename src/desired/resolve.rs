@@ -3,10 +3,10 @@
 
 use super::DesiredRoom;
 use super::groups::{Groups, ListAt, Listed, place};
-use super::problem::{Complaint, Part, Place, Problem, shown};
 use super::spec::{Defaults, Entry, FileSpec, GuardsSpec, RoomSpec};
-use super::strict::{Field, List};
+use crate::diagnostics::problem::{Complaint, Part, Place, Problem, shown};
 use crate::model::{Glob, Guards, MAX_ADMINS, MemberSet, RoomId, UserId};
+use crate::yaml::{Field, List};
 use std::collections::{HashMap, hash_map};
 
 /// Resolves the rooms of all files, and hands over each. `whole`: every file was read to its end.

@@ -1,9 +1,9 @@
 //! Room files as a JSON Schema: what the shapes of [`super::spec`] cannot say of themselves.
 
 use super::spec::{Defaults, Entry, GroupName, MOST_AT_LEAST, RemovalBudgetSpec};
-use super::strict::{Field, Fields};
 use crate::model::UserId;
 use crate::model::schema::{NAME, SCALAR};
+use crate::yaml::{Field, Fields};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -124,9 +124,9 @@ pub(super) fn room(room: &mut Schema) {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::super::document;
     use super::super::spec::{FileSpec, GuardsSpec, RemovalBudgetSpec, RoomSpec};
     use super::*;
+    use crate::yaml;
     use std::collections::BTreeSet;
 
     /// Asserts that the keys that the schema of a map knows are exactly those that are read, so that a key that is refused, be it
@@ -141,7 +141,7 @@ pub(crate) mod tests {
             .collect();
         assert!(!described.is_empty(), "{schema:?}");
         for key in described.iter().chain(F::KEYS) {
-            let problems = document::read::<F>(0, &format!("{key}: x\n")).problems;
+            let problems = yaml::read::<F>(0, &format!("{key}: x\n")).problems;
             let refused = problems.iter().any(|problem| {
                 let code = problem.complaint.code;
                 matches!(code, "unknown-key" | "not-supported" | "fleet-guard")

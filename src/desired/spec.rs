@@ -1,11 +1,11 @@
 //! The shape of a room file.
 
 use super::names;
-use super::problem::Complaint;
 use super::schema;
-use super::strict::{Cx, Field, Fields, FieldsOf, List, Named, NamedLists, Scalar, Shape, Value};
 use super::{AllowEmpty, OwnGuards};
+use crate::diagnostics::problem::Complaint;
 use crate::model::{Absent, Glob, Guards, Limit, Mode, RemovalBudget, RoomId, UserId};
+use crate::yaml::{Cx, Field, Fields, FieldsOf, List, Named, NamedLists, Scalar, Shape, Value};
 use schemars::JsonSchema;
 use serde::de::MapAccess;
 use std::time::Duration;

@@ -1,15 +1,14 @@
 //! The files as they were read, before anything in them is understood: what can be compared without being parsed.
 
 use super::check::Checked;
-use super::files::{self, File, Listing, NoLook};
 use super::origins::Said;
-use super::problem::{At, Complaint, Place, Problem};
-use super::{
-    Desired, DesiredRoom, Diagnostic, Invalid, Loaded, Origins, Severity, Source, diagnostic, document,
-    remarks, resolve, spec,
-};
+use super::{Desired, DesiredRoom, Loaded, Origins, Source, remarks, resolve, spec};
+use crate::diagnostics::problem::{At, Complaint, Place, Problem};
+use crate::diagnostics::{self, Diagnostic, Invalid, Severity};
 use crate::disk::{self, Patience, Slow, Step};
 use crate::model::Guards;
+use crate::source::{self, File, Listing, NoLook};
+use crate::yaml;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,7 +46,7 @@ fn parted(diagnostics: Vec<Diagnostic>) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
 #[must_use]
 pub fn read(paths: &[PathBuf], settings_file: Option<&Path>) -> Texts {
     let patience = Patience::default();
-    let texts = files::steady(patience, paths, settings_file, |listing| {
+    let texts = source::steady(patience, paths, settings_file, |listing| {
         Texts::read(patience, listing)
     });
     texts.map_or_else(Texts::of_no_look, |(texts, _)| texts)
@@ -62,13 +61,13 @@ impl Texts {
     }
 
     fn of_no_look(no_look: NoLook) -> Self {
-        let mut set = files::Set::default();
+        let mut set = source::Set::default();
         set.fail(&no_look.path, no_look.complaint);
         Self::of(set)
     }
 
-    pub(crate) fn of(set: files::Set) -> Self {
-        let files::Set {
+    pub(crate) fn of(set: source::Set) -> Self {
+        let source::Set {
             files,
             good,
             problems,
@@ -91,8 +90,8 @@ impl Texts {
             return self;
         }
         let paths = self.files.iter().map(|file| file.path.clone()).collect();
-        self.revision = files::revision(paths);
-        if !files::are_as_read(&self.files) {
+        self.revision = source::revision(paths);
+        if !source::are_as_read(&self.files) {
             tracing::debug!("the room files changed while their commit was looked up");
             self.revision = None;
         }
@@ -196,7 +195,7 @@ impl Texts {
         if any_room && !any_error {
             problems.extend(remarks::remarks(&specs, guards));
         }
-        let mut diagnostics = diagnostic::diagnose(&self.files, problems);
+        let mut diagnostics = diagnostics::diagnose(&self.files, problems);
         if !any_room && !any_error {
             let complaint = Complaint::new("no-rooms", "these files name no room at all")
                 .help("write a room under `rooms` in one of them");
@@ -216,7 +215,7 @@ impl Texts {
             let Some(source) = self.files.get(file) else {
                 continue;
             };
-            let document = document::read::<spec::FileSpec>(file, &source.text);
+            let document = yaml::read::<spec::FileSpec>(file, &source.text);
             if !source.text.is_empty() && !source.text.ends_with('\n') {
                 let place = Place {
                     file,

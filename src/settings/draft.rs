@@ -5,10 +5,12 @@ use super::rates::ALL;
 use super::words::{refuse_http, url};
 use super::{App, Auth, Env, Limits, Service, Settings, Timing};
 use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
-use crate::desired::diagnostic::diagnose;
-use crate::desired::problem::{At, Complaint, Node, Part, Place, Problem};
-use crate::desired::{Diagnostic, document, files};
+use crate::diagnostics::Diagnostic;
+use crate::diagnostics::diagnose;
+use crate::diagnostics::problem::{At, Complaint, Node, Part, Place, Problem};
 use crate::model::{Guards, Limit};
+use crate::source;
+use crate::yaml;
 use secrecy::SecretString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -46,16 +48,16 @@ pub(super) struct Draft {
 
 /// Reads the settings file. `None`: it could not be read; otherwise what is missing in the draft was recorded.
 pub(super) fn read(path: &Path, env: &Env) -> (Option<Draft>, Vec<Diagnostic>) {
-    let files::Set {
+    let source::Set {
         files,
         good,
         mut problems,
         ..
-    } = files::read_file(path);
+    } = source::read_file(path);
     if let [file, ..] = files.as_slice()
         && !good.is_empty()
     {
-        let document = document::read::<SettingsSpec>(0, &file.text);
+        let document = yaml::read::<SettingsSpec>(0, &file.text);
         let spec = match document.fields {
             None if document.problems.is_empty() => Some(SettingsSpec::default()),
             fields => fields,

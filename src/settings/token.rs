@@ -2,8 +2,8 @@
 
 use super::{Auth, Env};
 use crate::chat::{BadToken, check_token, read_token};
-use crate::desired::Diagnostic;
-use crate::desired::problem::Complaint;
+use crate::diagnostics::Diagnostic;
+use crate::diagnostics::problem::Complaint;
 use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
 

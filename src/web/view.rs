@@ -1,6 +1,6 @@
 //! What the daemon shows of itself: plain types, made anew for every question.
 
-use crate::desired::{Diagnostic, Severity};
+use crate::diagnostics::{Diagnostic, Severity};
 use crate::model::{RoomId, UserId};
 use crate::plan::{Blocked, LiveSummary, Note, Op};
 use jiff::Timestamp;

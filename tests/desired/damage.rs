@@ -2,7 +2,8 @@
 
 use super::{load, valid};
 use proptest::prelude::*;
-use roomsync::desired::{Desired, Diagnostic, render};
+use roomsync::desired::Desired;
+use roomsync::diagnostics::{Diagnostic, render};
 use roomsync::model::{MAX_ADMINS, MemberSet};
 use std::fs;
 

@@ -1,7 +1,8 @@
 //! Links: what a root leads to is read wherever it is, and nothing outside of that, whatever is swapped meanwhile.
 
 use super::site;
-use roomsync::desired::{self, Diagnostic, Loaded, render};
+use roomsync::desired::{self, Loaded};
+use roomsync::diagnostics::{Diagnostic, render};
 use roomsync::model::Guards;
 use std::collections::BTreeSet;
 use std::fs;

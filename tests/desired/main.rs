@@ -8,7 +8,8 @@ mod origins;
 mod revision;
 mod work_trees;
 
-use roomsync::desired::{self, Desired, Diagnostic, Loaded, OwnGuards, render};
+use roomsync::desired::{self, Desired, Loaded, OwnGuards};
+use roomsync::diagnostics::{Diagnostic, render};
 use roomsync::model::{Glob, Guards, Limit, MAX_ADMINS, MemberSet, Mode, UserId};
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;

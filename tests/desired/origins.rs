@@ -2,7 +2,8 @@
 
 use super::{load, site};
 use proptest::prelude::*;
-use roomsync::desired::{Claim, Desired, Loaded, render};
+use roomsync::desired::{Claim, Desired, Loaded};
+use roomsync::diagnostics::render;
 use roomsync::model::{RoomId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;

@@ -2,7 +2,8 @@
 
 use super::files::yaml_files;
 use super::judge::{Judge, Kind, Verdict};
-use roomsync::desired::{self, Diagnostic, Severity};
+use roomsync::desired;
+use roomsync::diagnostics::{Diagnostic, Severity};
 use roomsync::model::Guards;
 use roomsync::settings::{Env, load_offline};
 use serde_json::Value;

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 use roomsync::desired;
+use roomsync::diagnostics;
 use roomsync::model::Guards;
 use roomsync::settings::{Env, load_offline};
 use std::cell::Cell;
@@ -13,7 +14,7 @@ use std::path::Path;
 
 const CASES: u32 = 512;
 
-fn reads(kind: Kind, path: &Path) -> Result<(), desired::Invalid> {
+fn reads(kind: Kind, path: &Path) -> Result<(), diagnostics::Invalid> {
     match kind {
         Kind::Rooms => desired::load(&[path.to_owned()], None, &Guards::default()).map(|_| ()),
         Kind::Settings => load_offline(path, &Env::default()).map(|_| ()),
@@ -26,7 +27,7 @@ pub(crate) fn assert_reads(kind: Kind, text: &str) {
     let path = dir.path().join("file.yaml");
     fs::write(&path, text).unwrap();
     if let Err(invalid) = reads(kind, &path) {
-        panic!("{}", desired::render(&invalid.diagnostics, false));
+        panic!("{}", diagnostics::render(&invalid.diagnostics, false));
     }
 }
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use roomsync::chat::{CallError, Reader};
 use roomsync::daemon::pass;
 use roomsync::desired::{self, Desired, DesiredRoom, Loaded};
+use roomsync::diagnostics;
 use roomsync::emulator::{Options as Emulated, Profile, Room, Side};
 use roomsync::export::{Options, RoomFile, room_file};
 use roomsync::live::{self, Observed, Question, RoomListError};
@@ -121,8 +122,8 @@ fn parsed(text: &str) -> Loaded {
     };
     match desired::load(&[path], None, &guards) {
         Ok(loaded) if loaded.warnings.is_empty() => loaded,
-        Ok(loaded) => panic!("{}\n{text}", desired::render(&loaded.warnings, false)),
-        Err(invalid) => panic!("{}\n{text}", desired::render(&invalid.diagnostics, false)),
+        Ok(loaded) => panic!("{}\n{text}", diagnostics::render(&loaded.warnings, false)),
+        Err(invalid) => panic!("{}\n{text}", diagnostics::render(&invalid.diagnostics, false)),
     }
 }
 

@@ -11,6 +11,7 @@ use roomsync::chat::{
 };
 use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::{self, Desired, DesiredRoom};
+use roomsync::diagnostics;
 use roomsync::emulator::{Emulator, Options, Room, State};
 use roomsync::model::{Guards, Limit, RoomId};
 use roomsync::plan::{Calls, FleetGuard, FleetPlan, Op};
@@ -247,7 +248,7 @@ pub(crate) fn desired(files: &[&str]) -> Desired {
         Ok(loaded) => loaded.desired,
         Err(invalid) => panic!(
             "{}\n{}",
-            desired::render(&invalid.diagnostics, false),
+            diagnostics::render(&invalid.diagnostics, false),
             files.join("\n---\n")
         ),
     }

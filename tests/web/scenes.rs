@@ -1,7 +1,7 @@
 //! Nights on call: a fixture for each.
 
 use super::fixture::{Fixture, ago, detail, id, line, status, user};
-use roomsync::desired::{Diagnostic, Position, Severity, Spot};
+use roomsync::diagnostics::{Diagnostic, Position, Severity, Spot};
 use roomsync::model::Limit;
 use roomsync::plan::{Blocked, LiveSummary, Note, Op};
 use roomsync::web::{

@@ -1,6 +1,6 @@
 //! What `roomsync validate --format github` prints: a workflow command a line, which a pull request shows at the line meant.
 
-use crate::desired::{Diagnostic, Severity, Spot};
+use crate::diagnostics::{Diagnostic, Severity, Spot};
 use std::env;
 use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};

@@ -1,7 +1,7 @@
 //! What `roomsync validate --format json` prints: one object, for programs.
 
 use super::Found;
-use crate::desired::{Diagnostic, Position, Severity, Spot};
+use crate::diagnostics::{Diagnostic, Position, Severity, Spot};
 use serde::Serialize;
 
 /// The version of the shape; a field may be added without a new one.

@@ -1,11 +1,12 @@
 //! What is to be thought of files that rest: whether they are finished, good, and news.
 
 use super::News;
-use crate::desired::files::{File, Identity, name_of, too_slow};
-use crate::desired::problem::Complaint;
-use crate::desired::{Diagnostic, Invalid, Loaded, Remembered, Severity, Spot, Texts};
+use crate::desired::{Loaded, Remembered, Texts};
+use crate::diagnostics::problem::Complaint;
+use crate::diagnostics::{Diagnostic, Invalid, Severity, Spot};
 use crate::disk::Slow;
 use crate::model::Guards;
+use crate::source::{File, Identity, name_of, too_slow};
 use std::collections::{BTreeMap, HashMap};
 use std::iter;
 use std::path::PathBuf;

@@ -2,8 +2,8 @@
 
 use crate::daemon::watch::{Watch, Written};
 use crate::desired::Texts;
-use crate::desired::files::{Listing, Stamp};
 use crate::disk::{self, Patience, Slow, Step};
+use crate::source::{Listing, Stamp};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -3,7 +3,8 @@
 mod hangs;
 
 use super::*;
-use crate::desired::{self, render};
+use crate::desired;
+use crate::diagnostics::render;
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write as _;

@@ -1,11 +1,11 @@
 //! Everything that the files say of one person in one room, with every place.
 
 use super::super::groups::{ListAt, place};
-use super::super::problem::{At, Node, Part, Place};
 use super::super::spec::{Defaults, Entry, FileSpec, GroupName, RoomSpec};
-use super::super::strict::{Field, List};
 use super::{Origin, Origins};
+use crate::diagnostics::problem::{At, Node, Part, Place};
 use crate::model::{Glob, RoomId, UserId};
+use crate::yaml::{Field, List};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// What the files say of a person in a room.

@@ -1,6 +1,6 @@
 //! Bytes of a text → lines and columns.
 
-use super::diagnostic::Position;
+use super::Position;
 
 /// Nobody reads a longer line, and one can be as long as the file.
 const LONGEST_LINE: usize = 2_000;
@@ -8,14 +8,14 @@ const LONGEST_LINE: usize = 2_000;
 const BLOCK: usize = 1 << 10;
 
 /// A text, and where its lines begin.
-pub(super) struct Lines<'t> {
+pub(crate) struct Lines<'t> {
     text: &'t str,
     /// The bytes.
     starts: Vec<usize>,
 }
 
 impl<'t> Lines<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str) -> Self {
         let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
             text,
@@ -24,20 +24,20 @@ impl<'t> Lines<'t> {
     }
 
     /// The line of a byte, from 1.
-    pub(super) fn line(&self, byte: usize) -> usize {
+    pub(crate) fn line(&self, byte: usize) -> usize {
         self.starts.partition_point(|start| *start <= byte)
     }
 }
 
 /// The same, and what each line holds.
-pub(super) struct Places<'t> {
+pub(crate) struct Places<'t> {
     lines: Lines<'t>,
     /// The characters before each block, and all of them: a text may end where a block does.
     characters: Vec<usize>,
 }
 
 impl<'t> Places<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str) -> Self {
         let mut before = 0;
         let blocks = text.as_bytes().chunks(BLOCK).map(|block| {
             before += count(block);
@@ -58,7 +58,7 @@ impl<'t> Places<'t> {
     }
 
     /// The line and column of a byte.
-    pub(super) fn position(&self, byte: usize) -> Position {
+    pub(crate) fn position(&self, byte: usize) -> Position {
         let Lines { text, starts } = &self.lines;
         let byte = text.floor_char_boundary(byte);
         let line = self.lines.line(byte);

@@ -11,9 +11,9 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// Why there was no look at all.
 #[derive(Debug)]
-pub(in crate::desired) struct NoLook {
-    pub(in crate::desired) path: PathBuf,
-    pub(in crate::desired) complaint: Complaint,
+pub(crate) struct NoLook {
+    pub(crate) path: PathBuf,
+    pub(crate) complaint: Complaint,
 }
 
 impl From<Slow> for NoLook {
@@ -27,7 +27,7 @@ impl From<Slow> for NoLook {
 
 /// Looks at the files, and takes what `take` makes of them, once nothing has moved meanwhile: a folder that is swapped in the middle of
 /// a look is looked at again.
-pub(in crate::desired) fn steady<T>(
+pub(crate) fn steady<T>(
     patience: Patience,
     paths: &[PathBuf],
     settings_file: Option<&Path>,

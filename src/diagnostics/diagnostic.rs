@@ -1,8 +1,7 @@
 //! What is wrong with the files, for people and for programs.
 
-use super::files::File;
-use super::lines::Places;
-use super::locate;
+use super::line_index::Places;
+use super::node_spans;
 use super::problem::{At, Complaint, Node, Part, Place, Problem};
 use crate::secrets;
 use std::borrow::Cow;
@@ -147,8 +146,16 @@ fn shown(text: String) -> String {
     }
 }
 
+/// A text that problems are about.
+pub(crate) trait Text {
+    /// The name of its file in messages.
+    fn name(&self) -> &str;
+    /// The text itself.
+    fn text(&self) -> &str;
+}
+
 /// Finds the lines and columns of problems. The result is in the order of the files, and of the lines in each.
-pub(crate) fn diagnose(files: &[File], problems: Vec<Problem>) -> Vec<Diagnostic> {
+pub(crate) fn diagnose<F: Text>(files: &[F], problems: Vec<Problem>) -> Vec<Diagnostic> {
     let mut nodes: BTreeMap<usize, BTreeSet<Node>> = BTreeMap::new();
     for place in problems.iter().flat_map(places_of) {
         if let At::Node(node) = &place.at {
@@ -157,7 +164,7 @@ pub(crate) fn diagnose(files: &[File], problems: Vec<Problem>) -> Vec<Diagnostic
     }
     let found: BTreeMap<usize, BTreeMap<Node, usize>> = nodes
         .into_iter()
-        .filter_map(|(file, nodes)| Some((file, locate_all(&files.get(file)?.text, nodes))))
+        .filter_map(|(file, nodes)| Some((file, locate_all(files.get(file)?.text(), nodes))))
         .collect();
     let byte_of = |place: &Place| match &place.at {
         At::File => None,
@@ -167,7 +174,7 @@ pub(crate) fn diagnose(files: &[File], problems: Vec<Problem>) -> Vec<Diagnostic
     let lines: BTreeMap<usize, Places<'_>> = problems
         .iter()
         .flat_map(places_of)
-        .filter_map(|place| Some((place.file, &files.get(place.file)?.text)))
+        .filter_map(|place| Some((place.file, files.get(place.file)?.text())))
         .collect::<BTreeMap<_, _>>()
         .into_iter()
         .map(|(file, text)| (file, Places::new(text)))
@@ -186,7 +193,7 @@ pub(crate) fn diagnose(files: &[File], problems: Vec<Problem>) -> Vec<Diagnostic
                 false => position,
             });
         Some(Spot {
-            file: files.get(place.file)?.name.clone(),
+            file: files.get(place.file)?.name().to_owned(),
             position,
         })
     };
@@ -217,7 +224,7 @@ fn places_of(problem: &Problem) -> impl Iterator<Item = &Place> {
 
 /// Every node's byte; for a node that is not in the document (the first key of an empty map) its parent's.
 fn locate_all(text: &str, nodes: BTreeSet<Node>) -> BTreeMap<Node, usize> {
-    let mut found = locate::bytes_of(text, nodes.iter().cloned());
+    let mut found = node_spans::bytes_of(text, nodes.iter().cloned());
     let missing: Vec<(Node, Node)> = nodes
         .into_iter()
         .filter(|node| !found.contains_key(node))
@@ -230,7 +237,7 @@ fn locate_all(text: &str, nodes: BTreeSet<Node>) -> BTreeMap<Node, usize> {
             Some((node, parent))
         })
         .collect();
-    let parents = locate::bytes_of(text, missing.iter().map(|(_, parent)| parent.clone()));
+    let parents = node_spans::bytes_of(text, missing.iter().map(|(_, parent)| parent.clone()));
     for (node, parent) in missing {
         if let Some(byte) = parents.get(&parent) {
             found.insert(node, *byte);

@@ -1,7 +1,7 @@
 //! Reads scalars as the text in the file.
 
 use super::{Cx, Kind, Pass, Seed, Shape, Shaped};
-use crate::desired::problem::{Complaint, Part, Problem};
+use crate::diagnostics::problem::{Complaint, Part, Problem};
 use compact_str::CompactString;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, VariantAccess, Visitor};
 use std::fmt;

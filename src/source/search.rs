@@ -3,7 +3,7 @@
 use super::outside::{Named, kernels};
 use super::stamp::{Identity, Stamp};
 use super::unreadable;
-use crate::desired::problem::Complaint;
+use crate::diagnostics::problem::Complaint;
 use crate::disk::{Kinds, Step, is_kernels};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ffi::OsString;

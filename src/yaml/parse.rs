@@ -1,8 +1,8 @@
 //! A file's text → its document, with every problem that can be seen.
 
-use super::locate;
-use super::problem::{At, Complaint, Place, Problem};
-use super::strict::{Cx, Fields, FieldsOf, Kind, Seed, Shape, Shaped, keys};
+use super::{Cx, Fields, FieldsOf, Kind, Seed, Shape, Shaped, keys};
+use crate::diagnostics::node_spans;
+use crate::diagnostics::problem::{At, Complaint, Place, Problem};
 use serde::de::MapAccess;
 use serde_yaml::Deserializer;
 
@@ -42,7 +42,7 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
         };
         let fields = Shaped(Root(FieldsOf::new())).read(cx, first)?;
         if let Some(second) = documents.next() {
-            let byte = locate::start_of(second).unwrap_or(0);
+            let byte = node_spans::start_of(second).unwrap_or(0);
             let complaint = Complaint::new("two-documents", "a second YAML document begins here")
                 .help("put it into a file of its own, or remove the `---` line");
             cx.problems.push(Problem::error(at_byte(byte), complaint));

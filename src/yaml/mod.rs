@@ -7,13 +7,16 @@
 //! names. The parser gives that text only to a caller who asks for a scalar, and raises where something else stands;
 //! so a file with such a place is read again, by way of [`Pass::Probe`], which learns where those places are.
 
+mod parse;
 mod scalar;
 mod shape;
+
+pub(crate) use parse::read;
 
 pub(crate) use scalar::{Parse, Scalar};
 pub(crate) use shape::{FieldsOf, List, ListOf, Named, NamedLists, Shape, Shaped, keys};
 
-use super::problem::{At, Complaint, Node, Part, Place, Problem, shown};
+use crate::diagnostics::problem::{At, Complaint, Node, Part, Place, Problem, shown};
 use compact_str::CompactString;
 use scalar::Nullable;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess};

@@ -12,9 +12,10 @@ mod tests;
 pub(crate) use revision::revision;
 pub(crate) use search::{Findings, Folder, Listing};
 pub(crate) use stamp::{Identity, Stamp};
-pub(super) use steady::{NoLook, steady};
+pub(crate) use steady::{NoLook, steady};
 
-use super::problem::{At, Complaint, Place, Problem};
+use crate::diagnostics::Text;
+use crate::diagnostics::problem::{At, Complaint, Place, Problem};
 use crate::disk::{self, DiskError, Hand, Patience, Slow, Step};
 use opener::Opener;
 use sha2::{Digest, Sha256};
@@ -56,6 +57,16 @@ pub(crate) struct Content {
     pub(crate) ends_in_newline: bool,
     /// The bytes themselves, where the text does not hold them all as they are.
     raw: Option<Vec<u8>>,
+}
+
+impl Text for File {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 impl File {
@@ -112,7 +123,7 @@ fn count_in(hash: &mut Sha256, relative: &[u8], bytes: &[u8]) {
 impl Findings {
     /// Reads one file after the other and shows the text of each to `look`, which may end it. Gives the digest of the set, as in
     /// [`super::Source`]. `None`: it was ended, or what there is cannot all be read as text.
-    pub(super) fn each_text(
+    pub(crate) fn each_text(
         self: &Arc<Self>,
         patience: Patience,
         mut look: impl FnMut(usize, &str) -> Option<()>,
@@ -163,7 +174,7 @@ impl Findings {
     }
 
     /// The files that were found.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.found.iter().map(|found| found.path.as_path())
     }
 }
@@ -172,7 +183,7 @@ impl Findings {
 const MARK: char = '\u{feff}';
 
 /// A SHA-256 as it is shown.
-pub(super) fn shown_digest(digest: &[u8]) -> String {
+pub(crate) fn shown_digest(digest: &[u8]) -> String {
     digest.iter().fold("sha256:".to_owned(), |mut hex, byte| {
         // Writing to a String does not fail.
         let _ = write!(hex, "{byte:02x}");

@@ -1,7 +1,7 @@
 //! What is said of links that lead out of the roots, and of the kernel's own files.
 
 use super::name_of;
-use crate::desired::problem::Complaint;
+use crate::diagnostics::problem::Complaint;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 

@@ -2,7 +2,7 @@
 
 use super::scalar::{Key, Scalar};
 use super::{Cx, Fields, Kind, Parse, Seed, Seeded, Value};
-use crate::desired::problem::{Complaint, Part, Place, Problem, shown, suggest};
+use crate::diagnostics::problem::{Complaint, Part, Place, Problem, shown, suggest};
 use compact_str::CompactString;
 use serde::de::{Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor};
 use std::collections::HashMap;
