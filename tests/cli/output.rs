@@ -148,7 +148,7 @@ fn an_apply_as_json_has_the_shape_that_was_promised() {
             "plan": null,
             "result": {
                 "summary": {
-                    "rooms": 1, "converged": 0, "unchanged": 0, "partial": 1, "failed": 0, "blocked": 0,
+                    "rooms": 1, "converged": 0, "unchanged": 0, "partial": 1, "failed": 0, "not_begun": 0, "blocked": 0,
                     "stale": 0, "observed": 0, "calls": calls
                 },
                 "rooms": [{
