@@ -3,7 +3,6 @@
 //! Three files make one set, and none of them is kept without the others. Each names its version and the set, and carries a
 //! checksum of itself. Files are replaced in one step and synced, so that a crash at any instant leaves the old one or the new one.
 
-mod bounded;
 mod folder;
 mod sealed;
 mod shape;
@@ -16,8 +15,8 @@ use super::holds::Rosters;
 use super::removal_budget::ListHistory;
 use super::taught::Taught;
 use crate::desired::Remembered;
+use crate::disk::{self, Patience};
 use crate::model::{RoomId, UserId};
-use bounded::{At, bounded};
 use folder::{Folder, unusable};
 use jiff::Timestamp;
 use sealed::{Bad, Content, Step, seal, unseal};
@@ -26,7 +25,6 @@ use shape::{FilesJson, RostersJson, StateJson};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// The version of the files' shape.
 const VERSION: u32 = 2;
@@ -39,8 +37,6 @@ const SET: [&str; 3] = [FILES, ROSTERS, STATE];
 const BUDGET: &str = "budget.json";
 /// While there is a file of this name, nothing is written to the service.
 const PAUSE: &str = "pause";
-/// How long one file may take when the daemon starts.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why the daemon cannot keep what it must not forget.
 #[derive(Debug, thiserror::Error)]
@@ -106,14 +102,8 @@ pub enum StoreError {
         kind: &'static str,
     },
     /// A file does not come.
-    #[error(
-        "{path:?} in `state_dir` could not be read within {} s; is its disk there? Put it right, or name another `state_dir`",
-        PATIENCE.as_secs()
-    )]
-    Hangs {
-        /// Which.
-        path: PathBuf,
-    },
+    #[error("`state_dir` cannot be used; put it right, or name another one: {0}")]
+    Hangs(io::Error),
 }
 
 /// The folder. A dry run has none: it reads what there is and leaves it as it is.
@@ -243,22 +233,22 @@ impl Store {
 
     /// Looks into the folder without taking it.
     pub(super) fn read_only(dir: &Path) -> Result<(Self, Kept), StoreError> {
-        let as_it_is = |dir: &Path, at| Ok(Folder::read_only(dir, at));
+        let as_it_is = |dir: &Path, step| Ok(Folder::read_only(dir, step));
         let (store, kept, _) = Self::begin(dir, as_it_is)?;
         Ok((store, kept))
     }
 
     fn begin(
         dir: &Path,
-        folder: fn(&Path, At) -> Result<Folder, StoreError>,
+        folder: fn(&Path, disk::Step) -> Result<Folder, StoreError>,
     ) -> Result<(Self, Kept, bool), StoreError> {
-        let (dir, at) = (dir.to_owned(), At::default());
-        let of_folder = at.clone();
-        bounded(PATIENCE, &at, move || {
-            let store = Self(folder(&dir, of_folder)?);
+        let owned = dir.to_owned();
+        let begun = disk::whole(Patience::default(), dir, move |step| {
+            let store = Self(folder(&owned, step.clone())?);
             let (kept, whole) = store.read()?;
             Ok((store, kept, whole))
-        })
+        });
+        begun.map_err(|slow| StoreError::Hangs(io::Error::new(io::ErrorKind::TimedOut, slow)))?
     }
 
     /// Whether somebody put a file `pause` there. The error: nobody can tell, because the folder is not the one that was taken,

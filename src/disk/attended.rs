@@ -58,7 +58,7 @@ fn lock(operation: &Mutex<Operation>) -> MutexGuard<'_, Operation> {
 }
 
 /// Records which operation is under way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Step {
     operation: Arc<Mutex<Operation>>,
     before: fn(&Path),

@@ -1,7 +1,7 @@
 //! The folder itself: who has it, and how files come into it.
 
-use super::bounded::At;
 use super::{BUDGET, SET, StoreError};
+use crate::disk::Step;
 use rustix::fs::OFlags;
 use std::fs::{self, File, FileType, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -22,7 +22,7 @@ pub(super) struct Folder {
     lock: Option<File>,
     /// Device and inode of the folder that was taken.
     taken: Option<(u64, u64)>,
-    at: At,
+    step: Step,
     #[cfg(test)]
     pub(super) done: std::sync::Mutex<Vec<Done>>,
 }
@@ -39,9 +39,9 @@ pub(super) enum Done {
 
 impl Folder {
     /// Takes the folder, and makes it where it is missing.
-    pub(super) fn take(dir: &Path, at: At) -> Result<Self, StoreError> {
-        let mut folder = Self::read_only(dir, at);
-        folder.at.is(dir);
+    pub(super) fn take(dir: &Path, step: Step) -> Result<Self, StoreError> {
+        let mut folder = Self::read_only(dir, step);
+        folder.step.begin(dir);
         if fs::metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
             return Err(unusable(dir)(io::ErrorKind::NotADirectory.into()));
         }
@@ -65,12 +65,12 @@ impl Folder {
     }
 
     /// The folder as it is, and stays.
-    pub(super) fn read_only(dir: &Path, at: At) -> Self {
+    pub(super) fn read_only(dir: &Path, step: Step) -> Self {
         Self {
             dir: dir.to_owned(),
             lock: None,
             taken: None,
-            at,
+            step,
             #[cfg(test)]
             done: std::sync::Mutex::default(),
         }
@@ -173,7 +173,7 @@ impl Folder {
     /// read, and nothing is waited for.
     fn regular(&self, name: &str, options: &mut OpenOptions) -> Result<Option<File>, StoreError> {
         let path = self.path(name);
-        self.at.is(&path);
+        self.step.begin(&path);
         let judged = |kind: FileType| match kind_in_words(kind) {
             None => Ok(()),
             Some(kind) => Err(StoreError::NotAFile {
