@@ -2,7 +2,7 @@
 
 use crate::desired::files::Folder;
 use notify::event::{AccessKind, AccessMode, ModifyKind};
-use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher, WatcherKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -83,8 +83,12 @@ impl Watch {
             }
         }
         drop(watched);
-        // No event tells any more what becomes of a file in a directory that is not watched.
-        let is_watched = |path: &PathBuf| path.parent().is_some_and(|parent| folders.contains_key(parent));
+        // No event tells any more what becomes of a file in a directory that is not watched, or that is another one by now.
+        let is_new = |folder: &Path| new.binary_search_by(|new| new.as_path().cmp(folder)).is_ok();
+        let is_watched = |path: &PathBuf| {
+            let parent = path.parent();
+            parent.is_some_and(|parent| folders.contains_key(parent) && !is_new(parent))
+        };
         self.watched
             .being_written()
             .retain(|path| is_watched(path) && path.exists());
@@ -148,7 +152,8 @@ impl Watched {
     /// Keeps account of which files are being written.
     fn account(&self, path: &Path, kind: EventKind) {
         match kind {
-            EventKind::Modify(ModifyKind::Data(_)) => {
+            // Elsewhere nothing tells that a file is closed.
+            EventKind::Modify(ModifyKind::Data(_)) if RecommendedWatcher::kind() == WatcherKind::Inotify => {
                 self.being_written().insert(path.to_owned());
             }
             EventKind::Access(AccessKind::Close(AccessMode::Write))
