@@ -233,3 +233,33 @@ fn counts(folders: &mut BTreeMap<PathBuf, Folder>, path: &Path, kind: EventKind)
     let written = matches!(kind, EventKind::Modify(ModifyKind::Data(_)));
     folder.walked && !hidden && (is_yaml || !written)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::files::Listing;
+    use crate::disk::Step;
+    use std::fs;
+
+    /// With the directory goes whatever would tell that a file in it is closed.
+    #[test]
+    fn a_file_in_a_directory_that_was_replaced_is_not_being_written_for_ever() {
+        let top = tempfile::tempdir().unwrap();
+        let [rooms, new] = ["rooms", "new"].map(|name| top.path().canonicalize().unwrap().join(name));
+        for folder in [&rooms, &new] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join("a.yaml"), "\n").unwrap();
+        }
+        let folders = || Listing::of(std::slice::from_ref(&rooms), None, &Step::default()).folders;
+        let mut watch = Watch::start(Arc::default());
+        assert!(watch.follow(&folders()));
+        let file = rooms.join("a.yaml");
+        watch.watched.being_written().insert(file.clone());
+        assert!(!watch.follow(&folders()));
+        assert_eq!(watch.written().first(), Some(file));
+        fs::rename(&rooms, top.path().join("old")).unwrap();
+        fs::rename(&new, &rooms).unwrap();
+        assert!(watch.follow(&folders()));
+        assert_eq!(watch.written().first(), None);
+    }
+}
