@@ -168,10 +168,11 @@ impl RoomReport {
 }
 
 impl Report {
-    /// Reports the rooms of a plan that have steps and are in no report as not begun.
+    /// Reports the rooms of a plan in which something is to be done, now or later, and that are in no report as not begun.
     pub fn count_not_begun(&mut self, rooms: &[RoomPlan], why: &Reason) {
         let reported: HashSet<RoomId> = self.rooms.iter().map(|room| room.id.clone()).collect();
-        let is_missing = |room: &&RoomPlan| !room.steps.is_empty() && !reported.contains(&room.id);
+        let is_open = |room: &RoomPlan| !room.steps.is_empty() || room.waits();
+        let is_missing = |room: &&RoomPlan| is_open(room) && !reported.contains(&room.id);
         let missing = rooms.iter().filter(is_missing);
         self.rooms
             .extend(missing.map(|room| RoomReport::not_begun(room, why)));

@@ -75,10 +75,11 @@ impl Stillness {
             .and_then(|newest| SystemTime::now().duration_since(newest).ok());
         let unchanged = age.unwrap_or_default().max(self.unchanged_since.elapsed());
         let left = settle.saturating_sub(unchanged);
-        match self.being_written {
-            None => left,
-            // Nobody can tell how long that takes.
-            Some(_) => left.max(RETRY.min(settle)),
+        if self.is_in_force && self.being_written.is_none() {
+            left
+        } else {
+            // Nobody can tell how long it takes until they are finished.
+            left.max(RETRY.min(settle))
         }
     }
 

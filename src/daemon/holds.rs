@@ -88,10 +88,15 @@ impl Rosters {
         (turned, differs)
     }
 
-    /// The set in force has settled. `true`: something is to be kept that was not.
-    pub(super) fn settle(&mut self) -> bool {
-        let settled = self.0.values_mut().map(|roster| roster.settled.take().is_some());
-        settled.fold(false, |any, one| any | one)
+    /// The set in force has settled, with these rooms in it. Of a room that is not, no later set than its last settled one counts.
+    pub(super) fn settle(&mut self, is_in_it: impl Fn(&RoomId) -> bool) {
+        for (id, roster) in &mut self.0 {
+            if let Some(settled) = roster.settled.take()
+                && !is_in_it(id)
+            {
+                roster.now = *settled;
+            }
+        }
     }
 
     pub(super) fn of(&self, room: &RoomId) -> Option<&Lists> {
@@ -244,6 +249,34 @@ mod tests {
         let hold = list.1.as_ref().unwrap();
         assert_eq!((hold.dropped, hold.of), (60, 100));
         assert_eq!(list.give(0..100, "10%", None), 0);
+    }
+
+    /// A room that is half written, leaves the files and comes back is judged by what was said of it when the files had settled.
+    #[test]
+    fn what_was_half_written_of_a_room_that_left_leaves_no_trace() {
+        let settled = Lists {
+            people: Some(people(0..100)),
+            ..Lists::default()
+        };
+        let half = Lists {
+            people: Some(people(0..75)),
+            ..Lists::default()
+        };
+        let half_written = Roster {
+            now: half.clone(),
+            settled: Some(Box::new(settled.clone())),
+        };
+        let [left, stays] = ["1", "2"].map(|id| RoomId::parse(id).unwrap());
+        let both = [
+            (left.clone(), half_written.clone()),
+            (stays.clone(), half_written),
+        ];
+        let mut rosters = Rosters(both.into());
+        rosters.settle(|id| *id == stays);
+        assert_eq!(
+            (rosters.of(&left), rosters.of(&stays)),
+            (Some(&settled), Some(&half))
+        );
     }
 
     proptest! {

@@ -44,23 +44,31 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
     let passed = loop {
         let until = waiting.as_ref().map(|(_, until)| *until);
         tokio::select! {
+            biased;
+            () = &mut stop => {
+                end(shared, way);
+                break waiting.map(|(planned, _)| interrupted(planned));
+            }
             news = following.news() => match news {
                 Some(News::Bad(diagnostics)) => return Err(Invalid { diagnostics }),
                 Some(news) => heard(shared, news),
                 None => break None,
             },
             () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {}
-            () = &mut stop => {
-                end(shared, way);
-                break waiting.map(|(planned, _)| interrupted(planned));
-            }
         }
+        let sets = lock(&shared.engine).sets;
+        // What is still may be a set whose news is on its way.
+        let is_still = || config.dry_run || (stillness.borrow().sets == sets && left().is_zero());
+        let has_settled = is_still();
         let turns = {
             let mut engine = lock(&shared.engine);
-            engine.files_settled();
+            // Not before: whoever comes after this process, were it ended now, must not take the set for one that had settled.
+            if has_settled {
+                engine.files_settled();
+            }
             engine.begin_full()
         };
-        let may_take_away = || config.dry_run || left().is_zero();
+        let may_take_away = || has_settled && is_still();
         let mut pass = pin!(passes::full(shared, way, turns, &may_take_away));
         let full = tokio::select! {
             full = &mut pass => full,

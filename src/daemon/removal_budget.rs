@@ -77,7 +77,7 @@ impl ListHistory {
             return false;
         }
         if budget.is_off() {
-            return self.let_go(u64::MAX, |_| true, now);
+            return self.let_go(u64::MAX, |_| true, now) > 0;
         }
         let long_ago = self.let_long_gone_go(listed, budget, now);
         self.let_new_ones_go(listed, budget, now) || long_ago
@@ -91,7 +91,7 @@ impl ListHistory {
         let room = budget
             .of(listed + kept.len() as u64)
             .saturating_sub(gone.len() as u64);
-        self.let_go(room, |left| is_over(left.at), now)
+        self.let_go(room, |left| is_over(left.at), now) > 0
     }
 
     /// Each window that ends now or later bounds those who left within it, by the largest list within it: the one that begins
@@ -103,32 +103,30 @@ impl ListHistory {
         for left in self.left.values().filter(|left| !is_over(left.at)) {
             *gone.entry(left.at).or_default() += u64::from(left.let_go.is_some());
         }
-        let times: Vec<Timestamp> = gone.keys().copied().collect();
-        let mut any = false;
-        for time in times {
-            let room = gone.range(..=time).map(|(since, _)| {
-                let since_then: u64 = gone.range(since..).map(|(_, gone)| gone).sum();
-                budget
-                    .of(self.largest_since(*since, listed))
-                    .saturating_sub(since_then)
-            });
-            let room = room.min().unwrap_or_default();
-            let before = self.gone_of(time);
-            any |= self.let_go(room, |left| left.at == time, now);
-            if let Some(gone) = gone.get_mut(&time) {
-                *gone += self.gone_of(time) - before;
+        let mut since_then: u64 = gone.values().sum();
+        // What is left in the fullest window that begins with one of the times so far; a time counts in each of them.
+        let mut left_over = i128::MAX;
+        let mut all = 0;
+        for (time, gone) in gone {
+            let most = budget.of(self.largest_since(time, listed));
+            left_over = left_over.min(i128::from(most) - i128::from(since_then));
+            since_then -= gone;
+            let room = u64::try_from(left_over).unwrap_or_default();
+            if room > 0 {
+                let let_go = self.let_go(room, |left| left.at == time, now);
+                left_over -= i128::from(let_go);
+                all += let_go;
             }
         }
-        any
+        all > 0
     }
 
-    /// Lets the first so many of these go, by name. `true`: there were some.
-    fn let_go(&mut self, room: u64, is_meant: impl Fn(&Left) -> bool, now: Timestamp) -> bool {
+    /// Lets the first so many of these go, by name, and says how many there were.
+    fn let_go(&mut self, room: u64, is_meant: impl Fn(&Left) -> bool, now: Timestamp) -> u64 {
         let room = usize::try_from(room).unwrap_or(usize::MAX);
         let waiting = self.left.values_mut();
         let waiting = waiting.filter(|left| left.let_go.is_none() && is_meant(left));
-        let gone = waiting.take(room).map(|left| left.let_go = Some(now)).count();
-        gone > 0
+        waiting.take(room).map(|left| left.let_go = Some(now)).count() as u64
     }
 
     /// Who is kept; `None`: nobody.
@@ -167,15 +165,6 @@ impl ListHistory {
     /// Whether nothing of it matters any more.
     pub(super) fn is_empty(&self) -> bool {
         self.sizes.is_empty() && self.left.is_empty()
-    }
-
-    /// How many of those who left at this time were let go.
-    fn gone_of(&self, time: Timestamp) -> u64 {
-        let gone = self
-            .left
-            .values()
-            .filter(|left| left.at == time && left.let_go.is_some());
-        gone.count() as u64
     }
 
     /// The size of the largest list in force at that time or later, the one that ended with it included.

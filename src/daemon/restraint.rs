@@ -192,7 +192,7 @@ impl Engine {
     /// The set in force is the one to go by from now on.
     pub(super) fn files_settled(&mut self) {
         self.settling.end();
-        self.rosters.settle();
+        self.rosters.settle(|id| self.rooms.contains_key(id));
         // Before anybody goes by it: a restart must not take another set for the one that had settled.
         self.save_all();
         let now = Instant::now();

@@ -2,7 +2,7 @@
 
 use crate::source::Folder;
 use notify::event::{AccessKind, AccessMode, ModifyKind};
-use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher, WatcherKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -83,8 +83,12 @@ impl Watch {
             }
         }
         drop(watched);
-        // No event tells any more what becomes of a file in a directory that is not watched.
-        let is_watched = |path: &PathBuf| path.parent().is_some_and(|parent| folders.contains_key(parent));
+        // No event tells any more what becomes of a file in a directory that is not watched, or that is another one by now.
+        let is_new = |folder: &Path| new.binary_search_by(|new| new.as_path().cmp(folder)).is_ok();
+        let is_watched = |path: &PathBuf| {
+            let parent = path.parent();
+            parent.is_some_and(|parent| folders.contains_key(parent) && !is_new(parent))
+        };
         self.watched
             .being_written()
             .retain(|path| is_watched(path) && path.exists());
@@ -148,7 +152,8 @@ impl Watched {
     /// Keeps account of which files are being written.
     fn account(&self, path: &Path, kind: EventKind) {
         match kind {
-            EventKind::Modify(ModifyKind::Data(_)) => {
+            // Elsewhere nothing tells that a file is closed.
+            EventKind::Modify(ModifyKind::Data(_)) if RecommendedWatcher::kind() == WatcherKind::Inotify => {
                 self.being_written().insert(path.to_owned());
             }
             EventKind::Access(AccessKind::Close(AccessMode::Write))
@@ -227,4 +232,34 @@ fn counts(folders: &mut BTreeMap<PathBuf, Folder>, path: &Path, kind: EventKind)
     // What is only written to is a log or the like; what is new, or may be read at last, may be a directory.
     let written = matches!(kind, EventKind::Modify(ModifyKind::Data(_)));
     folder.walked && !hidden && (is_yaml || !written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::files::Listing;
+    use crate::disk::Step;
+    use std::fs;
+
+    /// With the directory goes whatever would tell that a file in it is closed.
+    #[test]
+    fn a_file_in_a_directory_that_was_replaced_is_not_being_written_for_ever() {
+        let top = tempfile::tempdir().unwrap();
+        let [rooms, new] = ["rooms", "new"].map(|name| top.path().canonicalize().unwrap().join(name));
+        for folder in [&rooms, &new] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join("a.yaml"), "\n").unwrap();
+        }
+        let folders = || Listing::of(std::slice::from_ref(&rooms), None, &Step::default()).folders;
+        let mut watch = Watch::start(Arc::default());
+        assert!(watch.follow(&folders()));
+        let file = rooms.join("a.yaml");
+        watch.watched.being_written().insert(file.clone());
+        assert!(!watch.follow(&folders()));
+        assert_eq!(watch.written().first(), Some(file));
+        fs::rename(&rooms, top.path().join("old")).unwrap();
+        fs::rename(&new, &rooms).unwrap();
+        assert!(watch.follow(&folders()));
+        assert_eq!(watch.written().first(), None);
+    }
 }

@@ -100,9 +100,12 @@ impl FleetPlan {
         Self { rooms, members }
     }
 
-    /// Whether somebody is put out or loses a role by its calls.
+    /// Whether somebody is put out or loses a role by its calls, or would be had the files settled.
     #[must_use]
     pub fn takes_away(&self) -> bool {
+        if self.rooms.iter().any(RoomPlan::waits) {
+            return true;
+        }
         let steps = self.rooms.iter().flat_map(|room| &room.steps);
         steps
             .into_iter()

@@ -206,6 +206,12 @@ impl RoomPlan {
             .sum()
     }
 
+    /// Whether somebody stays here only until the room files have settled.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.status == Status::Changed && !self.pending.is_empty()
+    }
+
     /// Whether nothing is done because the room is no longer as it was when the plan was made.
     #[must_use]
     pub fn has_moved(&self) -> bool {

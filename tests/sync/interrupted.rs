@@ -1,6 +1,6 @@
 //! Runs that are told to end at any moment: what was not done is said, and such a run never ends as if all were well.
 
-use super::house::{House, house};
+use super::house::{House, house, id, names, one_room, room_text};
 use super::service::{BATCH, Service, desired, pass, pass_until, people, room_id, room_of, state, virtually};
 use http::Method as Http;
 use roomsync::apply::{Outcome, Report, Stop};
@@ -186,4 +186,55 @@ fn nothing_to_write_is_no_failure_and_a_pause_is_3() {
             assert_eq!(super::house::writes(&house.service), 0);
         });
     }
+}
+
+/// A set that a pass has only waited with is not taken for a settled one by who comes after it.
+#[test]
+fn a_pass_that_is_ended_while_it_waits_leaves_no_set_that_seems_to_have_settled() {
+    house(
+        one_room(&names(0..4)),
+        "sync: {settle_removals: 10s}",
+        async |house: House| {
+            house.rooms(&room_text(&id(), names(0..4)));
+            let daemon = house.start();
+            sleep(Duration::from_secs(15)).await;
+            daemon.stop().await;
+            house.rooms(&room_text(&id(), names(0..3)));
+            let once = Daemon::new(house.config())
+                .unwrap()
+                .once(sleep(Duration::from_secs(2)));
+            let once = once.await.unwrap().unwrap();
+            assert_eq!(Exit::of_once(&once), Exit::Partly);
+            let Written::Applied(report) = &once.written else {
+                panic!("{once:?}")
+            };
+            assert_eq!(report.tally().not_begun, 1);
+            let daemon = house.start();
+            sleep(Duration::from_secs(4)).await;
+            assert_eq!(super::house::writes(&house.service), 0, "not settled yet");
+            sleep(Duration::from_secs(10)).await;
+            assert_eq!(super::house::writes(&house.service), 1);
+            daemon.stop().await;
+        },
+    );
+}
+
+/// What is unfinished when the time is over is nothing to go by, and no more is what was there before it.
+#[test]
+fn a_pass_goes_by_no_set_that_is_no_longer_there() {
+    house(
+        one_room(&names(0..4)),
+        "sync: {settle_removals: 10s}",
+        async |house: House| {
+            house.rooms(&room_text(&id(), names(0..3)));
+            let daemon = Daemon::new(house.config()).unwrap();
+            let writing = async {
+                sleep(Duration::from_secs(3)).await;
+                house.rooms(room_text(&id(), names(0..4)).trim_end());
+            };
+            let (once, ()) = tokio::join!(daemon.once(std::future::pending()), writing);
+            assert!(once.is_err(), "{once:?}");
+            assert_eq!(super::house::writes(&house.service), 0);
+        },
+    );
 }

@@ -283,3 +283,27 @@ fn a_rota_of_more_than_five_others_a_day_keeps_some() {
     // Of seven people six are off duty, and five may be so within a day.
     assert_eq!(table, [[0, 0, 0], [0, 0, 1], [0, 0, 1]]);
 }
+
+/// An edit a minute for a day: the daemon asks every second.
+#[test]
+fn very_many_edits_are_judged_fast() {
+    let budget = RemovalBudget {
+        limit: Limit::parse("50%").unwrap(),
+        at_least: 5,
+        window: Duration::from_secs(24 * 3600),
+    };
+    let (edits, people) = (1_200, 1_500);
+    let mut history = ListHistory::default();
+    for gone in 1..=edits {
+        let now = at(60 * i64::try_from(gone).unwrap());
+        history.take(Some(&set(gone - 1..people)), &set(gone..people), now);
+    }
+    let begun = std::time::Instant::now();
+    history.advance((people - edits) as u64, &budget, at(60 * 1_201));
+    // Of a list of 1,500, half: a minute and more, where every two times are compared.
+    assert_eq!(
+        history.kept(300, &budget).unwrap().users.len(),
+        edits - people / 2
+    );
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
