@@ -237,7 +237,7 @@ fn counts(folders: &mut BTreeMap<PathBuf, Folder>, path: &Path, kind: EventKind)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desired::files::Listing;
+    use crate::source::Listing;
     use crate::disk::Step;
     use std::fs;
 

@@ -136,7 +136,7 @@ fn one_pass_that_is_interrupted_never_ends_as_if_all_were_well() {
             },
         );
     }
-    assert!(before_the_first_call >= 30, "only {before_the_first_call}");
+    assert!(before_the_first_call >= 10, "only {before_the_first_call}");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn an_apply_that_is_interrupted_says_which_rooms_it_did_not_begin() {
         assert_eq!(Exit::of_report(&report), exit, "seed {seed}: {report:?}");
         before_the_first_call += usize::from(report.tally().calls == 0);
     }
-    assert!(before_the_first_call >= 30, "only {before_the_first_call}");
+    assert!(before_the_first_call >= 10, "only {before_the_first_call}");
 }
 
 /// Where nothing was to be written, that is what came of it.
