@@ -155,6 +155,13 @@ async fn attempt(globals: &Globals, args: &Args, site: &Site) -> anyhow::Result<
         show_json(args.format, document, None)?;
         return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan, None))));
     }
+    // Whoever was asked may have taken an hour to answer.
+    if asking
+        && plan.takes_away()
+        && let Some(now) = site.settle(globals).await?
+    {
+        return Ok(Attempt::FilesChanged(Box::new(now)));
+    }
     let stop = Stop::default();
     let report = {
         let done = Arc::new(Progress::of_calls(Calls::of(plan)));

@@ -79,20 +79,20 @@ impl Site {
         Ok(site)
     }
 
-    /// Waits until the room files have been unchanged for `sync.settle_removals`, as what takes people away has to; gives what
-    /// they say by then, if that is something else.
+    /// Waits until the room files have been unchanged for `sync.settle_removals`, as what takes people away has to, and reads
+    /// them again; gives what they say by then, if that is something else.
     pub(super) async fn settle(&self, globals: &Globals) -> anyhow::Result<Option<Self>> {
         let settle = self.settings.sync.settle_removals;
         let wait = settle.saturating_sub(self.unchanged_for());
-        if wait.is_zero() {
-            return Ok(None);
+        if !wait.is_zero() {
+            tracing::info!(
+                "removals wait {:.1} s, until the room files have been unchanged for {} (`sync.settle_removals`)",
+                wait.as_secs_f64(),
+                show_duration(settle)
+            );
+            sleep(wait).await;
         }
-        tracing::info!(
-            "removals wait {:.1} s, until the room files have been unchanged for {} (`sync.settle_removals`)",
-            wait.as_secs_f64(),
-            show_duration(settle)
-        );
-        sleep(wait).await;
+        // A look at all rooms, or whoever was asked, may have taken long.
         let (now, warnings) = Self::read(globals, &self.selected)?;
         if now.files_digest() == self.files_digest() {
             return Ok(None);

@@ -52,6 +52,8 @@ pub(super) struct Engine {
     pub(super) settling: Settling,
     /// How still the files were when they were last asked.
     pub(super) stillness: Stillness,
+    /// For which end of the settling the files were asked to be read once more.
+    pub(super) asked_to_read: Option<Instant>,
     /// How many sets have been taken.
     pub(super) sets: u64,
     /// The digest of the set before this process, if it had settled.
@@ -117,6 +119,7 @@ impl Engine {
             rosters,
             settling: Settling::new(now),
             stillness: Stillness::unknown(now),
+            asked_to_read: None,
             sets: 0,
             settled_before,
             ledger,

@@ -47,13 +47,15 @@ pub enum News {
 }
 
 /// How soon a file that is being written is looked at again.
-const RETRY: Duration = Duration::from_secs(1);
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 /// How still the files are: what takes somebody away waits until they are still for long enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stillness {
     /// Since when their contents are what they are, as far as has been seen.
     pub unchanged_since: Instant,
+    /// When that was last seen: when the last read of all of them began. Where no events come, nothing later is known.
+    pub seen_at: Instant,
     /// Whether what is on the disk is the set in force: read to its end, valid, and finished.
     pub is_in_force: bool,
     /// When a file last changed, be it in content or not, by the clock of its disk.
@@ -87,6 +89,7 @@ impl Stillness {
     pub(super) fn unknown(now: Instant) -> Self {
         Self {
             unchanged_since: now,
+            seen_at: now,
             is_in_force: false,
             newest: None,
             being_written: None,

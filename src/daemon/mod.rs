@@ -239,7 +239,9 @@ impl Daemon {
                 }
                 None => {}
             }
-            lock(&shared.engine).see_stillness(&stillness.borrow_and_update());
+            if lock(&shared.engine).see_stillness(&stillness.borrow_and_update()) {
+                following.look_now();
+            }
             begin(&shared, &way, &passes);
         };
         manager.stopping();

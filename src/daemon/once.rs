@@ -1,6 +1,6 @@
 //! One pass over all rooms, for a command that ends after it.
 
-use super::files::{Following, News};
+use super::files::{Following, News, RETRY};
 use super::passes::{self, Full, Passed};
 use super::shared::lock;
 use super::written::Written;
@@ -10,7 +10,7 @@ use crate::diagnostics::Invalid;
 use crate::model::show_duration;
 use crate::plan::FleetPlan;
 use std::pin::pin;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// What one pass over all rooms came to.
 #[derive(Debug)]
@@ -38,7 +38,10 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
     let mut following = Following::start(follow(config, &config.settings, remembered.clone()));
     let stillness = following.stillness();
     let settle = config.settings.sync.settle_removals;
+    let mut seen = following.stillness();
     let left = || stillness.borrow().left_of(settle);
+    // When they had been unchanged for long enough, if nothing changed: what was read before does not tell.
+    let mut asked = None;
     // What waits for the files to settle, and until when.
     let mut waiting = None;
     let passed = loop {
@@ -51,15 +54,34 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
             }
             news = following.news() => match news {
                 Some(News::Bad(diagnostics)) => return Err(Invalid { diagnostics }),
-                Some(news) => heard(shared, news),
+                Some(news) => {
+                    heard(shared, news);
+                    waiting = None;
+                }
                 None => break None,
             },
-            () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {}
+            () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
+                let now = *asked.insert(Instant::now());
+                following.look_now();
+                // Whatever else the look finds is news.
+                let _ = timeout(RETRY, seen.wait_for(|seen| seen.seen_at >= now)).await;
+            }
         }
         let sets = lock(&shared.engine).sets;
-        // What is still may be a set whose news is on its way.
-        let is_still = || config.dry_run || (stillness.borrow().sets == sets && left().is_zero());
+        let is_still = || {
+            let now = stillness.borrow();
+            // What is still may be a set whose news is on its way.
+            let is_known = now.sets == sets && asked.is_none_or(|asked| now.seen_at >= asked);
+            config.dry_run || (is_known && now.left_of(settle).is_zero())
+        };
         let has_settled = is_still();
+        if let Some((_, until)) = &mut waiting
+            && !has_settled
+            && stillness.borrow().sets == sets
+        {
+            *until = Instant::now() + left();
+            continue;
+        }
         let turns = {
             let mut engine = lock(&shared.engine);
             // Not before: whoever comes after this process, were it ended now, must not take the set for one that had settled.
@@ -82,11 +104,17 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
             Some(Full::Made(passed)) => break Some(passed),
             Some(Full::Unsettled(planned)) if *shared.ends.borrow() => break Some(interrupted(planned)),
             Some(Full::Unsettled(planned)) => {
-                tracing::info!(
-                    "removals wait {:.1} s, until the room files have been unchanged for {} (`sync.settle_removals`)",
-                    left().as_secs_f64(),
-                    show_duration(settle)
-                );
+                match &stillness.borrow().being_written {
+                    Some(file) => tracing::info!(
+                        "removals wait until {} is closed by whoever writes it",
+                        file.display()
+                    ),
+                    None => tracing::info!(
+                        "removals wait {:.1} s, until the room files have been unchanged for {} (`sync.settle_removals`)",
+                        left().as_secs_f64(),
+                        show_duration(settle)
+                    ),
+                }
                 waiting = Some((planned, Instant::now() + left()));
             }
         }

@@ -131,6 +131,10 @@ impl ListHistory {
 
     /// Who is kept; `None`: nobody.
     pub(super) fn kept(&self, listed: u64, budget: &RemovalBudget) -> Option<Kept> {
+        // Also while no window passes.
+        if budget.is_off() {
+            return None;
+        }
         let kept = |(user, left): (&UserId, &Left)| left.let_go.is_none().then(|| user.clone());
         let users: MemberSet = self.left.iter().filter_map(kept).collect();
         if users.is_empty() {

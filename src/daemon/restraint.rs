@@ -178,15 +178,22 @@ impl Engine {
         }
     }
 
-    /// Sees how still the files are: those that have been so for long enough take people away, too.
-    pub(super) fn see_stillness(&mut self, stillness: &Stillness) {
+    /// Sees how still the files are: those that have been so for long enough take people away, too. `true`: that they have been is known
+    /// only once they are read again, since no event may have told of a change.
+    #[must_use]
+    pub(super) fn see_stillness(&mut self, stillness: &Stillness) -> bool {
         if self.stillness != *stillness {
             self.stillness = stillness.clone();
         }
-        if self.settles_at().is_none_or(|at| at > Instant::now()) {
-            return;
+        let now = Instant::now();
+        let Some(at) = self.settles_at().filter(|at| *at <= now) else {
+            return false;
+        };
+        if stillness.seen_at >= at {
+            self.files_settled();
+            return false;
         }
-        self.files_settled();
+        self.asked_to_read.replace(at) != Some(at)
     }
 
     /// The set in force is the one to go by from now on.
@@ -216,6 +223,7 @@ impl Engine {
         self.settling.since()?;
         let Stillness {
             unchanged_since,
+            seen_at: _,
             is_in_force,
             newest: _,
             being_written,

@@ -195,8 +195,11 @@ impl Watched {
                     .count();
                 counting > 0 || event.paths.is_empty() || event.need_rescan()
             }
-            // Something is lost.
-            Err(_) => true,
+            // Something is lost, as above.
+            Err(_) => {
+                self.being_written().clear();
+                true
+            }
         };
         if counts {
             self.wake.notify_one();
@@ -237,8 +240,8 @@ fn counts(folders: &mut BTreeMap<PathBuf, Folder>, path: &Path, kind: EventKind)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Listing;
     use crate::disk::Step;
+    use crate::source::Listing;
     use std::fs;
 
     /// With the directory goes whatever would tell that a file in it is closed.

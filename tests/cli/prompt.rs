@@ -2,11 +2,11 @@
 
 use super::service::{STATE, Service};
 use super::site::{Run, Site};
-use std::io::{ErrorKind, Write};
-use std::process::{Command, Stdio};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
 
-/// Runs `apply` on a terminal at which somebody types this. `None`: there is no `script` here.
-fn apply_typing(site: &Site, typed: &str) -> Option<Run> {
+/// `apply` on a terminal. `None`: there is no `script` here.
+fn apply(site: &Site) -> Option<Child> {
     let program = format!("'{}' apply", env!("CARGO_BIN_EXE_roomsync"));
     let mut command = Command::new("script");
     command
@@ -16,13 +16,18 @@ fn apply_typing(site: &Site, typed: &str) -> Option<Run> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = match command.spawn() {
+    match command.spawn() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             println!("skipped: `script` of util-linux is not here");
-            return None;
+            None
         }
-        child => child.unwrap(),
-    };
+        child => Some(child.unwrap()),
+    }
+}
+
+/// Runs `apply` on a terminal at which somebody types this. `None`: there is no `script` here.
+fn apply_typing(site: &Site, typed: &str) -> Option<Run> {
+    let mut child = apply(site)?;
     child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
     Some(Run::from(child.wait_with_output().unwrap()))
 }
@@ -65,4 +70,39 @@ fn nobody_is_asked_where_nothing_is_to_be_done() {
     };
     let run = run.ends_with(0);
     assert!(!run.stdout.contains("[y/N]"), "{}", run.stdout);
+}
+
+/// Whoever is asked may go for lunch, while a colleague puts somebody back.
+#[test]
+fn files_that_change_while_somebody_is_asked_are_asked_about_anew() {
+    let service = Service::start(STATE);
+    let site = Site::of(&service)
+        .with_rooms("rooms: [{id: \"66213271109633\", members: [bob, mia], guards: {max_removals: 100%}}]\n");
+    let Some(mut child) = apply(&site) else {
+        return;
+    };
+    let mut typing = child.stdin.take().unwrap();
+    let mut screen = child.stdout.take().unwrap();
+    let mut until_asked = || {
+        let mut shown = Vec::new();
+        while !shown.ends_with(b"[y/N] ") {
+            let mut byte = [0];
+            screen.read_exact(&mut byte).unwrap();
+            shown.extend(byte);
+        }
+        String::from_utf8(shown).unwrap()
+    };
+    assert!(until_asked().contains("-dan"));
+    site.write(
+        "rooms/team.yaml",
+        "rooms: [{id: \"66213271109633\", members: [bob, carol, dan, mia]}]\n",
+    );
+    typing.write_all(b"y\n").unwrap();
+    let anew = until_asked();
+    assert!(anew.contains("+carol") && !anew.contains("-dan"), "{anew}");
+    typing.write_all(b"y\n").unwrap();
+    let mut rest = String::new();
+    screen.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success(), "{rest}");
+    assert_eq!(service.people(), "alice bob carol dan mia");
 }

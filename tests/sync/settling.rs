@@ -224,9 +224,10 @@ struct Watch<'h> {
 }
 
 impl Watch<'_> {
-    /// Lets time pass, and sees that nobody goes whom both the last settled set and the one being written want.
-    async fn pass(&mut self, time: Duration, new: &Site) {
-        if let Some(daemon) = &self.daemon {
+    /// Lets time pass, and sees that nobody goes whom both the last settled set and the one being written want. `told`: the daemon looks at
+    /// the files at once. Otherwise it depends on the system's events, which come at their own time.
+    async fn pass(&mut self, time: Duration, told: bool, new: &Site) {
+        if let Some(daemon) = self.daemon.as_ref().filter(|_| told) {
             daemon.tell(Command::Reload).await;
         }
         let until = Instant::now() + time;
@@ -305,7 +306,7 @@ impl Watch<'_> {
                 0 => {
                     self.house.put(&name, &text);
                     self.changed = Instant::now();
-                    self.pass(pause(random), new).await;
+                    self.pass(pause(random), random.bool(), new).await;
                 }
                 how => {
                     let mut options = fs::File::options();
@@ -329,7 +330,7 @@ impl Watch<'_> {
                         if fs::read(&path).unwrap() != content {
                             self.changed = Instant::now();
                         }
-                        self.pass(pause(random), new).await;
+                        self.pass(pause(random), random.bool(), new).await;
                     }
                 }
             }
@@ -338,7 +339,7 @@ impl Watch<'_> {
 
     /// Sees that everybody is in who is wanted, as soon as the last file could be read.
     async fn assert_added(&mut self, new: &Site) {
-        self.pass(SETTLE + Duration::from_secs(1), new).await;
+        self.pass(SETTLE + Duration::from_secs(1), true, new).await;
         let state = self.house.service.emulator.state();
         for (room, entry) in new.rooms.iter().filter(|(_, entry)| entry.mode != "observe") {
             let wanted = new.people(*room).or(entry.admins.clone()).unwrap_or_default();
@@ -394,7 +395,7 @@ fn case(seed: u64) {
             } else {
                 Duration::from_millis(random.u64(0..9_000))
             };
-            watch.pass(calm, &now).await;
+            watch.pass(calm, true, &now).await;
             let new = edited(&now, &mut random);
             if random.u8(0..4) == 0 {
                 let daemon = watch.daemon.take().unwrap();
@@ -420,4 +421,45 @@ fn nobody_who_is_wanted_before_and_after_goes_however_slowly_files_are_written()
     for seed in first..first + cases {
         case(seed);
     }
+}
+
+/// Through a link of another folder files change without an event, as on a network disk: that they have been unchanged for long enough is
+/// seen, and not taken for granted.
+#[test]
+fn what_changes_without_an_event_is_seen_before_anybody_goes() {
+    house(service(), "sync: {interval: 1m}", async |house: House| {
+        let list = |count: usize| {
+            let names: Vec<String> = (5..count).map(|n| format!("u{n}")).collect();
+            let names = names.join(", ");
+            format!(
+                "rooms: [{{id: {}, members: [{names}]}}]\n# end of {count}\n",
+                room_id(1)
+            )
+        };
+        house.rooms(&list(45));
+        // Not below the folder of the settings, which may be watched.
+        let folder = tempfile::tempdir().unwrap();
+        let elsewhere = folder.path().join("all.yaml");
+        fs::hard_link(house.path("rooms/all.yaml"), &elsewhere).unwrap();
+        let daemon = house.start();
+        sleep(SETTLE_REMOVALS * 2).await;
+        assert_eq!(daemon.status().pending, None);
+        fs::write(&elsewhere, list(40)).unwrap();
+        daemon.tell(Command::Reload).await;
+        sleep(Duration::from_secs(3)).await;
+        assert_eq!(daemon.status().pending.map(|pending| pending.removals), Some(5));
+        fs::write(&elsewhere, list(45)).unwrap();
+        sleep(SETTLE_REMOVALS * 3).await;
+        assert_eq!(daemon.status().pending, None);
+        // A list that stays so short is followed without an event, too.
+        let removals = || {
+            let sent = house.service.take_sent();
+            sent.iter().filter(|(method, ..)| *method == Http::DELETE).count()
+        };
+        assert_eq!(removals(), 0);
+        fs::write(&elsewhere, list(40)).unwrap();
+        sleep(Duration::from_secs(60) + SETTLE_REMOVALS * 2).await;
+        assert!(removals() > 0);
+        daemon.stop().await;
+    });
 }

@@ -62,6 +62,10 @@ pub(super) struct Follower {
     moved_at: Instant,
     /// When the contents began to be what was last read.
     unchanged_since: Instant,
+    /// When the last read began.
+    read_began: Instant,
+    /// The same of the last read that found nothing else than `texts`.
+    seen_at: Instant,
     /// The file whose state differed last.
     changed: Option<PathBuf>,
 }
@@ -114,6 +118,8 @@ impl Follower {
             restless: None,
             moved_at: now,
             unchanged_since: now,
+            read_began: now,
+            seen_at: now,
             changed: None,
         }
     }
@@ -146,6 +152,7 @@ impl Follower {
         let known = self.judge_at.is_none() && self.look_at.is_none() && self.event.is_none();
         let now = Stillness {
             unchanged_since: self.unchanged_since,
+            seen_at: self.seen_at,
             is_in_force: known && self.judge.is_content(),
             newest: self.stamp.as_ref().and_then(Stamp::newest),
             being_written: self.disk.being_written(),
@@ -267,6 +274,7 @@ impl Follower {
 
     /// Reads everything, and puts off the next rescan.
     async fn read(&mut self, now: Instant) -> Result<Seen, Halt> {
+        self.read_began = now;
         let stamp = self.stamp.clone();
         let seen = self.on_disk(move |disk| disk.read(stamp.as_ref())).await?;
         self.rescan_at = Instant::now() + RESCAN.max(now.elapsed() * RESCAN_SHARE);
@@ -279,7 +287,9 @@ impl Follower {
             Seen::Moved(stamp) => self.seen(stamp, now),
             Seen::Resting(_, texts) => {
                 let same = self.texts.as_ref().is_some_and(|last| last.same_as(&texts));
-                if !same && self.judge_at.is_none() {
+                if same {
+                    self.seen_at = self.read_began;
+                } else if self.judge_at.is_none() {
                     self.moved_at = now;
                     self.judge_at = Some(now + self.settle);
                 }
@@ -347,6 +357,7 @@ impl Follower {
             self.unchanged_since = self.moved_at;
         }
         self.texts = Some(texts.clone());
+        self.seen_at = self.read_began;
         let mut judge = std::mem::take(&mut self.judge);
         let guards = self.guards.clone();
         let (judge, verdict) = spawn_blocking(move || {
