@@ -42,7 +42,7 @@ fn signalled_at(command: &mut Command, text: &str, signal: &str) -> Run {
 }
 
 #[test]
-fn a_pass_that_is_ended_between_plan_and_first_call_is_4() {
+fn whoever_is_ended_between_plan_and_first_call_says_what_was_not_begun() {
     let (mut state, mut rooms) = (String::new(), String::from("rooms:\n"));
     for n in 0..ROOMS {
         let members: Vec<String> = (0..60).map(|user| format!("r{n}u{user}")).collect();
@@ -55,15 +55,19 @@ fn a_pass_that_is_ended_between_plan_and_first_call_is_4() {
         writeln!(rooms, "  - {{id: 9{n:05}, members: [{}]}}", members.join(", ")).unwrap();
     }
     let state = format!("app_key: \"acme#demo\"\ntokens: [t0k3n-t0-g3t-1n]\nrooms:\n{state}");
-    for (args, signal, text) in [
-        (&["run", "--once"][..], "TERM", "applying the plan"),
-        (&["run", "--once"], "INT", "applying the plan"),
-        (&["apply", "--yes"], "INT", "applying the plan"),
-        (&["apply", "--yes"], "TERM", "applying the plan"),
+    for (args, signal, code) in [
+        (&["run", "--once"][..], "TERM", 4),
+        (&["run", "--once"], "INT", 4),
+        (&["apply", "--yes"], "INT", 4),
+        (&["apply", "--yes"], "TERM", 4),
+        // A daemon is there to be ended.
+        (&["run"], "TERM", 0),
     ] {
         let service = Service::start(&state);
-        let site = Site::of(&service).with_rooms(&rooms);
-        let run = signalled_at(&mut site.command(args), text, signal).ends_with(4);
+        let site = Site::of(&service)
+            .with_rooms(&rooms)
+            .with_settings("rooms: rooms/\n", "rooms: rooms/\nlisten: off\n");
+        let run = signalled_at(&mut site.command(args), "applying the plan", signal).ends_with(code);
         let written = service.writes().len();
         assert!(
             written < ROOMS,
