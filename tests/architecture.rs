@@ -3,6 +3,7 @@
 //! `use super::super::chat::{self, Writer}` is seen as what it is, and `the_rules_can_be_broken` shows that each rule bites.
 
 mod source;
+mod targets;
 
 use source::Source;
 use std::collections::BTreeSet;
