@@ -1,7 +1,5 @@
 //! `roomsync.yaml`: what is read, its defaults, and what is said of what cannot be.
 
-#![cfg(test)]
-
 use roomsync::chat::read_token;
 use roomsync::chat::wire::Method;
 use roomsync::cli::validate;

@@ -42,7 +42,7 @@ fn the_help_of_every_command_is_kept_as_a_snapshot() {
         assert!(
             kept.contains(&wanted),
             "{path} does not hold the help of `roomsync {command}`; write it with the one line\n  {wanted}\
-             in a ```console block, and then\n  TRYCMD=overwrite cargo test --test cli docs"
+             in a ```console block, and then\n  TRYCMD=overwrite cargo test --test real cli::docs"
         );
     }
     let root = fs::read_to_string("tests/cmd/roomsync.trycmd").unwrap();

@@ -2,9 +2,6 @@
 //!
 //! The service it talks to is the emulator on a real socket, in this process, where every request is written down.
 
-// So that clippy knows the helpers, too, for tests: they may fail by panicking.
-#![cfg(test)]
-
 mod completions;
 mod demo;
 mod docs;

@@ -1,7 +1,5 @@
 //! The daemon's files, as editors, git and Kubernetes change them: real files, real events, real time.
 
-#![cfg(test)]
-
 use roomsync::daemon::files::{Follow, Following, News};
 use roomsync::model::Guards;
 use std::fs;

@@ -1,8 +1,5 @@
 //! What is in `deploy/`: the unit, the manifests and the alerts, held against the real binary.
 
-// So that clippy knows the helpers, too, for tests: they may fail by panicking.
-#![cfg(test)]
-
 mod alerts;
 mod daemon;
 mod kubernetes;

@@ -1,7 +1,5 @@
 //! Room files: what is read, and what is said of what cannot be.
 
-#![cfg(test)]
-
 mod damage;
 mod links;
 mod origins;

@@ -2,9 +2,6 @@
 //!
 //! Every answer is compared whole with literal JSON: never with the wire types, which the client shares.
 
-// So that clippy knows the helpers, too, for tests: they may fail by panicking.
-#![cfg(test)]
-
 mod access_tokens;
 mod callers;
 mod conformance;

@@ -1,6 +1,6 @@
 //! What a plan costs, in numbers. That the numbers are right is shown by the random fleets of `tests/sync`.
 
-use crate::plans::{RATES, fleet, many, room, sent, users};
+use super::plans::{RATES, fleet, many, room, sent, users};
 use roomsync::chat::wire::Method;
 use roomsync::plan::{Calls, Rates};
 use roomsync::render::text;

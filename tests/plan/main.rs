@@ -1,8 +1,6 @@
 //! The plan as people get to see it where a change is reviewed: as markdown, against an earlier version of the files, with
 //! what it costs.
 
-#![cfg(test)]
-
 mod comment;
 mod cost;
 mod markdown;

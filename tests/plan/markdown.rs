@@ -1,7 +1,7 @@
 //! `plan --format markdown`: fits whatever the size, is right in its numbers, and holds nobody's markup but ours.
 
-use crate::comment::{FOREIGN, Seen, read, render, totals};
-use crate::plans::{desired, fleet, id, many, meta, room, sent, user, users};
+use super::comment::{FOREIGN, Seen, read, render, totals};
+use super::plans::{desired, fleet, id, many, meta, room, sent, user, users};
 use proptest::prelude::*;
 use roomsync::base::{RoomSince, Since};
 use roomsync::desired::DesiredRoom;

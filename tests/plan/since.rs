@@ -1,6 +1,6 @@
 //! What the files change against an earlier version of them.
 
-use crate::plans::{desired, fleet, id, room, users};
+use super::plans::{desired, fleet, id, room, users};
 use roomsync::base::{RoomSince, Since, looser_than_settings};
 use roomsync::desired::{AllowEmpty, DesiredRoom};
 use roomsync::model::{Glob, Guards, Limit, Mode};

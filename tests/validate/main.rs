@@ -1,7 +1,5 @@
 //! `roomsync validate`: its formats, and what it says of sites that are valid.
 
-#![cfg(test)]
-
 mod formats;
 mod hostile;
 

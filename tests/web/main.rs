@@ -1,8 +1,5 @@
 //! What the daemon shows: routes, metrics, the page in a browser.
 
-// So that clippy knows the helpers, too, for tests: they may fail by panicking.
-#![cfg(test)]
-
 mod browser;
 mod fixture;
 mod metrics;

@@ -1,8 +1,5 @@
 //! What is in `examples/` for CI: its rules, its syntax, and its steps run for real against a service and an API on loopback.
 
-// So that clippy knows the helpers, too, for tests: they may fail by panicking.
-#![cfg(test)]
-
 mod apply;
 mod hooks;
 mod lint;
