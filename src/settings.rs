@@ -91,7 +91,7 @@ impl fmt::Display for App {
 /// What proves to the service that we may.
 #[derive(Debug, Clone)]
 pub enum Auth {
-    /// A file with a token, see [`read_token`](crate::chat::read_token).
+    /// A file with a token, see [`read_token`].
     TokenFile(PathBuf),
     /// A token of the environment.
     Token(SecretString),

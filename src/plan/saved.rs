@@ -183,7 +183,7 @@ impl SavedPlan {
         &self.json
     }
 
-    /// As in [`Document`](super::Document).
+    /// As in [`Document`](crate::render::Document).
     #[must_use]
     pub fn id(&self) -> &str {
         &self.fields.id
