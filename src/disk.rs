@@ -11,7 +11,7 @@ pub(crate) use file::{Kinds, is_kernels, open_in, open_path, read_opened};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a file cannot be read.
+/// Reason why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DiskError {
     /// It is a directory, a pipe, a device or the like.

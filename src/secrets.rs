@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{PoisonError, RwLock};
 
-/// What is shorter is left alone: taking it out would only spoil the words.
+/// Shortest secret that is taken out: the removal of a shorter one would only spoil the words.
 const SHORTEST: usize = 8;
 /// By so much of its beginning a secret is known where it was cut.
 const ENOUGH: usize = 16;
-/// So many are known at a time: a token that is renewed every few hours has ended long before it is forgotten.
+/// Most secrets known at a time. A token that is renewed every few hours expires long before it is forgotten.
 const MOST: usize = 64;
-/// So many of the first are never forgotten: those of the environment.
+/// Number of the first secrets that are never forgotten: those of the environment.
 const KEPT: usize = 16;
 
 /// In lower case: texts are compared without case.
@@ -33,7 +33,7 @@ pub(crate) fn know(secret: &str) {
     known.push(secret.into());
 }
 
-/// Whether a secret, or the beginning of one, stands in this text.
+/// True if the text contains a secret, or the beginning of one.
 pub(crate) fn stand_in(text: &str) -> bool {
     matches!(without(text), Cow::Owned(_))
 }
@@ -60,7 +60,7 @@ fn hidden<'t, 's>(text: &'t str, secrets: impl Iterator<Item = &'s str>) -> Cow<
     shown
 }
 
-/// Where the secret, or the beginning of it, next stands.
+/// Finds the next occurrence of the secret, or of its beginning.
 fn found(text: &str, from: usize, secret: &str) -> Option<Range<usize>> {
     let enough = (ENOUGH..secret.len()).find(|end| secret.is_char_boundary(*end));
     let beginning = secret.get(..enough.unwrap_or(secret.len()))?;

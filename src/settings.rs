@@ -119,7 +119,7 @@ pub struct Timing {
     pub interval: Duration,
     /// How long changed files must rest.
     pub settle: Duration,
-    /// How long room files must be unchanged before they take somebody's place or role away.
+    /// Time for which room files must be unchanged before somebody is removed or demoted.
     pub settle_removals: Duration,
     /// Whether to read and show only, and write nothing.
     pub paused: bool,

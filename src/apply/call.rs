@@ -34,7 +34,7 @@ impl Answer {
         }
     }
 
-    /// Whether what the call stands on had grown too old before it could go.
+    /// True if the look or check behind the call became too old before the call could go.
     pub(super) fn is_too_late(&self) -> bool {
         matches!(self, Self::Failed(error) if matches!(error.fault, Fault::TooLate))
     }

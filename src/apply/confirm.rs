@@ -60,8 +60,7 @@ pub(super) async fn rooms<'a>(hands: &'a Hands<'a>, jobs: Vec<Job<'a>>) -> Vec<R
     }
 }
 
-/// How many last looks at admins are made at a time: so many that a part of a second goes by before a check, which rooms wait
-/// for, has its turn behind them.
+/// Most last looks at admins in flight: a quarter of a second's calls, so that removal checks, for which rooms wait, come soon.
 pub(super) fn at_a_time(reader: &Reader) -> usize {
     const PART: usize = 4;
     let budget = reader.budget();
@@ -125,7 +124,7 @@ async fn end(
     run.finish()
 }
 
-/// What was asked for, if it was.
+/// Waits for an answer, if one was asked for.
 async fn told<T>(what: Option<oneshot::Receiver<T>>) -> Option<T> {
     match what {
         Some(what) => what.await.ok(),

@@ -30,7 +30,7 @@ pub(super) struct Lanes {
     demoting: Slots,
     removing: Slots,
     proving: [Mutex<()>; 2],
-    /// Calls that removed or demoted so far.
+    /// Number of removals and demotions sent so far.
     taken_away: AtomicUsize,
 }
 
@@ -88,8 +88,7 @@ impl Lanes {
         self.taken_away.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many calls were sent so far that remove or demote, in any room: as long as there are more, whoever waits is not
-    /// waiting for nothing.
+    /// Number of removals and demotions sent so far, in all rooms. While it grows, a room that waits for its turn will get it.
     pub(super) fn taken_away(&self) -> usize {
         self.taken_away.load(Ordering::Relaxed)
     }
@@ -147,7 +146,7 @@ fn limit(op: Op, writer: &Writer) -> usize {
     }
 }
 
-/// Whether it removes or demotes.
+/// True for removals and demotions.
 pub(super) fn takes_away(op: Op) -> bool {
     matches!(op, Op::Demote | Op::Remove)
 }

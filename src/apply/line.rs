@@ -1,17 +1,17 @@
-//! Who waits for a place in a room: whoever is refused gives theirs to the next.
+//! Waiting list of a full room: somebody who is refused gives their place to the next.
 
 use super::run::RoomRun;
 use crate::model::UserId;
 use crate::plan::{Op, RoomPlan, code};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Who waits for a place in a room.
+/// Waiting list of a full room.
 pub(super) struct Line {
     /// In the order in which they come in.
     pub(super) reserves: VecDeque<UserId>,
-    /// Who is added last and alone, because there may be no place for them.
+    /// Person who is added last, in a call of their own: there may be no place for them.
     pub(super) last: Option<UserId>,
-    /// Who was refused, and who has their place.
+    /// People who were refused, each with the person who has their place.
     places: BTreeMap<UserId, UserId>,
 }
 
@@ -38,7 +38,7 @@ impl RoomRun<'_> {
         Some(next)
     }
 
-    /// Who is promoted in place of somebody who was refused: whoever has their place, where that is a wanted admin, too.
+    /// Wanted admin who has the place of somebody who was refused, and is promoted instead of them.
     pub(super) fn promote_in_place_of(&mut self, refused: UserId) -> Option<UserId> {
         let mut user = refused;
         while self.failed.contains_key(&(Op::Add, user.clone())) {

@@ -103,7 +103,7 @@ pub trait Journal: Sync {
 /// What became of one user of a call.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
-    /// Who.
+    /// The person.
     pub user: &'a UserId,
     /// What was to be done to them.
     pub op: Op,

@@ -24,11 +24,11 @@ use tokio::time::{Instant, sleep};
 const HOLDS: Duration = Duration::from_secs(5);
 /// None is begun on an older check: what is left is for the line.
 const GOOD_FOR: Duration = Duration::from_secs(4);
-/// How often in a row a check is made without a call going out on it.
+/// Most checks in a row that no call follows.
 pub(super) const CHECKS: usize = 3;
-/// How long a room waits for others whose owners can be read by the same call.
+/// Time for which a room waits for others, so that one call reads the owners of all.
 const LINGER: Duration = Duration::from_millis(50);
-/// So many such calls are on their way at a time; meanwhile others gather.
+/// Most such calls in flight. Meanwhile others gather.
 const CALLS: usize = 2;
 
 /// Reads owners and admins for the rooms of a run.
@@ -46,7 +46,7 @@ struct Waiting {
     told: Told<Owner>,
 }
 
-/// Who owns a room and who its admins are.
+/// Owner and admins of a room.
 pub(super) struct Roles {
     owner: Option<String>,
     pub(super) admins: MemberSet,
@@ -54,7 +54,7 @@ pub(super) struct Roles {
     sent_at: Instant,
 }
 
-/// Why roles are not known.
+/// Reason why roles are unknown.
 pub(super) enum Unsure {
     /// They could not be read.
     Unread(CallError),
@@ -145,7 +145,7 @@ impl Roles {
         }
     }
 
-    /// What a look has shown that began at this moment.
+    /// Roles as a look showed them that began at this moment.
     pub(super) fn seen(room: &LiveRoom, begun: Instant) -> Self {
         Self {
             owner: room.owner.clone(),
@@ -154,7 +154,7 @@ impl Roles {
         }
     }
 
-    /// Whether a call may still be begun on these.
+    /// True if a call may still begin on these roles.
     pub(super) fn are_fresh(&self) -> bool {
         self.sent_at.elapsed() < GOOD_FOR
     }
@@ -164,13 +164,13 @@ impl Roles {
         self.sent_at + HOLDS
     }
 
-    /// Why somebody is not to be removed or demoted, if so.
+    /// Reason to spare somebody, if there is one.
     pub(super) fn spare(&self, op: Op, user: &UserId, job: &Job<'_>) -> Option<Reason> {
         spare((self.owner.as_deref(), &self.admins), op, user, job)
     }
 }
 
-/// Why somebody is not to be removed or demoted in a room of this owner and these admins, if so.
+/// Reason to spare somebody in a room with this owner and these admins, if there is one.
 pub(super) fn spare(
     (owner, admins): (Option<&str>, &MemberSet),
     op: Op,
@@ -205,7 +205,7 @@ pub(super) fn spare(
 }
 
 impl RoomRun<'_> {
-    /// Whether somebody may be removed or demoted without another check.
+    /// True if somebody may be removed or demoted without another check.
     pub(super) fn is_checked(&self) -> bool {
         self.roles.as_ref().is_some_and(Roles::are_fresh)
     }
@@ -236,7 +236,7 @@ impl RoomRun<'_> {
         Err(End::Look(grown_old()))
     }
 
-    /// Whether the last check lets this be done to somebody; if not, why is reported.
+    /// True if the last check allows this. Otherwise the reason is reported.
     pub(super) fn may_touch(&mut self, op: Op, user: &UserId) -> bool {
         let spared = self
             .roles
@@ -252,7 +252,7 @@ impl RoomRun<'_> {
     }
 }
 
-/// What a call stands on is too old for it.
+/// Reason for a call whose look or check became too old.
 pub(super) fn grown_old() -> Reason {
     let fault = Fault::TooLate;
     Reason::new(fault.code(), fault.to_string())

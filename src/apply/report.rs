@@ -1,7 +1,6 @@
 use super::INTERRUPTED;
 use crate::chat::CallError;
-use crate::model::counted;
-use crate::model::{MemberSet, RoomId};
+use crate::model::{MemberSet, RoomId, counted};
 use crate::plan::{Note, Op, RoomPlan, Step};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -27,7 +26,7 @@ pub struct RoomReport {
     pub calls: usize,
     /// What was wanted and is not done.
     pub failed: Vec<Failure>,
-    /// Why nothing is done in a room that is no longer as it was when the plan was made; or what is wrong with the whole room.
+    /// Error of the whole room, such as a room that has moved since the plan was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Reason>,
 }
@@ -72,7 +71,7 @@ pub struct Reason {
     pub code: &'static str,
     /// In words.
     pub message: String,
-    /// Whom the service's words name, of those in the call.
+    /// People of the call whom the service's words name.
     #[serde(skip)]
     pub named: MemberSet,
 }
@@ -182,7 +181,7 @@ impl Report {
     /// The rooms that were not begun, by id, the first few by name; `None`: there are none.
     #[must_use]
     pub fn not_begun(&self) -> Option<String> {
-        /// So many are named.
+        /// Most rooms that are named.
         const NAMED: usize = 3;
         let rooms = self.rooms.iter().filter(|room| room.status == Outcome::NotBegun);
         let ids: Vec<&str> = rooms.map(|room| room.id.as_str()).collect();

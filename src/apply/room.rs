@@ -105,7 +105,7 @@ impl<'a> RoomRun<'a> {
         Ok((plan.steps, observed.room().read_at))
     }
 
-    /// Reports who was to be removed or demoted and is, on a new look, somebody who is not to be touched.
+    /// Reports people of these steps whom a new look shows as owner or admin, and who are spared for it.
     fn report_spared(&mut self, rest: &[Step], plan: &RoomPlan, seen: &LiveRoom) {
         let roles = (seen.owner.as_deref(), &seen.admins);
         for op in [Op::Demote, Op::Remove] {

@@ -49,13 +49,13 @@ pub(super) struct RoomRun<'a> {
     /// Whether a guard has tripped on a later look.
     pub(super) guarded: bool,
     pub(super) gate: Gate,
-    /// Who waits for a place.
+    /// People who wait for a place.
     pub(super) line: Line,
     /// Owner and admins, as read right before somebody is removed or demoted.
     pub(super) roles: Option<Roles>,
-    /// Whom a call was sent about that removes or demotes.
+    /// People for whom a removal or demotion was sent.
     pub(super) taken_away: BTreeSet<(Op, UserId)>,
-    /// What is wrong with the whole room.
+    /// Error of the whole room.
     pub(super) error: Option<Reason>,
     /// What was taken down as not known to be done.
     pub(super) unclear: BTreeSet<(Op, UserId)>,

@@ -128,7 +128,7 @@ impl RoomRun<'_> {
         Ok(())
     }
 
-    /// Takes down that somebody was refused, unless there was nothing to change for them.
+    /// Records that somebody was refused, unless there was nothing to change for them.
     fn is_refused(&mut self, op: Op, user: &UserId, error: &CallError) -> bool {
         let refused = !matches!(error.fault, Fault::AlreadySo(_));
         if refused {

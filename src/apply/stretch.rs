@@ -27,7 +27,7 @@ pub(super) struct Stretch {
     refusal: Option<(String, usize)>,
     /// Whether anybody was taken: then it is not the room that refuses.
     any_taken: bool,
-    /// How often in a row a check had grown old before its call could go, and how many calls had been sent in all rooms then.
+    /// Checks in a row that became too old before their call could go, and the calls sent in all rooms by then.
     late: (usize, usize),
 }
 

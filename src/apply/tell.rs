@@ -5,7 +5,7 @@ use crate::model::RoomId;
 use std::cell::RefCell;
 use tokio::sync::oneshot;
 
-/// What a room waits for.
+/// Channel on which a room waits for its answer.
 pub(super) type Told<T> = oneshot::Sender<Result<T, CallError>>;
 
 /// Hands over what was read of the room at this place.

@@ -22,7 +22,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Who owns the room, as far as this shows.
+    /// Owner of the room, if this shows one.
     fn owner(&self) -> Option<&str> {
         let of_list = self.members.as_ref().and_then(|list| list.as_ref().ok());
         let of_detail = self.owner.as_ref().and_then(|owner| owner.as_ref().ok());

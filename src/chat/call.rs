@@ -29,7 +29,7 @@ impl Prefix {
 pub(super) struct Call {
     pub(super) method: Method,
     pub(super) room: Option<RoomId>,
-    /// Whom it is about.
+    /// People named in the call.
     pub(super) users: Vec<UserId>,
     /// After the prefix, beginning with `chatrooms`; each part is written as it is sent.
     segments: Vec<String>,

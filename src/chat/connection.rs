@@ -170,7 +170,7 @@ impl Connection {
         self.0.pacer.limit(method)
     }
 
-    /// Whether a call of this method would have to wait for its turn now.
+    /// True if a call of this method would have to wait for its turn now.
     pub(super) fn would_wait(&self, method: Method) -> bool {
         self.0.pacer.would_wait(method)
     }

@@ -17,7 +17,7 @@ pub struct CallError {
     pub fault: Fault,
 }
 
-/// The service's words, and whom of those in the call they name.
+/// The service's words, and the people of the call whom they name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Said {
     /// The words.
@@ -291,7 +291,7 @@ impl Fault {
     }
 }
 
-/// Whether the service's words say that there was nothing to change for somebody.
+/// True if the service's words say that there was nothing to change for somebody.
 fn says_already_so(text: &str) -> bool {
     const KNOWN: [&str; 4] = [
         "already in group",

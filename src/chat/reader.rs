@@ -84,7 +84,7 @@ impl Reader {
         Ok((envelope.into(), sent_at))
     }
 
-    /// Whether a call of this method would have to wait for its turn now.
+    /// True if a call of this method would have to wait for its turn now.
     #[must_use]
     pub fn would_wait(&self, method: Method) -> bool {
         self.0.would_wait(method)

@@ -12,9 +12,9 @@ use tokio::time::timeout;
 
 /// Many times the longest token of the service.
 const LONGEST_TOKEN: u64 = 64 << 10;
-/// So long a call waits for a disk that does not answer: there is a token already.
+/// Time for which a call waits for the disk while it has a token already.
 const LOOK: Duration = Duration::from_secs(1);
-/// So long it waits after the service has refused that.
+/// The same after the service refused that token.
 const LONG_LOOK: Duration = Duration::from_secs(10);
 
 /// Why there is no usable token.

@@ -48,7 +48,7 @@ impl Writer {
         self.connection.proven(method)
     }
 
-    /// Whether a call of this method would have to wait for its turn now.
+    /// True if a call of this method would have to wait for its turn now.
     #[must_use]
     pub fn would_wait(&self, method: Method) -> bool {
         self.connection.would_wait(method)

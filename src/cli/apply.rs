@@ -8,8 +8,7 @@ use super::{Globals, buffered, max_calls, output, output_json, output_plan, writ
 use crate::apply::{Conduct, Failure, INTERRUPTED, Outcome, Reason, Report, RoomReport, Stop, Tally};
 use crate::daemon::pass::{self, Planned};
 use crate::daemon::progress::Progress;
-use crate::model::RoomId;
-use crate::model::{counted, printable};
+use crate::model::{RoomId, counted, printable};
 use crate::plan::{Calls, Op};
 use crate::render::Document;
 use anyhow::{Context as _, bail};
@@ -96,7 +95,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     }
 }
 
-/// What an attempt to apply came to.
+/// Result of an attempt to apply.
 enum Attempt {
     Ended(Exit),
     /// Nothing was done, because the room files have changed since they were read.

@@ -80,7 +80,7 @@ impl Exit {
         }
     }
 
-    /// What one pass over all rooms came to.
+    /// Result of one pass over all rooms.
     #[must_use]
     pub fn of_once(once: &Once) -> Self {
         let Once {

@@ -25,7 +25,7 @@ pub(super) struct Site {
     pub(super) settings: Settings,
     desired: Desired,
     room_files: Vec<PathBuf>,
-    /// When a room file had last changed when they were read.
+    /// Time of the last change of a room file, at the time of the read.
     changed: Option<SystemTime>,
     read: Instant,
     selected: Vec<RoomId>,
@@ -101,7 +101,7 @@ impl Site {
         Ok(Some(now))
     }
 
-    /// How long the room files have been unchanged. A time in the future is the time at which they were read.
+    /// Time for which the room files have been unchanged. A time in the future counts as the time of the read.
     fn unchanged_for(&self) -> Duration {
         let age = self
             .changed

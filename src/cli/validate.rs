@@ -6,8 +6,7 @@ mod json;
 use super::{Exit, Globals, output};
 use crate::desired::{self, Checked};
 use crate::diagnostics::{Diagnostic, Invalid, Severity, render};
-use crate::model::Guards;
-use crate::model::counted;
+use crate::model::{Guards, counted, counted_people};
 use crate::settings::{self, Env};
 use std::fmt;
 use std::io::{self, Write};
@@ -162,10 +161,7 @@ impl fmt::Display for Sizes {
             groups,
             people,
         } = self;
-        let people = match people {
-            1 => "1 person".to_owned(),
-            people => format!("{people} people"),
-        };
+        let people = counted_people(*people);
         let (files, rooms, groups) = (
             counted(*files, "file"),
             counted(*rooms, "room"),

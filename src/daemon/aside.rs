@@ -20,7 +20,7 @@ type Scope = Option<RoomId>;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct SetAside(BTreeMap<(UserId, Scope), Entry>);
 
-/// Why somebody is set aside, and until when, in steady time.
+/// Reason and end of setting somebody aside, in steady time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) code: String,
@@ -34,7 +34,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// How long somebody is left alone, whatever a clock that was wrong has made of it.
+    /// Length of the wait, never longer than the longest, even after a clock was wrong.
     fn lasts(&self) -> SignedDuration {
         let set = self.until.duration_since(self.since);
         set.clamp(SignedDuration::ZERO, LONGEST)
@@ -138,7 +138,7 @@ impl SetAside {
         }
     }
 
-    /// Goes with a steady time that was moved.
+    /// Follows a move of the steady time.
     pub(super) fn moved(&mut self, moved: &Moved) {
         for entry in self.0.values_mut() {
             // Both by the same, or the wait would be another one.

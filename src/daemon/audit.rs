@@ -33,7 +33,7 @@ pub(super) struct Audit {
     said: HashMap<(RoomId, UserId, Op), (String, u64)>,
 }
 
-/// Why the last line could not be written, and since when none can be.
+/// Error of the last line that could not be written, and the time of the first.
 #[derive(Debug)]
 struct Trouble {
     error: String,
@@ -96,7 +96,7 @@ impl Audit {
         self.file = None;
     }
 
-    /// Whether more can be written. After a failure that is proved anew, by a line.
+    /// Checks that more can be written. After a failure a new line must prove it.
     pub(super) fn ready(&mut self, now: Timestamp) -> io::Result<()> {
         match &self.trouble {
             None => self.flush(),
@@ -129,7 +129,7 @@ impl Audit {
         self.trouble.as_ref().map(|trouble| trouble.error.as_str())
     }
 
-    /// Takes down how the last line went.
+    /// Records whether the last line was written.
     pub(super) fn took(&mut self, written: io::Result<()>, now: Timestamp) -> Result<(), String> {
         let since = self.trouble.take().map_or(now, |trouble| trouble.since);
         let Err(error) = written else { return Ok(()) };

@@ -27,7 +27,7 @@ pub struct Clock {
     timeline: Arc<Mutex<Timeline>>,
 }
 
-/// How the steady time goes on from a reading of the clock since boot.
+/// Steady time at one reading of the clock since boot.
 #[derive(Debug, Clone, Copy)]
 struct Timeline {
     since_boot: SignedDuration,
@@ -37,7 +37,7 @@ struct Timeline {
     confirmed: bool,
 }
 
-/// What a later process needs to go on with the steady time.
+/// Steady time as a later process needs it to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Anchor {
     boot: String,
@@ -124,7 +124,7 @@ impl Clock {
         }
     }
 
-    /// What a later process needs to go on; `None`: boots cannot be told apart here.
+    /// Anchor for a later process. `None` if boots cannot be told apart here.
     pub(super) fn anchor(&self) -> Option<Anchor> {
         let boot = self.clocks.boot_id()?;
         let since_boot = self.clocks.since_boot();
@@ -138,7 +138,7 @@ impl Clock {
         })
     }
 
-    /// Whether the steady time was found right once in this boot.
+    /// True if the steady time was found right once in this boot.
     pub(super) fn is_confirmed(&self) -> bool {
         self.timeline().confirmed
     }
@@ -201,7 +201,7 @@ impl Moved {
     }
 }
 
-/// So much later; the same where no calendar goes that far.
+/// Adds to a time; beyond the calendar the time stays as it is.
 fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
     time.checked_add(by).unwrap_or(time)
 }

@@ -72,7 +72,7 @@ impl ComingAndGoing {
         self.0.retain(|_, window| window.ends > now);
     }
 
-    /// Goes with a steady time that was moved.
+    /// Follows a move of the steady time.
     pub(super) fn moved(&mut self, moved: &Moved) {
         for window in self.0.values_mut() {
             window.ends = moved.of(window.ends);

@@ -50,11 +50,11 @@ pub(super) struct Engine {
     pub(super) store: Store,
     pub(super) rosters: Rosters,
     pub(super) settling: Settling,
-    /// How still the files were when they were last asked.
+    /// Stillness of the files, as last reported.
     pub(super) stillness: Stillness,
-    /// For which end of the settling the files were asked to be read once more.
+    /// Settling time for which the files are already being read once more.
     pub(super) asked_to_read: Option<Instant>,
-    /// How many sets have been taken.
+    /// Number of sets taken so far.
     pub(super) sets: u64,
     /// The digest of the set before this process, if it had settled.
     pub(super) settled_before: Option<String>,
@@ -64,7 +64,7 @@ pub(super) struct Engine {
     /// Why `state_dir` cannot be asked whether the daemon is paused, if so.
     pub(super) out_of_reach: Option<String>,
     pub(super) service_time: Arc<ServiceTime>,
-    /// How far the wall clock is ahead of the service's, where that is too far.
+    /// Lead of the wall clock over the service's, if it is too large.
     pub(super) clock_ahead: Option<SignedDuration>,
     /// The pricing plan's quota, once a write has met its end.
     pub(super) used_up: Option<UsedUp>,

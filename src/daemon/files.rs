@@ -46,31 +46,30 @@ pub enum News {
     AsBefore,
 }
 
-/// How soon a file that is being written is looked at again.
+/// Delay before a file that is being written is checked again.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 
-/// How still the files are: what takes somebody away waits until they are still for long enough.
+/// Stillness of the files. Removals and demotions wait until it has lasted long enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stillness {
     /// Since when their contents are what they are, as far as has been seen.
     pub unchanged_since: Instant,
-    /// When that was last seen: when the last read of all of them began. Where no events come, nothing later is known.
+    /// Start of the last read that confirmed it. Without events nothing later is known.
     pub seen_at: Instant,
-    /// Whether what is on the disk is the set in force: read to its end, valid, and finished.
+    /// True if the files on the disk are the set in force: read to the end, valid and finished.
     pub is_in_force: bool,
-    /// When a file last changed, be it in content or not, by the clock of its disk.
+    /// Time of the last change of a file, in content or not, by the clock of its disk.
     pub newest: Option<SystemTime>,
     /// A file that somebody has written to and not closed since, where the system tells.
     pub being_written: Option<PathBuf>,
     /// The file that changed last.
     pub changed: Option<PathBuf>,
-    /// How many sets have been taken, the one in force the last of them.
+    /// Number of sets taken so far, including the one in force.
     pub sets: u64,
 }
 
 impl Stillness {
-    /// How long the files must still be left alone until they have been unchanged for so long. A time in the future is the time at
-    /// which they were first seen.
+    /// Time left until the files have been unchanged for `settle`. A time in the future counts as the time of the first look.
     pub(super) fn left_of(&self, settle: Duration) -> Duration {
         let age = self
             .newest
@@ -154,7 +153,7 @@ impl Following {
         }
     }
 
-    /// How still the files are. It may be known before the news of the set that it is about.
+    /// Stillness of the files. It may arrive before the news of the set that it is about.
     #[must_use]
     pub fn stillness(&self) -> signal::Receiver<Stillness> {
         self.stillness.clone()

@@ -18,10 +18,10 @@ pub(super) struct Rosters(pub(super) BTreeMap<RoomId, Roster>);
 /// A room's lists, and what is held of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Roster {
-    /// As the set in force gives them.
+    /// Lists of the set in force.
     pub(super) now: Lists,
-    /// As the last set gave them that had settled, where that is something else. What is held is judged against it, so that a
-    /// set that was only half written leaves no trace.
+    /// Lists of the last settled set, if they differ. Holds are judged against them, so that a set that was only half written
+    /// leaves no trace.
     pub(super) settled: Option<Box<Lists>>,
 }
 
@@ -119,7 +119,7 @@ impl Roster {
 }
 
 impl Lists {
-    /// What was held before by the same set is held since then.
+    /// Keeps the start of a hold on the same names.
     fn keep_times(&mut self, before: &Self) {
         for (hold, before) in [
             (&mut self.removals, &before.removals),

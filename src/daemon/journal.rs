@@ -1,4 +1,4 @@
-//! What the calls of a pass did, for the audit log, the metrics and the page.
+//! Records the results of a pass's calls for the audit log, the metrics and the page.
 
 use super::engine::Set;
 use super::{Shared, lock};
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
-/// Which line of which file asks for each change.
+/// Finds the line of the file that asks for each change.
 pub(super) async fn origins(plan: &FleetPlan, set: Arc<Set>) -> HashMap<(RoomId, Op, UserId), Origin> {
     let mut keys = Vec::new();
     for room in &plan.rooms {
@@ -47,7 +47,7 @@ fn claim((room, op, user): &(RoomId, Op, UserId)) -> Claim<'_> {
     }
 }
 
-/// Takes down what the calls of one pass did.
+/// Records the results of one pass's calls.
 pub(super) struct PassJournal<'a> {
     pub(super) shared: &'a Shared,
     pub(super) plan: &'a str,

@@ -12,15 +12,15 @@ use crate::plan::FleetPlan;
 use std::pin::pin;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// What one pass over all rooms came to.
+/// Result of one pass over all rooms.
 #[derive(Debug)]
 #[must_use]
 pub struct Once {
-    /// What was planned.
+    /// Plan of the pass.
     pub plan: FleetPlan,
-    /// What kept it from looking at every room, if something did.
+    /// Error that ended the look before every room was seen.
     pub stopped: Option<crate::chat::CallError>,
-    /// What became of it.
+    /// Outcome of the plan.
     pub written: Written,
     /// The least time in seconds that the plan's calls take.
     pub seconds: f64,
@@ -40,9 +40,9 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
     let settle = config.settings.sync.settle_removals;
     let mut seen = following.stillness();
     let left = || stillness.borrow().left_of(settle);
-    // When they had been unchanged for long enough, if nothing changed: what was read before does not tell.
+    // Time of the last request to read the files: an older read does not show that they are unchanged.
     let mut asked = None;
-    // What waits for the files to settle, and until when.
+    // The plan that waits for the files to settle, and the time of the next request.
     let mut waiting = None;
     let passed = loop {
         let until = waiting.as_ref().map(|(_, until)| *until);
@@ -70,7 +70,7 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
         let sets = lock(&shared.engine).sets;
         let is_still = || {
             let now = stillness.borrow();
-            // What is still may be a set whose news is on its way.
+            // The stillness may be that of a set whose news has not arrived yet.
             let is_known = now.sets == sets && asked.is_none_or(|asked| now.seen_at >= asked);
             config.dry_run || (is_known && now.left_of(settle).is_zero())
         };
@@ -84,7 +84,7 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
         }
         let turns = {
             let mut engine = lock(&shared.engine);
-            // Not before: whoever comes after this process, were it ended now, must not take the set for one that had settled.
+            // Not earlier: if this process is ended now, the next one must not take the set for a settled one.
             if has_settled {
                 engine.files_settled();
             }

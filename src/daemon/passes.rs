@@ -72,7 +72,7 @@ pub(super) async fn full(
         planned
     };
     if trouble.is_none() && planned.plan.takes_away() && !may_take_away() {
-        // It is begun again, and ends then.
+        // The pass begins again later, and ends then.
         return Some(Full::Unsettled(planned));
     }
     let written = match trouble {

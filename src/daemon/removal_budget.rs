@@ -3,18 +3,80 @@
 //! Holds compare a set of files with the one before it, the other guards look at who is there now. Many small steps pass both:
 //! thirteen edits of a quarter each empty a room of a hundred. This guard remembers who was wanted within the window.
 
-use crate::model::{MemberSet, RemovalBudget, UserId};
+use super::holds::{Lists, wanted};
+use crate::desired::DesiredRoom;
+use crate::model::{Limit, MemberSet, RemovalBudget, UserId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// A room's lists over the last window.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RoomBudget {
+    /// Everyone who is wanted in the room.
+    #[serde(default, skip_serializing_if = "ListHistory::is_empty")]
+    people: ListHistory,
+    /// The wanted admins.
+    #[serde(default, skip_serializing_if = "ListHistory::is_empty")]
+    admins: ListHistory,
+}
+
+impl RoomBudget {
+    /// Takes in the lists of a new set, as [`ListHistory::take`] does. A list that is not managed drops nobody.
+    pub(super) fn take(&mut self, old: &Lists, new: &DesiredRoom, now: Timestamp) -> bool {
+        let Self { people, admins } = self;
+        let mut differs = false;
+        for (history, old, new) in [
+            (people, &old.people, wanted(new)),
+            (admins, &old.admins, new.admins.clone()),
+        ] {
+            differs |= new.is_some_and(|new| history.take(old.as_ref(), &new, now));
+        }
+        differs
+    }
+
+    /// Releases those for whom the windows have room by now. True if there were some.
+    pub(super) fn advance(&mut self, room: &DesiredRoom, now: Timestamp) -> bool {
+        let Self { people, admins } = self;
+        let budget = room.guards.removal_budget;
+        let of_people = people.advance(size(wanted(room)), &budget, now);
+        admins.advance(size(room.admins.clone()), &budget.for_admins(), now) || of_people
+    }
+
+    /// The people and the admins of this room who are kept.
+    pub(super) fn kept(&self, room: &DesiredRoom) -> [Option<Kept>; 2] {
+        let Self { people, admins } = self;
+        let budget = room.guards.removal_budget;
+        [
+            people.kept(size(wanted(room)), &budget),
+            admins.kept(size(room.admins.clone()), &budget.for_admins()),
+        ]
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { people, admins } = self;
+        people.is_empty() && admins.is_empty()
+    }
+
+    /// Changes every time in it.
+    pub(super) fn each_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
+        let Self { people, admins } = self;
+        people.each_time(&change);
+        admins.each_time(&change);
+    }
+}
+
+fn size(list: Option<MemberSet>) -> u64 {
+    list.map_or(0, |list| list.len() as u64)
+}
+
 /// One list of a room, its people or its admins, over the last window. Times are on the clock that cannot be set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ListHistory {
+struct ListHistory {
     /// Sizes that the list had, each with the time until which it had it, without those that a later one exceeds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sizes: Vec<(Timestamp, u64)>,
-    /// Who left the list and is not wanted again.
+    /// People who left the list and are not wanted again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     left: BTreeMap<UserId, Left>,
 }
@@ -22,9 +84,9 @@ pub(super) struct ListHistory {
 /// Somebody who left a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Left {
-    /// When.
+    /// Time at which they left.
     at: Timestamp,
-    /// When the budget let them go; `None`: it had no room, they are kept.
+    /// Time at which the budget let them go. `None` if they are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     let_go: Option<Timestamp>,
 }
@@ -32,20 +94,22 @@ struct Left {
 /// The people that a budget keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kept {
-    /// Who.
+    /// Their names.
     pub(super) users: MemberSet,
-    /// How many left the list within the window, those who are kept included.
+    /// Number of people who left the list within the window, including those who are kept.
     pub(super) dropped: u64,
     /// The size of the largest list of the window.
     pub(super) of: u64,
-    /// When the window has room for the next of them at the latest.
+    /// Latest time at which the window has room for the next of them.
     pub(super) next: Option<Timestamp>,
+    /// The most who may go within the window.
+    pub(super) limit: Limit,
 }
 
 impl ListHistory {
     /// Takes a new list: who is no longer on it leaves, and is kept for now; who is back is forgotten. `true`: something is to be
     /// kept on the disk.
-    pub(super) fn take(&mut self, old: Option<&MemberSet>, new: &MemberSet, now: Timestamp) -> bool {
+    fn take(&mut self, old: Option<&MemberSet>, new: &MemberSet, now: Timestamp) -> bool {
         let before = self.clone();
         self.left.retain(|user, _| !new.contains(user));
         let dropped = old.map(|old| old.minus(new)).unwrap_or_default();
@@ -65,8 +129,8 @@ impl ListHistory {
         *self != before
     }
 
-    /// Lets those go for whom the window has room by now. `listed` is the size of the list. `true`: there were some.
-    pub(super) fn advance(&mut self, listed: u64, budget: &RemovalBudget, now: Timestamp) -> bool {
+    /// Releases those for whom the window has room by now. `listed` is the size of the list. True if there were some.
+    fn advance(&mut self, listed: u64, budget: &RemovalBudget, now: Timestamp) -> bool {
         let is_over = is_over(budget, now);
         self.sizes.retain(|(until, _)| !is_over(*until));
         self.left.retain(|_, left| {
@@ -83,7 +147,7 @@ impl ListHistory {
         self.let_new_ones_go(listed, budget, now) || long_ago
     }
 
-    /// Who was kept for a whole window would be a stranger now. They go as people of a list of their number would, not all at once.
+    /// Releases people who were kept for a whole window. They go at the rate of a list of their size, not all at once.
     fn let_long_gone_go(&mut self, listed: u64, budget: &RemovalBudget, now: Timestamp) -> bool {
         let is_over = is_over(budget, now);
         let long_gone = self.left.values().filter(|left| is_over(left.at));
@@ -129,8 +193,8 @@ impl ListHistory {
         waiting.take(room).map(|left| left.let_go = Some(now)).count() as u64
     }
 
-    /// Who is kept; `None`: nobody.
-    pub(super) fn kept(&self, listed: u64, budget: &RemovalBudget) -> Option<Kept> {
+    /// People who are kept. `None` if there are none.
+    fn kept(&self, listed: u64, budget: &RemovalBudget) -> Option<Kept> {
         // Also while no window passes.
         if budget.is_off() {
             return None;
@@ -147,16 +211,18 @@ impl ListHistory {
             .map(|left| left.let_go.unwrap_or(left.at))
             .min();
         let window = signed(budget);
+        let of = self.sizes.iter().map(|(_, size)| *size).fold(listed, u64::max);
         Some(Kept {
             dropped: self.left.len() as u64,
-            of: self.sizes.iter().map(|(_, size)| *size).fold(listed, u64::max),
+            of,
+            limit: Limit::Count(budget.of(of)),
             users,
             next: first.and_then(|first| first.checked_add(window).ok()),
         })
     }
 
     /// Changes every time in it, as where the clock was wrong by which they were kept.
-    pub(super) fn each_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
+    fn each_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
         for (until, _) in &mut self.sizes {
             *until = change(*until);
         }
@@ -166,8 +232,8 @@ impl ListHistory {
         }
     }
 
-    /// Whether nothing of it matters any more.
-    pub(super) fn is_empty(&self) -> bool {
+    /// True if nothing of it matters any more.
+    fn is_empty(&self) -> bool {
         self.sizes.is_empty() && self.left.is_empty()
     }
 
@@ -178,7 +244,7 @@ impl ListHistory {
     }
 }
 
-/// Whether a time is outside the window that ends now.
+/// Tests whether a time is outside the window that ends now.
 fn is_over(budget: &RemovalBudget, now: Timestamp) -> impl Fn(Timestamp) -> bool + use<> {
     let window = signed(budget);
     move |time| now.duration_since(time) >= window

@@ -1,15 +1,13 @@
-//! What keeps people in a room whom the files in force no longer want: files that settle, holds, and the budget over time.
+//! Reasons to keep people whom the files in force no longer want: files that settle, holds, and the budget over time.
 
 use super::clock::Moment;
 use super::engine::Engine;
 use super::files::Stillness;
-use super::holds::wanted;
-use super::removal_budget::{Kept, ListHistory};
+use super::removal_budget::{Kept, RoomBudget};
 use super::room::Turn;
-use super::store::RoomBudget;
 use crate::desired::DesiredRoom;
 use crate::live::Observed;
-use crate::model::{Limit, MemberSet, RemovalBudget, RoomId, UserId, show_duration};
+use crate::model::{RoomId, UserId, show_duration};
 use crate::plan::{self, OverBudget, Restraints, Settling};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -48,18 +46,9 @@ impl Engine {
         for (id, room) in rooms {
             let before = self.rosters.of(id).cloned().unwrap_or_default();
             let mut of_room = self.ledger.budgets.remove(id).unwrap_or_default();
-            let RoomBudget { people, admins } = &mut of_room;
-            for (history, old, new) in [
-                (people, before.people, wanted(room)),
-                (admins, before.admins, room.admins.clone()),
-            ] {
-                // A list that is not managed drops nobody.
-                if let Some(new) = new {
-                    differs |= history.take(old.as_ref(), &new, now);
-                }
-            }
+            differs |= of_room.take(&before, room, now);
             if self.clock_trusted() {
-                of_room.advance(room, now);
+                differs |= of_room.advance(room, now);
             }
             if !of_room.is_empty() {
                 self.ledger.budgets.insert(id.clone(), of_room);
@@ -68,7 +57,7 @@ impl Engine {
         differs
     }
 
-    /// Lets those go for whom the windows have room by now, and has their rooms looked at. While nobody knows whether the clock is
+    /// Releases those for whom the windows have room by now, and has their rooms looked at. While nobody knows whether the clock is
     /// right, no window passes.
     pub(super) fn advance_budgets(&mut self) {
         if !self.clock_trusted() {
@@ -102,30 +91,23 @@ impl Engine {
         }
     }
 
-    /// How many people the removal budgets keep.
+    /// Counts the people whom the removal budgets keep.
     pub(super) fn over_budget(&self) -> usize {
-        let kept = |room: &super::room::Room| {
-            let Restraints {
-                people_over_budget,
-                admins_over_budget,
-                ..
-            } = self.kept_in(&room.desired);
-            let users = |over: Option<OverBudget>| over.map(|over| over.users).unwrap_or_default();
-            users(people_over_budget).or(&users(admins_over_budget)).len()
+        let kept = |(id, budget): (&RoomId, &RoomBudget)| {
+            let kept = budget.kept(&self.rooms.get(id)?.desired);
+            let [people, admins] = kept.map(|kept| kept.map(|kept| kept.users).unwrap_or_default());
+            Some(people.or(&admins).len())
         };
-        self.rooms.values().map(kept).sum()
+        self.ledger.budgets.iter().filter_map(kept).sum()
     }
 
-    /// What the holds and the removal budgets keep of a room.
+    /// Restraints on a room by its holds and removal budgets.
     fn kept_in(&self, desired: &DesiredRoom) -> Restraints {
         let lists = self.rosters.of(&desired.id);
-        let budget = desired.guards.removal_budget;
-        let histories = self.ledger.budgets.get(&desired.id);
-        let over = |history: Option<&ListHistory>, listed: Option<MemberSet>, budget: RemovalBudget| {
-            let listed = listed.map_or(0, |list| list.len() as u64);
-            let kept = history?.kept(listed, &budget)?;
-            Some(over_budget(kept, &budget, self.clock.moment()))
-        };
+        let budget = self.ledger.budgets.get(&desired.id);
+        let kept = budget.map(|budget| budget.kept(desired)).unwrap_or_default();
+        let [people_over_budget, admins_over_budget] =
+            kept.map(|kept| Some(over_budget(kept?, self.clock.moment())));
         Restraints {
             removals: lists
                 .and_then(|lists| lists.removals.as_ref())
@@ -134,17 +116,13 @@ impl Engine {
                 .and_then(|lists| lists.demotions.as_ref())
                 .map(plan::Hold::from),
             waiting: BTreeMap::new(),
-            people_over_budget: over(histories.map(|both| &both.people), wanted(desired), budget),
-            admins_over_budget: over(
-                histories.map(|both| &both.admins),
-                desired.admins.clone(),
-                budget.for_admins(),
-            ),
+            people_over_budget,
+            admins_over_budget,
             settling: None,
         }
     }
 
-    /// What is not to be done in a room for now; takes down what the look shows of its people.
+    /// Restraints on a room for now. Also records what the look shows of its people.
     pub(super) fn restraints(&mut self, turn: &Turn, observed: &Observed) -> Restraints {
         self.see_clock();
         let now = self.clock.moment();
@@ -178,8 +156,8 @@ impl Engine {
         }
     }
 
-    /// Sees how still the files are: those that have been so for long enough take people away, too. `true`: that they have been is known
-    /// only once they are read again, since no event may have told of a change.
+    /// Takes in the stillness of the files, and lets them settle if it has lasted long enough. `true`: the files must be read once
+    /// more first, because not every change sends an event.
     #[must_use]
     pub(super) fn see_stillness(&mut self, stillness: &Stillness) -> bool {
         if self.stillness != *stillness {
@@ -218,7 +196,7 @@ impl Engine {
         }
     }
 
-    /// When the files will have settled if nothing changes; `None`: they have, or nobody can tell.
+    /// Time at which the files will have settled if nothing changes. `None` if they have, or if that is unknown.
     pub(super) fn settles_at(&self) -> Option<Instant> {
         self.settling.since()?;
         let Stillness {
@@ -254,13 +232,14 @@ impl Engine {
     }
 }
 
-/// What a plan is told of people whom a budget keeps.
-fn over_budget(kept: Kept, budget: &RemovalBudget, now: Moment) -> OverBudget {
+/// Describes kept people for the plan.
+fn over_budget(kept: Kept, now: Moment) -> OverBudget {
     let Kept {
         users,
         dropped,
         of,
         next,
+        limit,
     } = kept;
     let until = next.map_or_else(
         || "at all".to_owned(),
@@ -268,20 +247,9 @@ fn over_budget(kept: Kept, budget: &RemovalBudget, now: Moment) -> OverBudget {
     );
     OverBudget {
         users,
-        limit: Limit::Count(budget.of(of)),
+        limit,
         dropped,
         of,
         until,
-    }
-}
-
-impl RoomBudget {
-    /// Lets those go for whom the windows have room by now. `true`: there were some.
-    fn advance(&mut self, room: &DesiredRoom, now: Timestamp) -> bool {
-        let Self { people, admins } = self;
-        let budget = room.guards.removal_budget;
-        let size = |list: Option<MemberSet>| list.map_or(0, |list| list.len() as u64);
-        let of_people = people.advance(size(wanted(room)), &budget, now);
-        admins.advance(size(room.admins.clone()), &budget.for_admins(), now) || of_people
     }
 }

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 /// The code of a clock that is not the service's.
 const CLOCK: &str = "clock";
-/// So far apart, two clocks differ. Less is the network's doing, or of no matter to windows of hours.
+/// Largest difference of two clocks that agree. Windows of hours do not depend on less.
 const MOST_APART: SignedDuration = SignedDuration::from_mins(10);
-/// So many answers are compared, and the one that is nearest to our clock counts: one that lay somewhere for a while says nothing.
+/// Number of answers compared. The one nearest to our clock counts, because an answer may have been delayed on its way.
 const RECENT: usize = 4;
 
-/// How far our time is from the service's, by its last answers.
+/// Distance of our time from the service's, by its last answers.
 #[derive(Debug, Default)]
 pub(super) struct ServiceTime(Mutex<Answers>);
 
@@ -24,14 +24,14 @@ struct Answers {
     undated: bool,
 }
 
-/// How far each face of our clock is ahead of the service's.
+/// Lead of each of our two times over the service's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ahead {
     pub(super) wall: SignedDuration,
     pub(super) steady: SignedDuration,
 }
 
-/// What is known of the service's time.
+/// Knowledge of the service's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
     /// There was no answer yet.
@@ -124,8 +124,8 @@ impl Engine {
         self.clock_ahead = wrong;
     }
 
-    /// Whether the steady time is right, by the service's, so that what waits since before a reboot may end. Not before the
-    /// first answer of this boot.
+    /// True once the steady time agrees with the service's. Then waits from before a reboot may end. Never true before the first
+    /// answer of this boot.
     pub(super) fn clock_trusted(&self) -> bool {
         self.clock.is_confirmed()
     }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// So many different entries of a room are remembered; past that nobody goes from it before the files have settled.
+/// Most entries remembered of a room. Beyond that nobody goes from it before the files have settled.
 const MOST_ENTRIES: usize = 32;
 
 /// The entries by which nobody may be taken away yet, and those that would keep somebody.
@@ -20,9 +20,9 @@ const MOST_ENTRIES: usize = 32;
 pub(super) struct Settling {
     /// Since when the files have not settled; `None`: they have.
     since: Option<Instant>,
-    /// When the last set was taken that differs.
+    /// Time of the last set that differed from the one before it.
     taken: Instant,
-    /// What is not known of the sets before this process: then nobody goes.
+    /// True if the sets before this process are unknown: then nobody goes.
     from_nothing: bool,
     /// The entries of a room since the files last settled but for the one in force; only of rooms that have had another.
     earlier: BTreeMap<RoomId, Vec<Earlier>>,
@@ -76,7 +76,7 @@ impl Settling {
         self.since
     }
 
-    /// When the last set was taken that differs from the one before it.
+    /// Time of the last set that differed from the one before it.
     pub(super) fn taken(&self) -> Instant {
         self.taken
     }
@@ -88,7 +88,7 @@ impl Settling {
         self.earlier.clear();
     }
 
-    /// Who goes at the most in a room of which this was seen; `None`: nothing bounds it.
+    /// Most departures from a room with this look. `None` if nothing bounds them.
     pub(super) fn may_go(&self, room: &RoomId, observed: &Observed) -> Option<Departures> {
         if self.from_nothing {
             return Some(Departures::default());
@@ -101,7 +101,7 @@ impl Settling {
 }
 
 impl Earlier {
-    /// Who goes by this entry, its guards, and what was held by them.
+    /// Departures by this entry, its guards and its holds.
     fn lets_go(&self, observed: &Observed) -> Departures {
         let Self(Some((desired, restraints))) = self else {
             return Departures::default();

@@ -6,8 +6,7 @@ use super::holds::Hold;
 use super::progress::{Outlook, Share, Stand, outlook, shares};
 use super::room::Room;
 use super::{Shared, lock};
-use crate::model::RoomId;
-use crate::model::counted;
+use crate::model::{RoomId, counted, counted_people};
 use crate::render::people_diff;
 use crate::web::{self, Files, Gauges, RoomDetail, RoomLine, Service, Source, State, Status, Withheld};
 use jiff::{SignedDuration, Timestamp};
@@ -181,7 +180,7 @@ impl Engine {
         all
     }
 
-    /// Who stays until the room files have settled.
+    /// People who stay until the room files have settled.
     fn pending(&self) -> Option<web::Pending> {
         let since = self.settling.since()?;
         let waiting = self.rooms.values().filter_map(|room| {
@@ -372,13 +371,5 @@ impl Engine {
         };
         // A newline would end the message to the service manager.
         format!("{rooms}: {state}").replace('\n', " ")
-    }
-}
-
-fn counted_people(people: usize) -> String {
-    if people == 1 {
-        "1 person".to_owned()
-    } else {
-        format!("{people} people")
     }
 }

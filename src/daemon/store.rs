@@ -12,14 +12,14 @@ mod tests;
 use super::aside::SetAside;
 use super::clock::{Anchor, Moved};
 use super::holds::Rosters;
-use super::removal_budget::ListHistory;
+use super::removal_budget::RoomBudget;
 use super::taught::Taught;
 use crate::desired::Remembered;
-use crate::disk::{self, Patience};
+use crate::disk::{self, Patience, Step};
 use crate::model::{RoomId, UserId};
 use folder::{Folder, unusable};
 use jiff::Timestamp;
-use sealed::{Bad, Content, Step, seal, unseal};
+use sealed::{Bad, Content, Stage, seal, unseal};
 use serde::{Deserialize, Serialize};
 use shape::{FilesJson, RostersJson, StateJson};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +46,7 @@ pub enum StoreError {
         "cannot use {path:?} in `state_dir`; let the user that runs roomsync write there, or name another `state_dir`"
     )]
     Io {
-        /// Which.
+        /// Its path.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -60,7 +60,7 @@ pub enum StoreError {
          again: without this file nothing is known of what must not be removed"
     )]
     Version {
-        /// Which.
+        /// Its path.
         path: PathBuf,
         /// Its shape's version.
         version: u32,
@@ -71,7 +71,7 @@ pub enum StoreError {
          {all} there to let holds and budgets start anew"
     )]
     Damaged {
-        /// Which.
+        /// Its path.
         path: PathBuf,
         /// What is wrong with it.
         why: String,
@@ -84,7 +84,7 @@ pub enum StoreError {
          backup, or delete {there} there as well to let holds and budgets start anew"
     )]
     Incomplete {
-        /// Where.
+        /// The folder.
         dir: PathBuf,
         /// Those that are missing.
         missing: String,
@@ -96,9 +96,9 @@ pub enum StoreError {
         "{path:?} in `state_dir` is {kind}, and only a regular file is used there; put the file itself in its place"
     )]
     NotAFile {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// What it is.
+        /// Its kind.
         kind: &'static str,
     },
     /// A file does not come.
@@ -110,7 +110,7 @@ pub enum StoreError {
 #[derive(Debug)]
 pub(super) struct Store(Folder);
 
-/// What was kept.
+/// State kept by an earlier process.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Kept {
     pub(super) rosters: Rosters,
@@ -122,7 +122,7 @@ pub(super) struct Kept {
     pub(super) found: Found,
 }
 
-/// What the folder held.
+/// State found in the folder.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Found {
     /// No state: everything starts anew.
@@ -142,79 +142,46 @@ pub(super) struct Budget {
     pub(super) looked: Timestamp,
 }
 
-/// What is kept beside the rosters, and changes more often. Its shape in the file is [`shape::StateJson`].
+/// State beside the rosters, which changes more often. Its shape in the file is [`shape::StateJson`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct PersistedState {
     pub(super) budget: Option<Budget>,
     pub(super) aside: SetAside,
     /// Batch sizes that the service taught.
     pub(super) taught: Option<Taught>,
-    /// What the times here are to be understood by.
+    /// Clock by which these times are meant.
     pub(super) clock: Option<Anchor>,
-    /// Who left each room's lists within the window of its removal budget.
+    /// Lists of each room over the window of its removal budget.
     pub(super) budgets: BTreeMap<RoomId, RoomBudget>,
 }
 
-/// The lists of a room over the last window.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct RoomBudget {
-    /// Everyone who is wanted in the room.
-    #[serde(default, skip_serializing_if = "ListHistory::is_empty")]
-    pub(super) people: ListHistory,
-    /// The wanted admins.
-    #[serde(default, skip_serializing_if = "ListHistory::is_empty")]
-    pub(super) admins: ListHistory,
-}
-
-impl RoomBudget {
-    pub(super) fn is_empty(&self) -> bool {
-        let Self { people, admins } = self;
-        people.is_empty() && admins.is_empty()
-    }
-
-    /// Changes every time in it.
-    fn each_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
-        let Self { people, admins } = self;
-        people.each_time(&change);
-        admins.each_time(&change);
-    }
-}
-
 impl PersistedState {
-    /// Lets no time count that is later than now, as a clock leaves them that was wrong once: nobody is set aside by one, and a
-    /// budget begins now.
+    /// Voids every time later than now, as a clock leaves it that was wrong once: nobody stays set aside by one, and a budget begins
+    /// now.
     pub(super) fn void_the_future(&mut self, now: Timestamp) {
-        let Self {
-            budget,
-            aside,
-            taught: _,
-            clock: _,
-            budgets,
-        } = self;
-        budgets
-            .values_mut()
-            .for_each(|budget| budget.each_time(|time| time.min(now)));
-        aside.void_the_future(now);
-        if let Some(budget) = budget {
-            budget.looked = budget.looked.min(now);
-        }
+        self.aside.void_the_future(now);
+        self.each_budget_time(|time| time.min(now));
     }
 
-    /// Goes with a steady time that was moved.
+    /// Follows a move of the steady time.
     pub(super) fn moved(&mut self, moved: &Moved) {
+        self.aside.moved(moved);
+        self.each_budget_time(|time| moved.of(time));
+    }
+
+    fn each_budget_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
         let Self {
             budget,
-            aside,
+            aside: _,
             taught: _,
             clock: _,
             budgets,
         } = self;
-        budgets
-            .values_mut()
-            .for_each(|budget| budget.each_time(|time| moved.of(time)));
-        aside.moved(moved);
         if let Some(budget) = budget {
-            budget.looked = moved.of(budget.looked);
+            budget.looked = change(budget.looked);
+        }
+        for budget in budgets.values_mut() {
+            budget.each_time(&change);
         }
     }
 }
@@ -240,7 +207,7 @@ impl Store {
 
     fn begin(
         dir: &Path,
-        folder: fn(&Path, disk::Step) -> Result<Folder, StoreError>,
+        folder: fn(&Path, Step) -> Result<Folder, StoreError>,
     ) -> Result<(Self, Kept, bool), StoreError> {
         let owned = dir.to_owned();
         let begun = disk::whole(Patience::default(), dir, move |step| {
@@ -294,7 +261,7 @@ impl Store {
         self.save_state(&kept.state)
     }
 
-    /// What was kept, and whether it stands in the folder as this version writes it.
+    /// Reads what was kept. The flag is true if the folder already holds it as this version writes it.
     fn read(&self) -> Result<(Kept, bool), StoreError> {
         let files: Content<FilesJson> = self.content(FILES)?;
         let rosters: Content<RostersJson> = self.content(ROSTERS)?;
@@ -304,22 +271,23 @@ impl Store {
             state = self.content(BUDGET)?.of_version_1();
             state_in = BUDGET;
         }
-        let steps = [files.step(), rosters.step(), state.step()];
-        if steps.iter().all(|step| *step < Step::Kept) {
+        let stages = [files.stage(), rosters.stage(), state.stage()];
+        if stages.iter().all(|stage| *stage < Stage::Kept) {
             return Ok((Kept::default(), false));
         }
-        if steps.contains(&Step::Missing) {
-            let named = |wanted: fn(Step) -> bool| -> Vec<&str> {
-                let named = SET.into_iter().zip(steps).filter(|(_, step)| wanted(*step));
-                named.map(|(name, _)| name).collect()
-            };
+        if stages.contains(&Stage::Missing) {
+            let missing = SET
+                .into_iter()
+                .zip(stages)
+                .filter(|(_, stage)| *stage == Stage::Missing);
+            let missing: Vec<&str> = missing.map(|(name, _)| name).collect();
             return Err(StoreError::Incomplete {
                 dir: self.0.dir().to_owned(),
-                missing: named(|step| step == Step::Missing).join(", "),
+                missing: missing.join(", "),
                 there: self.0.those_there().join(", "),
             });
         }
-        let of_earlier_version = steps.contains(&Step::OfVersion1);
+        let of_earlier_version = stages.contains(&Stage::OfVersion1);
         let files = files.data();
         let kept = Kept {
             settled: files.as_ref().and_then(|json| json.settled.clone()),
@@ -332,7 +300,7 @@ impl Store {
                 Found::Kept
             },
         };
-        let whole = steps.iter().all(|step| *step == Step::Kept);
+        let whole = stages.iter().all(|stage| *stage == Stage::Kept);
         Ok((kept, whole))
     }
 

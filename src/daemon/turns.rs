@@ -312,7 +312,7 @@ impl Engine {
             .filter(|room| alone && !room.looking && room.applying.is_none())
             .filter_map(|room| room.due);
         let probe = self.probe_due().filter(|_| alone);
-        // Past that, the files are being read again, which tells itself.
+        // After that time the files are read again, and the end of the read wakes the loop.
         let settles = self.settles_at().filter(|at| self.asked_to_read != Some(*at));
         rooms.chain(full).chain(probe).chain(settles).min()
     }

@@ -149,35 +149,36 @@ impl Watched {
         self.being_written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps account of which files are being written.
+    /// Records that a file is being written, or that another takes its place.
     fn account(&self, path: &Path, kind: EventKind) {
         match kind {
-            // Elsewhere nothing tells that a file is closed.
+            // Only inotify reports that a file is closed.
             EventKind::Modify(ModifyKind::Data(_)) if RecommendedWatcher::kind() == WatcherKind::Inotify => {
                 self.being_written().insert(path.to_owned());
             }
-            EventKind::Access(AccessKind::Close(AccessMode::Write))
-            | EventKind::Remove(_)
-            | EventKind::Modify(ModifyKind::Name(_)) => {
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
                 self.being_written().remove(path);
             }
             _ => {}
         }
     }
 
+    /// Records that these files are closed. True if one of them was being written.
+    fn closed(&self, paths: &[PathBuf]) -> bool {
+        let mut being_written = self.being_written();
+        let before = being_written.len();
+        being_written.retain(|path| !paths.contains(path));
+        being_written.len() < before
+    }
+
     /// Runs on the watcher's thread.
     fn judge(&self, event: notify::Result<Event>) {
         let counts = match event {
             Ok(Event {
-                kind: kind @ EventKind::Access(AccessKind::Close(AccessMode::Write)),
+                kind: EventKind::Access(AccessKind::Close(AccessMode::Write)),
                 paths,
                 ..
-            }) => {
-                for path in &paths {
-                    self.account(path, kind);
-                }
-                !paths.is_empty()
-            }
+            }) => self.closed(&paths),
             // Our own reading makes these.
             Ok(event) if matches!(event.kind, EventKind::Access(_)) => false,
             Ok(event) => {

@@ -148,7 +148,7 @@ impl Engine {
         }
     }
 
-    /// Takes down how the audit log took a line.
+    /// Records whether the audit log took a line.
     fn audited(&mut self, written: std::io::Result<()>) -> Result<(), Reason> {
         let result = self.audit.took(written, self.clock.now());
         self.see_withheld();

@@ -1,8 +1,8 @@
-//! What became of what a pass has planned.
+//! Outcome of a planned pass.
 
 use crate::apply::Report;
 
-/// What became of what a pass has planned.
+/// Outcome of a planned pass.
 #[derive(Debug)]
 #[must_use]
 pub enum Written {

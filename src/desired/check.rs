@@ -5,8 +5,7 @@ use super::{once, remarks, resolve};
 use crate::diagnostics::{Diagnostic, Invalid};
 use crate::disk::{Patience, Slow};
 use crate::model::Guards;
-use crate::source;
-use crate::source::Listing;
+use crate::source::{self, Listing};
 use std::path::{Path, PathBuf};
 
 /// A valid set of room files, as far as it can be told without keeping it.

@@ -5,8 +5,7 @@ use super::{Desired, DesiredRoom, Source, remarks, resolve};
 use crate::diagnostics::{Diagnostic, Invalid};
 use crate::disk::{Patience, Slow};
 use crate::model::Guards;
-use crate::source;
-use crate::source::Listing;
+use crate::source::{self, Listing};
 use crate::yaml;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -47,7 +46,7 @@ pub fn load_once(
 }
 
 impl LoadedOnce {
-    /// When one of the files last changed, be it in content or not.
+    /// Time of the last change of one of the files, in content or not.
     #[must_use]
     pub fn changed(&self) -> Option<SystemTime> {
         self.listing.stamp.newest()

@@ -4,7 +4,7 @@ use super::names;
 use super::schema;
 use super::{AllowEmpty, OwnGuards};
 use crate::diagnostics::problem::Complaint;
-use crate::model::{Absent, Glob, Guards, Limit, Mode, RemovalBudget, RoomId, UserId};
+use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
 use crate::yaml::{Cx, Field, Fields, FieldsOf, List, Named, NamedLists, Scalar, Shape, Value};
 use schemars::JsonSchema;
 use serde::de::MapAccess;
@@ -331,7 +331,7 @@ impl<'de> Shape<'de> for BudgetOrOff {
         }
         let limit = Field {
             entry: None,
-            value: Some(RemovalBudget::OFF),
+            value: Some(Limit::ALL),
         };
         Some(RemovalBudgetSpec {
             limit,

@@ -1,4 +1,4 @@
-//! What is wrong with files and settings: where it is, what it is, and what to do about it.
+//! Problems of files and settings: the place, the problem, and what to do about it.
 
 mod diagnostic;
 pub(crate) mod line_index;

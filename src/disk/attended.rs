@@ -10,7 +10,7 @@ use std::time::Duration;
 /// In so many parts the bound is waited for: a process that was stopped for a while must not blame the disk.
 const PARTS: u32 = 10;
 
-/// How long one operation may take.
+/// Time limit of one operation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
     pub(crate) limit: Duration,
@@ -37,19 +37,19 @@ pub(crate) struct Slow {
 }
 
 impl Slow {
-    /// Whether the thread that was left behind still waits.
+    /// True while the thread that was left behind still waits.
     pub(crate) fn is_under_way(&self) -> bool {
         self.work.strong_count() > 0
     }
 }
 
-/// What the thread is about.
+/// Operation of the thread.
 #[derive(Debug, Default)]
 struct Operation {
     path: OsString,
     /// Counts the operations.
     number: u64,
-    /// Whether it waits for a disk, and not for whoever takes what it has read.
+    /// True while it waits for a disk, and not for the receiver of what it has read.
     under_way: bool,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct Step {
     before: fn(&Path),
 }
 
-/// Nobody attends to it.
+/// A step without a time limit.
 impl Default for Step {
     fn default() -> Self {
         Self {
@@ -102,7 +102,7 @@ impl<T> Hand<T> {
     }
 }
 
-/// What a thread hands over piece by piece. It ends after the first error.
+/// Results that a thread hands over one by one. They end after the first error.
 #[derive(Debug)]
 pub(crate) struct Pieces<T> {
     pieces: Receiver<T>,
@@ -143,7 +143,7 @@ pub(crate) fn pieces<T: Send + 'static>(
     })
 }
 
-/// What the work comes to, each of its operations within the bound.
+/// Runs the work on a thread, each of its operations within the limit, and gives its result.
 pub(crate) fn whole<T: Send + 'static>(
     patience: Patience,
     path: &Path,

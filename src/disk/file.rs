@@ -13,7 +13,7 @@ const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEX
 /// One operation reads no more at once, so that a large file on a slow disk is no disk that hangs.
 const MOST_AT_ONCE: usize = 1 << 20;
 
-/// Where the kernel's own files are, whatever kind of file system is mounted there.
+/// Folders of the kernel's own files, whatever file system is mounted there.
 const KERNELS_FOLDERS: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 /// The file systems that the kernel speaks through, by the numbers of `statfs(2)`.
@@ -43,7 +43,7 @@ const KERNELS_KINDS: [u64; 23] = [
     0x6e66_7364, // nfsd
 ];
 
-/// Whether this absolute path is in a folder of the kernel.
+/// True if this absolute path is in a folder of the kernel.
 pub(crate) fn is_kernels(path: &Path) -> bool {
     KERNELS_FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
@@ -56,12 +56,12 @@ pub(crate) struct Kinds {
 }
 
 impl Kinds {
-    /// Whether the file system of an open file, which is that of `device`, is one of the kernel's.
+    /// True if the file system of an open file, which is that of `device`, is one of the kernel's.
     fn is_kernels(&mut self, file: impl AsFd, device: u64) -> rustix::io::Result<bool> {
         self.judge(device, || rustix::fs::fstatfs(file))
     }
 
-    /// Whether the file system of a path, which is that of `device`, is one of the kernel's.
+    /// True if the file system of a path, which is that of `device`, is one of the kernel's.
     pub(crate) fn holds_kernels(&mut self, path: &Path, device: u64) -> rustix::io::Result<bool> {
         self.judge(device, || rustix::fs::statfs(path))
     }

@@ -147,7 +147,7 @@ impl Emulator {
         self.change(&mut self.settled(), None, change)
     }
 
-    /// Goes by this clock, in milliseconds since 1970, wherever an answer says when it was made.
+    /// Sets the clock of the time in its answers, in milliseconds since 1970.
     pub fn go_by(&self, clock: impl Fn() -> u64 + Send + Sync + 'static) {
         *lock(&self.0.clock) = TimeOfDay(Arc::new(clock));
     }

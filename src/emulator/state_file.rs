@@ -34,7 +34,7 @@ pub enum StateError {
     AllowedOutsider {
         /// The room.
         room: RoomId,
-        /// Who.
+        /// The name.
         name: String,
     },
     /// A key of `rooms` is not a room id.
@@ -70,7 +70,7 @@ pub enum StateError {
     Stranger {
         /// The room.
         room: RoomId,
-        /// Who.
+        /// The name.
         name: String,
     },
     /// The owner stands among the admins.

@@ -1,12 +1,12 @@
 //! Membership events, posted to whoever wants to know (`[P]`).
 
 use super::{Names, Room, State};
-use crate::model::RoomId;
+use crate::model::{RoomId, hex};
 use md5::{Digest as _, Md5};
 use serde::Serialize;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use std::{fmt, io};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -182,11 +182,7 @@ impl Hooks {
 /// "The hex MD5 of callId + secret + timestamp" (`[P]`).
 fn security(call_id: &str, secret: &str, timestamp: u64) -> String {
     let digest = Md5::digest(format!("{call_id}{secret}{timestamp}"));
-    digest.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
-        text
-    })
+    hex(&digest)
 }
 
 impl Poster {

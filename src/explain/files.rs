@@ -2,8 +2,7 @@
 
 use super::{Subject, shown};
 use crate::desired::{DesiredRoom, Mention, Mentions, Origin, OtherGroup, Pattern};
-use crate::model::{Glob, Mode, RoomId};
-use crate::model::{counted, printable};
+use crate::model::{Glob, Mode, RoomId, counted, printable};
 use std::fmt::{self, Write as _};
 
 /// Rooms that are named one by one.

@@ -2,8 +2,7 @@
 
 use super::{Subject, joined};
 use crate::live::{LiveRoom, Observed};
-use crate::model::printable;
-use crate::model::{MemberSet, Mode, UserId};
+use crate::model::{MemberSet, Mode, UserId, printable};
 use crate::plan::{Blocked, Note, Op, RoomPlan, Status, users_of};
 use std::fmt::{self, Write as _};
 

@@ -8,13 +8,12 @@ pub use files::files;
 pub use look::{look, no_room};
 
 use crate::desired::DesiredRoom;
-use crate::model::UserId;
-use crate::model::printable;
+use crate::model::{UserId, printable};
 
 /// Who and where.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// Who.
+    /// The person.
     pub user: &'a UserId,
     /// What the files want of the room.
     pub room: &'a DesiredRoom,

@@ -14,7 +14,7 @@ pub(super) struct Detail {
     pub(super) name: Option<String>,
     /// In lower case.
     pub(super) owner: Option<String>,
-    /// Whom a row names as the owner, in lower case; somebody else than `owner`, if rows name several.
+    /// Owner named by a row, in lower case. If rows name several, one who is not `owner`.
     pub(super) owner_in_rows: Option<String>,
     pub(super) max_users: Option<u64>,
     /// How many people are in the room, the owner counted.
@@ -72,7 +72,7 @@ fn unknown(room: &RoomId) -> CallError {
     }
 }
 
-/// Whom rows name as the owner; rather somebody else than this one.
+/// Owner named by the rows, preferably one other than this.
 fn owner_in(rows: &[MemberRow], other_than: Option<&str>) -> Option<String> {
     let owners = rows.iter().filter_map(|row| match row {
         MemberRow::Owner(name) => Some(name.as_str().to_lowercase()),

@@ -21,7 +21,7 @@ const ROOMS_IN_WORK: usize = 100;
 const MEMBERS_IN_WORK: u32 = 200_000;
 /// As how many a room counts at most: so that one that takes its time does not keep the others waiting.
 const MOST_COUNTED: u32 = MEMBERS_IN_WORK / 4;
-/// As how many one counts whose size is not known.
+/// Members that a room of unknown size counts for.
 const UNKNOWN_SIZE: u64 = 1_000;
 /// Rows that an answer should have at most. Twice as many of the longest names are about as large as an answer may be.
 pub const ROWS_AN_ANSWER: usize = 100_000;

@@ -55,18 +55,18 @@ impl<'a> From<&'a DesiredRoom> for Question<'a> {
 pub struct MemberList {
     /// Everyone in the room but the owner, admins included, as far as their names keep to our rules.
     pub names: MemberSet,
-    /// Who owns it, in lower case, in the room or not.
+    /// Owner in lower case, in the room or not.
     pub owner: Option<String>,
     /// How the last of several tries contradicted itself, if each did: then somebody may be missing here.
     pub contradiction: Option<Contradiction>,
 }
 
-/// Who owns a room.
+/// Owner of a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// Their name in lower case, whether or not they are in the room.
     pub name: Option<String>,
-    /// How the answers contradict each other, if they do; nobody being named is such a contradiction.
+    /// Contradiction between the answers, if there is one. No named owner is one.
     pub contradiction: Option<Contradiction>,
 }
 

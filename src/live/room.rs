@@ -12,7 +12,7 @@ pub struct LiveRoom {
     pub name: Option<String>,
     /// Who owns it, in lower case, whether or not a row of the list names them.
     pub owner: Option<String>,
-    /// Whether a list of those in the room names the owner: one who has left still owns it.
+    /// True if a list of those in the room names the owner. An owner who has left still owns it.
     pub owner_is_in: bool,
     /// The admins, the owner not among them.
     pub admins: MemberSet,

@@ -52,13 +52,10 @@ pub struct RemovalBudget {
 const AT_LEAST_ADMINS: u64 = 2;
 
 impl RemovalBudget {
-    /// The limit by which it is off.
-    pub const OFF: Limit = Limit::Share(10_000);
-
-    /// Whether it bounds nothing.
+    /// True if it bounds nothing.
     #[must_use]
     pub fn is_off(&self) -> bool {
-        self.limit == Self::OFF
+        self.limit == Limit::ALL
     }
 
     /// The same for a room's admins.
@@ -75,10 +72,8 @@ impl RemovalBudget {
     pub fn of(&self, largest: u64) -> u64 {
         self.limit.of(largest).max(self.at_least)
     }
-}
 
-impl RemovalBudget {
-    /// Whether this lets more people go than `other`, of some list or within some time.
+    /// True if this lets more people go than `other`, of some list or within some time.
     #[must_use]
     pub fn is_looser_than(&self, other: &Self) -> bool {
         let looser = match (self.limit, other.limit) {
@@ -135,7 +130,7 @@ mod tests {
         };
         assert_eq!(none.for_admins().of(0), 0);
         let off = RemovalBudget {
-            limit: RemovalBudget::OFF,
+            limit: Limit::ALL,
             ..budget
         };
         assert!(off.is_off() && !budget.is_off());

@@ -15,6 +15,9 @@ pub enum Limit {
 pub struct BadLimit;
 
 impl Limit {
+    /// All of what it is held against: no bound.
+    pub const ALL: Self = Self::Share(10_000);
+
     /// Reads `20`, `25%` or `2.5%` (at most two decimals).
     pub fn parse(text: &str) -> Result<Self, BadLimit> {
         let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());

@@ -16,7 +16,7 @@ pub use guards::{Guards, RemovalBudget};
 pub use limit::{BadLimit, Limit};
 pub use room::{Absent, BadRoomId, Mode, RoomId};
 pub use set::MemberSet;
-pub use text::{counted, printable};
+pub use text::{counted, counted_people, hex, printable};
 pub use user::{BadUserId, UserId};
 
 /// Most admins a room can have, the owner not counted (seed, "Description of chat room member roles").

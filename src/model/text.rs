@@ -1,6 +1,7 @@
 //! Words for people, wherever they are shown.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// `1 room`, `2 rooms`
 #[must_use]
@@ -10,6 +11,26 @@ pub fn counted(number: usize, word: &str) -> String {
     } else {
         format!("{number} {word}s")
     }
+}
+
+/// `1 person`, `2 people`
+#[must_use]
+pub fn counted_people(number: usize) -> String {
+    if number == 1 {
+        "1 person".to_owned()
+    } else {
+        format!("{number} people")
+    }
+}
+
+/// Bytes in lower-case hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Escapes what could move the cursor, turn the text around or show as nothing: names and messages come from files and from

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 /// The version of the document's shape.
 pub(crate) const VERSION: u32 = 1;
 
-/// How digests are written.
+/// Pattern of a written digest.
 pub(crate) const DIGEST: &str = "^sha256:[0-9a-f]{64}$";
 
 /// The id of a plan's JSON.

@@ -3,14 +3,14 @@ use crate::model::MemberSet;
 /// People who lose their place or their role.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Departures {
-    /// Who is put out of the room.
+    /// People who are removed from the room.
     pub remove: MemberSet,
     /// Admins who become plain members; those who are put out are among them.
     pub demote: MemberSet,
 }
 
 impl Departures {
-    /// Whether nobody loses anything.
+    /// True if nobody loses anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let Self { remove, demote } = self;

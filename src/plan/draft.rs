@@ -7,7 +7,7 @@ use super::{Departures, LiveSummary, Note, Op, RoomPlan, Status, code};
 use crate::desired::DesiredRoom;
 use crate::model::{Guards, MemberSet, Mode, RoomId, UserId};
 
-/// Why somebody is not removed who would have to be demoted first, and whom the plan does not demote.
+/// Reason to keep somebody who is an admin now and whom the plan does not demote.
 pub const NEW_ADMIN: &str = "has become an admin since the plan was made, so this removal no longer fits";
 
 /// A room's changes, held against its own guards, before the fleet's guard has spoken.
@@ -23,19 +23,19 @@ pub struct Draft {
     pub(super) wanted_admins: MemberSet,
     pub(super) capacity: Capacity,
     pub(super) complete: bool,
-    /// Whether anybody is named as the room's owner.
+    /// True if the service names the room's owner.
     pub(super) has_owner: bool,
     pub(super) blocked: Vec<Blocked>,
     pub(super) notes: Vec<Note>,
-    /// Who comes in, in this order, only where somebody else cannot.
+    /// People who get the place of somebody who cannot come, in this order.
     pub(super) reserves: Vec<UserId>,
     /// Whether a person has allowed what the guards would hold.
     pub(super) is_approved: bool,
-    /// Who is kept by the removal budget, and only they; not among `changes`.
+    /// People whom the removal budget keeps. They are not among `changes`.
     pub(super) over_budget: Departures,
     /// The removal budgets by which they are kept.
     pub(super) budgets: Vec<Blocked>,
-    /// Who stays until the files have settled; not among `changes`.
+    /// People who stay until the files have settled. They are not among `changes`.
     pub(super) pending: Departures,
 }
 
@@ -56,7 +56,7 @@ impl Draft {
         self.open_removals() > 0 && self.changes.remove.contains(user)
     }
 
-    /// Who goes as far as the room's own guards let through.
+    /// Departures that the room's own guards let through.
     #[must_use]
     pub fn departures(&self) -> Departures {
         if self.mode != Mode::Authoritative || !self.blocked.is_empty() {

@@ -73,7 +73,7 @@ impl FleetPlan {
         let removals: usize = drafts().map(Draft::guarded_removals).sum();
         let members = drafts().map(Draft::managed_members).sum();
         // All of them is no bound, also where several passes come to more than were there at once.
-        let guard = guard.filter(|guard| guard.limit != Limit::Share(10_000));
+        let guard = guard.filter(|guard| guard.limit != Limit::ALL);
         let tripped = guard.and_then(|guard| {
             let FleetGuard {
                 limit,
@@ -100,7 +100,7 @@ impl FleetPlan {
         Self { rooms, members }
     }
 
-    /// Whether somebody is put out or loses a role by its calls, or would be had the files settled.
+    /// True if its calls remove or demote somebody, or would once the files have settled.
     #[must_use]
     pub fn takes_away(&self) -> bool {
         if self.rooms.iter().any(RoomPlan::waits) {

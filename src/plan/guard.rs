@@ -31,9 +31,6 @@ pub(crate) const MAX_ADDITIONS: &str = "max_additions";
 /// The guard that looks at the removals of all rooms.
 pub(super) const MAX_REMOVALS_TOTAL: &str = "max_removals_total";
 
-/// The guard over time.
-pub(super) const REMOVAL_BUDGET: &str = "removal_budget";
-
 /// The guard of this name.
 pub(super) fn named(name: &str) -> Option<&'static str> {
     [MAX_REMOVALS, MAX_DEMOTIONS, MAX_ADDITIONS, MAX_REMOVALS_TOTAL]
@@ -41,7 +38,7 @@ pub(super) fn named(name: &str) -> Option<&'static str> {
         .find(|guard| *guard == name)
 }
 
-/// Whether this is the name of a guard, which is the code of what it holds.
+/// True for the name of a guard, which is the code of everything it holds.
 #[must_use]
 pub fn is_guard(code: &str) -> bool {
     named(code).is_some()

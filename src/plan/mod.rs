@@ -141,15 +141,15 @@ pub struct RoomPlan {
     pub demote: MemberSet,
     /// The write calls, in order.
     pub steps: Vec<Step>,
-    /// Who has no place, in the order in which they come in where somebody cannot.
+    /// People without a place, in the order in which they get the place of somebody who cannot come.
     pub reserves: Vec<UserId>,
-    /// Who is added last and alone, because there may be no place for them.
+    /// Person who is added last, in a call of their own: there may be no place for them.
     pub last: Option<UserId>,
     /// Wanted admins who are admins already: while there is one, a demotion leaves the room with an admin.
     pub standing: MemberSet,
     /// How many people should become an admin and will not by these steps.
     pub unmet_promotes: usize,
-    /// Who would go by the files in force and stays until these have been unchanged for long enough. They are in the lists above.
+    /// People who stay until the files in force have settled. They are also in the lists above.
     pub pending: Departures,
     /// Which guards hold removals, demotions or adds.
     pub blocked: Vec<Blocked>,
@@ -206,7 +206,7 @@ impl RoomPlan {
             .sum()
     }
 
-    /// Whether somebody stays here only until the room files have settled.
+    /// True if somebody stays here only until the room files have settled.
     #[must_use]
     pub fn waits(&self) -> bool {
         self.status == Status::Changed && !self.pending.is_empty()

@@ -25,7 +25,7 @@ pub(super) struct Capacity {
     pub(super) admins: usize,
     /// How many members can be added; `None` where the service does not say.
     pub(super) members: Option<usize>,
-    /// Whether there may be place for one more: the owner has left, and whether the service counts them nobody knows.
+    /// True if there may be a place for one more: the owner has left, and the service may or may not count them.
     pub(super) one_more: bool,
     /// Wanted admins who are admins already.
     pub(super) standing: MemberSet,
@@ -37,9 +37,9 @@ pub(super) struct Capacity {
 #[derive(Default)]
 pub(super) struct Ordered {
     pub(super) steps: Vec<Step>,
-    /// Who has no place, in the order in which they come in where somebody cannot.
+    /// People without a place, in the order in which they get the place of somebody who cannot come.
     pub(super) reserves: Vec<UserId>,
-    /// Who is added last and alone, because there may be no place for them.
+    /// Person who is added last, in a call of their own: there may be no place for them.
     pub(super) last: Option<UserId>,
     pub(super) held: Vec<Note>,
 }

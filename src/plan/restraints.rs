@@ -1,7 +1,7 @@
 //! What is not to be done in a room for now, whatever its files and its live guards would let through.
 
 use super::changes::Changes;
-use super::guard::{MAX_DEMOTIONS, MAX_REMOVALS, REMOVAL_BUDGET};
+use super::guard::{MAX_DEMOTIONS, MAX_REMOVALS};
 use super::{Blocked, Departures, Note, Op, code};
 use crate::model::{Limit, MemberSet, UserId, counted};
 use std::collections::BTreeMap;
@@ -15,42 +15,42 @@ pub struct Restraints {
     pub demotions: Option<Hold>,
     /// Wanted people who are not tried at present.
     pub waiting: BTreeMap<UserId, Waiting>,
-    /// Who is kept by the removal budget of the room's people.
+    /// Names that the removal budget of the room's people keeps.
     pub people_over_budget: Option<OverBudget>,
-    /// Who is kept by the removal budget of the room's admins.
+    /// Names that the removal budget of the room's admins keeps.
     pub admins_over_budget: Option<OverBudget>,
-    /// Who may go at the most while the files settle; `None`: they have settled.
+    /// Limit on departures while the files settle. `None` if they have settled.
     pub settling: Option<Settling>,
 }
 
 /// Names that the removal budget keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverBudget {
-    /// Who.
+    /// Their names.
     pub users: MemberSet,
     /// The most who may go within the window, as written.
     pub limit: Limit,
-    /// How many left the list within the window, those who are kept included.
+    /// Number of people who left the list within the window, including those who are kept.
     pub dropped: u64,
     /// The size of the largest list of the window.
     pub of: u64,
-    /// How long they are kept at least, in words: `before …`.
+    /// Earliest end of this, in words: `before …`.
     pub until: String,
 }
 
 /// Files that have not been unchanged for long enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settling {
-    /// Who would go by every set of files since the last that had settled.
+    /// Departures that every set since the last settled one would make.
     pub may_go: Departures,
-    /// What the others wait for, in words: `until …`.
+    /// End of the wait of all others, in words: `until …`.
     pub until: String,
 }
 
 /// Names that a guard on the files holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
-    /// Who.
+    /// Their names.
     pub users: MemberSet,
     /// What the guard allowed when the names were dropped.
     pub limit: Limit,
@@ -127,7 +127,7 @@ impl Restraints {
                 until,
             } = over;
             budgets.push(Blocked {
-                guard: REMOVAL_BUDGET,
+                guard: code::REMOVAL_BUDGET,
                 limit: *limit,
                 wanted: *dropped,
                 of: *of,

@@ -183,7 +183,7 @@ impl SavedPlan {
         &self.json
     }
 
-    /// As in [`Document`](crate::render::Document).
+    /// Id of the plan, see [`Document`](crate::render::Document).
     #[must_use]
     pub fn id(&self) -> &str {
         &self.fields.id
@@ -226,7 +226,7 @@ impl SavedRoom {
         room
     }
 
-    /// For whom the room had no place when the plan was made, in the order in which they come in where somebody cannot.
+    /// People without a place when the plan was made, in the order in which they get the place of somebody who cannot come.
     pub(super) fn without_place(&self) -> Vec<UserId> {
         let notes = self.notes.iter().filter(|note| note.code == code::ROOM_FULL);
         let users = notes.filter_map(|note| UserId::parse(note.user.as_deref()?).ok());

@@ -1,7 +1,7 @@
 //! The plan for people.
 
 use crate::model::{UserId, counted, printable};
-use crate::plan::{Blocked, Calls, FleetPlan, MAX_ADDITIONS, Note, RoomPlan, Status, Summary};
+use crate::plan::{Blocked, Calls, FleetPlan, MAX_ADDITIONS, Note, RoomPlan, Status, Summary, code};
 use similar::{ChangeTag, TextDiff};
 use std::fmt::{self, Write};
 
@@ -56,12 +56,15 @@ fn show_room(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
         )?;
     }
     if !room.blocked.is_empty() {
-        let adds = if room.blocked.iter().any(|block| block.guard == MAX_ADDITIONS) {
+        let held_by = |is: fn(&str) -> bool| room.blocked.iter().any(|block| is(block.guard));
+        let kept = if held_by(|guard| guard == MAX_ADDITIONS) {
             "nobody is added, removed or demoted here"
-        } else {
+        } else if held_by(|guard| guard != code::REMOVAL_BUDGET) {
             "nobody is removed or demoted here"
+        } else {
+            "those beyond the budget stay here, and nobody else does,"
         };
-        writeln!(out, "  {YELLOW}{adds} until the guard allows it{RESET}")?;
+        writeln!(out, "  {YELLOW}{kept} until the guard allows it{RESET}")?;
     }
     if let Some(error) = &room.error {
         writeln!(out, "  {RED}error[{}]: {}{RESET}", error.code, remark(error))?;

@@ -1,13 +1,11 @@
 //! The file and the environment together, still without the token.
 
 use super::file::{FleetGuardsSpec, LimitsSpec, ServiceSpec, SettingsSpec, SyncSpec};
-use super::rates::ALL;
 use super::words::{refuse_http, url};
 use super::{App, Auth, Env, Limits, Service, Settings, Timing};
 use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
-use crate::diagnostics::Diagnostic;
-use crate::diagnostics::diagnose;
 use crate::diagnostics::problem::{At, Complaint, Node, Part, Place, Problem};
+use crate::diagnostics::{Diagnostic, diagnose};
 use crate::model::{Guards, Limit};
 use crate::source;
 use crate::yaml;
@@ -140,7 +138,7 @@ impl Draft {
                 calls_per_second: calls_per_second
                     .value
                     .unwrap_or_default()
-                    .over(CALLS_PER_SECOND, share.value.unwrap_or(ALL)),
+                    .over(CALLS_PER_SECOND, share.value.unwrap_or(Limit::ALL)),
                 concurrency: concurrency.value.unwrap_or(CONCURRENCY),
                 add_batch: add_batch.value.unwrap_or(MAX_ADD_BATCH),
                 remove_batch: remove_batch.value.unwrap_or(MAX_REMOVE_BATCH),

@@ -16,9 +16,6 @@ use std::collections::BTreeMap;
 /// The highest rate that can be asked for; the service allows far less.
 const MAX_RATE: u32 = 10_000;
 
-/// `limits.share` where the file says nothing.
-pub(super) const ALL: Limit = Limit::Share(10_000);
-
 /// `limits.calls_per_second`, written as a map.
 #[derive(Debug, Default)]
 pub(super) struct RatesSpec {
@@ -33,7 +30,7 @@ impl RatesSpec {
             default: self.default.value.unwrap_or(default),
             own: self.own,
         };
-        if share == ALL {
+        if share == Limit::ALL {
             return all;
         }
         let part = |rate: u32| share_of(rate, share);

@@ -17,9 +17,9 @@ pub(crate) use steady::{NoLook, steady};
 use crate::diagnostics::Text;
 use crate::diagnostics::problem::{At, Complaint, Place, Problem};
 use crate::disk::{self, DiskError, Hand, Patience, Slow, Step};
+use crate::model::hex;
 use opener::Opener;
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,8 +27,8 @@ use std::sync::Arc;
 /// Far past any file that people write, and little enough to hold in memory.
 const LARGEST_FILE: u64 = 64 << 20;
 
-/// So many bytes are handed from the thread that reads to the one that understands at a time: little enough to be held twice, and
-/// enough to be worth it.
+/// Bytes handed at a time from the thread that reads to the one that parses: few enough to be held twice, and enough to be worth
+/// it.
 const LOT: usize = 32 << 10;
 
 /// A file as it was read, or as much of it as could be.
@@ -184,11 +184,7 @@ const MARK: char = '\u{feff}';
 
 /// A SHA-256 as it is shown.
 pub(crate) fn shown_digest(digest: &[u8]) -> String {
-    digest.iter().fold("sha256:".to_owned(), |mut hex, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    format!("sha256:{}", hex(digest))
 }
 
 /// Reads one file.
@@ -250,7 +246,7 @@ pub(crate) fn name_of(path: &Path) -> String {
         .collect()
 }
 
-/// Whether files still hold what was read of them.
+/// True if the files still hold what was read of them.
 pub(crate) fn are_as_read(files: &Arc<[File]>) -> bool {
     let Some(first) = files.first() else { return true };
     let (path, files) = (first.path.clone(), Arc::clone(files));
@@ -268,7 +264,7 @@ fn is_as_read(file: &File, step: &Step) -> bool {
     digest.is_some() && digest == now.ok().map(|bytes| Sha256::digest(&bytes).into())
 }
 
-/// What there is to say of a file that cannot be read.
+/// Error about a file that cannot be read.
 fn complaint(error: &DiskError) -> Complaint {
     match error {
         DiskError::NotAFile => Complaint::new("unreadable", "this is not a regular file")
@@ -283,7 +279,7 @@ fn complaint(error: &DiskError) -> Complaint {
     }
 }
 
-/// What there is to say of a disk that does not answer.
+/// Error about a disk that does not answer.
 pub(crate) fn too_slow(slow: &Slow) -> Complaint {
     Complaint::new("slow-disk", slow.to_string())
         .help("see whether a network folder is away; nothing is done before it is back")

@@ -1,4 +1,4 @@
-//! What is said of links that lead out of the roots, and of the kernel's own files.
+//! Errors about links that lead out of the roots, and about the kernel's own files.
 
 use super::name_of;
 use crate::diagnostics::problem::Complaint;

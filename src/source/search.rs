@@ -1,4 +1,4 @@
-//! What there is to be read, and where a change of it would show.
+//! Finds the files to read, and the folders in which a change of them would show.
 
 use super::outside::{Named, kernels};
 use super::stamp::{Identity, Stamp};
@@ -19,11 +19,11 @@ const MOST_LINKS: usize = 40;
 /// The files that are there, and what a change of them would show by.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
-    /// What is to be read.
+    /// Files to read.
     pub(crate) findings: Arc<Findings>,
     /// The state of all this.
     pub(crate) stamp: Stamp,
-    /// Where a change would show, by their canonical paths.
+    /// Folders in which a change would show, by canonical path.
     pub(crate) folders: BTreeMap<PathBuf, Folder>,
 }
 
@@ -32,9 +32,9 @@ pub(crate) struct Listing {
 pub(crate) struct Findings {
     /// By their names in the digest, so that neither the order of the paths nor that of the disk counts.
     pub(super) found: Vec<Found>,
-    /// What the paths that were named lead to.
+    /// Canonical paths of the roots.
     pub(super) roots: Vec<PathBuf>,
-    /// What cannot be read, and why.
+    /// Paths that cannot be read, each with its problem.
     pub(super) failed: Vec<(PathBuf, Complaint)>,
 }
 
@@ -47,16 +47,16 @@ pub(super) struct Found {
     /// Below the path it was found by, `/` between; the same wherever a checkout lies.
     pub(super) relative: Vec<u8>,
     pub(super) identity: Identity,
-    /// Whether it is a regular file.
+    /// True for a regular file.
     pub(super) is_file: bool,
 }
 
 /// A directory where a change would show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Folder {
-    /// Which directory it is.
+    /// Identity of the directory.
     pub(crate) identity: Identity,
-    /// Whether every room file in it is read.
+    /// True if every room file in it is read.
     pub(crate) walked: bool,
     /// The entries that something depends on otherwise: roots, links on the way, and what they lead to.
     pub(crate) names: BTreeSet<OsString>,
@@ -193,7 +193,7 @@ impl Search<'_> {
         self.findings.failed.push((path.to_owned(), complaint));
     }
 
-    /// Where a path that the user named leads: anywhere but to the kernel.
+    /// Resolves a path that the user named. It may lead anywhere but to the kernel.
     fn resolve(&mut self, path: &Path) -> Result<(PathBuf, Metadata), Complaint> {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         // Not even asked what is there: some of it answers to that.
@@ -334,7 +334,7 @@ impl Search<'_> {
         }
     }
 
-    /// What an entry is, where it leads, and whether it is a link. Only links are worth the walk from the root.
+    /// Finds the end of an entry, its metadata, and whether it is a link. Only links need the walk from the root.
     fn follow(&mut self, path: &Path, entry: &fs::DirEntry) -> io::Result<(PathBuf, Metadata, bool)> {
         self.step.begin(path);
         let at = entry.path();
@@ -348,7 +348,7 @@ impl Search<'_> {
         Ok((canonical, metadata, true))
     }
 
-    /// Whether a link may end there: below a root, or at one.
+    /// Accepts a link that ends at a root or below one.
     fn judge_link(&self, end: &Path, is_dir: bool) -> Result<(), Complaint> {
         if is_kernels(end) {
             return Err(kernels());

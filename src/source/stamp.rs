@@ -1,4 +1,4 @@
-//! What would tell that the files changed.
+//! State of the files by which a change is known.
 
 use serde::{Deserialize, Serialize};
 use std::fs::Metadata;
@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Which file or directory it is, whatever it is called.
+/// Identity of a file or directory, independent of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Identity {
     device: u64,
@@ -29,9 +29,9 @@ impl Identity {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Stamp {
     entries: Vec<Entry>,
-    /// When a file last changed.
+    /// Time of the last change of a file.
     newest: Option<SystemTime>,
-    /// When a link on the way to one last changed.
+    /// Time of the last change of a link on the way to a file.
     relinked: Option<SystemTime>,
 }
 
@@ -61,7 +61,7 @@ enum State {
 }
 
 impl Stamp {
-    /// When a file last changed; `None`: there is none.
+    /// Time of the last change of a file. `None` if there is no file.
     pub(crate) fn newest(&self) -> Option<SystemTime> {
         self.newest
     }
@@ -78,14 +78,14 @@ impl Stamp {
         path.map(|entry| entry.path.as_path())
     }
 
-    /// How long ago a file or a link last changed; `None`: there is none, or the clocks disagree.
+    /// Time since a file or a link last changed. `None` if there is none, or if the clocks disagree.
     pub(crate) fn age(&self) -> Option<Duration> {
         SystemTime::now()
             .duration_since(self.newest.max(self.relinked)?)
             .ok()
     }
 
-    /// How long ago a link last changed; `None` as above.
+    /// Time since a link last changed. `None` as in [`Self::age`].
     pub(super) fn age_of_links(&self) -> Option<Duration> {
         SystemTime::now().duration_since(self.relinked?).ok()
     }
@@ -98,7 +98,7 @@ impl Stamp {
         });
     }
 
-    /// Takes down a file or a directory.
+    /// Records a file or a directory.
     pub(super) fn note(&mut self, path: &Path, canonical: &Path, metadata: &Metadata) {
         let identity = Identity::of(metadata);
         let state = if metadata.is_dir() {
@@ -120,7 +120,7 @@ impl Stamp {
         });
     }
 
-    /// Takes down a link on the way: one that is swapped and swapped back leads to the same files, and is another.
+    /// Records a link on the way. A link that is swapped and swapped back leads to the same files, but is another one.
     pub(super) fn note_link(&mut self, path: &Path, metadata: &Metadata) {
         let changed = (metadata.ctime(), metadata.ctime_nsec());
         self.relinked = self.relinked.max(time(changed));

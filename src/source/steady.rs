@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// Past this, a link that is swapped again has another time: no kernel's clock for files ticks slower.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Why there was no look at all.
+/// Reason why there was no look at all.
 #[derive(Debug)]
 pub(crate) struct NoLook {
     pub(crate) path: PathBuf,

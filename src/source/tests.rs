@@ -1,4 +1,4 @@
-//! What moves, and what hangs, between one step of a look and the next.
+//! Files that move or hang between one step of a look and the next.
 
 use super::*;
 use crate::disk::hang;

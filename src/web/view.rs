@@ -51,7 +51,7 @@ pub struct Status {
     pub coming_and_going: Vec<ComingAndGoing>,
     /// Names that a guard on the files holds.
     pub holds: Vec<Hold>,
-    /// Who stays until the room files have been unchanged for long enough; `None`: they have.
+    /// People who stay until the room files have settled. `None` if they have.
     pub pending: Option<Pending>,
     /// The last changes, the newest first; at most 100.
     pub changes: Vec<Change>,
@@ -60,17 +60,17 @@ pub struct Status {
 /// People who would go by the room files in force, and stay until these have been unchanged for long enough.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pending {
-    /// Who would be removed, in all rooms.
+    /// Removals that wait, in all rooms.
     pub removals: usize,
-    /// Who would be demoted, in all rooms.
+    /// Demotions that wait, in all rooms.
     pub demotions: usize,
-    /// In how many rooms.
+    /// Number of these rooms.
     pub rooms: usize,
     /// Since when the files have not been unchanged for long enough.
     pub since: Timestamp,
-    /// When they will have been, if nothing changes; `None`: somebody is still writing, or what is on the disk is not valid.
+    /// End of the wait, if nothing changes. `None` if somebody is still writing, or if the files on the disk are not valid.
     pub until: Option<Timestamp>,
-    /// How long that is from now.
+    /// Seconds from now until then.
     pub seconds_left: Option<f64>,
     /// The file that is written to, or that changed last.
     pub file: Option<String>,
@@ -219,7 +219,7 @@ pub struct RoomLine {
     pub promote: usize,
     /// How many should cease to be one.
     pub demote: usize,
-    /// How many people stay only until the room files have settled.
+    /// Number of people who stay only until the room files have settled.
     pub pending: usize,
     /// Which guards hold.
     pub blocked: Vec<Blocked>,
@@ -254,7 +254,7 @@ pub struct RoomDetail {
 /// Somebody who is not tried for a while.
 #[derive(Debug, Clone, Serialize)]
 pub struct Aside {
-    /// Who.
+    /// The person.
     pub user: UserId,
     /// In which room; `None`: in every one.
     pub room: Option<RoomId>,
@@ -271,7 +271,7 @@ pub struct Aside {
 /// Somebody who is put back and leaves again.
 #[derive(Debug, Clone, Serialize)]
 pub struct ComingAndGoing {
-    /// Who.
+    /// The person.
     pub user: UserId,
     /// In which room.
     pub room: RoomId,
@@ -307,7 +307,7 @@ pub struct Change {
     pub time: Timestamp,
     /// In which room.
     pub room: RoomId,
-    /// Who.
+    /// The person.
     pub user: UserId,
     /// What.
     pub op: Op,

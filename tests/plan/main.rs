@@ -6,3 +6,4 @@ mod cost;
 mod markdown;
 mod plans;
 mod since;
+mod text;

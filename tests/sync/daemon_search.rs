@@ -5,6 +5,7 @@
 //! `ROOMSYNC_SEARCH_SEED` runs one of them and tells all that it does.
 
 use super::house::{House, Running, house};
+use super::search::{number, seeds};
 use super::service::{Reply, Sent, Service, is_known_call, people, room_id, room_of, state};
 use http::Method as Http;
 use roomsync::chat::{BoxFuture, Request, Response, Transport, TransportError};
@@ -14,6 +15,7 @@ use roomsync::web::Source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -1243,7 +1245,6 @@ fn told(seed: u64, result: Result<(), String>) -> Result<(), String> {
 
 #[test]
 fn nothing_that_happens_to_it_makes_the_daemon_do_harm() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     if let Some(seed) = number("ROOMSYNC_SEARCH_SEED") {
         if let Err(error) = told(seed, case(seed)) {
             panic!("{error}");
@@ -1251,8 +1252,7 @@ fn nothing_that_happens_to_it_makes_the_daemon_do_harm() {
         return;
     }
     let seconds = number("ROOMSYNC_SEARCH_SECONDS").map(Duration::from_secs);
-    let cases = number("ROOMSYNC_SEARCH_CASES").unwrap_or(CASES);
-    let first = number("ROOMSYNC_SEARCH_FIRST").unwrap_or(0);
+    let Range { start: first, end } = seeds(CASES);
     let begun = std::time::Instant::now();
     let next = AtomicU64::new(first);
     let failures: Mutex<Vec<String>> = Mutex::default();
@@ -1270,7 +1270,7 @@ fn nothing_that_happens_to_it_makes_the_daemon_do_harm() {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     let over = match seconds {
                         Some(seconds) => begun.elapsed() > seconds,
-                        None => seed >= first + cases,
+                        None => seed >= end,
                     };
                     if over {
                         return;

@@ -32,6 +32,7 @@ mod saved;
 mod scale;
 #[expect(dead_code, reason = "what is not used here is for the bench")]
 mod scale_model;
+mod search;
 mod service;
 mod settling;
 mod shortage;

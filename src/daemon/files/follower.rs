@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc, watch as signal};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
-/// How often everything is read without any event: some network folders have none.
+/// Interval between reads of everything without an event: some network folders send none.
 const RESCAN: Duration = Duration::from_secs(60);
 /// A rescan is followed by this many times its own length, so that it takes a thousandth of a core at most.
 const RESCAN_SHARE: u32 = 1_000;
@@ -41,30 +41,30 @@ pub(super) struct Follower {
     stillness: signal::Sender<Stillness>,
     /// As it was last seen; `None`: never.
     stamp: Option<Stamp>,
-    /// What was last read, at that stamp.
+    /// Texts of the last read, at that stamp.
     texts: Option<Texts>,
-    /// When an event came that no look has answered.
+    /// Time of an event that no look has followed yet.
     event: Option<Instant>,
-    /// When to look at names, sizes and times.
+    /// Time of the next look at names, sizes and times.
     look_at: Option<Instant>,
-    /// When the files have rested, or had their time to be finished.
+    /// Time at which the files have rested, or must be finished.
     judge_at: Option<Instant>,
-    /// When to read them ahead of that.
+    /// Time to read them ahead of that.
     read_at: Option<Instant>,
     ahead: Option<Ahead>,
-    /// When to read them all for nothing but to see.
+    /// Time of the next read of everything without an event.
     rescan_at: Instant,
     /// Before this, no look is made for an event.
     not_before: Instant,
     /// Since when the files change without a rest; `None`: they rest.
     restless: Option<Restless>,
-    /// When something last differed, be it in content or not.
+    /// Time of the last difference, in content or not.
     moved_at: Instant,
-    /// When the contents began to be what was last read.
+    /// Time since which the contents are those of the last read.
     unchanged_since: Instant,
-    /// When the last read began.
+    /// Start of the last read.
     read_began: Instant,
-    /// The same of the last read that found nothing else than `texts`.
+    /// Start of the last read that found `texts`.
     seen_at: Instant,
     /// The file whose state differed last.
     changed: Option<PathBuf>,
@@ -245,7 +245,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Where anything differs, it must rest from `since` on.
+    /// If anything differs, it must rest from `since` on.
     fn seen(&mut self, stamp: Stamp, since: Instant) {
         if self.stamp.as_ref() != Some(&stamp) {
             self.moved(stamp, since);
@@ -321,7 +321,7 @@ impl Follower {
         Ok(())
     }
 
-    /// What rested, and what it resolves to where that is known. `None`: it did not rest.
+    /// Files that have rested, resolved if that was done ahead. `None` if they moved.
     async fn rested(
         &mut self,
         now: Instant,

@@ -26,7 +26,7 @@ pub(super) struct Judge {
     remembered: HashMap<Identity, Vec<u8>>,
     /// The files that are not finished, since when.
     unfinished: BTreeMap<PathBuf, Instant>,
-    /// How many sets have been news.
+    /// Number of sets taken so far.
     sets: u64,
 }
 
@@ -58,12 +58,12 @@ impl Judge {
         self.in_force.as_ref().map(|in_force| in_force.texts.clone())
     }
 
-    /// Whether what was judged last is the set in force.
+    /// True if the files judged last are the set in force.
     pub(super) fn is_content(&self) -> bool {
         self.in_force.is_some() && self.bad.is_none() && self.unfinished.is_empty()
     }
 
-    /// How many sets have been news, the one in force the last of them.
+    /// Number of sets taken so far, including the one in force.
     pub(super) fn sets(&self) -> u64 {
         self.sets
     }

@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(10);
 /// Looks in a row while directories turn up that were not watched.
 const MOST_LOOKS: usize = 4;
 
-/// What tells of changes, and how long the disk may take.
+/// Watch for changes, and the time limit of the disk.
 pub(super) type Watched = (Watch, Patience);
 
 /// The files on the disk.
@@ -23,7 +23,7 @@ pub(super) struct Disk {
     watch: Arc<Mutex<Watch>>,
     written: Written,
     patience: Patience,
-    /// What did not answer when it was last asked.
+    /// Last operation that did not end in time.
     slow: Mutex<Option<Slow>>,
 }
 

@@ -3,7 +3,7 @@
 use crate::disk::Slow;
 use tokio::task::JoinError;
 
-/// What keeps a step from being made.
+/// Reason why a step cannot be made.
 #[derive(Debug)]
 pub(super) enum Halt {
     /// The disk does not answer.

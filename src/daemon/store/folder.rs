@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 const LOCK: &str = "lock";
-/// How files begin that are not yet what they are to be; a few letters follow.
+/// Prefix of temporary files; random letters follow.
 const NEW: &str = ".new-";
-/// So many letters follow.
+/// Number of random letters in a temporary name.
 const NEW_LETTERS: usize = 6;
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Folder {
     pub(super) done: std::sync::Mutex<Vec<Done>>,
 }
 
-/// What was done to the folder.
+/// Change made to the folder.
 #[cfg(test)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Done {
@@ -100,7 +100,7 @@ impl Folder {
         SET.into_iter().chain([BUDGET]).filter(is_there).collect()
     }
 
-    /// What is in a file; `None`: there is none.
+    /// Reads a file. `None` if it does not exist.
     pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(mut file) = self.regular(name, OpenOptions::new().read(true))? else {
             return Ok(None);
@@ -204,7 +204,7 @@ impl Folder {
     }
 }
 
-/// What a file is that is no regular one.
+/// Names the kind of a file that is not a regular one.
 fn kind_in_words(kind: FileType) -> Option<&'static str> {
     if kind.is_file() {
         None

@@ -2,9 +2,9 @@
 //! head is compared letter by letter and the rest by its hash, so that no bit stands outside; both together are one JSON document.
 
 use super::{SET, VERSION};
+use crate::model::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 use std::io;
 
 const BEFORE_HASH: &[u8] = b"{\"sha256\":\"";
@@ -12,7 +12,7 @@ const AFTER_HASH: &[u8] = b"\",";
 /// Of a SHA-256 in hex.
 const HASH_LEN: usize = 64;
 
-/// What a file of the set holds.
+/// Content of a file of the set.
 #[derive(Debug)]
 pub(super) enum Content<T> {
     Missing,
@@ -24,14 +24,14 @@ pub(super) enum Content<T> {
 
 /// The same without what it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Step {
+pub(super) enum Stage {
     Missing,
     Nothing,
     Kept,
     OfVersion1,
 }
 
-/// Why a file cannot be used.
+/// Reason why a file cannot be used.
 #[derive(Debug)]
 pub(super) enum Bad {
     Version(u32),
@@ -57,12 +57,12 @@ struct Whole<T> {
 }
 
 impl<T> Content<T> {
-    pub(super) fn step(&self) -> Step {
+    pub(super) fn stage(&self) -> Stage {
         match self {
-            Self::Missing => Step::Missing,
-            Self::Nothing => Step::Nothing,
-            Self::OfVersion1(_) => Step::OfVersion1,
-            Self::Kept(_) => Step::Kept,
+            Self::Missing => Stage::Missing,
+            Self::Nothing => Stage::Nothing,
+            Self::OfVersion1(_) => Stage::OfVersion1,
+            Self::Kept(_) => Stage::Kept,
         }
     }
 
@@ -92,7 +92,7 @@ pub(super) fn seal<T: Serialize>(data: Option<&T>) -> io::Result<[Vec<u8>; 2]> {
     Ok([head, rest])
 }
 
-/// What a file holds. Files of version 1 have no checksum.
+/// Reads the content of a file. Files of version 1 have no checksum.
 pub(super) fn unseal<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<Content<T>, Bad> {
     let damaged = |why: &str| Bad::Damaged(why.to_owned());
     let not_json = |error: serde_json::Error| Bad::Damaged(error.to_string());
@@ -125,9 +125,5 @@ pub(super) fn unseal<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<Conte
 }
 
 fn hash(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
-    hash.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex(&Sha256::digest(bytes))
 }

@@ -1,9 +1,10 @@
 //! The shapes of the files.
 
-use super::{Budget, PersistedState, RoomBudget};
+use super::{Budget, PersistedState};
 use crate::daemon::aside::{Entry, SetAside};
 use crate::daemon::clock::Anchor;
 use crate::daemon::holds::{Hold, Lists, Roster, Rosters};
+use crate::daemon::removal_budget::RoomBudget;
 use crate::daemon::taught::Taught;
 use crate::desired::Remembered;
 use crate::model::{Limit, MemberSet, RoomId, UserId};
@@ -24,7 +25,7 @@ pub(super) struct FilesJson {
     pub(super) settled: Option<String>,
 }
 
-/// What came later has a default, for files that do not have it.
+/// Later fields have a default, for files without them.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StateJson {
     budget: Option<BudgetJson>,
@@ -41,7 +42,7 @@ pub(super) struct StateJson {
 struct RosterJson {
     #[serde(flatten)]
     now: ListsJson,
-    /// What had settled last, where that is something else.
+    /// Lists of the last settled set, if they differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     settled: Option<ListsJson>,
 }

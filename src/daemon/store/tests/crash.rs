@@ -1,4 +1,4 @@
-//! What a crash can leave of the folder, at every step of what is done to it.
+//! Crashes at every step of the work on the folder, and the folders that they leave.
 
 use super::super::folder::Done;
 use super::*;

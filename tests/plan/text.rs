@@ -1,0 +1,41 @@
+//! `plan --format text`, and the plan of `run --once`.
+
+use super::plans::{fleet, room, users};
+use roomsync::model::Limit;
+use roomsync::plan::{Blocked, Status};
+use roomsync::render::text;
+
+/// A room keeps everybody if one of its guards does. The removal budget keeps only those beyond it.
+#[test]
+fn a_blocked_room_says_whom_it_keeps() {
+    let block = |guard| Blocked {
+        guard,
+        limit: Limit::Count(50),
+        wanted: 63,
+        of: 100,
+    };
+    for (guards, kept) in [
+        (&["max_removals"][..], "nobody is removed or demoted here"),
+        (
+            &["max_removals", "removal_budget"],
+            "nobody is removed or demoted here",
+        ),
+        (
+            &["max_additions", "removal_budget"],
+            "nobody is added, removed or demoted here",
+        ),
+        (
+            &["removal_budget"],
+            "those beyond the budget stay here, and nobody else does,",
+        ),
+    ] {
+        let mut plan = room(1);
+        plan.status = Status::Blocked;
+        plan.remove = users(&["ann"]);
+        plan.blocked = guards.iter().copied().map(block).collect();
+        let mut shown = String::new();
+        text(&mut shown, &fleet(vec![plan]), 0.0).unwrap();
+        let line = format!("{kept} until the guard allows it");
+        assert!(shown.contains(&line), "{guards:?}: {shown}");
+    }
+}
