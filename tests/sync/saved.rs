@@ -1,9 +1,10 @@
 //! Plans that are written down, read back and applied: while rooms move in between, held against the model of [`crate::fleet_model`].
 
+mod places;
+
 use crate::fleet_model::{Case, Expected, RoomCase, Set, case, expect, live_name, over};
 use crate::service::{
-    self, BATCH, People, Service, desired, failed, is_known_call, people, room_id, room_of, state, virtually,
-    writes,
+    self, BATCH, People, Service, desired, is_known_call, people, room_id, room_of, state, virtually, writes,
 };
 use crate::shortage;
 use proptest::prelude::*;
@@ -13,7 +14,7 @@ use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::{Desired, DesiredRoom};
 use roomsync::live::Observed;
 use roomsync::model::{Limit, RoomId};
-use roomsync::plan::{FleetGuard, FleetPlan, Op, Rates, Restraints, SavedPlan, SavedRoom, StalePlan, code};
+use roomsync::plan::{FleetGuard, FleetPlan, Rates, Restraints, SavedPlan, SavedRoom, StalePlan};
 use roomsync::render::{Document, Meta};
 use std::collections::BTreeSet;
 
@@ -401,68 +402,6 @@ proptest! {
     #[test]
     fn a_room_without_place_has_not_moved_for_that(case in shortage::case()) {
         check_without_place(&case);
-    }
-}
-
-#[test]
-fn who_had_no_place_in_the_plan_is_not_forgotten() {
-    let mut room = room_of("boss", &["mia"], &["m1", "m2"]);
-    room.maxusers = 5;
-    let service = Service::new(state([(room_id(0), room)]));
-    let desired = desired(&[&format!(
-        "rooms: [{{id: {}, members: [mia, m1, m2, n1, n2]}}]",
-        room_id(0)
-    )]);
-    let limit = Limit::parse("100%").unwrap();
-    virtually(async {
-        let connection = service.connection(BATCH);
-        let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
-        let planned = pass::plan(&connection.reader(), &rooms, None, &|| {}).await;
-        let saved = read(&written(&planned.plan, &desired), &desired).unwrap();
-        // Somebody leaves, and still nobody but n1 is added, as the plan says.
-        service.emulator.edit(|state| {
-            state.rooms.get_mut(&room_id(0)).unwrap().leave("m2");
-        });
-        let (planned, report) = apply(&connection, &desired, &saved, &[], limit).await;
-        assert_eq!(report.rooms[0].status, Outcome::Partial, "{report:?}");
-        assert_eq!(failed(&report), [("n2".to_owned(), Op::Add, code::ROOM_FULL)]);
-        let codes: Vec<&str> = planned.plan.rooms[0].notes.iter().map(|note| note.code).collect();
-        assert!(codes.contains(&code::NOT_PLANNED), "{codes:?}");
-    });
-}
-
-#[test]
-fn who_had_no_place_in_the_plan_has_that_of_somebody_who_cannot_come() {
-    for moves in [false, true] {
-        let mut room = room_of("boss", &["mia"], &["m1", "m2"]);
-        room.maxusers = 5;
-        let mut live = state([(room_id(0), room)]);
-        live.users = Some(["boss", "mia", "m1", "m2", "n2"].into_iter().collect());
-        let service = Service::new(live);
-        let desired = desired(&[&format!(
-            "rooms: [{{id: {}, members: [mia, m1, m2, n1, n2]}}]",
-            room_id(0)
-        )]);
-        let limit = Limit::parse("100%").unwrap();
-        virtually(async {
-            let connection = service.connection(BATCH);
-            let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
-            let planned = pass::plan(&connection.reader(), &rooms, None, &|| {}).await;
-            let saved = read(&written(&planned.plan, &desired), &desired).unwrap();
-            if moves {
-                service.emulator.edit(|state| {
-                    state.rooms.get_mut(&room_id(0)).unwrap().leave("m2");
-                });
-            }
-            let (_, report) = apply(&connection, &desired, &saved, &[], limit).await;
-            assert_eq!(
-                failed(&report),
-                [("n1".to_owned(), Op::Add, "no_such_user")],
-                "{moves}"
-            );
-            let now = people(&service.emulator.state().rooms[&room_id(0)]).members;
-            assert!(now.contains("n2"), "{moves}: {now:?}");
-        });
     }
 }
 
