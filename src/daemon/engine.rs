@@ -5,13 +5,13 @@ use super::clock::Clock;
 use super::coming_and_going::ComingAndGoing;
 use super::files::Stillness;
 use super::holds::Rosters;
-use super::quiet::Quiet;
+use super::log_dedup::LogDedup;
 use super::quota::{self, QUOTA, UsedUp};
 use super::room::{Room, Turn, backoff};
 use super::service_time::ServiceTime;
 use super::settling::Settling;
 use super::shared::Counting;
-use super::store::{PersistedState, Store};
+use super::state_dir::{PersistedState, StateDir};
 use crate::apply::Stop;
 use crate::chat::{CallError, Fault};
 use crate::desired::{Loaded, Origins, Source};
@@ -47,7 +47,7 @@ pub(super) struct Engine {
     generations: u64,
     /// What ends the work under way in rooms that have left the files.
     pub(super) leaving: BTreeMap<RoomId, Stop>,
-    pub(super) store: Store,
+    pub(super) store: StateDir,
     pub(super) rosters: Rosters,
     pub(super) settling: Settling,
     /// Stillness of the files, as last reported.
@@ -77,7 +77,7 @@ pub(super) struct Engine {
     pub(super) changes: VecDeque<Change>,
     pub(super) trouble: Option<Trouble>,
     pub(super) passes: Passes,
-    pub(super) quiet: Quiet,
+    pub(super) log_dedup: LogDedup,
     /// When all rooms are to be looked at next, but not before a look at all of them that goes on has ended.
     pub(super) full_due: Instant,
     /// What was last said of why nothing is written.
@@ -93,7 +93,7 @@ impl Engine {
         settings: Settings,
         counting: &Counting,
         seed: u64,
-        store: Store,
+        store: StateDir,
         (rosters, mut ledger, settled_before): (Rosters, PersistedState, Option<String>),
         dry_run: bool,
     ) -> Self {
@@ -133,7 +133,7 @@ impl Engine {
             changes: VecDeque::new(),
             trouble: None,
             passes: Passes::default(),
-            quiet: Quiet::default(),
+            log_dedup: LogDedup::default(),
             full_due: Instant::now(),
             said_withheld: None,
             seen_all: false,
@@ -170,9 +170,9 @@ impl Engine {
                 stop.interrupt();
                 self.leaving.insert(id.clone(), stop);
             }
-            self.quiet.forget(id.as_str());
-            self.quiet.forget(&format!("plan {id}"));
-            self.quiet.forget(&format!("would {id}"));
+            self.log_dedup.forget(id.as_str());
+            self.log_dedup.forget(&format!("plan {id}"));
+            self.log_dedup.forget(&format!("would {id}"));
             tracing::warn!(room = %id, "no longer managed: the room has left the files, and is left as it is");
         }
         for (id, desired) in rooms {

@@ -12,11 +12,12 @@ mod engine;
 pub mod files;
 mod holds;
 mod journal;
+mod learned_limits;
+mod log_dedup;
 mod once;
 pub mod pass;
 mod passes;
 pub mod progress;
-mod quiet;
 mod quota;
 mod reload;
 mod removal_budget;
@@ -26,9 +27,8 @@ mod service_time;
 mod settling;
 mod shared;
 mod show;
-mod store;
+mod state_dir;
 mod systemd;
-mod taught;
 mod turns;
 mod verdict;
 mod watch;
@@ -38,7 +38,7 @@ mod written;
 pub use clock::{Clock, Clocks};
 pub use connect::{ConnectError, config, connect};
 pub use once::Once;
-pub use store::StoreError;
+pub use state_dir::StateDirError;
 pub use written::Written;
 
 use crate::chat::{Connection, Observer};
@@ -50,14 +50,14 @@ use engine::Engine;
 use files::{Follow, Following, News};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use learned_limits::LimitScope;
 use passes::Way;
 use shared::{Counting, Shared, lock};
+use state_dir::{Restored, RestoredFrom, StateDir};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::{Found, Kept, Store};
 use systemd::Manager;
-use taught::Terms;
 use tokio::sync::{Notify, mpsc, watch as signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -99,7 +99,7 @@ pub enum Command {
 pub enum DaemonError {
     /// What it must not forget cannot be kept.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    StateDir(#[from] StateDirError),
     /// There is no way to the service.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -128,11 +128,11 @@ impl Daemon {
         };
         let way = way(&config, &settings, &counting)?;
         let (store, kept) = if dry_run {
-            Store::read_only(&settings.state_dir)?
+            StateDir::read_only(&settings.state_dir)?
         } else {
-            Store::open(&settings.state_dir)?
+            StateDir::open(&settings.state_dir)?
         };
-        let Kept {
+        let Restored {
             rosters,
             state,
             files: remembered,
@@ -141,15 +141,15 @@ impl Daemon {
         } = kept;
         let state_dir = settings.state_dir.display();
         match found {
-            Found::Nothing => {
+            RestoredFrom::Nothing => {
                 tracing::info!(%state_dir, "nothing is kept from before: holds and budgets start anew");
             }
-            Found::OfEarlierVersion => {
+            RestoredFrom::EarlierVersion => {
                 tracing::info!(%state_dir, "what an earlier version kept is taken over");
             }
-            Found::Kept => {}
+            RestoredFrom::ThisVersion => {}
         }
-        way.begin_with(state.taught.as_ref());
+        way.begin_with(state.learned_limits.as_ref());
         let engine = Engine::new(
             settings,
             &counting,
@@ -268,7 +268,7 @@ fn way(config: &Config, settings: &Settings, counting: &Counting) -> Result<Way,
         reader: connection.reader(),
         writes: (!config.dry_run).then_some(connection),
         at_once: settings.limits.concurrency,
-        terms: Terms::of(settings),
+        limit_scope: LimitScope::of(settings),
     })
 }
 

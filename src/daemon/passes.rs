@@ -3,11 +3,11 @@
 use super::audit::Event;
 use super::engine::Engine;
 use super::journal::{PassJournal, origins};
+use super::learned_limits::LimitScope;
 use super::pass::{self, Looked, Planned};
 use super::progress::Progress;
 use super::quota::{QUOTA, UsedUp};
 use super::room::Turn;
-use super::taught::Terms;
 use super::withheld::AUDIT_LOG;
 use super::written::Written;
 use super::{Shared, lock};
@@ -30,7 +30,7 @@ pub(super) struct Way {
     /// How many rooms are worked on at a time.
     pub(super) at_once: usize,
     /// What the batch sizes on it depend on.
-    pub(super) terms: Terms,
+    pub(super) limit_scope: LimitScope,
 }
 
 /// What became of a pass.

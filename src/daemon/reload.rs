@@ -26,7 +26,7 @@ pub(super) fn reload(shared: &Shared, config: &Config, way_now: &mut Way, follow
             Ok(new) => {
                 let mut engine = lock(&shared.engine);
                 engine.learn(way_now);
-                new.begin_with(engine.ledger.taught.as_ref());
+                new.begin_with(engine.ledger.learned_limits.as_ref());
                 drop(engine);
                 replace(shared, way_now, new);
             }

@@ -4,7 +4,7 @@ use super::engine::Engine;
 use super::pass::{self, Look, Looked, Planned};
 use super::quota::QUOTA;
 use super::room::Turn;
-use super::store::Budget;
+use super::state_dir::FleetBudget;
 use crate::apply::{Outcome, Report, RoomReport, Stop, Tally};
 use crate::model::{Mode, RoomId, UserId};
 use crate::plan::{Draft, FleetGuard, RoomPlan};
@@ -130,7 +130,8 @@ impl Engine {
 
     fn log_as(&mut self, kind: &str, message: &str, plan: &RoomPlan) -> bool {
         let subject = format!("{kind} {}", plan.id);
-        let is_news = !plan.steps.is_empty() && self.quiet.is_news(&subject, &format!("{:?}", plan.steps));
+        let is_news =
+            !plan.steps.is_empty() && self.log_dedup.is_news(&subject, &format!("{:?}", plan.steps));
         if is_news {
             pass::log_room(plan, message);
         }
@@ -151,9 +152,9 @@ impl Engine {
         let in_order = partial + failed + not_begun == 0 && report.stopped.is_none();
         let text = format!("{converged} {partial} {failed} {not_begun} {blocked} {calls}");
         if in_order {
-            self.quiet.forget("report");
+            self.log_dedup.forget("report");
         }
-        if in_order || self.quiet.is_news("report", &text) {
+        if in_order || self.log_dedup.is_news("report", &text) {
             tracing::info!(
                 plan, converged, partial, failed, not_begun, blocked, calls, "applied"
             );
@@ -215,10 +216,10 @@ impl Engine {
     }
 
     /// The budget of the process before, as long as it would have lasted, and longer where nobody can tell.
-    fn carried(&self) -> Option<&Budget> {
+    fn carried(&self) -> Option<&FleetBudget> {
         let interval = jiff::SignedDuration::try_from(self.settings.sync.interval).unwrap_or_default();
-        let age = |budget: &Budget| self.clock.steady().duration_since(budget.looked);
-        let lasts = |budget: &Budget| age(budget) < interval || !self.clock_trusted();
+        let age = |budget: &FleetBudget| self.clock.steady().duration_since(budget.looked);
+        let lasts = |budget: &FleetBudget| age(budget) < interval || !self.clock_trusted();
         let budget = self.ledger.budget.as_ref();
         budget.filter(|budget| !self.seen_all && lasts(budget))
     }
@@ -242,7 +243,7 @@ impl Engine {
     /// The fleet's guard for a pass over some rooms, which goes on from the last look at all of them. A room that none has seen
     /// yet counts from now on.
     pub(super) fn guard_of_some(&mut self, looked: &Looked) -> FleetGuard {
-        let budget = self.ledger.budget.get_or_insert_with(|| Budget {
+        let budget = self.ledger.budget.get_or_insert_with(|| FleetBudget {
             members: 0,
             spent: BTreeSet::new(),
             looked: self.clock.steady(),
@@ -271,7 +272,7 @@ impl Engine {
         for room in self.rooms.values_mut() {
             room.counted = room.looked.is_some();
         }
-        self.ledger.budget = Some(Budget {
+        self.ledger.budget = Some(FleetBudget {
             members,
             spent,
             looked,

@@ -77,16 +77,16 @@ impl Engine {
                 (kinds.join(", "), format!("blocked: {}", guards.join("; ")))
             }
             (State::InSync | State::Observed, _, _) => {
-                if let Some(times) = self.quiet.forget(id.as_str()) {
+                if let Some(times) = self.log_dedup.forget(id.as_str()) {
                     tracing::info!(room = %id, name, times, "in order again");
                 }
-                self.quiet.forget(&format!("plan {id}"));
-                self.quiet.forget(&format!("would {id}"));
+                self.log_dedup.forget(&format!("plan {id}"));
+                self.log_dedup.forget(&format!("would {id}"));
                 return;
             }
             _ => return,
         };
-        if self.quiet.is_news(id.as_str(), &kind) {
+        if self.log_dedup.is_news(id.as_str(), &kind) {
             tracing::warn!(room = %id, name, "{text}");
         }
     }
@@ -170,7 +170,7 @@ impl Engine {
         let tried: usize = plan.steps.iter().map(|step| step.users().len()).sum();
         if report.failed.len() < tried {
             // Something was done: the next plan is another one, be it of the same people.
-            self.quiet.forget(&format!("plan {id}"));
+            self.log_dedup.forget(&format!("plan {id}"));
         }
         self.tell_state(id);
     }

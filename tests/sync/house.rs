@@ -4,7 +4,7 @@ use super::service::{Service, people, room_id, room_of, state, virtually};
 use http::Method as Http;
 use jiff::Timestamp;
 use roomsync::chat::{Connection, Transport};
-use roomsync::daemon::{self, Clock, Command, Config, Daemon, DaemonError, StoreError};
+use roomsync::daemon::{self, Clock, Command, Config, Daemon, DaemonError, StateDirError};
 use roomsync::settings::{self, Env};
 use roomsync::web::{Source, State, Status};
 use std::collections::BTreeSet;
@@ -131,7 +131,7 @@ impl House {
     fn daemon(&self) -> Daemon {
         for _ in 0..1_000 {
             match Daemon::new(self.config()) {
-                Err(DaemonError::Store(StoreError::Taken(_))) => {
+                Err(DaemonError::StateDir(StateDirError::Taken(_))) => {
                     std::thread::sleep(Duration::from_millis(10));
                 }
                 daemon => return daemon.unwrap(),

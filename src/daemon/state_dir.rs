@@ -12,8 +12,8 @@ mod tests;
 use super::aside::SetAside;
 use super::clock::{Anchor, Moved};
 use super::holds::Rosters;
+use super::learned_limits::LearnedLimits;
 use super::removal_budget::RoomBudget;
-use super::taught::Taught;
 use crate::desired::Remembered;
 use crate::disk::{self, Patience, Step};
 use crate::model::{RoomId, UserId};
@@ -40,7 +40,7 @@ const PAUSE: &str = "pause";
 
 /// Why the daemon cannot keep what it must not forget.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub enum StateDirError {
     /// The folder or a file in it cannot be used.
     #[error(
         "cannot use {path:?} in `state_dir`; let the user that runs roomsync write there, or name another `state_dir`"
@@ -108,33 +108,33 @@ pub enum StoreError {
 
 /// The folder. A dry run has none: it reads what there is and leaves it as it is.
 #[derive(Debug)]
-pub(super) struct Store(Folder);
+pub(super) struct StateDir(Folder);
 
 /// State kept by an earlier process.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct Restored {
     pub(super) rosters: Rosters,
     pub(super) state: PersistedState,
     /// The files of the last set.
     pub(super) files: Remembered,
     /// The digest of that set, if it had settled.
     pub(super) settled: Option<String>,
-    pub(super) found: Found,
+    pub(super) found: RestoredFrom,
 }
 
 /// State found in the folder.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum RestoredFrom {
     /// No state: everything starts anew.
     #[default]
     Nothing,
-    OfEarlierVersion,
-    Kept,
+    EarlierVersion,
+    ThisVersion,
 }
 
 /// Removals since the last look at all rooms, and the members of all rooms at that look.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Budget {
+pub(super) struct FleetBudget {
     pub(super) members: u64,
     /// Who was removed, and where.
     pub(super) spent: BTreeSet<(RoomId, UserId)>,
@@ -145,10 +145,10 @@ pub(super) struct Budget {
 /// State beside the rosters, which changes more often. Its shape in the file is [`shape::StateJson`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct PersistedState {
-    pub(super) budget: Option<Budget>,
+    pub(super) budget: Option<FleetBudget>,
     pub(super) aside: SetAside,
     /// Batch sizes that the service taught.
-    pub(super) taught: Option<Taught>,
+    pub(super) learned_limits: Option<LearnedLimits>,
     /// Clock by which these times are meant.
     pub(super) clock: Option<Anchor>,
     /// Lists of each room over the window of its removal budget.
@@ -173,7 +173,7 @@ impl PersistedState {
         let Self {
             budget,
             aside: _,
-            taught: _,
+            learned_limits: _,
             clock: _,
             budgets,
         } = self;
@@ -186,9 +186,9 @@ impl PersistedState {
     }
 }
 
-impl Store {
+impl StateDir {
     /// Takes the folder and reads what was kept. A new folder is filled, and what an earlier version kept is written anew.
-    pub(super) fn open(dir: &Path) -> Result<(Self, Kept), StoreError> {
+    pub(super) fn open(dir: &Path) -> Result<(Self, Restored), StateDirError> {
         let (store, kept, whole) = Self::begin(dir, Folder::take)?;
         if !whole {
             store.write_anew(&kept).map_err(unusable(dir))?;
@@ -199,7 +199,7 @@ impl Store {
     }
 
     /// Looks into the folder without taking it.
-    pub(super) fn read_only(dir: &Path) -> Result<(Self, Kept), StoreError> {
+    pub(super) fn read_only(dir: &Path) -> Result<(Self, Restored), StateDirError> {
         let as_it_is = |dir: &Path, step| Ok(Folder::read_only(dir, step));
         let (store, kept, _) = Self::begin(dir, as_it_is)?;
         Ok((store, kept))
@@ -207,15 +207,15 @@ impl Store {
 
     fn begin(
         dir: &Path,
-        folder: fn(&Path, Step) -> Result<Folder, StoreError>,
-    ) -> Result<(Self, Kept, bool), StoreError> {
+        folder: fn(&Path, Step) -> Result<Folder, StateDirError>,
+    ) -> Result<(Self, Restored, bool), StateDirError> {
         let owned = dir.to_owned();
         let begun = disk::whole(Patience::default(), dir, move |step| {
             let store = Self(folder(&owned, step.clone())?);
             let (kept, whole) = store.read()?;
             Ok((store, kept, whole))
         });
-        begun.map_err(|slow| StoreError::Hangs(io::Error::new(io::ErrorKind::TimedOut, slow)))?
+        begun.map_err(|slow| StateDirError::Hangs(io::Error::new(io::ErrorKind::TimedOut, slow)))?
     }
 
     /// Whether somebody put a file `pause` there. The error: nobody can tell, because the folder is not the one that was taken,
@@ -250,8 +250,8 @@ impl Store {
 
     /// Writes every file of the set. While they are not all there, each says that nothing was kept yet: whatever a crash leaves
     /// of them is a new start, and nothing is lost by it.
-    fn write_anew(&self, kept: &Kept) -> io::Result<()> {
-        if kept.found == Found::Nothing {
+    fn write_anew(&self, kept: &Restored) -> io::Result<()> {
+        if kept.found == RestoredFrom::Nothing {
             for name in SET {
                 self.save::<()>(name, None)?;
             }
@@ -262,7 +262,7 @@ impl Store {
     }
 
     /// Reads what was kept. The flag is true if the folder already holds it as this version writes it.
-    fn read(&self) -> Result<(Kept, bool), StoreError> {
+    fn read(&self) -> Result<(Restored, bool), StateDirError> {
         let files: Content<FilesJson> = self.content(FILES)?;
         let rosters: Content<RostersJson> = self.content(ROSTERS)?;
         let mut state: Content<StateJson> = self.content(STATE)?;
@@ -272,8 +272,8 @@ impl Store {
             state_in = BUDGET;
         }
         let stages = [files.stage(), rosters.stage(), state.stage()];
-        if stages.iter().all(|stage| *stage < Stage::Kept) {
-            return Ok((Kept::default(), false));
+        if stages.iter().all(|stage| *stage < Stage::Current) {
+            return Ok((Restored::default(), false));
         }
         if stages.contains(&Stage::Missing) {
             let missing = SET
@@ -281,35 +281,35 @@ impl Store {
                 .zip(stages)
                 .filter(|(_, stage)| *stage == Stage::Missing);
             let missing: Vec<&str> = missing.map(|(name, _)| name).collect();
-            return Err(StoreError::Incomplete {
+            return Err(StateDirError::Incomplete {
                 dir: self.0.dir().to_owned(),
                 missing: missing.join(", "),
                 there: self.0.those_there().join(", "),
             });
         }
-        let of_earlier_version = stages.contains(&Stage::OfVersion1);
+        let of_earlier_version = stages.contains(&Stage::Version1);
         let files = files.data();
-        let kept = Kept {
+        let kept = Restored {
             settled: files.as_ref().and_then(|json| json.settled.clone()),
             files: files.map(|json| json.files).unwrap_or_default(),
             rosters: self.understood(ROSTERS, rosters.data().map(RostersJson::rosters))?,
             state: self.understood(state_in, state.data().map(StateJson::state))?,
             found: if of_earlier_version {
-                Found::OfEarlierVersion
+                RestoredFrom::EarlierVersion
             } else {
-                Found::Kept
+                RestoredFrom::ThisVersion
             },
         };
-        let whole = stages.iter().all(|stage| *stage == Stage::Kept);
+        let whole = stages.iter().all(|stage| *stage == Stage::Current);
         Ok((kept, whole))
     }
 
-    fn content<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Content<T>, StoreError> {
+    fn content<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Content<T>, StateDirError> {
         let Some(bytes) = self.0.read(name)? else {
             return Ok(Content::Missing);
         };
         unseal(&bytes).map_err(|bad| match bad {
-            Bad::Version(version) => StoreError::Version {
+            Bad::Version(version) => StateDirError::Version {
                 path: self.0.path(name),
                 version,
             },
@@ -318,13 +318,17 @@ impl Store {
     }
 
     /// Nothing where nothing was kept yet.
-    fn understood<T: Default>(&self, name: &str, data: Option<Result<T, String>>) -> Result<T, StoreError> {
+    fn understood<T: Default>(
+        &self,
+        name: &str,
+        data: Option<Result<T, String>>,
+    ) -> Result<T, StateDirError> {
         let data = data.transpose().map_err(|why| self.damaged(name, why))?;
         Ok(data.unwrap_or_default())
     }
 
-    fn damaged(&self, name: &str, why: String) -> StoreError {
-        StoreError::Damaged {
+    fn damaged(&self, name: &str, why: String) -> StateDirError {
+        StateDirError::Damaged {
             path: self.0.path(name),
             why,
             all: self.0.those_there().join(", "),

@@ -44,7 +44,7 @@ fn apply(state: &mut BTreeMap<String, Vec<u8>>, done: &Done) {
 fn after_each_crash(
     state: &BTreeMap<String, Vec<u8>>,
     deep: usize,
-    judge: &dyn Fn(&Kept),
+    judge: &dyn Fn(&Restored),
     count: &mut usize,
 ) {
     let dir = tempfile::tempdir().unwrap();
@@ -52,12 +52,13 @@ fn after_each_crash(
         fs::write(dir.path().join(name), bytes).unwrap();
     }
     fs::write(dir.path().join(".new-abcdef"), "{\"sha").unwrap();
-    let (store, kept) = Store::open(dir.path()).unwrap_or_else(|error| panic!("{:?}: {error}", state.keys()));
+    let (store, kept) =
+        StateDir::open(dir.path()).unwrap_or_else(|error| panic!("{:?}: {error}", state.keys()));
     judge(&kept);
     *count += 1;
     let done = store.0.done.lock().unwrap().clone();
     drop(store);
-    let (_, kept) = Store::open(dir.path()).unwrap();
+    let (_, kept) = StateDir::open(dir.path()).unwrap();
     judge(&kept);
     assert!(SET.iter().all(|name| dir.path().join(name).exists()) && !dir.path().join(BUDGET).exists());
     if deep > 0 {
@@ -70,14 +71,14 @@ fn after_each_crash(
 #[test]
 fn a_crash_at_any_step_of_the_first_start_leaves_a_new_start() {
     let mut count = 0;
-    let nothing = |kept: &Kept| {
-        let found = Found::Nothing;
+    let nothing = |kept: &Restored| {
+        let found = RestoredFrom::Nothing;
         assert_eq!(
-            Kept {
+            Restored {
                 found,
                 ..kept_again(kept)
             },
-            Kept::default()
+            Restored::default()
         );
     };
     after_each_crash(&BTreeMap::new(), 1, &nothing, &mut count);
@@ -89,20 +90,20 @@ fn a_crash_at_any_step_of_the_first_start_leaves_a_new_start() {
 fn a_crash_at_any_step_of_a_take_over_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     of_version_1(dir.path());
-    let whole = Store::read_only(dir.path()).unwrap().1;
+    let whole = StateDir::read_only(dir.path()).unwrap().1;
     let begun =
         [BUDGET, FILES, ROSTERS].map(|name| (name.to_owned(), fs::read(dir.path().join(name)).unwrap()));
     let mut count = 0;
-    let all_there = |kept: &Kept| {
+    let all_there = |kept: &Restored| {
         let found = whole.found;
         assert_eq!(
-            Kept {
+            Restored {
                 found,
                 ..kept_again(kept)
             },
             whole
         );
-        assert_ne!(kept.found, Found::Nothing);
+        assert_ne!(kept.found, RestoredFrom::Nothing);
     };
     after_each_crash(&BTreeMap::from(begun), 1, &all_there, &mut count);
     assert!(count > 10, "{count}");
@@ -112,12 +113,12 @@ fn a_crash_at_any_step_of_a_take_over_loses_nothing() {
 #[test]
 fn a_crash_at_any_step_of_the_first_save_leaves_each_file_as_before_or_after() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, _) = Store::open(dir.path()).unwrap();
+    let (store, _) = StateDir::open(dir.path()).unwrap();
     save(&store, &kept());
     let done = store.0.done.lock().unwrap().clone();
     let mut count = 0;
-    let (new, old) = (kept(), Kept::default());
-    let either = |kept: &Kept| {
+    let (new, old) = (kept(), Restored::default());
+    let either = |kept: &Restored| {
         assert!([&old.rosters, &new.rosters].contains(&&kept.rosters));
         assert!([&old.files, &new.files].contains(&&kept.files));
         assert!([&old.state, &new.state].contains(&&kept.state));
@@ -128,8 +129,8 @@ fn a_crash_at_any_step_of_the_first_save_leaves_each_file_as_before_or_after() {
     assert!(count > 20, "{count}");
 }
 
-fn kept_again(kept: &Kept) -> Kept {
-    Kept {
+fn kept_again(kept: &Restored) -> Restored {
+    Restored {
         settled: kept.settled.clone(),
         rosters: kept.rosters.clone(),
         state: kept.state.clone(),

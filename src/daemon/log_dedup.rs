@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 /// What was said of each subject, and how often it was so since.
 #[derive(Debug, Default)]
-pub(super) struct Quiet(BTreeMap<String, (String, u64)>);
+pub(super) struct LogDedup(BTreeMap<String, (String, u64)>);
 
-impl Quiet {
+impl LogDedup {
     /// Whether this is news of the subject.
     pub(super) fn is_news(&mut self, subject: &str, text: &str) -> bool {
         match self.0.get_mut(subject) {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a batch size depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Terms {
+pub(super) struct LimitScope {
     url: String,
     app: String,
     configured: BatchSizes,
@@ -17,7 +17,7 @@ pub(super) struct Terms {
 
 /// What a service taught.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Taught {
+pub(super) struct LearnedLimits {
     url: String,
     app: String,
     add: Option<Size>,
@@ -31,7 +31,7 @@ struct Size {
     taught: usize,
 }
 
-impl Terms {
+impl LimitScope {
     pub(super) fn of(settings: &Settings) -> Self {
         Self {
             url: settings.service.url.to_string(),
@@ -44,11 +44,11 @@ impl Terms {
     }
 
     /// What these sizes tell of the service; `None`: nothing, they are as configured.
-    fn taught(&self, sizes: BatchSizes) -> Option<Taught> {
+    fn taught(&self, sizes: BatchSizes) -> Option<LearnedLimits> {
         let size = |configured, taught| (taught < configured).then_some(Size { configured, taught });
         let add = size(self.configured.add, sizes.add);
         let remove = size(self.configured.remove, sizes.remove);
-        (add.is_some() || remove.is_some()).then(|| Taught {
+        (add.is_some() || remove.is_some()).then(|| LearnedLimits {
             url: self.url.clone(),
             app: self.app.clone(),
             add,
@@ -57,7 +57,7 @@ impl Terms {
     }
 
     /// The sizes to begin with.
-    fn sizes(&self, taught: &Taught) -> BatchSizes {
+    fn sizes(&self, taught: &LearnedLimits) -> BatchSizes {
         let same = (&self.url, &self.app) == (&taught.url, &taught.app);
         let size = |configured: usize, size: Option<Size>| {
             let size = size.filter(|size| same && size.configured == configured);
@@ -72,10 +72,10 @@ impl Terms {
 
 impl Way {
     /// Begins with what was taught before, where it still applies.
-    pub(super) fn begin_with(&self, taught: Option<&Taught>) {
+    pub(super) fn begin_with(&self, taught: Option<&LearnedLimits>) {
         let Some(taught) = taught else { return };
-        let sizes = self.terms.sizes(taught);
-        if sizes != self.terms.configured {
+        let sizes = self.limit_scope.sizes(taught);
+        if sizes != self.limit_scope.configured {
             self.reader.limit_batch_sizes(sizes);
             let BatchSizes { add, remove } = sizes;
             tracing::info!(
@@ -91,12 +91,12 @@ impl Engine {
     /// Keeps what was taught on the way to the service; forgets what other settings make another question.
     pub(super) fn learn(&mut self, way: &Way) {
         // What went another way than that of the settings now is no longer asked about.
-        if way.terms != Terms::of(&self.settings) {
+        if way.limit_scope != LimitScope::of(&self.settings) {
             return;
         }
-        let taught = way.terms.taught(way.reader.batch_sizes());
-        if taught != self.ledger.taught {
-            self.ledger.taught = taught;
+        let taught = way.limit_scope.taught(way.reader.batch_sizes());
+        if taught != self.ledger.learned_limits {
+            self.ledger.learned_limits = taught;
             self.save_ledger();
         }
     }
@@ -106,8 +106,8 @@ impl Engine {
 mod tests {
     use super::*;
 
-    fn terms(add: usize, remove: usize) -> Terms {
-        Terms {
+    fn terms(add: usize, remove: usize) -> LimitScope {
+        LimitScope {
             url: "https://a61.chat.example/".to_owned(),
             app: "acme#demo".to_owned(),
             configured: BatchSizes { add, remove },
@@ -119,17 +119,17 @@ mod tests {
         let sizes = BatchSizes { add: 60, remove: 40 };
         assert_eq!(terms(60, 40).taught(sizes), None);
         let taught = terms(60, 100).taught(sizes).unwrap();
-        let begins = |terms: &Terms| terms.sizes(&taught);
+        let begins = |terms: &LimitScope| terms.sizes(&taught);
         assert_eq!(begins(&terms(60, 100)), sizes);
         assert_eq!(begins(&terms(30, 100)), BatchSizes { add: 30, remove: 40 });
         assert_eq!(begins(&terms(60, 90)), BatchSizes { add: 60, remove: 90 });
         assert_eq!(begins(&terms(60, 20)), BatchSizes { add: 60, remove: 20 });
         for other in [
-            Terms {
+            LimitScope {
                 url: "https://a62.chat.example/".to_owned(),
                 ..terms(60, 100)
             },
-            Terms {
+            LimitScope {
                 app: "acme#live".to_owned(),
                 ..terms(60, 100)
             },

@@ -1,11 +1,11 @@
 //! The shapes of the files.
 
-use super::{Budget, PersistedState};
+use super::{FleetBudget, PersistedState};
 use crate::daemon::aside::{Entry, SetAside};
 use crate::daemon::clock::Anchor;
 use crate::daemon::holds::{Hold, Lists, Roster, Rosters};
+use crate::daemon::learned_limits::LearnedLimits;
 use crate::daemon::removal_budget::RoomBudget;
-use crate::daemon::taught::Taught;
 use crate::desired::Remembered;
 use crate::model::{Limit, MemberSet, RoomId, UserId};
 use jiff::Timestamp;
@@ -31,7 +31,7 @@ pub(super) struct StateJson {
     budget: Option<BudgetJson>,
     aside: Vec<AsideJson>,
     #[serde(default)]
-    batch: Option<Taught>,
+    batch: Option<LearnedLimits>,
     #[serde(default)]
     clock: Option<Anchor>,
     #[serde(default)]
@@ -113,7 +113,7 @@ impl From<&PersistedState> for StateJson {
         let PersistedState {
             budget,
             aside,
-            taught,
+            learned_limits,
             clock,
             budgets,
         } = state;
@@ -125,7 +125,7 @@ impl From<&PersistedState> for StateJson {
         Self {
             budget: budget.as_ref().map(BudgetJson::from),
             aside: aside.collect(),
-            batch: taught.clone(),
+            batch: learned_limits.clone(),
             clock: clock.clone(),
             budgets: budgets.clone(),
         }
@@ -150,7 +150,7 @@ impl StateJson {
         Ok(PersistedState {
             budget: budget.map(BudgetJson::budget).transpose()?,
             aside: SetAside::from_entries(entries),
-            taught: batch,
+            learned_limits: batch,
             clock,
             budgets,
         })
@@ -203,9 +203,9 @@ impl From<&Hold> for HoldJson {
     }
 }
 
-impl From<&Budget> for BudgetJson {
-    fn from(budget: &Budget) -> Self {
-        let Budget {
+impl From<&FleetBudget> for BudgetJson {
+    fn from(budget: &FleetBudget) -> Self {
+        let FleetBudget {
             members,
             spent,
             looked,
@@ -222,12 +222,12 @@ impl From<&Budget> for BudgetJson {
 }
 
 impl BudgetJson {
-    fn budget(self) -> Result<Budget, String> {
+    fn budget(self) -> Result<FleetBudget, String> {
         let pair = |(room, user): (String, String)| {
             let room = RoomId::parse(&room).map_err(|error| error.to_string())?;
             Ok((room, UserId::parse(&user).map_err(|error| error.to_string())?))
         };
-        Ok(Budget {
+        Ok(FleetBudget {
             members: self.members,
             spent: self.spent.into_iter().map(pair).collect::<Result<_, String>>()?,
             looked: self.looked,

@@ -1,6 +1,6 @@
 //! The folder itself: who has it, and how files come into it.
 
-use super::{BUDGET, SET, StoreError};
+use super::{BUDGET, SET, StateDirError};
 use crate::disk::Step;
 use rustix::fs::OFlags;
 use std::fs::{self, File, FileType, OpenOptions, TryLockError};
@@ -39,7 +39,7 @@ pub(super) enum Done {
 
 impl Folder {
     /// Takes the folder, and makes it where it is missing.
-    pub(super) fn take(dir: &Path, step: Step) -> Result<Self, StoreError> {
+    pub(super) fn take(dir: &Path, step: Step) -> Result<Self, StateDirError> {
         let mut folder = Self::read_only(dir, step);
         folder.step.begin(dir);
         if fs::metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
@@ -53,8 +53,8 @@ impl Folder {
         let lock = lock.ok_or_else(|| unusable(&path)(io::ErrorKind::NotFound.into()))?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Taken(dir.to_owned())),
-            Err(TryLockError::Error(source)) => return Err(StoreError::Io { path, source }),
+            Err(TryLockError::WouldBlock) => return Err(StateDirError::Taken(dir.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(StateDirError::Io { path, source }),
         }
         folder.lock = Some(lock);
         folder.taken = Some(identity(dir).map_err(unusable(dir))?);
@@ -101,7 +101,7 @@ impl Folder {
     }
 
     /// Reads a file. `None` if it does not exist.
-    pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StateDirError> {
         let Some(mut file) = self.regular(name, OpenOptions::new().read(true))? else {
             return Ok(None);
         };
@@ -171,12 +171,12 @@ impl Folder {
 
     /// Opens a regular file; `None`: there is none. What was opened is judged, so that nothing put in its place meanwhile is
     /// read, and nothing is waited for.
-    fn regular(&self, name: &str, options: &mut OpenOptions) -> Result<Option<File>, StoreError> {
+    fn regular(&self, name: &str, options: &mut OpenOptions) -> Result<Option<File>, StateDirError> {
         let path = self.path(name);
         self.step.begin(&path);
         let judged = |kind: FileType| match kind_in_words(kind) {
             None => Ok(()),
-            Some(kind) => Err(StoreError::NotAFile {
+            Some(kind) => Err(StateDirError::NotAFile {
                 path: path.clone(),
                 kind,
             }),
@@ -231,9 +231,9 @@ fn identity(dir: &Path) -> io::Result<(u64, u64)> {
     Ok((meta.dev(), meta.ino()))
 }
 
-pub(super) fn unusable(path: &Path) -> impl Fn(io::Error) -> StoreError {
+pub(super) fn unusable(path: &Path) -> impl Fn(io::Error) -> StateDirError {
     let path = path.to_owned();
-    move |source| StoreError::Io {
+    move |source| StateDirError::Io {
         path: path.clone(),
         source,
     }

@@ -15,7 +15,7 @@ fn people(text: &str) -> MemberSet {
 }
 
 /// Something of everything that is kept.
-fn kept() -> Kept {
+fn kept() -> Restored {
     let since = Timestamp::UNIX_EPOCH;
     let room = RoomId::parse("7").unwrap();
     let hold = Hold {
@@ -42,26 +42,26 @@ fn kept() -> Kept {
     let anchor = r#"{"boot": "b", "since_boot": "PT5S", "steady": "1970-01-01T00:00:05Z", "began": "1970-01-01T00:00:00Z", "confirmed": true}"#;
     let budgets = r#"{"7": {"people": {"sizes": [["1970-01-01T00:00:00Z", 4]], "left": {"gone": {"at": "1970-01-01T00:00:00Z"}}}}}"#;
     let files = r#"[[{"device": 1, "inode": 2, "born": null}, "rooms:\n  - {id: 7, members: [c, é]}\n"]]"#;
-    Kept {
+    Restored {
         rosters: Rosters(BTreeMap::from([(room.clone(), roster)])),
         state: PersistedState {
-            budget: Some(Budget {
+            budget: Some(FleetBudget {
                 members: 10,
                 spent: BTreeSet::from([(room, UserId::parse("gone").unwrap())]),
                 looked: since,
             }),
             aside,
-            taught: serde_json::from_str(taught).unwrap(),
+            learned_limits: serde_json::from_str(taught).unwrap(),
             clock: serde_json::from_str(anchor).unwrap(),
             budgets: serde_json::from_str(budgets).unwrap(),
         },
         files: serde_json::from_str(files).unwrap(),
         settled: Some("sha256:1".into()),
-        found: Found::Kept,
+        found: RestoredFrom::ThisVersion,
     }
 }
 
-fn save(store: &Store, kept: &Kept) {
+fn save(store: &StateDir, kept: &Restored) {
     store.save_rosters(&kept.rosters).unwrap();
     store
         .save_files(kept.files.clone(), kept.settled.clone())
@@ -72,7 +72,7 @@ fn save(store: &Store, kept: &Kept) {
 /// A folder in which that is kept.
 fn full() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let (store, _) = Store::open(dir.path()).unwrap();
+    let (store, _) = StateDir::open(dir.path()).unwrap();
     save(&store, &kept());
     dir
 }
@@ -98,15 +98,15 @@ fn of_version_1(dir: &Path) {
 fn what_is_kept_is_found_again_and_nothing_else_is_left_behind() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().join("state");
-    let (store, found) = Store::open(&dir).unwrap();
-    assert_eq!(found, Kept::default());
-    assert!(matches!(Store::open(&dir), Err(StoreError::Taken(_))));
+    let (store, found) = StateDir::open(&dir).unwrap();
+    assert_eq!(found, Restored::default());
+    assert!(matches!(StateDir::open(&dir), Err(StateDirError::Taken(_))));
     save(&store, &kept());
     drop(store);
-    let (store, found) = Store::open(&dir).unwrap();
+    let (store, found) = StateDir::open(&dir).unwrap();
     assert_eq!(found, kept());
     drop(store);
-    assert_eq!(Store::read_only(&dir).unwrap().1, kept());
+    assert_eq!(StateDir::read_only(&dir).unwrap().1, kept());
     assert_eq!(
         listing(&dir),
         ["files.json", "lock", "rosters.json", "state.json"]
@@ -119,8 +119,8 @@ fn every_bit_and_every_byte_of_each_file_counts() {
     let (mut bits, mut cuts, mut longer) = (0, 0, 0);
     let refused = |name: &str, bytes: &[u8], what: &str| {
         fs::write(dir.path().join(name), bytes).unwrap();
-        match Store::read_only(dir.path()) {
-            Err(StoreError::Damaged { path, .. }) => assert_eq!(path, dir.path().join(name)),
+        match StateDir::read_only(dir.path()) {
+            Err(StateDirError::Damaged { path, .. }) => assert_eq!(path, dir.path().join(name)),
             other => panic!("{name}, {what}: {other:?}"),
         }
     };
@@ -151,7 +151,7 @@ fn every_bit_and_every_byte_of_each_file_counts() {
         }
         fs::write(dir.path().join(name), whole).unwrap();
     }
-    assert_eq!(Store::read_only(dir.path()).unwrap().1, kept());
+    assert_eq!(StateDir::read_only(dir.path()).unwrap().1, kept());
     eprintln!(
         "{bits} single-bit flips, {cuts} truncations and {longer} additions to three files: every one found"
     );
@@ -178,17 +178,17 @@ fn a_part_of_the_set_is_damage_and_the_files_are_named() {
                 .filter(|(index, _)| is_there(*index) == there);
             names.map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
         };
-        match (present, Store::open(dir.path())) {
-            (0, Ok((_, found))) => assert_eq!(found, Kept::default()),
+        match (present, StateDir::open(dir.path())) {
+            (0, Ok((_, found))) => assert_eq!(found, Restored::default()),
             (0b111, Ok((_, found))) => assert_eq!(found, kept()),
-            (_, Err(StoreError::Incomplete { missing, there, .. })) => {
+            (_, Err(StateDirError::Incomplete { missing, there, .. })) => {
                 assert_eq!((missing, there), (named(false), named(true)));
             }
             (_, other) => panic!("{present:b}: {other:?}"),
         }
     }
     fs::remove_file(dir.path().join(STATE)).unwrap();
-    let error = Store::open(dir.path()).unwrap_err().to_string();
+    let error = StateDir::open(dir.path()).unwrap_err().to_string();
     let told = error.replace(&dir.path().display().to_string(), "state");
     insta::assert_snapshot!(told, @r#""state" (`state_dir`) lacks state.json, and with it a part of the record of what must not be removed; put it back from a backup, or delete files.json, rosters.json there as well to let holds and budgets start anew"#);
 }
@@ -206,8 +206,8 @@ fn what_belongs_to_no_set_is_a_new_start() {
     ] {
         fs::write(dir.path().join(name), "x").unwrap();
     }
-    let (store, found) = Store::open(dir.path()).unwrap();
-    assert_eq!(found.found, Found::Nothing);
+    let (store, found) = StateDir::open(dir.path()).unwrap();
+    assert_eq!(found.found, RestoredFrom::Nothing);
     assert!(store.paused().unwrap());
     // Only what a process of ours did not come to name is swept.
     let listing = listing(dir.path()).join(" ");
@@ -240,8 +240,8 @@ fn what_is_no_regular_file_is_refused_and_not_waited_for() {
                     }
                 }
             }
-            match Store::open(dir.path()) {
-                Err(StoreError::NotAFile {
+            match StateDir::open(dir.path()) {
+                Err(StateDirError::NotAFile {
                     path: named,
                     kind: is,
                 }) => assert_eq!((named, is), (path, kind)),
@@ -253,7 +253,7 @@ fn what_is_no_regular_file_is_refused_and_not_waited_for() {
     let dir = full();
     fs::create_dir(dir.path().join(".new-abcdef")).unwrap();
     symlink("lock", dir.path().join(".new-ghijkl")).unwrap();
-    Store::open(dir.path()).unwrap();
+    StateDir::open(dir.path()).unwrap();
     let names = listing(dir.path());
     assert!(
         names.starts_with(&[".new-abcdef".to_owned(), ".new-ghijkl".to_owned()]),
@@ -271,24 +271,24 @@ fn another_version_is_refused_and_a_file_without_its_checksum_is_damaged() {
         .replace("\"version\":2", "\"version\":3");
     for text in [format!("{{{newer}"), "{\"version\":99}".to_owned()] {
         fs::write(&path, text).unwrap();
-        let error = Store::open(dir.path()).unwrap_err();
+        let error = StateDir::open(dir.path()).unwrap_err();
         assert!(
-            matches!(error, StoreError::Version { version: 3 | 99, .. }),
+            matches!(error, StateDirError::Version { version: 3 | 99, .. }),
             "{error}"
         );
     }
     let [_, rest] = seal(Some(&RostersJson::from(&Rosters::default()))).unwrap();
     fs::write(&path, [b"{", &rest[..]].concat()).unwrap();
-    let error = Store::open(dir.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    let error = StateDir::open(dir.path()).unwrap_err();
+    assert!(matches!(error, StateDirError::Damaged { .. }), "{error}");
 }
 
 #[test]
 fn a_folder_of_version_1_is_taken_over_whole() {
     let dir = tempfile::tempdir().unwrap();
     of_version_1(dir.path());
-    let before = Store::read_only(dir.path()).unwrap().1;
-    let (store, taken) = Store::open(dir.path()).unwrap();
+    let before = StateDir::read_only(dir.path()).unwrap().1;
+    let (store, taken) = StateDir::open(dir.path()).unwrap();
     drop(store);
     assert_eq!(
         listing(dir.path()),
@@ -296,10 +296,10 @@ fn a_folder_of_version_1_is_taken_over_whole() {
     );
     assert_eq!(
         (before.found, taken.found),
-        (Found::OfEarlierVersion, Found::OfEarlierVersion)
+        (RestoredFrom::EarlierVersion, RestoredFrom::EarlierVersion)
     );
-    let (_, now) = Store::open(dir.path()).unwrap();
-    assert_eq!(now.found, Found::Kept);
+    let (_, now) = StateDir::open(dir.path()).unwrap();
+    assert_eq!(now.found, RestoredFrom::ThisVersion);
     // Against the files of that version themselves, read as nothing but JSON.
     let old = |name: &str| -> serde_json::Value {
         let text = fs::read_to_string(Path::new("tests/state/version_1").join(name)).unwrap();
@@ -324,7 +324,7 @@ fn a_folder_of_version_1_is_taken_over_whole() {
     let budget = now.state.budget.unwrap();
     assert_eq!((budget.members, budget.spent.len()), (92, 71));
     assert_eq!(now.state.aside.users().len(), 1);
-    assert!(now.state.taught.is_some() && now.files != Remembered::default());
+    assert!(now.state.learned_limits.is_some() && now.files != Remembered::default());
 }
 
 #[test]
@@ -333,8 +333,8 @@ fn a_part_of_a_folder_of_version_1_is_damage_too() {
         let dir = tempfile::tempdir().unwrap();
         of_version_1(dir.path());
         fs::remove_file(dir.path().join(missing)).unwrap();
-        match Store::open(dir.path()) {
-            Err(StoreError::Incomplete {
+        match StateDir::open(dir.path()) {
+            Err(StateDirError::Incomplete {
                 missing: named,
                 there,
                 ..

@@ -18,8 +18,8 @@ pub(super) enum Content<T> {
     Missing,
     /// The set was being made: nothing was kept yet.
     Nothing,
-    OfVersion1(T),
-    Kept(T),
+    Version1(T),
+    Current(T),
 }
 
 /// The same without what it holds.
@@ -27,8 +27,8 @@ pub(super) enum Content<T> {
 pub(super) enum Stage {
     Missing,
     Nothing,
-    Kept,
-    OfVersion1,
+    Current,
+    Version1,
 }
 
 /// Reason why a file cannot be used.
@@ -61,15 +61,15 @@ impl<T> Content<T> {
         match self {
             Self::Missing => Stage::Missing,
             Self::Nothing => Stage::Nothing,
-            Self::OfVersion1(_) => Stage::OfVersion1,
-            Self::Kept(_) => Stage::Kept,
+            Self::Version1(_) => Stage::Version1,
+            Self::Current(_) => Stage::Current,
         }
     }
 
     /// The same, of a file that only version 1 has.
     pub(super) fn of_version_1(self) -> Self {
         match self {
-            Self::Kept(data) => Self::OfVersion1(data),
+            Self::Current(data) => Self::Version1(data),
             other => other,
         }
     }
@@ -77,7 +77,7 @@ impl<T> Content<T> {
     pub(super) fn data(self) -> Option<T> {
         match self {
             Self::Missing | Self::Nothing => None,
-            Self::OfVersion1(data) | Self::Kept(data) => Some(data),
+            Self::Version1(data) | Self::Current(data) => Some(data),
         }
     }
 }
@@ -110,14 +110,14 @@ pub(super) fn unseal<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<Conte
     let Version { version } = serde_json::from_slice(bytes).map_err(not_json)?;
     match (version, sealed) {
         (1, None) => serde_json::from_slice(bytes)
-            .map(Content::OfVersion1)
+            .map(Content::Version1)
             .map_err(not_json),
         (VERSION, Some(_)) => {
             let Whole { set, data } = serde_json::from_slice(bytes).map_err(not_json)?;
             if set != SET {
                 return Err(damaged("it names other files than those it is kept with"));
             }
-            Ok(data.map_or(Content::Nothing, Content::Kept))
+            Ok(data.map_or(Content::Nothing, Content::Current))
         }
         (..=VERSION, _) => Err(damaged("it does not begin with its checksum")),
         (version, _) => Err(Bad::Version(version)),
