@@ -170,9 +170,7 @@ impl Engine {
                 stop.interrupt();
                 self.leaving.insert(id.clone(), stop);
             }
-            self.log_dedup.forget(id.as_str());
-            self.log_dedup.forget(&format!("plan {id}"));
-            self.log_dedup.forget(&format!("would {id}"));
+            self.log_dedup.forget_room(&id);
             tracing::warn!(room = %id, "no longer managed: the room has left the files, and is left as it is");
         }
         for (id, desired) in rooms {

@@ -1,6 +1,7 @@
 //! Whose turn it is: which rooms a pass takes, what it may spend, and when the next one is due.
 
 use super::engine::Engine;
+use super::log_dedup::Subject;
 use super::pass::{self, Look, Looked, Planned};
 use super::quota::QUOTA;
 use super::room::Turn;
@@ -120,18 +121,18 @@ impl Engine {
 
     /// Says what is planned for a room, unless it is what was planned and failed the last time. `true`: it was said.
     pub(super) fn log_plan(&mut self, plan: &RoomPlan) -> bool {
-        self.log_as("plan", "planned", plan)
+        self.log_as(Subject::Plan(plan.id.clone()), "planned", plan)
     }
 
     /// Says once what would be done in a room if anything were written.
     pub(super) fn log_withheld(&mut self, plan: &RoomPlan) {
-        self.log_as("would", "would be planned, but nothing is written", plan);
+        let subject = Subject::Would(plan.id.clone());
+        self.log_as(subject, "would be planned, but nothing is written", plan);
     }
 
-    fn log_as(&mut self, kind: &str, message: &str, plan: &RoomPlan) -> bool {
-        let subject = format!("{kind} {}", plan.id);
-        let is_news =
-            !plan.steps.is_empty() && self.log_dedup.is_news(&subject, &format!("{:?}", plan.steps));
+    fn log_as(&mut self, subject: Subject, message: &str, plan: &RoomPlan) -> bool {
+        let steps: Vec<_> = plan.steps.iter().map(|step| (step.op(), step.users())).collect();
+        let is_news = !steps.is_empty() && self.log_dedup.is_news(subject, &steps);
         if is_news {
             pass::log_room(plan, message);
         }
@@ -150,11 +151,11 @@ impl Engine {
             ..
         } = report.tally();
         let in_order = partial + failed + not_begun == 0 && report.stopped.is_none();
-        let text = format!("{converged} {partial} {failed} {not_begun} {blocked} {calls}");
         if in_order {
-            self.log_dedup.forget("report");
+            self.log_dedup.forget(&Subject::Report);
         }
-        if in_order || self.log_dedup.is_news("report", &text) {
+        let counts = (converged, partial, failed, not_begun, blocked, calls);
+        if in_order || self.log_dedup.is_news(Subject::Report, &counts) {
             tracing::info!(
                 plan, converged, partial, failed, not_begun, blocked, calls, "applied"
             );

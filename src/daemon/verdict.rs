@@ -1,6 +1,7 @@
 //! What plans and reports mean for a room: where it stands, who is set aside, when it is tried again.
 
 use super::engine::Engine;
+use super::log_dedup::Subject;
 use super::room::Turn;
 use super::withheld::AUDIT_LOG;
 use crate::apply::{Failure, INTERRUPTED, Outcome, Reason, RoomReport};
@@ -77,16 +78,14 @@ impl Engine {
                 (kinds.join(", "), format!("blocked: {}", guards.join("; ")))
             }
             (State::InSync | State::Observed, _, _) => {
-                if let Some(times) = self.log_dedup.forget(id.as_str()) {
+                if let Some(times) = self.log_dedup.forget_room(id) {
                     tracing::info!(room = %id, name, times, "in order again");
                 }
-                self.log_dedup.forget(&format!("plan {id}"));
-                self.log_dedup.forget(&format!("would {id}"));
                 return;
             }
             _ => return,
         };
-        if self.log_dedup.is_news(id.as_str(), &kind) {
+        if self.log_dedup.is_news(Subject::Room(id.clone()), &kind) {
             tracing::warn!(room = %id, name, "{text}");
         }
     }
@@ -170,7 +169,7 @@ impl Engine {
         let tried: usize = plan.steps.iter().map(|step| step.users().len()).sum();
         if report.failed.len() < tried {
             // Something was done: the next plan is another one, be it of the same people.
-            self.log_dedup.forget(&format!("plan {id}"));
+            self.log_dedup.forget(&Subject::Plan(id.clone()));
         }
         self.tell_state(id);
     }
