@@ -3,7 +3,7 @@
 use super::lanes::method;
 use super::report::Reason;
 use crate::chat::wire::Method;
-use crate::chat::{CallError, Fault, Reader, Writer};
+use crate::chat::{CallError, CallErrorKind, Reader, Writer};
 use crate::live;
 use crate::model::{RoomId, UserId};
 use crate::plan::{Op, Step};
@@ -20,7 +20,7 @@ pub(super) enum Answer {
     /// The call was refused, and whether it is so already could not be seen, for the second reason.
     Unseen(CallError, CallError),
     /// The same: the admin list contradicts itself.
-    Contradicted(CallError, Reason),
+    Inconsistent(CallError, Reason),
 }
 
 impl Answer {
@@ -30,20 +30,20 @@ impl Answer {
             Self::Done(_) => None,
             Self::Refused(error) | Self::Failed(error) => Some(Reason::from(error)),
             Self::Unseen(error, _) => Some(Reason::from(error)),
-            Self::Contradicted(error, _) => Some(Reason::from(error)),
+            Self::Inconsistent(error, _) => Some(Reason::from(error)),
         }
     }
 
     /// True if the look or check behind the call became too old before the call could go.
     pub(super) fn is_too_late(&self) -> bool {
-        matches!(self, Self::Failed(error) if matches!(error.fault, Fault::TooLate))
+        matches!(self, Self::Failed(error) if matches!(error.kind, CallErrorKind::StaleRead))
     }
 
     /// Whether the call went out.
     pub(super) fn was_sent(&self) -> bool {
         match self {
-            Self::Failed(error) => !error.fault.was_not_sent(),
-            Self::Done(_) | Self::Refused(_) | Self::Unseen(..) | Self::Contradicted(..) => true,
+            Self::Failed(error) => !error.kind.was_not_sent(),
+            Self::Done(_) | Self::Refused(_) | Self::Unseen(..) | Self::Inconsistent(..) => true,
         }
     }
 }
@@ -87,13 +87,13 @@ fn may_go_alone(writer: &Writer) -> bool {
 }
 
 /// Who is not removed, and why. Whoever is not there is as wanted.
-fn refused(rows: Vec<(UserId, Fault)>) -> Vec<(UserId, Reason)> {
-    let is_there = |(_, fault): &(UserId, Fault)| !matches!(fault, Fault::AlreadySo(_));
-    let reason = |(user, fault): (UserId, Fault)| {
-        let words = fault
-            .said()
-            .map_or_else(|| fault.to_string(), |said| said.text.clone());
-        (user, Reason::new(fault.code(), words))
+fn refused(rows: Vec<(UserId, CallErrorKind)>) -> Vec<(UserId, Reason)> {
+    let is_there = |(_, kind): &(UserId, CallErrorKind)| !matches!(kind, CallErrorKind::AlreadySo(_));
+    let reason = |(user, kind): (UserId, CallErrorKind)| {
+        let words = kind
+            .message()
+            .map_or_else(|| kind.to_string(), |message| message.text.clone());
+        (user, Reason::new(kind.code(), words))
     };
     rows.into_iter().filter(is_there).map(reason).collect()
 }
@@ -104,20 +104,22 @@ async fn role(way: Way<'_>, op: Op, user: &UserId, answer: Result<(), CallError>
         Ok(()) => return Answer::Done(Vec::new()),
         Err(error) => error,
     };
-    match &error.fault {
+    match &error.kind {
         // Refused, but perhaps because it is so already: the list tells.
-        Fault::AlreadySo(_) | Fault::Rejected { .. } => match live::read_admins(way.reader, way.room).await {
-            Err(unseen) => Answer::Unseen(error, unseen),
-            Ok(admins) => match admins.contradiction {
-                Some(contradiction) => {
-                    let why = Reason::new("no_clear_answer", contradiction.to_string());
-                    Answer::Contradicted(error, why)
-                }
-                None if admins.names.contains(user) == (op == Op::Promote) => Answer::Done(Vec::new()),
-                None => Answer::Refused(error),
-            },
-        },
-        Fault::NoUser(_) | Fault::UserFull(_) => Answer::Refused(error),
+        CallErrorKind::AlreadySo(_) | CallErrorKind::Refused { .. } => {
+            match live::read_admins(way.reader, way.room).await {
+                Err(unseen) => Answer::Unseen(error, unseen),
+                Ok(admins) => match admins.inconsistency {
+                    Some(inconsistency) => {
+                        let why = Reason::new("no_clear_answer", inconsistency.to_string());
+                        Answer::Inconsistent(error, why)
+                    }
+                    None if admins.names.contains(user) == (op == Op::Promote) => Answer::Done(Vec::new()),
+                    None => Answer::Refused(error),
+                },
+            }
+        }
+        CallErrorKind::NoSuchUser(_) | CallErrorKind::UserInTooManyRooms(_) => Answer::Refused(error),
         _ => Answer::Failed(error),
     }
 }

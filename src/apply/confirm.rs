@@ -83,10 +83,10 @@ async fn look(hands: &Hands<'_>, runs: Vec<RoomRun<'_>>) -> Vec<RoomReport> {
         .collect();
     let reader = &hands.reader;
     let members = tell(of_members, async |rooms, each| {
-        live::members(reader, rooms, each).await
+        live::read_members(reader, rooms, each).await
     });
     let owners = tell(of_owners, async |rooms, each| {
-        live::owners(reader, rooms, each).await
+        live::read_owners(reader, rooms, each).await
     });
     let (reports, (), ()) = tokio::join!(join_all(rooms), members, owners);
     reports

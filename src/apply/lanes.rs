@@ -138,9 +138,9 @@ impl Lanes {
 
 /// How many calls of a kind may count in a second by now. A removal goes by the call for one or by that for many.
 fn limit(op: Op, writer: &Writer) -> usize {
-    let limit = writer.limit(method(op));
+    let limit = writer.calls_per_second(method(op));
     if op == Op::Remove {
-        limit.min(writer.limit(Method::RemoveOne))
+        limit.min(writer.calls_per_second(Method::RemoveOne))
     } else {
         limit
     }

@@ -20,7 +20,7 @@ mod verdict;
 
 pub use report::{Failure, Outcome, Reason, Report, RoomReport, Tally};
 
-use crate::chat::{Connection, Reader};
+use crate::chat::{Client, Reader};
 use crate::desired::DesiredRoom;
 use crate::model::{RoomId, UserId};
 use crate::plan::{Op, RoomPlan};
@@ -137,13 +137,13 @@ pub struct Conduct<'a> {
 }
 
 /// Applies the plans of all rooms.
-pub async fn run(connection: &Connection, jobs: &[Job<'_>], conduct: Conduct<'_>) -> Report {
+pub async fn run(client: &Client, jobs: &[Job<'_>], conduct: Conduct<'_>) -> Report {
     let hands = Hands {
-        connection,
-        reader: connection.reader(),
+        client,
+        reader: client.reader(),
         lanes: Lanes::new(conduct.at_once),
-        check: RemovalCheck::new(connection.reader()),
-        last_looks: Semaphore::new(confirm::at_a_time(&connection.reader())),
+        check: RemovalCheck::new(client.reader()),
+        last_looks: Semaphore::new(confirm::at_a_time(&client.reader())),
         conduct,
     };
     let (busy, idle): (Vec<Job<'_>>, Vec<Job<'_>>) = jobs
@@ -163,7 +163,7 @@ pub async fn run(connection: &Connection, jobs: &[Job<'_>], conduct: Conduct<'_>
 
 /// What the rooms of one run share.
 struct Hands<'a> {
-    connection: &'a Connection,
+    client: &'a Client,
     reader: Reader,
     lanes: Lanes,
     check: RemovalCheck,

@@ -8,9 +8,9 @@ use super::report::Reason;
 use super::run::{End, RoomRun};
 use super::tell::{Told, tell};
 use crate::chat::wire::{MAX_DETAIL_ROOMS, Method};
-use crate::chat::{CallError, Fault, Reader};
+use crate::chat::{CallError, CallErrorKind, Reader};
 use crate::desired::DesiredRoom;
-use crate::live::{self, AdminList, Contradiction, LiveRoom, Owner, ROWS_AN_ANSWER};
+use crate::live::{self, AdminList, Inconsistency, LiveRoom, Owner, ROWS_AN_ANSWER};
 use crate::model::{MemberSet, RoomId, UserId};
 use crate::plan::{NEW_ADMIN, Op, RoomPlan, code};
 use futures_util::future::join;
@@ -59,7 +59,7 @@ pub(super) enum Unsure {
     /// They could not be read.
     Unread(CallError),
     /// The answers contradict each other.
-    Contradicted(Contradiction),
+    Inconsistent(Inconsistency),
 }
 
 impl RemovalCheck {
@@ -100,7 +100,7 @@ impl RemovalCheck {
         let closed = || CallError {
             method: Method::RoomDetail,
             room: Some(room.clone()),
-            fault: Fault::Closed,
+            kind: CallErrorKind::Interrupted,
         };
         let turn = tokio::select! {
             biased;
@@ -109,7 +109,7 @@ impl RemovalCheck {
         };
         let reading = async {
             tell(self.next(), async |rooms, each| {
-                live::owners(&self.reader, rooms, each).await
+                live::read_owners(&self.reader, rooms, each).await
             })
             .await;
             drop(turn);
@@ -135,8 +135,8 @@ impl RemovalCheck {
 
 impl Roles {
     fn of(admins: AdminList, owner: Owner, sent_at: Instant) -> Result<Self, Unsure> {
-        match owner.contradiction.or(admins.contradiction) {
-            Some(contradiction) => Err(Unsure::Contradicted(contradiction)),
+        match owner.inconsistency.or(admins.inconsistency) {
+            Some(inconsistency) => Err(Unsure::Inconsistent(inconsistency)),
             None => Ok(Self {
                 owner: owner.name,
                 admins: admins.names,
@@ -221,8 +221,8 @@ impl RoomRun<'_> {
             let roles = match self.hands.check.roles(self.job.plan).await {
                 Ok(roles) => roles,
                 Err(Unsure::Unread(error)) => return Err(self.end(&error)),
-                Err(Unsure::Contradicted(contradiction)) => {
-                    let why = Reason::new(code::INCOMPLETE_READ, contradiction.to_string());
+                Err(Unsure::Inconsistent(inconsistency)) => {
+                    let why = Reason::new(code::INCOMPLETE_READ, inconsistency.to_string());
                     return Err(End::Look(why));
                 }
             };
@@ -254,8 +254,8 @@ impl RoomRun<'_> {
 
 /// Reason for a call whose look or check became too old.
 pub(super) fn grown_old() -> Reason {
-    let fault = Fault::TooLate;
-    Reason::new(fault.code(), fault.to_string())
+    let kind = CallErrorKind::StaleRead;
+    Reason::new(kind.code(), kind.to_string())
 }
 
 impl From<CallError> for Unsure {

@@ -103,11 +103,11 @@ impl From<&CallError> for Reason {
     fn from(error: &CallError) -> Self {
         Self {
             named: error
-                .fault
-                .said()
-                .map(|said| said.named.clone())
+                .kind
+                .message()
+                .map(|message| message.named.clone())
                 .unwrap_or_default(),
-            ..Self::new(error.fault.code(), error.to_string())
+            ..Self::new(error.kind.code(), error.to_string())
         }
     }
 }

@@ -7,7 +7,7 @@ use super::run::{End, Gate, RoomRun, people};
 use super::stretch::Stretch;
 use super::verdict::shows;
 use super::{Hands, Job};
-use crate::live::{self, LiveRoom, Question};
+use crate::live::{self, LiveRoom, ReadRequest};
 use crate::model::UserId;
 use crate::plan::{self, Blocked, Op, Restraints, RoomPlan, Sizes, Step, users_of};
 use std::collections::VecDeque;
@@ -66,10 +66,10 @@ impl<'a> RoomRun<'a> {
     async fn replan(&mut self, rest: &[Step]) -> Result<(Vec<Step>, Instant), Reason> {
         let desired = self.job.desired;
         let begun = Instant::now();
-        let observed = live::look(&self.hands.reader, Question::from(desired))
+        let observed = live::read_room(&self.hands.reader, ReadRequest::from(desired))
             .await
             .map_err(|error| {
-                if error.fault.stops_the_run() {
+                if error.kind.stops_the_run() {
                     self.end_run(&Reason::from(&error));
                 }
                 Reason::from(&error)
@@ -79,7 +79,7 @@ impl<'a> RoomRun<'a> {
                 self.journal(op, [&user], Ok(()));
             }
         }
-        let sizes = self.writer.batch_sizes();
+        let sizes = self.writer.batch_limits();
         let sizes = Sizes {
             add_batch: sizes.add,
             remove_batch: sizes.remove,

@@ -4,7 +4,7 @@ use super::line::Line;
 use super::removal_check::Roles;
 use super::report::Reason;
 use super::{Answer, Hands, INTERRUPTED, Job, Stop};
-use crate::chat::{CallError, Fault, Writer};
+use crate::chat::{CallError, CallErrorKind, Writer};
 use crate::model::{MemberSet, UserId};
 use crate::plan::{self, Note, Op, RoomPlan, Step, users_of};
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,7 +183,7 @@ impl<'a> RoomRun<'a> {
     pub(super) fn new(hands: &'a Hands<'a>, job: Job<'a>, stop: Stop) -> Self {
         Self {
             writer: Writer::new(
-                hands.connection,
+                hands.client,
                 [stop.interrupted(), hands.conduct.stop.interrupted()],
             ),
             hands,
@@ -253,16 +253,18 @@ impl<'a> RoomRun<'a> {
 
     /// What a failed call means for the room.
     pub(super) fn end(&self, error: &CallError) -> End {
-        let reason = match (&error.fault, self.stopped()) {
+        let reason = match (&error.kind, self.stopped()) {
             // It waited for its turn when the run was ended: for this.
-            (Fault::Closed, Some(why)) => why.before_it_was_sent(),
+            (CallErrorKind::Interrupted, Some(why)) => why.before_it_was_sent(),
             _ => Reason::from(error),
         };
-        match &error.fault {
-            Fault::RoomFull(_) => End::Op(reason),
-            Fault::Unclear(_) | Fault::TooLarge(_) | Fault::TooLate => End::Look(reason),
-            fault => {
-                if fault.stops_the_run() {
+        match &error.kind {
+            CallErrorKind::RoomFull(_) => End::Op(reason),
+            CallErrorKind::NoClearAnswer(_) | CallErrorKind::AnswerTooLarge(_) | CallErrorKind::StaleRead => {
+                End::Look(reason)
+            }
+            kind => {
+                if kind.stops_the_run() {
                     self.end_run(&reason);
                 }
                 End::Room(reason)

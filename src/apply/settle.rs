@@ -4,7 +4,7 @@ use super::call::Answer;
 use super::report::Reason;
 use super::run::{End, RoomRun};
 use super::stretch::Stretch;
-use crate::chat::{CallError, Fault};
+use crate::chat::{CallError, CallErrorKind};
 use crate::model::{MemberSet, UserId};
 use crate::plan::{Op, Step};
 
@@ -32,7 +32,7 @@ impl RoomRun<'_> {
                 stretch.todo.push_front(step);
                 Err(self.end(&error))
             }
-            Answer::Contradicted(_, reason) => {
+            Answer::Inconsistent(_, reason) => {
                 stretch.todo.push_front(step);
                 Err(End::Look(reason))
             }
@@ -65,7 +65,7 @@ impl RoomRun<'_> {
 
     /// A call that went out without a clear answer is taken down as such.
     fn unsettled(&mut self, op: Op, users: &[UserId], error: &CallError) -> End {
-        if !error.fault.was_not_sent() {
+        if !error.kind.was_not_sent() {
             self.journal(op, users, Err(&Reason::from(error)));
         }
         self.end(error)
@@ -79,21 +79,21 @@ impl RoomRun<'_> {
         error: &CallError,
     ) -> Result<(), End> {
         let op = stretch.op;
-        let (text, named) = match (&error.fault, error.fault.said()) {
+        let (text, named) = match (&error.kind, error.kind.message()) {
             // The next call has fewer.
-            (Fault::TooManyNames(most), _) if *most < users.len() => {
+            (CallErrorKind::TooManyNames(most), _) if *most < users.len() => {
                 stretch.again(users);
                 return Ok(());
             }
-            (Fault::TooManyNames(_), _) => ("", MemberSet::default()),
-            (_, Some(said)) => (said.text.as_str(), said.named.clone()),
+            (CallErrorKind::TooManyNames(_), _) => ("", MemberSet::default()),
+            (_, Some(message)) => (message.text.as_str(), message.named.clone()),
             (_, None) => {
                 let end = self.unsettled(op, &users, error);
                 stretch.again(users);
                 return Err(end);
             }
         };
-        if named.len() == 1 || matches!(error.fault, Fault::AlreadySo(_)) && !named.is_empty() {
+        if named.len() == 1 || matches!(error.kind, CallErrorKind::AlreadySo(_)) && !named.is_empty() {
             users.retain(|user| !named.contains(user));
             for user in &named {
                 if self.is_refused(op, user, error) {
@@ -130,7 +130,7 @@ impl RoomRun<'_> {
 
     /// Records that somebody was refused, unless there was nothing to change for them.
     fn is_refused(&mut self, op: Op, user: &UserId, error: &CallError) -> bool {
-        let refused = !matches!(error.fault, Fault::AlreadySo(_));
+        let refused = !matches!(error.kind, CallErrorKind::AlreadySo(_));
         if refused {
             let reason = Reason::from(error);
             self.journal(op, [user], Err(&reason));

@@ -205,7 +205,7 @@ impl<'a> RoomRun<'a> {
         let is_new = |stretch: &mut Stretch| {
             stretch.fit(self.most_names(stretch.op));
             let next = stretch.todo.front().map_or(0, |step| step.users().len());
-            next > self.writer.proven(method(stretch.op)).max(1)
+            next > self.writer.largest_accepted(method(stretch.op)).max(1)
         };
         if !is_new(stretch) {
             return Proof::NotNeeded;
@@ -230,7 +230,7 @@ impl<'a> RoomRun<'a> {
 
     /// How many names go into one call by now.
     fn most_names(&self, op: Op) -> usize {
-        let sizes = self.writer.batch_sizes();
+        let sizes = self.writer.batch_limits();
         match op {
             Op::Add => sizes.add,
             Op::Remove => sizes.remove,

@@ -39,12 +39,12 @@ impl Seen {
         }
         let is_there = match op {
             Op::Add | Op::Remove => match &self.members {
-                Some(Ok(list)) => Ok((list.names.contains(user), &list.contradiction)),
+                Some(Ok(list)) => Ok((list.names.contains(user), &list.inconsistency)),
                 Some(Err(error)) => Err(Some(error)),
                 None => Err(None),
             },
             Op::Promote | Op::Demote => match &self.admins {
-                Some(Ok(list)) => Ok((list.names.contains(user), &list.contradiction)),
+                Some(Ok(list)) => Ok((list.names.contains(user), &list.inconsistency)),
                 Some(Err(error)) => Err(Some(error)),
                 None => Err(None),
             },
@@ -55,7 +55,7 @@ impl Seen {
             Ok((true, _)) if matches!(op, Op::Add | Op::Promote) => Ok(()),
             // That somebody is not there, only a list shows that is all there.
             Ok((false, None)) if matches!(op, Op::Remove | Op::Demote) => Ok(()),
-            Ok((_, Some(contradiction))) => Err(format!("no second look at the whole room: {contradiction}")),
+            Ok((_, Some(inconsistency))) => Err(format!("no second look at the whole room: {inconsistency}")),
             Ok((_, None)) => Err("a second look at the room does not show it done".to_owned()),
         }
     }
@@ -76,7 +76,7 @@ impl RoomRun<'_> {
             seen.admins.as_ref().and_then(|list| list.as_ref().err()),
         ];
         for error in errors.into_iter().flatten() {
-            if error.fault.stops_the_run() {
+            if error.kind.stops_the_run() {
                 self.end_run(&Reason::from(error));
             }
         }

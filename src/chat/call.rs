@@ -12,9 +12,9 @@ const MAX_CURSOR: usize = 4096;
 
 /// What stands before `/chatrooms` in every path: `/{org}/{app}`, or `/app-id/{app_id}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prefix([String; 2]);
+pub struct PathPrefix([String; 2]);
 
-impl Prefix {
+impl PathPrefix {
     /// `None` where a part could mean another path: each is of `A-Z a-z 0-9 _ - .`, not empty and not of dots only.
     #[must_use]
     pub fn new(first: &str, second: &str) -> Option<Self> {
@@ -179,7 +179,7 @@ impl Call {
     ///
     /// URL libraries resolve `.` and `..` in a path, `%2e` included, so what is judged is the parsed address, the one
     /// that is sent.
-    pub(super) fn url(&self, base: &Url, prefix: &Prefix) -> Option<Url> {
+    pub(super) fn url(&self, base: &Url, prefix: &PathPrefix) -> Option<Url> {
         let path = prefix
             .0
             .iter()
@@ -191,7 +191,7 @@ impl Call {
         url.set_query(self.query.as_deref());
         url.set_fragment(None);
         let same_place = url.origin() == base.origin() && url.path() == path;
-        (same_place && recognise(&self.http_method(), &url, prefix) == Some(self.method)).then_some(url)
+        (same_place && classify(&self.http_method(), &url, prefix) == Some(self.method)).then_some(url)
     }
 }
 
@@ -202,7 +202,7 @@ fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 /// Says which known call a parsed address is; `None` if it is not exactly one of them.
 #[must_use]
-pub fn recognise(method: &http::Method, url: &Url, prefix: &Prefix) -> Option<Method> {
+pub fn classify(method: &http::Method, url: &Url, prefix: &PathPrefix) -> Option<Method> {
     let segments: Vec<&str> = url.path().strip_prefix('/')?.split('/').collect();
     let [first, second, "chatrooms", rest @ ..] = segments.as_slice() else {
         return None;
@@ -282,9 +282,9 @@ mod tests {
     use super::*;
 
     fn known(method: &str, path: &str) -> Option<Method> {
-        let prefix = Prefix::new("org", "app").unwrap();
+        let prefix = PathPrefix::new("org", "app").unwrap();
         let url = Url::parse("https://chat.example").unwrap().join(path).unwrap();
-        recognise(&method.parse().unwrap(), &url, &prefix)
+        classify(&method.parse().unwrap(), &url, &prefix)
     }
 
     #[test]
@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_cursor_is_sent_back_as_it_came_and_means_nothing_else() {
-        let prefix = Prefix::new("org", "app").unwrap();
+        let prefix = PathPrefix::new("org", "app").unwrap();
         let base = Url::parse("https://chat.example").unwrap();
         for cursor in ["ZGNiMj", "../..", "a&limit=1", "a b#c?d=é\n", "undefined", "%2e"] {
             let url = Call::list_rooms(7, Some(cursor)).url(&base, &prefix).unwrap();
@@ -389,8 +389,8 @@ mod tests {
             ("a", "b?c"),
             ("a", "%2e"),
         ] {
-            assert_eq!(Prefix::new(first, second), None, "{first} {second}");
+            assert_eq!(PathPrefix::new(first, second), None, "{first} {second}");
         }
-        assert!(Prefix::new("61979408", "1143303").is_some());
+        assert!(PathPrefix::new("61979408", "1143303").is_some());
     }
 }

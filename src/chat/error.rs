@@ -1,32 +1,32 @@
 //! What can go wrong with a call, and what that means for whoever made it.
 
-use super::names::{max_size, names_in};
+use super::error_text::{max_size, names_in};
 use super::wire::{ErrorBody, Method};
 use crate::model::{MemberSet, RoomId, UserId};
 use std::fmt;
 
 /// A call that did not do what it was for.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{method}{}: {fault}", room.as_ref().map(|room| format!(" in room {room}")).unwrap_or_default())]
+#[error("{method}{}: {kind}", room.as_ref().map(|room| format!(" in room {room}")).unwrap_or_default())]
 pub struct CallError {
     /// Which call.
     pub method: Method,
     /// In which room, where it is about one.
     pub room: Option<RoomId>,
     /// Why.
-    pub fault: Fault,
+    pub kind: CallErrorKind,
 }
 
 /// The service's words, and the people of the call whom they name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Said {
+pub struct ServiceMessage {
     /// The words.
     pub text: String,
     /// People of the call whom the words name.
     pub named: MemberSet,
 }
 
-impl Said {
+impl ServiceMessage {
     /// Reads the names out of the words; those that were not in the call do not count.
     fn of(text: String, users: &[UserId]) -> Self {
         let names = names_in(&text);
@@ -36,7 +36,7 @@ impl Said {
     }
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for ServiceMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
@@ -44,16 +44,16 @@ impl fmt::Display for Said {
 
 /// Why a call failed, by what is to be done about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum CallErrorKind {
     /// It never reached the service, several times over.
     #[error("the service cannot be reached: {0}; check `service.url` (or ROOMSYNC_URL) and the network")]
-    Unsent(String),
+    ServiceUnreachable(String),
     /// It may or may not have taken effect.
     #[error("no clear answer: {0}")]
-    Unclear(String),
+    NoClearAnswer(String),
     /// The answer is larger than any that is read.
     #[error("the answer is too large: {0}")]
-    TooLarge(String),
+    AnswerTooLarge(String),
     /// Over the call rate, again and again. It had no effect.
     #[error("the service keeps answering that the call rate is exceeded; lower `limits.calls_per_second`")]
     RateLimited,
@@ -64,10 +64,10 @@ pub enum Fault {
     #[error(
         "the service does not take the token: {0}; renew it where `service.auth` says, or ROOMSYNC_TOKEN"
     )]
-    Credentials(String),
+    CredentialsRefused(String),
     /// There is no such app.
     #[error("the service does not know the app: {0}; check `service.app_key` or `service.app_id`")]
-    NoApp(String),
+    NoSuchApp(String),
     /// The token's user may not do this.
     #[error("the token's user may not do this: {0}; use an app token")]
     NoPermission(String),
@@ -78,14 +78,14 @@ pub enum Fault {
     Redirected(u16),
     /// There is no such room.
     #[error("there is no such room: {0}; correct its id, or leave the room out")]
-    NoRoom(String),
+    NoSuchRoom(String),
     /// There is no such user.
     #[error("there is no such user: {0}; register them, or take the name out of the files")]
-    NoUser(Said),
+    NoSuchUser(ServiceMessage),
     /// There was nothing to change for this user: they are what the call would have made them, or not even in the room. A
     /// look at the room tells which.
     #[error("the service says: {0}")]
-    AlreadySo(Said),
+    AlreadySo(ServiceMessage),
     /// More names than this server takes in one call.
     #[error("this server takes at most {0} names in one call")]
     TooManyNames(usize),
@@ -94,52 +94,52 @@ pub enum Fault {
     RoomFull(String),
     /// The user is in as many rooms as they can be.
     #[error("the user is in too many rooms: {0}")]
-    UserFull(Said),
+    UserInTooManyRooms(ServiceMessage),
     /// Anything else, with the service's own words.
-    #[error("the service refused: {status} {error}: {said}")]
-    Rejected {
+    #[error("the service refused: {status} {error}: {message}")]
+    Refused {
         /// HTTP status.
         status: u16,
         /// The service's code.
         error: String,
         /// Its words.
-        said: Said,
+        message: ServiceMessage,
     },
     /// The look at the room that this call stands on had become too old by the time the call could go.
     #[error("not sent: the room was looked at too long ago")]
-    TooLate,
-    /// The connection was closed before the call could go.
+    StaleRead,
+    /// The client was closed before the call could go.
     #[error("not sent: roomsync is ending")]
-    Closed,
+    Interrupted,
     /// Our own gate: the request would not have been exactly one of the known calls.
     #[error("not sent: the request's path would not be exactly this call")]
-    NotACall,
+    NotAKnownCall,
 }
 
-impl Fault {
+impl CallErrorKind {
     /// A stable name for reports.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unsent(_) => "service_unreachable",
-            Self::Unclear(_) => "no_clear_answer",
-            Self::TooLarge(_) => "answer_too_large",
+            Self::ServiceUnreachable(_) => "service_unreachable",
+            Self::NoClearAnswer(_) => "no_clear_answer",
+            Self::AnswerTooLarge(_) => "answer_too_large",
             Self::RateLimited => "rate_limited",
             Self::Quota(_) => "quota",
-            Self::Credentials(_) => "credentials_refused",
-            Self::NoApp(_) => "no_such_app",
+            Self::CredentialsRefused(_) => "credentials_refused",
+            Self::NoSuchApp(_) => "no_such_app",
             Self::NoPermission(_) => "no_permission",
             Self::Redirected(_) => "redirected",
-            Self::NoRoom(_) => "no_such_room",
-            Self::NoUser(_) => "no_such_user",
+            Self::NoSuchRoom(_) => "no_such_room",
+            Self::NoSuchUser(_) => "no_such_user",
             Self::AlreadySo(_) => "already_so",
             Self::TooManyNames(_) => "too_many_names",
             Self::RoomFull(_) => "room_full",
-            Self::UserFull(_) => "user_in_too_many_rooms",
-            Self::Rejected { .. } => "refused",
-            Self::TooLate => "stale_read",
-            Self::Closed => "interrupted",
-            Self::NotACall => "not_a_known_call",
+            Self::UserInTooManyRooms(_) => "user_in_too_many_rooms",
+            Self::Refused { .. } => "refused",
+            Self::StaleRead => "stale_read",
+            Self::Interrupted => "interrupted",
+            Self::NotAKnownCall => "not_a_known_call",
         }
     }
 
@@ -148,49 +148,60 @@ impl Fault {
     pub fn stops_the_run(&self) -> bool {
         matches!(
             self,
-            Self::Unsent(_)
+            Self::ServiceUnreachable(_)
                 | Self::Quota(_)
-                | Self::Credentials(_)
-                | Self::NoApp(_)
+                | Self::CredentialsRefused(_)
+                | Self::NoSuchApp(_)
                 | Self::Redirected(_)
-                | Self::Closed
+                | Self::Interrupted
         )
     }
 
     /// The same with other words.
     #[must_use]
     pub(super) fn map_text(self, words: impl Fn(String) -> String) -> Self {
-        let said_in = |said: Said| Said {
-            text: words(said.text),
-            named: said.named,
+        let message_in = |message: ServiceMessage| ServiceMessage {
+            text: words(message.text),
+            named: message.named,
         };
         match self {
-            Self::Unsent(text) => Self::Unsent(words(text)),
-            Self::Unclear(text) => Self::Unclear(words(text)),
-            Self::TooLarge(text) => Self::TooLarge(words(text)),
+            Self::ServiceUnreachable(text) => Self::ServiceUnreachable(words(text)),
+            Self::NoClearAnswer(text) => Self::NoClearAnswer(words(text)),
+            Self::AnswerTooLarge(text) => Self::AnswerTooLarge(words(text)),
             Self::Quota(text) => Self::Quota(words(text)),
-            Self::Credentials(text) => Self::Credentials(words(text)),
-            Self::NoApp(text) => Self::NoApp(words(text)),
+            Self::CredentialsRefused(text) => Self::CredentialsRefused(words(text)),
+            Self::NoSuchApp(text) => Self::NoSuchApp(words(text)),
             Self::NoPermission(text) => Self::NoPermission(words(text)),
             Self::Redirected(status) => Self::Redirected(status),
-            Self::NoRoom(text) => Self::NoRoom(words(text)),
-            Self::NoUser(said) => Self::NoUser(said_in(said)),
-            Self::AlreadySo(said) => Self::AlreadySo(said_in(said)),
+            Self::NoSuchRoom(text) => Self::NoSuchRoom(words(text)),
+            Self::NoSuchUser(message) => Self::NoSuchUser(message_in(message)),
+            Self::AlreadySo(message) => Self::AlreadySo(message_in(message)),
             Self::RoomFull(text) => Self::RoomFull(words(text)),
-            Self::UserFull(said) => Self::UserFull(said_in(said)),
-            Self::Rejected { status, error, said } => Self::Rejected {
+            Self::UserInTooManyRooms(message) => Self::UserInTooManyRooms(message_in(message)),
+            Self::Refused {
+                status,
+                error,
+                message,
+            } => Self::Refused {
                 status,
                 error: words(error),
-                said: said_in(said),
+                message: message_in(message),
             },
-            Self::RateLimited | Self::TooManyNames(_) | Self::TooLate | Self::Closed | Self::NotACall => self,
+            Self::RateLimited
+            | Self::TooManyNames(_)
+            | Self::StaleRead
+            | Self::Interrupted
+            | Self::NotAKnownCall => self,
         }
     }
 
     /// Whether the same call with less in it could succeed.
     #[must_use]
     pub fn is_about_what_was_asked(&self) -> bool {
-        matches!(self, Self::NoRoom(_) | Self::Rejected { .. } | Self::TooLarge(_))
+        matches!(
+            self,
+            Self::NoSuchRoom(_) | Self::Refused { .. } | Self::AnswerTooLarge(_)
+        )
     }
 
     /// Whether the call certainly never went out.
@@ -198,16 +209,18 @@ impl Fault {
     pub fn was_not_sent(&self) -> bool {
         matches!(
             self,
-            Self::Unsent(_) | Self::TooLate | Self::Closed | Self::NotACall
+            Self::ServiceUnreachable(_) | Self::StaleRead | Self::Interrupted | Self::NotAKnownCall
         )
     }
 
-    /// The service's words, where a fault is about people of the call.
+    /// The service's words, if the error is about people of the call.
     #[must_use]
-    pub fn said(&self) -> Option<&Said> {
+    pub fn message(&self) -> Option<&ServiceMessage> {
         match self {
-            Self::NoUser(said) | Self::UserFull(said) | Self::AlreadySo(said) => Some(said),
-            Self::Rejected { said, .. } => Some(said),
+            Self::NoSuchUser(message) | Self::UserInTooManyRooms(message) | Self::AlreadySo(message) => {
+                Some(message)
+            }
+            Self::Refused { message, .. } => Some(message),
             _ => None,
         }
     }
@@ -215,24 +228,24 @@ impl Fault {
     /// Reads why one person of a call for many was refused.
     pub(super) fn of_row(text: String, user: &UserId) -> Self {
         let is_already_so = says_already_so(&text);
-        let said = Said::of(text, std::slice::from_ref(user));
+        let message = ServiceMessage::of(text, std::slice::from_ref(user));
         if is_already_so {
-            Self::AlreadySo(said)
+            Self::AlreadySo(message)
         } else {
-            Self::result(said)
+            Self::result(message)
         }
     }
 
     /// Reads a result that is no success in an answer of status 200.
     pub(super) fn of_result(text: String, user: &UserId) -> Self {
-        Self::result(Said::of(text, std::slice::from_ref(user)))
+        Self::result(ServiceMessage::of(text, std::slice::from_ref(user)))
     }
 
-    fn result(said: Said) -> Self {
-        Self::Rejected {
+    fn result(message: ServiceMessage) -> Self {
+        Self::Refused {
             status: 200,
             error: "result".into(),
-            said,
+            message,
         }
     }
 
@@ -247,33 +260,35 @@ impl Fault {
             return Self::without_body(status);
         };
         let mentions = |part: &str| text.contains(part);
-        let rejected = |error, text| Self::Rejected {
+        let rejected = |error, text| Self::Refused {
             status,
             error,
-            said: Said::of(text, users),
+            message: ServiceMessage::of(text, users),
         };
         Some(match (status, error.as_str()) {
             (401, "group_authorization") => Self::NoPermission(text),
-            (401, _) => Self::Credentials(text),
+            (401, _) => Self::CredentialsRefused(text),
             (_, "resource_limited") => Self::Quota(text),
             (429, _) | (503, "reach_limit") => return None,
-            (408 | 500.., _) => Self::Unclear(format!("status {status}, {error}: {text}")),
-            (404, "organization_application_not_found") => Self::NoApp(text),
-            _ if mentions("has joined too many") => Self::UserFull(Said::of(text, users)),
+            (408 | 500.., _) => Self::NoClearAnswer(format!("status {status}, {error}: {text}")),
+            (404, "organization_application_not_found") => Self::NoSuchApp(text),
+            _ if mentions("has joined too many") => Self::UserInTooManyRooms(ServiceMessage::of(text, users)),
             (_, "exceed_limit") => Self::RoomFull(text),
             _ if mentions("greater than max user size") => Self::RoomFull(text),
             _ if mentions("more than maxSize") => match max_size(&text) {
                 Some(size @ 1..) => Self::TooManyNames(size),
                 _ => rejected(error, text),
             },
-            _ if says_already_so(&text) => Self::AlreadySo(Said::of(text, users)),
+            _ if says_already_so(&text) => Self::AlreadySo(ServiceMessage::of(text, users)),
             _ if mentions("do not find this group")
                 || (mentions("grpID") && mentions("does not exist"))
                 || error == "service_resource_not_found" =>
             {
-                Self::NoRoom(text)
+                Self::NoSuchRoom(text)
             }
-            _ if mentions("username") && mentions("doesn't exist") => Self::NoUser(Said::of(text, users)),
+            _ if mentions("username") && mentions("doesn't exist") => {
+                Self::NoSuchUser(ServiceMessage::of(text, users))
+            }
             _ => rejected(error, text),
         })
     }
@@ -281,10 +296,10 @@ impl Fault {
     fn without_body(status: u16) -> Option<Self> {
         let text = || String::from("no reason given");
         match status {
-            401 => Some(Self::Credentials(text())),
+            401 => Some(Self::CredentialsRefused(text())),
             429 => None,
             300..=399 => Some(Self::Redirected(status)),
-            _ => Some(Self::Unclear(format!(
+            _ => Some(Self::NoClearAnswer(format!(
                 "status {status} without the service's JSON; is `service.url` the chat service?"
             ))),
         }

@@ -1,27 +1,27 @@
 //! The service's client: typed calls, paced, retried within bounds, over a transport that can be exchanged.
 //!
-//! [`Connection`] carries what all calls share; a [`Reader`] makes the calls that change nothing, a [`Writer`] the others.
+//! [`Client`] carries what all calls share; a [`Reader`] makes the calls that change nothing, a [`Writer`] the others.
 //! Only `apply` makes a `Writer`.
 
 mod backoff;
+mod batch_limits;
 mod call;
-mod connection;
+mod client;
 mod error;
-mod names;
-mod pace;
+mod error_text;
+mod rate_limit;
 mod reader;
-mod sizes;
 mod token;
 mod transport;
 pub mod wire;
 mod writer;
 
-pub use call::{Prefix, recognise};
-pub use connection::{Config, Connection, Observer};
-pub use error::{CallError, Fault};
-pub use pace::{Budget, Rates};
+pub use batch_limits::BatchLimits;
+pub use call::{PathPrefix, classify};
+pub use client::{Client, ClientConfig, Observer};
+pub use error::{CallError, CallErrorKind};
+pub use rate_limit::{CallBudget, Rates};
 pub use reader::{List, Reader, RoomPage};
-pub use sizes::BatchSizes;
 pub use token::{BadToken, TokenSource, check_token, read_token};
 pub use transport::{
     BoxFuture, HttpTransport, MAX_ANSWER_BYTES, Request, Response, SetupError, Transport, TransportError,

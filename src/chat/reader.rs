@@ -1,12 +1,12 @@
 use super::call::Call;
 use super::wire::{Envelope, MAX_PAGE_SIZE, MAX_ROOMS_PAGE, MemberRow, Method, RoomDetail, RoomRow};
-use super::{BatchSizes, Budget, CallError, Connection};
+use super::{BatchLimits, CallBudget, CallError, Client};
 use crate::model::RoomId;
 use tokio::time::Instant;
 
 /// The calls that change nothing.
 #[derive(Debug, Clone)]
-pub struct Reader(Connection);
+pub struct Reader(Client);
 
 /// The rows of a list, or of a page of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,30 +39,30 @@ impl Reader {
     /// A page that is shorter than this is a list's last one (seed, "Query parameters").
     pub const PAGE_SIZE: usize = MAX_PAGE_SIZE;
 
-    pub(super) fn new(connection: Connection) -> Self {
-        Self(connection)
+    pub(super) fn new(client: Client) -> Self {
+        Self(client)
     }
 
     /// How much of each method's call budget is in use now.
     #[must_use]
-    pub fn budget(&self) -> Vec<Budget> {
+    pub fn budget(&self) -> Vec<CallBudget> {
         self.0.budget()
     }
 
-    /// Lets no further call go over this connection; those in flight end.
+    /// Lets no further call go over this client; those in flight end.
     pub fn close(&self) {
         self.0.close();
     }
 
     /// How many names would go into one write call.
     #[must_use]
-    pub fn batch_sizes(&self) -> BatchSizes {
-        self.0.batch_sizes()
+    pub fn batch_limits(&self) -> BatchLimits {
+        self.0.batch_limits()
     }
 
     /// Puts no more names into one write call than these.
-    pub fn limit_batch_sizes(&self, most: BatchSizes) {
-        self.0.limit_batch_sizes(most);
+    pub fn lower_batch_limits(&self, most: BatchLimits) {
+        self.0.lower_batch_limits(most);
     }
 
     /// Whether members are taken from room detail, where it shows all of them.

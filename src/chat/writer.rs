@@ -1,7 +1,7 @@
 use super::call::Call;
-use super::error::{CallError, Fault};
+use super::error::{CallError, CallErrorKind};
 use super::wire::{AddedMany, Demoted, Envelope, MemberResult, Method, Outcome, Promoted};
-use super::{BatchSizes, Connection};
+use super::{BatchLimits, Client};
 use crate::model::{RoomId, UserId};
 use crate::secrets;
 use serde::de::DeserializeOwned;
@@ -11,47 +11,47 @@ use tokio::time::Instant;
 /// The calls that change something. Only `apply` makes one.
 #[derive(Debug, Clone)]
 pub struct Writer {
-    connection: Connection,
+    client: Client,
     interrupted: [watch::Receiver<bool>; 2],
 }
 
 impl Writer {
-    /// Takes the right to write on a connection. Once one `interrupted` is true no call goes out any more, not even one that waits
+    /// Takes the right to write on a client. Once one `interrupted` is true no call goes out any more, not even one that waits
     /// for its turn or is to be sent again.
     #[must_use]
-    pub fn new(connection: &Connection, interrupted: [watch::Receiver<bool>; 2]) -> Self {
+    pub fn new(client: &Client, interrupted: [watch::Receiver<bool>; 2]) -> Self {
         Self {
-            connection: connection.clone(),
+            client: client.clone(),
             interrupted,
         }
     }
 
     async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<Envelope<T>, CallError> {
-        self.connection.call(call.unless(self.interrupted.clone())).await
+        self.client.call(call.unless(self.interrupted.clone())).await
     }
 
     /// How many names go into one call.
     #[must_use]
-    pub fn batch_sizes(&self) -> BatchSizes {
-        self.connection.batch_sizes()
+    pub fn batch_limits(&self) -> BatchLimits {
+        self.client.batch_limits()
     }
 
     /// How many calls of a method may count in a second by now.
     #[must_use]
-    pub fn limit(&self, method: Method) -> usize {
-        self.connection.limit(method)
+    pub fn calls_per_second(&self, method: Method) -> usize {
+        self.client.calls_per_second(method)
     }
 
     /// The most names that the service was asked for in one call of this method without saying that they are too many.
     #[must_use]
-    pub fn proven(&self, method: Method) -> usize {
-        self.connection.proven(method)
+    pub fn largest_accepted(&self, method: Method) -> usize {
+        self.client.largest_accepted(method)
     }
 
     /// True if a call of this method would have to wait for its turn now.
     #[must_use]
     pub fn would_wait(&self, method: Method) -> bool {
-        self.connection.would_wait(method)
+        self.client.would_wait(method)
     }
 
     /// Adds one user.
@@ -85,7 +85,7 @@ impl Writer {
         room: &RoomId,
         users: &[UserId],
         not_after: Instant,
-    ) -> Result<Vec<(UserId, Fault)>, CallError> {
+    ) -> Result<Vec<(UserId, CallErrorKind)>, CallError> {
         /// With one name in the path this is `remove_one`, whose answer is one result and not a list.
         #[derive(serde::Deserialize)]
         #[serde(untagged)]
@@ -108,8 +108,8 @@ impl Writer {
                 .find(is_of_row)
                 .filter(|_| !row.result.is_success())?;
             let reason = row.reason.as_deref().unwrap_or("no reason given");
-            let fault = Fault::of_row(secrets::without(reason).into_owned(), user);
-            Some((user.clone(), fault))
+            let kind = CallErrorKind::of_row(secrets::without(reason).into_owned(), user);
+            Some((user.clone(), kind))
         };
         Ok(rows.into_iter().filter_map(refused).collect())
     }
@@ -140,7 +140,7 @@ impl Writer {
         Err(CallError {
             method,
             room: Some(room.clone()),
-            fault: Fault::of_result(secrets::without(&text).into_owned(), user),
+            kind: CallErrorKind::of_result(secrets::without(&text).into_owned(), user),
         })
     }
 }

@@ -107,11 +107,11 @@ async fn attempt(globals: &Globals, args: &Args, site: &Site) -> anyhow::Result<
     let saved = saved
         .map(|path| Saved::read(path, &args.approve, site))
         .transpose()?;
-    let connection = site.connect()?;
+    let client = site.connect()?;
     let rooms = saved.as_ref().map_or_else(|| site.rooms(), Saved::rooms);
     let planned = match &saved {
-        None => site.plan(globals, &connection, &rooms).await,
-        Some(saved) => saved.plan(globals, site, &connection).await,
+        None => site.plan(globals, &client, &rooms).await,
+        Some(saved) => saved.plan(globals, site, &client).await,
     };
     let Planned { plan, stopped, .. } = &planned;
     if stopped.is_none()
@@ -167,7 +167,7 @@ async fn attempt(globals: &Globals, args: &Args, site: &Site) -> anyhow::Result<
         let _bar = globals.bar(Watched {
             what: "applying",
             progress: Arc::clone(&done),
-            reader: connection.reader(),
+            reader: client.reader(),
             stop: Some(stop.clone()),
         });
         let at_once = site.settings.limits.concurrency;
@@ -180,7 +180,7 @@ async fn attempt(globals: &Globals, args: &Args, site: &Site) -> anyhow::Result<
             claims: None,
         };
         let of = (plan_id.as_str(), meta.source.revision.as_deref());
-        let work = pass::apply(&connection, &rooms, &planned, of, conduct);
+        let work = pass::apply(&client, &rooms, &planned, of, conduct);
         until_interrupted(work, &stop).await?
     };
     if args.format == Format::Text {

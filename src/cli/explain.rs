@@ -2,12 +2,12 @@
 
 use super::exit::{Exit, Usage};
 use super::{Globals, output};
-use crate::chat::{Fault, Reader};
+use crate::chat::{CallErrorKind, Reader};
 use crate::daemon::{connect, pass};
 use crate::desired::{self, DesiredRoom, Loaded};
 use crate::diagnostics::problem::near;
 use crate::explain::{self, Subject};
-use crate::live::{self, Observed, Question};
+use crate::live::{self, Observed, ReadRequest};
 use crate::model::{RoomId, UserId};
 use crate::plan::{self, FleetPlan, Restraints, RoomPlan};
 use crate::settings;
@@ -41,10 +41,10 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let settings_file = globals.config.display().to_string();
     let protect = (settings_file.as_str(), settings.guards.protect.as_slice());
     output(&explain::files(subject, &mentions, &desired.rooms, protect))?;
-    let observed = match live::look(&reader, Question::from(room)).await {
+    let observed = match live::read_room(&reader, ReadRequest::from(room)).await {
         Ok(observed) => observed,
-        Err(error) if matches!(error.fault, Fault::NoRoom(_)) => {
-            output(&explain::no_room(&error.fault.to_string()))?;
+        Err(error) if matches!(error.kind, CallErrorKind::NoSuchRoom(_)) => {
+            output(&explain::no_room(&error.kind.to_string()))?;
             return Ok(Exit::Partly);
         }
         Err(error) => return Err(error.into()),

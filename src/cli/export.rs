@@ -7,7 +7,7 @@ use crate::chat::{CallError, Reader};
 use crate::daemon::connect;
 use crate::daemon::progress::Progress;
 use crate::export::{LeftOut, Options, RoomFile, room_file};
-use crate::live::{self, Observed, Question, RoomList};
+use crate::live::{self, Observed, ReadRequest, RoomList};
 use crate::model::{Mode, RoomId};
 use crate::settings;
 use anyhow::{Context as _, bail};
@@ -97,7 +97,7 @@ async fn which(reader: &Reader, args: &Args) -> anyhow::Result<(BTreeSet<RoomId>
     if !args.all {
         return Ok((args.room.iter().cloned().collect(), BTreeSet::new()));
     }
-    let listed = live::rooms(reader).await;
+    let listed = live::list_rooms(reader).await;
     let RoomList { rooms, foreign } = listed.context("cannot list the app's rooms")?;
     if rooms.is_empty() {
         bail!("the service lists no room of this app, so there is nothing to export");
@@ -109,7 +109,7 @@ type Looks = Vec<(RoomId, Result<Observed, String>)>;
 
 /// Looks at every room; and what kept it from doing so, if something did.
 async fn look(globals: &Globals, reader: &Reader, ids: &BTreeSet<RoomId>) -> (Looks, Option<CallError>) {
-    let questions: Vec<Question<'_>> = ids.iter().map(Question::of_all).collect();
+    let requests: Vec<ReadRequest<'_>> = ids.iter().map(ReadRequest::of_all).collect();
     let progress = Arc::new(Progress::of_rooms(ids.len()));
     let _bar = globals.bar(Watched {
         what: "looking at rooms",
@@ -121,10 +121,10 @@ async fn look(globals: &Globals, reader: &Reader, ids: &BTreeSet<RoomId>) -> (Lo
     let take = |at: usize, observed: Result<Observed, CallError>| {
         progress.looked();
         if let Some(place) = looks.borrow_mut().get_mut(at) {
-            *place = Some(observed.map_err(|error| error.fault.to_string()));
+            *place = Some(observed.map_err(|error| error.kind.to_string()));
         }
     };
-    let stopped = live::fleet(reader, &questions, &take).await.err();
+    let stopped = live::read_rooms(reader, &requests, &take).await.err();
     let unseen = || Err("the look ended before this room".to_owned());
     let looks = looks.into_inner().into_iter();
     let looks = ids

@@ -63,9 +63,9 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         .transpose()?;
     let guards = &site.settings.guards;
     let base = Base::load(&args.base, globals, &site.settings)?;
-    let connection = site.connect()?;
+    let client = site.connect()?;
     let rooms = site.rooms();
-    let mut planned = site.plan(globals, &connection, &rooms).await;
+    let mut planned = site.plan(globals, &client, &rooms).await;
     let whole = args.room.is_empty();
     let since = base
         .as_ref()

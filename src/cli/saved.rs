@@ -3,7 +3,7 @@
 use super::Globals;
 use super::exit::Usage;
 use super::site::Site;
-use crate::chat::Connection;
+use crate::chat::Client;
 use crate::daemon::pass::Planned;
 use crate::desired::DesiredRoom;
 use crate::model::RoomId;
@@ -81,14 +81,14 @@ impl<'a> Saved<'a> {
     }
 
     /// Looks at the rooms again, and gives what of the plan still holds.
-    pub(super) async fn plan(&self, globals: &Globals, site: &Site, connection: &Connection) -> Planned {
+    pub(super) async fn plan(&self, globals: &Globals, site: &Site, client: &Client) -> Planned {
         let rooms = self.rooms();
-        let looked = site.look(globals, connection, &rooms).await;
+        let looked = site.look(globals, client, &rooms).await;
         let (looked, elsewhere) = looked.narrowed_to(&self.plan, &rooms, self.approved);
         let guard = self.is_whole.then(|| FleetGuard {
             elsewhere,
             ..site.fleet_guard()
         });
-        looked.plan(guard, &connection.reader())
+        looked.plan(guard, &client.reader())
     }
 }

@@ -1,9 +1,9 @@
-//! What plan and apply begin with: settings, room files, the rooms in question and a connection.
+//! What plan and apply begin with: settings, room files, the rooms in question and a client.
 
 use super::Globals;
 use super::bar::Watched;
 use super::exit::Usage;
-use crate::chat::Connection;
+use crate::chat::Client;
 use crate::daemon::connect;
 use crate::daemon::pass::{self, Looked, Planned};
 use crate::daemon::progress::Progress;
@@ -145,40 +145,30 @@ impl Site {
             || (is_yaml && rooms.iter().any(below))
     }
 
-    /// A connection; nothing is sent yet.
-    pub(super) fn connect(&self) -> anyhow::Result<Connection> {
+    /// A client; nothing is sent yet.
+    pub(super) fn connect(&self) -> anyhow::Result<Client> {
         Ok(connect(&self.settings, None)?)
     }
 
     /// Looks at these rooms and plans.
-    pub(super) async fn plan(
-        &self,
-        globals: &Globals,
-        connection: &Connection,
-        rooms: &[&DesiredRoom],
-    ) -> Planned {
+    pub(super) async fn plan(&self, globals: &Globals, client: &Client, rooms: &[&DesiredRoom]) -> Planned {
         // Only a look at the whole fleet can be held against the fleet's guard.
         let guard = self.selected.is_empty().then(|| self.fleet_guard());
-        let looked = self.look(globals, connection, rooms).await;
-        looked.plan(guard, &connection.reader())
+        let looked = self.look(globals, client, rooms).await;
+        looked.plan(guard, &client.reader())
     }
 
     /// Looks at these rooms.
-    pub(super) async fn look(
-        &self,
-        globals: &Globals,
-        connection: &Connection,
-        rooms: &[&DesiredRoom],
-    ) -> Looked {
+    pub(super) async fn look(&self, globals: &Globals, client: &Client, rooms: &[&DesiredRoom]) -> Looked {
         let progress = Arc::new(Progress::of_rooms(rooms.len()));
         let _bar = globals.bar(Watched {
             what: "looking at rooms",
             progress: Arc::clone(&progress),
-            reader: connection.reader(),
+            reader: client.reader(),
             stop: None,
         });
         let free = |_: usize, _: &Observed| Restraints::default();
-        pass::look(&connection.reader(), rooms, &free, &|| progress.looked()).await
+        pass::look(&client.reader(), rooms, &free, &|| progress.looked()).await
     }
 
     /// The guard over all rooms.

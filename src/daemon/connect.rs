@@ -1,5 +1,5 @@
 use crate::chat::{
-    BadToken, BatchSizes, Config, Connection, HttpTransport, Observer, Prefix, SetupError, TokenSource,
+    BadToken, BatchLimits, Client, ClientConfig, HttpTransport, Observer, PathPrefix, SetupError, TokenSource,
 };
 use crate::settings::{App, Auth, Settings};
 
@@ -17,35 +17,38 @@ pub enum ConnectError {
     Prefix,
 }
 
-/// Makes the connection that the settings describe; nothing is sent yet. `observer` is told of every call.
-pub fn connect(settings: &Settings, observer: Option<Box<dyn Observer>>) -> Result<Connection, ConnectError> {
+/// Makes the client that the settings describe; nothing is sent yet. `observer` is told of every call.
+pub fn connect(settings: &Settings, observer: Option<Box<dyn Observer>>) -> Result<Client, ConnectError> {
     let transport = {
         let service = &settings.service;
         HttpTransport::new(&service.url, service.ca_file.as_deref(), service.timeout)?
     };
     let config = config(settings, observer)?;
-    Ok(Connection::new(Box::new(transport), config))
+    Ok(Client::new(Box::new(transport), config))
 }
 
-/// What a connection needs to know, over whatever transport.
-pub fn config(settings: &Settings, observer: Option<Box<dyn Observer>>) -> Result<Config, ConnectError> {
+/// What a client needs to know, over whatever transport.
+pub fn config(
+    settings: &Settings,
+    observer: Option<Box<dyn Observer>>,
+) -> Result<ClientConfig, ConnectError> {
     let Settings { service, limits, .. } = settings;
     let token = match &service.auth {
         Auth::Token(token) => TokenSource::fixed(token.clone()),
         Auth::TokenFile(path) => TokenSource::file(path.clone())?,
     };
     let prefix = match &service.app {
-        App::Key { org, app } => Prefix::new(org, app),
-        App::Id(id) => Prefix::new("app-id", id),
+        App::Key { org, app } => PathPrefix::new(org, app),
+        App::Id(id) => PathPrefix::new("app-id", id),
     };
-    Ok(Config {
+    Ok(ClientConfig {
         base: service.url.clone(),
         prefix: prefix.ok_or(ConnectError::Prefix)?,
         token,
         rates: limits.calls_per_second.clone(),
         concurrency: limits.concurrency,
         timeout: service.timeout,
-        batch: BatchSizes {
+        batch: BatchLimits {
             add: limits.add_batch,
             remove: limits.remove_batch,
         },

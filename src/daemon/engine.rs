@@ -13,7 +13,7 @@ use super::settling::Settling;
 use super::shared::Counting;
 use super::state_dir::{PersistedState, StateDir};
 use crate::apply::Stop;
-use crate::chat::{CallError, Fault};
+use crate::chat::{CallError, CallErrorKind};
 use crate::desired::{Loaded, Origins, Source};
 use crate::diagnostics::Diagnostic;
 use crate::model::{RoomId, UserId};
@@ -248,11 +248,11 @@ impl Engine {
 
     /// A look ended before every room was seen.
     pub(super) fn stopped_by(&mut self, error: &CallError) {
-        if error.fault == Fault::Closed {
-            // There is another connection by now.
+        if error.kind == CallErrorKind::Interrupted {
+            // There is another client by now.
             return self.all_soon();
         }
-        self.service_down(error.fault.code(), &error.fault.to_string());
+        self.service_down(error.kind.code(), &error.kind.to_string());
     }
 
     /// The service keeps every call from succeeding.

@@ -3,7 +3,7 @@
 
 use super::engine::Engine;
 use super::passes::Way;
-use crate::chat::BatchSizes;
+use crate::chat::BatchLimits;
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(super) struct LimitScope {
     url: String,
     app: String,
-    configured: BatchSizes,
+    configured: BatchLimits,
 }
 
 /// What a service taught.
@@ -36,7 +36,7 @@ impl LimitScope {
         Self {
             url: settings.service.url.to_string(),
             app: settings.service.app.to_string(),
-            configured: BatchSizes {
+            configured: BatchLimits {
                 add: settings.limits.add_batch,
                 remove: settings.limits.remove_batch,
             },
@@ -44,7 +44,7 @@ impl LimitScope {
     }
 
     /// What these sizes tell of the service; `None`: nothing, they are as configured.
-    fn taught(&self, sizes: BatchSizes) -> Option<LearnedLimits> {
+    fn taught(&self, sizes: BatchLimits) -> Option<LearnedLimits> {
         let size = |configured, taught| (taught < configured).then_some(Size { configured, taught });
         let add = size(self.configured.add, sizes.add);
         let remove = size(self.configured.remove, sizes.remove);
@@ -57,13 +57,13 @@ impl LimitScope {
     }
 
     /// The sizes to begin with.
-    fn sizes(&self, taught: &LearnedLimits) -> BatchSizes {
+    fn sizes(&self, taught: &LearnedLimits) -> BatchLimits {
         let same = (&self.url, &self.app) == (&taught.url, &taught.app);
         let size = |configured: usize, size: Option<Size>| {
             let size = size.filter(|size| same && size.configured == configured);
             size.map_or(configured, |size| size.taught)
         };
-        BatchSizes {
+        BatchLimits {
             add: size(self.configured.add, taught.add),
             remove: size(self.configured.remove, taught.remove),
         }
@@ -76,8 +76,8 @@ impl Way {
         let Some(taught) = taught else { return };
         let sizes = self.limit_scope.sizes(taught);
         if sizes != self.limit_scope.configured {
-            self.reader.limit_batch_sizes(sizes);
-            let BatchSizes { add, remove } = sizes;
+            self.reader.lower_batch_limits(sizes);
+            let BatchLimits { add, remove } = sizes;
             tracing::info!(
                 add,
                 remove,
@@ -94,7 +94,7 @@ impl Engine {
         if way.limit_scope != LimitScope::of(&self.settings) {
             return;
         }
-        let taught = way.limit_scope.taught(way.reader.batch_sizes());
+        let taught = way.limit_scope.taught(way.reader.batch_limits());
         if taught != self.ledger.learned_limits {
             self.ledger.learned_limits = taught;
             self.save_ledger();
@@ -110,20 +110,20 @@ mod tests {
         LimitScope {
             url: "https://a61.chat.example/".to_owned(),
             app: "acme#demo".to_owned(),
-            configured: BatchSizes { add, remove },
+            configured: BatchLimits { add, remove },
         }
     }
 
     #[test]
     fn a_size_is_kept_for_the_same_service_app_and_configured_size() {
-        let sizes = BatchSizes { add: 60, remove: 40 };
+        let sizes = BatchLimits { add: 60, remove: 40 };
         assert_eq!(terms(60, 40).taught(sizes), None);
         let taught = terms(60, 100).taught(sizes).unwrap();
         let begins = |terms: &LimitScope| terms.sizes(&taught);
         assert_eq!(begins(&terms(60, 100)), sizes);
-        assert_eq!(begins(&terms(30, 100)), BatchSizes { add: 30, remove: 40 });
-        assert_eq!(begins(&terms(60, 90)), BatchSizes { add: 60, remove: 90 });
-        assert_eq!(begins(&terms(60, 20)), BatchSizes { add: 60, remove: 20 });
+        assert_eq!(begins(&terms(30, 100)), BatchLimits { add: 30, remove: 40 });
+        assert_eq!(begins(&terms(60, 90)), BatchLimits { add: 60, remove: 90 });
+        assert_eq!(begins(&terms(60, 20)), BatchLimits { add: 60, remove: 20 });
         for other in [
             LimitScope {
                 url: "https://a62.chat.example/".to_owned(),

@@ -41,7 +41,7 @@ pub use once::Once;
 pub use state_dir::StateDirError;
 pub use written::Written;
 
-use crate::chat::{Connection, Observer};
+use crate::chat::{Client, Observer};
 use crate::desired::Remembered;
 use crate::diagnostics::{Diagnostic, Invalid};
 use crate::settings::Settings;
@@ -64,8 +64,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 /// How often the loop moves when nothing happens.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// Makes a connection of settings; the observer is told of every call.
-pub type Connect = dyn Fn(&Settings, Option<Box<dyn Observer>>) -> Result<Connection, ConnectError> + Send;
+/// Makes a client of settings; the observer is told of every call.
+pub type Connect = dyn Fn(&Settings, Option<Box<dyn Observer>>) -> Result<Client, ConnectError> + Send;
 
 /// What the daemon is made of.
 pub struct Config {
@@ -75,7 +75,7 @@ pub struct Config {
     pub settings_file: PathBuf,
     /// Reads them anew.
     pub reload: Box<dyn Fn() -> Result<Settings, Invalid> + Send>,
-    /// Makes the connection.
+    /// Makes the client.
     pub connect: Box<Connect>,
     /// Whether nothing is ever written: neither to the service nor into `state_dir`.
     pub dry_run: bool,
@@ -117,7 +117,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Takes the state folder and makes the connection; nothing is sent yet.
+    /// Takes the state folder and makes the client; nothing is sent yet.
     pub fn new(config: Config) -> Result<Self, DaemonError> {
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         let (settings, dry_run) = (config.settings.clone(), config.dry_run);
@@ -263,10 +263,10 @@ impl Daemon {
 
 /// The way to the service that these settings describe.
 fn way(config: &Config, settings: &Settings, counting: &Counting) -> Result<Way, ConnectError> {
-    let connection = (config.connect)(settings, Some(Box::new(counting.clone())))?;
+    let client = (config.connect)(settings, Some(Box::new(counting.clone())))?;
     Ok(Way {
-        reader: connection.reader(),
-        writes: (!config.dry_run).then_some(connection),
+        reader: client.reader(),
+        writes: (!config.dry_run).then_some(client),
         at_once: settings.limits.concurrency,
         limit_scope: LimitScope::of(settings),
     })

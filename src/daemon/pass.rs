@@ -2,9 +2,9 @@
 
 use crate::apply::{self, Conduct, Job, Report};
 use crate::chat::wire::Method;
-use crate::chat::{CallError, Connection, Reader};
+use crate::chat::{CallError, Client, Reader};
 use crate::desired::{DesiredRoom, Source};
-use crate::live::{self, Observed, Question};
+use crate::live::{self, Observed, ReadRequest};
 use crate::model::{MemberSet, RoomId};
 use crate::plan::{
     self, Draft, FleetGuard, FleetPlan, Note, Op, Rates, Restraints, RoomPlan, SavedPlan, Sizes, users_of,
@@ -59,7 +59,7 @@ pub async fn look(
     restrain: &Restrain<'_>,
     seen: &dyn Fn(),
 ) -> Looked {
-    let questions: Vec<Question<'_>> = rooms.iter().map(|room| Question::from(*room)).collect();
+    let requests: Vec<ReadRequest<'_>> = rooms.iter().map(|room| ReadRequest::from(*room)).collect();
     let looks: RefCell<Vec<Option<Look>>> = RefCell::new(rooms.iter().map(|_| None).collect());
     let draft_room = |at: usize, observed: Result<Observed, CallError>| {
         seen();
@@ -76,7 +76,7 @@ pub async fn look(
             *place = Some(Look { id, draft, read_at });
         }
     };
-    let stopped = live::fleet(reader, &questions, &draft_room).await.err();
+    let stopped = live::read_rooms(reader, &requests, &draft_room).await.err();
     let not_seen = |room: &DesiredRoom| {
         let why = stopped.as_ref().map_or_else(
             || Note::new("not_looked_at", "the look ended before this room"),
@@ -142,7 +142,7 @@ impl Looked {
 /// How many names go into a call, as far as the service has taught it by now.
 #[must_use]
 pub fn sizes(reader: &Reader) -> Sizes {
-    let sizes = reader.batch_sizes();
+    let sizes = reader.batch_limits();
     Sizes {
         add_batch: sizes.add,
         remove_batch: sizes.remove,
@@ -190,13 +190,13 @@ fn unseen(room: &DesiredRoom, why: Note) -> Box<RoomPlan> {
 
 impl From<&CallError> for Note {
     fn from(error: &CallError) -> Self {
-        Self::new(error.fault.code(), error.to_string())
+        Self::new(error.kind.code(), error.to_string())
     }
 }
 
 /// Logs the plan with its id and the commit its files are of, then applies it. `rooms` are those that were planned.
 pub async fn apply(
-    connection: &Connection,
+    client: &Client,
     rooms: &[&DesiredRoom],
     planned: &Planned,
     (plan_id, revision): (&str, Option<&str>),
@@ -220,7 +220,7 @@ pub async fn apply(
             })
         })
         .collect();
-    apply::run(connection, &jobs, conduct).await
+    apply::run(client, &jobs, conduct).await
 }
 
 /// So many names of a list go into one line: what writes lines keeps room for the longest, and what reads them cuts longer ones.

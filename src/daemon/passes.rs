@@ -12,7 +12,7 @@ use super::withheld::AUDIT_LOG;
 use super::written::Written;
 use super::{Shared, lock};
 use crate::apply::{self, Claims, Conduct, Job, Reason, RoomReport, Stop};
-use crate::chat::{Connection, Reader};
+use crate::chat::{Client, Reader};
 use crate::desired::DesiredRoom;
 use crate::model::{RoomId, UserId};
 use crate::plan::{Calls, Op, RoomPlan, users_of};
@@ -22,11 +22,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
-/// The way to the service. A dry run has no connection to write over.
+/// The way to the service. A dry run has no client to write over.
 #[derive(Debug, Clone)]
 pub(super) struct Way {
     pub(super) reader: Reader,
-    pub(super) writes: Option<Connection>,
+    pub(super) writes: Option<Client>,
     /// How many rooms are worked on at a time.
     pub(super) at_once: usize,
     /// What the batch sizes on it depend on.
@@ -94,7 +94,7 @@ pub(super) async fn some(shared: &Shared, way: &Way, turns: Vec<Turn>) {
         return;
     };
     // That a few rooms give no clear answer says nothing of the service.
-    looked.stopped.take_if(|error| !error.fault.stops_the_run());
+    looked.stopped.take_if(|error| !error.kind.stops_the_run());
     let trouble = looked.stopped.clone();
     let planned = {
         let mut engine = lock(&shared.engine);
@@ -209,7 +209,7 @@ async fn carry_out(
         }
         (set, id, probe)
     };
-    let Some(connection) = &way.writes else {
+    let Some(client) = &way.writes else {
         return Written::DryRun;
     };
     let journal = PassJournal {
@@ -247,7 +247,7 @@ async fn carry_out(
         journal: Some(&journal),
         claims: Some(&claims),
     };
-    let mut report = apply::run(connection, &jobs, conduct).await;
+    let mut report = apply::run(client, &jobs, conduct).await;
     let mut engine = lock(&shared.engine);
     claims.tell(&mut engine);
     engine.learn(way);
@@ -300,7 +300,7 @@ impl Claims for PassClaims<'_> {
             engine.put_off(turn);
             return None;
         }
-        // A connection that was replaced is closed, but not the next claim.
+        // A client that was replaced is closed, but not the next claim.
         if *self.shared.ends.borrow() {
             return None;
         }

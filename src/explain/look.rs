@@ -67,14 +67,14 @@ fn write_live(out: &mut String, subject: Subject<'_>, observed: &Observed) -> fm
     let role = Role::of(user, observed.room());
     match observed {
         Observed::Complete(_) => writeln!(out, "\nNow: {user} is {role}."),
-        Observed::Partial(_, contradiction) => {
+        Observed::Partial(_, inconsistency) => {
             let seen = match role {
                 Role::Absent => "not seen".to_owned(),
                 role => format!("seen as {role}"),
             };
             writeln!(
                 out,
-                "\nNow: not certain, because the room could not be read completely: {contradiction}. {user} was {seen}."
+                "\nNow: not certain, because the room could not be read completely: {inconsistency}. {user} was {seen}."
             )
         }
     }

@@ -82,9 +82,9 @@ pub fn room_file(
 fn fit(observed: Observed, mode: Mode) -> Result<LiveRoom, String> {
     let live = match observed {
         Observed::Complete(live) => live,
-        Observed::Partial(_, contradiction) => {
+        Observed::Partial(_, inconsistency) => {
             return Err(format!(
-                "it could not be read completely: {contradiction}; try again"
+                "it could not be read completely: {inconsistency}; try again"
             ));
         }
     };

@@ -1,4 +1,4 @@
-use super::Contradiction;
+use super::Inconsistency;
 use crate::chat::{CallError, List, Reader};
 use crate::model::{MemberSet, RoomId, UserId};
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ pub struct AdminList {
     /// Names that break our rules.
     pub foreign: BTreeSet<String>,
     /// How the list contradicts itself, if it does.
-    pub contradiction: Option<Contradiction>,
+    pub inconsistency: Option<Inconsistency>,
 }
 
 /// Reads the admins.
@@ -23,10 +23,10 @@ pub async fn read_admins(reader: &Reader, room: &RoomId) -> Result<AdminList, Ca
 /// Reads the admins, and gives when the call was sent that told who they are.
 pub async fn read_admins_at(reader: &Reader, room: &RoomId) -> Result<(AdminList, Instant), CallError> {
     let (List { rows, count }, sent_at) = reader.list_admins(room).await?;
-    let contradiction =
+    let inconsistency =
         count
             .filter(|count| *count != rows.len() as u64)
-            .map(|count| Contradiction::AdminCount {
+            .map(|count| Inconsistency::AdminCount {
                 rows: rows.len(),
                 count,
             });
@@ -43,7 +43,7 @@ pub async fn read_admins_at(reader: &Reader, room: &RoomId) -> Result<(AdminList
     let admins = AdminList {
         names: names.into_iter().collect(),
         foreign,
-        contradiction,
+        inconsistency,
     };
     Ok((admins, sent_at))
 }

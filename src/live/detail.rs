@@ -2,7 +2,7 @@
 
 use super::people::People;
 use crate::chat::wire::{MemberRow, Method, RoomDetail};
-use crate::chat::{CallError, Fault, Reader};
+use crate::chat::{CallError, CallErrorKind, Reader};
 use crate::model::RoomId;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -68,7 +68,7 @@ fn unknown(room: &RoomId) -> CallError {
     CallError {
         method: Method::RoomDetail,
         room: Some(room.clone()),
-        fault: Fault::NoRoom(format!("room detail does not show {room}")),
+        kind: CallErrorKind::NoSuchRoom(format!("room detail does not show {room}")),
     }
 }
 

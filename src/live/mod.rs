@@ -1,16 +1,16 @@
 //! The service → what is there: paginated reads, and the proof that a read is complete.
 
 mod admins;
+mod bulk;
 mod detail;
-mod fleet;
-mod look;
 mod pages;
 mod people;
+mod read;
 mod room;
 mod rooms;
 
 pub use admins::{AdminList, read_admins, read_admins_at};
-pub use fleet::{ROWS_AN_ANSWER, fleet, members, owners};
-pub use look::{MemberList, Owner, Question, look};
-pub use room::{Contradiction, LiveRoom, Observed};
-pub use rooms::{RoomList, RoomListError, rooms};
+pub use bulk::{ROWS_AN_ANSWER, read_members, read_owners, read_rooms};
+pub use read::{MemberList, Owner, ReadRequest, read_room};
+pub use room::{Inconsistency, LiveRoom, Observed};
+pub use rooms::{RoomList, RoomListError, list_rooms};

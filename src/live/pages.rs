@@ -1,6 +1,6 @@
 //! The member list, page after page.
 
-use super::Contradiction;
+use super::Inconsistency;
 use super::people::People;
 use crate::chat::wire::MemberRow;
 use crate::chat::{CallError, List, Reader};
@@ -19,7 +19,7 @@ pub(super) async fn read(
     reader: &Reader,
     room: &RoomId,
     said: Option<u64>,
-) -> Result<(People, Option<Contradiction>), CallError> {
+) -> Result<(People, Option<Inconsistency>), CallError> {
     let ended = Cell::new(false);
     // As many as there are if the count is right, the short one at the end among them.
     let foretold = said.unwrap_or_default() / Reader::PAGE_SIZE as u64 + 1;
@@ -37,7 +37,7 @@ pub(super) async fn read(
     ended.set(true);
     // What is on its way has been asked of the service: it counts against the call rate until it is answered.
     while pages.next().await.is_some() {}
-    outcome.map(|contradiction| (people, contradiction))
+    outcome.map(|inconsistency| (people, inconsistency))
 }
 
 /// Takes pages in, in their order, to the end of the list.
@@ -45,7 +45,7 @@ async fn take(
     people: &mut People,
     pages: &mut (impl Stream<Item = Result<List<MemberRow>, CallError>> + Unpin),
     said: Option<u64>,
-) -> Result<Option<Contradiction>, CallError> {
+) -> Result<Option<Inconsistency>, CallError> {
     let mut number = 0;
     while let Some(page) = pages.next().await {
         let page = page?;
@@ -53,7 +53,7 @@ async fn take(
         let rows = page.rows.len();
         if let Some(count) = page.count.filter(|count| *count != rows as u64) {
             people.take(page.rows);
-            return Ok(Some(Contradiction::Count {
+            return Ok(Some(Inconsistency::Count {
                 page: number,
                 rows,
                 count,
@@ -71,10 +71,10 @@ async fn take(
                     slack(said.unwrap_or_default())
                 }
         {
-            return Ok(Some(Contradiction::EmptyPage(number)));
+            return Ok(Some(Inconsistency::EmptyPage(number)));
         }
         if rows > 0 && number > 1 && people.listed() == before {
-            return Ok(Some(Contradiction::PageRepeats(number)));
+            return Ok(Some(Inconsistency::PageRepeats(number)));
         }
         if rows < Reader::PAGE_SIZE {
             break;
@@ -82,7 +82,7 @@ async fn take(
     }
     let listed = people.listed();
     let far = said.filter(|detail| detail.abs_diff(listed) > slack(*detail));
-    Ok(far.map(|detail| Contradiction::Size { listed, detail }))
+    Ok(far.map(|detail| Inconsistency::Size { listed, detail }))
 }
 
 /// How far a list may be from room detail's count: people come and go between the two calls.

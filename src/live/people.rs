@@ -1,6 +1,6 @@
 //! Who is in a room, as the rows of a list show it.
 
-use super::Contradiction;
+use super::Inconsistency;
 use crate::chat::wire::MemberRow;
 use crate::model::{MemberSet, UserId};
 use std::collections::BTreeSet;
@@ -63,11 +63,11 @@ impl People {
     }
 
     /// What the rows say about the owner, against what room detail says, in lower case.
-    pub(super) fn about_owner(&self, detail: Option<&str>) -> Option<Contradiction> {
+    pub(super) fn about_owner(&self, detail: Option<&str>) -> Option<Inconsistency> {
         match (&self.owner, self.second_owner.as_deref().or(detail)) {
-            (None, None) => Some(Contradiction::NoOwner),
+            (None, None) => Some(Inconsistency::NoOwner),
             (Some(listed), Some(other)) if listed != other => {
-                Some(Contradiction::TwoOwners(listed.clone(), other.to_owned()))
+                Some(Inconsistency::TwoOwners(listed.clone(), other.to_owned()))
             }
             _ => None,
         }

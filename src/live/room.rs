@@ -37,7 +37,7 @@ pub enum Observed {
     /// Nothing in the answers contradicted anything else.
     Complete(LiveRoom),
     /// Every try contradicted itself; the last one, and how.
-    Partial(LiveRoom, Contradiction),
+    Partial(LiveRoom, Inconsistency),
 }
 
 impl Observed {
@@ -61,7 +61,7 @@ impl Observed {
 
 /// Why the answers of one look cannot all be true.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Contradiction {
+pub enum Inconsistency {
     /// This page has the rows of the page before it.
     PageRepeats(u32),
     /// This page is empty, but the room is said to hold more people than were listed.
@@ -97,7 +97,7 @@ pub enum Contradiction {
     AdminsDiffer,
 }
 
-impl fmt::Display for Contradiction {
+impl fmt::Display for Inconsistency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PageRepeats(page) => write!(f, "page {page} of the member list repeats the page before it"),

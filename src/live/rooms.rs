@@ -33,7 +33,7 @@ pub enum RoomListError {
 }
 
 /// Reads the list of the app's rooms to its end.
-pub async fn rooms(reader: &Reader) -> Result<RoomList, RoomListError> {
+pub async fn list_rooms(reader: &Reader) -> Result<RoomList, RoomListError> {
     let mut list = RoomList::default();
     let mut cursors = HashSet::new();
     let mut cursor: Option<String> = None;

@@ -44,11 +44,11 @@ pub fn draft(
 
     let seen = Seen::new(desired, live);
     let mut notes: Vec<Note> = seen.foreign.iter().map(|name| foreign_note(name)).collect();
-    if let Observed::Partial(_, contradiction) = observed {
+    if let Observed::Partial(_, inconsistency) = observed {
         notes.push(Note::new(
             code::INCOMPLETE_READ,
             format!(
-                "the room could not be read completely, so {}: {contradiction}",
+                "the room could not be read completely, so {}: {inconsistency}",
                 if live.owner.is_some() {
                     "nobody is removed or demoted"
                 } else {

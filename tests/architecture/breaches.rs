@@ -31,7 +31,7 @@ fn the_rules_can_be_broken() {
         ("desired/mod.rs", "use crate as all;", 1, "`desired` imports"),
         ("desired/a.rs", "use super::super::*;", 1, "`desired` imports"),
         (
-            "chat/pace.rs",
+            "chat/rate_limit.rs",
             "use roomsync::settings::Rates;",
             1,
             "`chat` imports",
@@ -45,7 +45,7 @@ fn the_rules_can_be_broken() {
         ),
         (
             "plan/diff.rs",
-            "use crate::live::{LiveRoom, look};",
+            "use crate::live::{LiveRoom, read_room};",
             1,
             "`plan` imports",
         ),
@@ -87,7 +87,12 @@ fn the_rules_can_be_broken() {
             1,
             "`export` imports",
         ),
-        ("export/mod.rs", "use crate::live::look;", 1, "`export` imports"),
+        (
+            "export/mod.rs",
+            "use crate::live::read_room;",
+            1,
+            "`export` imports",
+        ),
         (
             "explain/mod.rs",
             "\nuse crate::chat::Reader;",
@@ -96,7 +101,7 @@ fn the_rules_can_be_broken() {
         ),
         (
             "explain/look.rs",
-            "use crate::live::Question;",
+            "use crate::live::ReadRequest;",
             1,
             "`explain` imports",
         ),

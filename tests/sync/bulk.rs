@@ -5,8 +5,8 @@ use crate::service::{
     virtually,
 };
 use http::Method as Http;
-use roomsync::chat::{CallError, Config, Connection, Request};
-use roomsync::live::{self, Contradiction, MemberList, Observed, Question};
+use roomsync::chat::{CallError, Client, ClientConfig, Request};
+use roomsync::live::{self, Inconsistency, MemberList, Observed, ReadRequest};
 use roomsync::model::{MemberSet, RoomId};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
@@ -40,11 +40,11 @@ fn asked(request: &Request) -> Option<usize> {
     is_detail(request).then(|| request.url.path().split("%2C").count())
 }
 
-fn connection(service: &Service, change: impl FnOnce(&mut Config)) -> Connection {
+fn client(service: &Service, change: impl FnOnce(&mut ClientConfig)) -> Client {
     let mut config = config(BATCH, 64);
     config.rates.default = 100;
     change(&mut config);
-    Connection::new(Box::new(service.clone()), config)
+    Client::new(Box::new(service.clone()), config)
 }
 
 fn ids(rooms: usize) -> Vec<RoomId> {
@@ -59,14 +59,14 @@ fn fleet_of(rooms: usize) -> Service {
 }
 
 /// A look at all of these rooms.
-async fn look(connection: &Connection, rooms: &[RoomId]) -> Vec<Observed> {
-    let questions: Vec<Question<'_>> = rooms.iter().map(Question::of_all).collect();
+async fn look(client: &Client, rooms: &[RoomId]) -> Vec<Observed> {
+    let requests: Vec<ReadRequest<'_>> = rooms.iter().map(ReadRequest::of_all).collect();
     let seen = RefCell::new(vec![None; rooms.len()]);
     let take = |at: usize, observed: Result<Observed, CallError>| {
         let twice = seen.borrow_mut()[at].replace(observed.unwrap());
         assert!(twice.is_none(), "a room is handed over once");
     };
-    live::fleet(&connection.reader(), &questions, &take)
+    live::read_rooms(&client.reader(), &requests, &take)
         .await
         .unwrap();
     seen.into_inner().into_iter().map(Option::unwrap).collect()
@@ -97,8 +97,8 @@ fn one_call_tells_the_members_of_a_hundred_rooms() {
         (None, false, [3, 250, 250]),
     ] {
         let service = shown.into_iter().fold(fleet_of(250), Service::showing);
-        let connection = connection(&service, |config| config.bulk_reads = bulk_reads);
-        let seen = virtually(look(&connection, &rooms));
+        let client = client(&service, |config| config.bulk_reads = bulk_reads);
+        let seen = virtually(look(&client, &rooms));
         assert_complete(&service, &rooms, &seen);
         assert_eq!(reads(&service.take_sent()), expected, "{shown:?} {bulk_reads}");
     }
@@ -154,9 +154,9 @@ fn rows_are_taken_only_where_they_are_everyone() {
             let body = body.clone();
             move |_, request, _| is_detail(request).then(|| Reply::Answer(200, body.clone()))
         });
-        let connection = connection(&service, |_| {});
+        let client = client(&service, |_| {});
         let id = room_id(0);
-        let seen = virtually(live::look(&connection.reader(), Question::of_all(&id))).unwrap();
+        let seen = virtually(live::read_room(&client.reader(), ReadRequest::of_all(&id))).unwrap();
         let sent = reads(&service.take_sent());
         assert_eq!(sent[1].min(1), pages, "{body}: {sent:?}");
         let names: BTreeSet<String> = seen.room().members.iter().map(ToString::to_string).collect();
@@ -171,8 +171,8 @@ fn after_a_contradiction_the_pages_are_read() {
         let first = request.url.path().ends_with("/admin") && lists.fetch_add(1, Ordering::Relaxed) == 0;
         first.then(|| Reply::Answer(200, json!({"data": [], "count": 1}).to_string()))
     });
-    let connection = connection(&service, |_| {});
-    let seen = virtually(look(&connection, &ids(1)));
+    let client = client(&service, |_| {});
+    let seen = virtually(look(&client, &ids(1)));
     assert_complete(&service, &ids(1), &seen);
     assert_eq!(reads(&service.take_sent()), [2, 1, 2]);
 }
@@ -187,9 +187,9 @@ fn a_read_is_as_old_as_the_call_that_told_the_members() {
             .fold(fleet_of(1), Service::showing)
             .taking(second);
         virtually(async {
-            let connection = connection(&service, |_| {});
+            let client = client(&service, |_| {});
             let begun = Instant::now();
-            let seen = look(&connection, &ids(1)).await;
+            let seen = look(&client, &ids(1)).await;
             assert_eq!(seen[0].room().read_at - begun, began, "{shown:?}");
             // The lists of members and of admins are read at once.
             assert_eq!(begun.elapsed(), second * 2);
@@ -198,10 +198,10 @@ fn a_read_is_as_old_as_the_call_that_told_the_members() {
     // The time in which the call waits for its turn counts, too.
     let service = fleet_of(1);
     virtually(async {
-        let connection = connection(&service, |config| config.rates.default = 1);
-        look(&connection, &ids(1)).await;
+        let client = client(&service, |config| config.rates.default = 1);
+        look(&client, &ids(1)).await;
         let begun = Instant::now();
-        let seen = look(&connection, &ids(1)).await;
+        let seen = look(&client, &ids(1)).await;
         assert!(
             begun.elapsed() > Duration::from_millis(900),
             "{:?}",
@@ -232,18 +232,18 @@ fn members_are_read_without_the_admins() {
     let rooms = ids(150);
     let rooms: Vec<&RoomId> = rooms.iter().collect();
     let read = |service: &Service| -> Vec<MemberList> {
-        let connection = connection(service, |_| {});
+        let client = client(service, |_| {});
         let lists = RefCell::new(vec![None; rooms.len()]);
         let take =
             |at: usize, list: Result<MemberList, CallError>| lists.borrow_mut()[at] = Some(list.unwrap());
-        virtually(live::members(&connection.reader(), &rooms, &take)).unwrap();
+        virtually(live::read_members(&client.reader(), &rooms, &take)).unwrap();
         lists.into_inner().into_iter().map(Option::unwrap).collect()
     };
     for (shown, expected) in [(None, [2, 0, 0]), (Some(3), [2, 150, 0])] {
         let service = shown.into_iter().fold(fleet_of(150), Service::showing);
         for (number, list) in read(&service).iter().enumerate() {
             assert_eq!(list.names.to_string(), format!("a, m{number}, mia"));
-            assert_eq!(list.contradiction, None);
+            assert_eq!(list.inconsistency, None);
         }
         assert_eq!(reads(&service.take_sent()), expected);
     }
@@ -256,11 +256,11 @@ fn members_are_read_without_the_admins() {
     let service = fleet_of(150).showing(0).with_fault(torn);
     let lists = read(&service);
     assert!(matches!(
-        lists[7].contradiction,
-        Some(Contradiction::Count { count: 2, .. })
+        lists[7].inconsistency,
+        Some(Inconsistency::Count { count: 2, .. })
     ));
     assert_eq!(lists[7].names.to_string(), "a");
-    assert!(lists.iter().filter(|list| list.contradiction.is_some()).count() == 1);
+    assert!(lists.iter().filter(|list| list.inconsistency.is_some()).count() == 1);
     assert_eq!(reads(&service.take_sent()), [4, 152, 0], "three tries");
 }
 
@@ -284,16 +284,16 @@ fn a_room_that_is_unknown_or_never_answers_keeps_no_other_waiting() {
                 .then_some(Reply::LoseCall)
         });
     virtually(async {
-        let connection = connection(&service, |_| {});
+        let client = client(&service, |_| {});
         let rooms = ids(1_000);
-        let questions: Vec<Question<'_>> = rooms.iter().map(Question::of_all).collect();
+        let requests: Vec<ReadRequest<'_>> = rooms.iter().map(ReadRequest::of_all).collect();
         let begun = Instant::now();
         let (failed, last) = (RefCell::new(Vec::new()), Cell::new(Duration::ZERO));
         let take = |at: usize, observed: Result<Observed, CallError>| match observed {
             Ok(_) => last.set(begun.elapsed()),
-            Err(error) => failed.borrow_mut().push((at, error.fault.code())),
+            Err(error) => failed.borrow_mut().push((at, error.kind.code())),
         };
-        live::fleet(&connection.reader(), &questions, &take)
+        live::read_rooms(&client.reader(), &requests, &take)
             .await
             .unwrap();
         let mut failed = failed.into_inner();
@@ -326,8 +326,8 @@ fn what_is_too_large_is_asked_for_in_parts_and_not_again() {
             })
         }
     });
-    let connection = connection(&service, |_| {});
-    let seen = virtually(look(&connection, &ids(2_000)));
+    let client = client(&service, |_| {});
+    let seen = virtually(look(&client, &ids(2_000)));
     assert_complete(&service, &ids(2_000), &seen);
     let [details, pages, _] = reads(&service.take_sent());
     let refused = refused.load(Ordering::Relaxed);
@@ -355,14 +355,14 @@ fn large_rooms_are_asked_for_few_at_a_time() {
             None
         }
     });
-    let connection = connection(&service, |_| {});
+    let client = client(&service, |_| {});
     let held = virtually(async {
         let rooms = ids(60);
-        let questions: Vec<Question<'_>> = rooms.iter().map(Question::of_all).collect();
+        let requests: Vec<ReadRequest<'_>> = rooms.iter().map(ReadRequest::of_all).collect();
         let take = |_: usize, observed: Result<Observed, CallError>| {
             assert_eq!(observed.unwrap().complete().unwrap().members.len(), 12_000);
         };
-        live::fleet(&connection.reader(), &questions, &take).await
+        live::read_rooms(&client.reader(), &requests, &take).await
     });
     held.unwrap();
     let [details, pages, _] = reads(&service.take_sent());
@@ -382,9 +382,9 @@ fn the_pages_of_a_large_room_are_read_several_at_a_time() {
         .showing(1_000)
         .taking(Duration::from_millis(100));
     virtually(async {
-        let connection = connection(&service, |_| {});
+        let client = client(&service, |_| {});
         let begun = Instant::now();
-        let seen = look(&connection, &ids(1)).await;
+        let seen = look(&client, &ids(1)).await;
         assert_complete(&service, &ids(1), &seen);
         assert_eq!(reads(&service.take_sent()), [1, 31, 1]);
         // A detail, and four times eight pages.
@@ -402,8 +402,8 @@ fn the_pages_of_a_large_room_are_read_several_at_a_time() {
         });
     });
     virtually(async {
-        let connection = connection(&service, |_| {});
-        let seen = look(&connection, &ids(1)).await;
+        let client = client(&service, |_| {});
+        let seen = look(&client, &ids(1)).await;
         assert_complete(&service, &ids(1), &seen);
         assert_eq!(reads(&service.take_sent()), [1, 29, 1]);
     });
@@ -426,15 +426,15 @@ fn a_look_takes_as_long_as_its_lists_of_admins() {
         }
     });
     virtually(async {
-        let connection = connection(&service, |_| {});
+        let client = client(&service, |_| {});
         let rooms = ids(ROOMS);
-        let questions: Vec<Question<'_>> = rooms.iter().map(Question::of_all).collect();
+        let requests: Vec<ReadRequest<'_>> = rooms.iter().map(ReadRequest::of_all).collect();
         let begun = Instant::now();
         let take = |_: usize, observed: Result<Observed, CallError>| {
             assert!(observed.unwrap().complete().is_some());
             seen.fetch_add(1, Ordering::Relaxed);
         };
-        live::fleet(&connection.reader(), &questions, &take)
+        live::read_rooms(&client.reader(), &requests, &take)
             .await
             .unwrap();
         let (took, bound) = (begun.elapsed(), Duration::from_secs(ROOMS as u64 / 100));

@@ -913,7 +913,7 @@ impl Search {
             }
             17 => self.pause().await,
             18 => {
-                // Other limits make for another connection, while the calls of the one before go on.
+                // Other limits make for another client, while the calls of the one before go on.
                 if self.random.bool() {
                     self.concurrency = self.random.u8(1..=64);
                     self.put_settings();

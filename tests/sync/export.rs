@@ -8,7 +8,7 @@ use roomsync::desired::{self, Desired, DesiredRoom, Loaded};
 use roomsync::diagnostics;
 use roomsync::emulator::{Options as Emulated, Profile, Room, Side};
 use roomsync::export::{Options, RoomFile, room_file};
-use roomsync::live::{self, Observed, Question, RoomListError};
+use roomsync::live::{self, Observed, ReadRequest, RoomListError};
 use roomsync::model::{Guards, Limit, Mode, RoomId};
 use roomsync::plan::{FleetGuard, FleetPlan, Status};
 use serde_json::json;
@@ -97,16 +97,16 @@ prop_compose! {
 
 /// Looks at rooms and writes them down, as `roomsync export` does.
 async fn export(reader: &Reader, options: Options) -> RoomFile {
-    let ids = live::rooms(reader).await.unwrap().rooms;
-    let questions: Vec<Question<'_>> = ids.iter().map(Question::of_all).collect();
+    let ids = live::list_rooms(reader).await.unwrap().rooms;
+    let requests: Vec<ReadRequest<'_>> = ids.iter().map(ReadRequest::of_all).collect();
     let looks = RefCell::new(Vec::new());
     let take = |at: usize, look: Result<Observed, CallError>| {
-        let id: &RoomId = questions[at].room;
+        let id: &RoomId = requests[at].room;
         looks
             .borrow_mut()
-            .push((id.clone(), look.map_err(|error| error.fault.to_string())));
+            .push((id.clone(), look.map_err(|error| error.kind.to_string())));
     };
-    live::fleet(reader, &questions, &take).await.unwrap();
+    live::read_rooms(reader, &requests, &take).await.unwrap();
     room_file("acme#demo", looks.into_inner(), options)
 }
 
@@ -319,7 +319,7 @@ fn rows(ids: &[&str]) -> serde_json::Value {
 fn the_list_of_rooms_is_read_to_its_end() {
     for rooms in [0, 1, 100, 101, 250] {
         let service = service_of(&vec![Room::new("boss"); rooms], Side::Seed);
-        let list = virtually(live::rooms(&service.read_only(BATCH).reader())).unwrap();
+        let list = virtually(live::list_rooms(&service.read_only(BATCH).reader())).unwrap();
         assert_eq!((list.rooms.len(), list.foreign.len()), (rooms, 0));
         let calls = service.take_sent();
         assert_eq!(calls.len(), rooms.div_ceil(100).max(1));
@@ -331,7 +331,7 @@ fn the_list_of_rooms_is_read_to_its_end() {
         Some(2) => json!({"data": rows(&["2", "3", "../4", "x"]), "cursor": "3"}),
         Some(_) => json!({"data": [], "count": 0, "cursor": "3"}),
     });
-    let list = virtually(live::rooms(&service.connection(BATCH).reader())).unwrap();
+    let list = virtually(live::list_rooms(&service.client(BATCH).reader())).unwrap();
     let ids: Vec<&str> = list.rooms.iter().map(RoomId::as_str).collect();
     assert_eq!(ids, ["1", "2", "3"]);
     assert_eq!(list.foreign.into_iter().collect::<Vec<_>>(), ["../4", "x"]);
@@ -354,7 +354,7 @@ fn a_list_of_rooms_without_an_end_is_none() {
         json!({"data": rows(&[&id]), "cursor": "7"})
     });
     for (service, most) in [(same, 2), (round, 4), (stuck, 2)] {
-        let error = virtually(live::rooms(&service.connection(BATCH).reader())).unwrap_err();
+        let error = virtually(live::list_rooms(&service.client(BATCH).reader())).unwrap_err();
         assert!(matches!(error, RoomListError::GoesInCircles(_)), "{error}");
         assert!(service.take_sent().len() <= most);
     }

@@ -109,15 +109,15 @@ fn a_batch_limit_that_cannot_be_is_not_learned() {
                 .then(|| Reply::Answer(400, error("invalid_parameter", &text)))
         });
         let names: Vec<String> = (0..60).map(|n| format!("u{n}")).collect();
-        let connection = service.connection(BATCH);
+        let client = service.client(BATCH);
         let desired = desired(&[&format!(
             "rooms: [{{id: {}, members: [{}]}}]",
             room_id(0),
             names.join(", ")
         )]);
-        let (_, report) = virtually(pass(&connection, &desired, None));
+        let (_, report) = virtually(pass(&client, &desired, None));
         assert_eq!(report.rooms[0].status, Outcome::Converged, "{said}");
-        assert_eq!(connection.batch_sizes(), BATCH, "{said}");
+        assert_eq!(client.batch_limits(), BATCH, "{said}");
         // Halved until it is taken.
         assert_eq!(writes(&service.take_sent()), 7, "{said}");
     }
@@ -235,7 +235,7 @@ fn the_run_ends_where_every_call_would_end_the_same() {
             .map(|n| format!("  - {{id: {}, members: [a]}}\n", room_id(n)))
             .collect();
         let desired = desired(&[&format!("rooms:\n{files}")]);
-        let (_, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+        let (_, report) = virtually(pass(&service.client(BATCH), &desired, None));
         assert_eq!(report.stopped.as_ref().unwrap().code, expected);
         assert_eq!(failed(&report).len(), 200, "everyone who was not added is named");
         let calls = writes(&service.take_sent());
@@ -251,7 +251,7 @@ fn one_room_that_fails_stops_no_other() {
         .map(|n| format!("  - {{id: {}, members: [a]}}\n", room_id(n)))
         .collect();
     let desired = desired(&[&format!("rooms:\n{files}")]);
-    let (planned, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+    let (planned, report) = virtually(pass(&service.client(BATCH), &desired, None));
     assert_eq!(planned.plan.rooms[1].error.as_ref().unwrap().code, "no_such_room");
     let outcomes: Vec<Outcome> = report.rooms.iter().map(|room| room.status).collect();
     assert_eq!(
@@ -292,7 +292,7 @@ proptest! {
         });
         let desired = desired(&[&format!("rooms: [{{id: {}, {keys}}}]", room_id(0))]);
         let wanted = if admins { set(&["a", "b", "f", "g", "kept", "new"]) } else { set(&["a", "b", "f", "g", "kept", "new", "old"]) };
-        let (planned, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+        let (planned, report) = virtually(pass(&service.client(BATCH), &desired, None));
         let silent = report.rooms[0].failed.is_empty()
             && report.stopped.is_none()
             && planned.stopped.is_none()
@@ -303,7 +303,7 @@ proptest! {
         // The faults count requests since the start, and the start is past.
         let quiet = Service::new(service.emulator.state());
         for _ in 0..2 {
-            let _ = virtually(pass(&quiet.connection(BATCH), &desired, None));
+            let _ = virtually(pass(&quiet.client(BATCH), &desired, None));
         }
         prop_assert_eq!(members(&quiet), wanted);
     }

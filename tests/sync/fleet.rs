@@ -6,7 +6,7 @@ use crate::service::{
     written,
 };
 use proptest::prelude::*;
-use roomsync::chat::BatchSizes;
+use roomsync::chat::BatchLimits;
 use roomsync::emulator::{Options, Profile, Side};
 use roomsync::model::Limit;
 use roomsync::plan::{FleetGuard, Op, Status};
@@ -26,7 +26,7 @@ fn check(case: &Case, side: Side) {
     };
     let live = state(rooms.map(|(n, room)| (room_id(n), room.live())));
     let service = case.shown_by(Service::with(live, options).taking(case.latency));
-    let batch = BatchSizes {
+    let batch = BatchLimits {
         add: case.add_batch,
         remove: case.remove_batch,
     };
@@ -64,7 +64,7 @@ fn check(case: &Case, side: Side) {
             Some(_) => {}
         }
 
-        let (planned, report) = pass(&service.connection(batch), &desired, total).await;
+        let (planned, report) = pass(&service.client(batch), &desired, total).await;
         let sent = service.take_sent();
         assert_eq!(looked.plan, planned.plan, "planning twice gives two plans");
         for call in &sent {
@@ -101,7 +101,7 @@ fn check(case: &Case, side: Side) {
 
         // What a guard held may look different once others have come in; everything else is settled.
         let settled = !expected.iter().any(|room| room.blocked);
-        let (_, again) = pass(&service.connection(batch), &desired, total).await;
+        let (_, again) = pass(&service.client(batch), &desired, total).await;
         if settled {
             assert_eq!(writes(&service.take_sent()), 0, "a second apply writes");
             assert_eq!(again.tally().calls, 0);

@@ -3,7 +3,7 @@
 use super::service::{Service, people, room_id, room_of, state, virtually};
 use http::Method as Http;
 use jiff::Timestamp;
-use roomsync::chat::{Connection, Transport};
+use roomsync::chat::{Client, Transport};
 use roomsync::daemon::{self, Clock, Command, Config, Daemon, DaemonError, StateDirError};
 use roomsync::settings::{self, Env};
 use roomsync::web::{Source, State, Status};
@@ -107,7 +107,7 @@ impl House {
                     Some(through) => through(service.clone()),
                     None => Box::new(service.clone()),
                 };
-                Ok(Connection::new(transport, config))
+                Ok(Client::new(transport, config))
             }),
             dry_run: self.dry_run,
             clock: self.clock.clone(),

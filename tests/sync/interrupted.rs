@@ -143,7 +143,7 @@ fn one_pass_that_is_interrupted_never_ends_as_if_all_were_well() {
 fn an_apply_that_is_interrupted_says_which_rooms_it_did_not_begin() {
     let mut before_the_first_call = 0;
     let (undisturbed, desired) = (service(), desired(&[&files()]));
-    let (_, report) = virtually(pass(&undisturbed.connection(BATCH), &desired, None));
+    let (_, report) = virtually(pass(&undisturbed.client(BATCH), &desired, None));
     assert_eq!(Exit::of_report(&report), Exit::Done);
     let reads = reads_before(&undisturbed);
     for seed in 0..150 {
@@ -152,12 +152,12 @@ fn an_apply_that_is_interrupted_says_which_rooms_it_did_not_begin() {
         let (service, read) = telling(service(), reads - random.usize(0..ROOMS * 2));
         let stop = Stop::default();
         let (planned, report) = virtually(async {
-            let connection = service.connection(BATCH);
+            let client = service.client(BATCH);
             let interrupting = async {
                 moment(&mut random, &read).await;
                 stop.interrupt();
             };
-            tokio::join!(pass_until(&connection, &desired, None, &stop), interrupting).0
+            tokio::join!(pass_until(&client, &desired, None, &stop), interrupting).0
         });
         is_whole(&planned.plan, &report, seed);
         // The end may also have been asked for when all was done.

@@ -65,7 +65,7 @@ fn it_is_kept_through_reloads_and_restarts() {
 
         settings(&house, "auth:", "timeout: 9s, auth:");
         want(&house, &daemon, 120).await;
-        assert_eq!(writes(&house.service), 3 * ROOMS, "over another connection");
+        assert_eq!(writes(&house.service), 3 * ROOMS, "over another client");
         daemon.stop().await;
 
         let daemon = house.start();

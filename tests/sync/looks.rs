@@ -250,7 +250,7 @@ fn a_slower_service_is_not_run_into() {
         .map(|n| format!("  - {{id: {}, members: [a, b]}}\n", room_id(n)))
         .collect();
     let desired = desired(&[&format!("rooms:\n{files}")]);
-    let (planned, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+    let (planned, report) = virtually(pass(&service.client(BATCH), &desired, None));
     assert!(
         planned.plan.rooms.iter().all(|room| room.error.is_none()),
         "{:?}",
@@ -275,9 +275,9 @@ fn few_calls_at_a_time_are_enough() {
             .map(|n| format!("  - {{id: {}, members: [a]}}\n", room_id(n)))
             .collect();
         let desired = desired(&[&format!("rooms:\n{files}")]);
-        let connection = service.slow_connection(concurrency, Duration::from_millis(50));
+        let client = service.slow_client(concurrency, Duration::from_millis(50));
         let (_, report) = virtually(async {
-            tokio::time::timeout(Duration::from_secs(3_600), pass(&connection, &desired, None))
+            tokio::time::timeout(Duration::from_secs(3_600), pass(&client, &desired, None))
                 .await
                 .unwrap()
         });
@@ -293,8 +293,8 @@ fn a_service_that_never_answers_is_given_up_soon() {
         .map(|n| format!("  - {{id: {}, members: [a]}}\n", room_id(n)))
         .collect();
     let desired = desired(&[&format!("rooms:\n{files}")]);
-    let (planned, _) = virtually(pass(&service.connection(BATCH), &desired, None));
-    assert_eq!(planned.stopped.as_ref().unwrap().fault.code(), "no_clear_answer");
+    let (planned, _) = virtually(pass(&service.client(BATCH), &desired, None));
+    assert_eq!(planned.stopped.as_ref().unwrap().kind.code(), "no_clear_answer");
     assert_eq!(planned.plan.summary().failed, 1_000);
     assert!(service.take_sent().len() < 40);
 }
@@ -344,7 +344,7 @@ fn an_interrupted_run_makes_no_new_call_and_says_what_is_undone() {
         "rooms: [{{id: {}, admins: [new], members: [a], guards: {{max_removals: 100%, max_demotions: 100%}}}}]",
         room_id(0)
     )]);
-    let (_, report) = virtually(pass_until(&service.connection(BATCH), &desired, None, &stop));
+    let (_, report) = virtually(pass_until(&service.client(BATCH), &desired, None, &stop));
     assert_eq!(report.stopped.as_ref().unwrap().code, "interrupted");
     assert_eq!(
         writes(&service.take_sent()),

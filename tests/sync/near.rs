@@ -4,7 +4,8 @@
 
 use axum::Router;
 use roomsync::chat::{
-    BatchSizes, Config, Connection, Prefix, Rates, Request, Response, TokenSource, Transport, TransportError,
+    BatchLimits, Client, ClientConfig, PathPrefix, Rates, Request, Response, TokenSource, Transport,
+    TransportError,
 };
 use secrecy::ExposeSecret as _;
 use std::collections::BTreeMap;
@@ -43,15 +44,11 @@ pub(crate) async fn hand_on(router: &Router, request: &Request) -> Result<Respon
     })
 }
 
-/// A connection of so many calls a second for each method, and otherwise by the settings' defaults.
-pub(crate) fn connection(
-    base: &str,
-    transport: Box<dyn Transport>,
-    calls_per_second: u32,
-) -> Outcome<Connection> {
-    let config = Config {
+/// A client of so many calls a second for each method, and otherwise by the settings' defaults.
+pub(crate) fn client(base: &str, transport: Box<dyn Transport>, calls_per_second: u32) -> Outcome<Client> {
+    let config = ClientConfig {
         base: base.parse()?,
-        prefix: Prefix::new("acme", "demo").ok_or("no prefix")?,
+        prefix: PathPrefix::new("acme", "demo").ok_or("no prefix")?,
         token: TokenSource::fixed("secret".into()),
         rates: Rates {
             default: calls_per_second,
@@ -59,9 +56,9 @@ pub(crate) fn connection(
         },
         concurrency: 64,
         timeout: Duration::from_secs(10),
-        batch: BatchSizes { add: 60, remove: 100 },
+        batch: BatchLimits { add: 60, remove: 100 },
         bulk_reads: true,
         observer: None,
     };
-    Ok(Connection::new(transport, config))
+    Ok(Client::new(transport, config))
 }

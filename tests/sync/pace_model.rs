@@ -2,11 +2,11 @@
 //!
 //! Shared by a test and by `cargo bench --bench pace`.
 
-use crate::near::{BASE, Outcome, connection, hand_on};
+use crate::near::{BASE, Outcome, client, hand_on};
 use axum::Router;
 use futures_util::future::{join, join_all};
 use roomsync::chat::{
-    BoxFuture, CallError, Connection, HttpTransport, Request, Response, Transport, TransportError, Writer,
+    BoxFuture, CallError, Client, HttpTransport, Request, Response, Transport, TransportError, Writer,
 };
 use roomsync::emulator::{Conditions, Emulator, Fault, Options, Room, State, serve};
 use roomsync::model::{RoomId, UserId};
@@ -255,14 +255,14 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome<Figures> {
             rng: Arc::new(Mutex::new(fastrand::Rng::with_seed(1))),
             dealt: Arc::default(),
         };
-        let connection = connection(BASE, Box::new(line.clone()), scenario.configured)?;
+        let client = client(BASE, Box::new(line.clone()), scenario.configured)?;
         if scenario.whole_windows {
-            connection.reader().list_admins(&RoomId::parse(ROOM)?).await?;
+            client.reader().list_admins(&RoomId::parse(ROOM)?).await?;
         }
         let over = AtomicBool::new(false);
         let theirs = AtomicU64::new(0);
         let ours = async {
-            let done = calls(&connection, scenario.calls).await;
+            let done = calls(&client, scenario.calls).await;
             over.store(true, Ordering::Relaxed);
             done
         };
@@ -311,8 +311,8 @@ pub(crate) fn run_for_real(name: &str, path: Path, rate: f64) -> Outcome<(Scenar
             http: Arc::new(HttpTransport::new(&base.parse()?, None, Duration::from_secs(10))?),
             sent: Arc::default(),
         };
-        let connection = connection(&base, Box::new(timed.clone()), scenario.configured)?;
-        calls(&connection, scenario.calls).await?;
+        let client = client(&base, Box::new(timed.clone()), scenario.configured)?;
+        calls(&client, scenario.calls).await?;
         let sent = std::mem::take(&mut *lock(&timed.sent));
         Outcome::Ok(figures(sent))
     })?;
@@ -365,9 +365,9 @@ pub(crate) fn emulator(calls_per_second: u32, conditions: Conditions) -> Outcome
 }
 
 /// Makes so many calls at once, and waits until all are made.
-pub(crate) async fn calls(connection: &Connection, calls: usize) -> Outcome {
+pub(crate) async fn calls(client: &Client, calls: usize) -> Outcome {
     let (_go_on, interrupted) = watch::channel(false);
-    let writer = Writer::new(connection, [interrupted.clone(), interrupted]);
+    let writer = Writer::new(client, [interrupted.clone(), interrupted]);
     let room = RoomId::parse(ROOM)?;
     let users = [UserId::parse("a")?];
     let all = join_all((0..calls).map(|_| writer.add_many(&room, &users))).await;

@@ -7,7 +7,7 @@ use crate::service::{
 };
 use proptest::prelude::*;
 use roomsync::apply::{Outcome, Report};
-use roomsync::chat::{Config, Connection, Prefix, Rates, TokenSource};
+use roomsync::chat::{Client, ClientConfig, PathPrefix, Rates, TokenSource};
 use roomsync::daemon::pass::Planned;
 use roomsync::emulator::Fault;
 use roomsync::model::UserId;
@@ -25,7 +25,7 @@ fn through(faults: &[&str]) -> (Service, Planned, Report) {
         service.emulator.add_fault(Fault::parse(fault).unwrap());
     }
     let desired = desired(&[&format!("rooms: [{{id: {}, {KEYS}}}]", room_id(0))]);
-    let (planned, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+    let (planned, report) = virtually(pass(&service.client(BATCH), &desired, None));
     let now = people(&service.emulator.state().rooms[&room_id(0)]);
     assert!(
         now.members.is_superset(&set(&["a", "kept"])),
@@ -96,14 +96,14 @@ fn the_quota_ends_the_run_and_is_named() {
     assert_eq!(service.emulator.faults()[0].struck, 1, "never again");
 
     let (_, planned, _) = through(&["reads:429=resource_limited"]);
-    assert_eq!(planned.stopped.unwrap().fault.code(), "quota");
+    assert_eq!(planned.stopped.unwrap().kind.code(), "quota");
 }
 
 #[test]
 fn an_expired_token_is_renewed_or_ends_the_run() {
     for at in 1..=6 {
         let (_, planned, report) = through(&[&format!("any@{at}:expired")]);
-        let looking = planned.stopped.map(|error| error.fault.code());
+        let looking = planned.stopped.map(|error| error.kind.code());
         let stopped = looking.or(report.stopped.map(|reason| reason.code));
         assert_eq!(stopped, Some("credentials_refused"), "call {at}");
     }
@@ -124,9 +124,9 @@ fn an_expired_token_is_renewed_or_ends_the_run() {
         });
         let fault = format!("any@{at}:expired");
         service.emulator.add_fault(Fault::parse(&fault).unwrap());
-        let config = Config {
+        let config = ClientConfig {
             base: "http://127.0.0.1:1".parse().unwrap(),
-            prefix: Prefix::new("acme", "demo").unwrap(),
+            prefix: PathPrefix::new("acme", "demo").unwrap(),
             token,
             rates: Rates {
                 default: 50,
@@ -138,9 +138,9 @@ fn an_expired_token_is_renewed_or_ends_the_run() {
             bulk_reads: true,
             observer: None,
         };
-        let connection = Connection::new(Box::new(service.clone()), config);
+        let client = Client::new(Box::new(service.clone()), config);
         let desired = desired(&[&format!("rooms: [{{id: {}, {KEYS}}}]", room_id(0))]);
-        let (_, report) = virtually(pass(&connection, &desired, None));
+        let (_, report) = virtually(pass(&client, &desired, None));
         assert_eq!(report.rooms[0].status, Outcome::Converged, "call {at}");
         assert_eq!(members(&service), set(&WANTED), "call {at}");
         assert_eq!(service.emulator.counters().statuses["401"], 1);
@@ -221,7 +221,7 @@ fn an_eaten_budget_costs_time_and_nothing_else() {
         })
         .collect();
     let desired = desired(&[&format!("rooms:\n{files}")]);
-    let (_, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+    let (_, report) = virtually(pass(&service.client(BATCH), &desired, None));
     assert!(report.rooms.iter().all(|room| room.status == Outcome::Converged));
     let counters = service.emulator.counters();
     assert!(counters.statuses["429"] > 0, "{counters:?}");

@@ -85,7 +85,7 @@ fn a_run_sends_nothing_after_the_first_refusal_not_even_what_waits_for_its_turn(
     let quota = Quota::used_up();
     let service = quota.on(writes);
     // So few at a time that most rooms wait for their turn.
-    let few = service.slow_connection(4, LATENCY);
+    let few = service.slow_client(4, LATENCY);
     let (_, report) = virtually(pass(&few, &desired(&[&wanted()]), None));
     assert_eq!(quota.refused().len(), 1, "the first of its size goes alone");
     assert_eq!(report.stopped.unwrap().code, "quota");

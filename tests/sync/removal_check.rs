@@ -8,7 +8,7 @@ mod examples;
 use super::search::seeds;
 use super::service::{BATCH, Service, config, desired, failed, pass, room_id, room_of, state, virtually};
 use roomsync::chat::wire::Method;
-use roomsync::chat::{BatchSizes, Connection};
+use roomsync::chat::{BatchLimits, Client};
 use roomsync::cli::Exit;
 use roomsync::emulator::{Emulator, Entry, Options, Profile, Side};
 use roomsync::model::UserId;
@@ -129,7 +129,7 @@ fn check(seed: u64) -> usize {
         "rooms: [{{id: {}, {admins}members: [stay0, stay1, stay2], guards: {{max_removals: 100%, max_demotions: 100%}}}}]",
         room_id(0)
     )]);
-    let batch = BatchSizes {
+    let batch = BatchLimits {
         remove: remove_batch,
         ..BATCH
     };
@@ -137,7 +137,7 @@ fn check(seed: u64) -> usize {
     config.rates.own = [Method::RemoveOne, Method::RemoveMany]
         .map(|method| (method, rate))
         .into();
-    let connection = Connection::new(Box::new(service.clone()), config);
+    let client = Client::new(Box::new(service.clone()), config);
     let case = format!(
         "ROOMSYNC_SEARCH_FIRST={seed}: {rate}/s, batches of {remove_batch}, {latency:?}, admins managed: {admins_managed}, {side:?}"
     );
@@ -156,7 +156,7 @@ fn check(seed: u64) -> usize {
             }
         };
         let (planned, report) = tokio::select! {
-            done = pass(&connection, &desired, None) => done,
+            done = pass(&client, &desired, None) => done,
             () = changing => unreachable!("it goes on for ever"),
         };
         (roles, planned, report)

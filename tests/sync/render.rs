@@ -1,7 +1,7 @@
 //! What a plan looks like: one fleet with a room of every kind, as text and as JSON.
 
 use crate::service::{Service, desired, room_of, state, virtually};
-use roomsync::chat::BatchSizes;
+use roomsync::chat::BatchLimits;
 use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::{DesiredRoom, Source};
 use roomsync::model::RoomId;
@@ -33,13 +33,8 @@ fn planned() -> Planned {
     ]));
     let desired = desired(&[FILES]);
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
-    let batch = BatchSizes { add: 60, remove: 100 };
-    virtually(pass::plan(
-        &service.connection(batch).reader(),
-        &rooms,
-        None,
-        &|| {},
-    ))
+    let batch = BatchLimits { add: 60, remove: 100 };
+    virtually(pass::plan(&service.client(batch).reader(), &rooms, None, &|| {}))
 }
 
 fn shown(plan: &FleetPlan, seconds: f64) -> String {
@@ -93,13 +88,8 @@ fn a_plan_of_many_thousands_is_shown_in_a_moment() {
         wanted.join(", ")
     )]);
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
-    let batch = BatchSizes { add: 60, remove: 100 };
-    let planned = virtually(pass::plan(
-        &service.connection(batch).reader(),
-        &rooms,
-        None,
-        &|| {},
-    ));
+    let batch = BatchLimits { add: 60, remove: 100 };
+    let planned = virtually(pass::plan(&service.client(batch).reader(), &rooms, None, &|| {}));
     let text = shown(&planned.plan, 0.0);
     let changes = |sign: &str| text.lines().filter(|line| line.starts_with(sign)).count();
     assert_eq!(

@@ -7,7 +7,7 @@ use super::service::{
 use http::Method as Http;
 use proptest::prelude::*;
 use roomsync::apply::Outcome;
-use roomsync::chat::BatchSizes;
+use roomsync::chat::BatchLimits;
 use roomsync::cli::Exit;
 use roomsync::emulator::{Options, Profile, Room, Side, State};
 use roomsync::plan::{Op, code};
@@ -194,11 +194,11 @@ fn check(case: &Case) {
         list(&case.admins),
         list(&wanted)
     )]);
-    let batch = BatchSizes {
+    let batch = BatchLimits {
         add: case.add_batch,
         ..BATCH
     };
-    let (_, report) = virtually(pass(&service.connection(batch), &desired, None));
+    let (_, report) = virtually(pass(&service.client(batch), &desired, None));
     let room = service.emulator.state().rooms[&room_id(0)].clone();
     let now = people(&room);
     let failed = failed(&report);

@@ -9,7 +9,7 @@ use crate::service::{
 use crate::shortage;
 use proptest::prelude::*;
 use roomsync::apply::{Conduct, Outcome, Report, Stop};
-use roomsync::chat::{BatchSizes, Connection};
+use roomsync::chat::{BatchLimits, Client};
 use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::{Desired, DesiredRoom};
 use roomsync::live::Observed;
@@ -174,7 +174,7 @@ fn read(text: &[u8], desired: &Desired) -> Result<SavedPlan, StalePlan> {
 }
 
 async fn apply(
-    connection: &Connection,
+    client: &Client,
     desired: &Desired,
     saved: &SavedPlan,
     approved: &[RoomId],
@@ -189,7 +189,7 @@ async fn apply(
     };
     let rooms: Vec<DesiredRoom> = saved.rooms().iter().map(of_plan).collect();
     let rooms: Vec<&DesiredRoom> = rooms.iter().collect();
-    let reader = connection.reader();
+    let reader = client.reader();
     let free = |_: usize, _: &Observed| Restraints::default();
     let looked = pass::look(&reader, &rooms, &free, &|| {}).await;
     let (looked, elsewhere) = looked.narrowed_to(saved, &rooms, approved);
@@ -205,7 +205,7 @@ async fn apply(
         journal: None,
         claims: None,
     };
-    let report = pass::apply(connection, &rooms, &planned, (saved.id(), None), conduct).await;
+    let report = pass::apply(client, &rooms, &planned, (saved.id(), None), conduct).await;
     (planned, report)
 }
 
@@ -215,7 +215,7 @@ fn check(case: &Case, moves: &[Vec<Move>], wants_approval: &[bool]) {
     let service = case.shown_by(Service::new(state(
         rooms.map(|(n, room)| (room_id(n), room.live())),
     )));
-    let batch = BatchSizes {
+    let batch = BatchLimits {
         add: case.add_batch,
         remove: case.remove_batch,
     };
@@ -270,7 +270,7 @@ fn check(case: &Case, moves: &[Vec<Move>], wants_approval: &[bool]) {
             }
         });
         service.take_sent();
-        let (planned, report) = apply(&service.connection(batch), &desired, &saved, &approved, limit).await;
+        let (planned, report) = apply(&service.client(batch), &desired, &saved, &approved, limit).await;
         let sent = service.take_sent();
         assert!(
             sent.iter().all(|call| is_known_call(call) && call.3 == 200),
@@ -361,7 +361,7 @@ fn check(case: &Case, moves: &[Vec<Move>], wants_approval: &[bool]) {
         }
         // What was applied cannot be applied again.
         if sent.iter().any(|(method, ..)| *method != http::Method::GET) {
-            let (again, report) = apply(&service.connection(batch), &desired, &saved, &approved, limit).await;
+            let (again, report) = apply(&service.client(batch), &desired, &saved, &approved, limit).await;
             for (room, before) in report.rooms.iter().zip(&planned.plan.rooms) {
                 let stale = room.status == Outcome::Stale;
                 assert!(before.steps.is_empty() || stale, "{room:?} {again:?}");
@@ -385,9 +385,9 @@ fn check_without_place(case: &shortage::Case) {
     let fresh = || Service::new(state([(room_id(0), case.live())]));
     let (service, twin) = (fresh(), fresh());
     virtually(async {
-        let (planned, direct) = service::pass(&twin.connection(BATCH), &desired, Some(limit)).await;
+        let (planned, direct) = service::pass(&twin.client(BATCH), &desired, Some(limit)).await;
         let saved = read(&written(&planned.plan, &desired), &desired).unwrap();
-        let (again, report) = apply(&service.connection(BATCH), &desired, &saved, &[], limit).await;
+        let (again, report) = apply(&service.client(BATCH), &desired, &saved, &[], limit).await;
         assert_eq!(again.plan, planned.plan);
         assert_eq!(report.rooms, direct.rooms);
         let there = |service: &Service| -> Vec<People> {
@@ -425,16 +425,16 @@ fn members_of_a_room_that_has_moved_still_count_for_the_guard_over_all_rooms() {
     )]);
     let limit = Limit::parse("5%").unwrap();
     virtually(async {
-        let connection = service.connection(BATCH);
+        let client = service.client(BATCH);
         let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
         let guard = Some(FleetGuard::of_all_rooms(limit));
-        let planned = pass::plan(&connection.reader(), &rooms, guard, &|| {}).await;
+        let planned = pass::plan(&client.reader(), &rooms, guard, &|| {}).await;
         let saved = read(&written(&planned.plan, &desired), &desired).unwrap();
         service.emulator.edit(|state| {
             let moved = state.rooms.get_mut(&room_id(0)).unwrap();
             moved.join("stranger");
         });
-        let (_, report) = apply(&connection, &desired, &saved, &[], limit).await;
+        let (_, report) = apply(&client, &desired, &saved, &[], limit).await;
         let outcomes: Vec<Outcome> = report.rooms.iter().map(|room| room.status).collect();
         assert_eq!(outcomes, [Outcome::Stale, Outcome::Converged], "{report:?}");
     });

@@ -2,7 +2,7 @@
 
 use crate::scale_model::{Fleet, run};
 use crate::service::{BATCH, Service, config, desired, pass, room_id, room_of, state, virtually};
-use roomsync::chat::Connection;
+use roomsync::chat::Client;
 use roomsync::chat::wire::Method;
 
 #[test]
@@ -45,8 +45,8 @@ fn rooms_whose_removals_go_slowly_do_not_fail_for_that() {
     let desired = desired(&[&format!("rooms: [{}]", rooms.join(", "))]);
     let mut config = config(BATCH, 64);
     config.rates.own.insert(Method::RemoveOne, 1);
-    let connection = Connection::new(Box::new(service), config);
-    let (_, report) = virtually(pass(&connection, &desired, None));
+    let client = Client::new(Box::new(service), config);
+    let (_, report) = virtually(pass(&client, &desired, None));
     let tally = report.tally();
     assert_eq!((tally.converged, tally.failed), (90, 0), "{report:?}");
 }

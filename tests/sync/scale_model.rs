@@ -2,12 +2,12 @@
 //!
 //! Shared by a test and by `cargo bench --bench fleet`.
 
-use crate::near::{BASE, Outcome, connection, hand_on};
+use crate::near::{BASE, Outcome, client, hand_on};
 use axum::Router;
 use roomsync::apply::{Conduct, Report, Stop};
 use roomsync::chat::wire::Method;
 use roomsync::chat::{
-    BoxFuture, HttpTransport, Prefix, Request, Response, Transport, TransportError, recognise,
+    BoxFuture, HttpTransport, PathPrefix, Request, Response, Transport, TransportError, classify,
 };
 use roomsync::daemon::pass;
 use roomsync::desired::{AllowEmpty, DesiredRoom, OwnGuards};
@@ -172,8 +172,8 @@ fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
 impl<T: Transport> Transport for Logged<T> {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
         let sent = Instant::now();
-        let prefix = Prefix::new("acme", "demo");
-        let method = prefix.and_then(|prefix| recognise(&request.method, &request.url, &prefix));
+        let prefix = PathPrefix::new("acme", "demo");
+        let method = prefix.and_then(|prefix| classify(&request.method, &request.url, &prefix));
         Box::pin(async move {
             let answer = self.inner.send(request).await;
             let mut log = lock(&self.log);
@@ -208,11 +208,11 @@ async fn apply<T: Transport + 'static>(base: &str, inner: T, fleet: &[DesiredRoo
         inner,
         log: Arc::clone(&log),
     };
-    let connection = connection(base, Box::new(transport), RATE)?;
+    let client = client(base, Box::new(transport), RATE)?;
     let rooms: Vec<&DesiredRoom> = fleet.iter().collect();
     let begun = Instant::now();
     let guard = FleetGuard::of_all_rooms(Limit::parse("100%")?);
-    let planned = pass::plan(&connection.reader(), &rooms, Some(guard), &|| {}).await;
+    let planned = pass::plan(&client.reader(), &rooms, Some(guard), &|| {}).await;
     let conduct = Conduct {
         at_once: 64,
         stop: &Stop::default(),
@@ -220,7 +220,7 @@ async fn apply<T: Transport + 'static>(base: &str, inner: T, fleet: &[DesiredRoo
         journal: None,
         claims: None,
     };
-    let report: Report = pass::apply(&connection, &rooms, &planned, ("bench", None), conduct).await;
+    let report: Report = pass::apply(&client, &rooms, &planned, ("bench", None), conduct).await;
     let whole = begun.elapsed();
     let tally = report.tally();
     let busiest = Calls::of(&planned.plan)

@@ -6,7 +6,7 @@ use http::Method as Http;
 use roomsync::apply::{Conduct, Report, Stop};
 use roomsync::chat::wire::Method;
 use roomsync::chat::{
-    BatchSizes, BoxFuture, Config, Connection, MAX_ANSWER_BYTES, Prefix, Rates, Request, Response,
+    BatchLimits, BoxFuture, Client, ClientConfig, MAX_ANSWER_BYTES, PathPrefix, Rates, Request, Response,
     TokenSource, Transport, TransportError,
 };
 use roomsync::daemon::pass::{self, Planned};
@@ -112,22 +112,22 @@ impl Service {
         std::mem::take(&mut self.sent.lock().unwrap())
     }
 
-    pub(crate) fn connection(&self, batch: BatchSizes) -> Connection {
-        connection(Box::new(self.clone()), batch)
+    pub(crate) fn client(&self, batch: BatchLimits) -> Client {
+        client(Box::new(self.clone()), batch)
     }
 
-    /// A connection for few calls at a time that take their time.
-    pub(crate) fn slow_connection(&self, concurrency: usize, latency: Duration) -> Connection {
+    /// A client for few calls at a time that take their time.
+    pub(crate) fn slow_client(&self, concurrency: usize, latency: Duration) -> Client {
         let slow = Self {
             latency,
             ..self.clone()
         };
-        connection_of(Box::new(slow), BatchSizes { add: 60, remove: 100 }, concurrency)
+        client_of(Box::new(slow), BatchLimits { add: 60, remove: 100 }, concurrency)
     }
 
-    /// A connection over which nothing can be written.
-    pub(crate) fn read_only(&self, batch: BatchSizes) -> Connection {
-        connection(Box::new(ReadOnly(self.clone())), batch)
+    /// A client over which nothing can be written.
+    pub(crate) fn read_only(&self, batch: BatchLimits) -> Client {
+        client(Box::new(ReadOnly(self.clone())), batch)
     }
 
     async fn hand_on(&self, request: &Request) -> Result<Response, TransportError> {
@@ -204,18 +204,18 @@ impl Transport for ReadOnly {
     }
 }
 
-fn connection(transport: Box<dyn Transport>, batch: BatchSizes) -> Connection {
-    connection_of(transport, batch, 64)
+fn client(transport: Box<dyn Transport>, batch: BatchLimits) -> Client {
+    client_of(transport, batch, 64)
 }
 
-fn connection_of(transport: Box<dyn Transport>, batch: BatchSizes, concurrency: usize) -> Connection {
-    Connection::new(transport, config(batch, concurrency))
+fn client_of(transport: Box<dyn Transport>, batch: BatchLimits, concurrency: usize) -> Client {
+    Client::new(transport, config(batch, concurrency))
 }
 
-pub(crate) fn config(batch: BatchSizes, concurrency: usize) -> Config {
-    Config {
+pub(crate) fn config(batch: BatchLimits, concurrency: usize) -> ClientConfig {
+    ClientConfig {
         base: "http://127.0.0.1:1".parse().unwrap(),
-        prefix: Prefix::new("acme", "demo").unwrap(),
+        prefix: PathPrefix::new("acme", "demo").unwrap(),
         token: TokenSource::fixed("secret".into()),
         rates: Rates {
             default: 50,
@@ -255,24 +255,20 @@ pub(crate) fn desired(files: &[&str]) -> Desired {
 }
 
 /// One pass over all rooms: the plan, and what came of it.
-pub(crate) async fn pass(
-    connection: &Connection,
-    desired: &Desired,
-    total: Option<Limit>,
-) -> (Planned, Report) {
-    pass_until(connection, desired, total, &Stop::default()).await
+pub(crate) async fn pass(client: &Client, desired: &Desired, total: Option<Limit>) -> (Planned, Report) {
+    pass_until(client, desired, total, &Stop::default()).await
 }
 
 /// The same, ended early.
 pub(crate) async fn pass_until(
-    connection: &Connection,
+    client: &Client,
     desired: &Desired,
     total: Option<Limit>,
     stop: &Stop,
 ) -> (Planned, Report) {
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
     let planned = pass::plan(
-        &connection.reader(),
+        &client.reader(),
         &rooms,
         total.map(FleetGuard::of_all_rooms),
         &|| {},
@@ -285,7 +281,7 @@ pub(crate) async fn pass_until(
         journal: None,
         claims: None,
     };
-    let report = pass::apply(connection, &rooms, &planned, ("test", None), conduct).await;
+    let report = pass::apply(client, &rooms, &planned, ("test", None), conduct).await;
     (planned, report)
 }
 
@@ -400,7 +396,7 @@ pub(crate) fn assert_foretold(plan: &FleetPlan, before: &BTreeMap<&'static str, 
     assert_eq!(calls.total(), plan.summary().calls);
 }
 
-pub(crate) const BATCH: BatchSizes = BatchSizes { add: 60, remove: 100 };
+pub(crate) const BATCH: BatchLimits = BatchLimits { add: 60, remove: 100 };
 
 pub(crate) fn error(error: &str, text: &str) -> String {
     json!({"error": error, "exception": "X", "timestamp": 1, "duration": 0, "error_description": text})
@@ -410,7 +406,7 @@ pub(crate) fn error(error: &str, text: &str) -> String {
 /// One room of `boss` and a pass over it.
 pub(crate) fn one_room(service: &Service, keys: &str) -> (Planned, Report) {
     let desired = desired(&[&format!("rooms: [{{id: {}, {keys}}}]", room_id(0))]);
-    virtually(pass(&service.connection(BATCH), &desired, None))
+    virtually(pass(&service.client(BATCH), &desired, None))
 }
 
 pub(crate) fn room(admins: &[&str], members: &[&str]) -> State {

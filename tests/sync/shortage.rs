@@ -6,7 +6,7 @@ use crate::service::{
     writes, written,
 };
 use proptest::prelude::*;
-use roomsync::chat::BatchSizes;
+use roomsync::chat::BatchLimits;
 use roomsync::emulator::Room;
 use roomsync::plan::code;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 type Set = BTreeSet<String>;
 
-const BATCH: BatchSizes = BatchSizes { add: 3, remove: 3 };
+const BATCH: BatchLimits = BatchLimits { add: 3, remove: 3 };
 const MAX_ADMINS: usize = 99;
 
 #[derive(Debug, Clone)]
@@ -175,7 +175,7 @@ fn check(case: &Case) {
         let mut settled = false;
         for _ in 0..4 {
             let before = written(&service);
-            let (planned, report) = pass(&service.connection(BATCH), &desired, None).await;
+            let (planned, report) = pass(&service.client(BATCH), &desired, None).await;
             assert_foretold(&planned.plan, &before, &service);
             let sent = service.take_sent();
             assert!(sent.iter().all(is_known_call));
@@ -227,6 +227,6 @@ fn a_full_room_changes_hands_in_one_pass() {
     let service = Service::new(state([(room_id(0), room)]));
     let keys = "admins: [new], members: [in], guards: {max_removals: 100%, max_demotions: 100%}";
     let desired = desired(&[&format!("rooms: [{{id: {}, {keys}}}]", room_id(0))]);
-    let (_, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+    let (_, report) = virtually(pass(&service.client(BATCH), &desired, None));
     assert_eq!(report.tally().converged, 1, "{report:?}");
 }

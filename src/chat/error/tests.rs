@@ -1,16 +1,16 @@
 use super::*;
 
-fn fault(status: u16, error: &str, text: &str) -> Option<Fault> {
+fn kind(status: u16, error: &str, text: &str) -> Option<CallErrorKind> {
     let body = serde_json::json!({
         "error": error, "exception": "com.easemob.group.exception.X", "timestamp": 1, "duration": 0,
         "error_description": text,
     });
-    Fault::from_answer(status, body.to_string().as_bytes(), &[])
+    CallErrorKind::from_answer(status, body.to_string().as_bytes(), &[])
 }
 
 #[test]
 fn every_documented_error_is_told_apart() {
-    let code = |status, error, text| fault(status, error, text).map(|fault| fault.code());
+    let code = |status, error, text| kind(status, error, text).map(|kind| kind.code());
     for (status, error, text, expected) in [
         (
             400,
@@ -127,13 +127,13 @@ fn every_documented_error_is_told_apart() {
             "{status} {error} {text}"
         );
     }
-    assert_eq!(fault(429, "reach_limit", "slow down"), None);
-    assert_eq!(fault(503, "reach_limit", "slow down"), None);
+    assert_eq!(kind(429, "reach_limit", "slow down"), None);
+    assert_eq!(kind(503, "reach_limit", "slow down"), None);
 }
 
 #[test]
 fn answers_of_something_in_between() {
-    let code = |status| Fault::from_answer(status, b"<html>", &[]).map(|fault| fault.code());
+    let code = |status| CallErrorKind::from_answer(status, b"<html>", &[]).map(|kind| kind.code());
     assert_eq!(code(401), Some("credentials_refused"));
     assert_eq!(code(429), None);
     assert_eq!(code(302), Some("redirected"));
@@ -147,8 +147,8 @@ fn only_people_of_the_call_are_named() {
     let users = ["403", "ann", "group", "in"].map(|name| UserId::parse(name).unwrap());
     let named = |status, error: &str, text: &str| {
         let body = serde_json::json!({"error": error, "error_description": text}).to_string();
-        let fault = Fault::from_answer(status, body.as_bytes(), &users).unwrap();
-        let named = fault.said().map(|said| said.named.to_string());
+        let kind = CallErrorKind::from_answer(status, body.as_bytes(), &users).unwrap();
+        let named = kind.message().map(|message| message.named.to_string());
         named.unwrap_or_default()
     };
     for (status, error, text, expected) in [

@@ -7,7 +7,7 @@ use super::Role;
 use http::Method as Http;
 use roomsync::apply::Outcome;
 use roomsync::chat::wire::Method;
-use roomsync::chat::{BatchSizes, Connection};
+use roomsync::chat::{BatchLimits, Client};
 use roomsync::cli::Exit;
 use roomsync::plan::Op;
 use std::time::Duration;
@@ -42,16 +42,16 @@ fn who_becomes_owner_or_admin_in_the_midst_stays_and_is_reported() {
             }
             None
         });
-        let mut config = config(BatchSizes { remove: 1, ..BATCH }, 64);
+        let mut config = config(BatchLimits { remove: 1, ..BATCH }, 64);
         config.rates.own = [Method::RemoveOne, Method::RemoveMany]
             .map(|method| (method, 12))
             .into();
-        let connection = Connection::new(Box::new(service.clone()), config);
+        let client = Client::new(Box::new(service.clone()), config);
         let desired = desired(&[&format!(
             "rooms: [{{id: {}, {admins}members: [lead, stay], guards: {{max_removals: 100%}}}}]",
             room_id(0)
         )]);
-        let (_, report) = virtually(pass(&connection, &desired, None));
+        let (_, report) = virtually(pass(&client, &desired, None));
         assert_eq!(
             failed(&report),
             [("g201".to_owned(), Op::Remove, code)],
@@ -94,7 +94,7 @@ fn an_owner_among_the_removed_is_an_error_of_the_room() {
             "rooms: [{{id: {}, {keys}, guards: {{max_removals: 100%, max_demotions: 100%}}}}]",
             room_id(0)
         )]);
-        let (_, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+        let (_, report) = virtually(pass(&service.client(BATCH), &desired, None));
         let room = &report.rooms[0];
         assert_eq!(room.status, Outcome::Partial, "{report:?}");
         assert_eq!(room.error.as_ref().unwrap().code, "owner_removed", "{report:?}");
@@ -126,7 +126,7 @@ fn nobody_is_removed_on_a_check_that_fails() {
             "rooms: [{{id: {}, members: [lead], guards: {{max_removals: 100%}}}}]",
             room_id(0)
         )]);
-        let (_, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+        let (_, report) = virtually(pass(&service.client(BATCH), &desired, None));
         let sent = service.take_sent();
         assert!(sent.iter().all(|(method, ..)| method == Http::GET), "{sent:?}");
         assert_eq!(
@@ -151,7 +151,7 @@ fn rooms_share_the_call_that_tells_their_owners() {
         )
     });
     let desired = desired(&[&format!("rooms:\n{}", files.collect::<String>())]);
-    let (_, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+    let (_, report) = virtually(pass(&service.client(BATCH), &desired, None));
     assert_eq!(report.tally().converged, rooms, "{report:?}");
     let sent = service.take_sent();
     let details = sent.iter().filter(|(method, path, ..)| {
@@ -180,12 +180,12 @@ fn slow_rooms_are_done(latency: Duration) {
         )
     });
     let desired = desired(&[&format!("rooms:\n{}", files.collect::<String>())]);
-    let mut config = config(BatchSizes { remove: 1, ..BATCH }, 64);
+    let mut config = config(BatchLimits { remove: 1, ..BATCH }, 64);
     config.rates.own = [Method::RemoveOne, Method::RemoveMany]
         .map(|method| (method, 1))
         .into();
-    let connection = Connection::new(Box::new(service), config);
-    let (_, report) = virtually(pass(&connection, &desired, None));
+    let client = Client::new(Box::new(service), config);
+    let (_, report) = virtually(pass(&client, &desired, None));
     assert_eq!(report.tally().converged, rooms, "{latency:?}: {report:?}");
 }
 
@@ -218,7 +218,7 @@ fn nobody_is_promoted_where_nobody_names_the_owner() {
         "rooms: [{{id: {}, admins: [a], members: [a, new], guards: {{max_removals: 100%}}}}]",
         room_id(0)
     )]);
-    let (planned, report) = virtually(pass(&service.connection(BATCH), &desired, None));
+    let (planned, report) = virtually(pass(&service.client(BATCH), &desired, None));
     let room = service.emulator.state().rooms[&room_id(0)].clone();
     assert!(room.members().contains("new") && room.members().contains("b"));
     assert!(room.admins().is_empty(), "{report:?}");

@@ -22,16 +22,16 @@ fn applied(known: &[&str], leaves: bool) -> (Planned, Report, BTreeSet<String>) 
     )]);
     let limit = Limit::parse("100%").unwrap();
     let (planned, report) = virtually(async {
-        let connection = service.connection(BATCH);
+        let client = service.client(BATCH);
         let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
-        let planned = pass::plan(&connection.reader(), &rooms, None, &|| {}).await;
+        let planned = pass::plan(&client.reader(), &rooms, None, &|| {}).await;
         let saved = read(&written(&planned.plan, &desired), &desired).unwrap();
         if leaves {
             service.emulator.edit(|state| {
                 state.rooms.get_mut(&room_id(0)).unwrap().leave("m2");
             });
         }
-        apply(&connection, &desired, &saved, &[], limit).await
+        apply(&client, &desired, &saved, &[], limit).await
     });
     let now = people(&service.emulator.state().rooms[&room_id(0)]).members;
     (planned, report, now)

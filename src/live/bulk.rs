@@ -4,10 +4,10 @@
 //! wait while enough is in work, so what is in memory does not grow with the fleet: two answers, and the rooms in work.
 
 use super::detail::{self, Detail, Details};
-use super::look::{look_from, members_from, owner_from};
-use super::{MemberList, Observed, Owner, Question};
+use super::read::{read_members_from, read_owner_from, read_room_from};
+use super::{MemberList, Observed, Owner, ReadRequest};
 use crate::chat::wire::MAX_DETAIL_ROOMS;
-use crate::chat::{CallError, Fault, Reader};
+use crate::chat::{CallError, CallErrorKind, Reader};
 use crate::model::RoomId;
 use futures_util::stream::{self, StreamExt as _};
 use std::cell::{Cell, RefCell};
@@ -29,40 +29,40 @@ pub const ROWS_AN_ANSWER: usize = 100_000;
 /// thrown away to find out again how many are too many.
 const GROWTH: usize = 2;
 
-/// Looks at all rooms, many at a time, and hands each over as soon as it is known, with its place in `questions`.
+/// Looks at all rooms, many at a time, and hands each over as soon as it is known, with its place in `requests`.
 ///
 /// The error is what makes every other look end the same way: then not all rooms are handed over.
-pub async fn fleet(
+pub async fn read_rooms(
     reader: &Reader,
-    questions: &[Question<'_>],
+    requests: &[ReadRequest<'_>],
     each: &dyn Fn(usize, Result<Observed, CallError>),
 ) -> Result<(), CallError> {
-    let rooms: Vec<&RoomId> = questions.iter().map(|question| question.room).collect();
+    let rooms: Vec<&RoomId> = requests.iter().map(|request| request.room).collect();
     let look = async |at: usize, room: &RoomId, detail| {
-        let question = questions.get(at).copied().unwrap_or(Question::of_all(room));
-        look_from(reader, question, detail).await
+        let request = requests.get(at).copied().unwrap_or(ReadRequest::of_all(room));
+        read_room_from(reader, request, detail).await
     };
     each_room(reader, &rooms, look, each).await
 }
 
-/// Reads the members of rooms, and nothing else, and hands them over like [`fleet`]: to tell who of those that were added is
+/// Reads the members of rooms, and nothing else, and hands them over like [`read_rooms`]: to tell who of those that were added is
 /// there. Nobody's removal can be made from that.
-pub async fn members(
+pub async fn read_members(
     reader: &Reader,
     rooms: &[&RoomId],
     each: &dyn Fn(usize, Result<MemberList, CallError>),
 ) -> Result<(), CallError> {
-    let read = async |_: usize, room: &RoomId, detail| members_from(reader, room, detail).await;
+    let read = async |_: usize, room: &RoomId, detail| read_members_from(reader, room, detail).await;
     each_room(reader, rooms, read, each).await
 }
 
-/// Reads who owns rooms, and nothing else, and hands them over like [`fleet`].
-pub async fn owners(
+/// Reads who owns rooms, and nothing else, and hands them over like [`read_rooms`].
+pub async fn read_owners(
     reader: &Reader,
     rooms: &[&RoomId],
     each: &dyn Fn(usize, Result<Owner, CallError>),
 ) -> Result<(), CallError> {
-    let read = async |_: usize, room: &RoomId, detail| owner_from(reader, room, detail).await;
+    let read = async |_: usize, room: &RoomId, detail| read_owner_from(reader, room, detail).await;
     each_room(reader, rooms, read, each).await
 }
 
@@ -144,8 +144,8 @@ impl<'a, T> Run<'a, T> {
                     }
                 }
                 // One bad room can spoil the answer for all.
-                Err(error) if range.len() > 1 && error.fault.is_about_what_was_asked() => {
-                    self.todo.halve(range, &error.fault);
+                Err(error) if range.len() > 1 && error.kind.is_about_what_was_asked() => {
+                    self.todo.halve(range, &error.kind);
                 }
                 Err(error) => {
                     for (at, room) in range.zip(asked) {
@@ -204,10 +204,10 @@ impl Todo {
     }
 
     /// Has these asked for in two halves.
-    fn halve(&self, Range { start, end }: Range<usize>, fault: &Fault) {
+    fn halve(&self, Range { start, end }: Range<usize>, kind: &CallErrorKind) {
         let middle = start.midpoint(end);
         self.ranges.borrow_mut().extend([middle..end, start..middle]);
-        if matches!(fault, Fault::TooLarge(_)) {
+        if matches!(kind, CallErrorKind::AnswerTooLarge(_)) {
             self.at_once.set(self.at_once.get().min(middle - start).max(1));
         }
     }
@@ -227,14 +227,20 @@ struct ServiceState {
 impl Progress {
     /// Notes how a call ended.
     fn note(&self, error: Option<&CallError>) {
-        let unclear = error.is_some_and(|error| matches!(error.fault, Fault::Unclear(_) | Fault::Unsent(_)));
+        let unclear = error.is_some_and(|error| {
+            matches!(
+                error.kind,
+                CallErrorKind::NoClearAnswer(_) | CallErrorKind::ServiceUnreachable(_)
+            )
+        });
         self.0.borrow_mut().answered |= !unclear;
     }
 
     /// Whether the other looks would end the same way. A service that has never given a clear answer is away.
     fn is_fatal(&self, error: &CallError) -> bool {
         let never_answered = !self.0.borrow().answered;
-        error.fault.stops_the_run() || (never_answered && matches!(error.fault, Fault::Unclear(_)))
+        error.kind.stops_the_run()
+            || (never_answered && matches!(error.kind, CallErrorKind::NoClearAnswer(_)))
     }
 
     fn stop(&self, error: CallError) {

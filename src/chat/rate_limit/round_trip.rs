@@ -30,7 +30,7 @@ const WEIGHT: u32 = 16;
 /// believed, and a call turned away costs more than this wins.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// The round trips of a connection.
+/// The round trips of a client.
 #[derive(Debug)]
 pub(super) struct RoundTrips {
     parts: u32,

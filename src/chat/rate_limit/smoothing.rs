@@ -1,10 +1,10 @@
 //! governor on tokio's time.
 
+use governor::Quota;
 use governor::clock::{Clock, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
 use std::num::NonZeroU32;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -20,14 +20,14 @@ const SPREAD: Duration = Duration::from_millis(800);
 
 /// Keeps calls from coming in bursts, where leases would let them.
 #[derive(Debug)]
-pub(super) struct Smoother {
+pub(super) struct Smoothing {
     limit: usize,
     /// Calls that are not held up: the first ones, so that a short command does not wait.
     unsmoothed: usize,
-    limiter: RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Ticks>>,
+    limiter: governor::RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Ticks>>,
 }
 
-impl Smoother {
+impl Smoothing {
     /// Lets the first calls go at once, as many as there are leases at the start.
     pub(super) fn new(limit: usize, unsmoothed: usize) -> Self {
         Self::with(limit, AT_ONCE, unsmoothed)
@@ -42,7 +42,7 @@ impl Smoother {
         Self {
             limit,
             unsmoothed,
-            limiter: RateLimiter::direct_with_clock(quota, TokioClock::default()),
+            limiter: governor::RateLimiter::direct_with_clock(quota, TokioClock::default()),
         }
     }
 

@@ -3,15 +3,15 @@
 //! Three parts. A lease for the guarantee: as many permits as the limit, each given back one second after its call has been
 //! answered (less a part of the way, see [`round_trip`]), so that whenever within its flight the service counted the
 //! call, no window holds more. governor for the smoothing, so that calls do not come in bursts. And a limit that follows
-//! the service where it takes fewer calls than configured, see [`allowance`]. Time is tokio's, which tests hold still.
+//! the service where it takes fewer calls than configured, see [`adaptive_limit`]. Time is tokio's, which tests hold still.
 
-mod allowance;
-mod lane;
+mod adaptive_limit;
+mod limiter;
 mod round_trip;
-mod smoother;
+mod smoothing;
 
 use super::wire::{LIST_ROOMS_PER_SECOND, Method};
-use lane::{Lane, Lease};
+use limiter::{Lease, Limiter};
 use round_trip::RoundTrips;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl Rates {
 
 /// A method's part in the call budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
+pub struct CallBudget {
     /// The method.
     pub method: Method,
     /// Calls that count at present: in flight, or answered within the last second.
@@ -55,29 +55,29 @@ pub struct Budget {
 
 /// Lets calls through, one budget a method and one bound for all in flight.
 #[derive(Debug)]
-pub(super) struct Pacer {
-    lanes: BTreeMap<Method, Lane>,
+pub(super) struct RateLimiter {
+    methods: BTreeMap<Method, Limiter>,
     in_flight: Semaphore,
 }
 
-impl Pacer {
+impl RateLimiter {
     pub(super) fn new(rates: &Rates, concurrency: usize) -> Self {
         Self::with(rates, concurrency, RoundTrips::default())
     }
 
     fn with(rates: &Rates, concurrency: usize, round_trips: RoundTrips) -> Self {
         let round_trips = Arc::new(round_trips);
-        let lane = |method| (method, Lane::new(rates.of(method), Arc::clone(&round_trips)));
+        let limiter = |method| (method, Limiter::new(rates.of(method), Arc::clone(&round_trips)));
         Self {
-            lanes: Method::ALL.into_iter().map(lane).collect(),
+            methods: Method::ALL.into_iter().map(limiter).collect(),
             in_flight: Semaphore::new(concurrency),
         }
     }
 
     /// Waits until a call may go. It counts until one second after the permit is dropped.
     pub(super) async fn permit(&self, method: Method) -> Result<Permit<'_>, GaveUp> {
-        let lease = match self.lanes.get(&method) {
-            Some(lane) => Some(lane.lease().await?),
+        let lease = match self.methods.get(&method) {
+            Some(limiter) => Some(limiter.lease().await?),
             None => None,
         };
         // The semaphore is never closed, so there is always a permit.
@@ -92,23 +92,23 @@ impl Pacer {
     /// Whether a call of this method would have to wait for its turn now: no lease is free, the method is held back, or
     /// somebody stands in line already. The few milliseconds that smoothing can cost are not counted.
     pub(super) fn would_wait(&self, method: Method) -> bool {
-        self.lanes
+        self.methods
             .get(&method)
-            .is_some_and(|lane| lane.would_wait(Instant::now()))
+            .is_some_and(|limiter| limiter.would_wait(Instant::now()))
     }
 
     /// What is in use now, for each method.
-    pub(super) fn budget(&self) -> Vec<Budget> {
+    pub(super) fn budget(&self) -> Vec<CallBudget> {
         let now = Instant::now();
-        self.lanes
+        self.methods
             .iter()
-            .map(|(method, lane)| lane.budget(*method, now))
+            .map(|(method, limiter)| limiter.budget(*method, now))
             .collect()
     }
 
     /// How many calls of a method may count at a time by now.
     pub(super) fn limit(&self, method: Method) -> usize {
-        self.lanes.get(&method).map_or(0, Lane::limit)
+        self.methods.get(&method).map_or(0, Limiter::limit)
     }
 }
 

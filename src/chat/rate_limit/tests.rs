@@ -11,9 +11,9 @@ fn run(limit: u32, flights: &[(u64, u64)]) -> Vec<u128> {
 fn run_with(round_trips: RoundTrips, limit: u32, flights: &[(u64, u64)]) -> Vec<u128> {
     virtually(async {
         let start = Instant::now();
-        let pacer = Pacer::with(&rates(limit), 64, round_trips);
+        let rate_limiter = RateLimiter::with(&rates(limit), 64, round_trips);
         let call = async |there: u64, back: u64| {
-            let permit = pacer.permit(Method::AddMany).await.unwrap();
+            let permit = rate_limiter.permit(Method::AddMany).await.unwrap();
             sleep(Duration::from_millis(there)).await;
             let counted = start.elapsed().as_millis();
             sleep(Duration::from_millis(back)).await;
@@ -135,34 +135,34 @@ fn a_short_command_never_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn slowing_down_holds_one_method_and_no_other() {
-    let pacer = Pacer::new(&rates(10), 4);
+    let rate_limiter = RateLimiter::new(&rates(10), 4);
     let start = Instant::now();
-    turned_away(&pacer, Duration::from_secs(3)).await;
-    pacer.permit(Method::Demote).await.unwrap().answered();
+    turned_away(&rate_limiter, Duration::from_secs(3)).await;
+    rate_limiter.permit(Method::Demote).await.unwrap().answered();
     assert_eq!(start.elapsed().as_secs(), 0);
-    pacer.permit(Method::Promote).await.unwrap().answered();
+    rate_limiter.permit(Method::Promote).await.unwrap().answered();
     assert_eq!(start.elapsed().as_secs(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_is_known_beforehand_whether_a_call_would_wait() {
-    let pacer = Pacer::new(&rates(4), 4);
-    let waits = |method| pacer.would_wait(method);
+    let rate_limiter = RateLimiter::new(&rates(4), 4);
+    let waits = |method| rate_limiter.would_wait(method);
     let half = [
-        pacer.permit(Method::AddMany).await.unwrap(),
-        pacer.permit(Method::AddMany).await.unwrap(),
+        rate_limiter.permit(Method::AddMany).await.unwrap(),
+        rate_limiter.permit(Method::AddMany).await.unwrap(),
     ];
     assert!(waits(Method::AddMany), "half the permits count at the start");
     assert!(!waits(Method::AddOne));
     sleep(Duration::from_secs(1)).await;
     assert!(!waits(Method::AddMany));
     let rest = [
-        pacer.permit(Method::AddMany).await.unwrap(),
-        pacer.permit(Method::AddMany).await.unwrap(),
+        rate_limiter.permit(Method::AddMany).await.unwrap(),
+        rate_limiter.permit(Method::AddMany).await.unwrap(),
     ];
     assert!(waits(Method::AddMany), "all are in flight");
     // Somebody comes into line…
-    let mut next = std::pin::pin!(pacer.permit(Method::AddMany));
+    let mut next = std::pin::pin!(rate_limiter.permit(Method::AddMany));
     assert!(futures_util::poll!(&mut next).is_pending());
     drop((half, rest));
     sleep(Duration::from_secs(2)).await;
@@ -170,26 +170,26 @@ async fn it_is_known_beforehand_whether_a_call_would_wait() {
     drop(next.await);
     assert!(!waits(Method::AddMany));
 
-    turned_away(&pacer, Duration::from_secs(3)).await;
+    turned_away(&rate_limiter, Duration::from_secs(3)).await;
     assert!(waits(Method::Promote), "it is held back");
-    let full = pacer.budget().iter().map(|budget| budget.full).max();
+    let full = rate_limiter.budget().iter().map(|budget| budget.full).max();
     assert_eq!(full, Some(4));
 }
 
 /// The service turns a promotion away and says when to come again.
-async fn turned_away(pacer: &Pacer, retry_after: Duration) {
-    let permit = pacer.permit(Method::Promote).await.unwrap();
+async fn turned_away(rate_limiter: &RateLimiter, retry_after: Duration) {
+    let permit = rate_limiter.permit(Method::Promote).await.unwrap();
     assert!(permit.turned_away(Some(retry_after)));
 }
 
 /// The service has gone to sleep: it turns everything away.
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_are_given_up_together_and_not_one_after_the_other() {
-    let pacer = Pacer::new(&rates(10), 64);
+    let rate_limiter = RateLimiter::new(&rates(10), 64);
     let start = Instant::now();
     let call = async || {
         loop {
-            let permit = pacer.permit(Method::AddMany).await?;
+            let permit = rate_limiter.permit(Method::AddMany).await?;
             sleep(Duration::from_millis(20)).await;
             if !permit.turned_away(None) {
                 return Err::<(), _>(GaveUp);
@@ -200,5 +200,5 @@ async fn those_who_wait_are_given_up_together_and_not_one_after_the_other() {
     assert!(all.iter().all(Result::is_err));
     assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
     // Whoever comes later may try again.
-    pacer.permit(Method::AddMany).await.unwrap().answered();
+    rate_limiter.permit(Method::AddMany).await.unwrap().answered();
 }

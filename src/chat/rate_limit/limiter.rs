@@ -1,9 +1,9 @@
 //! One method's part of the pace: its leases, its line, its smoothing.
 
-use super::allowance::Allowance;
+use super::adaptive_limit::AdaptiveLimit;
 use super::round_trip::RoundTrips;
-use super::smoother::Smoother;
-use super::{Budget, GaveUp, Method};
+use super::smoothing::Smoothing;
+use super::{CallBudget, GaveUp, Method};
 use crate::chat::backoff::backoff;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ pub(super) const WINDOW: Duration = Duration::from_secs(1);
 const IN_A_ROW: u32 = 8;
 
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct Limiter {
     leases: Mutex<Leases>,
     /// Calls wait in line: first come, first served.
     line: tokio::sync::Mutex<()>,
@@ -26,8 +26,8 @@ pub(super) struct Lane {
 
 #[derive(Debug)]
 struct Leases {
-    allowance: Allowance,
-    smoother: Smoother,
+    adaptive_limit: AdaptiveLimit,
+    smoothing: Smoothing,
     round_trips: Arc<RoundTrips>,
     in_flight: usize,
     /// Those that were given back and count still, in order.
@@ -59,7 +59,7 @@ enum End {
     NotCounted,
 }
 
-impl Lane {
+impl Limiter {
     pub(super) fn new(rate: u32, round_trips: Arc<RoundTrips>) -> Self {
         let now = Instant::now();
         let limit = rate.max(1) as usize;
@@ -72,8 +72,8 @@ impl Lane {
         };
         Self {
             leases: Mutex::new(Leases {
-                allowance: Allowance::new(limit, now),
-                smoother: Smoother::new(limit, limit - taken),
+                adaptive_limit: AdaptiveLimit::new(limit, now),
+                smoothing: Smoothing::new(limit, limit - taken),
                 round_trips,
                 in_flight: 0,
                 counting: std::iter::repeat_n(unknown, taken).collect(),
@@ -87,20 +87,20 @@ impl Lane {
     }
 
     /// What is in use now.
-    pub(super) fn budget(&self, method: Method, now: Instant) -> Budget {
+    pub(super) fn budget(&self, method: Method, now: Instant) -> CallBudget {
         let mut leases = self.leases();
         leases.forget(now);
-        Budget {
+        CallBudget {
             method,
             used: leases.used(),
-            limit: leases.allowance.limit(),
-            full: leases.allowance.full(),
+            limit: leases.adaptive_limit.limit(),
+            full: leases.adaptive_limit.full(),
         }
     }
 
     /// How many calls may count at a time by now.
     pub(super) fn limit(&self) -> usize {
-        self.leases().allowance.limit()
+        self.leases().adaptive_limit.limit()
     }
 
     /// Whether a call would have to wait for its turn now.
@@ -135,7 +135,7 @@ impl Lane {
             }
         }
         Ok(Lease {
-            lane: self,
+            limiter: self,
             end: End::Unknown,
         })
     }
@@ -151,12 +151,12 @@ impl Leases {
     fn try_take(&mut self, now: Instant) -> Result<(), Option<Instant>> {
         let mut free = self.free(now);
         if free.is_err() && self.paused_until.is_none_or(|until| until <= now) {
-            self.allowance.raise(now);
+            self.adaptive_limit.raise(now);
             free = self.free(now);
         }
         free?;
-        self.smoother
-            .check(self.allowance.limit(), self.allowance.full())
+        self.smoothing
+            .check(self.adaptive_limit.limit(), self.adaptive_limit.full())
             .map_err(Some)?;
         self.in_flight += 1;
         Ok(())
@@ -168,7 +168,7 @@ impl Leases {
             return Err(Some(until));
         }
         let earlier = self.forget(now);
-        if self.used() < self.allowance.limit() {
+        if self.used() < self.adaptive_limit.limit() {
             return Ok(());
         }
         Err(self.counting.front().map(|first| first.until(earlier)))
@@ -189,8 +189,8 @@ impl Leases {
 
     fn answered(&mut self, sent: Instant, now: Instant) {
         let counted = half_way(sent, now);
-        self.allowance.let_through(sent, counted, now);
-        if self.let_through.len() >= self.allowance.full() {
+        self.adaptive_limit.let_through(sent, counted, now);
+        if self.let_through.len() >= self.adaptive_limit.full() {
             self.let_through.pop_front();
         }
         self.let_through.push_back(counted);
@@ -201,8 +201,8 @@ impl Leases {
         let counted = half_way(sent, now);
         let within = |then: &&Instant| **then <= counted && **then + WINDOW > counted;
         let let_through = self.let_through.iter().filter(within).count();
-        let first = self.allowance.turned_away(sent, counted, now, let_through);
-        let in_a_row = self.allowance.in_a_row();
+        let first = self.adaptive_limit.turned_away(sent, counted, now, let_through);
+        let in_a_row = self.adaptive_limit.in_a_row();
         // Mostly there is nothing to wait for but for leases to come back, for there is one less than calls that count.
         let pause =
             retry_after.or_else(|| (first && (in_a_row > 1 || let_through == 0)).then(|| backoff(in_a_row)));
@@ -232,7 +232,7 @@ impl Counting {
 /// The right to have one call counted.
 #[derive(Debug)]
 pub(super) struct Lease<'a> {
-    lane: &'a Lane,
+    limiter: &'a Limiter,
     end: End,
 }
 
@@ -246,7 +246,7 @@ impl Lease<'_> {
     pub(super) fn answered(&mut self, sent: Instant) {
         self.end = End::Answered;
         let now = Instant::now();
-        let mut leases = self.lane.leases();
+        let mut leases = self.limiter.leases();
         leases.round_trips.answered(now - sent);
         leases.answered(sent, now);
     }
@@ -255,7 +255,7 @@ impl Lease<'_> {
     pub(super) fn turned_away(&mut self, sent: Instant, retry_after: Option<Duration>) -> bool {
         self.end = End::NotCounted;
         let now = Instant::now();
-        let mut leases = self.lane.leases();
+        let mut leases = self.limiter.leases();
         leases.round_trips.turned_away(now);
         leases.turned_away(sent, now, retry_after)
     }
@@ -263,7 +263,7 @@ impl Lease<'_> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        let mut leases = self.lane.leases();
+        let mut leases = self.limiter.leases();
         leases.in_flight -= 1;
         if self.end != End::NotCounted {
             leases.counting.push_back(Counting {
@@ -272,6 +272,6 @@ impl Drop for Lease<'_> {
             });
         }
         drop(leases);
-        self.lane.given_back.notify_one();
+        self.limiter.given_back.notify_one();
     }
 }

@@ -5,7 +5,7 @@
 //! to what held, for twice as long as before. Where it holds the steps double, so that a budget that others no longer
 //! use is found again within a minute.
 
-use super::lane::WINDOW;
+use super::limiter::WINDOW;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ const HOLD: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(
 const TRIAL: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub(super) struct AdaptiveLimit {
     /// As configured.
     full: usize,
     /// As many as may count at present.
@@ -54,7 +54,7 @@ struct Lowered {
     let_through: usize,
 }
 
-impl Allowance {
+impl AdaptiveLimit {
     pub(super) fn new(full: usize, now: Instant) -> Self {
         Self {
             full,
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     struct Played {
-        allowance: Allowance,
+        adaptive_limit: AdaptiveLimit,
         now: Instant,
     }
 
@@ -167,7 +167,7 @@ mod tests {
         fn new(full: usize) -> Self {
             let now = Instant::now();
             Self {
-                allowance: Allowance::new(full, now),
+                adaptive_limit: AdaptiveLimit::new(full, now),
                 now,
             }
         }
@@ -180,26 +180,26 @@ mod tests {
         /// A call is turned away that was sent 50 ms ago, when so many were let through; gives the limit.
         fn turned_away(&mut self, let_through: usize) -> usize {
             let sent = self.now - Duration::from_millis(50);
-            self.allowance.turned_away(sent, sent, self.now, let_through);
-            self.allowance.limit()
+            self.adaptive_limit.turned_away(sent, sent, self.now, let_through);
+            self.adaptive_limit.limit()
         }
 
         /// A call that was sent 50 ms ago is let through.
         fn let_through(&mut self) -> usize {
             let sent = self.now - Duration::from_millis(50);
-            self.allowance.let_through(sent, sent, self.now);
-            self.allowance.limit()
+            self.adaptive_limit.let_through(sent, sent, self.now);
+            self.adaptive_limit.limit()
         }
 
         /// How many seconds after now the limit is raised, and to what.
         fn raised(&mut self) -> (u64, usize) {
-            let (before, from) = (self.allowance.limit(), self.now);
-            while self.allowance.limit() == before {
+            let (before, from) = (self.adaptive_limit.limit(), self.now);
+            while self.adaptive_limit.limit() == before {
                 self.after(1_000);
-                self.allowance.raise(self.now);
+                self.adaptive_limit.raise(self.now);
                 assert!(self.now < from + Duration::from_secs(1_000), "never");
             }
-            ((self.now - from).as_secs(), self.allowance.limit())
+            ((self.now - from).as_secs(), self.adaptive_limit.limit())
         }
     }
 
@@ -239,12 +239,12 @@ mod tests {
     fn nothing_let_through_says_nothing_of_how_much_there_is() {
         let mut played = Played::new(100);
         assert_eq!(played.after(1_000).turned_away(0), 1);
-        assert_eq!(played.allowance.in_a_row(), 1);
+        assert_eq!(played.adaptive_limit.in_a_row(), 1);
         assert_eq!(played.after(100).turned_away(0), 1);
         assert_eq!(played.after(100).turned_away(0), 1);
-        assert_eq!(played.allowance.in_a_row(), 3);
+        assert_eq!(played.adaptive_limit.in_a_row(), 3);
         assert_eq!(played.after(100).let_through(), 12, "half as many with each");
-        assert_eq!(played.allowance.in_a_row(), 0);
+        assert_eq!(played.adaptive_limit.in_a_row(), 0);
     }
 
     #[test]

@@ -1,19 +1,19 @@
 //! How many names go into one call: as configured, or fewer where the service taught so.
 
-use super::error::Fault;
+use super::error::CallErrorKind;
 use super::wire::{MAX_REMOVE_BATCH, Method};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many names go into one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BatchSizes {
+pub struct BatchLimits {
     /// Of `add_many`.
     pub add: usize,
     /// Of `remove_many`.
     pub remove: usize,
 }
 
-/// What a connection knows of the sizes of calls.
+/// What a client knows of the sizes of calls.
 #[derive(Debug)]
 pub(super) struct Sizes {
     add: Size,
@@ -46,7 +46,7 @@ impl Size {
 }
 
 impl Sizes {
-    pub(super) fn new(BatchSizes { add, remove }: BatchSizes) -> Self {
+    pub(super) fn new(BatchLimits { add, remove }: BatchLimits) -> Self {
         Self {
             add: Size::new(add),
             remove: Size::new(remove),
@@ -61,37 +61,37 @@ impl Sizes {
         }
     }
 
-    pub(super) fn now(&self) -> BatchSizes {
-        BatchSizes {
+    pub(super) fn now(&self) -> BatchLimits {
+        BatchLimits {
             add: self.add.most(),
             remove: self.remove.most(),
         }
     }
 
     /// Puts no more names into one call than these.
-    pub(super) fn limit(&self, BatchSizes { add, remove }: BatchSizes) {
+    pub(super) fn limit(&self, BatchLimits { add, remove }: BatchLimits) {
         self.add.limit(add);
         self.remove.limit(remove);
     }
 
     /// The most names that the service was asked for in one call of this method without saying that they are too many; of a
     /// method that takes one there is no such number.
-    pub(super) fn proven(&self, method: Method) -> usize {
+    pub(super) fn largest_accepted(&self, method: Method) -> usize {
         let of = |size: &Size| size.proven.load(Ordering::Relaxed);
         self.of(method).map_or(usize::MAX, of)
     }
 
     /// Takes down how a call of so many names was answered.
-    pub(super) fn answered(&self, method: Method, names: usize, fault: Option<&Fault>) {
+    pub(super) fn answered(&self, method: Method, names: usize, kind: Option<&CallErrorKind>) {
         let Some(size) = self.of(method) else { return };
-        match fault {
-            Some(Fault::TooManyNames(most)) => {
+        match kind {
+            Some(CallErrorKind::TooManyNames(most)) => {
                 // A limit that this call kept to says nothing.
                 if *most < names && size.limit(*most) > *most {
                     tracing::info!(%method, most, "this server takes fewer names in one call than configured; keeping to that");
                 }
             }
-            Some(fault) if fault.was_not_sent() => {}
+            Some(kind) if kind.was_not_sent() => {}
             // Whatever else came of it: nobody need wait any longer to see whether it is taken.
             _ => {
                 size.proven.fetch_max(names, Ordering::Relaxed);

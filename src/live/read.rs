@@ -3,7 +3,7 @@
 use super::admins::{AdminList, read_admins};
 use super::detail::{self, Detail};
 use super::people::People;
-use super::{Contradiction, LiveRoom, Observed, pages};
+use super::{Inconsistency, LiveRoom, Observed, pages};
 use crate::chat::{CallError, Reader};
 use crate::desired::DesiredRoom;
 use crate::model::{MemberSet, Mode, RoomId};
@@ -14,7 +14,7 @@ const TRIES: usize = 3;
 
 /// What to look at, and what depends on the answer.
 #[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
+pub struct ReadRequest<'a> {
     /// The room.
     pub room: &'a RoomId,
     /// Where members may be removed but admins are not managed, the wanted members: if somebody else is there who is not
@@ -22,7 +22,7 @@ pub struct Question<'a> {
     pub spared_admins: Option<&'a MemberSet>,
 }
 
-impl<'a> Question<'a> {
+impl<'a> ReadRequest<'a> {
     /// Who is there, for nobody's removal.
     #[must_use]
     pub fn of_all(room: &'a RoomId) -> Self {
@@ -33,7 +33,7 @@ impl<'a> Question<'a> {
     }
 }
 
-impl<'a> From<&'a DesiredRoom> for Question<'a> {
+impl<'a> From<&'a DesiredRoom> for ReadRequest<'a> {
     fn from(desired: &'a DesiredRoom) -> Self {
         let DesiredRoom {
             id: room,
@@ -58,7 +58,7 @@ pub struct MemberList {
     /// Owner in lower case, in the room or not.
     pub owner: Option<String>,
     /// How the last of several tries contradicted itself, if each did: then somebody may be missing here.
-    pub contradiction: Option<Contradiction>,
+    pub inconsistency: Option<Inconsistency>,
 }
 
 /// Owner of a room.
@@ -66,68 +66,68 @@ pub struct MemberList {
 pub struct Owner {
     /// Their name in lower case, whether or not they are in the room.
     pub name: Option<String>,
-    /// Contradiction between the answers, if there is one. No named owner is one.
-    pub contradiction: Option<Contradiction>,
+    /// Inconsistency between the answers, if there is one. No named owner is one.
+    pub inconsistency: Option<Inconsistency>,
 }
 
 /// Looks at one room.
-pub async fn look(reader: &Reader, question: Question<'_>) -> Result<Observed, CallError> {
-    let detail = detail::ask_one(reader, question.room).await?;
-    look_from(reader, question, detail).await
+pub async fn read_room(reader: &Reader, request: ReadRequest<'_>) -> Result<Observed, CallError> {
+    let detail = detail::ask_one(reader, request.room).await?;
+    read_room_from(reader, request, detail).await
 }
 
 /// Looks at a room whose detail was asked for just now.
-pub(super) async fn look_from(
+pub(super) async fn read_room_from(
     reader: &Reader,
-    question: Question<'_>,
+    request: ReadRequest<'_>,
     detail: Detail,
 ) -> Result<Observed, CallError> {
-    let look = async |detail| read_room(reader, question, detail).await;
-    let (room, contradiction) = tries(reader, question.room, detail, look).await?;
-    Ok(match contradiction {
+    let look = async |detail| read_once(reader, request, detail).await;
+    let (room, inconsistency) = tries(reader, request.room, detail, look).await?;
+    Ok(match inconsistency {
         None => Observed::Complete(room),
-        Some(contradiction) => Observed::Partial(room, contradiction),
+        Some(inconsistency) => Observed::Partial(room, inconsistency),
     })
 }
 
 /// Reads the members of a room whose detail was asked for just now.
-pub(super) async fn members_from(
+pub(super) async fn read_members_from(
     reader: &Reader,
     room: &RoomId,
     detail: Detail,
 ) -> Result<MemberList, CallError> {
     let read = async |mut detail: Detail| {
-        let (mut people, contradiction, _) = read_people(reader, room, &mut detail).await?;
+        let (mut people, inconsistency, _) = read_people(reader, room, &mut detail).await?;
         let owner = people.owner.take().or(detail.owner);
         let (names, _) = people.without(owner.as_deref());
-        Ok(((names, owner), contradiction))
+        Ok(((names, owner), inconsistency))
     };
-    let ((names, owner), contradiction) = tries(reader, room, detail, read).await?;
+    let ((names, owner), inconsistency) = tries(reader, room, detail, read).await?;
     Ok(MemberList {
         names,
         owner,
-        contradiction,
+        inconsistency,
     })
 }
 
 /// Reads who owns a room whose detail was asked for just now; where that names nobody, out of the member list.
-pub(super) async fn owner_from(
+pub(super) async fn read_owner_from(
     reader: &Reader,
     room: &RoomId,
     mut detail: Detail,
 ) -> Result<Owner, CallError> {
-    let (name, contradiction) = match (detail.owner.take(), detail.owner_in_rows.take()) {
+    let (name, inconsistency) = match (detail.owner.take(), detail.owner_in_rows.take()) {
         (Some(owner), Some(other)) if owner != other => {
-            let contradiction = Contradiction::TwoOwners(other, owner.clone());
-            (Some(owner), Some(contradiction))
+            let inconsistency = Inconsistency::TwoOwners(other, owner.clone());
+            (Some(owner), Some(inconsistency))
         }
         (Some(owner), _) | (None, Some(owner)) => (Some(owner), None),
         (None, None) => {
-            let (people, contradiction, _) = read_people(reader, room, &mut detail).await?;
-            (people.owner, contradiction)
+            let (people, inconsistency, _) = read_people(reader, room, &mut detail).await?;
+            (people.owner, inconsistency)
         }
     };
-    Ok(Owner { name, contradiction })
+    Ok(Owner { name, inconsistency })
 }
 
 /// Reads until the answers do not contradict each other, but not for ever; after the first time, the members by pages.
@@ -135,16 +135,16 @@ async fn tries<T>(
     reader: &Reader,
     room: &RoomId,
     mut detail: Detail,
-    read: impl AsyncFn(Detail) -> Result<(T, Option<Contradiction>), CallError>,
-) -> Result<(T, Option<Contradiction>), CallError> {
+    read: impl AsyncFn(Detail) -> Result<(T, Option<Inconsistency>), CallError>,
+) -> Result<(T, Option<Inconsistency>), CallError> {
     let mut attempt = 1;
     loop {
-        let (seen, contradiction) = read(detail).await?;
-        match contradiction {
-            Some(contradiction) if attempt < TRIES => {
-                tracing::debug!(%room, %contradiction, attempt, "reading the room again");
+        let (seen, inconsistency) = read(detail).await?;
+        match inconsistency {
+            Some(inconsistency) if attempt < TRIES => {
+                tracing::debug!(%room, contradiction = %inconsistency, attempt, "reading the room again");
             }
-            contradiction => return Ok((seen, contradiction)),
+            inconsistency => return Ok((seen, inconsistency)),
         }
         attempt += 1;
         detail = detail::ask_one(reader, room).await?;
@@ -152,27 +152,27 @@ async fn tries<T>(
     }
 }
 
-/// Reads a room and gives the first contradiction between the answers.
-async fn read_room(
+/// Reads a room and gives the first inconsistency between the answers.
+async fn read_once(
     reader: &Reader,
-    question: Question<'_>,
+    request: ReadRequest<'_>,
     mut detail: Detail,
-) -> Result<(LiveRoom, Option<Contradiction>), CallError> {
-    let Question { room, spared_admins } = question;
+) -> Result<(LiveRoom, Option<Inconsistency>), CallError> {
+    let ReadRequest { room, spared_admins } = request;
     // Both to their end, whatever becomes of the other: calls on their way count against the call rate.
     let (people, admins) = tokio::join!(read_people(reader, room, &mut detail), read_admins(reader, room));
-    let ((people, contradiction, read_at), admins) = (people?, admins?);
-    let mut contradiction = contradiction.or(admins.contradiction.clone());
+    let ((people, inconsistency, read_at), admins) = (people?, admins?);
+    let mut inconsistency = inconsistency.or(admins.inconsistency.clone());
     let may_go =
         |wanted: &MemberSet| people.any_beyond(|user| wanted.contains(user) || admins.names.contains(user));
     // Only a list that is read after the members tells who of them has been made an admin meanwhile.
-    if contradiction.is_none()
+    if inconsistency.is_none()
         && spared_admins.is_some_and(may_go)
         && read_admins(reader, room).await? != admins
     {
-        contradiction = Some(Contradiction::AdminsDiffer);
+        inconsistency = Some(Inconsistency::AdminsDiffer);
     }
-    Ok((live_room(room, detail, people, admins, read_at), contradiction))
+    Ok((live_room(room, detail, people, admins, read_at), inconsistency))
 }
 
 /// Reads who is in the room, unless the detail shows everyone. With them, how the answers contradict each other and when they
@@ -181,14 +181,14 @@ async fn read_people(
     reader: &Reader,
     room: &RoomId,
     detail: &mut Detail,
-) -> Result<(People, Option<Contradiction>, Instant), CallError> {
+) -> Result<(People, Option<Inconsistency>, Instant), CallError> {
     if let Some((people, begun)) = detail.everyone.take() {
         return Ok((people, None, begun));
     }
     let begun = Instant::now();
-    let (people, contradiction) = pages::read(reader, room, detail.count).await?;
-    let contradiction = contradiction.or_else(|| people.about_owner(detail.owner.as_deref()));
-    Ok((people, contradiction, begun))
+    let (people, inconsistency) = pages::read(reader, room, detail.count).await?;
+    let inconsistency = inconsistency.or_else(|| people.about_owner(detail.owner.as_deref()));
+    Ok((people, inconsistency, begun))
 }
 
 fn live_room(

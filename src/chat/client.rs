@@ -2,10 +2,10 @@
 
 use super::Reader;
 use super::backoff::backoff;
-use super::call::{Call, Prefix};
-use super::error::{CallError, Fault};
-use super::pace::{Budget, GaveUp, Pacer, Rates};
-use super::sizes::{BatchSizes, Sizes};
+use super::batch_limits::{BatchLimits, Sizes};
+use super::call::{Call, PathPrefix};
+use super::error::{CallError, CallErrorKind};
+use super::rate_limit::{CallBudget, GaveUp, RateLimiter, Rates};
 use super::token::TokenSource;
 use super::transport::{Request, Response, Transport, TransportError};
 use super::wire::{Envelope, Method};
@@ -25,13 +25,13 @@ const RATE_TRIES: u32 = 32;
 /// The longest `Retry-After` that is waited for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// What a connection needs to know.
+/// What a client needs to know.
 #[derive(Debug)]
-pub struct Config {
+pub struct ClientConfig {
     /// Scheme, host and port.
     pub base: Url,
     /// The app's part of every path.
-    pub prefix: Prefix,
+    pub prefix: PathPrefix,
     /// The token of every call.
     pub token: TokenSource,
     /// Calls a second.
@@ -41,7 +41,7 @@ pub struct Config {
     /// The bound of one call.
     pub timeout: Duration,
     /// How many names go into one call.
-    pub batch: BatchSizes,
+    pub batch: BatchLimits,
     /// Whether members are taken from room detail, where it shows all of them.
     pub bulk_reads: bool,
     /// Who is told of every answer.
@@ -61,15 +61,15 @@ pub trait Observer: std::fmt::Debug + Send + Sync {
 
 /// A way to the service. Cheap to clone; all clones share one pace.
 #[derive(Debug, Clone)]
-pub struct Connection(Arc<Shared>);
+pub struct Client(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     transport: Box<dyn Transport>,
     base: Url,
-    prefix: Prefix,
+    prefix: PathPrefix,
     token: TokenSource,
-    pacer: Pacer,
+    rate_limiter: RateLimiter,
     observer: Option<Box<dyn Observer>>,
     timeout: Duration,
     sizes: Sizes,
@@ -77,11 +77,11 @@ struct Shared {
     closed: watch::Sender<bool>,
 }
 
-impl Connection {
-    /// Makes a connection; nothing is sent yet.
+impl Client {
+    /// Makes a client; nothing is sent yet.
     #[must_use]
-    pub fn new(transport: Box<dyn Transport>, config: Config) -> Self {
-        let Config {
+    pub fn new(transport: Box<dyn Transport>, config: ClientConfig) -> Self {
+        let ClientConfig {
             base,
             prefix,
             token,
@@ -97,7 +97,7 @@ impl Connection {
             base,
             prefix,
             token,
-            pacer: Pacer::new(&rates, concurrency),
+            rate_limiter: RateLimiter::new(&rates, concurrency),
             observer,
             timeout,
             sizes: Sizes::new(batch),
@@ -114,12 +114,12 @@ impl Connection {
 
     /// How many names go into one call: as configured, or fewer if the service taught so.
     #[must_use]
-    pub fn batch_sizes(&self) -> BatchSizes {
+    pub fn batch_limits(&self) -> BatchLimits {
         self.0.sizes.now()
     }
 
     /// Puts no more names into one call than these.
-    pub(super) fn limit_batch_sizes(&self, most: BatchSizes) {
+    pub(super) fn lower_batch_limits(&self, most: BatchLimits) {
         self.0.sizes.limit(most);
     }
 
@@ -133,7 +133,7 @@ impl Connection {
         self.0.closed.send_replace(true);
     }
 
-    /// Waits, unless the connection is closed or the call's run is interrupted first.
+    /// Waits, unless the client is closed or the call's run is interrupted first.
     async fn while_open<T>(&self, call: &Call, wait: impl Future<Output = T>) -> Option<T> {
         let mut closed = self.0.closed.subscribe();
         let mut interrupted = call.interrupted.clone();
@@ -156,23 +156,23 @@ impl Connection {
 
     /// How much of each method's call budget is in use now.
     #[must_use]
-    pub fn budget(&self) -> Vec<Budget> {
-        self.0.pacer.budget()
+    pub fn budget(&self) -> Vec<CallBudget> {
+        self.0.rate_limiter.budget()
     }
 
     /// The most names that the service was asked for in one call of this method without saying that they are too many.
-    pub(super) fn proven(&self, method: Method) -> usize {
-        self.0.sizes.proven(method)
+    pub(super) fn largest_accepted(&self, method: Method) -> usize {
+        self.0.sizes.largest_accepted(method)
     }
 
     /// How many calls of a method may count in a second by now.
-    pub(super) fn limit(&self, method: Method) -> usize {
-        self.0.pacer.limit(method)
+    pub(super) fn calls_per_second(&self, method: Method) -> usize {
+        self.0.rate_limiter.limit(method)
     }
 
     /// True if a call of this method would have to wait for its turn now.
     pub(super) fn would_wait(&self, method: Method) -> bool {
-        self.0.pacer.would_wait(method)
+        self.0.rate_limiter.would_wait(method)
     }
 
     /// Makes a call and gives its `data` with what surrounds it.
@@ -186,10 +186,10 @@ impl Connection {
         call: Call,
     ) -> Result<(Envelope<T>, Instant), CallError> {
         let method = call.method;
-        let fail = |fault| CallError {
+        let fail = |kind| CallError {
             method,
             room: call.room.clone(),
-            fault,
+            kind,
         };
         let mut tries = 0;
         let mut rate_tries = 0;
@@ -198,7 +198,7 @@ impl Connection {
         loop {
             let url = call
                 .url(&self.0.base, &self.0.prefix)
-                .ok_or_else(|| fail(Fault::NotACall))?;
+                .ok_or_else(|| fail(CallErrorKind::NotAKnownCall))?;
             let request = Request {
                 method: call.http_method(),
                 url,
@@ -207,25 +207,25 @@ impl Connection {
             };
             let too_late = || call.not_after.is_some_and(|instant| Instant::now() >= instant);
             if too_late() {
-                return Err(fail(Fault::TooLate));
+                return Err(fail(CallErrorKind::StaleRead));
             }
-            let permit = self.while_open(&call, self.0.pacer.permit(method));
+            let permit = self.while_open(&call, self.0.rate_limiter.permit(method));
             let permit = match call.not_after {
                 None => permit.await,
                 Some(instant) => match tokio::time::timeout_at(instant, permit).await {
                     Ok(permit) => permit,
-                    Err(_) => return Err(fail(Fault::TooLate)),
+                    Err(_) => return Err(fail(CallErrorKind::StaleRead)),
                 },
             };
             let permit = match permit {
-                None => return Err(fail(Fault::Closed)),
-                Some(Err(GaveUp)) => return Err(fail(Fault::RateLimited)),
+                None => return Err(fail(CallErrorKind::Interrupted)),
+                Some(Err(GaveUp)) => return Err(fail(CallErrorKind::RateLimited)),
                 Some(Ok(permit)) => permit,
             };
             // Only now is it certain when the call goes out.
             if too_late() {
                 permit.give_back();
-                return Err(fail(Fault::TooLate));
+                return Err(fail(CallErrorKind::StaleRead));
             }
             let sent_at = Instant::now();
             let answer = self.exchange(request).await;
@@ -236,7 +236,7 @@ impl Connection {
             if let Some(observer) = &self.0.observer {
                 observer.answered(method, status, took);
             }
-            let fault = match answer {
+            let kind = match answer {
                 Ok(Response {
                     status: 200..300,
                     body,
@@ -251,24 +251,24 @@ impl Connection {
                             self.0.sizes.answered(method, call.users.len(), None);
                             return Ok((envelope, sent_at));
                         }
-                        Err(error) => {
-                            Fault::Unclear(format!("an answer that is not the service's JSON: {error}"))
-                        }
+                        Err(error) => CallErrorKind::NoClearAnswer(format!(
+                            "an answer that is not the service's JSON: {error}"
+                        )),
                     }
                 }
                 Ok(Response {
                     status,
                     body,
                     retry_after,
-                }) => match Fault::from_answer(status, &body, &call.users) {
+                }) => match CallErrorKind::from_answer(status, &body, &call.users) {
                     // Whoever stands in between may have given up before the service took the call.
-                    Some(fault @ Fault::Unclear(_)) => {
+                    Some(kind @ CallErrorKind::NoClearAnswer(_)) => {
                         drop(permit);
-                        fault
+                        kind
                     }
-                    Some(fault) => {
+                    Some(kind) => {
                         permit.answered();
-                        fault
+                        kind
                     }
                     None => {
                         rate_tries += 1;
@@ -277,21 +277,21 @@ impl Connection {
                         if permit.turned_away(retry_after) && rate_tries < RATE_TRIES {
                             continue;
                         }
-                        return Err(fail(Fault::RateLimited));
+                        return Err(fail(CallErrorKind::RateLimited));
                     }
                 },
                 Err(error) => {
                     drop(permit);
                     match error {
-                        TransportError::Unsent(why) => Fault::Unsent(why),
-                        TransportError::Unclear(why) => Fault::Unclear(why),
-                        TransportError::TooLarge => Fault::TooLarge(error.to_string()),
+                        TransportError::Unsent(why) => CallErrorKind::ServiceUnreachable(why),
+                        TransportError::Unclear(why) => CallErrorKind::NoClearAnswer(why),
+                        TransportError::TooLarge => CallErrorKind::AnswerTooLarge(error.to_string()),
                     }
                 }
             };
-            let fault = fault.map_text(|said| secrets::without(&said).into_owned());
-            match &fault {
-                Fault::Credentials(_) if !renewed => {
+            let kind = kind.map_text(|said| secrets::without(&said).into_owned());
+            match &kind {
+                CallErrorKind::CredentialsRefused(_) if !renewed => {
                     renewed = true;
                     if let Some(other) = self.0.token.other_than(&token).await {
                         token = other;
@@ -299,11 +299,11 @@ impl Connection {
                     }
                 }
                 // A write without a clear answer may have taken effect: whoever made it has to look first.
-                Fault::Unsent(_) | Fault::Unclear(_) => {
+                CallErrorKind::ServiceUnreachable(_) | CallErrorKind::NoClearAnswer(_) => {
                     tries += 1;
-                    let repeatable = matches!(fault, Fault::Unsent(_)) || !method.writes();
+                    let repeatable = matches!(kind, CallErrorKind::ServiceUnreachable(_)) || !method.writes();
                     if repeatable && tries < TRIES {
-                        tracing::debug!(%method, %fault, tries, "trying again");
+                        tracing::debug!(%method, fault = %kind, tries, "trying again");
                         if self
                             .while_open(&call, tokio::time::sleep(backoff(tries)))
                             .await
@@ -315,8 +315,8 @@ impl Connection {
                 }
                 _ => {}
             }
-            self.0.sizes.answered(method, call.users.len(), Some(&fault));
-            return Err(fail(fault));
+            self.0.sizes.answered(method, call.users.len(), Some(&kind));
+            return Err(fail(kind));
         }
     }
 
