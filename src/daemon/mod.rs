@@ -5,11 +5,16 @@
 
 mod aside;
 mod audit;
+#[allow(dead_code)]
+mod audit_log;
 mod clock;
 mod coming_and_going;
 mod connect;
+#[allow(dead_code)]
+mod disk_worker;
 mod engine;
 pub mod files;
+mod fsync;
 mod holds;
 mod journal;
 mod learned_limits;
@@ -37,6 +42,7 @@ mod written;
 
 pub use clock::{Clock, Clocks};
 pub use connect::{ConnectError, config, connect};
+pub use fsync::Fsync;
 pub use once::Once;
 pub use state_dir::StateDirError;
 pub use written::Written;
@@ -130,7 +136,7 @@ impl Daemon {
         let (store, kept) = if dry_run {
             StateDir::read_only(&settings.state_dir)?
         } else {
-            StateDir::open(&settings.state_dir)?
+            StateDir::open(&settings.state_dir, Fsync::default())?
         };
         let Restored {
             rosters,

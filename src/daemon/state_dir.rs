@@ -4,6 +4,8 @@
 //! checksum of itself. Files are replaced in one step and synced, so that a crash at any instant leaves the old one or the new one.
 
 mod folder;
+#[allow(dead_code)]
+mod persister;
 mod sealed;
 mod shape;
 #[cfg(test)]
@@ -11,13 +13,14 @@ mod tests;
 
 use super::aside::SetAside;
 use super::clock::{Anchor, Moved};
+use super::fsync::Fsync;
 use super::holds::Rosters;
 use super::learned_limits::LearnedLimits;
 use super::removal_budget::RoomBudget;
 use crate::desired::Remembered;
 use crate::disk::{self, Patience, Step};
 use crate::model::{RoomId, UserId};
-use folder::{Folder, unusable};
+use folder::{Folder, Place, unusable};
 use jiff::Timestamp;
 use sealed::{Bad, Content, Stage, seal, unseal};
 use serde::{Deserialize, Serialize};
@@ -110,6 +113,21 @@ pub enum StateDirError {
 #[derive(Debug)]
 pub(super) struct StateDir(Folder);
 
+/// The file `pause`: while it is there, nothing is written to the service.
+#[derive(Debug)]
+struct PauseFile {
+    folder: Place,
+    path: PathBuf,
+}
+
+impl PauseFile {
+    /// Whether it is there. Fails if the folder is not the one that was taken, as when a disk is no longer mounted there.
+    fn exists(&self) -> io::Result<bool> {
+        self.folder.is_the_one_taken()?;
+        self.path.try_exists()
+    }
+}
+
 /// State kept by an earlier process.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Restored {
@@ -188,8 +206,8 @@ impl PersistedState {
 
 impl StateDir {
     /// Takes the folder and reads what was kept. A new folder is filled, and what an earlier version kept is written anew.
-    pub(super) fn open(dir: &Path) -> Result<(Self, Restored), StateDirError> {
-        let (store, kept, whole) = Self::begin(dir, Folder::take)?;
+    pub(super) fn open(dir: &Path, fsync: Fsync) -> Result<(Self, Restored), StateDirError> {
+        let (store, kept, whole) = Self::begin(dir, |dir, step| Folder::take(dir, step, fsync))?;
         if !whole {
             store.write_anew(&kept).map_err(unusable(dir))?;
         }
@@ -200,14 +218,13 @@ impl StateDir {
 
     /// Looks into the folder without taking it.
     pub(super) fn read_only(dir: &Path) -> Result<(Self, Restored), StateDirError> {
-        let as_it_is = |dir: &Path, step| Ok(Folder::read_only(dir, step));
-        let (store, kept, _) = Self::begin(dir, as_it_is)?;
+        let (store, kept, _) = Self::begin(dir, |dir, step| Ok(Folder::read_only(dir, step)))?;
         Ok((store, kept))
     }
 
     fn begin(
         dir: &Path,
-        folder: fn(&Path, Step) -> Result<Folder, StateDirError>,
+        folder: impl FnOnce(&Path, Step) -> Result<Folder, StateDirError> + Send + 'static,
     ) -> Result<(Self, Restored, bool), StateDirError> {
         let owned = dir.to_owned();
         let begun = disk::whole(Patience::default(), dir, move |step| {
@@ -218,16 +235,19 @@ impl StateDir {
         begun.map_err(|slow| StateDirError::Hangs(io::Error::new(io::ErrorKind::TimedOut, slow)))?
     }
 
-    /// Whether somebody put a file `pause` there. The error: nobody can tell, because the folder is not the one that was taken,
-    /// as when a disk is no longer mounted there.
     pub(super) fn paused(&self) -> io::Result<bool> {
-        self.0.is_the_one_taken()?;
-        self.pause_file().try_exists()
+        self.pause().exists()
     }
 
-    /// Where the file is that pauses the daemon.
     pub(super) fn pause_file(&self) -> PathBuf {
-        self.0.path(PAUSE)
+        self.pause().path
+    }
+
+    /// The file that pauses the daemon.
+    fn pause(&self) -> PauseFile {
+        let folder = self.0.place().clone();
+        let path = folder.path(PAUSE);
+        PauseFile { folder, path }
     }
 
     pub(super) fn save_rosters(&self, rosters: &Rosters) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! The folder itself: who has it, and how files come into it.
 
 use super::{BUDGET, SET, StateDirError};
+use crate::daemon::fsync::Fsync;
 use crate::disk::Step;
 use rustix::fs::OFlags;
 use std::fs::{self, File, FileType, OpenOptions, TryLockError};
@@ -17,14 +18,37 @@ const NEW_LETTERS: usize = 6;
 
 #[derive(Debug)]
 pub(super) struct Folder {
-    dir: PathBuf,
+    place: Place,
     /// Held as long as the daemon lives; `None`: nothing is written here.
     lock: Option<File>,
-    /// Device and inode of the folder that was taken.
-    taken: Option<(u64, u64)>,
     step: Step,
+    fsync: Fsync,
     #[cfg(test)]
     pub(super) done: std::sync::Mutex<Vec<Done>>,
+}
+
+/// Path of the folder, and how to tell that another one stands there.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    dir: PathBuf,
+    /// Device and inode of the folder that was taken.
+    taken: Option<(u64, u64)>,
+}
+
+impl Place {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Fails if another folder stands in the place of the one that was taken.
+    pub(super) fn is_the_one_taken(&self) -> io::Result<()> {
+        match self.taken {
+            Some(taken) if identity(&self.dir)? != taken => Err(io::Error::other(
+                "the folder is not the one it was at the start; is its disk mounted? Put it back, or start roomsync again",
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Change made to the folder.
@@ -39,8 +63,9 @@ pub(super) enum Done {
 
 impl Folder {
     /// Takes the folder, and makes it where it is missing.
-    pub(super) fn take(dir: &Path, step: Step) -> Result<Self, StateDirError> {
+    pub(super) fn take(dir: &Path, step: Step, fsync: Fsync) -> Result<Self, StateDirError> {
         let mut folder = Self::read_only(dir, step);
+        folder.fsync = fsync;
         folder.step.begin(dir);
         if fs::metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
             return Err(unusable(dir)(io::ErrorKind::NotADirectory.into()));
@@ -57,7 +82,7 @@ impl Folder {
             Err(TryLockError::Error(source)) => return Err(StateDirError::Io { path, source }),
         }
         folder.lock = Some(lock);
-        folder.taken = Some(identity(dir).map_err(unusable(dir))?);
+        folder.place.taken = Some(identity(dir).map_err(unusable(dir))?);
         folder.sweep().map_err(unusable(dir))?;
         // Better to know now than when something has to be held.
         folder.temporary().map_err(unusable(dir))?;
@@ -66,32 +91,30 @@ impl Folder {
 
     /// The folder as it is, and stays.
     pub(super) fn read_only(dir: &Path, step: Step) -> Self {
-        Self {
+        let place = Place {
             dir: dir.to_owned(),
-            lock: None,
             taken: None,
+        };
+        Self {
+            place,
+            lock: None,
             step,
+            fsync: Fsync::default(),
             #[cfg(test)]
             done: std::sync::Mutex::default(),
         }
     }
 
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
     pub(super) fn dir(&self) -> &Path {
-        &self.dir
+        &self.place.dir
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
-    }
-
-    /// Fails where another folder stands in the place of the one that was taken.
-    pub(super) fn is_the_one_taken(&self) -> io::Result<()> {
-        match self.taken {
-            Some(taken) if identity(&self.dir)? != taken => Err(io::Error::other(
-                "the folder is not the one it was at the start; is its disk mounted? Put it back, or start roomsync again",
-            )),
-            _ => Ok(()),
-        }
+        self.place.path(name)
     }
 
     /// The files of the set that are there, those of version 1 among them.
@@ -115,12 +138,12 @@ impl Folder {
         if self.lock.is_none() {
             return Ok(());
         }
-        self.is_the_one_taken()?;
+        self.place.is_the_one_taken()?;
         let mut new = self.temporary().map_err(|error| without_path(&error))?;
         for part in parts {
             new.write_all(part)?;
         }
-        new.as_file().sync_all()?;
+        self.fsync.file(new.as_file())?;
         new.persist(self.path(name)).map_err(|error| error.error)?;
         #[cfg(test)]
         self.is_done(Done::Put(name.to_owned(), parts.concat()));
@@ -142,7 +165,7 @@ impl Folder {
 
     /// Names are safe only once the folder is.
     fn sync(&self) -> io::Result<()> {
-        File::open(&self.dir)?.sync_all()?;
+        self.fsync.file(&File::open(self.dir())?)?;
         #[cfg(test)]
         self.is_done(Done::Synced);
         Ok(())
@@ -150,12 +173,15 @@ impl Folder {
 
     fn temporary(&self) -> io::Result<NamedTempFile> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(NEW).rand_bytes(NEW_LETTERS).tempfile_in(&self.dir)
+        builder
+            .prefix(NEW)
+            .rand_bytes(NEW_LETTERS)
+            .tempfile_in(self.dir())
     }
 
     /// Removes what an earlier process did not come to name.
     fn sweep(&self) -> io::Result<()> {
-        for entry in fs::read_dir(&self.dir)? {
+        for entry in fs::read_dir(self.dir())? {
             let entry = entry?;
             let name = entry.file_name();
             let letters = name.to_str().and_then(|name| name.strip_prefix(NEW));

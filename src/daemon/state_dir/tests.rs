@@ -3,6 +3,7 @@ mod crash;
 use super::*;
 use crate::daemon::holds::{Hold, Lists, Roster};
 use crate::model::{Limit, MemberSet};
+use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -61,6 +62,10 @@ fn kept() -> Restored {
     }
 }
 
+fn open(dir: &Path) -> Result<(StateDir, Restored), StateDirError> {
+    StateDir::open(dir, Fsync::default())
+}
+
 fn save(store: &StateDir, kept: &Restored) {
     store.save_rosters(&kept.rosters).unwrap();
     store
@@ -72,7 +77,7 @@ fn save(store: &StateDir, kept: &Restored) {
 /// A folder in which that is kept.
 fn full() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let (store, _) = StateDir::open(dir.path()).unwrap();
+    let (store, _) = open(dir.path()).unwrap();
     save(&store, &kept());
     dir
 }
@@ -98,12 +103,12 @@ fn of_version_1(dir: &Path) {
 fn what_is_kept_is_found_again_and_nothing_else_is_left_behind() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().join("state");
-    let (store, found) = StateDir::open(&dir).unwrap();
+    let (store, found) = open(&dir).unwrap();
     assert_eq!(found, Restored::default());
-    assert!(matches!(StateDir::open(&dir), Err(StateDirError::Taken(_))));
+    assert!(matches!(open(&dir), Err(StateDirError::Taken(_))));
     save(&store, &kept());
     drop(store);
-    let (store, found) = StateDir::open(&dir).unwrap();
+    let (store, found) = open(&dir).unwrap();
     assert_eq!(found, kept());
     drop(store);
     assert_eq!(StateDir::read_only(&dir).unwrap().1, kept());
@@ -178,7 +183,7 @@ fn a_part_of_the_set_is_damage_and_the_files_are_named() {
                 .filter(|(index, _)| is_there(*index) == there);
             names.map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
         };
-        match (present, StateDir::open(dir.path())) {
+        match (present, open(dir.path())) {
             (0, Ok((_, found))) => assert_eq!(found, Restored::default()),
             (0b111, Ok((_, found))) => assert_eq!(found, kept()),
             (_, Err(StateDirError::Incomplete { missing, there, .. })) => {
@@ -188,7 +193,7 @@ fn a_part_of_the_set_is_damage_and_the_files_are_named() {
         }
     }
     fs::remove_file(dir.path().join(STATE)).unwrap();
-    let error = StateDir::open(dir.path()).unwrap_err().to_string();
+    let error = open(dir.path()).unwrap_err().to_string();
     let told = error.replace(&dir.path().display().to_string(), "state");
     insta::assert_snapshot!(told, @r#""state" (`state_dir`) lacks state.json, and with it a part of the record of what must not be removed; put it back from a backup, or delete files.json, rosters.json there as well to let holds and budgets start anew"#);
 }
@@ -206,7 +211,7 @@ fn what_belongs_to_no_set_is_a_new_start() {
     ] {
         fs::write(dir.path().join(name), "x").unwrap();
     }
-    let (store, found) = StateDir::open(dir.path()).unwrap();
+    let (store, found) = open(dir.path()).unwrap();
     assert_eq!(found.found, RestoredFrom::Nothing);
     assert!(store.paused().unwrap());
     // Only what a process of ours did not come to name is swept.
@@ -227,20 +232,17 @@ fn what_is_no_regular_file_is_refused_and_not_waited_for() {
             match kind {
                 "a symbolic link" => symlink("elsewhere", &path).unwrap(),
                 "a folder" => fs::create_dir(&path).unwrap(),
-                "a pipe" => {
-                    let made = std::process::Command::new("mkfifo").arg(&path).status();
-                    assert!(made.unwrap().success());
-                }
+                // Made without a process of its own, which could keep the lock of another test's folder for a moment.
+                "a pipe" => mknodat(CWD, &path, FileType::Fifo, Mode::RUSR, 0).unwrap(),
                 _ => {
+                    let null = makedev(1, 3);
                     // Only root makes devices, and not everywhere.
-                    let mut mknod = std::process::Command::new("mknod");
-                    let made = mknod.arg(&path).args(["c", "1", "3"]).output().unwrap();
-                    if !made.status.success() {
+                    if mknodat(CWD, &path, FileType::CharacterDevice, Mode::RUSR, null).is_err() {
                         continue;
                     }
                 }
             }
-            match StateDir::open(dir.path()) {
+            match open(dir.path()) {
                 Err(StateDirError::NotAFile {
                     path: named,
                     kind: is,
@@ -253,7 +255,7 @@ fn what_is_no_regular_file_is_refused_and_not_waited_for() {
     let dir = full();
     fs::create_dir(dir.path().join(".new-abcdef")).unwrap();
     symlink("lock", dir.path().join(".new-ghijkl")).unwrap();
-    StateDir::open(dir.path()).unwrap();
+    open(dir.path()).unwrap();
     let names = listing(dir.path());
     assert!(
         names.starts_with(&[".new-abcdef".to_owned(), ".new-ghijkl".to_owned()]),
@@ -271,7 +273,7 @@ fn another_version_is_refused_and_a_file_without_its_checksum_is_damaged() {
         .replace("\"version\":2", "\"version\":3");
     for text in [format!("{{{newer}"), "{\"version\":99}".to_owned()] {
         fs::write(&path, text).unwrap();
-        let error = StateDir::open(dir.path()).unwrap_err();
+        let error = open(dir.path()).unwrap_err();
         assert!(
             matches!(error, StateDirError::Version { version: 3 | 99, .. }),
             "{error}"
@@ -279,7 +281,7 @@ fn another_version_is_refused_and_a_file_without_its_checksum_is_damaged() {
     }
     let [_, rest] = seal(Some(&RostersJson::from(&Rosters::default()))).unwrap();
     fs::write(&path, [b"{", &rest[..]].concat()).unwrap();
-    let error = StateDir::open(dir.path()).unwrap_err();
+    let error = open(dir.path()).unwrap_err();
     assert!(matches!(error, StateDirError::Damaged { .. }), "{error}");
 }
 
@@ -288,7 +290,7 @@ fn a_folder_of_version_1_is_taken_over_whole() {
     let dir = tempfile::tempdir().unwrap();
     of_version_1(dir.path());
     let before = StateDir::read_only(dir.path()).unwrap().1;
-    let (store, taken) = StateDir::open(dir.path()).unwrap();
+    let (store, taken) = open(dir.path()).unwrap();
     drop(store);
     assert_eq!(
         listing(dir.path()),
@@ -298,7 +300,7 @@ fn a_folder_of_version_1_is_taken_over_whole() {
         (before.found, taken.found),
         (RestoredFrom::EarlierVersion, RestoredFrom::EarlierVersion)
     );
-    let (_, now) = StateDir::open(dir.path()).unwrap();
+    let (_, now) = open(dir.path()).unwrap();
     assert_eq!(now.found, RestoredFrom::ThisVersion);
     // Against the files of that version themselves, read as nothing but JSON.
     let old = |name: &str| -> serde_json::Value {
@@ -333,7 +335,7 @@ fn a_part_of_a_folder_of_version_1_is_damage_too() {
         let dir = tempfile::tempdir().unwrap();
         of_version_1(dir.path());
         fs::remove_file(dir.path().join(missing)).unwrap();
-        match StateDir::open(dir.path()) {
+        match open(dir.path()) {
             Err(StateDirError::Incomplete {
                 missing: named,
                 there,

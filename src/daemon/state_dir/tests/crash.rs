@@ -52,13 +52,12 @@ fn after_each_crash(
         fs::write(dir.path().join(name), bytes).unwrap();
     }
     fs::write(dir.path().join(".new-abcdef"), "{\"sha").unwrap();
-    let (store, kept) =
-        StateDir::open(dir.path()).unwrap_or_else(|error| panic!("{:?}: {error}", state.keys()));
+    let (store, kept) = open(dir.path()).unwrap_or_else(|error| panic!("{:?}: {error}", state.keys()));
     judge(&kept);
     *count += 1;
     let done = store.0.done.lock().unwrap().clone();
     drop(store);
-    let (_, kept) = StateDir::open(dir.path()).unwrap();
+    let (_, kept) = open(dir.path()).unwrap();
     judge(&kept);
     assert!(SET.iter().all(|name| dir.path().join(name).exists()) && !dir.path().join(BUDGET).exists());
     if deep > 0 {
@@ -113,7 +112,7 @@ fn a_crash_at_any_step_of_a_take_over_loses_nothing() {
 #[test]
 fn a_crash_at_any_step_of_the_first_save_leaves_each_file_as_before_or_after() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, _) = StateDir::open(dir.path()).unwrap();
+    let (store, _) = open(dir.path()).unwrap();
     save(&store, &kept());
     let done = store.0.done.lock().unwrap().clone();
     let mut count = 0;

@@ -1,0 +1,159 @@
+//! Saves the state off the loop. The newest snapshot of each file counts, and a write to the service awaits what it depends on.
+
+use super::{PauseFile, PersistedState, StateDir};
+use crate::daemon::disk_worker::{DiskJob, DiskWorker};
+use crate::daemon::holds::Rosters;
+use crate::desired::Origins;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// What is to be saved. Files without a snapshot stay as they are.
+#[derive(Debug, Default)]
+pub(in crate::daemon) struct Snapshot {
+    pub(in crate::daemon) rosters: Option<Rosters>,
+    pub(in crate::daemon) files: Option<FilesSnapshot>,
+    pub(in crate::daemon) state: Option<PersistedState>,
+}
+
+/// Room files of the set in force.
+#[derive(Debug)]
+pub(in crate::daemon) struct FilesSnapshot {
+    pub(in crate::daemon) origins: Origins,
+    /// Digest of the set if it has settled.
+    pub(in crate::daemon) settled: Option<String>,
+}
+
+/// Saves snapshots in the state folder, and finds its pause file. Clones share both.
+#[derive(Debug, Clone)]
+pub(in crate::daemon) struct Persister {
+    saving: DiskWorker<Saving>,
+    pausing: DiskWorker<PauseFile>,
+    pause_file: PathBuf,
+}
+
+impl Persister {
+    /// `changed` is notified when saving begins to fail or no longer fails, and when the pause file comes or goes.
+    pub(in crate::daemon) fn new(dir: StateDir, changed: &Arc<Notify>) -> Self {
+        let mut pause = dir.pause();
+        let pause_file = pause.path.clone();
+        let paused = pause.run(());
+        let unsaved = Snapshot::default();
+        Self {
+            saving: DiskWorker::new(Saving { dir, unsaved }, Ok(()), Arc::clone(changed)),
+            pausing: DiskWorker::new(pause, paused, Arc::clone(changed)),
+            pause_file,
+        }
+    }
+
+    /// Has this saved, and with it whatever could not be saved before.
+    pub(in crate::daemon) fn save(&self, snapshot: Snapshot) {
+        self.saving.ask(|request| request.replace_by(snapshot));
+    }
+
+    /// Has saved again what could not be saved.
+    pub(in crate::daemon) fn retry(&self) {
+        if self.error().is_some() {
+            self.save(Snapshot::default());
+        }
+    }
+
+    /// Waits until everything given so far is on the disk. The error: it cannot be saved.
+    pub(in crate::daemon) async fn on_disk(&self) -> Result<(), String> {
+        self.saving.done().await
+    }
+
+    /// Reason why the state could not be saved the last time, if so.
+    pub(in crate::daemon) fn error(&self) -> Option<String> {
+        self.saving.last().err()
+    }
+
+    /// Has the pause file looked for. It does not wait for a save.
+    pub(in crate::daemon) fn find_pause(&self) {
+        self.pausing.ask(|()| ());
+    }
+
+    /// Whether the pause file was there the last time. The error: the folder is out of reach.
+    pub(in crate::daemon) fn was_paused(&self) -> Result<bool, String> {
+        self.pausing.last()
+    }
+
+    /// Whether the pause file is there now. The error: the folder is out of reach.
+    pub(in crate::daemon) async fn paused(&self) -> Result<bool, String> {
+        self.find_pause();
+        self.pausing.done().await
+    }
+
+    pub(in crate::daemon) fn pause_file(&self) -> &Path {
+        &self.pause_file
+    }
+}
+
+impl Snapshot {
+    /// Replaces each file that the newer snapshot has.
+    fn replace_by(&mut self, newer: Self) {
+        let Self {
+            rosters,
+            files,
+            state,
+        } = newer;
+        self.rosters = rosters.or(self.rosters.take());
+        self.files = files.or(self.files.take());
+        self.state = state.or(self.state.take());
+    }
+}
+
+#[derive(Debug)]
+struct Saving {
+    dir: StateDir,
+    /// What is not on the disk yet.
+    unsaved: Snapshot,
+}
+
+impl DiskJob for Saving {
+    type Request = Snapshot;
+    type Outcome = Result<(), String>;
+
+    fn run(&mut self, request: Snapshot) -> Self::Outcome {
+        self.unsaved.replace_by(request);
+        self.save().map_err(|error| error.to_string())
+    }
+}
+
+impl Saving {
+    fn save(&mut self) -> io::Result<()> {
+        let Self { dir, unsaved } = self;
+        let Snapshot {
+            rosters,
+            files,
+            state,
+        } = unsaved;
+        unless_saved(rosters, |rosters| dir.save_rosters(rosters))?;
+        unless_saved(files, |FilesSnapshot { origins, settled }| {
+            dir.save_files(origins.remember(), settled.clone())
+        })?;
+        unless_saved(state, |state| dir.save_state(state))
+    }
+}
+
+/// Saves it and forgets it.
+fn unless_saved<T>(unsaved: &mut Option<T>, save: impl FnOnce(&T) -> io::Result<()>) -> io::Result<()> {
+    if let Some(data) = unsaved {
+        save(data)?;
+    }
+    *unsaved = None;
+    Ok(())
+}
+
+impl DiskJob for PauseFile {
+    type Request = ();
+    type Outcome = Result<bool, String>;
+
+    fn run(&mut self, (): ()) -> Self::Outcome {
+        self.exists().map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;
