@@ -7,20 +7,20 @@
 //!
 //! Lines are written off the loop, in the order in which they were given.
 
-mod writer;
+mod file;
 
 use super::disk_worker::DiskWorker;
 use super::fsync::Fsync;
 use crate::model::{RoomId, UserId};
 use crate::plan::Op;
 use crate::web::Change;
+use file::{LogFile, Request};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{Notify, oneshot};
-use writer::{Request, Writer};
 
 /// Failures beyond this number are not remembered for being counted.
 const MOST_REMEMBERED: usize = 10_000;
@@ -37,7 +37,7 @@ pub(super) struct AuditLog {
 
 /// Writes the log's lines. Clones share it.
 #[derive(Debug, Clone)]
-pub(super) struct LogWriter(DiskWorker<Writer>);
+pub(super) struct LogWriter(DiskWorker<LogFile>);
 
 /// A pass that begins to write to the service.
 #[derive(Debug, Clone, Serialize)]
@@ -67,7 +67,7 @@ impl AuditLog {
     /// `None`: no log is kept. `changed` is notified when writing begins to fail or no longer fails.
     pub(super) fn new(path: Option<PathBuf>, fsync: Fsync, changed: &Arc<Notify>) -> Self {
         let is_kept = path.is_some();
-        let writer = DiskWorker::new(Writer::new(path, fsync), Ok(()), Arc::clone(changed));
+        let writer = DiskWorker::new(LogFile::new(path, fsync), Ok(()), Arc::clone(changed));
         Self {
             writer: LogWriter(writer),
             is_kept,

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
 use tokio::sync::oneshot;
 
-/// What is asked of the writer.
+/// Request to the log file.
 #[derive(Debug)]
 pub(super) enum Request {
     Change(ChangeLine),
@@ -28,7 +28,7 @@ pub(super) enum Request {
 }
 
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(super) struct LogFile {
     path: Option<PathBuf>,
     fsync: Fsync,
     file: Option<File>,
@@ -65,7 +65,7 @@ enum Event<'a> {
     },
 }
 
-impl DiskJob for Writer {
+impl DiskJob for LogFile {
     type Request = Vec<Request>;
     type Outcome = Result<(), String>;
 
@@ -79,7 +79,7 @@ impl DiskJob for Writer {
     }
 }
 
-impl Writer {
+impl LogFile {
     pub(super) fn new(path: Option<PathBuf>, fsync: Fsync) -> Self {
         Self {
             path,
