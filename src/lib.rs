@@ -5,6 +5,7 @@
 //! **files → desired → live → diff → plan → guard → apply → report**
 //!
 //! - [`model`]: the words. No I/O, imports nothing of ours.
+//! - [`backoff`]: waits between tries. Imports nothing of ours.
 //! - `disk`: reads that never wait for ever, of regular files only. Imports nothing of ours.
 //! - `secrets`: the secrets of this process, and texts without them. Imports nothing of ours.
 //! - [`diagnostics`]: what is wrong with files: types, places, and the text for people.
@@ -28,6 +29,7 @@
 //! `tests/architecture.rs` keeps these rules.
 
 pub mod apply;
+pub mod backoff;
 pub mod base;
 pub mod chat;
 pub mod cli;

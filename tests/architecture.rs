@@ -28,6 +28,10 @@ const RULES: &[Rule] = &[
         broken: |source| source.imports_beyond("model", &[]),
     },
     Rule {
+        text: "`backoff` imports nothing of ours",
+        broken: |source| source.imports_beyond("backoff", &[]),
+    },
+    Rule {
         text: "`disk` imports nothing of ours",
         broken: |source| source.imports_beyond("disk", &[]),
     },
@@ -54,8 +58,8 @@ const RULES: &[Rule] = &[
         },
     },
     Rule {
-        text: "`chat` imports only `model`, `disk` and `secrets`",
-        broken: |source| source.imports_beyond("chat", &["model", "disk", "secrets"]),
+        text: "`chat` imports only `model`, `backoff`, `disk` and `secrets`",
+        broken: |source| source.imports_beyond("chat", &["model", "backoff", "disk", "secrets"]),
     },
     Rule {
         text: "`live` imports only `chat`, `model` and the plain types of `desired`",

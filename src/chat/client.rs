@@ -1,7 +1,6 @@
 //! What all calls share: address, token, pace, bounded retries.
 
 use super::Reader;
-use super::backoff::backoff;
 use super::batch_limits::{BatchLimits, Sizes};
 use super::call::{Call, PathPrefix};
 use super::error::{CallError, CallErrorKind};
@@ -9,6 +8,7 @@ use super::rate_limit::{CallBudget, GaveUp, RateLimiter, Rates};
 use super::token::TokenSource;
 use super::transport::{Request, Response, Transport, TransportError};
 use super::wire::{Envelope, Method};
+use crate::backoff::Backoff;
 use crate::secrets;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -22,6 +22,11 @@ const TRIES: u32 = 4;
 /// How often a call is tried that the service turns away for its rate while it lets others of its method through. When it
 /// lets none through the pace gives up long before.
 const RATE_TRIES: u32 = 32;
+/// Waits between these tries.
+const RETRY: Backoff = Backoff {
+    first: Duration::from_millis(250),
+    longest: Duration::from_secs(10),
+};
 /// The longest `Retry-After` that is waited for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
@@ -305,7 +310,10 @@ impl Client {
                     if repeatable && tries < TRIES {
                         tracing::debug!(%method, fault = %kind, tries, "trying again");
                         if self
-                            .while_open(&call, tokio::time::sleep(backoff(tries)))
+                            .while_open(
+                                &call,
+                                tokio::time::sleep(RETRY.jittered(tries, &mut fastrand::Rng::new())),
+                            )
                             .await
                             .is_some()
                         {

@@ -3,7 +3,6 @@
 //! [`Client`] carries what all calls share; a [`Reader`] makes the calls that change nothing, a [`Writer`] the others.
 //! Only `apply` makes a `Writer`.
 
-mod backoff;
 mod batch_limits;
 mod call;
 mod client;

@@ -17,6 +17,7 @@ fn the_rules_can_be_broken() {
             1,
             "`model` imports",
         ),
+        ("backoff.rs", "use crate::model::PerOp;", 1, "`backoff` imports"),
         ("disk.rs", "use crate::model::UserId;", 1, "`disk` imports"),
         ("secrets.rs", "\nuse crate::disk;", 2, "`secrets` imports"),
         (

@@ -4,7 +4,7 @@ use super::adaptive_limit::AdaptiveLimit;
 use super::round_trip::RoundTrips;
 use super::smoothing::Smoothing;
 use super::{CallBudget, GaveUp, Method};
-use crate::chat::backoff::backoff;
+use crate::backoff::Backoff;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +15,11 @@ use tokio::time::{Instant, timeout_at};
 pub(super) const WINDOW: Duration = Duration::from_secs(1);
 /// How often in a row calls are turned away, each time after a longer pause, before those that wait are given up.
 const IN_A_ROW: u32 = 8;
+/// Pauses of a method whose calls are all turned away.
+const PAUSE: Backoff = Backoff {
+    first: Duration::from_millis(250),
+    longest: Duration::from_secs(10),
+};
 
 #[derive(Debug)]
 pub(super) struct Limiter {
@@ -204,8 +209,10 @@ impl Leases {
         let first = self.adaptive_limit.turned_away(sent, counted, now, let_through);
         let in_a_row = self.adaptive_limit.in_a_row();
         // Mostly there is nothing to wait for but for leases to come back, for there is one less than calls that count.
-        let pause =
-            retry_after.or_else(|| (first && (in_a_row > 1 || let_through == 0)).then(|| backoff(in_a_row)));
+        let pause = retry_after.or_else(|| {
+            (first && (in_a_row > 1 || let_through == 0))
+                .then(|| PAUSE.jittered(in_a_row, &mut fastrand::Rng::new()))
+        });
         self.paused_until = self.paused_until.max(pause.map(|pause| now + pause));
         if in_a_row >= IN_A_ROW {
             self.given_up += 1;
