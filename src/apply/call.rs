@@ -5,8 +5,8 @@ use super::report::Reason;
 use crate::chat::wire::Method;
 use crate::chat::{CallError, CallErrorKind, Reader, Writer};
 use crate::live;
-use crate::model::{RoomId, UserId};
-use crate::plan::{Op, Step};
+use crate::model::{Op, RoomId, UserId};
+use crate::plan::Step;
 use tokio::time::Instant;
 
 /// What a call came to.

@@ -3,7 +3,7 @@
 
 use crate::chat::Writer;
 use crate::chat::wire::Method;
-use crate::plan::Op;
+use crate::model::Op;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Mutex, Notify};
 

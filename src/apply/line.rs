@@ -1,8 +1,8 @@
 //! Waiting list of a full room: somebody who is refused gives their place to the next.
 
 use super::run::RoomRun;
-use crate::model::UserId;
-use crate::plan::{Op, RoomPlan, code};
+use crate::model::{Op, UserId};
+use crate::plan::{RoomPlan, code};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Waiting list of a full room.

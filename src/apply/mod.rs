@@ -22,8 +22,8 @@ pub use report::{Failure, Outcome, Reason, Report, RoomReport, Tally};
 
 use crate::chat::{Client, Reader};
 use crate::desired::DesiredRoom;
-use crate::model::{RoomId, UserId};
-use crate::plan::{Op, RoomPlan};
+use crate::model::{Op, RoomId, UserId};
+use crate::plan::RoomPlan;
 use lanes::Lanes;
 use removal_check::RemovalCheck;
 use run::RoomRun;

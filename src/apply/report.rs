@@ -1,7 +1,7 @@
 use super::INTERRUPTED;
 use crate::chat::CallError;
-use crate::model::{MemberSet, RoomId, counted};
-use crate::plan::{Note, Op, RoomPlan, Step};
+use crate::model::{MemberSet, Op, RoomId, counted};
+use crate::plan::{Note, RoomPlan, Step};
 use serde::Serialize;
 use std::collections::HashSet;
 

@@ -5,8 +5,8 @@ use super::removal_check::Roles;
 use super::report::Reason;
 use super::{Answer, Hands, INTERRUPTED, Job, Stop};
 use crate::chat::{CallError, CallErrorKind, Writer};
-use crate::model::{MemberSet, UserId};
-use crate::plan::{self, Note, Op, RoomPlan, Step, users_of};
+use crate::model::{MemberSet, Op, UserId};
+use crate::plan::{self, Note, RoomPlan, Step, users_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why steps end before they are done. Of several the greatest counts.

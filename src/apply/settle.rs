@@ -5,8 +5,8 @@ use super::report::Reason;
 use super::run::{End, RoomRun};
 use super::stretch::Stretch;
 use crate::chat::{CallError, CallErrorKind};
-use crate::model::{MemberSet, UserId};
-use crate::plan::{Op, Step};
+use crate::model::{MemberSet, Op, UserId};
+use crate::plan::Step;
 
 impl RoomRun<'_> {
     /// Takes down what an answer says. The error says why the stretch ends; whoever is not dealt with is in its `todo`.

@@ -1,7 +1,8 @@
 //! Whose turn it is: in which order the rooms of a run are begun, and how many are in work.
 
 use super::Job;
-use crate::plan::{Op, Step};
+use crate::model::Op;
+use crate::plan::Step;
 use std::cmp::Reverse;
 
 /// A room with more calls than this is a long one.

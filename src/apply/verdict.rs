@@ -4,8 +4,8 @@ use super::report::{Failure, Outcome, Reason, RoomReport};
 use super::run::{RoomRun, held, people};
 use crate::chat::CallError;
 use crate::live::{AdminList, MemberList, Observed, Owner};
-use crate::model::UserId;
-use crate::plan::{self, Op, Status};
+use crate::model::{Op, UserId};
+use crate::plan::{self, Status};
 
 /// The code of what was answered as done and is not to be seen.
 const NOT_CONFIRMED: &str = "not_confirmed";

@@ -8,8 +8,8 @@ use super::{Globals, buffered, max_calls, output, output_json, output_plan, writ
 use crate::apply::{Conduct, Failure, INTERRUPTED, Outcome, Reason, Report, RoomReport, Stop, Tally};
 use crate::daemon::pass::{self, Planned};
 use crate::daemon::progress::Progress;
-use crate::model::{RoomId, counted, printable};
-use crate::plan::{Calls, Op};
+use crate::model::{Op, RoomId, counted, printable};
+use crate::plan::Calls;
 use crate::render::Document;
 use anyhow::{Context as _, bail};
 use serde_json::Value;

@@ -5,8 +5,7 @@
 //! `{"time", "event": "pass", "plan", "revision", "rooms", "changes", "calls"}` and
 //! `{"time", "event": "resumed", "since", "error"}`.
 
-use crate::model::{RoomId, UserId};
-use crate::plan::Op;
+use crate::model::{Op, RoomId, UserId};
 use crate::web::Change;
 use jiff::Timestamp;
 use serde::Serialize;

@@ -11,8 +11,7 @@ mod file;
 
 use super::disk_worker::DiskWorker;
 use super::fsync::Fsync;
-use crate::model::{RoomId, UserId};
-use crate::plan::Op;
+use crate::model::{Op, RoomId, UserId};
 use crate::web::Change;
 use file::{LogFile, Request};
 use jiff::Timestamp;

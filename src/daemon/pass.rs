@@ -5,9 +5,9 @@ use crate::chat::wire::Method;
 use crate::chat::{CallError, Client, Reader};
 use crate::desired::{DesiredRoom, Source};
 use crate::live::{self, Observed, ReadRequest};
-use crate::model::{MemberSet, RoomId};
+use crate::model::{MemberSet, Op, RoomId};
 use crate::plan::{
-    self, Draft, FleetGuard, FleetPlan, Note, Op, Rates, Restraints, RoomPlan, SavedPlan, Sizes, users_of,
+    self, Draft, FleetGuard, FleetPlan, Note, Rates, Restraints, RoomPlan, SavedPlan, Sizes, users_of,
 };
 use crate::render::Meta;
 use crate::settings::Settings;

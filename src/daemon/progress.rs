@@ -2,7 +2,8 @@
 
 use crate::chat::Reader;
 use crate::chat::wire::Method;
-use crate::plan::{Calls, Op};
+use crate::model::Op;
+use crate::plan::Calls;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};

@@ -2,8 +2,8 @@
 
 use super::{Subject, joined};
 use crate::live::{LiveRoom, Observed};
-use crate::model::{MemberSet, Mode, UserId, printable};
-use crate::plan::{Blocked, Note, Op, RoomPlan, Status, users_of};
+use crate::model::{MemberSet, Mode, Op, UserId, printable};
+use crate::plan::{Blocked, Note, RoomPlan, Status, users_of};
 use std::fmt::{self, Write as _};
 
 /// Tells what a look at the room saw of somebody, and what the plan made from it does about them.

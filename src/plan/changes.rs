@@ -1,7 +1,6 @@
 //! What is to change in a room, as sets and as calls.
 
-use super::Op;
-use crate::model::{MemberSet, UserId};
+use crate::model::{MemberSet, Op, UserId};
 
 /// What has to change in a room.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

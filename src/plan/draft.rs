@@ -3,9 +3,9 @@
 use super::changes::{Changes, Step, carried_out, users_of};
 use super::guard::{self, Blocked, MAX_ADDITIONS};
 use super::order::{Capacity, Ordered, Sizes, order};
-use super::{Departures, LiveSummary, Note, Op, RoomPlan, Status, code};
+use super::{Departures, LiveSummary, Note, RoomPlan, Status, code};
 use crate::desired::DesiredRoom;
-use crate::model::{Guards, MemberSet, Mode, RoomId, UserId};
+use crate::model::{Guards, MemberSet, Mode, Op, RoomId, UserId};
 
 /// Reason to keep somebody who is an admin now and whom the plan does not demote.
 pub const NEW_ADMIN: &str = "has become an admin since the plan was made, so this removal no longer fits";

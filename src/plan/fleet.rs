@@ -1,6 +1,6 @@
 use super::guard::{MAX_REMOVALS_TOTAL, judge};
-use super::{Draft, Op, RoomPlan, Sizes, Status};
-use crate::model::Limit;
+use super::{Draft, RoomPlan, Sizes, Status};
+use crate::model::{Limit, Op};
 use schemars::JsonSchema;
 use serde::Serialize;
 

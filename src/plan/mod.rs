@@ -29,33 +29,8 @@ pub use order::Sizes;
 pub use restraints::{Hold, OverBudget, Restraints, Settling, Waiting};
 pub use saved::{SavedPlan, SavedRoom, StalePlan};
 
-use crate::model::{MemberSet, RoomId, UserId};
+use crate::model::{MemberSet, Op, RoomId, UserId};
 use std::fmt;
-
-/// What is done to a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Op {
-    /// Make them a member.
-    Add,
-    /// Make a member an admin.
-    Promote,
-    /// Make an admin a plain member.
-    Demote,
-    /// Put them out of the room.
-    Remove,
-}
-
-impl fmt::Display for Op {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Add => "add",
-            Self::Promote => "promote",
-            Self::Demote => "demote",
-            Self::Remove => "remove",
-        })
-    }
-}
 
 /// What a plan makes of a room.
 #[derive(

@@ -4,9 +4,9 @@ use super::digest::same_owner;
 use super::draft::Draft;
 use super::guard::{Blocked, MAX_REMOVALS_TOTAL};
 use super::saved::SavedRoom;
-use super::{Note, Op, RoomPlan, Sizes, Status, code};
+use super::{Note, RoomPlan, Sizes, Status, code};
 use crate::desired::DesiredRoom;
-use crate::model::{MemberSet, Mode, counted};
+use crate::model::{MemberSet, Mode, Op, counted};
 
 /// How many names go into a call does not matter where only the names are compared.
 const ONE_EACH: Sizes = Sizes {

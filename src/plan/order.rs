@@ -6,8 +6,8 @@
 
 use super::changes::{Changes, Step};
 use super::draft::held;
-use super::{Note, Op, code};
-use crate::model::{MemberSet, UserId};
+use super::{Note, code};
+use crate::model::{MemberSet, Op, UserId};
 
 /// How many names go into one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::changes::Changes;
 use super::guard::{MAX_DEMOTIONS, MAX_REMOVALS};
-use super::{Blocked, Departures, Note, Op, code};
-use crate::model::{Limit, MemberSet, UserId, counted};
+use super::{Blocked, Departures, Note, code};
+use crate::model::{Limit, MemberSet, Op, UserId, counted};
 use std::collections::BTreeMap;
 
 /// What is not to be done in a room for now. A one-shot command has none.

@@ -2,7 +2,7 @@
 
 use super::exposition;
 use super::view::Gauges;
-use crate::plan::Op;
+use crate::model::Op;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

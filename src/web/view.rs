@@ -1,8 +1,8 @@
 //! What the daemon shows of itself: plain types, made anew for every question.
 
 use crate::diagnostics::{Diagnostic, Severity};
-use crate::model::{RoomId, UserId};
-use crate::plan::{Blocked, LiveSummary, Note, Op};
+use crate::model::{Op, RoomId, UserId};
+use crate::plan::{Blocked, LiveSummary, Note};
 use jiff::Timestamp;
 use serde::Serialize;
 

@@ -8,7 +8,7 @@ use http::Method as Http;
 use proptest::prelude::*;
 use roomsync::apply::Outcome;
 use roomsync::emulator::{Emulator, Options, Profile, Side};
-use roomsync::plan::Op;
+use roomsync::model::Op;
 use serde_json::{Value, json};
 
 #[test]

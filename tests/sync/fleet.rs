@@ -8,8 +8,8 @@ use crate::service::{
 use proptest::prelude::*;
 use roomsync::chat::BatchLimits;
 use roomsync::emulator::{Options, Profile, Side};
-use roomsync::model::Limit;
-use roomsync::plan::{FleetGuard, Op, Status};
+use roomsync::model::{Limit, Op};
+use roomsync::plan::{FleetGuard, Status};
 
 fn check(case: &Case, side: Side) {
     let files: Vec<String> = case

@@ -7,7 +7,8 @@ use crate::service::{
 use http::Method as Http;
 use roomsync::apply::{Outcome, Stop};
 use roomsync::emulator::Emulator;
-use roomsync::plan::{Op, Status};
+use roomsync::model::Op;
+use roomsync::plan::Status;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Mutex;

@@ -10,7 +10,8 @@ use roomsync::apply::Outcome;
 use roomsync::chat::BatchLimits;
 use roomsync::cli::Exit;
 use roomsync::emulator::{Options, Profile, Room, Side, State};
-use roomsync::plan::{Op, code};
+use roomsync::model::Op;
+use roomsync::plan::code;
 use std::collections::BTreeSet;
 
 /// A room of so many places in an app that knows these people.

@@ -4,7 +4,7 @@ use super::fixture::Fixture;
 use super::scenes;
 use axum::body::{Body, to_bytes};
 use http::Request;
-use roomsync::plan::Op;
+use roomsync::model::Op;
 use roomsync::web::{
     Budget, ChangeResult, Gauges, Metrics, Options, PassKind, PassOutcome, Progress, State, router,
 };

@@ -2,8 +2,8 @@
 
 use super::fixture::{Fixture, ago, detail, id, line, status, user};
 use roomsync::diagnostics::{Diagnostic, Position, Severity, Spot};
-use roomsync::model::Limit;
-use roomsync::plan::{Blocked, LiveSummary, Note, Op};
+use roomsync::model::{Limit, Op};
+use roomsync::plan::{Blocked, LiveSummary, Note};
 use roomsync::web::{
     Aside, Budget, Change, ComingAndGoing, Hold, Pending, Progress, RoomDetail, RoomLine, State, Status,
     Trouble, Withheld,

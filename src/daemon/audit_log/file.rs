@@ -213,8 +213,7 @@ mod tests {
     use super::super::AuditLog;
     use super::*;
     use crate::daemon::fsync::gate::Gate;
-    use crate::model::{RoomId, UserId};
-    use crate::plan::Op;
+    use crate::model::{Op, RoomId, UserId};
     use crate::web::Change;
     use std::sync::Arc;
     use std::time::Duration;

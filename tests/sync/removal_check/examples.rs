@@ -9,7 +9,7 @@ use roomsync::apply::Outcome;
 use roomsync::chat::wire::Method;
 use roomsync::chat::{BatchLimits, Client};
 use roomsync::cli::Exit;
-use roomsync::plan::Op;
+use roomsync::model::Op;
 use std::time::Duration;
 
 /// 202 go at 12 calls a second; after the 20th somebody who is to go is made owner, or admin where admins are not managed.

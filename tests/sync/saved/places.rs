@@ -5,8 +5,8 @@ use super::{apply, read, written};
 use roomsync::apply::{Outcome, Report};
 use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::DesiredRoom;
-use roomsync::model::Limit;
-use roomsync::plan::{Op, code};
+use roomsync::model::{Limit, Op};
+use roomsync::plan::code;
 use std::collections::BTreeSet;
 
 /// Saves a plan that has a place for n1 and none for n2, and applies it. `leaves`: m2 has left meanwhile. Gives who is in the room then.
