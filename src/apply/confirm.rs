@@ -121,6 +121,7 @@ async fn end(
         owner,
         admins,
     });
+    RoomRun::written(hands, &run.stop).await;
     run.finish()
 }
 

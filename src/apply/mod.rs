@@ -24,6 +24,7 @@ use crate::chat::{Client, Reader};
 use crate::desired::DesiredRoom;
 use crate::model::{Op, RoomId, UserId};
 use crate::plan::RoomPlan;
+use futures_util::future::LocalBoxFuture;
 use lanes::Lanes;
 use removal_check::RemovalCheck;
 use run::RoomRun;
@@ -96,8 +97,10 @@ pub const INTERRUPTED: &str = "interrupted";
 
 /// Is told what became of each user of each call, before any call is begun that comes after it in that room.
 pub trait Journal: Sync {
-    /// Takes down what a call did. The error ends the run: what cannot be written down must not be done.
-    fn record(&self, room: &RoomId, answers: &[Answer<'_>]) -> Result<(), Reason>;
+    /// Records what a call did.
+    fn record(&self, room: &RoomId, answers: &[Answer<'_>]);
+    /// Waits until everything recorded so far is written. The error ends the run: what cannot be written down must not be done.
+    fn written(&self) -> LocalBoxFuture<'_, Result<(), Reason>>;
 }
 
 /// What became of one user of a call.
@@ -114,7 +117,7 @@ pub struct Answer<'a> {
 /// Has a say in each room of a run.
 pub trait Claims: Sync {
     /// The room's turn has come. What ends the work in it, and in no other; `None`: it is left alone.
-    fn begin(&self, plan: &RoomPlan) -> Option<Stop>;
+    fn begin<'a>(&'a self, plan: &'a RoomPlan) -> LocalBoxFuture<'a, Option<Stop>>;
     /// A write call of a room was answered, well or for this reason not, before any other of that room is begun after it.
     fn answered(&self, plan: &RoomPlan, failed: Option<&Reason>);
     /// What came of a room that was begun, and what ended the work in it early, if something did.

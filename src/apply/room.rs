@@ -25,12 +25,13 @@ const LOOKS: usize = 3;
 pub(super) async fn write<'a>(hands: &'a Hands<'a>, job: Job<'a>) -> Option<RoomRun<'a>> {
     let stop = match hands.conduct.claims {
         None => hands.conduct.stop.clone(),
-        Some(claims) => claims.begin(job.plan)?,
+        Some(claims) => claims.begin(job.plan).await?,
     };
     let mut run = RoomRun::new(hands, job, stop);
     if let Some(read_at) = job.read_at {
         run.steps(job.plan.steps.clone(), read_at).await;
     }
+    RoomRun::written(hands, &run.stop).await;
     Some(run)
 }
 

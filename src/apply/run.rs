@@ -225,8 +225,16 @@ impl<'a> RoomRun<'a> {
             self.unclear
                 .extend(answers.iter().map(|answer| (op, answer.user.clone())));
         }
-        if let Err(reason) = journal.record(&self.job.plan.id, &answers) {
-            self.end_run(&reason);
+        journal.record(&self.job.plan.id, &answers);
+    }
+
+    /// Waits until everything recorded so far is written. If it cannot be, the run ends.
+    pub(super) async fn written(hands: &Hands<'_>, stop: &Stop) {
+        if let Some(journal) = hands.conduct.journal
+            && let Err(reason) = journal.written().await
+        {
+            stop.now(reason.clone());
+            hands.conduct.stop.now(reason);
         }
     }
 

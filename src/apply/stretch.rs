@@ -161,7 +161,9 @@ impl<'a> RoomRun<'a> {
                 };
                 let begun = hands.lanes.begin(op);
                 let not_after = not_after.min(self.checked_until());
+                let stop = self.stop.clone();
                 calls.push(async move {
+                    Self::written(hands, &stop).await;
                     let answer = call(way, &step, not_after).await;
                     drop((begun, proof));
                     (step, answer)

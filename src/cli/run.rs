@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use super::{Globals, output_plan};
-use crate::daemon::{self, Clock, Command, Config, Daemon, Written};
+use crate::daemon::{self, Clock, Command, Config, Daemon, Fsync, Written};
 use crate::settings::{self, Settings};
 use crate::web::{self, Options};
 use anyhow::{Context as _, bail};
@@ -124,6 +124,7 @@ pub(super) fn config(globals: &Globals, args: &Args, settings: Settings) -> Conf
         dry_run: args.dry_run,
         clock: Clock::of_the_machine(),
         seed: fastrand::u64(..),
+        fsync: Fsync::default(),
     }
 }
 

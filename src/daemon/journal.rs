@@ -7,8 +7,9 @@ use crate::desired::{Claim, Origin};
 use crate::model::{Op, RoomId, UserId};
 use crate::plan::{FleetPlan, users_of};
 use crate::web::{Change, ChangeResult};
+use futures_util::future::{LocalBoxFuture, ready};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::task::spawn_blocking;
 
 /// Finds the line of the file that asks for each change.
@@ -53,13 +54,14 @@ pub(super) struct PassJournal<'a> {
     pub(super) plan: &'a str,
     pub(super) revision: Option<String>,
     pub(super) origins: HashMap<(RoomId, Op, UserId), Origin>,
+    /// Reason why a line could not be written, if so.
+    pub(super) unwritten: Mutex<Option<Reason>>,
 }
 
 impl Journal for PassJournal<'_> {
-    fn record(&self, room: &RoomId, answers: &[Answer<'_>]) -> Result<(), Reason> {
+    fn record(&self, room: &RoomId, answers: &[Answer<'_>]) {
         let mut engine = lock(&self.shared.engine);
         let time = engine.clock.now();
-        let mut written = Ok(());
         for Answer { user, op, result } in answers {
             let origin = self.origins.get(&(room.clone(), *op, (*user).clone()));
             let change = Change {
@@ -82,9 +84,14 @@ impl Journal for PassJournal<'_> {
             if is_done && *op == Op::Add {
                 engine.came_in(room, user);
             }
-            // All of them are taken down, whatever becomes of the first.
-            written = engine.changed(change, message).and(written);
+            if let Err(reason) = engine.changed(change, message) {
+                *lock(&self.unwritten) = Some(reason);
+            }
         }
-        written
+    }
+
+    fn written(&self) -> LocalBoxFuture<'_, Result<(), Reason>> {
+        let unwritten = lock(&self.unwritten).clone();
+        Box::pin(ready(unwritten.map_or(Ok(()), Err)))
     }
 }

@@ -89,6 +89,8 @@ pub struct Config {
     pub clock: Clock,
     /// What chance begins with.
     pub seed: u64,
+    /// Syncs the files of `state_dir` and the audit log.
+    pub fsync: Fsync,
 }
 
 /// What somebody outside asks for.
@@ -136,7 +138,7 @@ impl Daemon {
         let (store, kept) = if dry_run {
             StateDir::read_only(&settings.state_dir)?
         } else {
-            StateDir::open(&settings.state_dir, Fsync::default())?
+            StateDir::open(&settings.state_dir, config.fsync.clone())?
         };
         let Restored {
             rosters,

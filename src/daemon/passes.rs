@@ -18,7 +18,9 @@ use crate::model::{Op, RoomId, UserId};
 use crate::plan::{Calls, RoomPlan, users_of};
 use crate::render::Document;
 use crate::web::PassKind;
+use futures_util::future::{LocalBoxFuture, ready};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
@@ -217,6 +219,7 @@ async fn carry_out(
         plan: &document,
         revision: set.source.revision.clone(),
         origins: origins(&planned.plan, set).await,
+        unwritten: Mutex::default(),
     };
     let chosen =
         |room: &&RoomPlan| !room.steps.is_empty() && probe.as_ref().is_none_or(|probe| *probe == room.id);
@@ -289,10 +292,8 @@ impl PassClaims<'_> {
             engine.service_down(why.code, &why.message);
         }
     }
-}
 
-impl Claims for PassClaims<'_> {
-    fn begin(&self, plan: &RoomPlan) -> Option<Stop> {
+    fn claim(&self, plan: &RoomPlan) -> Option<Stop> {
         let turn = self.turns.get(&plan.id)?;
         let mut engine = lock(&self.shared.engine);
         if self.stop.reason().is_some() {
@@ -305,6 +306,12 @@ impl Claims for PassClaims<'_> {
             return None;
         }
         engine.claim(turn)
+    }
+}
+
+impl Claims for PassClaims<'_> {
+    fn begin<'a>(&'a self, plan: &'a RoomPlan) -> LocalBoxFuture<'a, Option<Stop>> {
+        Box::pin(ready(self.claim(plan)))
     }
 
     fn answered(&self, plan: &RoomPlan, failed: Option<&Reason>) {

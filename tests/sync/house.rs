@@ -4,7 +4,7 @@ use super::service::{Service, people, room_id, room_of, state, virtually};
 use http::Method as Http;
 use jiff::Timestamp;
 use roomsync::chat::{Client, Transport};
-use roomsync::daemon::{self, Clock, Command, Config, Daemon, DaemonError, StateDirError};
+use roomsync::daemon::{self, Clock, Command, Config, Daemon, DaemonError, Fsync, StateDirError};
 use roomsync::settings::{self, Env};
 use roomsync::web::{Source, State, Status};
 use std::collections::BTreeSet;
@@ -25,6 +25,8 @@ pub(crate) struct House {
     folder: TempDir,
     pub(crate) service: Service,
     pub(crate) seed: u64,
+    /// Syncs what the daemon writes.
+    pub(crate) fsync: Fsync,
     pub(crate) dry_run: bool,
     /// The time of day, which goes on through restarts; the service's is the same at first.
     pub(crate) clock: Clock,
@@ -55,6 +57,7 @@ pub(crate) fn house(service: Service, more_settings: &str, story: impl AsyncFnOn
             folder,
             service,
             seed: 7,
+            fsync: Fsync::default(),
             dry_run: false,
             clock,
             through: None,
@@ -112,6 +115,7 @@ impl House {
             dry_run: self.dry_run,
             clock: self.clock.clone(),
             seed: self.seed,
+            fsync: self.fsync.clone(),
         }
     }
 
