@@ -5,7 +5,7 @@ use super::report::Reason;
 use crate::chat::wire::Method;
 use crate::chat::{CallError, CallErrorKind, Reader, Writer};
 use crate::live;
-use crate::model::{Op, RoomId, UserId};
+use crate::model::{Op, ReasonCode, RoomId, UserId};
 use crate::plan::Step;
 use tokio::time::Instant;
 
@@ -111,7 +111,7 @@ async fn role(way: Way<'_>, op: Op, user: &UserId, answer: Result<(), CallError>
                 Err(unseen) => Answer::Unseen(error, unseen),
                 Ok(admins) => match admins.inconsistency {
                     Some(inconsistency) => {
-                        let why = Reason::new("no_clear_answer", inconsistency.to_string());
+                        let why = Reason::new(ReasonCode::NoClearAnswer, inconsistency.to_string());
                         Answer::Inconsistent(error, why)
                     }
                     None if admins.names.contains(user) == (op == Op::Promote) => Answer::Done(Vec::new()),

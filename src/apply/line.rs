@@ -1,8 +1,8 @@
 //! Waiting list of a full room: somebody who is refused gives their place to the next.
 
 use super::run::RoomRun;
-use crate::model::{Op, UserId};
-use crate::plan::{RoomPlan, code};
+use crate::model::{Op, ReasonCode, UserId};
+use crate::plan::RoomPlan;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Waiting list of a full room.
@@ -48,7 +48,7 @@ impl RoomRun<'_> {
         let held = self
             .failed
             .get(&promotion)
-            .filter(|why| why.code == code::ROOM_FULL);
+            .filter(|why| why.code == ReasonCode::RoomFull);
         held?;
         self.failed.remove(&promotion);
         self.expected.include(Op::Promote, &user);

@@ -22,7 +22,7 @@ pub use report::{Failure, Outcome, Reason, Report, RoomReport, Tally};
 
 use crate::chat::{Client, Reader};
 use crate::desired::DesiredRoom;
-use crate::model::{Op, RoomId, UserId};
+use crate::model::{Op, ReasonCode, RoomId, UserId};
 use crate::plan::RoomPlan;
 use futures_util::future::LocalBoxFuture;
 use lanes::Lanes;
@@ -68,7 +68,8 @@ impl Stop {
     /// Whether somebody asked for it.
     #[must_use]
     pub fn is_interruption(&self) -> bool {
-        self.reason().is_some_and(|reason| reason.code == INTERRUPTED)
+        self.reason()
+            .is_some_and(|reason| reason.code == ReasonCode::Interrupted)
     }
 
     /// Ends the run, and with it the calls that wait for their turn; the first reason counts.
@@ -91,9 +92,6 @@ impl Stop {
             .clone()
     }
 }
-
-/// The code of a run that somebody ended.
-pub const INTERRUPTED: &str = "interrupted";
 
 /// Is told what became of each user of each call, before any call is begun that comes after it in that room.
 pub trait Journal: Sync {

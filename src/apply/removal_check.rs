@@ -11,8 +11,8 @@ use crate::chat::wire::{MAX_DETAIL_ROOMS, Method};
 use crate::chat::{CallError, CallErrorKind, Reader};
 use crate::desired::DesiredRoom;
 use crate::live::{self, AdminList, Inconsistency, LiveRoom, Owner, ROWS_AN_ANSWER};
-use crate::model::{MemberSet, Op, RoomId, UserId};
-use crate::plan::{NEW_ADMIN, RoomPlan, code};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId};
+use crate::plan::{NEW_ADMIN, RoomPlan};
 use futures_util::future::join;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -187,20 +187,20 @@ pub(super) fn spare(
     let because = |code, why: &str| Some(Reason::new(code, why));
     if owner == Some(user.as_str()) {
         because(
-            code::BECAME_OWNER,
+            ReasonCode::BecameOwner,
             "owns the room now; the owner is never removed or demoted",
         )
     } else if is_in(wanted_admins) || removal && is_in(members) {
-        because(code::WANTED, "the files want them as they are")
+        because(ReasonCode::Wanted, "the files want them as they are")
     } else if !removal || !admins.contains(user) || job.plan.demote.contains(user) {
         None
     } else if wanted_admins.is_none() {
         because(
-            code::BECAME_ADMIN,
+            ReasonCode::BecameAdmin,
             "is an admin now; kept, because `admins` is not managed here",
         )
     } else {
-        because(code::MOVED, NEW_ADMIN)
+        because(ReasonCode::Moved, NEW_ADMIN)
     }
 }
 
@@ -222,7 +222,7 @@ impl RoomRun<'_> {
                 Ok(roles) => roles,
                 Err(Unsure::Unread(error)) => return Err(self.end(&error)),
                 Err(Unsure::Inconsistent(inconsistency)) => {
-                    let why = Reason::new(code::INCOMPLETE_READ, inconsistency.to_string());
+                    let why = Reason::new(ReasonCode::IncompleteRead, inconsistency.to_string());
                     return Err(End::Look(why));
                 }
             };

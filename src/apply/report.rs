@@ -1,6 +1,5 @@
-use super::INTERRUPTED;
 use crate::chat::CallError;
-use crate::model::{MemberSet, Op, RoomId, counted};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, counted};
 use crate::plan::{Note, RoomPlan, Step};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -68,7 +67,7 @@ pub struct Failure {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
     /// Stable.
-    pub code: &'static str,
+    pub code: ReasonCode,
     /// In words.
     pub message: String,
     /// People of the call whom the service's words name.
@@ -79,7 +78,7 @@ pub struct Reason {
 impl Reason {
     /// A reason.
     #[must_use]
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(code: ReasonCode, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -90,7 +89,7 @@ impl Reason {
     /// Somebody asked for the end of the run.
     #[must_use]
     pub fn interrupted() -> Self {
-        Self::new(INTERRUPTED, "the run was interrupted")
+        Self::new(ReasonCode::Interrupted, "the run was interrupted")
     }
 
     /// The same, for what was not even tried.

@@ -8,7 +8,7 @@ use super::stretch::Stretch;
 use super::verdict::shows;
 use super::{Hands, Job};
 use crate::live::{self, LiveRoom, ReadRequest};
-use crate::model::{Op, UserId};
+use crate::model::{Op, ReasonCode, UserId};
 use crate::plan::{self, Blocked, Restraints, RoomPlan, Sizes, Step, users_of};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -92,7 +92,7 @@ impl<'a> RoomRun<'a> {
                 .finish(sizes),
             Err(failed) => {
                 let reason = failed.error.as_ref().map(Reason::from);
-                return Err(reason.unwrap_or_else(|| Reason::new(plan::code::MOVED, "the room has changed")));
+                return Err(reason.unwrap_or_else(|| Reason::new(ReasonCode::Moved, "the room has changed")));
             }
         };
         self.take_line(&plan);
@@ -150,7 +150,7 @@ impl<'a> RoomRun<'a> {
             ];
             for (op, users) in lists {
                 for user in users.minus(&users_of(op, &plan.steps)).iter() {
-                    self.fail(op, user, Reason::new(guard, why.clone()));
+                    self.fail(op, user, Reason::new(ReasonCode::Guard(*guard), why.clone()));
                 }
             }
         }

@@ -3,10 +3,10 @@
 use super::line::Line;
 use super::removal_check::Roles;
 use super::report::Reason;
-use super::{Answer, Hands, INTERRUPTED, Job, Stop};
+use super::{Answer, Hands, Job, Stop};
 use crate::chat::{CallError, CallErrorKind, Writer};
-use crate::model::{MemberSet, Op, UserId};
-use crate::plan::{self, Note, RoomPlan, Step, users_of};
+use crate::model::{MemberSet, Op, ReasonCode, UserId};
+use crate::plan::{Note, RoomPlan, Step, users_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why steps end before they are done. Of several the greatest counts.
@@ -60,9 +60,6 @@ pub(super) struct RoomRun<'a> {
     /// What was taken down as not known to be done.
     pub(super) unclear: BTreeSet<(Op, UserId)>,
 }
-
-/// The code of a call that may or may not have taken effect.
-const UNCLEAR: &str = "no_clear_answer";
 
 /// Whether a demotion may go: only when every promotion of the room succeeded, or a wanted admin stands.
 pub(super) struct Gate {
@@ -173,7 +170,7 @@ impl Expected {
 
 pub(super) fn no_other_admin() -> Reason {
     Reason::new(
-        plan::code::NO_OTHER_ADMIN,
+        ReasonCode::NoOtherAdmin,
         "not every promotion succeeded and no wanted admin stands",
     )
 }
@@ -216,7 +213,7 @@ impl<'a> RoomRun<'a> {
         let Some(journal) = self.hands.conduct.journal else {
             return;
         };
-        let is_unclear = result.is_err_and(|reason| reason.code == UNCLEAR);
+        let is_unclear = result.is_err_and(|reason| reason.code == ReasonCode::NoClearAnswer);
         let answers: Vec<Answer<'_>> = users
             .into_iter()
             .map(|user| Answer { user, op, result })
@@ -246,7 +243,7 @@ impl<'a> RoomRun<'a> {
     /// Ends the run, or where only this room is interrupted the work in it.
     pub(super) fn end_run(&self, reason: &Reason) {
         self.stop.now(reason.clone());
-        if reason.code != INTERRUPTED {
+        if reason.code != ReasonCode::Interrupted {
             self.hands.conduct.stop.now(reason.clone());
         }
     }

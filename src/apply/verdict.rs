@@ -4,14 +4,8 @@ use super::report::{Failure, Outcome, Reason, RoomReport};
 use super::run::{RoomRun, held, people};
 use crate::chat::CallError;
 use crate::live::{AdminList, MemberList, Observed, Owner};
-use crate::model::{Op, UserId};
-use crate::plan::{self, Status};
-
-/// The code of what was answered as done and is not to be seen.
-const NOT_CONFIRMED: &str = "not_confirmed";
-
-/// The code of an owner who was removed or demoted all the same.
-pub(super) const OWNER_REMOVED: &str = "owner_removed";
+use crate::model::{Op, ReasonCode, UserId};
+use crate::plan::Status;
 
 /// What a last look at a room has shown; `None`: it was not asked for.
 #[derive(Default)]
@@ -84,7 +78,7 @@ impl RoomRun<'_> {
         if let Some((op, user)) = self.taken_away.iter().find(|(_, user)| is_owner(user)) {
             let done = if *op == Op::Remove { "removed" } else { "demoted" };
             self.error = Some(Reason::new(
-                OWNER_REMOVED,
+                ReasonCode::OwnerRemoved,
                 format!(
                     "{user} owns this room now, and was {done} in this run: they became its owner between the last \
                      check and the call; see to it that they are in the room, or hand it over"
@@ -104,7 +98,7 @@ impl RoomRun<'_> {
                     // Said of the room already.
                     Err(_) if is_owner(user) => {}
                     Err(why) if !failed => {
-                        let reason = Reason::new(NOT_CONFIRMED, why);
+                        let reason = Reason::new(ReasonCode::NotConfirmed, why);
                         self.journal(op, [user], Err(&reason));
                         self.fail(op, user, reason);
                     }
@@ -132,14 +126,14 @@ impl RoomRun<'_> {
         let surely_failed = self
             .failed
             .values()
-            .filter(|reason| reason.code != NOT_CONFIRMED)
+            .filter(|reason| reason.code != ReasonCode::NotConfirmed)
             .count();
         let all_failed = any_failed && surely_failed >= wanted;
         // What was planned in it was not even tried.
         let was_stopped = self
             .stopped()
             .is_some_and(|why| self.failed.values().any(|reason| reason.code == why.code));
-        let of_guard = |reason: &Reason| self.guarded && plan::is_guard(reason.code);
+        let of_guard = |reason: &Reason| self.guarded && matches!(reason.code, ReasonCode::Guard(_));
         let only_guarded = any_failed && self.failed.values().all(of_guard);
         let status = match plan.status {
             Status::Failed if plan.has_moved() => Outcome::Stale,

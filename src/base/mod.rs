@@ -6,8 +6,8 @@ mod looser;
 pub use looser::{Looser, looser_than_settings};
 
 use crate::desired::DesiredRoom;
-use crate::model::{Glob, Guards, MemberSet, RoomId, printable};
-use crate::plan::{FleetPlan, LiveSummary, Note, code};
+use crate::model::{Glob, Guards, MemberSet, ReasonCode, RoomId, printable};
+use crate::plan::{FleetPlan, LiveSummary, Note};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -131,14 +131,14 @@ impl RoomSince {
             looser,
             changes,
         } = self;
-        let new = is_new.then(|| Note::new(code::NEW_ROOM, "this room is new in the files"));
+        let new = is_new.then(|| Note::new(ReasonCode::NewRoom, "this room is new in the files"));
         let looser = looser
             .iter()
-            .map(|looser| Note::new(code::GUARD_LOOSENED, looser.message.clone()));
+            .map(|looser| Note::new(ReasonCode::GuardLoosened, looser.message.clone()));
         let changes = changes
             .iter()
-            .map(|change| Note::new(code::FILES_CHANGE, change.clone()));
-        let leaves = |why: &'static str| move |user| Note::new(code::LEAVES_FILES, why).about(user);
+            .map(|change| Note::new(ReasonCode::FilesChange, change.clone()));
+        let leaves = |why: &'static str| move |user| Note::new(ReasonCode::LeavesFiles, why).about(user);
         let people = people
             .iter()
             .map(leaves("the files no longer want this person here"));
@@ -154,7 +154,12 @@ impl RoomSince {
 
     /// Whether this is one of the notes that [`Since::note`] makes of what has a place of its own in the comment.
     pub(crate) fn made(note: &Note) -> bool {
-        [code::NEW_ROOM, code::GUARD_LOOSENED, code::LEAVES_FILES].contains(&note.code)
+        [
+            ReasonCode::NewRoom,
+            ReasonCode::GuardLoosened,
+            ReasonCode::LeavesFiles,
+        ]
+        .contains(&note.code)
     }
 }
 

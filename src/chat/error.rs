@@ -2,7 +2,7 @@
 
 use super::error_text::{max_size, names_in};
 use super::wire::{ErrorBody, Method};
-use crate::model::{MemberSet, RoomId, UserId};
+use crate::model::{MemberSet, ReasonCode, RoomId, UserId};
 use std::fmt;
 
 /// A call that did not do what it was for.
@@ -119,27 +119,27 @@ pub enum CallErrorKind {
 impl CallErrorKind {
     /// A stable name for reports.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ReasonCode {
         match self {
-            Self::ServiceUnreachable(_) => "service_unreachable",
-            Self::NoClearAnswer(_) => "no_clear_answer",
-            Self::AnswerTooLarge(_) => "answer_too_large",
-            Self::RateLimited => "rate_limited",
-            Self::Quota(_) => "quota",
-            Self::CredentialsRefused(_) => "credentials_refused",
-            Self::NoSuchApp(_) => "no_such_app",
-            Self::NoPermission(_) => "no_permission",
-            Self::Redirected(_) => "redirected",
-            Self::NoSuchRoom(_) => "no_such_room",
-            Self::NoSuchUser(_) => "no_such_user",
-            Self::AlreadySo(_) => "already_so",
-            Self::TooManyNames(_) => "too_many_names",
-            Self::RoomFull(_) => "room_full",
-            Self::UserInTooManyRooms(_) => "user_in_too_many_rooms",
-            Self::Refused { .. } => "refused",
-            Self::StaleRead => "stale_read",
-            Self::Interrupted => "interrupted",
-            Self::NotAKnownCall => "not_a_known_call",
+            Self::ServiceUnreachable(_) => ReasonCode::ServiceUnreachable,
+            Self::NoClearAnswer(_) => ReasonCode::NoClearAnswer,
+            Self::AnswerTooLarge(_) => ReasonCode::AnswerTooLarge,
+            Self::RateLimited => ReasonCode::RateLimited,
+            Self::Quota(_) => ReasonCode::Quota,
+            Self::CredentialsRefused(_) => ReasonCode::CredentialsRefused,
+            Self::NoSuchApp(_) => ReasonCode::NoSuchApp,
+            Self::NoPermission(_) => ReasonCode::NoPermission,
+            Self::Redirected(_) => ReasonCode::Redirected,
+            Self::NoSuchRoom(_) => ReasonCode::NoSuchRoom,
+            Self::NoSuchUser(_) => ReasonCode::NoSuchUser,
+            Self::AlreadySo(_) => ReasonCode::AlreadySo,
+            Self::TooManyNames(_) => ReasonCode::TooManyNames,
+            Self::RoomFull(_) => ReasonCode::RoomFull,
+            Self::UserInTooManyRooms(_) => ReasonCode::UserInTooManyRooms,
+            Self::Refused { .. } => ReasonCode::Refused,
+            Self::StaleRead => ReasonCode::StaleRead,
+            Self::Interrupted => ReasonCode::Interrupted,
+            Self::NotAKnownCall => ReasonCode::NotAKnownCall,
         }
     }
 

@@ -5,10 +5,10 @@ use super::exit::{Exit, Usage};
 use super::saved::Saved;
 use super::site::Site;
 use super::{Globals, buffered, max_calls, output, output_json, output_plan, write_plan};
-use crate::apply::{Conduct, Failure, INTERRUPTED, Outcome, Reason, Report, RoomReport, Stop, Tally};
+use crate::apply::{Conduct, Failure, Outcome, Reason, Report, RoomReport, Stop, Tally};
 use crate::daemon::pass::{self, Planned};
 use crate::daemon::progress::Progress;
-use crate::model::{Op, RoomId, counted, printable};
+use crate::model::{Op, ReasonCode, RoomId, counted, printable};
 use crate::plan::Calls;
 use crate::render::Document;
 use anyhow::{Context as _, bail};
@@ -249,7 +249,7 @@ fn told(report: &Report) -> String {
             if room.status == Outcome::NotBegun && stopped_by(reason) {
                 continue;
             }
-            let line = lines.entry((*op, reason.code, &reason.message));
+            let line = lines.entry((*op, reason.code.as_str(), &reason.message));
             line.or_default().push(printable(user));
         }
         for ((op, code, message), users) in lines {
@@ -259,7 +259,7 @@ fn told(report: &Report) -> String {
     }
     let not_begun = report.not_begun();
     match &report.stopped {
-        Some(reason) if reason.code == INTERRUPTED => {
+        Some(reason) if reason.code == ReasonCode::Interrupted => {
             let rooms = not_begun.as_deref().unwrap_or("no room was left out");
             let _ = writeln!(out, "interrupted: {rooms}; run `roomsync apply` again to go on");
         }

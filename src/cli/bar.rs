@@ -4,6 +4,7 @@ use super::Globals;
 use crate::apply::Stop;
 use crate::chat::Reader;
 use crate::daemon::progress::{Progress, outlook, shares};
+use crate::model::ReasonCode;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,9 +65,9 @@ impl Watched {
             None => outlook.to_string(),
             Some(reason) => {
                 let why = match reason.code {
-                    "quota" => "the quota is used up",
-                    crate::apply::INTERRUPTED => "interrupted",
-                    other => other,
+                    ReasonCode::Quota => "the quota is used up",
+                    ReasonCode::Interrupted => "interrupted",
+                    other => other.as_str(),
                 };
                 let (done, of) = (outlook.done, outlook.of);
                 format!("{done}/{of} calls · {why}: no new call is made")

@@ -1,10 +1,11 @@
 //! How a command ends, and the one table from errors to exit codes.
 
-use crate::apply::{Failure, INTERRUPTED, Outcome, Report};
+use crate::apply::{Failure, Outcome, Report};
 use crate::chat::CallError;
 use crate::daemon::{ConnectError, DaemonError, Once, Written};
 use crate::diagnostics::Invalid;
 use crate::emulator::StateError;
+use crate::model::ReasonCode;
 use crate::plan::{FleetPlan, RoomPlan, StalePlan, Status};
 
 /// A command's end. The order is that of precedence: where several hold, the greatest wins.
@@ -64,7 +65,7 @@ impl Exit {
     /// What a plan says, `stopped` being what kept it from looking at every room.
     pub(super) fn of_plan(plan: &FleetPlan, stopped: Option<&CallError>) -> Self {
         let unseen = plan.rooms.iter().filter(|room| room.live.is_none());
-        let of_service = |code: &str| code != "no_such_room";
+        let of_service = |code| code != ReasonCode::NoSuchRoom;
         let mut unseen = unseen.filter_map(|room| room.error.as_ref()).peekable();
         let none_seen = plan.rooms.iter().all(|room| room.live.is_none()) && unseen.peek().is_some();
         if stopped.is_some() || (none_seen && unseen.any(|error| of_service(error.code))) {
@@ -106,7 +107,7 @@ impl Exit {
         let interrupted = report
             .stopped
             .as_ref()
-            .is_some_and(|reason| reason.code == INTERRUPTED);
+            .is_some_and(|reason| reason.code == ReasonCode::Interrupted);
         if (report.stopped.is_some() && !interrupted) || wrote_nothing(report) {
             Self::Failed
         } else if interrupted || any(&[Outcome::Partial, Outcome::Failed, Outcome::NotBegun]) {
@@ -126,7 +127,7 @@ fn wrote_nothing(report: &Report) -> bool {
     let of_service = |failure: &Failure| {
         matches!(
             failure.reason.code,
-            "no_clear_answer" | "rate_limited" | "no_permission"
+            ReasonCode::NoClearAnswer | ReasonCode::RateLimited | ReasonCode::NoPermission
         )
     };
     let mut written = report.rooms.iter().filter(|room| room.calls > 0).peekable();

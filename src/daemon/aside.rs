@@ -1,8 +1,8 @@
 //! People whom the service does not take: recorded with the reason, and left alone for a while.
 
 use super::clock::{Moment, Moved};
-use crate::model::{RoomId, UserId};
-use crate::plan::{Waiting, code};
+use crate::model::{ReasonCode, RoomId, UserId};
+use crate::plan::Waiting;
 use crate::web;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -99,7 +99,7 @@ impl SetAside {
             .map(|((user, _), entry)| {
                 let until = now.wall_at(entry.until);
                 let message = format!("not tried again before {until:.0}: {}", entry.message);
-                let code = code::SET_ASIDE;
+                let code = ReasonCode::SetAside;
                 (user.clone(), Waiting { code, message })
             })
             .collect()

@@ -2,8 +2,8 @@
 //! this service works, so putting somebody back every time would never end.
 
 use super::clock::{Moment, Moved};
-use crate::model::{RoomId, UserId};
-use crate::plan::{Waiting, code};
+use crate::model::{ReasonCode, RoomId, UserId};
+use crate::plan::Waiting;
 use crate::web;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ impl ComingAndGoing {
                     "put back {TIMES} times within an hour and gone again; left alone until {:.0}",
                     now.wall_at(window.ends)
                 );
-                let code = code::COMING_AND_GOING;
+                let code = ReasonCode::ComingAndGoing;
                 (user.clone(), Waiting { code, message })
             })
             .collect()

@@ -6,7 +6,7 @@ use super::coming_and_going::ComingAndGoing;
 use super::files::Stillness;
 use super::holds::Rosters;
 use super::log_dedup::LogDedup;
-use super::quota::{self, QUOTA, UsedUp};
+use super::quota::{self, UsedUp};
 use super::room::{Room, Turn, backoff};
 use super::service_time::ServiceTime;
 use super::settling::Settling;
@@ -16,7 +16,7 @@ use crate::apply::Stop;
 use crate::chat::{CallError, CallErrorKind};
 use crate::desired::{Loaded, Origins, Source};
 use crate::diagnostics::Diagnostic;
-use crate::model::{RoomId, UserId};
+use crate::model::{Guard, ReasonCode, RoomId, UserId};
 use crate::settings::Settings;
 use crate::web::{Change, Passes, Trouble, Withheld};
 use jiff::{SignedDuration, Timestamp};
@@ -230,14 +230,14 @@ impl Engine {
         let Some(roster) = self.rosters.of(id) else { return };
         let mut any = false;
         for (guard, hold) in [
-            ("max_removals", &roster.removals),
-            ("max_demotions", &roster.demotions),
+            (Guard::MaxRemovals, &roster.removals),
+            (Guard::MaxDemotions, &roster.demotions),
         ] {
             let Some(hold) = hold else { continue };
             any = true;
             let (limit, held) = (hold.limit.to_string(), hold.users.len());
             tracing::warn!(
-                room = %id, guard, limit, dropped = hold.dropped, of = hold.of, held,
+                room = %id, guard = guard.as_str(), limit, dropped = hold.dropped, of = hold.of, held,
                 "held: more names left the files at once than the guard allows; put them back, or allow it in the room's own `guards`"
             );
         }
@@ -256,7 +256,7 @@ impl Engine {
     }
 
     /// The service keeps every call from succeeding.
-    pub(super) fn service_down(&mut self, code: &'static str, message: &str) {
+    pub(super) fn service_down(&mut self, code: ReasonCode, message: &str) {
         let now = self.clock.now();
         let trouble = match self.trouble.take() {
             Some(trouble) if trouble.code == code => Trouble {
@@ -265,7 +265,7 @@ impl Engine {
                 ..trouble
             },
             other => {
-                tracing::error!(code, "nothing can be done in any room: {message}");
+                tracing::error!(code = code.as_str(), "nothing can be done in any room: {message}");
                 Trouble {
                     code,
                     message: message.to_owned(),
@@ -276,8 +276,12 @@ impl Engine {
             }
         };
         let times = u32::try_from(trouble.times).unwrap_or(u32::MAX);
-        self.quota_reads = if code == QUOTA { self.quota_reads + 1 } else { 0 };
-        let wait = if code == QUOTA {
+        self.quota_reads = if code == ReasonCode::Quota {
+            self.quota_reads + 1
+        } else {
+            0
+        };
+        let wait = if code == ReasonCode::Quota {
             quota::wait(self.quota_reads)
         } else {
             backoff(times, &mut self.random)

@@ -73,7 +73,7 @@ impl Journal for PassJournal<'_> {
                 revision: self.revision.clone(),
                 file: origin.map(|origin| origin.file.clone()),
                 line: origin.map(|origin| origin.line),
-                result: result.map_or_else(|reason| reason.code.to_owned(), |()| "done".to_owned()),
+                result: result.map_or_else(|reason| reason.code.to_string(), |()| "done".to_owned()),
             };
             let message = result.err().map(|reason| reason.message.as_str());
             let (of_metric, is_done) = match result {

@@ -7,7 +7,7 @@ use super::written::Written;
 use super::{Daemon, end, follow, heard, pass};
 use crate::apply::{Reason, Report};
 use crate::diagnostics::Invalid;
-use crate::model::show_duration;
+use crate::model::{ReasonCode, show_duration};
 use crate::plan::FleetPlan;
 use std::pin::pin;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -129,7 +129,7 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
         report.stopped = report.stopped.take().or(interrupted);
         let withheld = || engine.withheld().map(|why| Reason::new(why.code, why.message));
         let why = report.stopped.clone().or_else(withheld);
-        let why = why.unwrap_or_else(|| Reason::new("not_begun", "it was not this room's turn"));
+        let why = why.unwrap_or_else(|| Reason::new(ReasonCode::NotBegun, "it was not this room's turn"));
         report.count_not_begun(&planned.plan.rooms, &why);
     }
     let rates = pass::rates(&engine.settings);

@@ -5,7 +5,7 @@ use crate::chat::wire::Method;
 use crate::chat::{CallError, Client, Reader};
 use crate::desired::{DesiredRoom, Source};
 use crate::live::{self, Observed, ReadRequest};
-use crate::model::{MemberSet, Op, RoomId};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId};
 use crate::plan::{
     self, Draft, FleetGuard, FleetPlan, Note, Rates, Restraints, RoomPlan, SavedPlan, Sizes, users_of,
 };
@@ -79,7 +79,7 @@ pub async fn look(
     let stopped = live::read_rooms(reader, &requests, &draft_room).await.err();
     let not_seen = |room: &DesiredRoom| {
         let why = stopped.as_ref().map_or_else(
-            || Note::new("not_looked_at", "the look ended before this room"),
+            || Note::new(ReasonCode::NotLookedAt, "the look ended before this room"),
             Note::from,
         );
         Look {
@@ -235,7 +235,7 @@ pub(super) fn log_room(room: &RoomPlan, message: &str) {
         .into_iter()
         .max();
     let lines = most.unwrap_or_default().div_ceil(NAMES_IN_A_LINE);
-    let guards: Vec<&str> = room.blocked.iter().map(|block| block.guard).collect();
+    let guards: Vec<&str> = room.blocked.iter().map(|block| block.guard.as_str()).collect();
     for line in 0..lines {
         let names = |list: &MemberSet| {
             let part = list.chunks(NAMES_IN_A_LINE).nth(line);

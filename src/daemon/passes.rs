@@ -6,15 +6,14 @@ use super::journal::{PassJournal, origins};
 use super::learned_limits::LimitScope;
 use super::pass::{self, Looked, Planned};
 use super::progress::Progress;
-use super::quota::{QUOTA, UsedUp};
+use super::quota::UsedUp;
 use super::room::Turn;
-use super::withheld::AUDIT_LOG;
 use super::written::Written;
 use super::{Shared, lock};
 use crate::apply::{self, Claims, Conduct, Job, Reason, RoomReport, Stop};
 use crate::chat::{Client, Reader};
 use crate::desired::DesiredRoom;
-use crate::model::{Op, RoomId, UserId};
+use crate::model::{Op, ReasonCode, RoomId, UserId};
 use crate::plan::{Calls, RoomPlan, users_of};
 use crate::render::Document;
 use crate::web::PassKind;
@@ -286,7 +285,7 @@ impl PassClaims<'_> {
     /// Tells the engine once that the service keeps every call from succeeding, if it does.
     fn tell(&self, engine: &mut Engine) {
         if let Some(why) = self.stop.reason()
-            && ![AUDIT_LOG, QUOTA].contains(&why.code)
+            && ![ReasonCode::AuditLog, ReasonCode::Quota].contains(&why.code)
             && !self.told.swap(true, Ordering::Relaxed)
         {
             engine.service_down(why.code, &why.message);

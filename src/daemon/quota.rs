@@ -4,15 +4,13 @@
 use super::engine::Engine;
 use super::room::Room;
 use crate::apply::Reason;
-use crate::model::RoomId;
+use crate::model::{ReasonCode, RoomId};
 use crate::plan::FleetPlan;
 use crate::web::State;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The code of what the quota keeps from being done.
-pub(super) const QUOTA: &str = "quota";
 /// How long after the first refusal a call is tried, and how long at the most; it doubles with every refusal. A quota is renewed
 /// at midnight or on the first of the month, or when somebody pays.
 const WAIT: (Duration, Duration) = (Duration::from_secs(15 * 60), Duration::from_secs(4 * 3600));
@@ -20,14 +18,14 @@ const WAIT: (Duration, Duration) = (Duration::from_secs(15 * 60), Duration::from
 const NEXT_ROOM: Duration = Duration::from_secs(60);
 
 /// The codes of failures by which the service has dealt with a call.
-const OF_THE_CALL: [&str; 7] = [
-    "already_so",
-    "no_such_room",
-    "no_such_user",
-    "refused",
-    "room_full",
-    "too_many_names",
-    "user_in_too_many_rooms",
+const OF_THE_CALL: [ReasonCode; 7] = [
+    ReasonCode::AlreadySo,
+    ReasonCode::NoSuchRoom,
+    ReasonCode::NoSuchUser,
+    ReasonCode::Refused,
+    ReasonCode::RoomFull,
+    ReasonCode::TooManyNames,
+    ReasonCode::UserInTooManyRooms,
 ];
 
 /// A quota that is used up, as far as is known.
@@ -70,7 +68,7 @@ impl UsedUp {
 
     /// Why a run is ended.
     pub(super) fn reason(&self) -> Reason {
-        Reason::new(QUOTA, self.message.clone())
+        Reason::new(ReasonCode::Quota, self.message.clone())
     }
 }
 
@@ -78,7 +76,7 @@ impl Engine {
     /// Takes down how a write call in this room was answered: why it failed, if it did. With the first refusal nothing more goes
     /// out, to no room.
     pub(super) fn quota_answered(&mut self, id: &RoomId, failed: Option<&Reason>) {
-        let refusal = failed.filter(|reason| reason.code == QUOTA);
+        let refusal = failed.filter(|reason| reason.code == ReasonCode::Quota);
         let Some(quota) = &mut self.used_up else {
             if let Some(reason) = refusal {
                 self.used_up = Some(UsedUp {
@@ -119,7 +117,7 @@ impl Engine {
     /// Chooses the room of this plan in which one call finds out whether the quota is renewed, if it is time and nothing else
     /// keeps anything from being written.
     pub(super) fn begin_probe(&mut self, plan: &FleetPlan) -> Option<RoomId> {
-        if self.withheld()?.code != QUOTA {
+        if self.withheld()?.code != ReasonCode::Quota {
             return None;
         }
         let quota = self.used_up.as_mut()?;
@@ -156,7 +154,8 @@ impl Engine {
 
     /// Has a room looked at in which a call may find out whether the quota is renewed, if it is time.
     pub(super) fn choose_probe(&mut self, now: Instant) {
-        if self.probe_due().is_none_or(|due| due > now) || self.withheld().is_none_or(|why| why.code != QUOTA)
+        if self.probe_due().is_none_or(|due| due > now)
+            || self.withheld().is_none_or(|why| why.code != ReasonCode::Quota)
         {
             return;
         }

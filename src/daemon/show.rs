@@ -6,7 +6,7 @@ use super::holds::Hold;
 use super::progress::{Outlook, Share, Stand, outlook, shares};
 use super::room::Room;
 use super::{Shared, lock};
-use crate::model::{RoomId, counted, counted_people};
+use crate::model::{Guard, RoomId, counted, counted_people};
 use crate::render::people_diff;
 use crate::web::{self, Files, Gauges, RoomDetail, RoomLine, Service, Source, State, Status, Withheld};
 use jiff::{SignedDuration, Timestamp};
@@ -240,8 +240,8 @@ impl Engine {
             since: hold.since,
         };
         [
-            ("max_removals", &roster.removals),
-            ("max_demotions", &roster.demotions),
+            (Guard::MaxRemovals, &roster.removals),
+            (Guard::MaxDemotions, &roster.demotions),
         ]
         .into_iter()
         .filter_map(|(guard, hold)| Some(shown(guard, hold.as_ref()?)))

@@ -3,11 +3,10 @@
 use super::engine::Engine;
 use super::log_dedup::Subject;
 use super::pass::{self, Look, Looked, Planned};
-use super::quota::QUOTA;
 use super::room::Turn;
 use super::state_dir::FleetBudget;
 use crate::apply::{Outcome, Report, RoomReport, Stop, Tally};
-use crate::model::{Mode, RoomId, UserId};
+use crate::model::{Mode, ReasonCode, RoomId, UserId};
 use crate::plan::{Draft, FleetGuard, RoomPlan};
 use crate::web::{PassOutcome, State};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -87,7 +86,7 @@ impl Engine {
         self.check();
         if self
             .withheld()
-            .is_some_and(|why| why.code != QUOTA || !self.is_probe(&turn.desired.id))
+            .is_some_and(|why| why.code != ReasonCode::Quota || !self.is_probe(&turn.desired.id))
         {
             return None;
         }

@@ -3,10 +3,9 @@
 use super::engine::Engine;
 use super::log_dedup::Subject;
 use super::room::Turn;
-use super::withheld::AUDIT_LOG;
-use crate::apply::{Failure, INTERRUPTED, Outcome, Reason, RoomReport};
-use crate::model::{MemberSet, Op, RoomId, UserId, printable};
-use crate::plan::{self, Note, RoomPlan, Status, code, users_of};
+use crate::apply::{Failure, Outcome, Reason, RoomReport};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, printable};
+use crate::plan::{Note, RoomPlan, Status, users_of};
 use crate::web::State;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
@@ -32,7 +31,10 @@ impl Engine {
             Status::Failed => State::Failed,
             Status::Observed => State::Observed,
         };
-        let incomplete = plan.notes.iter().find(|note| note.code == code::INCOMPLETE_READ);
+        let incomplete = plan
+            .notes
+            .iter()
+            .find(|note| note.code == ReasonCode::IncompleteRead);
         // What was seen and is refused by the files' own rules stays so until files or rooms change.
         let unseen = plan.live.is_none().then_some(plan.error.as_ref()).flatten();
         let error = plan.error.clone().or_else(|| incomplete.cloned());
@@ -60,7 +62,7 @@ impl Engine {
         // What is counted differs from look to look, and is no news.
         let (kind, text) = match (room.state, &room.error, &room.plan) {
             (State::Failed, Some(error), _) => (
-                error.code.to_owned(),
+                error.code.to_string(),
                 format!("failed[{}]: {}", error.code, error.message),
             ),
             (State::Blocked, _, Some(plan)) => {
@@ -74,7 +76,7 @@ impl Engine {
                         )
                     })
                     .collect();
-                let kinds: Vec<&str> = plan.blocked.iter().map(|block| block.guard).collect();
+                let kinds: Vec<&str> = plan.blocked.iter().map(|block| block.guard.as_str()).collect();
                 (kinds.join(", "), format!("blocked: {}", guards.join("; ")))
             }
             (State::InSync | State::Observed, _, _) => {
@@ -112,7 +114,7 @@ impl Engine {
         let mut left = still_open(plan, report);
         // Who came in in the place of somebody else is not without one.
         left.notes.retain(|note| {
-            note.code != code::ROOM_FULL
+            note.code != ReasonCode::RoomFull
                 || report
                     .failed
                     .iter()
@@ -125,23 +127,27 @@ impl Engine {
         {
             left.add = left.add.filter(|user| user.as_str() != failure.user);
             left.promote = left.promote.filter(|user| user.as_str() != failure.user);
-            let mut note = Note::new(code::SET_ASIDE, failure.reason.message.clone());
+            let mut note = Note::new(ReasonCode::SetAside, failure.reason.message.clone());
             note.user = Some(failure.user.clone());
             left.notes.push(note);
         }
-        let waiting = [code::SET_ASIDE, code::COMING_AND_GOING];
+        let waiting = [ReasonCode::SetAside, ReasonCode::ComingAndGoing];
         let of_room = report.failed.iter().find(|failure| {
             let reason = &failure.reason;
             !waiting.contains(&reason.code)
-                && !plan::is_guard(reason.code)
+                && !matches!(reason.code, ReasonCode::Guard(_))
                 && !aside.contains(failure.user.as_str())
         });
         let of_all = report.error.as_ref().filter(|_| report.status != Outcome::Stale);
-        let ended = why.is_some_and(|why| why.code == INTERRUPTED || why.code == AUDIT_LOG);
-        let incomplete = plan.notes.iter().any(|note| note.code == code::INCOMPLETE_READ);
+        let ended =
+            why.is_some_and(|why| why.code == ReasonCode::Interrupted || why.code == ReasonCode::AuditLog);
+        let incomplete = plan
+            .notes
+            .iter()
+            .any(|note| note.code == ReasonCode::IncompleteRead);
         match (of_room, report.status) {
             _ if let Some(Reason { code, message, .. }) = of_all => {
-                room.stands(State::Failed, Some(Note::new(code, message.clone())), now);
+                room.stands(State::Failed, Some(Note::new(*code, message.clone())), now);
                 room.try_again(at, &mut self.random);
             }
             // It stands as failed, and is tried again, whatever was added.
@@ -192,9 +198,9 @@ impl Engine {
         let refused = report.failed.iter().filter_map(|failure| {
             let comes_in = matches!(failure.op, Op::Add | Op::Promote);
             let everywhere = match failure.reason.code {
-                "no_such_user" => true,
-                "user_in_too_many_rooms" => false,
-                "refused" if is_personal(failure) => false,
+                ReasonCode::NoSuchUser => true,
+                ReasonCode::UserInTooManyRooms => false,
+                ReasonCode::Refused if is_personal(failure) => false,
                 _ => return None,
             };
             let user = UserId::parse(&failure.user).ok()?;
@@ -214,13 +220,13 @@ impl Engine {
             .map(|set| set.origins.naming(&users))
             .unwrap_or_default();
         for (user, (everywhere, reason)) in &refused {
-            let why = (reason.code, reason.message.as_str());
+            let why = (reason.code.as_str(), reason.message.as_str());
             let first = self
                 .ledger
                 .aside
                 .put(user, (id, *everywhere), why, named.get(user).cloned(), now);
             if first {
-                tracing::warn!(room = %id, %user, code = reason.code, "set aside: {}", reason.message);
+                tracing::warn!(room = %id, %user, code = reason.code.as_str(), "set aside: {}", reason.message);
             }
         }
         self.save_ledger();

@@ -3,12 +3,10 @@
 
 use super::audit::Event;
 use super::engine::Engine;
-use super::quota::QUOTA;
 use crate::apply::Reason;
+use crate::model::ReasonCode;
 use crate::web::{Change, Withheld};
 
-/// The code of what is not done because it could not be written down.
-pub(super) const AUDIT_LOG: &str = "audit_log";
 /// How many of the last changes are shown.
 const CHANGES_SHOWN: usize = 100;
 
@@ -105,7 +103,7 @@ impl Engine {
         self.said_withheld.clone_from(&now);
         match now {
             Some(Withheld { code, message }) => {
-                tracing::warn!(code, "nothing is written: {message}");
+                tracing::warn!(code = code.as_str(), "nothing is written: {message}");
                 for stop in self.rooms.values().filter_map(|room| room.applying.as_ref()) {
                     stop.interrupt();
                 }
@@ -122,29 +120,38 @@ impl Engine {
         let because = |code, message: String| Some(Withheld { code, message });
         if self.dry_run {
             because(
-                "dry_run",
+                ReasonCode::DryRun,
                 "this is a dry run; start without --dry-run to write".into(),
             )
         } else if self.settings.sync.paused {
             because(
-                "paused",
+                ReasonCode::Paused,
                 "`sync.paused` is true; set it to false and reload (SIGHUP) to go on".into(),
             )
         } else if let Some(error) = &self.out_of_reach {
-            because("state_dir", format!("`state_dir` is out of reach: {error}"))
+            because(
+                ReasonCode::StateDir,
+                format!("`state_dir` is out of reach: {error}"),
+            )
         } else if self.paused {
             let file = self.store.pause_file();
             because(
-                "paused",
+                ReasonCode::Paused,
                 format!("there is a file {}; remove it to go on", file.display()),
             )
         } else if let Some(error) = &self.unsaved {
-            because("state_dir", format!("the state cannot be saved: {error}"))
+            because(
+                ReasonCode::StateDir,
+                format!("the state cannot be saved: {error}"),
+            )
         } else if let Some(error) = self.audit.trouble() {
-            because("audit_log", format!("the audit log cannot be written: {error}"))
+            because(
+                ReasonCode::AuditLog,
+                format!("the audit log cannot be written: {error}"),
+            )
         } else {
             // The last, because it alone lets a call through now and then.
-            because(QUOTA, self.used_up.as_ref()?.message())
+            because(ReasonCode::Quota, self.used_up.as_ref()?.message())
         }
     }
 
@@ -152,7 +159,12 @@ impl Engine {
     fn audited(&mut self, written: std::io::Result<()>) -> Result<(), Reason> {
         let result = self.audit.took(written, self.clock.now());
         self.see_withheld();
-        result.map_err(|error| Reason::new(AUDIT_LOG, format!("the audit log cannot be written: {error}")))
+        result.map_err(|error| {
+            Reason::new(
+                ReasonCode::AuditLog,
+                format!("the audit log cannot be written: {error}"),
+            )
+        })
     }
 
     /// Takes down a change, for the log and for the page.

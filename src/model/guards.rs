@@ -1,6 +1,56 @@
 use super::{Glob, Limit, UserId, show_duration};
+use serde::{Serialize, Serializer};
 use std::fmt;
 use std::time::Duration;
+
+/// A limit of what one plan may do, or of what a window of time lets go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Guard {
+    /// On a room's removals.
+    MaxRemovals,
+    /// On a room's demotions.
+    MaxDemotions,
+    /// On a room's adds.
+    MaxAdditions,
+    /// On the removals in all rooms.
+    MaxRemovalsTotal,
+    /// On the people of a room's lists who go within a window of time.
+    RemovalBudget,
+}
+
+impl Guard {
+    /// Guards of a single plan.
+    pub(crate) const OF_A_PLAN: [Self; 4] = [
+        Self::MaxRemovals,
+        Self::MaxDemotions,
+        Self::MaxAdditions,
+        Self::MaxRemovalsTotal,
+    ];
+
+    /// Name of the guard in the settings, and the code of everything it holds.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MaxRemovals => "max_removals",
+            Self::MaxDemotions => "max_demotions",
+            Self::MaxAdditions => "max_additions",
+            Self::MaxRemovalsTotal => "max_removals_total",
+            Self::RemovalBudget => "removal_budget",
+        }
+    }
+}
+
+impl fmt::Display for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Guard {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
 
 /// The bounds on what one pass may do in a room, with everything that was left out filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]

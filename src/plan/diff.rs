@@ -3,10 +3,10 @@
 use super::changes::Changes;
 use super::digest::live_digest;
 use super::order::Capacity;
-use super::{Blocked, Draft, LiveSummary, Note, Restraints, RoomPlan, code, guard};
+use super::{Blocked, Draft, LiveSummary, Note, Restraints, RoomPlan, guard};
 use crate::desired::DesiredRoom;
 use crate::live::{LiveRoom, Observed};
-use crate::model::{MAX_ADMINS, MemberSet, Mode, UserId};
+use crate::model::{MAX_ADMINS, MemberSet, Mode, ReasonCode, UserId};
 use sha2::{Digest as _, Sha256};
 
 /// Compares what is wanted in a room with what is there, less what the restraints keep from being done. The error is a room
@@ -26,7 +26,7 @@ pub fn draft(
         && wanted.as_str() != owner
     {
         return fail(
-            code::OWNER_DIFFERS,
+            ReasonCode::OwnerDiffers,
             format!(
                 "the files say {wanted} owns this room, but {owner:?} does; correct the file, or transfer the room"
             ),
@@ -38,7 +38,7 @@ pub fn draft(
             let message = format!(
                 "with the owner left out, `{key}` comes to nobody; if that is meant, add `allow_empty: {key}`"
             );
-            return fail(code::EMPTY, message);
+            return fail(ReasonCode::Empty, message);
         }
     };
 
@@ -46,7 +46,7 @@ pub fn draft(
     let mut notes: Vec<Note> = seen.foreign.iter().map(|name| foreign_note(name)).collect();
     if let Observed::Partial(_, inconsistency) = observed {
         notes.push(Note::new(
-            code::INCOMPLETE_READ,
+            ReasonCode::IncompleteRead,
             format!(
                 "the room could not be read completely, so {}: {inconsistency}",
                 if live.owner.is_some() {
@@ -116,7 +116,7 @@ pub fn draft(
 
 fn foreign_note(name: &str) -> Note {
     Note::new(
-        code::FOREIGN_NAME,
+        ReasonCode::ForeignName,
         "this name breaks the service's own rules and is left alone",
     )
     .about(name)
@@ -239,7 +239,7 @@ fn compare(
         let why = "an admin who is not listed; kept, because `admins` is not managed here";
         notes.extend(
             kept.iter()
-                .map(|user| Note::new(code::ADMIN_KEPT, why).about(user)),
+                .map(|user| Note::new(ReasonCode::AdminKept, why).about(user)),
         );
         remove = remove.minus(&kept);
     }
@@ -248,7 +248,7 @@ fn compare(
     notes.extend(
         protected
             .iter()
-            .map(|user| Note::new(code::PROTECTED, why).about(user)),
+            .map(|user| Note::new(ReasonCode::Protected, why).about(user)),
     );
     Changes {
         add,

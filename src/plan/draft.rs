@@ -1,11 +1,11 @@
 //! A room's changes on their way to a plan: what the guards let through, in order.
 
 use super::changes::{Changes, Step, carried_out, users_of};
-use super::guard::{self, Blocked, MAX_ADDITIONS};
+use super::guard::{self, Blocked};
 use super::order::{Capacity, Ordered, Sizes, order};
-use super::{Departures, LiveSummary, Note, RoomPlan, Status, code};
+use super::{Departures, LiveSummary, Note, RoomPlan, Status};
 use crate::desired::DesiredRoom;
-use crate::model::{Guards, MemberSet, Mode, Op, RoomId, UserId};
+use crate::model::{Guard, Guards, MemberSet, Mode, Op, ReasonCode, RoomId, UserId};
 
 /// Reason to keep somebody who is an admin now and whom the plan does not demote.
 pub const NEW_ADMIN: &str = "has become an admin since the plan was made, so this removal no longer fits";
@@ -100,12 +100,12 @@ impl Draft {
         self.reserves = reserves.into_iter().filter(is_missing).cloned().collect();
         let mut narrowed = carried_out(&self.changes, steps);
         let new_admins = narrowed.remove.and(&self.changes.demote.minus(&narrowed.demote));
-        self.hold(&new_admins, Op::Remove, code::MOVED, NEW_ADMIN);
+        self.hold(&new_admins, Op::Remove, ReasonCode::Moved, NEW_ADMIN);
         narrowed.remove = narrowed.remove.minus(&new_admins);
         if !self.complete {
             let why = "the room could not be read completely again";
             for op in [Op::Demote, Op::Remove] {
-                self.hold(&users_of(op, steps), op, code::INCOMPLETE_READ, why);
+                self.hold(&users_of(op, steps), op, ReasonCode::IncompleteRead, why);
             }
         }
         self.changes = narrowed;
@@ -123,7 +123,7 @@ impl Draft {
         &mut self,
         users: impl IntoIterator<Item = &'u UserId>,
         op: Op,
-        code: &'static str,
+        code: ReasonCode,
         why: &str,
     ) {
         self.notes.extend(held(users, op, code, why));
@@ -160,7 +160,7 @@ impl Draft {
                 let mut open = let_through(&changes, &blocked);
                 if !has_owner {
                     let why = "nobody is named as the room's owner, so nobody is promoted";
-                    notes.extend(held(&open.promote, Op::Promote, code::INCOMPLETE_READ, why));
+                    notes.extend(held(&open.promote, Op::Promote, ReasonCode::IncompleteRead, why));
                     open.promote = MemberSet::default();
                 }
                 capacity.short_of_admins = !wanted_admins.minus(&open.promote).is_empty();
@@ -229,7 +229,7 @@ impl Draft {
 pub(super) fn held<'a>(
     users: impl IntoIterator<Item = &'a UserId>,
     op: Op,
-    code: &'static str,
+    code: ReasonCode,
     why: &str,
 ) -> impl Iterator<Item = Note> {
     let note = move |user| Note::new(code, why).about(user).holding(op);
@@ -243,7 +243,7 @@ fn let_through(changes: &Changes, blocked: &[Blocked]) -> Changes {
         return changes.clone();
     }
     let (add, promote) = (&changes.add, &changes.promote);
-    if blocked.iter().any(|block| block.guard == MAX_ADDITIONS) {
+    if blocked.iter().any(|block| block.guard == Guard::MaxAdditions) {
         Changes {
             promote: promote.minus(add),
             ..Changes::default()
@@ -259,7 +259,7 @@ fn let_through(changes: &Changes, blocked: &[Blocked]) -> Changes {
 
 /// Whether nothing is wrong with the room itself, only with a person.
 fn is_waiting(note: &Note) -> bool {
-    [code::SET_ASIDE, code::COMING_AND_GOING].contains(&note.code)
+    [ReasonCode::SetAside, ReasonCode::ComingAndGoing].contains(&note.code)
 }
 
 /// Why a room without any step is not in order, if it is not.
@@ -269,6 +269,6 @@ fn stuck(changes: &Changes, complete: bool, notes: &[Note]) -> Option<Note> {
     }
     notes
         .iter()
-        .find(|note| (note.held.is_some() && !is_waiting(note)) || note.code == code::INCOMPLETE_READ)
+        .find(|note| (note.held.is_some() && !is_waiting(note)) || note.code == ReasonCode::IncompleteRead)
         .cloned()
 }

@@ -1,6 +1,6 @@
-use super::guard::{MAX_REMOVALS_TOTAL, judge};
+use super::guard::judge;
 use super::{Draft, RoomPlan, Sizes, Status};
-use crate::model::{Limit, Op};
+use crate::model::{Guard, Limit, Op};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -82,7 +82,7 @@ impl FleetPlan {
                 elsewhere,
             } = guard;
             let of = before.unwrap_or(members) + elsewhere;
-            judge(MAX_REMOVALS_TOTAL, limit, removals + spent, of)
+            judge(Guard::MaxRemovalsTotal, limit, removals + spent, of)
         });
         let finish = |room: Result<Draft, Box<RoomPlan>>| match room {
             Ok(mut draft) => {

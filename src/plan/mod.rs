@@ -23,13 +23,12 @@ pub use departures::Departures;
 pub use diff::draft;
 pub use draft::{Draft, NEW_ADMIN};
 pub use fleet::{FleetGuard, FleetPlan, Summary};
-pub(crate) use guard::MAX_ADDITIONS;
-pub use guard::{Blocked, is_guard};
+pub use guard::Blocked;
 pub use order::Sizes;
 pub use restraints::{Hold, OverBudget, Restraints, Settling, Waiting};
 pub use saved::{SavedPlan, SavedRoom, StalePlan};
 
-use crate::model::{MemberSet, Op, RoomId, UserId};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId};
 use std::fmt;
 
 /// What a plan makes of a room.
@@ -54,8 +53,8 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Note {
     /// What kind of remark; stable.
-    #[schemars(regex(pattern = "^[a-z_]+$"))]
-    pub code: &'static str,
+    #[schemars(with = "String", regex(pattern = "^[a-z_]+$"))]
+    pub code: ReasonCode,
     /// In words.
     pub message: String,
     /// Whom it is about; as the service shows them, so not always a name we would send.
@@ -70,7 +69,7 @@ pub struct Note {
 impl Note {
     /// A remark on a room.
     #[must_use]
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(code: ReasonCode, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -190,7 +189,9 @@ impl RoomPlan {
     /// Whether nothing is done because the room is no longer as it was when the plan was made.
     #[must_use]
     pub fn has_moved(&self) -> bool {
-        self.error.as_ref().is_some_and(|error| error.code == code::MOVED)
+        self.error
+            .as_ref()
+            .is_some_and(|error| error.code == ReasonCode::Moved)
     }
 
     /// Whether something that is wanted here will not be done, beside what the guards hold.
@@ -202,59 +203,7 @@ impl RoomPlan {
             Status::InSync | Status::Changed | Status::Blocked => self
                 .notes
                 .iter()
-                .any(|note| note.held.is_some() || note.code == code::INCOMPLETE_READ),
+                .any(|note| note.held.is_some() || note.code == ReasonCode::IncompleteRead),
         }
     }
-}
-
-/// The codes of notes and errors that planning gives.
-pub mod code {
-    /// A person has approved what a guard would hold.
-    pub const APPROVED: &str = "approved";
-    /// Somebody who was to be removed is an admin now, and the room's admins are not managed.
-    pub const BECAME_ADMIN: &str = "became_admin";
-    /// Somebody who was to be removed or demoted owns the room now.
-    pub const BECAME_OWNER: &str = "became_owner";
-    /// A wanted member leaves again and again, and is left alone for a while.
-    pub const COMING_AND_GOING: &str = "coming_and_going";
-    /// An admin who is not listed is kept, because the room's admins are not managed.
-    pub const ADMIN_KEPT: &str = "admin_kept";
-    /// There is no place for another admin.
-    pub const ADMINS_FULL: &str = "admins_full";
-    /// With the owner left out, a managed key comes to nobody.
-    pub const EMPTY: &str = "empty";
-    /// A key of the room says otherwise than in the base version of the files, and lets no more through for it.
-    pub const FILES_CHANGE: &str = "files_change";
-    /// A live name breaks our rules and is left alone.
-    pub const FOREIGN_NAME: &str = "foreign_name";
-    /// A key of the room lets more through than it did in the base version of the files; in a new room, than the settings do.
-    pub const GUARD_LOOSENED: &str = "guard_loosened";
-    /// More names left the files at once than a guard allows: they are kept.
-    pub const HELD: &str = "held";
-    /// The room could not be read completely.
-    pub const INCOMPLETE_READ: &str = "incomplete_read";
-    /// The base version of the files wants somebody here, or as an admin, whom the files no longer do.
-    pub const LEAVES_FILES: &str = "leaves_files";
-    /// The room is no longer as it was when the plan was made.
-    pub const MOVED: &str = "moved";
-    /// The base version of the files has no such room.
-    pub const NEW_ROOM: &str = "new_room";
-    /// The step would leave the room without a wanted admin.
-    pub const NO_OTHER_ADMIN: &str = "no_other_admin";
-    /// Somebody would have to be added again, and the plan that is carried out does not say so.
-    pub const NOT_PLANNED: &str = "not_planned";
-    /// Somebody else owns the room than the files say.
-    pub const OWNER_DIFFERS: &str = "owner_differs";
-    /// Somebody would go by the files in force, and stays until these have been unchanged for long enough.
-    pub const PENDING: &str = "pending";
-    /// Somebody would have gone but for `protect`.
-    pub const PROTECTED: &str = "protected";
-    /// More people of a list would go within a window than the removal budget allows: they are kept.
-    pub const REMOVAL_BUDGET: &str = "removal_budget";
-    /// The files want somebody as they are whom a step would remove or demote.
-    pub const WANTED: &str = "wanted";
-    /// There is no place for another member.
-    pub const ROOM_FULL: &str = "room_full";
-    /// Somebody whom the service does not take is not tried for a while.
-    pub const SET_ASIDE: &str = "set_aside";
 }

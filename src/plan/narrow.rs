@@ -2,11 +2,11 @@
 
 use super::digest::same_owner;
 use super::draft::Draft;
-use super::guard::{Blocked, MAX_REMOVALS_TOTAL};
+use super::guard::Blocked;
 use super::saved::SavedRoom;
-use super::{Note, RoomPlan, Sizes, Status, code};
+use super::{Note, RoomPlan, Sizes, Status};
 use crate::desired::DesiredRoom;
-use crate::model::{MemberSet, Mode, Op, counted};
+use crate::model::{Guard, MemberSet, Mode, Op, ReasonCode, counted};
 
 /// How many names go into a call does not matter where only the names are compared.
 const ONE_EACH: Sizes = Sizes {
@@ -49,7 +49,7 @@ impl SavedRoom {
             remove: self.remove.clone(),
             promote: self.promote.clone(),
             demote: self.demote.clone(),
-            ..RoomPlan::failed(room.id, room.name, Note::new(code::MOVED, message))
+            ..RoomPlan::failed(room.id, room.name, Note::new(ReasonCode::Moved, message))
         })
     }
 }
@@ -76,12 +76,13 @@ impl Draft {
         self.judge(&desired.guards);
         if is_approved {
             self.is_approved = true;
-            let guards: Vec<&str> = saved.blocks().map(|block| block.guard).collect();
+            let guards: Vec<&str> = saved.blocks().map(|block| block.guard.as_str()).collect();
             let message = format!(
-                "approved for this plan, whatever {} allows; {MAX_REMOVALS_TOTAL} does not count this room",
-                guards.join(" and ")
+                "approved for this plan, whatever {} allows; {} does not count this room",
+                guards.join(" and "),
+                Guard::MaxRemovalsTotal
             );
-            self.notes.push(Note::new(code::APPROVED, message));
+            self.notes.push(Note::new(ReasonCode::Approved, message));
         } else {
             let is_new = |said: &Blocked| self.blocked.iter().all(|block| block.guard != said.guard);
             let said: Vec<Blocked> = saved.blocks().filter(is_new).collect();
@@ -115,26 +116,31 @@ impl Draft {
         let mut in_line = saved.without_place();
         in_line.retain(|user| not_planned.contains(user));
         let why = "the room had no place for them when the plan was made; they come in if somebody before them cannot";
-        self.hold(&in_line, Op::Add, code::ROOM_FULL, why);
+        self.hold(&in_line, Op::Add, ReasonCode::RoomFull, why);
         let without_place: MemberSet = in_line.iter().cloned().collect();
-        self.hold(&promotes.and(&without_place), Op::Promote, code::ROOM_FULL, why);
+        self.hold(
+            &promotes.and(&without_place),
+            Op::Promote,
+            ReasonCode::RoomFull,
+            why,
+        );
         self.reserves = in_line;
 
         let gone = not_planned.minus(&without_place);
         let why = "has left the room since the plan was made, which does not say to add them again";
-        self.hold(&promotes.and(&gone), Op::Promote, code::NOT_PLANNED, why);
+        self.hold(&promotes.and(&gone), Op::Promote, ReasonCode::NotPlanned, why);
         let others = gone.minus(&promotes).len();
         if others > 0 {
             let message = format!(
                 "{} left the room since the plan was made, which does not say to add them again",
                 counted(others, "wanted member")
             );
-            self.notes.push(Note::new(code::NOT_PLANNED, message));
+            self.notes.push(Note::new(ReasonCode::NotPlanned, message));
         }
         if !self.complete {
             let why = "the room could not be read completely";
-            self.hold(&saved.demote, Op::Demote, code::INCOMPLETE_READ, why);
-            self.hold(&saved.remove, Op::Remove, code::INCOMPLETE_READ, why);
+            self.hold(&saved.demote, Op::Demote, ReasonCode::IncompleteRead, why);
+            self.hold(&saved.remove, Op::Remove, ReasonCode::IncompleteRead, why);
         }
     }
 

@@ -4,10 +4,10 @@
 //! room can have, as many demotes as needed go first; where a room has no place for its adds, those who leave go first. And
 //! one rule stands above both: no demotion before a wanted admin stands, so that a room never loses its last one.
 
+use super::Note;
 use super::changes::{Changes, Step};
 use super::draft::held;
-use super::{Note, code};
-use crate::model::{MemberSet, Op, UserId};
+use crate::model::{MemberSet, Op, ReasonCode, UserId};
 
 /// How many names go into one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl<'a> Sequence<'a> {
         &mut self,
         users: impl IntoIterator<Item = &'u UserId>,
         op: Op,
-        code: &'static str,
+        code: ReasonCode,
         message: &str,
     ) {
         self.held.extend(held(users, op, code, message));
@@ -139,8 +139,8 @@ impl<'a> Sequence<'a> {
     fn keep_leaving(&mut self) {
         let leaving = std::mem::take(&mut self.leaving);
         let why = "no wanted admin stands yet, so this admin stays for now";
-        self.hold(&leaving, Op::Demote, code::NO_OTHER_ADMIN, why);
-        self.hold(&leaving, Op::Remove, code::NO_OTHER_ADMIN, why);
+        self.hold(&leaving, Op::Demote, ReasonCode::NoOtherAdmin, why);
+        self.hold(&leaving, Op::Remove, ReasonCode::NoOtherAdmin, why);
         self.remove = self.remove.minus(&leaving);
     }
 
@@ -152,7 +152,7 @@ impl<'a> Sequence<'a> {
         self.keep_leaving();
         let demote = std::mem::take(&mut self.demote);
         let why = "no wanted admin stands, so this admin keeps the role";
-        self.hold(&demote, Op::Demote, code::NO_OTHER_ADMIN, why);
+        self.hold(&demote, Op::Demote, ReasonCode::NoOtherAdmin, why);
     }
 
     /// Holds the adds for which there is no place even after the removals; those who are to be admins come first.
@@ -178,9 +178,9 @@ impl<'a> Sequence<'a> {
         let mut in_line = wanted_admins.and(&out).iter().cloned().collect::<Vec<_>>();
         in_line.extend(others.and(&out).iter().cloned());
         let why = "the room has no place for them; they come in if somebody before them cannot";
-        self.hold(&in_line, Op::Add, code::ROOM_FULL, why);
+        self.hold(&in_line, Op::Add, ReasonCode::RoomFull, why);
         let not_promoted = self.promote.and(&out);
-        self.hold(&not_promoted, Op::Promote, code::ROOM_FULL, why);
+        self.hold(&not_promoted, Op::Promote, ReasonCode::RoomFull, why);
         self.reserves = in_line;
         self.add = fit;
         self.promote = self.promote.minus(&not_promoted);
@@ -203,7 +203,7 @@ impl<'a> Sequence<'a> {
         if !may_demote && places == 0 {
             let promote = std::mem::take(&mut self.promote);
             let why = "the room has as many admins as it can, and none of them is wanted: demote one by hand";
-            self.hold(&promote, Op::Promote, code::ADMINS_FULL, why);
+            self.hold(&promote, Op::Promote, ReasonCode::AdminsFull, why);
             self.short_of_admins = true;
             return before;
         }
@@ -228,7 +228,7 @@ impl<'a> Sequence<'a> {
         self.hold(
             &out,
             Op::Promote,
-            code::ADMINS_FULL,
+            ReasonCode::AdminsFull,
             "the room has as many admins as it can",
         );
         self.short_of_admins |= !out.is_empty();

@@ -1,9 +1,8 @@
 //! What is not to be done in a room for now, whatever its files and its live guards would let through.
 
 use super::changes::Changes;
-use super::guard::{MAX_DEMOTIONS, MAX_REMOVALS};
-use super::{Blocked, Departures, Note, code};
-use crate::model::{Limit, MemberSet, Op, UserId, counted};
+use super::{Blocked, Departures, Note};
+use crate::model::{Guard, Limit, MemberSet, Op, ReasonCode, UserId, counted};
 use std::collections::BTreeMap;
 
 /// What is not to be done in a room for now. A one-shot command has none.
@@ -63,8 +62,8 @@ pub struct Hold {
 /// Why somebody is not tried at present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
-    /// [`code::SET_ASIDE`] or [`code::COMING_AND_GOING`].
-    pub code: &'static str,
+    /// [`ReasonCode::SetAside`] or [`ReasonCode::ComingAndGoing`].
+    pub code: ReasonCode,
     /// In words.
     pub message: String,
 }
@@ -81,7 +80,7 @@ impl Restraints {
                 .into_iter()
                 .find_map(|(op, users)| users.contains(user).then_some(op));
             if let Some(op) = op {
-                notes.push(Note::new(code, message.clone()).about(user).holding(op));
+                notes.push(Note::new(*code, message.clone()).about(user).holding(op));
             }
         }
         let tried = |users: &MemberSet| users.filter(|user| !waiting.contains_key(user));
@@ -127,7 +126,7 @@ impl Restraints {
                 until,
             } = over;
             budgets.push(Blocked {
-                guard: code::REMOVAL_BUDGET,
+                guard: Guard::RemovalBudget,
                 limit: *limit,
                 wanted: *dropped,
                 of: *of,
@@ -136,7 +135,7 @@ impl Restraints {
                 "{dropped} of {of} {list} left the files within the window of `removal_budget`, which allows {limit}; not {done} \
                  {until}, unless the room's own `guards: {{removal_budget: …}}` allow it or they are wanted again: {kept}"
             );
-            notes.push(Note::new(code::REMOVAL_BUDGET, message));
+            notes.push(Note::new(ReasonCode::Guard(Guard::RemovalBudget), message));
         }
         let kept = Departures { remove, demote };
         let Departures { remove, demote } = &kept;
@@ -167,7 +166,7 @@ impl Restraints {
             counted(pending.remove.len(), "removal"),
             counted(pending.demote.len(), "demotion"),
         );
-        notes.push(Note::new(code::PENDING, message));
+        notes.push(Note::new(ReasonCode::Pending, message));
         pending
     }
 
@@ -176,8 +175,8 @@ impl Restraints {
         let mut blocked = Vec::new();
         // An admin who is removed is demoted, too.
         for (guard, hold, going, done) in [
-            (MAX_REMOVALS, &self.removals, &changes.remove, "removed"),
-            (MAX_DEMOTIONS, &self.demotions, &changes.demote, "demoted"),
+            (Guard::MaxRemovals, &self.removals, &changes.remove, "removed"),
+            (Guard::MaxDemotions, &self.demotions, &changes.demote, "demoted"),
         ] {
             let Some(hold) = hold else { continue };
             let here = going.and(&hold.users).len();
@@ -200,7 +199,7 @@ impl Restraints {
                 "{dropped} of {of} names left the files at once, and {guard} allows {limit}; none of them is {done} until \
                  the room's own `guards` in the files allow it or they are wanted again ({here} of them here now)"
             );
-            notes.push(Note::new(code::HELD, message));
+            notes.push(Note::new(ReasonCode::Held, message));
         }
         blocked
     }

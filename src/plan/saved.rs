@@ -1,10 +1,10 @@
 //! A plan that was written down: read back, and held against a new look at its rooms.
 
+use super::Status;
 use super::checksum::{VERSION, checksum};
-use super::guard::{self, Blocked};
-use super::{Status, code};
+use super::guard::Blocked;
 use crate::desired::DesiredRoom;
-use crate::model::{Limit, MemberSet, RoomId, UserId};
+use crate::model::{Guard, Limit, MemberSet, ReasonCode, RoomId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -99,13 +99,15 @@ pub(super) struct SavedBlock {
 
 /// The name of a guard that there is.
 #[derive(Debug, Clone, Copy)]
-struct GuardName(&'static str);
+struct GuardName(Guard);
 
 impl<'de> Deserialize<'de> for GuardName {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         parsed(deserializer, |name| {
-            let guard = guard::named(name).map(Self);
-            guard.ok_or_else(|| format!("there is no guard {name:?}"))
+            let guard = Guard::OF_A_PLAN.into_iter().find(|guard| guard.as_str() == name);
+            guard
+                .map(Self)
+                .ok_or_else(|| format!("there is no guard {name:?}"))
         })
     }
 }
@@ -217,10 +219,10 @@ impl SavedRoom {
         for Blocked { guard, wanted, .. } in self.blocks() {
             let limit = Limit::Count(wanted);
             match guard {
-                guard::MAX_REMOVALS => room.guards.max_removals = limit,
-                guard::MAX_DEMOTIONS => room.guards.max_demotions = limit,
-                guard::MAX_ADDITIONS => room.guards.max_additions = Some(limit),
-                _ => {}
+                Guard::MaxRemovals => room.guards.max_removals = limit,
+                Guard::MaxDemotions => room.guards.max_demotions = limit,
+                Guard::MaxAdditions => room.guards.max_additions = Some(limit),
+                Guard::MaxRemovalsTotal | Guard::RemovalBudget => {}
             }
         }
         room
@@ -228,7 +230,10 @@ impl SavedRoom {
 
     /// People without a place when the plan was made, in the order in which they get the place of somebody who cannot come.
     pub(super) fn without_place(&self) -> Vec<UserId> {
-        let notes = self.notes.iter().filter(|note| note.code == code::ROOM_FULL);
+        let notes = self
+            .notes
+            .iter()
+            .filter(|note| note.code == ReasonCode::RoomFull.as_str());
         let users = notes.filter_map(|note| UserId::parse(note.user.as_deref()?).ok());
         // Who was to become an admin, too, is named twice.
         let mut named = HashSet::new();

@@ -1,7 +1,7 @@
 //! The plan for people.
 
-use crate::model::{UserId, counted, printable};
-use crate::plan::{Blocked, Calls, FleetPlan, MAX_ADDITIONS, Note, RoomPlan, Status, Summary, code};
+use crate::model::{Guard, UserId, counted, printable};
+use crate::plan::{Blocked, Calls, FleetPlan, Note, RoomPlan, Status, Summary};
 use similar::{ChangeTag, TextDiff};
 use std::fmt::{self, Write};
 
@@ -56,10 +56,10 @@ fn show_room(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
         )?;
     }
     if !room.blocked.is_empty() {
-        let held_by = |is: fn(&str) -> bool| room.blocked.iter().any(|block| is(block.guard));
-        let kept = if held_by(|guard| guard == MAX_ADDITIONS) {
+        let held_by = |is: fn(Guard) -> bool| room.blocked.iter().any(|block| is(block.guard));
+        let kept = if held_by(|guard| guard == Guard::MaxAdditions) {
             "nobody is added, removed or demoted here"
-        } else if held_by(|guard| guard != code::REMOVAL_BUDGET) {
+        } else if held_by(|guard| guard != Guard::RemovalBudget) {
             "nobody is removed or demoted here"
         } else {
             "those beyond the budget stay here, and nobody else does,"

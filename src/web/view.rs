@@ -1,7 +1,7 @@
 //! What the daemon shows of itself: plain types, made anew for every question.
 
 use crate::diagnostics::{Diagnostic, Severity};
-use crate::model::{Op, RoomId, UserId};
+use crate::model::{Guard, Op, ReasonCode, RoomId, UserId};
 use crate::plan::{Blocked, LiveSummary, Note};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -80,7 +80,7 @@ pub struct Pending {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Withheld {
     /// `dry_run`, `paused`, `audit_log`, `state_dir` or `quota`.
-    pub code: &'static str,
+    pub code: ReasonCode,
     /// In words, with what to do about it.
     pub message: String,
 }
@@ -120,7 +120,7 @@ pub struct Service {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trouble {
     /// Stable.
-    pub code: &'static str,
+    pub code: ReasonCode,
     /// In words.
     pub message: String,
     /// When it began.
@@ -285,7 +285,7 @@ pub struct Hold {
     /// In which room.
     pub room: RoomId,
     /// `max_removals` or `max_demotions`.
-    pub guard: &'static str,
+    pub guard: Guard,
     /// What it allows, as written.
     pub limit: String,
     /// How many were dropped.

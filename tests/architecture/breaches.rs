@@ -220,7 +220,7 @@ fn what_only_looks_like_a_breach_is_none() {
     let text = r##"
 //! Not `crate::chat`, nor tokio.
 /* println!("x") /* anyhow::Result */ Writer::new */
-use super::{Note, Op, code};
+use super::{Note, Op};
 use crate::desired::{DesiredRoom, Source};
 use crate::model::{MemberSet, UserId};
 const A: &str = "use crate::chat; \" async";

@@ -5,7 +5,7 @@ use super::plans::{desired, fleet, id, many, meta, room, sent, user, users};
 use proptest::prelude::*;
 use roomsync::base::{RoomSince, Since};
 use roomsync::desired::DesiredRoom;
-use roomsync::model::{Guards, Limit, MemberSet, Op};
+use roomsync::model::{Guard, Guards, Limit, MemberSet, Op, ReasonCode};
 use roomsync::plan::{Blocked, Calls, FleetPlan, Note, RoomPlan, Status};
 use roomsync::render::{MARKDOWN_BYTES, Review, markdown};
 use std::collections::BTreeMap;
@@ -50,13 +50,16 @@ fn one_of_each() -> (FleetPlan, Vec<DesiredRoom>, Since) {
     support.status = Status::Blocked;
     support.remove = users(&["carol", "dan", "eve"]);
     support.blocked = vec![Blocked {
-        guard: "max_removals",
+        guard: Guard::MaxRemovals,
         limit: Limit::Share(2_500),
         wanted: 3,
         of: 5,
     }];
 
-    let error = Note::new("no_such_room", "there is no such room: grpID 6 does not exist!");
+    let error = Note::new(
+        ReasonCode::NoSuchRoom,
+        "there is no such room: grpID 6 does not exist!",
+    );
     let gone = RoomPlan::failed(id(3), Some("gone".into()), error);
 
     let mut watched = named(room(4), "watched");
@@ -65,7 +68,7 @@ fn one_of_each() -> (FleetPlan, Vec<DesiredRoom>, Since) {
 
     let mut quiet = named(room(5), "quiet");
     let mut odd = Note::new(
-        "foreign_name",
+        ReasonCode::ForeignName,
         "this name breaks the service's own rules and is left alone",
     );
     odd.user = Some("x,@y <b>".into());
@@ -407,7 +410,7 @@ prop_compose! {
         user in prop::option::of(foreign(100_000)),
         held in prop::option::weighted(0.2, Just(Op::Remove)),
     ) -> Note {
-        let mut note = Note::new("foreign_name", message);
+        let mut note = Note::new(ReasonCode::ForeignName, message);
         note.user = user;
         note.held = held;
         note
@@ -439,7 +442,7 @@ prop_compose! {
             0 => {
                 plan.status = Status::Blocked;
                 plan.steps.truncate(1);
-                plan.blocked = vec![Blocked { guard: "max_removals", limit: Limit::Count(1), wanted: 3, of: 9 }];
+                plan.blocked = vec![Blocked { guard: Guard::MaxRemovals, limit: Limit::Count(1), wanted: 3, of: 9 }];
             }
             1 => plan = RoomPlan { steps: Vec::new(), status: Status::Observed, ..wanted },
             2 => {
@@ -448,7 +451,7 @@ prop_compose! {
             _ => {}
         }
         plan.notes = notes;
-        let one = Note::new("protected", "not listed");
+        let one = Note::new(ReasonCode::Protected, "not listed");
         plan.notes.extend(std::iter::repeat_n(one, many_notes));
         let since = since.map(|(is_new, left, no_admins, looser)| RoomSince {
             is_new,

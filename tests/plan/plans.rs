@@ -1,7 +1,7 @@
 //! Plans made without the planner, so that they can be as odd and as large as they like.
 
 use roomsync::desired::{AllowEmpty, DesiredRoom, OwnGuards, Source};
-use roomsync::model::{Absent, Guards, MemberSet, Mode, RoomId, UserId};
+use roomsync::model::{Absent, Guards, MemberSet, Mode, ReasonCode, RoomId, UserId};
 use roomsync::plan::{FleetPlan, LiveSummary, Note, Rates, RoomPlan, Status, Step};
 use roomsync::render::Meta;
 
@@ -24,7 +24,7 @@ pub(crate) fn id(number: usize) -> RoomId {
 
 /// A room that was looked at, in which nothing is to be done.
 pub(crate) fn room(number: usize) -> RoomPlan {
-    let error = Note::new("none", "");
+    let error = Note::new(ReasonCode::Empty, "");
     let mut room = RoomPlan::failed(id(number), None, error);
     room.error = None;
     room.status = Status::InSync;

@@ -75,7 +75,14 @@ fn notes_tell_programs_of_it() {
     let notes: Vec<_> = plan.rooms[0]
         .notes
         .iter()
-        .map(|note| (note.code, note.user.as_deref(), note.held, note.message.as_str()))
+        .map(|note| {
+            (
+                note.code.as_str(),
+                note.user.as_deref(),
+                note.held,
+                note.message.as_str(),
+            )
+        })
         .collect();
     assert_eq!(
         notes,
@@ -235,7 +242,7 @@ fn what_lets_no_more_through_is_told_apart() {
     );
     let mut plan = fleet(vec![room(2)]);
     since.note(&mut plan);
-    assert_eq!(plan.rooms[0].notes[0].code, "files_change");
+    assert_eq!(plan.rooms[0].notes[0].code.as_str(), "files_change");
     assert!(!plan.rooms[0].falls_short());
 
     let mut owned = before.clone();
@@ -262,7 +269,7 @@ fn a_new_room_is_held_against_the_settings() {
     let notes: Vec<_> = plan.rooms[0]
         .notes
         .iter()
-        .map(|note| (note.code, note.message.as_str()))
+        .map(|note| (note.code.as_str(), note.message.as_str()))
         .collect();
     assert_eq!(
         notes,

@@ -1,7 +1,7 @@
 //! `plan --format text`, and the plan of `run --once`.
 
 use super::plans::{fleet, room, users};
-use roomsync::model::Limit;
+use roomsync::model::{Guard, Limit};
 use roomsync::plan::{Blocked, Status};
 use roomsync::render::text;
 
@@ -15,17 +15,17 @@ fn a_blocked_room_says_whom_it_keeps() {
         of: 100,
     };
     for (guards, kept) in [
-        (&["max_removals"][..], "nobody is removed or demoted here"),
+        (&[Guard::MaxRemovals][..], "nobody is removed or demoted here"),
         (
-            &["max_removals", "removal_budget"],
+            &[Guard::MaxRemovals, Guard::RemovalBudget],
             "nobody is removed or demoted here",
         ),
         (
-            &["max_additions", "removal_budget"],
+            &[Guard::MaxAdditions, Guard::RemovalBudget],
             "nobody is added, removed or demoted here",
         ),
         (
-            &["removal_budget"],
+            &[Guard::RemovalBudget],
             "those beyond the budget stay here, and nobody else does,",
         ),
     ] {

@@ -181,12 +181,17 @@ fn thirteen_edits_of_a_quarter_do_not_empty_a_room() {
             status.attention
         );
         let room = daemon.source.room(&room_id(1)).unwrap();
-        let blocked: Vec<&str> = room.line.blocked.iter().map(|block| block.guard).collect();
+        let blocked: Vec<&str> = room
+            .line
+            .blocked
+            .iter()
+            .map(|block| block.guard.as_str())
+            .collect();
         assert_eq!(blocked, ["removal_budget"]);
         assert!(
             room.remarks
                 .iter()
-                .any(|note| note.code == "removal_budget" && note.message.contains("before "))
+                .any(|note| note.code.as_str() == "removal_budget" && note.message.contains("before "))
         );
 
         // Strangers go all the same.

@@ -291,7 +291,7 @@ fn a_room_that_is_unknown_or_never_answers_keeps_no_other_waiting() {
         let (failed, last) = (RefCell::new(Vec::new()), Cell::new(Duration::ZERO));
         let take = |at: usize, observed: Result<Observed, CallError>| match observed {
             Ok(_) => last.set(begun.elapsed()),
-            Err(error) => failed.borrow_mut().push((at, error.kind.code())),
+            Err(error) => failed.borrow_mut().push((at, error.kind.code().as_str())),
         };
         live::read_rooms(&client.reader(), &requests, &take)
             .await

@@ -187,7 +187,7 @@ fn a_bad_token_that_becomes_good_is_used() {
             .until(minutes(3), |status| status.service.trouble.is_some())
             .await;
         assert_eq!(
-            daemon.status().service.trouble.unwrap().code,
+            daemon.status().service.trouble.unwrap().code.as_str(),
             "credentials_refused"
         );
         assert!(daemon.source.ready().is_err() && daemon.source.alive().is_ok());
@@ -266,7 +266,7 @@ fn a_user_whom_the_service_does_not_know_is_set_aside() {
         sleep(minutes(100)).await;
         assert_eq!(tries(&house), 0, "left alone for two");
         let aside = daemon.status().aside;
-        assert_eq!(aside.first().unwrap().code, "no_such_user");
+        assert_eq!(aside.first().unwrap().code.as_str(), "no_such_user");
         // A restart does not forget it.
         daemon.stop().await;
         let daemon = house.start();

@@ -82,7 +82,7 @@ fn a_pause_outlives_the_loss_of_its_folder() {
         fs::rename(house.state_dir(), house.path("elsewhere")).unwrap();
         fs::create_dir(house.state_dir()).unwrap();
         sleep(minutes(20)).await;
-        assert_eq!(daemon.status().withheld.unwrap().code, "state_dir");
+        assert_eq!(daemon.status().withheld.unwrap().code.as_str(), "state_dir");
         assert_eq!(removals(&house.service), 0);
         assert_eq!(fs::read_dir(house.state_dir()).unwrap().count(), 0);
         fs::remove_dir(house.state_dir()).unwrap();

@@ -236,7 +236,7 @@ fn the_run_ends_where_every_call_would_end_the_same() {
             .collect();
         let desired = desired(&[&format!("rooms:\n{files}")]);
         let (_, report) = virtually(pass(&service.client(BATCH), &desired, None));
-        assert_eq!(report.stopped.as_ref().unwrap().code, expected);
+        assert_eq!(report.stopped.as_ref().unwrap().code.as_str(), expected);
         assert_eq!(failed(&report).len(), 200, "everyone who was not added is named");
         let calls = writes(&service.take_sent());
         assert!(calls <= 64, "{calls} calls after the first that said so");
@@ -252,7 +252,10 @@ fn one_room_that_fails_stops_no_other() {
         .collect();
     let desired = desired(&[&format!("rooms:\n{files}")]);
     let (planned, report) = virtually(pass(&service.client(BATCH), &desired, None));
-    assert_eq!(planned.plan.rooms[1].error.as_ref().unwrap().code, "no_such_room");
+    assert_eq!(
+        planned.plan.rooms[1].error.as_ref().unwrap().code.as_str(),
+        "no_such_room"
+    );
     let outcomes: Vec<Outcome> = report.rooms.iter().map(|room| room.status).collect();
     assert_eq!(
         outcomes,

@@ -67,7 +67,9 @@ fn a_read_that_contradicts_itself_removes_nobody() {
         let plan = &planned.plan.rooms[0];
         assert!(plan.falls_short() && plan.remove.is_empty(), "{body}: {plan:?}");
         assert!(
-            plan.notes.iter().any(|note| note.code == "incomplete_read"),
+            plan.notes
+                .iter()
+                .any(|note| note.code.as_str() == "incomplete_read"),
             "{body}"
         );
         assert!(
@@ -130,7 +132,7 @@ fn admins_that_are_not_managed_are_spared_only_on_two_equal_lists() {
         .map(ToString::to_string)
         .collect();
     assert_eq!(remove, ["a"]);
-    assert_eq!(planned.plan.rooms[0].notes[0].code, "admin_kept");
+    assert_eq!(planned.plan.rooms[0].notes[0].code.as_str(), "admin_kept");
     let lists = service
         .take_sent()
         .iter()
@@ -295,7 +297,10 @@ fn a_service_that_never_answers_is_given_up_soon() {
         .collect();
     let desired = desired(&[&format!("rooms:\n{files}")]);
     let (planned, _) = virtually(pass(&service.client(BATCH), &desired, None));
-    assert_eq!(planned.stopped.as_ref().unwrap().kind.code(), "no_clear_answer");
+    assert_eq!(
+        planned.stopped.as_ref().unwrap().kind.code().as_str(),
+        "no_clear_answer"
+    );
     assert_eq!(planned.plan.summary().failed, 1_000);
     assert!(service.take_sent().len() < 40);
 }
@@ -346,7 +351,7 @@ fn an_interrupted_run_makes_no_new_call_and_says_what_is_undone() {
         room_id(0)
     )]);
     let (_, report) = virtually(pass_until(&service.client(BATCH), &desired, None, &stop));
-    assert_eq!(report.stopped.as_ref().unwrap().code, "interrupted");
+    assert_eq!(report.stopped.as_ref().unwrap().code.as_str(), "interrupted");
     assert_eq!(
         writes(&service.take_sent()),
         1,

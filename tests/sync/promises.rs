@@ -10,7 +10,7 @@ use roomsync::apply::{Outcome, Report};
 use roomsync::chat::{Client, ClientConfig, PathPrefix, Rates, TokenSource};
 use roomsync::daemon::pass::Planned;
 use roomsync::emulator::Fault;
-use roomsync::model::UserId;
+use roomsync::model::{ReasonCode, UserId};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -91,12 +91,12 @@ fn over_the_rate_is_waited_for() {
 #[test]
 fn the_quota_ends_the_run_and_is_named() {
     let (service, _, report) = through(&["writes:429=resource_limited"]);
-    assert_eq!(report.stopped.unwrap().code, "quota");
+    assert_eq!(report.stopped.unwrap().code.as_str(), "quota");
     assert_eq!(members(&service), set(&["a", "b", "kept", "old"]));
     assert_eq!(service.emulator.faults()[0].struck, 1, "never again");
 
     let (_, planned, _) = through(&["reads:429=resource_limited"]);
-    assert_eq!(planned.stopped.unwrap().kind.code(), "quota");
+    assert_eq!(planned.stopped.unwrap().kind.code().as_str(), "quota");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn an_expired_token_is_renewed_or_ends_the_run() {
         let (_, planned, report) = through(&[&format!("any@{at}:expired")]);
         let looking = planned.stopped.map(|error| error.kind.code());
         let stopped = looking.or(report.stopped.map(|reason| reason.code));
-        assert_eq!(stopped, Some("credentials_refused"), "call {at}");
+        assert_eq!(stopped, Some(ReasonCode::CredentialsRefused), "call {at}");
     }
 
     let folder = tempfile::tempdir().unwrap();

@@ -88,9 +88,9 @@ fn a_run_sends_nothing_after_the_first_refusal_not_even_what_waits_for_its_turn(
     let few = service.slow_client(4, LATENCY);
     let (_, report) = virtually(pass(&few, &desired(&[&wanted()]), None));
     assert_eq!(quota.refused().len(), 1, "the first of its size goes alone");
-    assert_eq!(report.stopped.unwrap().code, "quota");
+    assert_eq!(report.stopped.unwrap().code.as_str(), "quota");
     let reasons = report.rooms.iter().flat_map(|room| &room.failed);
-    let codes: BTreeSet<&str> = reasons.map(|failed| failed.reason.code).collect();
+    let codes: BTreeSet<&str> = reasons.map(|failed| failed.reason.code.as_str()).collect();
     assert_eq!(codes, BTreeSet::from(["quota"]), "for this reason and no other");
 }
 
@@ -128,7 +128,7 @@ fn a_day_without_quota_costs_ten_calls_beyond_those_that_were_on_their_way() {
         assert!(refused.len() <= ROOMS, "{}", refused.len());
         let status = daemon.status();
         let withheld = status.withheld.clone().unwrap();
-        assert_eq!(withheld.code, "quota");
+        assert_eq!(withheld.code.as_str(), "quota");
         for words in [
             "MAU of the plan is exceeded",
             "raise the plan",
@@ -214,7 +214,7 @@ fn a_call_that_shows_nothing_lets_nothing_else_through() {
             2,
             "after 15 minutes and, since it is not refused, 15 more"
         );
-        assert_eq!(daemon.status().withheld.unwrap().code, "quota");
+        assert_eq!(daemon.status().withheld.unwrap().code.as_str(), "quota");
         quota.lose(false);
         quota.renew();
         daemon.until_well(minutes(16)).await;
@@ -235,7 +235,7 @@ fn where_reads_meet_the_end_of_the_quota_looks_are_as_rare() {
         assert_eq!(looks, [0, 15, 45, 105, 225, 465, 705, 945, 1185, 1425]);
         let status = daemon.status();
         let trouble = status.service.trouble.unwrap();
-        assert_eq!(trouble.code, "quota");
+        assert_eq!(trouble.code.as_str(), "quota");
         assert!(trouble.message.contains("raise the plan"), "{trouble:?}");
         assert!(trouble.next_try.is_some());
         quota.renew();

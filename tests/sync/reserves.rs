@@ -11,7 +11,6 @@ use roomsync::chat::BatchLimits;
 use roomsync::cli::Exit;
 use roomsync::emulator::{Options, Profile, Room, Side, State};
 use roomsync::model::Op;
-use roomsync::plan::code;
 use std::collections::BTreeSet;
 
 /// A room of so many places in an app that knows these people.
@@ -45,7 +44,7 @@ fn a_wanted_admin_in_the_place_of_another_is_promoted_in_the_same_run() {
     let now = people(&service.emulator.state().rooms[&room_id(0)]);
     assert_eq!((now.members, now.admins), (set(&["a", "zoe"]), set(&["zoe"])));
     let left = [
-        ("b", Op::Add, code::ROOM_FULL),
+        ("b", Op::Add, "room_full"),
         ("ghost", Op::Add, "no_such_user"),
         ("ghost", Op::Promote, "no_such_user"),
     ];
@@ -94,9 +93,9 @@ fn a_full_room_whose_owner_has_left_is_tried_once() {
                 wanted.insert(tried.to_owned());
             }
             assert_eq!(members(&service), wanted, "{keys}, {is_kept}: {report:?}");
-            let mut full: Vec<(String, Op, &str)> = vec![("z".to_owned(), Op::Add, code::ROOM_FULL)];
+            let mut full: Vec<(String, Op, &str)> = vec![("z".to_owned(), Op::Add, "room_full")];
             if is_kept {
-                full.insert(0, (tried.to_owned(), Op::Add, code::ROOM_FULL));
+                full.insert(0, (tried.to_owned(), Op::Add, "room_full"));
             }
             assert_eq!(failed(&report), full, "{keys}, {is_kept}");
         }

@@ -259,7 +259,7 @@ fn check(case: &Case, moves: &[Vec<Move>], wants_approval: &[bool]) {
                 .iter()
                 .find(|room| room.id == room_id(number))
                 .unwrap();
-            let said: BTreeSet<&str> = plan.blocked.iter().map(|block| block.guard).collect();
+            let said: BTreeSet<&str> = plan.blocked.iter().map(|block| block.guard.as_str()).collect();
             assert_eq!(said, *held, "{plan:?}");
         }
         let saved = read(&written(&planned.plan, &desired), &desired).unwrap();

@@ -416,7 +416,7 @@ pub(crate) fn room(admins: &[&str], members: &[&str]) -> State {
 pub(crate) fn failed(report: &Report) -> Vec<(String, Op, &'static str)> {
     let failures = report.rooms.iter().flat_map(|room| &room.failed);
     failures
-        .map(|failure| (failure.user.clone(), failure.op, failure.reason.code))
+        .map(|failure| (failure.user.clone(), failure.op, failure.reason.code.as_str()))
         .collect()
 }
 

@@ -8,7 +8,7 @@ use crate::service::{
 use proptest::prelude::*;
 use roomsync::chat::BatchLimits;
 use roomsync::emulator::Room;
-use roomsync::plan::code;
+use roomsync::model::ReasonCode;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -190,7 +190,11 @@ fn check(case: &Case) {
             assert_eq!(writes(&sent), floor);
             assert_eq!(planned.plan.summary().calls, floor);
             for failure in report.rooms.iter().flat_map(|room| &room.failed) {
-                let held = [code::ROOM_FULL, code::ADMINS_FULL, code::NO_OTHER_ADMIN];
+                let held = [
+                    ReasonCode::RoomFull,
+                    ReasonCode::AdminsFull,
+                    ReasonCode::NoOtherAdmin,
+                ];
                 assert!(held.contains(&failure.reason.code), "{failure:?}");
             }
             let done = now == case.wanted() || case.additive;

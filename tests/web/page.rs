@@ -3,6 +3,7 @@
 use super::browser::{Window, browse};
 use super::fixture::Fixture;
 use super::scenes::{self, number};
+use roomsync::model::ReasonCode;
 use roomsync::web::{Options, State, Withheld, serve};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -270,7 +271,7 @@ async fn a_long_apply_says_how_far_it_is() {
         fixture.set(|said| {
             said.status.progress = None;
             said.status.withheld = Some(Withheld {
-                code: "quota",
+                code: ReasonCode::Quota,
                 message: "the pricing plan's quota is used up; raise the plan".to_owned(),
             });
         });

@@ -2,7 +2,7 @@
 
 use super::fixture::{Fixture, ago, detail, id, line, status, user};
 use roomsync::diagnostics::{Diagnostic, Position, Severity, Spot};
-use roomsync::model::{Limit, Op};
+use roomsync::model::{Guard, Limit, Op, ReasonCode};
 use roomsync::plan::{Blocked, LiveSummary, Note};
 use roomsync::web::{
     Aside, Budget, Change, ComingAndGoing, Hold, Pending, Progress, RoomDetail, RoomLine, State, Status,
@@ -134,7 +134,7 @@ pub(crate) fn trouble() -> Arc<Fixture> {
         ),
     ];
     status.service.trouble = Some(Trouble {
-        code: "unauthorized",
+        code: ReasonCode::CredentialsRefused,
         message: "the service refuses the token: put a new one into /run/secrets/chat-token, it is read again by itself".to_owned(),
         since: ago(250),
         times: 17,
@@ -145,7 +145,7 @@ pub(crate) fn trouble() -> Arc<Fixture> {
     blocked.state = State::Blocked;
     (blocked.add, blocked.remove, blocked.promote) = (2, 40, 1);
     blocked.blocked = vec![Blocked {
-        guard: "max_removals",
+        guard: Guard::MaxRemovals,
         limit: Limit::parse("25%").unwrap(),
         wanted: 40,
         of: 120,
@@ -153,7 +153,10 @@ pub(crate) fn trouble() -> Arc<Fixture> {
     let support = support(blocked.clone());
     let failed = room(&mut status, "announcements");
     failed.state = State::Failed;
-    failed.error = Some(Note::new("not_found", "the service does not know this room"));
+    failed.error = Some(Note::new(
+        ReasonCode::NoSuchRoom,
+        "the service does not know this room",
+    ));
     failed.next_try = Some(ago(-95));
     let changing = room(&mut status, "games-night");
     changing.state = State::Changing;
@@ -227,7 +230,10 @@ fn support(line: RoomLine) -> RoomDetail {
         diff,
         remarks: vec![Note {
             user: Some("Weird Name".to_owned()),
-            ..Note::new("foreign_name", "a name that is none of ours is left alone")
+            ..Note::new(
+                ReasonCode::ForeignName,
+                "a name that is none of ours is left alone",
+            )
         }],
         changes: vec![change("bob", "support", Op::Remove, 7400, "done")],
         ..detail(line)
@@ -240,7 +246,7 @@ pub(crate) fn held() -> Arc<Fixture> {
     status.attention =
         vec!["500 names left the list of lobby at once: put them back, or allow it".to_owned()];
     status.withheld = Some(Withheld {
-        code: "paused",
+        code: ReasonCode::Paused,
         message: "`sync.paused` is true in the settings; take it out, and what stands below is done"
             .to_owned(),
     });
@@ -249,7 +255,7 @@ pub(crate) fn held() -> Arc<Fixture> {
     let lobby = lobby.clone();
     let hold = Hold {
         room: lobby.id.clone(),
-        guard: "max_removals",
+        guard: Guard::MaxRemovals,
         limit: "25%".to_owned(),
         dropped: 500,
         of: 620,
@@ -279,7 +285,7 @@ pub(crate) fn settling() -> Arc<Fixture> {
     support.state = State::Blocked;
     support.remove = 13;
     support.blocked = vec![Blocked {
-        guard: "removal_budget",
+        guard: Guard::RemovalBudget,
         limit: Limit::Count(50),
         wanted: 63,
         of: 100,
@@ -310,13 +316,13 @@ pub(crate) fn harmful() -> Arc<Fixture> {
     harmed.state = State::Failed;
     harmed.error = Some(Note {
         user: Some(bad.to_owned()),
-        ..Note::new("unknown", bad)
+        ..Note::new(ReasonCode::Refused, bad)
     });
     let line = harmed.clone();
     status.service.app = bad.to_owned();
     let lobby = RoomDetail {
         diff: vec![format!("-{bad}"), format!("+{bad} (admin)")],
-        remarks: vec![Note::new("foreign_name", bad)],
+        remarks: vec![Note::new(ReasonCode::ForeignName, bad)],
         ..detail(line)
     };
     let fixture = Fixture::new(status);
@@ -332,7 +338,10 @@ pub(crate) fn thousands() -> Arc<Fixture> {
         let mut room = line(&format!("{}", 70_000_000_000_000 + n), &format!("room-{n:05}"));
         if n == 9_876 {
             room.state = State::Failed;
-            room.error = Some(Note::new("not_found", "the service does not know this room"));
+            room.error = Some(Note::new(
+                ReasonCode::NoSuchRoom,
+                "the service does not know this room",
+            ));
         }
         room
     };

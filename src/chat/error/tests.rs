@@ -10,7 +10,7 @@ fn kind(status: u16, error: &str, text: &str) -> Option<CallErrorKind> {
 
 #[test]
 fn every_documented_error_is_told_apart() {
-    let code = |status, error, text| kind(status, error, text).map(|kind| kind.code());
+    let code = |status, error, text| kind(status, error, text).map(|kind| kind.code().as_str());
     for (status, error, text, expected) in [
         (
             400,
@@ -133,7 +133,7 @@ fn every_documented_error_is_told_apart() {
 
 #[test]
 fn answers_of_something_in_between() {
-    let code = |status| CallErrorKind::from_answer(status, b"<html>", &[]).map(|kind| kind.code());
+    let code = |status| CallErrorKind::from_answer(status, b"<html>", &[]).map(|kind| kind.code().as_str());
     assert_eq!(code(401), Some("credentials_refused"));
     assert_eq!(code(429), None);
     assert_eq!(code(302), Some("redirected"));

@@ -6,9 +6,8 @@ use super::kind::{Counts, Kind, Risk, Section};
 use super::list::List;
 use super::share::Ask;
 use crate::base::{Looser, RoomSince};
-use crate::model::{MemberSet, RoomId, UserId};
-use crate::plan::code::FILES_CHANGE;
-use crate::plan::{Blocked, MAX_ADDITIONS, Note, RoomPlan, Status};
+use crate::model::{Guard, MemberSet, ReasonCode, RoomId, UserId};
+use crate::plan::{Blocked, Note, RoomPlan, Status};
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
@@ -66,7 +65,7 @@ impl<'a> Card<'a> {
             .iter()
             .filter(|note| Some(*note) != room.error.as_ref() && !RoomSince::made(note))
             .collect();
-        notes.sort_by_key(|note| (note.held.is_none(), note.code != FILES_CHANGE));
+        notes.sort_by_key(|note| (note.held.is_none(), note.code != ReasonCode::FilesChange));
         let mut card = Self {
             section: Section::Others,
             counts: Counts::default(),
@@ -263,7 +262,12 @@ impl<'a> Card<'a> {
             );
         }
         if !self.room.blocked.is_empty() {
-            let nobody = if self.room.blocked.iter().any(|block| block.guard == MAX_ADDITIONS) {
+            let nobody = if self
+                .room
+                .blocked
+                .iter()
+                .any(|block| block.guard == Guard::MaxAdditions)
+            {
                 "nobody is added, removed or demoted here"
             } else {
                 "nobody is removed or demoted here"

@@ -97,7 +97,11 @@ fn an_owner_among_the_removed_is_an_error_of_the_room() {
         let (_, report) = virtually(pass(&service.client(BATCH), &desired, None));
         let room = &report.rooms[0];
         assert_eq!(room.status, Outcome::Partial, "{report:?}");
-        assert_eq!(room.error.as_ref().unwrap().code, "owner_removed", "{report:?}");
+        assert_eq!(
+            room.error.as_ref().unwrap().code.as_str(),
+            "owner_removed",
+            "{report:?}"
+        );
         assert_eq!(Exit::of_report(&report), Exit::Partly);
     }
 }

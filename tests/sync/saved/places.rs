@@ -5,8 +5,7 @@ use super::{apply, read, written};
 use roomsync::apply::{Outcome, Report};
 use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::DesiredRoom;
-use roomsync::model::{Limit, Op};
-use roomsync::plan::code;
+use roomsync::model::{Limit, Op, ReasonCode};
 use std::collections::BTreeSet;
 
 /// Saves a plan that has a place for n1 and none for n2, and applies it. `leaves`: m2 has left meanwhile. Gives who is in the room then.
@@ -42,9 +41,9 @@ fn who_had_no_place_in_the_plan_is_not_forgotten() {
     // Somebody leaves, and still nobody but n1 is added, as the plan says.
     let (planned, report, _) = applied(&["boss", "mia", "m1", "m2", "n1", "n2"], true);
     assert_eq!(report.rooms[0].status, Outcome::Partial, "{report:?}");
-    assert_eq!(failed(&report), [("n2".to_owned(), Op::Add, code::ROOM_FULL)]);
-    let codes: Vec<&str> = planned.plan.rooms[0].notes.iter().map(|note| note.code).collect();
-    assert!(codes.contains(&code::NOT_PLANNED), "{codes:?}");
+    assert_eq!(failed(&report), [("n2".to_owned(), Op::Add, "room_full")]);
+    let codes: Vec<ReasonCode> = planned.plan.rooms[0].notes.iter().map(|note| note.code).collect();
+    assert!(codes.contains(&ReasonCode::NotPlanned), "{codes:?}");
 }
 
 #[test]
