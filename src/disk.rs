@@ -1,12 +1,12 @@
 //! Reads that never wait for ever, and of regular files only: a pipe, a device or a file of the kernel is refused unread.
 
-mod attended;
 mod file;
+mod time_limit;
 
+pub(crate) use file::{FileSystems, is_kernel_path, open_at, open_path, read_opened};
 #[cfg(test)]
-pub(crate) use attended::hang;
-pub(crate) use attended::{Hand, Patience, Slow, Step, pieces, whole};
-pub(crate) use file::{Kinds, is_kernels, open_in, open_path, read_opened};
+pub(crate) use time_limit::hang;
+pub(crate) use time_limit::{DiskTimeout, PieceSender, Progress, TimeLimit, stream, with_limit};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(crate) enum DiskError {
     TooLarge(u64),
     /// The disk does not answer.
     #[error(transparent)]
-    Slow(#[from] Slow),
+    Timeout(#[from] DiskTimeout),
     /// The system says so.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -41,7 +41,7 @@ impl From<DiskError> for io::Error {
     fn from(error: DiskError) -> Self {
         match error {
             DiskError::Io(error) => error,
-            DiskError::Slow(slow) => Self::new(io::ErrorKind::TimedOut, slow),
+            DiskError::Timeout(slow) => Self::new(io::ErrorKind::TimedOut, slow),
             other => Self::other(other),
         }
     }
@@ -50,16 +50,16 @@ impl From<DiskError> for io::Error {
 /// Reads the bytes of a regular file, at most `most` of them, within the bound of time. Links are followed.
 pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, DiskError> {
     let owned = path.to_owned();
-    whole(Patience::default(), path, move |step| {
-        step.begin(&owned);
+    with_limit(TimeLimit::default(), path, move |progress| {
+        progress.begin(&owned);
         let file = open_path(&owned)?;
-        read_opened(file, &owned, most, step)
+        read_opened(file, &owned, most, progress)
     })?
 }
 
 /// Reads as [`read`] does, without any bound: for a thread that can be left behind itself.
-pub(crate) fn read_unattended(path: &Path, most: u64) -> Result<Vec<u8>, DiskError> {
-    read_opened(open_path(path)?, path, most, &Step::default())
+pub(crate) fn read_unbounded(path: &Path, most: u64) -> Result<Vec<u8>, DiskError> {
+    read_opened(open_path(path)?, path, most, &Progress::default())
 }
 
 /// Runs one operation on this path that may hang, and gives up waiting after the bound of time. It goes on, on a thread of its own, and
@@ -69,9 +69,9 @@ pub(crate) fn bounded<T: Send + 'static>(
     work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let owned: PathBuf = path.to_owned();
-    let done = whole(Patience::default(), path, move |step| {
-        step.begin(&owned);
+    let done = with_limit(TimeLimit::default(), path, move |progress| {
+        progress.begin(&owned);
         work(&owned)
     });
-    done.map_err(|slow| io::Error::from(DiskError::Slow(slow)))?
+    done.map_err(|slow| io::Error::from(DiskError::Timeout(slow)))?
 }

@@ -18,7 +18,7 @@ const KEPT: usize = 16;
 static KNOWN: RwLock<Vec<SecretString>> = RwLock::new(Vec::new());
 
 /// Has a secret be taken out of all that is shown from now on.
-pub(crate) fn know(secret: &str) {
+pub(crate) fn register(secret: &str) {
     let secret = secret.trim().to_ascii_lowercase();
     if secret.len() < SHORTEST {
         return;
@@ -34,17 +34,17 @@ pub(crate) fn know(secret: &str) {
 }
 
 /// True if the text contains a secret, or the beginning of one.
-pub(crate) fn stand_in(text: &str) -> bool {
-    matches!(without(text), Cow::Owned(_))
+pub(crate) fn occur_in(text: &str) -> bool {
+    matches!(redact(text), Cow::Owned(_))
 }
 
 /// The text with `(a secret)` in the place of each secret, and of each beginning of one.
-pub(crate) fn without(text: &str) -> Cow<'_, str> {
+pub(crate) fn redact(text: &str) -> Cow<'_, str> {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    hidden(text, known.iter().map(ExposeSecret::expose_secret))
+    redacted(text, known.iter().map(ExposeSecret::expose_secret))
 }
 
-fn hidden<'t, 's>(text: &'t str, secrets: impl Iterator<Item = &'s str>) -> Cow<'t, str> {
+fn redacted<'t, 's>(text: &'t str, secrets: impl Iterator<Item = &'s str>) -> Cow<'t, str> {
     const INSTEAD: &str = "(a secret)";
     let mut shown = Cow::Borrowed(text);
     // In ASCII only, so that every byte stays where it is.
@@ -74,40 +74,43 @@ fn found(text: &str, from: usize, secret: &str) -> Option<Range<usize>> {
 mod tests {
     use super::*;
 
-    fn told(text: &str, secrets: &[&str]) -> String {
-        hidden(text, secrets.iter().copied()).into_owned()
+    fn redact_all(text: &str, secrets: &[&str]) -> String {
+        redacted(text, secrets.iter().copied()).into_owned()
     }
 
     #[test]
     fn secrets_are_taken_out_whole_cut_and_in_any_case() {
         let token = "007ejxtyfv7zqkq0hardlyatoken";
-        assert_eq!(told(&format!("bad `{token}`!"), &[token]), "bad `(a secret)`!");
-        assert_eq!(told("`007eJxTYFv7ZQkQ0HARDLY…`", &[token]), "`(a secret)…`");
-        assert_eq!(told("007ejxtyfv7", &[token]), "007ejxtyfv7");
         assert_eq!(
-            told("é hunter22 and HUNTER22é", &["hunter22"]),
+            redact_all(&format!("bad `{token}`!"), &[token]),
+            "bad `(a secret)`!"
+        );
+        assert_eq!(redact_all("`007eJxTYFv7ZQkQ0HARDLY…`", &[token]), "`(a secret)…`");
+        assert_eq!(redact_all("007ejxtyfv7", &[token]), "007ejxtyfv7");
+        assert_eq!(
+            redact_all("é hunter22 and HUNTER22é", &["hunter22"]),
             "é (a secret) and (a secret)é"
         );
         assert_eq!(
-            told("both: abcdefgh12345678", &["12345678", "abcdefgh"]),
+            redact_all("both: abcdefgh12345678", &["12345678", "abcdefgh"]),
             "both: (a secret)(a secret)"
         );
         assert!(matches!(
-            hidden("hunter2", ["hunter22"].into_iter()),
+            redacted("hunter2", ["hunter22"].into_iter()),
             Cow::Borrowed(_)
         ));
     }
 
     #[test]
     fn what_is_known_is_bounded_and_the_first_stay() {
-        know("  the-first-secret\n");
-        know("short");
+        register("  the-first-secret\n");
+        register("short");
         for number in 0..2 * MOST {
-            know(&format!("renewed-secret-{number:04}"));
+            register(&format!("renewed-secret-{number:04}"));
         }
         assert!(KNOWN.read().unwrap().len() <= MOST);
-        assert!(stand_in("the-first-secret") && !stand_in("short"));
-        assert!(stand_in(&format!("renewed-secret-{:04}", 2 * MOST - 1)));
-        assert!(!stand_in("nothing of the kind"));
+        assert!(occur_in("the-first-secret") && !occur_in("short"));
+        assert!(occur_in(&format!("renewed-secret-{:04}", 2 * MOST - 1)));
+        assert!(!occur_in("nothing of the kind"));
     }
 }

@@ -153,7 +153,7 @@ impl Env {
             "ROOMSYNC_CLIENT_SECRET",
         ] {
             if let Some(secret) = var_os(name) {
-                secrets::know(&secret.to_string_lossy());
+                secrets::register(&secret.to_string_lossy());
             }
         }
         Self {

@@ -54,7 +54,7 @@ impl Write for AroundBars {
         // Whole lines come here.
         let line = String::from_utf8_lossy(buf);
         self.0
-            .suspend(|| io::stderr().write_all(secrets::without(&line).as_bytes()))?;
+            .suspend(|| io::stderr().write_all(secrets::redact(&line).as_bytes()))?;
         Ok(buf.len())
     }
 

@@ -294,7 +294,7 @@ impl Client {
                     }
                 }
             };
-            let kind = kind.map_text(|said| secrets::without(&said).into_owned());
+            let kind = kind.map_text(|said| secrets::redact(&said).into_owned());
             match &kind {
                 CallErrorKind::CredentialsRefused(_) if !renewed => {
                     renewed = true;

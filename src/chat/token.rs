@@ -54,7 +54,7 @@ fn token_of(path: &Path, read: Result<Vec<u8>, DiskError>) -> Result<SecretStrin
         error => unreadable(error.into()),
     })?;
     let text = String::from_utf8(bytes).map_err(|_| BadToken::BadChar)?;
-    secrets::know(&text);
+    secrets::register(&text);
     let token = text.strip_suffix('\n').unwrap_or(&text);
     let token = token.strip_suffix('\r').unwrap_or(token);
     check_token(token)?;
@@ -106,7 +106,7 @@ impl TokenSource {
     /// A token that stays as it is.
     #[must_use]
     pub fn fixed(token: SecretString) -> Self {
-        secrets::know(token.expose_secret());
+        secrets::register(token.expose_secret());
         Self::new(None, token, None)
     }
 
@@ -189,7 +189,7 @@ impl TokenSource {
 
 /// While a file is being replaced it can be missing or half written: then the last token stays.
 fn read_into(path: &Path, stamp: Option<Stamp>, held: &Mutex<Held>) {
-    let read = token_of(path, disk::read_unattended(path, LONGEST_TOKEN));
+    let read = token_of(path, disk::read_unbounded(path, LONGEST_TOKEN));
     let mut held = lock(held);
     // Once for each state of the file, not once a call.
     held.stamp = stamp;

@@ -127,7 +127,7 @@ impl HttpTransport {
             DiskError::NotAFile | DiskError::Kernel | DiskError::TooLarge(_) => {
                 unusable("it is not a file of certificates".into())
             }
-            DiskError::Slow(_) | DiskError::Io(_) => unusable(error.to_string()),
+            DiskError::Timeout(_) | DiskError::Io(_) => unusable(error.to_string()),
         })?;
         let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(chain(&error)))?;
         if roots.is_empty() {

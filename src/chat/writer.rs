@@ -108,7 +108,7 @@ impl Writer {
                 .find(is_of_row)
                 .filter(|_| !row.result.is_success())?;
             let reason = row.reason.as_deref().unwrap_or("no reason given");
-            let kind = CallErrorKind::of_row(secrets::without(reason).into_owned(), user);
+            let kind = CallErrorKind::of_row(secrets::redact(reason).into_owned(), user);
             Some((user.clone(), kind))
         };
         Ok(rows.into_iter().filter_map(refused).collect())
@@ -140,7 +140,7 @@ impl Writer {
         Err(CallError {
             method,
             room: Some(room.clone()),
-            kind: CallErrorKind::of_result(secrets::without(&text).into_owned(), user),
+            kind: CallErrorKind::of_result(secrets::redact(&text).into_owned(), user),
         })
     }
 }

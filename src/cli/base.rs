@@ -101,6 +101,9 @@ pub(super) fn not_said(why: &str) -> String {
 }
 
 fn told(diagnostic: &Diagnostic) -> String {
-    let spot = diagnostic.spot.as_ref().map(|spot| format!("{spot}: "));
-    format!("{}{}", spot.unwrap_or_default(), diagnostic.message)
+    let location = diagnostic
+        .location
+        .as_ref()
+        .map(|location| format!("{location}: "));
+    format!("{}{}", location.unwrap_or_default(), diagnostic.message)
 }

@@ -5,7 +5,7 @@ use super::{Globals, output};
 use crate::chat::{CallErrorKind, Reader};
 use crate::daemon::{connect, pass};
 use crate::desired::{self, DesiredRoom, Loaded};
-use crate::diagnostics::problem::near;
+use crate::diagnostics::problem::closest;
 use crate::explain::{self, Subject};
 use crate::live::{self, Observed, ReadRequest};
 use crate::model::{RoomId, UserId};
@@ -73,7 +73,7 @@ fn find<'r>(rooms: &'r [DesiredRoom], text: &str) -> Result<&'r DesiredRoom, Usa
             let known = rooms
                 .iter()
                 .flat_map(|room| [Some(room.id.as_str()), room.name.as_deref()]);
-            let near = near(text, known.flatten());
+            let near = closest(text, known.flatten());
             let near = near
                 .map(|near| format!("; did you mean {near:?}?"))
                 .unwrap_or_default();

@@ -232,7 +232,7 @@ pub fn main() -> ExitCode {
             Some(invalid) => globals.diagnose(&invalid.diagnostics),
             None => {
                 let error = format!("{error:#}");
-                writeln!(anstream::stderr(), "error: {}", secrets::without(&error)).map_err(Into::into)
+                writeln!(anstream::stderr(), "error: {}", secrets::redact(&error)).map_err(Into::into)
             }
         };
         exit

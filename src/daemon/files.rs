@@ -10,7 +10,7 @@ mod tests;
 use super::watch::Watch;
 use crate::desired::{Loaded, Remembered};
 use crate::diagnostics::Diagnostic;
-use crate::disk::Patience;
+use crate::disk::TimeLimit;
 use crate::model::Guards;
 use follower::Follower;
 use std::path::PathBuf;
@@ -118,10 +118,10 @@ impl Following {
     /// Starts to follow, with a first look at once. Must be called within a runtime.
     #[must_use]
     pub fn start(follow: Follow) -> Self {
-        Self::with(follow, Watch::start, Patience::default())
+        Self::with(follow, Watch::start, TimeLimit::default())
     }
 
-    fn with(follow: Follow, watch: fn(Arc<Notify>) -> Watch, patience: Patience) -> Self {
+    fn with(follow: Follow, watch: fn(Arc<Notify>) -> Watch, time_limit: TimeLimit) -> Self {
         let (news_in, news) = mpsc::unbounded_channel();
         let (orders, orders_out) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
@@ -132,7 +132,7 @@ impl Following {
                 let for_watch = Arc::clone(&wake);
                 let watch = spawn_blocking(move || watch(for_watch)).await?;
                 let told = (news_in, stillness_in);
-                Follower::new(follow, (watch, patience), wake, told)
+                Follower::new(follow, (watch, time_limit), wake, told)
                     .run(orders_out)
                     .await
             };

@@ -297,10 +297,13 @@ fn heard(shared: &Shared, news: News) {
         News::Taken(loaded) => {
             shared.metrics.reloaded(true);
             for Diagnostic {
-                code, message, spot, ..
+                code,
+                message,
+                location,
+                ..
             } in &loaded.warnings
             {
-                let file = spot.as_ref().map(|spot| spot.file.as_str());
+                let file = location.as_ref().map(|location| location.file.as_str());
                 tracing::warn!(code, file, "{message}");
             }
             engine.take(*loaded);

@@ -71,13 +71,13 @@ fn tell(invalid: &Invalid) {
     for Diagnostic {
         code,
         message,
-        spot,
+        location,
         help,
         severity: _,
         also: _,
     } in &invalid.diagnostics
     {
-        let place = spot.as_ref().map(ToString::to_string);
+        let place = location.as_ref().map(ToString::to_string);
         tracing::error!(
             code,
             place,

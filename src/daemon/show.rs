@@ -116,7 +116,7 @@ impl Engine {
     fn file_troubles(&self) -> Vec<String> {
         let mut troubles = Vec::new();
         if let Some(first) = self.problems.first() {
-            let place = first.spot.as_ref().map(|spot| format!("{spot}: "));
+            let place = first.location.as_ref().map(|location| format!("{location}: "));
             let place = place.unwrap_or_default();
             let help = first.help.as_ref().map(|help| format!("; {help}"));
             let help = help.unwrap_or_default();

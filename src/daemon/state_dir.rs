@@ -18,7 +18,7 @@ use super::holds::Rosters;
 use super::learned_limits::LearnedLimits;
 use super::removal_budget::RoomBudget;
 use crate::desired::Remembered;
-use crate::disk::{self, Patience, Step};
+use crate::disk::{self, Progress, TimeLimit};
 use crate::model::{RoomId, UserId};
 use folder::{Folder, Place, unusable};
 use jiff::Timestamp;
@@ -207,7 +207,7 @@ impl PersistedState {
 impl StateDir {
     /// Takes the folder and reads what was kept. A new folder is filled, and what an earlier version kept is written anew.
     pub(super) fn open(dir: &Path, fsync: Fsync) -> Result<(Self, Restored), StateDirError> {
-        let (store, kept, whole) = Self::begin(dir, |dir, step| Folder::take(dir, step, fsync))?;
+        let (store, kept, whole) = Self::begin(dir, |dir, progress| Folder::take(dir, progress, fsync))?;
         if !whole {
             store.write_anew(&kept).map_err(unusable(dir))?;
         }
@@ -218,17 +218,17 @@ impl StateDir {
 
     /// Looks into the folder without taking it.
     pub(super) fn read_only(dir: &Path) -> Result<(Self, Restored), StateDirError> {
-        let (store, kept, _) = Self::begin(dir, |dir, step| Ok(Folder::read_only(dir, step)))?;
+        let (store, kept, _) = Self::begin(dir, |dir, progress| Ok(Folder::read_only(dir, progress)))?;
         Ok((store, kept))
     }
 
     fn begin(
         dir: &Path,
-        folder: impl FnOnce(&Path, Step) -> Result<Folder, StateDirError> + Send + 'static,
+        folder: impl FnOnce(&Path, Progress) -> Result<Folder, StateDirError> + Send + 'static,
     ) -> Result<(Self, Restored, bool), StateDirError> {
         let owned = dir.to_owned();
-        let begun = disk::whole(Patience::default(), dir, move |step| {
-            let store = Self(folder(&owned, step.clone())?);
+        let begun = disk::with_limit(TimeLimit::default(), dir, move |progress| {
+            let store = Self(folder(&owned, progress.clone())?);
             let (kept, whole) = store.read()?;
             Ok((store, kept, whole))
         });

@@ -1,6 +1,6 @@
 //! Wakes who waits when the files may have changed. It says nothing of what did: whoever wakes looks at everything.
 
-use crate::source::Folder;
+use crate::source::WatchedFolder;
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher, WatcherKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ pub(super) struct Watch {
 /// What the watcher's own thread judges events by.
 #[derive(Default)]
 struct Watched {
-    folders: Mutex<BTreeMap<PathBuf, Folder>>,
+    folders: Mutex<BTreeMap<PathBuf, WatchedFolder>>,
     /// Files that were written to and are not closed yet.
     being_written: Mutex<BTreeSet<PathBuf>>,
     wake: Arc<Notify>,
@@ -59,7 +59,7 @@ impl Watch {
     /// Watches these directories and no others, and tells whether there are new ones, in which something may have
     /// changed before they were watched.
     #[must_use]
-    pub(super) fn follow(&mut self, folders: &BTreeMap<PathBuf, Folder>) -> bool {
+    pub(super) fn follow(&mut self, folders: &BTreeMap<PathBuf, WatchedFolder>) -> bool {
         let Some(watcher) = &mut self.watcher else {
             return false;
         };
@@ -141,7 +141,7 @@ impl Written {
 }
 
 impl Watched {
-    fn folders(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Folder>> {
+    fn folders(&self) -> MutexGuard<'_, BTreeMap<PathBuf, WatchedFolder>> {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -209,7 +209,7 @@ impl Watched {
 }
 
 /// Whether an event may be about what is read.
-fn counts(folders: &mut BTreeMap<PathBuf, Folder>, path: &Path, kind: EventKind) -> bool {
+fn counts(folders: &mut BTreeMap<PathBuf, WatchedFolder>, path: &Path, kind: EventKind) -> bool {
     if folders.contains_key(path) {
         // With the directory went the watch, even if there is another directory by now.
         if matches!(
@@ -241,7 +241,7 @@ fn counts(folders: &mut BTreeMap<PathBuf, Folder>, path: &Path, kind: EventKind)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::Step;
+    use crate::disk::Progress;
     use crate::source::Listing;
     use std::fs;
 
@@ -254,7 +254,7 @@ mod tests {
             fs::create_dir(folder).unwrap();
             fs::write(folder.join("a.yaml"), "\n").unwrap();
         }
-        let folders = || Listing::of(std::slice::from_ref(&rooms), None, &Step::default()).folders;
+        let folders = || Listing::of(std::slice::from_ref(&rooms), None, &Progress::default()).folders;
         let mut watch = Watch::start(Arc::default());
         assert!(watch.follow(&folders()));
         let file = rooms.join("a.yaml");

@@ -3,7 +3,7 @@
 use super::texts::{Specs, Texts, groups_of};
 use super::{once, remarks, resolve};
 use crate::diagnostics::{Diagnostic, Invalid};
-use crate::disk::{Patience, Slow};
+use crate::disk::{DiskTimeout, TimeLimit};
 use crate::model::Guards;
 use crate::source::{self, Listing};
 use std::path::{Path, PathBuf};
@@ -27,20 +27,24 @@ pub struct Checked {
 
 /// Reads room files, and those in directories, to say what there is to say of them. Parameters as of [`super::load`].
 pub fn check(paths: &[PathBuf], settings_file: Option<&Path>, guards: &Guards) -> Result<Checked, Invalid> {
-    let patience = Patience::default();
-    let (checked, _) = source::steady(patience, paths, settings_file, |listing| {
-        Ok(match spotless(patience, listing, guards)? {
+    let time_limit = TimeLimit::default();
+    let (checked, _) = source::snapshot(time_limit, paths, settings_file, |listing| {
+        Ok(match spotless(time_limit, listing, guards)? {
             Some(checked) => Ok(checked),
             // Lines can only be shown of texts that are kept.
-            None => Texts::read(patience, listing)?.check(guards),
+            None => Texts::read(time_limit, listing)?.check(guards),
         })
     })?;
     checked
 }
 
 /// Reads one file after the other and keeps the text of none. `None`: there is something to say.
-fn spotless(patience: Patience, listing: &Listing, guards: &Guards) -> Result<Option<Checked>, Slow> {
-    let specs = once::specs(patience, listing)?;
+fn spotless(
+    time_limit: TimeLimit,
+    listing: &Listing,
+    guards: &Guards,
+) -> Result<Option<Checked>, DiskTimeout> {
+    let specs = once::specs(time_limit, listing)?;
     Ok(specs.and_then(|(specs, _)| without_problems(&specs, guards)))
 }
 

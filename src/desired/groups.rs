@@ -1,7 +1,9 @@
 //! Groups, and what lists of people come to.
 
 use super::spec::{Entry, FileSpec, GroupName};
-use crate::diagnostics::problem::{At, Complaint, Node, Part, Place, Problem, near, shown};
+use crate::diagnostics::problem::{
+    EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, closest, shown,
+};
 use crate::model::{MemberSet, UserId};
 use crate::yaml::List;
 use std::cell::Cell;
@@ -24,21 +26,21 @@ pub(super) struct ListAt {
 impl ListAt {
     /// The key before the list.
     pub(super) fn key(&self) -> Place {
-        place(self.file, &self.steps, Part::Key)
+        place(self.file, &self.steps, EntryPart::Key)
     }
 
     pub(super) fn item(&self, index: usize) -> Place {
         let mut steps = self.steps.clone();
         // A list of more items than that does not fit into a file.
         steps.push(u32::try_from(index).unwrap_or(u32::MAX));
-        place(self.file, &steps, Part::Value)
+        place(self.file, &steps, EntryPart::Value)
     }
 }
 
-pub(super) fn place(file: usize, steps: &[u32], part: Part) -> Place {
+pub(super) fn place(file: usize, steps: &[u32], part: EntryPart) -> Place {
     Place {
         file,
-        at: At::Node(Node {
+        at: Target::Node(NodePath {
             steps: steps.to_vec(),
             part,
         }),
@@ -77,11 +79,9 @@ fn repeats(listed: &Listed<'_>, problems: &mut Vec<Problem>) {
             Entry::User(user) => shown(user.as_str()),
             Entry::Group(name) => shown(&format!("group:{}", name.0)),
         };
-        let complaint =
-            Complaint::new("repeated", format!("{text} is twice in this list")).help("remove one of the two");
-        problems.push(
-            Problem::warning(listed.at.item(index), complaint).also(listed.at.item(first), "first here"),
-        );
+        let raw = RawDiagnostic::new("repeated", format!("{text} is twice in this list"))
+            .help("remove one of the two");
+        problems.push(Problem::warning(listed.at.item(index), raw).also(listed.at.item(first), "first here"));
     }
 }
 
@@ -117,12 +117,12 @@ impl<'s> Groups<'s> {
     fn add(&mut self, name: &'s GroupName, listed: Listed<'s>, problems: &mut Vec<Problem>) {
         match self.by_name.get(name).and_then(|index| self.lists.get(*index)) {
             Some((_, first)) => {
-                let complaint = Complaint::new(
+                let raw = RawDiagnostic::new(
                     "group-twice",
                     format!("the group {} is in two places", shown(name.0.as_str())),
                 )
                 .help("keep one of the two, or rename one");
-                problems.push(Problem::error(listed.at.key(), complaint).also(first.at.key(), "also here"));
+                problems.push(Problem::error(listed.at.key(), raw).also(first.at.key(), "also here"));
             }
             None => {
                 self.by_name.insert(name, self.lists.len());
@@ -180,12 +180,12 @@ impl<'s> Groups<'s> {
             .filter_map(|(index, _)| self.lists.get(*index));
         let names: Vec<&str> = names.map(|(name, _)| name.0.as_str()).collect();
         let first = chain.first().and_then(|(index, _)| self.lists.get(*index));
-        let complaint = Complaint::new(
+        let raw = RawDiagnostic::new(
             "group-cycle",
             format!("a group holds itself: {}", names.join(" → ")),
         )
         .help("take one of these out of the one that holds it");
-        let problem = Problem::error(place, complaint);
+        let problem = Problem::error(place, raw);
         match first {
             Some((_, listed)) => problem.also(listed.at.key(), "the group is here"),
             None => problem,
@@ -258,24 +258,21 @@ impl<'s> Groups<'s> {
 
     fn missing(&self, name: &GroupName, place: Place) -> Problem {
         let name = name.0.as_str();
-        let complaint = Complaint::new("no-such-group", format!("there is no group {}", shown(name)));
+        let raw = RawDiagnostic::new("no-such-group", format!("there is no group {}", shown(name)));
         let near = match self.comparisons_left.get().checked_sub(self.lists.len()) {
             None => None,
             Some(left) => {
                 self.comparisons_left.set(left);
-                near(name, self.lists.iter().map(|(known, _)| known.0.as_str()))
+                closest(name, self.lists.iter().map(|(known, _)| known.0.as_str()))
             }
         };
         let near = near.and_then(|near| self.lists.iter().find(|(known, _)| known.0.as_str() == near));
         match near {
             Some((known, listed)) => {
-                let complaint = complaint.help(format!("did you mean `group:{}`?", known.0));
-                Problem::error(place, complaint).also(listed.at.key(), "there is this one")
+                let raw = raw.help(format!("did you mean `group:{}`?", known.0));
+                Problem::error(place, raw).also(listed.at.key(), "there is this one")
             }
-            None => Problem::error(
-                place,
-                complaint.help("write it under `groups` in any of the files"),
-            ),
+            None => Problem::error(place, raw.help("write it under `groups` in any of the files")),
         }
     }
 }

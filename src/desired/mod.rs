@@ -38,9 +38,9 @@ pub struct Loaded {
     pub origins: Origins,
 }
 
-impl From<source::NoLook> for Invalid {
-    fn from(no_look: source::NoLook) -> Self {
-        let diagnostic = Diagnostic::of_file(source::name_of(&no_look.path), no_look.complaint);
+impl From<source::SnapshotError> for Invalid {
+    fn from(no_look: source::SnapshotError) -> Self {
+        let diagnostic = Diagnostic::of_file(source::name_of(&no_look.path), no_look.raw);
         Self {
             diagnostics: vec![diagnostic],
         }

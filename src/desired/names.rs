@@ -2,7 +2,7 @@
 
 use super::AllowEmpty;
 use super::spec::{Entry, GroupName};
-use crate::diagnostics::problem::{Complaint, near, shown, suggest};
+use crate::diagnostics::problem::{RawDiagnostic, closest, shown, suggest};
 use crate::model::{Absent, BadUserId, Glob, Limit, Mode, RoomId, UserId, parse_duration};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -14,10 +14,10 @@ const GROUP_PREFIX: &str = "group:";
 /// Most characters of a room's label.
 pub(super) const MAX_LABEL: usize = 100;
 
-pub(super) fn user(text: &str) -> Result<UserId, Complaint> {
+pub(super) fn user(text: &str) -> Result<UserId, RawDiagnostic> {
     UserId::parse(text).map_err(|error| {
-        let complaint = Complaint::new("bad-name", format!("{} is not a name: {error}", shown(text)));
-        complaint.help(instead_of(text, &error))
+        let raw = RawDiagnostic::new("bad-name", format!("{} is not a name: {error}", shown(text)));
+        raw.help(instead_of(text, &error))
     })
 }
 
@@ -28,7 +28,9 @@ fn instead_of(text: &str, error: &BadUserId) -> String {
         BadUserId::TooLong(_) => "see whether it is one name; no user has a longer one".to_owned(),
         BadUserId::DotsOnly => "take it out: such a user cannot be kept by roomsync".to_owned(),
         BadUserId::BadChar(c) => match (text.split_once(':'), c) {
-            (Some((prefix, name)), _) if UserId::parse(name).is_ok() && near(prefix, ["group"]).is_some() => {
+            (Some((prefix, name)), _)
+                if UserId::parse(name).is_ok() && closest(prefix, ["group"]).is_some() =>
+            {
                 format!("did you mean `{GROUP_PREFIX}{name}`?")
             }
             (_, ' ' | ',' | ';') => {
@@ -46,11 +48,11 @@ fn instead_of(text: &str, error: &BadUserId) -> String {
     }
 }
 
-pub(super) fn group_name(text: &str) -> Result<GroupName, Complaint> {
+pub(super) fn group_name(text: &str) -> Result<GroupName, RawDiagnostic> {
     UserId::parse(text)
         .map(|name| GroupName(Box::new(name)))
         .map_err(|error| {
-            Complaint::new(
+            RawDiagnostic::new(
                 "bad-group-name",
                 format!("{} cannot name a group: {error}", shown(text)),
             )
@@ -58,16 +60,16 @@ pub(super) fn group_name(text: &str) -> Result<GroupName, Complaint> {
         })
 }
 
-pub(super) fn entry(text: &str) -> Result<Entry, Complaint> {
+pub(super) fn entry(text: &str) -> Result<Entry, RawDiagnostic> {
     match text.strip_prefix(GROUP_PREFIX) {
         Some(name) => group_name(name).map(Entry::Group),
         None => user(text).map(Entry::User),
     }
 }
 
-pub(super) fn room_id(text: &str) -> Result<RoomId, Complaint> {
+pub(super) fn room_id(text: &str) -> Result<RoomId, RawDiagnostic> {
     RoomId::parse(text).map_err(|error| {
-        Complaint::new(
+        RawDiagnostic::new(
             "bad-room-id",
             format!("{} is not a room id: {error}", shown(text)),
         )
@@ -76,25 +78,25 @@ pub(super) fn room_id(text: &str) -> Result<RoomId, Complaint> {
 }
 
 /// Reads a room's label.
-pub(crate) fn label(text: &str) -> Result<String, Complaint> {
+pub(crate) fn label(text: &str) -> Result<String, RawDiagnostic> {
     if let Some(control) = text.chars().find(|c| c.is_control()) {
         let message = format!("a room's name cannot hold control characters: {control:?}");
-        return Err(Complaint::new("bad-label", message).help("write it on one line, as plain text"));
+        return Err(RawDiagnostic::new("bad-label", message).help("write it on one line, as plain text"));
     }
     match text.chars().count() {
         0..=MAX_LABEL => Ok(text.to_owned()),
         length => {
             let message = format!("a room's name has at most {MAX_LABEL} characters, this one has {length}");
-            Err(Complaint::new("bad-label", message)
+            Err(RawDiagnostic::new("bad-label", message)
                 .help("shorten it; it is for people only, and never sent"))
         }
     }
 }
 
 /// Reads a pattern of names.
-pub(crate) fn glob(text: &str) -> Result<Glob, Complaint> {
+pub(crate) fn glob(text: &str) -> Result<Glob, RawDiagnostic> {
     Glob::parse(text).map_err(|error| {
-        Complaint::new(
+        RawDiagnostic::new(
             "bad-pattern",
             format!("{} is not a pattern of names: {error}", shown(text)),
         )
@@ -103,29 +105,29 @@ pub(crate) fn glob(text: &str) -> Result<Glob, Complaint> {
 }
 
 /// Reads a guard's bound.
-pub(crate) fn limit(text: &str) -> Result<Limit, Complaint> {
+pub(crate) fn limit(text: &str) -> Result<Limit, RawDiagnostic> {
     Limit::parse(text).map_err(|error| {
         let message = format!("{} is no bound for a guard", shown(text));
-        Complaint::new("bad-limit", message).help(error.to_string())
+        RawDiagnostic::new("bad-limit", message).help(error.to_string())
     })
 }
 
-pub(super) fn mode(text: &str) -> Result<Mode, Complaint> {
+pub(super) fn mode(text: &str) -> Result<Mode, RawDiagnostic> {
     Mode::ALL
         .into_iter()
         .find(|mode| mode.as_str() == text)
         .ok_or_else(|| not_one_of("mode", text, &Mode::ALL.map(Mode::as_str)))
 }
 
-pub(super) fn absent(text: &str) -> Result<Absent, Complaint> {
+pub(super) fn absent(text: &str) -> Result<Absent, RawDiagnostic> {
     match text {
         "readd" => Ok(Absent::Readd),
-        "ignore" | "keep" => Err(Complaint::not_yet(&format!("`absent: {text}`"))),
+        "ignore" | "keep" => Err(RawDiagnostic::not_yet(&format!("`absent: {text}`"))),
         _ => Err(not_one_of("absent", text, &["readd"])),
     }
 }
 
-pub(super) fn allow_empty(text: &str) -> Result<AllowEmpty, Complaint> {
+pub(super) fn allow_empty(text: &str) -> Result<AllowEmpty, RawDiagnostic> {
     let (admins, members) = match text {
         "admins" => (true, false),
         "members" => (false, true),
@@ -142,8 +144,8 @@ pub(super) fn allow_empty(text: &str) -> Result<AllowEmpty, Complaint> {
     Ok(AllowEmpty { admins, members })
 }
 
-fn not_one_of(key: &str, text: &str, allowed: &[&str]) -> Complaint {
-    Complaint::new("bad-value", format!("{} is no value for `{key}`", shown(text))).help(suggest(
+fn not_one_of(key: &str, text: &str, allowed: &[&str]) -> RawDiagnostic {
+    RawDiagnostic::new("bad-value", format!("{} is no value for `{key}`", shown(text))).help(suggest(
         text,
         allowed,
         "the values are",
@@ -151,15 +153,15 @@ fn not_one_of(key: &str, text: &str, allowed: &[&str]) -> Complaint {
 }
 
 /// A value that cannot stand where it does.
-pub(crate) fn bad_value(text: &str, help: impl Into<String>) -> Complaint {
-    Complaint::new("bad-value", format!("{} cannot stand here", shown(text))).help(help)
+pub(crate) fn bad_value(text: &str, help: impl Into<String>) -> RawDiagnostic {
+    RawDiagnostic::new("bad-value", format!("{} cannot stand here", shown(text))).help(help)
 }
 
 /// Reads a whole number within a range.
 pub(crate) fn whole<T: FromStr + PartialOrd + Display>(
     text: &str,
     range: RangeInclusive<T>,
-) -> Result<T, Complaint> {
+) -> Result<T, RawDiagnostic> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
         Ok(number) if digits && range.contains(&number) => Ok(number),
@@ -171,7 +173,7 @@ pub(crate) fn whole<T: FromStr + PartialOrd + Display>(
 }
 
 /// Reads a length of time between two others, which are written as in the file.
-pub(crate) fn duration(text: &str, shortest: &str, longest: &str) -> Result<Duration, Complaint> {
+pub(crate) fn duration(text: &str, shortest: &str, longest: &str) -> Result<Duration, RawDiagnostic> {
     let duration = parse_duration(text).map_err(|error| bad_value(text, error.to_string()))?;
     let within = parse_duration(shortest).is_ok_and(|shortest| duration >= shortest)
         && parse_duration(longest).is_ok_and(|longest| duration <= longest);

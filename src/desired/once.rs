@@ -3,7 +3,7 @@
 use super::texts::{Specs, Texts};
 use super::{Desired, DesiredRoom, Source, remarks, resolve};
 use crate::diagnostics::{Diagnostic, Invalid};
-use crate::disk::{Patience, Slow};
+use crate::disk::{DiskTimeout, TimeLimit};
 use crate::model::Guards;
 use crate::source::{self, Listing};
 use crate::yaml;
@@ -26,13 +26,13 @@ pub fn load_once(
     settings_file: Option<&Path>,
     guards: &Guards,
 ) -> Result<LoadedOnce, Invalid> {
-    let patience = Patience::default();
-    let (loaded, listing) = source::steady(patience, paths, settings_file, |listing| {
-        Ok(match spotless(patience, listing, guards)? {
+    let time_limit = TimeLimit::default();
+    let (loaded, listing) = source::snapshot(time_limit, paths, settings_file, |listing| {
+        Ok(match spotless(time_limit, listing, guards)? {
             Some(desired) => Ok((desired, Vec::new())),
             // Lines can only be shown of texts that are kept.
             None => {
-                let loaded = Texts::read(patience, listing)?.resolve(guards);
+                let loaded = Texts::read(time_limit, listing)?.resolve(guards);
                 loaded.map(|loaded| (loaded.desired, loaded.warnings))
             }
         })
@@ -49,24 +49,24 @@ impl LoadedOnce {
     /// Time of the last change of one of the files, in content or not.
     #[must_use]
     pub fn changed(&self) -> Option<SystemTime> {
-        self.listing.stamp.newest()
+        self.listing.fingerprint.newest()
     }
 
     /// Where every file was found.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.listing.findings.paths()
+        self.listing.found_files.paths()
     }
 
     /// Finds out which commit the files are of, as [`Texts::with_revision`] does.
     #[must_use]
     pub fn with_revision(mut self) -> Self {
         let source = &mut self.desired.source;
-        source.revision = source::revision(self.listing.findings.paths().map(Path::to_owned).collect());
+        source.revision = source::revision(self.listing.found_files.paths().map(Path::to_owned).collect());
         if source.revision.is_some() {
             let now = self
                 .listing
-                .findings
-                .each_text(Patience::default(), |_, _| Some(()));
+                .found_files
+                .each_text(TimeLimit::default(), |_, _| Some(()));
             if now.ok().flatten().as_ref() != Some(&source.digest) {
                 tracing::debug!("the room files changed while their commit was looked up");
                 source.revision = None;
@@ -77,8 +77,12 @@ impl LoadedOnce {
 }
 
 /// What the files say. `None`: there is something to say of them.
-fn spotless(patience: Patience, listing: &Listing, guards: &Guards) -> Result<Option<Desired>, Slow> {
-    let specs = specs(patience, listing)?;
+fn spotless(
+    time_limit: TimeLimit,
+    listing: &Listing,
+    guards: &Guards,
+) -> Result<Option<Desired>, DiskTimeout> {
+    let specs = specs(time_limit, listing)?;
     Ok(specs.and_then(|(specs, digest)| without_problems(specs, digest, guards)))
 }
 
@@ -104,9 +108,12 @@ fn without_problems(specs: Specs, digest: String, guards: &Guards) -> Option<Des
 
 /// The documents of all files, and the digest of these. Reads one after the other and keeps the text of none. `None`: there
 /// is something to say of one of them.
-pub(super) fn specs(patience: Patience, listing: &Listing) -> Result<Option<(Specs, String)>, Slow> {
+pub(super) fn specs(
+    time_limit: TimeLimit,
+    listing: &Listing,
+) -> Result<Option<(Specs, String)>, DiskTimeout> {
     let mut specs = Specs::new();
-    let digest = listing.findings.each_text(patience, |file, text| {
+    let digest = listing.found_files.each_text(time_limit, |file, text| {
         if !text.ends_with('\n') {
             return None;
         }

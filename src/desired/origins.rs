@@ -6,11 +6,11 @@ pub use mentions::{Mention, Mentions, OtherGroup, Pattern};
 
 use super::groups::ListAt;
 use super::spec::{Entry, FileSpec, GroupName, RoomSpec};
-use crate::diagnostics::line_index::Lines;
+use crate::diagnostics::line_index::LineStarts;
 use crate::diagnostics::node_spans;
-use crate::diagnostics::problem::{At, Node, Place};
+use crate::diagnostics::problem::{NodePath, Place, Target};
 use crate::model::{RoomId, UserId};
-use crate::source::{File, Identity, shown_digest};
+use crate::source::{File, FileId, shown_digest};
 use crate::yaml::{Field, List};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -92,12 +92,12 @@ pub struct Origin {
 
 /// Files as they were once read.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remembered(Vec<(Identity, String)>);
+pub struct Remembered(Vec<(FileId, String)>);
 
 impl Remembered {
     /// By which file it is.
-    pub(crate) fn bytes(self) -> HashMap<Identity, Vec<u8>> {
-        let bytes = |(identity, text): (Identity, String)| (identity, text.into_bytes());
+    pub(crate) fn bytes(self) -> HashMap<FileId, Vec<u8>> {
+        let bytes = |(identity, text): (FileId, String)| (identity, text.into_bytes());
         self.0.into_iter().map(bytes).collect()
     }
 }
@@ -138,22 +138,22 @@ impl Origins {
     }
 
     /// The lines of nodes, each being that of the file with this index.
-    fn at(&self, places: Vec<Option<(usize, Node)>>) -> Vec<Option<Origin>> {
-        let mut nodes: BTreeMap<usize, BTreeSet<&Node>> = BTreeMap::new();
+    fn at(&self, places: Vec<Option<(usize, NodePath)>>) -> Vec<Option<Origin>> {
+        let mut nodes: BTreeMap<usize, BTreeSet<&NodePath>> = BTreeMap::new();
         for (file, node) in places.iter().flatten() {
             nodes.entry(*file).or_default().insert(node);
         }
-        let lines: HashMap<usize, HashMap<Node, usize>> = nodes
+        let lines: HashMap<usize, HashMap<NodePath, usize>> = nodes
             .into_iter()
             .filter_map(|(file, nodes)| {
                 let text = &self.0.files.get(file)?.text;
-                let lines = Lines::new(text);
+                let lines = LineStarts::new(text);
                 let found = node_spans::bytes_of(text, nodes.into_iter().cloned());
                 let found = found.into_iter().map(|(node, byte)| (node, lines.line(byte)));
                 Some((file, found.collect()))
             })
             .collect();
-        let origin = |(file, node): (usize, Node)| {
+        let origin = |(file, node): (usize, NodePath)| {
             Some(Origin {
                 line: *lines.get(&file)?.get(&node)?,
                 file: self.0.files.get(file)?.name.clone(),
@@ -330,7 +330,7 @@ impl<'s> Index<'s> {
     }
 
     /// The node that says it.
-    fn place(&self, claim: &Claim<'_>) -> Option<(usize, Node)> {
+    fn place(&self, claim: &Claim<'_>) -> Option<(usize, NodePath)> {
         let Room { members, admins } = self.rooms.get(claim.room)?;
         let place = match claim.what {
             What::Member(user) => [members, admins]
@@ -344,7 +344,7 @@ impl<'s> Index<'s> {
         match place {
             Place {
                 file,
-                at: At::Node(node),
+                at: Target::Node(node),
             } => Some((file, node)),
             Place { .. } => None,
         }

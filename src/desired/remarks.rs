@@ -3,7 +3,7 @@
 
 use super::groups::{ListAt, place};
 use super::spec::{Entry, FileSpec, GroupName, GuardsSpec};
-use crate::diagnostics::problem::{Complaint, Part, Place, Problem, shown};
+use crate::diagnostics::problem::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Guards, Limit, UserId};
 use crate::yaml::{Field, List};
 use std::collections::{HashMap, HashSet};
@@ -101,9 +101,9 @@ impl<'s> Groups<'s> {
             .map(|(_, (name, at, _))| {
                 let name = name.0.as_str();
                 let message = format!("no room lists the group {}, nor does a group in use", shown(name));
-                let complaint = Complaint::new("unused-group", message)
+                let raw = RawDiagnostic::new("unused-group", message)
                     .help(format!("list it in a room as `group:{name}`, or remove it"));
-                Problem::warning(at.key(), complaint)
+                Problem::warning(at.key(), raw)
             })
             .collect()
     }
@@ -161,11 +161,9 @@ impl<'s> Groups<'s> {
                         "{} stands for the user of that name, not for the group",
                         shown(name)
                     );
-                    let complaint = Complaint::new("group-as-user", message)
+                    let raw = RawDiagnostic::new("group-as-user", message)
                         .help(format!("write `group:{name}` if the group is meant"));
-                    problems.push(
-                        Problem::note(at.item(index), complaint).also(group.key(), "the group is here"),
-                    );
+                    problems.push(Problem::note(at.item(index), raw).also(group.key(), "the group is here"));
                 }
             }
         }
@@ -212,7 +210,7 @@ fn looser_than(settings: &Guards, file: usize, steps: Vec<u32>, guards: &Field<G
     let steps: Vec<u32> = steps.into_iter().chain(guards.entry).collect();
     let at = |entry: Option<u32>| -> Place {
         let steps: Vec<u32> = steps.iter().copied().chain(entry).collect();
-        place(file, &steps, Part::Value)
+        place(file, &steps, EntryPart::Value)
     };
     let GuardsSpec {
         max_removals,
@@ -265,10 +263,10 @@ fn looser_than(settings: &Guards, file: usize, steps: Vec<u32>, guards: &Field<G
 
 fn note(place: Place, name: &str, own: &str, base: impl Display, when: &str, more: &str) -> Problem {
     let message = format!("`{name}: {own}` is looser than the {base} of the settings{when}");
-    let complaint = Complaint::new(LOOSER_GUARD, message).help(format!(
+    let raw = RawDiagnostic::new(LOOSER_GUARD, message).help(format!(
         "a pass may then {more} here than elsewhere: keep it only if that is meant"
     ));
-    Problem::note(place, complaint)
+    Problem::note(place, raw)
 }
 
 /// Whether `own` allows more than `base`, and of which rooms: a number and a share can only be compared for a room of

@@ -4,7 +4,7 @@
 use super::DesiredRoom;
 use super::groups::{Groups, ListAt, Listed, place};
 use super::spec::{Defaults, Entry, FileSpec, GuardsSpec, RoomSpec};
-use crate::diagnostics::problem::{Complaint, Part, Place, Problem, shown};
+use crate::diagnostics::problem::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Glob, Guards, MAX_ADMINS, MemberSet, RoomId, UserId};
 use crate::yaml::{Field, List};
 use std::collections::{HashMap, hash_map};
@@ -72,10 +72,10 @@ fn twice(ids: &mut Ids, at: &RoomAt, room: &RoomSpec) -> Option<Problem> {
         }
         hash_map::Entry::Occupied(first) => {
             let (file, steps) = first.get();
-            let complaint = Complaint::new("room-twice", format!("the room {id} is in two places"))
+            let raw = RawDiagnostic::new("room-twice", format!("the room {id} is in two places"))
                 .help("put all that is said of a room into one place");
-            let problem = Problem::error(at.place(&room.id, Part::Value), complaint);
-            Some(problem.also(place(*file, steps, Part::Value), "also here"))
+            let problem = Problem::error(at.place(&room.id, EntryPart::Value), raw);
+            Some(problem.also(place(*file, steps, EntryPart::Value), "also here"))
         }
     }
 }
@@ -92,7 +92,7 @@ impl RoomAt {
         Self { file, steps }
     }
 
-    fn place<T>(&self, field: &Field<T>, part: Part) -> Place {
+    fn place<T>(&self, field: &Field<T>, part: EntryPart) -> Place {
         place(self.file, &self.steps_to(field), part)
     }
 
@@ -134,9 +134,9 @@ fn too_many_admins(
         return None;
     }
     let message = format!("a room has at most {MAX_ADMINS} admins besides its owner, here are {count}");
-    let complaint =
-        Complaint::new("too-many-admins", message).help("take some of them out, or out of the groups");
-    let problem = Problem::error(listed.at.key(), complaint);
+    let raw =
+        RawDiagnostic::new("too-many-admins", message).help("take some of them out, or out of the groups");
+    let problem = Problem::error(listed.at.key(), raw);
     Some(match groups.largest(listed.items) {
         Some(group) => problem.also(group, "the largest group among them"),
         None => problem,
@@ -233,14 +233,14 @@ impl<'s> Context<'s> {
         let people = self.groups.people_of(listed, problems);
         let nobody = people.set.iter().all(|user| Some(user) == owner);
         if nobody && !people.open && !may_be_empty {
-            let complaint = Complaint::new(
+            let raw = RawDiagnostic::new(
                 "nobody",
                 format!("`{key}` comes to nobody, so everybody would lose their place"),
             )
             .help(format!(
                 "write `allow_empty: {key}` if that is meant, or `true` for both lists; remove the key if it is not to be managed"
             ));
-            let problem = Problem::error(listed.at.key(), complaint);
+            let problem = Problem::error(listed.at.key(), raw);
             problems.push(match self.groups.largest(listed.items) {
                 Some(group) => problem.also(group, "nobody is in this group, or only the owner"),
                 None => problem,
@@ -292,8 +292,8 @@ impl<'s> Context<'s> {
             Some(listed.at.item(index))
         })?;
         let message = format!("{} is both wanted and ignored{others}", shown(first.as_str()));
-        let complaint = Complaint::new("wanted-and-ignored", message)
+        let raw = RawDiagnostic::new("wanted-and-ignored", message)
             .help("take the name out of the list, or change the pattern under `ignore`");
-        Some(Problem::error(place, complaint).also(ignored_at(), "ignored here"))
+        Some(Problem::error(place, raw).also(ignored_at(), "ignored here"))
     }
 }

@@ -143,7 +143,7 @@ pub(crate) mod tests {
         for key in described.iter().chain(F::KEYS) {
             let problems = yaml::read::<F>(0, &format!("{key}: x\n")).problems;
             let refused = problems.iter().any(|problem| {
-                let code = problem.complaint.code;
+                let code = problem.raw.code;
                 matches!(code, "unknown-key" | "not-supported" | "fleet-guard")
             });
             let what = F::WHAT;

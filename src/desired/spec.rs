@@ -3,9 +3,11 @@
 use super::names;
 use super::schema;
 use super::{AllowEmpty, OwnGuards};
-use crate::diagnostics::problem::Complaint;
+use crate::diagnostics::problem::RawDiagnostic;
 use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
-use crate::yaml::{Cx, Field, Fields, FieldsOf, List, Named, NamedLists, Scalar, Shape, Value};
+use crate::yaml::{
+    Field, Fields, FieldsOf, List, NamedList, NamedListsOf, ReadContext, Scalar, Shape, Value,
+};
 use schemars::JsonSchema;
 use serde::de::MapAccess;
 use std::time::Duration;
@@ -52,7 +54,7 @@ const PATTERN: Scalar<Glob> = Scalar {
 pub(crate) struct FileSpec {
     /// Lists of people under a name of their own. Every file can use them, in any list of people, as `group:NAME`.
     #[schemars(schema_with = "schema::groups")]
-    pub(super) groups: Field<Vec<Named<GroupName, Entry>>>,
+    pub(super) groups: Field<Vec<NamedList<GroupName, Entry>>>,
     /// What holds for the rooms of this file that do not say otherwise.
     pub(super) defaults: Field<Defaults>,
     /// The rooms, each in one place only.
@@ -67,7 +69,7 @@ impl Fields for FileSpec {
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
         match key {
             "groups" => {
-                self.groups = value.named_lists(NamedLists {
+                self.groups = value.named_lists(NamedListsOf {
                     wants: "a map of groups, each with a list of names",
                     key: names::group_name,
                     list: PEOPLE,
@@ -168,16 +170,16 @@ impl Fields for RoomSpec {
         Ok(())
     }
 
-    fn finish(&mut self, cx: &mut Cx) {
+    fn finish(&mut self, cx: &mut ReadContext) {
         if self.id.entry.is_none() {
-            let complaint =
-                Complaint::new("no-id", "this room has no `id`").help("give it the service's room id");
-            cx.error_in_map(complaint);
+            let raw =
+                RawDiagnostic::new("no-id", "this room has no `id`").help("give it the service's room id");
+            cx.error_in_map(raw);
         }
         if self.admins.entry.is_none() && self.members.entry.is_none() {
-            let complaint = Complaint::new("nothing-managed", "this room has neither `admins` nor `members`")
+            let raw = RawDiagnostic::new("nothing-managed", "this room has neither `admins` nor `members`")
                 .help("list who should be there, or remove the room");
-            cx.error_in_map(complaint);
+            cx.error_in_map(raw);
         }
     }
 }
@@ -223,7 +225,7 @@ impl Fields for GuardsSpec {
                 let message =
                     "`max_removals_total` bounds all rooms together: it can stand only in the settings";
                 value.refuse(
-                    Complaint::new("fleet-guard", message).help("move it to `guards` in roomsync.yaml"),
+                    RawDiagnostic::new("fleet-guard", message).help("move it to `guards` in roomsync.yaml"),
                 )?;
             }
             _ => value.not_yet(key)?,
@@ -324,7 +326,7 @@ impl<'de> Shape<'de> for BudgetOrOff {
     fn instead(&self) -> &'static str {
         "write `off`, or a budget such as `{limit: 50%, at_least: 5, window: 24h}`"
     }
-    fn text(&self, cx: &mut Cx, text: &str) -> Option<RemovalBudgetSpec> {
+    fn text(&self, cx: &mut ReadContext, text: &str) -> Option<RemovalBudgetSpec> {
         if text != "off" {
             cx.error(names::bad_value(text, self.instead()));
             return None;
@@ -338,7 +340,11 @@ impl<'de> Shape<'de> for BudgetOrOff {
             ..RemovalBudgetSpec::default()
         })
     }
-    fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, map: A) -> Result<Option<RemovalBudgetSpec>, A::Error> {
+    fn map<A: MapAccess<'de>>(
+        &self,
+        cx: &mut ReadContext,
+        map: A,
+    ) -> Result<Option<RemovalBudgetSpec>, A::Error> {
         FieldsOf::new().map(cx, map)
     }
 }

@@ -3,11 +3,11 @@
 use super::check::Checked;
 use super::origins::Said;
 use super::{Desired, DesiredRoom, Loaded, Origins, Source, remarks, resolve, spec};
-use crate::diagnostics::problem::{At, Complaint, Place, Problem};
+use crate::diagnostics::problem::{Place, Problem, RawDiagnostic, Target};
 use crate::diagnostics::{self, Diagnostic, Invalid, Severity};
-use crate::disk::{self, Patience, Slow, Step};
+use crate::disk::{self, DiskTimeout, Progress, TimeLimit};
 use crate::model::Guards;
-use crate::source::{self, File, Listing, NoLook};
+use crate::source::{self, File, Listing, SnapshotError};
 use crate::yaml;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,29 +45,29 @@ fn parted(diagnostics: Vec<Diagnostic>) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
 /// `settings_file` is never taken for a room file.
 #[must_use]
 pub fn read(paths: &[PathBuf], settings_file: Option<&Path>) -> Texts {
-    let patience = Patience::default();
-    let texts = source::steady(patience, paths, settings_file, |listing| {
-        Texts::read(patience, listing)
+    let time_limit = TimeLimit::default();
+    let texts = source::snapshot(time_limit, paths, settings_file, |listing| {
+        Texts::read(time_limit, listing)
     });
     texts.map_or_else(Texts::of_no_look, |(texts, _)| texts)
 }
 
 impl Texts {
     /// Reads the files that were found.
-    pub(super) fn read(patience: Patience, listing: &Listing) -> Result<Self, Slow> {
-        let findings = Arc::clone(&listing.findings);
-        let read = move |step: &Step| Self::of(findings.read(step));
-        disk::whole(patience, Path::new("the room files"), read)
+    pub(super) fn read(time_limit: TimeLimit, listing: &Listing) -> Result<Self, DiskTimeout> {
+        let found_files = Arc::clone(&listing.found_files);
+        let read = move |progress: &Progress| Self::of(found_files.read(progress));
+        disk::with_limit(time_limit, Path::new("the room files"), read)
     }
 
-    fn of_no_look(no_look: NoLook) -> Self {
-        let mut set = source::Set::default();
-        set.fail(&no_look.path, no_look.complaint);
+    fn of_no_look(no_look: SnapshotError) -> Self {
+        let mut set = source::FileSet::default();
+        set.fail(&no_look.path, no_look.raw);
         Self::of(set)
     }
 
-    pub(crate) fn of(set: source::Set) -> Self {
-        let source::Set {
+    pub(crate) fn of(set: source::FileSet) -> Self {
+        let source::FileSet {
             files,
             good,
             problems,
@@ -91,7 +91,7 @@ impl Texts {
         }
         let paths = self.files.iter().map(|file| file.path.clone()).collect();
         self.revision = source::revision(paths);
-        if !source::are_as_read(&self.files) {
+        if !source::are_unchanged(&self.files) {
             tracing::debug!("the room files changed while their commit was looked up");
             self.revision = None;
         }
@@ -128,10 +128,10 @@ impl Texts {
     }
 
     /// What could not be read, and why.
-    fn unread(&self) -> impl Iterator<Item = (Option<&str>, &Complaint)> {
+    fn unread(&self) -> impl Iterator<Item = (Option<&str>, &RawDiagnostic)> {
         self.problems.iter().map(|problem| {
             let file = self.files.get(problem.place.file);
-            (file.map(|file| file.name.as_str()), &problem.complaint)
+            (file.map(|file| file.name.as_str()), &problem.raw)
         })
     }
 
@@ -197,9 +197,9 @@ impl Texts {
         }
         let mut diagnostics = diagnostics::diagnose(&self.files, problems);
         if !any_room && !any_error {
-            let complaint = Complaint::new("no-rooms", "these files name no room at all")
+            let raw = RawDiagnostic::new("no-rooms", "these files name no room at all")
                 .help("write a room under `rooms` in one of them");
-            diagnostics.push(Diagnostic::without_file(complaint));
+            diagnostics.push(Diagnostic::without_file(raw));
         }
         if any_error || !any_room {
             return Err(Invalid { diagnostics });
@@ -219,12 +219,12 @@ impl Texts {
             if !source.text.is_empty() && !source.text.ends_with('\n') {
                 let place = Place {
                     file,
-                    at: At::Byte(source.text.len()),
+                    at: Target::Byte(source.text.len()),
                 };
                 let message = "this file does not end in a newline: it may have been cut short";
-                let complaint = Complaint::new("no-final-newline", message)
+                let raw = RawDiagnostic::new("no-final-newline", message)
                     .help("see whether its end is missing, and end the last line with a newline");
-                problems.push(Problem::warning(place, complaint));
+                problems.push(Problem::warning(place, raw));
             }
             whole &= document.whole;
             match document.fields {
@@ -233,10 +233,13 @@ impl Texts {
                     specs.push((file, spec));
                 }
                 None if document.problems.is_empty() => {
-                    let place = Place { file, at: At::File };
-                    let complaint = Complaint::new("empty-file", "this file names nothing")
+                    let place = Place {
+                        file,
+                        at: Target::File,
+                    };
+                    let raw = RawDiagnostic::new("empty-file", "this file names nothing")
                         .help("remove it, or write rooms into it");
-                    problems.push(Problem::warning(place, complaint));
+                    problems.push(Problem::warning(place, raw));
                 }
                 None => whole = false,
             }

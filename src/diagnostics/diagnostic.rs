@@ -1,8 +1,8 @@
 //! What is wrong with the files, for people and for programs.
 
-use super::line_index::Places;
+use super::line_index::LineIndex;
 use super::node_spans;
-use super::problem::{At, Complaint, Node, Part, Place, Problem};
+use super::problem::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target};
 use crate::secrets;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,26 +30,26 @@ pub struct Diagnostic {
     /// What happened.
     pub message: String,
     /// Where; `None` where no file is at fault.
-    pub spot: Option<Spot>,
+    pub location: Option<Location>,
     /// The other place, where there are two, and what it is.
-    pub also: Option<(Spot, &'static str)>,
+    pub also: Option<(Location, &'static str)>,
     /// What to do now.
     pub help: Option<String>,
 }
 
 /// A file, and where in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spot {
+pub struct Location {
     /// The file's name as the user wrote it, control characters escaped.
     pub file: String,
     /// `None`: the file as a whole.
     pub position: Option<Position>,
 }
 
-impl Spot {
+impl Location {
     /// A line that holds a secret is not shown.
     fn without_secrets(self) -> Self {
-        let hides = |position: &Position| secrets::stand_in(&position.text);
+        let hides = |position: &Position| secrets::occur_in(&position.text);
         Self {
             file: shown(self.file),
             position: match self.position {
@@ -61,7 +61,7 @@ impl Spot {
 }
 
 /// `file:line:column`, or the file.
-impl fmt::Display for Spot {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, position } = self;
         f.write_str(file)?;
@@ -104,35 +104,35 @@ impl Position {
 
 impl Diagnostic {
     /// An error that no file's text can be shown for.
-    pub(crate) fn without_file(complaint: Complaint) -> Self {
-        Self::new(Severity::Error, complaint, None, None)
+    pub(crate) fn without_file(raw: RawDiagnostic) -> Self {
+        Self::new(Severity::Error, raw, None, None)
     }
 
     /// An error about a file as a whole.
-    pub(crate) fn of_file(file: String, complaint: Complaint) -> Self {
-        let spot = Spot { file, position: None };
-        Self::new(Severity::Error, complaint, Some(spot), None)
+    pub(crate) fn of_file(file: String, raw: RawDiagnostic) -> Self {
+        let location = Location { file, position: None };
+        Self::new(Severity::Error, raw, Some(location), None)
     }
 
     /// The only way to one: no secret gets through here, in whatever format it is shown later.
     fn new(
         severity: Severity,
-        complaint: Complaint,
-        spot: Option<Spot>,
-        also: Option<(Spot, &'static str)>,
+        raw: RawDiagnostic,
+        location: Option<Location>,
+        also: Option<(Location, &'static str)>,
     ) -> Self {
-        let Complaint {
+        let RawDiagnostic {
             code,
             message,
             help,
             is_secret: _,
-        } = complaint;
+        } = raw;
         Self {
             code,
             severity,
             message: shown(message),
-            spot: spot.map(Spot::without_secrets),
-            also: also.map(|(spot, label)| (spot.without_secrets(), label)),
+            location: location.map(Location::without_secrets),
+            also: also.map(|(location, label)| (location.without_secrets(), label)),
             help: help.map(shown),
         }
     }
@@ -140,7 +140,7 @@ impl Diagnostic {
 
 /// The text without secrets.
 fn shown(text: String) -> String {
-    match secrets::without(&text) {
+    match secrets::redact(&text) {
         Cow::Borrowed(_) => text,
         Cow::Owned(shown) => shown,
     }
@@ -156,43 +156,43 @@ pub(crate) trait Text {
 
 /// Finds the lines and columns of problems. The result is in the order of the files, and of the lines in each.
 pub(crate) fn diagnose<F: Text>(files: &[F], problems: Vec<Problem>) -> Vec<Diagnostic> {
-    let mut nodes: BTreeMap<usize, BTreeSet<Node>> = BTreeMap::new();
+    let mut nodes: BTreeMap<usize, BTreeSet<NodePath>> = BTreeMap::new();
     for place in problems.iter().flat_map(places_of) {
-        if let At::Node(node) = &place.at {
+        if let Target::Node(node) = &place.at {
             nodes.entry(place.file).or_default().insert(node.clone());
         }
     }
-    let found: BTreeMap<usize, BTreeMap<Node, usize>> = nodes
+    let found: BTreeMap<usize, BTreeMap<NodePath, usize>> = nodes
         .into_iter()
         .filter_map(|(file, nodes)| Some((file, locate_all(files.get(file)?.text(), nodes))))
         .collect();
     let byte_of = |place: &Place| match &place.at {
-        At::File => None,
-        At::Byte(byte) => Some(*byte),
-        At::Node(node) => found.get(&place.file)?.get(node).copied(),
+        Target::File => None,
+        Target::Byte(byte) => Some(*byte),
+        Target::Node(node) => found.get(&place.file)?.get(node).copied(),
     };
-    let lines: BTreeMap<usize, Places<'_>> = problems
+    let lines: BTreeMap<usize, LineIndex<'_>> = problems
         .iter()
         .flat_map(places_of)
         .filter_map(|place| Some((place.file, files.get(place.file)?.text())))
         .collect::<BTreeMap<_, _>>()
         .into_iter()
-        .map(|(file, text)| (file, Places::new(text)))
+        .map(|(file, text)| (file, LineIndex::new(text)))
         .collect();
     let position_of = |place: &Place| Some(lines.get(&place.file)?.position(byte_of(place)?));
     // No problem may show a line that another one hides.
     let secret: BTreeSet<(usize, usize)> = problems
         .iter()
-        .filter(|problem| problem.complaint.is_secret)
+        .filter(|problem| problem.raw.is_secret)
         .filter_map(|problem| Some((problem.place.file, position_of(&problem.place)?.line)))
         .collect();
-    let spot_of = |place: &Place| {
+    let location_of = |place: &Place| {
         let position =
             position_of(place).map(|position| match secret.contains(&(place.file, position.line)) {
                 true => position.without_text(),
                 false => position,
             });
-        Some(Spot {
+        Some(Location {
             file: files.get(place.file)?.name().to_owned(),
             position,
         })
@@ -200,16 +200,16 @@ pub(crate) fn diagnose<F: Text>(files: &[F], problems: Vec<Problem>) -> Vec<Diag
     let mut problems = problems;
     problems.sort_by_cached_key(|problem| {
         let Place { file, .. } = problem.place;
-        (file, byte_of(&problem.place), problem.complaint.code)
+        (file, byte_of(&problem.place), problem.raw.code)
     });
     let mut diagnostics: Vec<Diagnostic> = problems
         .into_iter()
         .map(|problem| {
-            let spot = spot_of(&problem.place);
+            let location = location_of(&problem.place);
             let also = problem
                 .also
-                .and_then(|(place, label)| Some((spot_of(&place)?, label)));
-            Diagnostic::new(problem.severity, problem.complaint, spot, also)
+                .and_then(|(place, label)| Some((location_of(&place)?, label)));
+            Diagnostic::new(problem.severity, problem.raw, location, also)
         })
         .collect();
     // What is wrong with a node is wrong with each alias of it.
@@ -223,16 +223,16 @@ fn places_of(problem: &Problem) -> impl Iterator<Item = &Place> {
 }
 
 /// Every node's byte; for a node that is not in the document (the first key of an empty map) its parent's.
-fn locate_all(text: &str, nodes: BTreeSet<Node>) -> BTreeMap<Node, usize> {
+fn locate_all(text: &str, nodes: BTreeSet<NodePath>) -> BTreeMap<NodePath, usize> {
     let mut found = node_spans::bytes_of(text, nodes.iter().cloned());
-    let missing: Vec<(Node, Node)> = nodes
+    let missing: Vec<(NodePath, NodePath)> = nodes
         .into_iter()
         .filter(|node| !found.contains_key(node))
         .filter_map(|node| {
             let (_, steps) = node.steps.split_last()?;
-            let parent = Node {
+            let parent = NodePath {
                 steps: steps.to_vec(),
-                part: Part::Value,
+                part: EntryPart::Value,
             };
             Some((node, parent))
         })

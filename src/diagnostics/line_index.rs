@@ -8,13 +8,13 @@ const LONGEST_LINE: usize = 2_000;
 const BLOCK: usize = 1 << 10;
 
 /// A text, and where its lines begin.
-pub(crate) struct Lines<'t> {
+pub(crate) struct LineStarts<'t> {
     text: &'t str,
     /// The bytes.
     starts: Vec<usize>,
 }
 
-impl<'t> Lines<'t> {
+impl<'t> LineStarts<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
         let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
@@ -30,13 +30,13 @@ impl<'t> Lines<'t> {
 }
 
 /// The same, and what each line holds.
-pub(crate) struct Places<'t> {
-    lines: Lines<'t>,
+pub(crate) struct LineIndex<'t> {
+    lines: LineStarts<'t>,
     /// The characters before each block, and all of them: a text may end where a block does.
     characters: Vec<usize>,
 }
 
-impl<'t> Places<'t> {
+impl<'t> LineIndex<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
         let mut before = 0;
         let blocks = text.as_bytes().chunks(BLOCK).map(|block| {
@@ -45,7 +45,7 @@ impl<'t> Places<'t> {
         });
         let characters = std::iter::once(0).chain(blocks).collect();
         Self {
-            lines: Lines::new(text),
+            lines: LineStarts::new(text),
             characters,
         }
     }
@@ -59,7 +59,7 @@ impl<'t> Places<'t> {
 
     /// The line and column of a byte.
     pub(crate) fn position(&self, byte: usize) -> Position {
-        let Lines { text, starts } = &self.lines;
+        let LineStarts { text, starts } = &self.lines;
         let byte = text.floor_char_boundary(byte);
         let line = self.lines.line(byte);
         let start = starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
@@ -118,7 +118,7 @@ mod tests {
     fn a_text_may_end_where_a_block_does() {
         for blocks in 1..=2 {
             let text = format!("{}\nab", "a".repeat(blocks * BLOCK - 3));
-            let end = Places::new(&text).position(text.len());
+            let end = LineIndex::new(&text).position(text.len());
             assert_eq!((text.len(), end.line, end.column), (blocks * BLOCK, 2, 3));
         }
     }
@@ -128,7 +128,7 @@ mod tests {
         fn a_column_is_the_characters_before_it_in_its_line(text in "[a\u{e9}\u{1f600}\n]{0,3000}", at in 0_usize..9_000) {
             let byte = text.floor_char_boundary(at.min(text.len()));
             let before = &text[..byte];
-            let position = Places::new(&text).position(byte);
+            let position = LineIndex::new(&text).position(byte);
             prop_assert_eq!(position.line, before.matches('\n').count() + 1);
             prop_assert_eq!(position.column, before.rsplit('\n').next().unwrap().chars().count() + 1);
         }

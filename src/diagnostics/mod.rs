@@ -6,7 +6,7 @@ pub(crate) mod node_spans;
 pub(crate) mod problem;
 mod text;
 
-pub use diagnostic::{Diagnostic, Position, Severity, Spot};
+pub use diagnostic::{Diagnostic, Location, Position, Severity};
 pub(crate) use diagnostic::{Text, diagnose};
 pub use text::render;
 

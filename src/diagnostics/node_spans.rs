@@ -6,7 +6,7 @@
 
 mod first;
 
-use super::problem::{Node, Part};
+use super::problem::{EntryPart, NodePath};
 use first::First;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
@@ -17,9 +17,9 @@ use std::fmt;
 const MOST_WALKS: usize = 100;
 
 /// Finds the bytes where the nodes begin. A node that is not there is not in the answer.
-pub(crate) fn bytes_of(text: &str, nodes: impl IntoIterator<Item = Node>) -> BTreeMap<Node, usize> {
+pub(crate) fn bytes_of(text: &str, nodes: impl IntoIterator<Item = NodePath>) -> BTreeMap<NodePath, usize> {
     let mut found = BTreeMap::new();
-    let mut pending: Vec<Node> = nodes.into_iter().collect();
+    let mut pending: Vec<NodePath> = nodes.into_iter().collect();
     pending.sort_unstable();
     pending.dedup();
     let are_many = pending.len() > MOST_WALKS;
@@ -34,7 +34,7 @@ pub(crate) fn bytes_of(text: &str, nodes: impl IntoIterator<Item = Node>) -> BTr
         let Some(document) = serde_yaml::Deserializer::from_str(text).next() else {
             break;
         };
-        let targets: Vec<&Node> = pending.iter().collect();
+        let targets: Vec<&NodePath> = pending.iter().collect();
         let end = Descent {
             walk: &mut walk,
             targets: &targets,
@@ -66,9 +66,9 @@ pub(crate) fn start_of(document: serde_yaml::Deserializer<'_>) -> Option<usize> 
 
 struct Walk<'t> {
     text: &'t str,
-    found: Vec<(Node, usize)>,
+    found: Vec<(NodePath, usize)>,
     /// The node that the error in flight is about.
-    raised_at: Option<Node>,
+    raised_at: Option<NodePath>,
     /// Whether to take a map or a list to begin where the first text in it does.
     by_content: bool,
 }
@@ -76,18 +76,22 @@ struct Walk<'t> {
 /// Goes down to `targets`, which all lie at or below the present node and are sorted.
 struct Descent<'w, 't, 'n> {
     walk: &'w mut Walk<'t>,
-    targets: &'w [&'n Node],
+    targets: &'w [&'n NodePath],
     depth: usize,
 }
 
 /// The targets at or below a child: its key where that is one, and the rest.
-fn of_child<'w, 'n>(targets: &'w [&'n Node], depth: usize, step: u32) -> (Option<&'n Node>, &'w [&'n Node]) {
-    let step_of = |node: &&Node| node.steps.get(depth).copied();
+fn of_child<'w, 'n>(
+    targets: &'w [&'n NodePath],
+    depth: usize,
+    step: u32,
+) -> (Option<&'n NodePath>, &'w [&'n NodePath]) {
+    let step_of = |node: &&NodePath| node.steps.get(depth).copied();
     let from = targets.partition_point(|node| step_of(node) < Some(step));
     let to = targets.partition_point(|node| step_of(node) <= Some(step));
     let targets = targets.get(from..to).unwrap_or_default();
     match targets.split_first() {
-        Some((key, rest)) if key.steps.len() == depth + 1 && key.part == Part::Key => (Some(key), rest),
+        Some((key, rest)) if key.steps.len() == depth + 1 && key.part == EntryPart::Key => (Some(key), rest),
         _ => (None, targets),
     }
 }
@@ -161,7 +165,7 @@ impl<'de> Visitor<'de> for Descent<'_, '_, '_> {
 /// A node that is looked for.
 struct Here<'w, 't, 'n> {
     walk: &'w mut Walk<'t>,
-    node: &'n Node,
+    node: &'n NodePath,
 }
 
 impl<'de> DeserializeSeed<'de> for Here<'_, '_, '_> {
@@ -257,18 +261,18 @@ mod tests {
     struct Writer {
         text: String,
         steps: Vec<u32>,
-        places: BTreeMap<Node, usize>,
+        places: BTreeMap<NodePath, usize>,
     }
 
     impl Writer {
-        fn note(&mut self, part: Part) {
+        fn note(&mut self, part: EntryPart) {
             let steps = self.steps.clone();
-            self.places.insert(Node { steps, part }, self.text.len());
+            self.places.insert(NodePath { steps, part }, self.text.len());
         }
 
         /// Writes a node; in a block its lines begin with `indent` spaces, but for the first, which is begun.
         fn write(&mut self, tree: &Tree, indent: usize, in_flow: bool) {
-            self.note(Part::Value);
+            self.note(EntryPart::Value);
             let (length, is_flow, brackets) = match tree {
                 Tree::Scalar(text) => return self.text += text,
                 Tree::List { is_flow, items } => (items.len(), *is_flow, ["[", "]"]),
@@ -292,7 +296,7 @@ mod tests {
                         self.write(&items[step], indent + 2, is_flow);
                     }
                     Tree::Map { entries, .. } => {
-                        self.note(Part::Key);
+                        self.note(EntryPart::Key);
                         self.text += entries[step].0;
                         self.text += ": ";
                         let value = &entries[step].1;
@@ -333,8 +337,8 @@ mod tests {
         for number in 0..1_000_u32 {
             text += "  - ";
             let steps = vec![0, number];
-            let part = Part::Value;
-            places.insert(Node { steps, part }, text.len());
+            let part = EntryPart::Value;
+            places.insert(NodePath { steps, part }, text.len());
             text += items[number as usize % 3];
             text += "\n";
         }
@@ -343,9 +347,9 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_not_found() {
-        let node = |steps: &[u32]| Node {
+        let node = |steps: &[u32]| NodePath {
             steps: steps.to_vec(),
-            part: Part::Value,
+            part: EntryPart::Value,
         };
         let nodes = [node(&[0, 7]), node(&[3]), node(&[0, 0, 0]), node(&[0])];
         let found = bytes_of("a: [b]\nc: d\n", nodes.clone());

@@ -10,32 +10,32 @@ pub(crate) struct Place {
     /// The file's index in the set.
     pub(crate) file: usize,
     /// Where in it.
-    pub(crate) at: At,
+    pub(crate) at: Target,
 }
 
 /// Where in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum At {
+pub(crate) enum Target {
     /// The file as a whole.
     File,
     /// A byte of its text.
     Byte(usize),
     /// A node of the document.
-    Node(Node),
+    Node(NodePath),
 }
 
 /// A node of a YAML document: the index of the entry or item on each level down from the root.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Node {
+pub(crate) struct NodePath {
     /// The way down.
     pub(crate) steps: Vec<u32>,
     /// Which half of the last step's entry is meant.
-    pub(crate) part: Part,
+    pub(crate) part: EntryPart,
 }
 
 /// The half of a map's entry that is meant; an item of a list is a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Part {
+pub(crate) enum EntryPart {
     /// What stands before the colon.
     Key,
     /// What stands after it.
@@ -44,7 +44,7 @@ pub(crate) enum Part {
 
 /// What is wrong, without the where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Complaint {
+pub(crate) struct RawDiagnostic {
     /// Stable and in kebab case.
     pub(crate) code: &'static str,
     /// What happened.
@@ -55,7 +55,7 @@ pub(crate) struct Complaint {
     pub(crate) is_secret: bool,
 }
 
-impl Complaint {
+impl RawDiagnostic {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -90,33 +90,33 @@ impl Complaint {
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     pub(crate) severity: Severity,
-    pub(crate) complaint: Complaint,
+    pub(crate) raw: RawDiagnostic,
     pub(crate) place: Place,
     /// The other place, where a problem has two, and what it is.
     pub(crate) also: Option<(Place, &'static str)>,
 }
 
 impl Problem {
-    pub(crate) fn error(place: Place, complaint: Complaint) -> Self {
+    pub(crate) fn error(place: Place, raw: RawDiagnostic) -> Self {
         Self {
             severity: Severity::Error,
-            complaint,
+            raw,
             place,
             also: None,
         }
     }
 
-    pub(crate) fn warning(place: Place, complaint: Complaint) -> Self {
+    pub(crate) fn warning(place: Place, raw: RawDiagnostic) -> Self {
         Self {
             severity: Severity::Warning,
-            ..Self::error(place, complaint)
+            ..Self::error(place, raw)
         }
     }
 
-    pub(crate) fn note(place: Place, complaint: Complaint) -> Self {
+    pub(crate) fn note(place: Place, raw: RawDiagnostic) -> Self {
         Self {
             severity: Severity::Note,
-            ..Self::error(place, complaint)
+            ..Self::error(place, raw)
         }
     }
 
@@ -133,7 +133,7 @@ impl Problem {
 pub(crate) fn shown(text: &str) -> String {
     const MOST: usize = 80;
     // Before it is cut and escaped: then it could not be told any more.
-    let text = &secrets::without(text);
+    let text = &secrets::redact(text);
     if text.is_empty() {
         return "an empty text".to_owned();
     }
@@ -143,7 +143,7 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 /// The candidate that was probably meant.
-pub(crate) fn near<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub(crate) fn closest<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     // Past this length no name of ours is near, and the distance costs the square of it.
     const LONGEST: usize = 80;
     if text.len() > LONGEST {
@@ -166,7 +166,7 @@ pub(crate) fn near<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>
 
 /// `did you mean …?`, or all that is allowed.
 pub(crate) fn suggest(text: &str, candidates: &[&str], what: &str) -> String {
-    match near(text, candidates.iter().copied()) {
+    match closest(text, candidates.iter().copied()) {
         Some(candidate) => format!("did you mean `{candidate}`?"),
         None => format!("{what}: {}", candidates.join(", ")),
     }

@@ -1,6 +1,6 @@
 //! Shows diagnostics to people.
 
-use super::diagnostic::{Diagnostic, Severity, Spot};
+use super::diagnostic::{Diagnostic, Location, Severity};
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use std::collections::BTreeSet;
 
@@ -43,28 +43,28 @@ fn groups(diagnostic: &Diagnostic) -> Vec<Group<'_>> {
     };
     let title = level.primary_title(&diagnostic.message).id(diagnostic.code);
     let mut group = Group::with_title(title);
-    if let Some(spot) = &diagnostic.spot {
-        group = group.element(element(spot, AnnotationKind::Primary, None));
+    if let Some(location) = &diagnostic.location {
+        group = group.element(element(location, AnnotationKind::Primary, None));
     }
-    if let Some((spot, label)) = &diagnostic.also {
-        group = group.element(element(spot, AnnotationKind::Context, Some(label)));
+    if let Some((location, label)) = &diagnostic.also {
+        group = group.element(element(location, AnnotationKind::Context, Some(label)));
     }
     match &diagnostic.help {
         None => vec![group],
-        Some(help) if diagnostic.spot.is_some() => vec![group.element(Level::HELP.message(help))],
+        Some(help) if diagnostic.location.is_some() => vec![group.element(Level::HELP.message(help))],
         Some(help) => vec![group, Group::with_title(Level::HELP.secondary_title(help))],
     }
 }
 
-fn element<'a>(spot: &'a Spot, kind: AnnotationKind, label: Option<&'a str>) -> Element<'a> {
-    match &spot.position {
-        None => Origin::path(&spot.file).into(),
-        Some(at) if at.text.is_empty() => Origin::path(&spot.file)
+fn element<'a>(location: &'a Location, kind: AnnotationKind, label: Option<&'a str>) -> Element<'a> {
+    match &location.position {
+        None => Origin::path(&location.file).into(),
+        Some(at) if at.text.is_empty() => Origin::path(&location.file)
             .line(at.line)
             .char_column(at.column)
             .into(),
         Some(at) => Snippet::source(&at.text)
-            .path(&spot.file)
+            .path(&location.file)
             .line_start(at.line)
             .annotation(kind.span(at.span.clone()).label(label))
             .into(),

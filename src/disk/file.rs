@@ -1,6 +1,6 @@
 //! Files as they are once they are open: what was judged is what is read.
 
-use super::{DiskError, Step};
+use super::{DiskError, Progress};
 use rustix::fs::{Mode, OFlags};
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -44,25 +44,25 @@ const KERNELS_KINDS: [u64; 23] = [
 ];
 
 /// True if this absolute path is in a folder of the kernel.
-pub(crate) fn is_kernels(path: &Path) -> bool {
+pub(crate) fn is_kernel_path(path: &Path) -> bool {
     KERNELS_FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
-/// The kinds of file systems, each asked for once.
+/// File systems, each asked for its kind once.
 #[derive(Debug, Default)]
-pub(crate) struct Kinds {
+pub(crate) struct FileSystems {
     /// The devices that are none of the kernel's.
     plain: Vec<u64>,
 }
 
-impl Kinds {
+impl FileSystems {
     /// True if the file system of an open file, which is that of `device`, is one of the kernel's.
-    fn is_kernels(&mut self, file: impl AsFd, device: u64) -> rustix::io::Result<bool> {
+    fn is_kernel_path(&mut self, file: impl AsFd, device: u64) -> rustix::io::Result<bool> {
         self.judge(device, || rustix::fs::fstatfs(file))
     }
 
     /// True if the file system of a path, which is that of `device`, is one of the kernel's.
-    pub(crate) fn holds_kernels(&mut self, path: &Path, device: u64) -> rustix::io::Result<bool> {
+    pub(crate) fn is_kernel_folder(&mut self, path: &Path, device: u64) -> rustix::io::Result<bool> {
         self.judge(device, || rustix::fs::statfs(path))
     }
 
@@ -76,11 +76,11 @@ impl Kinds {
         }
         let kind = kind()?.f_type;
         // The numbers have 32 bits, whatever sign the type that holds them has.
-        let is_kernels = KERNELS_KINDS.contains(&(kind as u64 & u64::from(u32::MAX)));
-        if !is_kernels {
+        let is_kernel_path = KERNELS_KINDS.contains(&(kind as u64 & u64::from(u32::MAX)));
+        if !is_kernel_path {
             self.plain.push(device);
         }
-        Ok(is_kernels)
+        Ok(is_kernel_path)
     }
 }
 
@@ -98,21 +98,25 @@ pub(crate) fn open_path(path: &Path) -> Result<Opened, DiskError> {
         return Err(DiskError::NotAFile);
     }
     let file = rustix::fs::open(path, FLAGS, Mode::empty())?;
-    judged(file.into(), &mut Kinds::default())
+    judged(file.into(), &mut FileSystems::default())
 }
 
 /// Opens the regular file of that name in an open directory, unless it is a link.
-pub(crate) fn open_in(folder: BorrowedFd<'_>, name: &Path, kinds: &mut Kinds) -> Result<Opened, DiskError> {
+pub(crate) fn open_at(
+    folder: BorrowedFd<'_>,
+    name: &Path,
+    file_systems: &mut FileSystems,
+) -> Result<Opened, DiskError> {
     let file = rustix::fs::openat(folder, name, FLAGS | OFlags::NOFOLLOW, Mode::empty())?;
-    judged(file.into(), kinds)
+    judged(file.into(), file_systems)
 }
 
-fn judged(file: File, kinds: &mut Kinds) -> Result<Opened, DiskError> {
+fn judged(file: File, file_systems: &mut FileSystems) -> Result<Opened, DiskError> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(DiskError::NotAFile);
     }
-    if kinds.is_kernels(&file, metadata.dev())? {
+    if file_systems.is_kernel_path(&file, metadata.dev())? {
         return Err(DiskError::Kernel);
     }
     let length = metadata.len();
@@ -120,7 +124,12 @@ fn judged(file: File, kinds: &mut Kinds) -> Result<Opened, DiskError> {
 }
 
 /// Reads an open file, which is called `path`, to its end: at most `most` bytes.
-pub(crate) fn read_opened(opened: Opened, path: &Path, most: u64, step: &Step) -> Result<Vec<u8>, DiskError> {
+pub(crate) fn read_opened(
+    opened: Opened,
+    path: &Path,
+    most: u64,
+    progress: &Progress,
+) -> Result<Vec<u8>, DiskError> {
     let Opened { mut file, length } = opened;
     if length > most {
         return Err(DiskError::TooLarge(most));
@@ -135,7 +144,7 @@ pub(crate) fn read_opened(opened: Opened, path: &Path, most: u64, step: &Step) -
         if read < MOST_AT_ONCE {
             return Ok(bytes);
         }
-        step.begin(path);
+        progress.begin(path);
     }
 }
 
@@ -170,10 +179,10 @@ mod tests {
             }
         }
         let device = fs::metadata("/proc").unwrap().dev();
-        let mut kinds = Kinds::default();
-        assert!(kinds.holds_kernels(Path::new("/proc"), device).unwrap());
+        let mut file_systems = FileSystems::default();
+        assert!(file_systems.is_kernel_folder(Path::new("/proc"), device).unwrap());
         let device = fs::metadata(dir.path()).unwrap().dev();
-        assert!(!kinds.holds_kernels(dir.path(), device).unwrap());
+        assert!(!file_systems.is_kernel_folder(dir.path(), device).unwrap());
     }
 
     #[test]

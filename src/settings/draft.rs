@@ -4,7 +4,7 @@ use super::file::{FleetGuardsSpec, LimitsSpec, ServiceSpec, SettingsSpec, SyncSp
 use super::words::{refuse_http, url};
 use super::{App, Auth, Env, Limits, Service, Settings, Timing};
 use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
-use crate::diagnostics::problem::{At, Complaint, Node, Part, Place, Problem};
+use crate::diagnostics::problem::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target};
 use crate::diagnostics::{Diagnostic, diagnose};
 use crate::model::{Guards, Limit};
 use crate::source;
@@ -46,7 +46,7 @@ pub(super) struct Draft {
 
 /// Reads the settings file. `None`: it could not be read; otherwise what is missing in the draft was recorded.
 pub(super) fn read(path: &Path, env: &Env) -> (Option<Draft>, Vec<Diagnostic>) {
-    let source::Set {
+    let source::FileSet {
         files,
         good,
         mut problems,
@@ -193,11 +193,11 @@ impl Draft {
 fn no_service() -> Problem {
     let place = Place {
         file: 0,
-        at: At::File,
+        at: Target::File,
     };
-    let complaint = Complaint::new("no-service", "the settings name no `service`")
+    let raw = RawDiagnostic::new("no-service", "the settings name no `service`")
         .help("write `service: {url: https://…, app_key: \"org#app\", auth: {token_file: PATH}}`");
-    Problem::error(place, complaint)
+    Problem::error(place, raw)
 }
 
 /// The variables that nothing acts on yet.
@@ -207,8 +207,8 @@ fn not_yet(env: &Env) -> impl Iterator<Item = Diagnostic> {
         env.client_secret.then_some("ROOMSYNC_CLIENT_SECRET"),
     ];
     names.into_iter().flatten().map(|name| {
-        let complaint = Complaint::not_yet(name).help("unset it, and use ROOMSYNC_TOKEN or `token_file`");
-        Diagnostic::without_file(complaint)
+        let raw = RawDiagnostic::not_yet(name).help("unset it, and use ROOMSYNC_TOKEN or `token_file`");
+        Diagnostic::without_file(raw)
     })
 }
 
@@ -225,30 +225,30 @@ fn effective_url(
         let steps = service_entry.into_iter().chain(entry).collect();
         Place {
             file: 0,
-            at: At::Node(Node { steps, part }),
+            at: Target::Node(NodePath { steps, part }),
         }
     };
     if let Some(text) = &env.url {
         let checked = url(&text.to_string_lossy()).and_then(|url| match refuse_http(&url, allowed) {
             None => Ok(url),
-            Some(complaint) => Err(complaint),
+            Some(raw) => Err(raw),
         });
         return checked
-            .map_err(|complaint| {
-                let message = format!("ROOMSYNC_URL: {}", complaint.message);
-                others.push(Diagnostic::without_file(Complaint { message, ..complaint }));
+            .map_err(|raw| {
+                let message = format!("ROOMSYNC_URL: {}", raw.message);
+                others.push(Diagnostic::without_file(RawDiagnostic { message, ..raw }));
             })
             .ok();
     }
     let entry = service.url.entry;
     if entry.is_none() && service_entry.is_some() {
-        let complaint = Complaint::new("no-url", "`service` has no `url`")
+        let raw = RawDiagnostic::new("no-url", "`service` has no `url`")
             .help("write `url: https://…` under `service`, or set ROOMSYNC_URL");
-        problems.push(Problem::error(place(None, Part::Key), complaint));
+        problems.push(Problem::error(place(None, EntryPart::Key), raw));
     }
     let url = service.url.value.clone()?;
-    if let Some(complaint) = refuse_http(&url, allowed) {
-        problems.push(Problem::error(place(entry, Part::Value), complaint));
+    if let Some(raw) = refuse_http(&url, allowed) {
+        problems.push(Problem::error(place(entry, EntryPart::Value), raw));
     }
     Some(url)
 }

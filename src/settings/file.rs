@@ -5,10 +5,10 @@ use super::words::{app_id, app_key, listen, path, share, truth, url};
 use super::{App, schema};
 use crate::desired::GuardsSpec;
 use crate::desired::names::{self, duration, whole};
-use crate::diagnostics::problem::Complaint;
+use crate::diagnostics::problem::RawDiagnostic;
 use crate::model::Limit;
 use crate::model::schema::duration as duration_schema;
-use crate::yaml::{Cx, Field, Fields, List, ListOf, Scalar, Shape, Value};
+use crate::yaml::{Field, Fields, List, ListOf, ReadContext, Scalar, Shape, Value};
 use schemars::JsonSchema;
 use serde::de::{MapAccess, SeqAccess};
 use std::net::SocketAddr;
@@ -139,13 +139,15 @@ impl Fields for ServiceSpec {
         Ok(())
     }
 
-    fn finish(&mut self, cx: &mut Cx) {
+    fn finish(&mut self, cx: &mut ReadContext) {
         const HELP: &str = "write one of `app_key: \"org#app\"` and `app_id: ID`";
         match (self.app_key.entry, self.app_id.entry) {
-            (None, None) => cx.error_in_map(Complaint::new("no-app", "`service` names no app").help(HELP)),
+            (None, None) => {
+                cx.error_in_map(RawDiagnostic::new("no-app", "`service` names no app").help(HELP))
+            }
             (Some(key), Some(id)) => {
                 let message = "`service` names the app twice, by `app_key` and by `app_id`";
-                cx.error_at_entry(key.max(id), Complaint::new("two-apps", message).help(HELP));
+                cx.error_at_entry(key.max(id), RawDiagnostic::new("two-apps", message).help(HELP));
             }
             _ => {}
         }
@@ -242,22 +244,22 @@ impl<'de> Shape<'de> for PathOrPaths {
     fn instead(&self) -> &'static str {
         "write a path such as `rooms/`, or several between `[` and `]`"
     }
-    fn text(&self, cx: &mut Cx, text: &str) -> Option<Self::Value> {
+    fn text(&self, cx: &mut ReadContext, text: &str) -> Option<Self::Value> {
         match path(text) {
             Ok(path) => Some(vec![Some(path)]),
-            Err(complaint) => {
-                cx.error(complaint);
+            Err(raw) => {
+                cx.error(raw);
                 None
             }
         }
     }
-    fn seq<A: SeqAccess<'de>>(&self, cx: &mut Cx, seq: A) -> Result<Option<Self::Value>, A::Error> {
+    fn seq<A: SeqAccess<'de>>(&self, cx: &mut ReadContext, seq: A) -> Result<Option<Self::Value>, A::Error> {
         let item = Scalar::new(PATH, path);
         let wants = self.wants();
         let paths = ListOf { wants, item }.seq(cx, seq)?;
         if paths.as_ref().is_some_and(Vec::is_empty) {
             cx.error(
-                Complaint::new("no-rooms", "`rooms` names no file")
+                RawDiagnostic::new("no-rooms", "`rooms` names no file")
                     .help("name a directory, such as `rooms/`"),
             );
         }

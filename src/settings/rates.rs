@@ -5,9 +5,9 @@ use super::schema;
 use crate::chat::Rates;
 use crate::chat::wire::Method;
 use crate::desired::names::whole;
-use crate::diagnostics::problem::Complaint;
+use crate::diagnostics::problem::RawDiagnostic;
 use crate::model::Limit;
-use crate::yaml::{Cx, Field, Fields, FieldsOf, Shape, Value};
+use crate::yaml::{Field, Fields, FieldsOf, ReadContext, Shape, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::MapAccess;
 use std::borrow::Cow;
@@ -79,7 +79,7 @@ fn share_of(rate: u32, share: Limit) -> u32 {
     }
 }
 
-fn rate(text: &str) -> Result<u32, Complaint> {
+fn rate(text: &str) -> Result<u32, RawDiagnostic> {
     whole(text, 1..=MAX_RATE)
 }
 
@@ -94,7 +94,7 @@ impl<'de> Shape<'de> for RateOrRates {
     fn instead(&self) -> &'static str {
         "write one number for all calls, such as 50, or `{default: 50, list_admins: 90}`"
     }
-    fn number(&self, cx: &mut Cx, number: u64) -> Option<RatesSpec> {
+    fn number(&self, cx: &mut ReadContext, number: u64) -> Option<RatesSpec> {
         match rate(&number.to_string()) {
             Ok(rate) => Some(RatesSpec {
                 default: Field {
@@ -103,13 +103,13 @@ impl<'de> Shape<'de> for RateOrRates {
                 },
                 own: BTreeMap::new(),
             }),
-            Err(complaint) => {
-                cx.error(complaint);
+            Err(raw) => {
+                cx.error(raw);
                 None
             }
         }
     }
-    fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, map: A) -> Result<Option<RatesSpec>, A::Error> {
+    fn map<A: MapAccess<'de>>(&self, cx: &mut ReadContext, map: A) -> Result<Option<RatesSpec>, A::Error> {
         FieldsOf::new().map(cx, map)
     }
 }

@@ -3,7 +3,7 @@
 use super::{Auth, Env};
 use crate::chat::{BadToken, check_token, read_token};
 use crate::diagnostics::Diagnostic;
-use crate::diagnostics::problem::Complaint;
+use crate::diagnostics::problem::RawDiagnostic;
 use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
 
@@ -29,9 +29,9 @@ pub(super) fn find(file: Option<PathBuf>, env: &Env, diagnostics: &mut Vec<Diagn
             (Auth::TokenFile(path), checked, whence)
         }
         (None, None) => {
-            let complaint = Complaint::new("no-token", "there is no token for the service")
+            let raw = RawDiagnostic::new("no-token", "there is no token for the service")
                 .help("name a file with one, `service: {auth: {token_file: PATH}}`, or set ROOMSYNC_TOKEN");
-            diagnostics.push(Diagnostic::without_file(complaint));
+            diagnostics.push(Diagnostic::without_file(raw));
             return None;
         }
     };
@@ -61,7 +61,7 @@ fn bad(whence: &str, error: &BadToken) -> Diagnostic {
         BadToken::Unreadable { path: _, source } => format!("cannot read the file: {source}"),
         BadToken::TooLarge | BadToken::Empty | BadToken::BadChar => error.to_string(),
     };
-    let complaint =
-        Complaint::new("bad-token", format!("{whence}: {why}")).help("put one token there, alone on a line");
-    Diagnostic::without_file(complaint)
+    let raw = RawDiagnostic::new("bad-token", format!("{whence}: {why}"))
+        .help("put one token there, alone on a line");
+    Diagnostic::without_file(raw)
 }

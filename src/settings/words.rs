@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::desired::names::bad_value as bad;
-use crate::diagnostics::problem::Complaint;
+use crate::diagnostics::problem::RawDiagnostic;
 use crate::model::Limit;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,11 +11,11 @@ use url::{Host, Url};
 /// Longest part of an app's name.
 const MAX_APP_NAME: usize = 64;
 
-pub(super) fn truth(text: &str) -> Result<bool, Complaint> {
+pub(super) fn truth(text: &str) -> Result<bool, RawDiagnostic> {
     text.parse().map_err(|_| bad(text, "write `true` or `false`"))
 }
 
-pub(super) fn path(text: &str) -> Result<PathBuf, Complaint> {
+pub(super) fn path(text: &str) -> Result<PathBuf, RawDiagnostic> {
     if text.is_empty() || text.contains('\0') {
         return Err(bad(text, "write a path"));
     }
@@ -23,14 +23,14 @@ pub(super) fn path(text: &str) -> Result<PathBuf, Complaint> {
 }
 
 /// A percentage, and not so small a one that nothing could be done with it.
-pub(super) fn share(text: &str) -> Result<Limit, Complaint> {
+pub(super) fn share(text: &str) -> Result<Limit, RawDiagnostic> {
     match Limit::parse(text) {
         Ok(share @ Limit::Share(1_00..)) => Ok(share),
         _ => Err(bad(text, "write a percentage from 1% to 100%")),
     }
 }
 
-pub(super) fn listen(text: &str) -> Result<Option<SocketAddr>, Complaint> {
+pub(super) fn listen(text: &str) -> Result<Option<SocketAddr>, RawDiagnostic> {
     if text == "off" {
         return Ok(None);
     }
@@ -42,7 +42,7 @@ pub(super) fn listen(text: &str) -> Result<Option<SocketAddr>, Complaint> {
     })
 }
 
-pub(super) fn app_key(text: &str) -> Result<App, Complaint> {
+pub(super) fn app_key(text: &str) -> Result<App, RawDiagnostic> {
     let (org, app) = text
         .split_once('#')
         .ok_or_else(|| bad(text, "write it as \"org#app\", between quotes"))?;
@@ -52,12 +52,12 @@ pub(super) fn app_key(text: &str) -> Result<App, Complaint> {
     })
 }
 
-pub(super) fn app_id(text: &str) -> Result<App, Complaint> {
+pub(super) fn app_id(text: &str) -> Result<App, RawDiagnostic> {
     app_name(text, text).map(App::Id)
 }
 
 /// A part of an app's name. It becomes a segment of every request's path, so nothing that could mean another path.
-fn app_name(text: &str, name: &str) -> Result<String, Complaint> {
+fn app_name(text: &str, name: &str) -> Result<String, RawDiagnostic> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     if !(1..=MAX_APP_NAME).contains(&name.len()) || !name.bytes().all(allowed) {
         let why = format!("each part is 1 to {MAX_APP_NAME} of a-z, A-Z, 0-9, `_`, `-` and `.`");
@@ -70,16 +70,12 @@ fn app_name(text: &str, name: &str) -> Result<String, Complaint> {
 }
 
 /// The service's address; whether plain `http` may be used is for [`refuse_http`] to say.
-pub(super) fn url(text: &str) -> Result<Url, Complaint> {
+pub(super) fn url(text: &str) -> Result<Url, RawDiagnostic> {
     let bad = |why: &str| {
-        let complaint = Complaint::new("bad-url", format!("this is no address for the service: {why}"))
+        let raw = RawDiagnostic::new("bad-url", format!("this is no address for the service: {why}"))
             .help("write it as `https://HOST`, with `:PORT` where it has its own");
         // What stands before an `@` may be a password.
-        if text.contains('@') {
-            complaint.secret()
-        } else {
-            complaint
-        }
+        if text.contains('@') { raw.secret() } else { raw }
     };
     let url = Url::parse(text).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => bad("it must begin with https://"),
@@ -101,7 +97,7 @@ pub(super) fn url(text: &str) -> Result<Url, Complaint> {
 }
 
 /// Refuses plain `http`, which shows the token to everybody on the way, unless nobody is on the way.
-pub(super) fn refuse_http(url: &Url, allowed: bool) -> Option<Complaint> {
+pub(super) fn refuse_http(url: &Url, allowed: bool) -> Option<RawDiagnostic> {
     let loopback = match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
@@ -111,6 +107,6 @@ pub(super) fn refuse_http(url: &Url, allowed: bool) -> Option<Complaint> {
     if url.scheme() == "https" || loopback || allowed {
         return None;
     }
-    let complaint = Complaint::new("plain-http", "plain http would send the token in the clear");
-    Some(complaint.help("use https, or write `allow_http: true` under `service` if the way there is safe"))
+    let raw = RawDiagnostic::new("plain-http", "plain http would send the token in the clear");
+    Some(raw.help("use https, or write `allow_http: true` under `service` if the way there is safe"))
 }

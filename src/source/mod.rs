@@ -1,24 +1,24 @@
 //! Finds and reads the files; the only place here that touches the disk.
 
-mod opener;
-mod outside;
+mod fingerprint;
+mod no_follow;
+mod path_errors;
 mod revision;
 mod search;
-mod stamp;
-mod steady;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use fingerprint::{FileId, Fingerprint};
 pub(crate) use revision::revision;
-pub(crate) use search::{Findings, Folder, Listing};
-pub(crate) use stamp::{Identity, Stamp};
-pub(crate) use steady::{NoLook, steady};
+pub(crate) use search::{FoundFiles, Listing, WatchedFolder};
+pub(crate) use snapshot::{SnapshotError, snapshot};
 
 use crate::diagnostics::Text;
-use crate::diagnostics::problem::{At, Complaint, Place, Problem};
-use crate::disk::{self, DiskError, Hand, Patience, Slow, Step};
+use crate::diagnostics::problem::{Place, Problem, RawDiagnostic, Target};
+use crate::disk::{self, DiskError, DiskTimeout, PieceSender, Progress, TimeLimit};
 use crate::model::hex;
-use opener::Opener;
+use no_follow::NoFollowReader;
 use sha2::{Digest, Sha256};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub(crate) struct File {
     /// Where it was found.
     pub(crate) path: PathBuf,
     /// Which file it was, whatever it was called; `None`: nobody asked.
-    pub(crate) identity: Option<Identity>,
+    pub(crate) identity: Option<FileId>,
     /// Its text without a byte order mark; bytes that are not UTF-8 are replaced.
     pub(crate) text: String,
     /// `None`: it could not be read.
@@ -79,7 +79,7 @@ impl File {
 
 /// Files in the order of their names, what is wrong with them, and what they come to.
 #[derive(Debug, Default)]
-pub(crate) struct Set {
+pub(crate) struct FileSet {
     pub(crate) files: Vec<File>,
     /// Those of `files` whose text is what is on the disk.
     pub(crate) good: Vec<usize>,
@@ -88,22 +88,22 @@ pub(crate) struct Set {
     pub(crate) digest: String,
 }
 
-impl Findings {
+impl FoundFiles {
     /// Reads all that was found.
-    pub(crate) fn read(&self, step: &Step) -> Set {
-        let mut set = Set::default();
-        for (path, complaint) in &self.failed {
-            set.fail(path, complaint.clone());
+    pub(crate) fn read(&self, progress: &Progress) -> FileSet {
+        let mut set = FileSet::default();
+        for (path, raw) in &self.failed {
+            set.fail(path, raw.clone());
         }
         let mut hash = Sha256::new();
-        let mut opener = Opener::new(&self.roots);
+        let mut reader = NoFollowReader::new(&self.roots);
         for found in &self.found {
-            match opener.read(found, step) {
+            match reader.read(found, progress) {
                 Ok(bytes) => {
                     count_in(&mut hash, &found.relative, &bytes);
                     set.add(&found.path, Some(found.identity), bytes);
                 }
-                Err(error) => set.fail(&found.path, complaint(&error)),
+                Err(error) => set.fail(&found.path, raw(&error)),
             }
         }
         set.digest = shown_digest(&hash.finalize());
@@ -120,24 +120,24 @@ fn count_in(hash: &mut Sha256, relative: &[u8], bytes: &[u8]) {
     }
 }
 
-impl Findings {
+impl FoundFiles {
     /// Reads one file after the other and shows the text of each to `look`, which may end it. Gives the digest of the set, as in
     /// [`super::Source`]. `None`: it was ended, or what there is cannot all be read as text.
     pub(crate) fn each_text(
         self: &Arc<Self>,
-        patience: Patience,
+        time_limit: TimeLimit,
         mut look: impl FnMut(usize, &str) -> Option<()>,
-    ) -> Result<Option<String>, Slow> {
+    ) -> Result<Option<String>, DiskTimeout> {
         let Some(first) = self.found.first().filter(|_| self.failed.is_empty()) else {
             return Ok(None);
         };
-        let findings = Arc::clone(self);
-        let read = move |hand: &Hand<_>| {
+        let found_files = Arc::clone(self);
+        let read = move |sender: &PieceSender<_>| {
             // Where nobody takes them any more, no more are read.
-            let _ = findings.read_by_lots(hand);
+            let _ = found_files.read_by_lots(sender);
         };
         let mut hash = Sha256::new();
-        let mut lots = disk::pieces(patience, &first.path, read)?;
+        let mut lots = disk::stream(time_limit, &first.path, read)?;
         let mut lot = Vec::new().into_iter();
         for (index, found) in self.found.iter().enumerate() {
             if lot.len() == 0 {
@@ -158,19 +158,19 @@ impl Findings {
     }
 
     /// Reads the files one after the other and hands over some at a time. `None`: nobody takes them any more.
-    fn read_by_lots(&self, hand: &Hand<Vec<Result<Vec<u8>, DiskError>>>) -> Option<()> {
-        let mut opener = Opener::new(&self.roots);
+    fn read_by_lots(&self, sender: &PieceSender<Vec<Result<Vec<u8>, DiskError>>>) -> Option<()> {
+        let mut reader = NoFollowReader::new(&self.roots);
         let (mut lot, mut bytes) = (Vec::new(), 0);
         for found in &self.found {
-            let read = opener.read(found, &hand.step);
+            let read = reader.read(found, &sender.progress);
             bytes += read.as_ref().map_or(0, Vec::len);
             lot.push(read);
             if bytes >= LOT {
-                hand.give(std::mem::take(&mut lot))?;
+                sender.give(std::mem::take(&mut lot))?;
                 bytes = 0;
             }
         }
-        hand.give(lot)
+        sender.give(lot)
     }
 
     /// The files that were found.
@@ -188,18 +188,18 @@ pub(crate) fn shown_digest(digest: &[u8]) -> String {
 }
 
 /// Reads one file.
-pub(crate) fn read_file(path: &Path) -> Set {
-    let mut set = Set::default();
+pub(crate) fn read_file(path: &Path) -> FileSet {
+    let mut set = FileSet::default();
     match disk::read(path, LARGEST_FILE) {
         Ok(bytes) => set.add(path, None, bytes),
-        Err(error) => set.fail(path, complaint(&error)),
+        Err(error) => set.fail(path, raw(&error)),
     }
     set
 }
 
-impl Set {
+impl FileSet {
     /// Takes a file that was read into the set.
-    fn add(&mut self, path: &Path, identity: Option<Identity>, bytes: Vec<u8>) {
+    fn add(&mut self, path: &Path, identity: Option<FileId>, bytes: Vec<u8>) {
         let file = self.files.len();
         let (text, content, problem) = text(file, bytes);
         self.files.push(File {
@@ -216,10 +216,10 @@ impl Set {
     }
 
     /// Records an error about a path that cannot be read.
-    pub(super) fn fail(&mut self, path: &Path, complaint: Complaint) {
+    pub(super) fn fail(&mut self, path: &Path, raw: RawDiagnostic) {
         let place = Place {
             file: self.files.len(),
-            at: At::File,
+            at: Target::File,
         };
         self.files.push(File {
             name: name_of(path),
@@ -228,7 +228,7 @@ impl Set {
             text: String::new(),
             content: None,
         });
-        self.problems.push(Problem::error(place, complaint));
+        self.problems.push(Problem::error(place, raw));
     }
 }
 
@@ -247,50 +247,50 @@ pub(crate) fn name_of(path: &Path) -> String {
 }
 
 /// True if the files still hold what was read of them.
-pub(crate) fn are_as_read(files: &Arc<[File]>) -> bool {
+pub(crate) fn are_unchanged(files: &Arc<[File]>) -> bool {
     let Some(first) = files.first() else { return true };
     let (path, files) = (first.path.clone(), Arc::clone(files));
-    let are = disk::whole(Patience::default(), &path, move |step| {
-        files.iter().all(|file| is_as_read(file, step))
+    let are = disk::with_limit(TimeLimit::default(), &path, move |progress| {
+        files.iter().all(|file| is_unchanged(file, progress))
     });
     are.unwrap_or(false)
 }
 
-fn is_as_read(file: &File, step: &Step) -> bool {
-    step.begin(&file.path);
+fn is_unchanged(file: &File, progress: &Progress) -> bool {
+    progress.begin(&file.path);
     let opened = disk::open_path(&file.path);
-    let now = opened.and_then(|opened| disk::read_opened(opened, &file.path, LARGEST_FILE, step));
+    let now = opened.and_then(|opened| disk::read_opened(opened, &file.path, LARGEST_FILE, progress));
     let digest = file.content.as_ref().map(|content| content.digest);
     digest.is_some() && digest == now.ok().map(|bytes| Sha256::digest(&bytes).into())
 }
 
 /// Error about a file that cannot be read.
-fn complaint(error: &DiskError) -> Complaint {
+fn raw(error: &DiskError) -> RawDiagnostic {
     match error {
-        DiskError::NotAFile => Complaint::new("unreadable", "this is not a regular file")
+        DiskError::NotAFile => RawDiagnostic::new("unreadable", "this is not a regular file")
             .help("name a file, or a directory of files"),
-        DiskError::Kernel => outside::kernels(),
+        DiskError::Kernel => path_errors::kernels(),
         DiskError::TooLarge(most) => {
-            Complaint::new("too-large", format!("the file is larger than {} MiB", most >> 20))
+            RawDiagnostic::new("too-large", format!("the file is larger than {} MiB", most >> 20))
                 .help("spread its rooms over several files")
         }
-        DiskError::Slow(slow) => too_slow(slow),
+        DiskError::Timeout(slow) => disk_timeout(slow),
         DiskError::Io(error) => unreadable(error),
     }
 }
 
 /// Error about a disk that does not answer.
-pub(crate) fn too_slow(slow: &Slow) -> Complaint {
-    Complaint::new("slow-disk", slow.to_string())
+pub(crate) fn disk_timeout(slow: &DiskTimeout) -> RawDiagnostic {
+    RawDiagnostic::new("slow-disk", slow.to_string())
         .help("see whether a network folder is away; nothing is done before it is back")
 }
 
-fn unreadable(error: &io::Error) -> Complaint {
-    let complaint = Complaint::new("unreadable", format!("cannot read this: {error}"));
+fn unreadable(error: &io::Error) -> RawDiagnostic {
+    let raw = RawDiagnostic::new("unreadable", format!("cannot read this: {error}"));
     match error.kind() {
-        io::ErrorKind::NotFound => complaint.help("check the path; is everything mounted?"),
-        io::ErrorKind::PermissionDenied => complaint.help("let the user that runs roomsync read it"),
-        _ => complaint.help("check the path, and whether the user that runs roomsync can read it"),
+        io::ErrorKind::NotFound => raw.help("check the path; is everything mounted?"),
+        io::ErrorKind::PermissionDenied => raw.help("let the user that runs roomsync read it"),
+        _ => raw.help("check the path, and whether the user that runs roomsync can read it"),
     }
 }
 
@@ -323,10 +323,10 @@ fn text(file: usize, bytes: Vec<u8>) -> (String, Content, Option<Problem>) {
     let problem = valid_up_to.map(|byte| {
         let place = Place {
             file,
-            at: At::Byte(byte.saturating_sub(mark)),
+            at: Target::Byte(byte.saturating_sub(mark)),
         };
-        let complaint = Complaint::new("not-utf8", "this is not UTF-8 text").help("save the file as UTF-8");
-        Problem::error(place, complaint)
+        let raw = RawDiagnostic::new("not-utf8", "this is not UTF-8 text").help("save the file as UTF-8");
+        Problem::error(place, raw)
     });
     (text, content, problem)
 }

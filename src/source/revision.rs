@@ -1,11 +1,12 @@
 //! Which commit the files are of. The repository is only read: nothing in it can have a program executed.
 
+mod error;
 mod git_config;
 mod layout;
 mod repository;
-mod trouble;
 mod work_tree;
 
+use error::RevisionError;
 use repository::Repository;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
-use trouble::Trouble;
 
 /// As long as anybody may be kept waiting for it: the network folder or the very large repository it is not worth.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,33 +33,33 @@ pub(crate) fn revision(files: Vec<PathBuf>) -> Option<String> {
         let _ = told.send(look(&files, &stopped));
     });
     let outcome = match started {
-        Err(error) => Err(Trouble::new("no thread could be started", error)),
+        Err(error) => Err(RevisionError::new("no thread could be started", error)),
         Ok(_) => match hear.recv_timeout(PATIENCE) {
             Ok(outcome) => outcome,
             Err(RecvTimeoutError::Timeout) => {
                 stop.store(true, Ordering::Relaxed);
-                Err(Trouble::plain(format!(
+                Err(RevisionError::plain(format!(
                     "it took longer than {} s",
                     PATIENCE.as_secs()
                 )))
             }
             Err(RecvTimeoutError::Disconnected) => {
-                Err(Trouble::plain("the look at the repository broke off"))
+                Err(RevisionError::plain("the look at the repository broke off"))
             }
         },
     };
-    outcome.unwrap_or_else(|trouble| {
+    outcome.unwrap_or_else(|error| {
         // The cause can quote what stands in a file: not for every log.
-        tracing::debug!(cause = trouble.cause, "the repository cannot be read");
+        tracing::debug!(cause = error.cause, "the repository cannot be read");
         tracing::warn!(
             "which commit the room files are of cannot be told, and is left out: {}",
-            trouble.what
+            error.what
         );
         None
     })
 }
 
-fn look(files: &[PathBuf], stop: &AtomicBool) -> Result<Option<String>, Trouble> {
+fn look(files: &[PathBuf], stop: &AtomicBool) -> Result<Option<String>, RevisionError> {
     let Some((tree, files)) = one_work_tree(files)? else {
         return Ok(None);
     };
@@ -75,12 +75,12 @@ fn look(files: &[PathBuf], stop: &AtomicBool) -> Result<Option<String>, Trouble>
 
 /// The work tree that all these files are in, and where they are in it: each by its canonical path, and each link in
 /// the tree that it was reached by. `None`: no commit holds them all.
-fn one_work_tree(files: &[PathBuf]) -> Result<Option<(PathBuf, BTreeSet<PathBuf>)>, Trouble> {
+fn one_work_tree(files: &[PathBuf]) -> Result<Option<(PathBuf, BTreeSet<PathBuf>)>, RevisionError> {
     let mut tree = None;
     let mut seen = BTreeSet::new();
     let mut paths = BTreeSet::new();
     for file in files {
-        let gone = |error| Trouble::new("a room file is gone", error);
+        let gone = |error| RevisionError::new("a room file is gone", error);
         let canonical = file.canonicalize().map_err(gone)?;
         let folder = canonical.parent().unwrap_or(Path::new("/")).to_owned();
         if seen.insert(folder.clone()) {

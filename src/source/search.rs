@@ -1,10 +1,10 @@
 //! Finds the files to read, and the folders in which a change of them would show.
 
-use super::outside::{Named, kernels};
-use super::stamp::{Identity, Stamp};
+use super::fingerprint::{FileId, Fingerprint};
+use super::path_errors::{NamedPaths, kernels};
 use super::unreadable;
-use crate::diagnostics::problem::Complaint;
-use crate::disk::{Kinds, Step, is_kernels};
+use crate::diagnostics::problem::RawDiagnostic;
+use crate::disk::{FileSystems, Progress, is_kernel_path};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -20,42 +20,42 @@ const MOST_LINKS: usize = 40;
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     /// Files to read.
-    pub(crate) findings: Arc<Findings>,
+    pub(crate) found_files: Arc<FoundFiles>,
     /// The state of all this.
-    pub(crate) stamp: Stamp,
+    pub(crate) fingerprint: Fingerprint,
     /// Folders in which a change would show, by canonical path.
-    pub(crate) folders: BTreeMap<PathBuf, Folder>,
+    pub(crate) folders: BTreeMap<PathBuf, WatchedFolder>,
 }
 
 /// The files that are there to be read.
 #[derive(Debug, Default)]
-pub(crate) struct Findings {
+pub(crate) struct FoundFiles {
     /// By their names in the digest, so that neither the order of the paths nor that of the disk counts.
-    pub(super) found: Vec<Found>,
+    pub(super) found: Vec<FoundFile>,
     /// Canonical paths of the roots.
     pub(super) roots: Vec<PathBuf>,
     /// Paths that cannot be read, each with its problem.
-    pub(super) failed: Vec<(PathBuf, Complaint)>,
+    pub(super) failed: Vec<(PathBuf, RawDiagnostic)>,
 }
 
 /// A file to be read.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct FoundFile {
     pub(super) path: PathBuf,
     /// Without any link: where it is opened.
     pub(super) canonical: PathBuf,
     /// Below the path it was found by, `/` between; the same wherever a checkout lies.
     pub(super) relative: Vec<u8>,
-    pub(super) identity: Identity,
+    pub(super) identity: FileId,
     /// True for a regular file.
     pub(super) is_file: bool,
 }
 
 /// A directory where a change would show.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Folder {
-    /// Identity of the directory.
-    pub(crate) identity: Identity,
+pub(crate) struct WatchedFolder {
+    /// FileId of the directory.
+    pub(crate) identity: FileId,
     /// True if every room file in it is read.
     pub(crate) walked: bool,
     /// The entries that something depends on otherwise: roots, links on the way, and what they lead to.
@@ -64,48 +64,48 @@ pub(crate) struct Folder {
 
 impl Listing {
     /// Finds the files named, and those in the directories named.
-    pub(crate) fn of(paths: &[PathBuf], settings_file: Option<&Path>, step: &Step) -> Self {
+    pub(crate) fn of(paths: &[PathBuf], settings_file: Option<&Path>, progress: &Progress) -> Self {
         let mut search = Search {
-            named: Named::new(paths, settings_file),
+            named: NamedPaths::new(paths, settings_file),
             settings_file: settings_file.and_then(|path| {
-                step.begin(path);
+                progress.begin(path);
                 fs::canonicalize(path).ok()
             }),
-            kinds: Kinds::default(),
+            file_systems: FileSystems::default(),
             seen: HashSet::new(),
             met: 0,
-            findings: Findings::default(),
+            found_files: FoundFiles::default(),
             listing: Self::default(),
-            step,
+            progress,
         };
         // All of them first, because a link of one may lead to another.
         let roots: Vec<_> = paths.iter().map(|path| (path, search.resolve(path))).collect();
         let resolved = roots.iter().filter_map(|(_, root)| root.as_ref().ok());
-        search.findings.roots = resolved.map(|(canonical, _)| canonical.clone()).collect();
+        search.found_files.roots = resolved.map(|(canonical, _)| canonical.clone()).collect();
         for (path, root) in roots {
             match root {
                 Ok((canonical, metadata)) => search.root(path, canonical, &metadata),
-                Err(complaint) => search.fail(path, complaint),
+                Err(raw) => search.fail(path, raw),
             }
         }
         let Search {
             mut listing,
-            mut findings,
+            mut found_files,
             ..
         } = search;
-        findings.found.sort_by(|a, b| a.relative.cmp(&b.relative));
-        listing.findings = Arc::new(findings);
+        found_files.found.sort_by(|a, b| a.relative.cmp(&b.relative));
+        listing.found_files = Arc::new(found_files);
         listing
     }
 
     /// The folder of that canonical path, where it is one.
-    fn folder(&mut self, path: &Path, identity: Option<Identity>) -> Option<&mut Folder> {
+    fn folder(&mut self, path: &Path, identity: Option<FileId>) -> Option<&mut WatchedFolder> {
         if !self.folders.contains_key(path) {
             let identity = match identity {
                 Some(identity) => identity,
-                None => Identity::of(&fs::metadata(path).ok()?),
+                None => FileId::of(&fs::metadata(path).ok()?),
             };
-            let folder = Folder {
+            let folder = WatchedFolder {
                 identity,
                 walked: false,
                 names: BTreeSet::new(),
@@ -123,7 +123,7 @@ impl Listing {
 
     /// Notes what the path depends on, so that a change of what it leads to is seen: each link on the way, its end, and
     /// where it breaks off. `from` is a canonical path, `path` one below it.
-    fn trace(&mut self, from: &Path, path: &Path, step: &Step) {
+    fn trace(&mut self, from: &Path, path: &Path, progress: &Progress) {
         let mut at = from.to_owned();
         let mut rest: VecDeque<OsString> = parts(path);
         let mut links = 0;
@@ -136,7 +136,7 @@ impl Listing {
                 Some(Component::CurDir) | None => {}
                 Some(Component::Normal(name)) => {
                     let next = at.join(name);
-                    step.begin(&next);
+                    progress.begin(&next);
                     let Ok(metadata) = fs::symlink_metadata(&next) else {
                         return self.depends_on(&at, name);
                     };
@@ -146,7 +146,7 @@ impl Listing {
                     }
                     if link && links < MOST_LINKS {
                         links += 1;
-                        self.stamp.note_link(&next, &metadata);
+                        self.fingerprint.note_link(&next, &metadata);
                         let target = fs::read_link(&next).unwrap_or_default();
                         for part in parts(&target).into_iter().rev() {
                             rest.push_front(part);
@@ -175,35 +175,35 @@ fn end_of(path: &Path) -> io::Result<(PathBuf, Metadata)> {
 }
 
 struct Search<'s> {
-    named: Named,
+    named: NamedPaths,
     settings_file: Option<PathBuf>,
-    kinds: Kinds,
+    file_systems: FileSystems,
     /// Canonical paths of the files and directories met.
     seen: HashSet<OsString>,
     /// Counts the room files, and the folders of them, those that another path has led to before included.
     met: usize,
-    findings: Findings,
+    found_files: FoundFiles,
     listing: Listing,
-    step: &'s Step,
+    progress: &'s Progress,
 }
 
 impl Search<'_> {
-    fn fail(&mut self, path: &Path, complaint: Complaint) {
-        self.listing.stamp.fail(path, &complaint.message);
-        self.findings.failed.push((path.to_owned(), complaint));
+    fn fail(&mut self, path: &Path, raw: RawDiagnostic) {
+        self.listing.fingerprint.fail(path, &raw.message);
+        self.found_files.failed.push((path.to_owned(), raw));
     }
 
     /// Resolves a path that the user named. It may lead anywhere but to the kernel.
-    fn resolve(&mut self, path: &Path) -> Result<(PathBuf, Metadata), Complaint> {
+    fn resolve(&mut self, path: &Path) -> Result<(PathBuf, Metadata), RawDiagnostic> {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         // Not even asked what is there: some of it answers to that.
-        if is_kernels(&absolute) {
+        if is_kernel_path(&absolute) {
             return Err(kernels());
         }
-        self.listing.trace(Path::new("/"), &absolute, self.step);
-        self.step.begin(path);
+        self.listing.trace(Path::new("/"), &absolute, self.progress);
+        self.progress.begin(path);
         let (canonical, metadata) = end_of(path).map_err(|error| unreadable(&error))?;
-        if is_kernels(&canonical) {
+        if is_kernel_path(&canonical) {
             return Err(kernels());
         }
         Ok((canonical, metadata))
@@ -212,29 +212,29 @@ impl Search<'_> {
     /// Searches a path that the user named.
     fn root(&mut self, path: &Path, canonical: PathBuf, metadata: &Metadata) {
         if metadata.is_dir() {
-            let before = (self.met, self.findings.failed.len());
+            let before = (self.met, self.found_files.failed.len());
             if self.seen.contains(canonical.as_os_str()) {
                 return;
             }
             self.directory(path, canonical, metadata, b"", &mut Vec::new());
-            if before == (self.met, self.findings.failed.len()) {
-                let complaint = Complaint::new(
+            if before == (self.met, self.found_files.failed.len()) {
+                let raw = RawDiagnostic::new(
                     "empty-directory",
                     "there is no *.yaml or *.yml file in this directory",
                 )
                 .help("check the path; is everything mounted?");
-                self.fail(path, complaint);
+                self.fail(path, raw);
             }
         } else if self.settings_file.as_ref() == Some(&canonical) {
-            let complaint = Complaint::new(
+            let raw = RawDiagnostic::new(
                 "settings-file",
                 "this is the settings file: it cannot be a room file too",
             )
             .help("put the rooms into a file of their own");
-            self.fail(path, complaint);
+            self.fail(path, raw);
         } else {
             let name = path.file_name().unwrap_or(path.as_os_str());
-            self.listing.stamp.note(path, &canonical, metadata);
+            self.listing.fingerprint.note(path, &canonical, metadata);
             self.file(path, canonical, metadata, name.as_encoded_bytes().to_vec());
         }
     }
@@ -242,11 +242,11 @@ impl Search<'_> {
     fn file(&mut self, path: &Path, canonical: PathBuf, metadata: &Metadata, relative: Vec<u8>) {
         self.met += 1;
         if self.seen.insert(canonical.clone().into()) {
-            self.findings.found.push(Found {
+            self.found_files.found.push(FoundFile {
                 path: path.to_owned(),
                 canonical,
                 relative,
-                identity: Identity::of(metadata),
+                identity: FileId::of(metadata),
                 is_file: metadata.is_file(),
             });
         }
@@ -261,24 +261,23 @@ impl Search<'_> {
         relative: &[u8],
         above: &mut Vec<PathBuf>,
     ) {
-        self.listing.stamp.note(path, &canonical, metadata);
-        self.step.begin(path);
+        self.listing.fingerprint.note(path, &canonical, metadata);
+        self.progress.begin(path);
         // What is mounted may be of any kind.
-        let kind = self.kinds.holds_kernels(&canonical, metadata.dev());
-        if is_kernels(&canonical) || kind == Ok(true) {
+        let kind = self.file_systems.is_kernel_folder(&canonical, metadata.dev());
+        if is_kernel_path(&canonical) || kind == Ok(true) {
             return self.fail(path, kernels());
         }
         if above.contains(&canonical) {
-            let complaint =
-                Complaint::new("link-loop", "this link leads back to a directory that it lies in")
-                    .help("remove the link");
-            return self.fail(path, complaint);
+            let raw = RawDiagnostic::new("link-loop", "this link leads back to a directory that it lies in")
+                .help("remove the link");
+            return self.fail(path, raw);
         }
         if !self.seen.insert(canonical.clone().into()) {
             self.met += 1;
             return;
         }
-        if let Some(folder) = self.listing.folder(&canonical, Some(Identity::of(metadata))) {
+        if let Some(folder) = self.listing.folder(&canonical, Some(FileId::of(metadata))) {
             folder.walked = true;
         }
         // Not by the path it was named by: a link in that may be swapped meanwhile.
@@ -317,8 +316,8 @@ impl Search<'_> {
         if !is_dir && (!is_yaml || self.settings_file.as_ref() == Some(&canonical)) {
             return;
         }
-        if is_link && let Err(complaint) = self.judge_link(&canonical, is_dir) {
-            return self.fail(path, complaint);
+        if is_link && let Err(raw) = self.judge_link(&canonical, is_dir) {
+            return self.fail(path, raw);
         }
         if is_dir {
             self.directory(path, canonical, &metadata, &relative, above);
@@ -329,33 +328,33 @@ impl Search<'_> {
             } else {
                 Path::new("")
             };
-            self.listing.stamp.note(path, end, &metadata);
+            self.listing.fingerprint.note(path, end, &metadata);
             self.file(path, canonical, &metadata, relative);
         }
     }
 
     /// Finds the end of an entry, its metadata, and whether it is a link. Only links need the walk from the root.
     fn follow(&mut self, path: &Path, entry: &fs::DirEntry) -> io::Result<(PathBuf, Metadata, bool)> {
-        self.step.begin(path);
+        self.progress.begin(path);
         let at = entry.path();
         if !entry.file_type()?.is_symlink() {
             return Ok((at, entry.metadata()?, false));
         }
         if let (Some(folder), Some(name)) = (at.parent(), at.file_name()) {
-            self.listing.trace(folder, Path::new(name), self.step);
+            self.listing.trace(folder, Path::new(name), self.progress);
         }
         let (canonical, metadata) = end_of(&at)?;
         Ok((canonical, metadata, true))
     }
 
     /// Accepts a link that ends at a root or below one.
-    fn judge_link(&self, end: &Path, is_dir: bool) -> Result<(), Complaint> {
-        if is_kernels(end) {
+    fn judge_link(&self, end: &Path, is_dir: bool) -> Result<(), RawDiagnostic> {
+        if is_kernel_path(end) {
             return Err(kernels());
         }
-        match self.findings.roots.iter().any(|root| end.starts_with(root)) {
+        match self.found_files.roots.iter().any(|root| end.starts_with(root)) {
             true => Ok(()),
-            false => Err(self.named.link_outside(end, is_dir, &self.findings.roots)),
+            false => Err(self.named.link_outside(end, is_dir, &self.found_files.roots)),
         }
     }
 }

@@ -47,8 +47,8 @@ fn what_was_checked_is_what_is_read() {
             &["rooms/team.yaml", "rooms/sub/deep/x.yaml", "rooms/sub"],
         ] {
             let roots: Vec<PathBuf> = roots.iter().map(|root| dir.path().join(root)).collect();
-            let listing = Listing::of(&roots, None, &Step::default());
-            assert_eq!(listing.findings.read(&Step::default()).good.len(), 2);
+            let listing = Listing::of(&roots, None, &Progress::default());
+            assert_eq!(listing.found_files.read(&Progress::default()).good.len(), 2);
             let (at, kept) = (dir.path().join(swapped), dir.path().join("kept"));
             fs::rename(&at, &kept).unwrap();
             if link == "PIPE" {
@@ -56,7 +56,7 @@ fn what_was_checked_is_what_is_read() {
             } else {
                 symlink(link.replace("DIR", dir.path().to_str().unwrap()), &at).unwrap();
             }
-            let set = listing.findings.read(&Step::default());
+            let set = listing.found_files.read(&Progress::default());
             // The folder of a file that is named itself may be any.
             let named = roots.len() > 1 && swapped == "rooms";
             for file in &set.files {
@@ -72,8 +72,8 @@ fn what_was_checked_is_what_is_read() {
     }
 }
 
-fn patience(before: fn(&Path)) -> Patience {
-    Patience {
+fn time_limit(before: fn(&Path)) -> TimeLimit {
+    TimeLimit {
         limit: Duration::from_millis(300),
         before,
     }
@@ -82,13 +82,13 @@ fn patience(before: fn(&Path)) -> Patience {
 /// Looks at the files below a folder, and does something to them each time.
 fn look(
     dir: &Path,
-    patience: Patience,
+    time_limit: TimeLimit,
     meanwhile: impl Fn(usize),
-) -> (Result<Option<String>, NoLook>, usize) {
+) -> (Result<Option<String>, SnapshotError>, usize) {
     let looks = Cell::new(0);
-    let looked = steady(patience, &[dir.join("rooms")], None, |listing| {
+    let looked = snapshot(time_limit, &[dir.join("rooms")], None, |listing| {
         looks.set(looks.get() + 1);
-        let digest = listing.findings.each_text(patience, |_, _| Some(()));
+        let digest = listing.found_files.each_text(time_limit, |_, _| Some(()));
         meanwhile(looks.get());
         digest
     });
@@ -105,7 +105,7 @@ fn swap(target: &str, link: &Path) {
 fn what_moves_in_a_look_is_looked_at_again() {
     let dir = site();
     let dir = dir.path();
-    let before = || patience(|_| ());
+    let before = || time_limit(|_| ());
     let (digest, looks) = look(dir, before(), |_| ());
     assert!(digest.unwrap().is_some() && looks == 1, "{looks}");
     let file = dir.join("rooms/team.yaml");
@@ -142,10 +142,10 @@ fn what_never_rests_is_an_error_in_the_end() {
     let dir = site();
     let file = dir.path().join("rooms/team.yaml");
     let begun = Instant::now();
-    let (looked, looks) = look(dir.path(), patience(|_| ()), |look| {
+    let (looked, looks) = look(dir.path(), time_limit(|_| ()), |look| {
         fs::write(&file, format!("{ROOM}# {look}{}\n", "x".repeat(look))).unwrap();
     });
-    assert_eq!(looked.unwrap_err().complaint.code, "restless");
+    assert_eq!(looked.unwrap_err().raw.code, "restless");
     assert!(looks > 2 && begun.elapsed() >= Duration::from_millis(300));
 }
 
@@ -160,17 +160,14 @@ fn a_disk_that_hangs_is_an_error_that_names_the_path() {
                 fs::write(&mark, "").unwrap();
             }
             // It hangs when the files are looked for, or once they are found.
-            let (looked, _) = look(dir.path(), patience(hang), |_| fs::write(&mark, "").unwrap());
-            let NoLook {
-                path: named,
-                complaint,
-            } = looked.unwrap_err();
-            assert_eq!((named, complaint.code), (path.clone(), "slow-disk"));
+            let (looked, _) = look(dir.path(), time_limit(hang), |_| fs::write(&mark, "").unwrap());
+            let SnapshotError { path: named, raw } = looked.unwrap_err();
+            assert_eq!((named, raw.code), (path.clone(), "slow-disk"));
             let message = format!(
                 "reading {} takes longer than 0.3 s; is its disk reachable?",
                 path.display()
             );
-            assert_eq!(complaint.message, message);
+            assert_eq!(raw.message, message);
             fs::remove_file(mark).unwrap();
         }
     }

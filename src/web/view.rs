@@ -365,8 +365,8 @@ struct ProblemJson<'a> {
 
 fn problems<S: serde::Serializer>(problems: &[Diagnostic], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(problems.iter().map(|problem| {
-        let spot = problem.spot.as_ref();
-        let position = spot.and_then(|spot| spot.position.as_ref());
+        let location = problem.location.as_ref();
+        let position = location.and_then(|location| location.position.as_ref());
         ProblemJson {
             severity: match problem.severity {
                 Severity::Error => "error",
@@ -375,7 +375,7 @@ fn problems<S: serde::Serializer>(problems: &[Diagnostic], serializer: S) -> Res
             },
             code: problem.code,
             message: &problem.message,
-            file: spot.map(|spot| spot.file.as_str()),
+            file: location.map(|location| location.file.as_str()),
             line: position.map(|at| at.line),
             column: position.map(|at| at.column),
             help: problem.help.as_deref(),

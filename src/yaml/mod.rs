@@ -1,6 +1,6 @@
 //! Reads YAML with every problem of a file found in one run.
 //!
-//! Nothing here raises an error for a problem of content: it is recorded in [`Cx`] with the node it concerns, and the
+//! Nothing here raises an error for a problem of content: it is recorded in [`ReadContext`] with the node it concerns, and the
 //! reading goes on. Only what breaks the parse itself (syntax, the parser's limits) is raised.
 //!
 //! Scalars are read as the text that stands in the file, never by way of a number: `1.10`, `007` and `true` are
@@ -14,9 +14,9 @@ mod shape;
 pub(crate) use parse::read;
 
 pub(crate) use scalar::{Parse, Scalar};
-pub(crate) use shape::{FieldsOf, List, ListOf, Named, NamedLists, Shape, Shaped, keys};
+pub(crate) use shape::{FieldsOf, List, ListOf, NamedList, NamedListsOf, Shape, Shaped, keys};
 
-use crate::diagnostics::problem::{At, Complaint, Node, Part, Place, Problem, shown};
+use crate::diagnostics::problem::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, shown};
 use compact_str::CompactString;
 use scalar::Nullable;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess};
@@ -63,14 +63,14 @@ impl fmt::Display for Kind {
 #[derive(Debug)]
 enum Pass {
     /// To read, knowing the nodes where a scalar belongs and something else stands.
-    Read(HashMap<Node, Kind>),
+    Read(HashMap<NodePath, Kind>),
     /// To find those nodes. Its values and problems are worth nothing.
-    Probe(HashMap<Node, Kind>),
+    Probe(HashMap<NodePath, Kind>),
 }
 
 /// The state of one reading: where it stands and what it found.
 #[derive(Debug)]
-pub(crate) struct Cx {
+pub(crate) struct ReadContext {
     file: usize,
     steps: Vec<u32>,
     pass: Pass,
@@ -82,7 +82,7 @@ pub(crate) struct Cx {
     folded: Option<(Place, CompactString, HashSet<CompactString>)>,
 }
 
-impl Cx {
+impl ReadContext {
     pub(crate) fn new(file: usize, text: &str) -> Self {
         Self {
             file,
@@ -121,41 +121,41 @@ impl Cx {
         read(self)
     }
 
-    fn node(&self, part: Part) -> Node {
-        Node {
+    fn node(&self, part: EntryPart) -> NodePath {
+        NodePath {
             steps: self.steps.clone(),
             part,
         }
     }
 
     /// The present node.
-    pub(crate) fn place(&self, part: Part) -> Place {
+    pub(crate) fn place(&self, part: EntryPart) -> Place {
         Place {
             file: self.file,
-            at: At::Node(self.node(part)),
+            at: Target::Node(self.node(part)),
         }
     }
 
     /// Records an error about the present node's value.
-    pub(crate) fn error(&mut self, complaint: Complaint) {
-        let place = self.place(Part::Value);
-        self.problems.push(Problem::error(place, complaint));
+    pub(crate) fn error(&mut self, raw: RawDiagnostic) {
+        let place = self.place(EntryPart::Value);
+        self.problems.push(Problem::error(place, raw));
     }
 
     /// Records an error about the present node's key, or about the node where it has none.
-    fn error_at_key(&mut self, complaint: Complaint) {
-        let place = self.place(Part::Key);
-        self.problems.push(Problem::error(place, complaint));
+    fn error_at_key(&mut self, raw: RawDiagnostic) {
+        let place = self.place(EntryPart::Key);
+        self.problems.push(Problem::error(place, raw));
     }
 
     /// Records an error about the present map as a whole, at its first key.
-    pub(crate) fn error_in_map(&mut self, complaint: Complaint) {
-        self.error_at_entry(0, complaint);
+    pub(crate) fn error_in_map(&mut self, raw: RawDiagnostic) {
+        self.error_at_entry(0, raw);
     }
 
     /// Records an error about an entry of the present map, at its key.
-    pub(crate) fn error_at_entry(&mut self, entry: u32, complaint: Complaint) {
-        self.within(entry, |cx| cx.error_at_key(complaint));
+    pub(crate) fn error_at_entry(&mut self, entry: u32, raw: RawDiagnostic) {
+        self.within(entry, |cx| cx.error_at_key(raw));
     }
 
     fn within<T>(&mut self, step: u32, run: impl FnOnce(&mut Self) -> T) -> T {
@@ -168,20 +168,20 @@ impl Cx {
     /// Records that something else stands here. Said at the key, which names what is wanted; an item of a list has none
     /// and is shown itself.
     pub(crate) fn wrong_kind(&mut self, wants: &str, kind: Kind, help: Option<&str>) {
-        let complaint = match kind {
-            Kind::Tagged => Complaint::new("tag", "YAML tags (`!…`) are not taken"),
-            Kind::Null => Complaint::new("null", format!("this is blank or `null`: expected {wants}")),
+        let raw = match kind {
+            Kind::Tagged => RawDiagnostic::new("tag", "YAML tags (`!…`) are not taken"),
+            Kind::Null => RawDiagnostic::new("null", format!("this is blank or `null`: expected {wants}")),
             Kind::Scalar | Kind::List | Kind::Map => {
-                Complaint::new("wrong-kind", format!("expected {wants}, found {kind}"))
+                RawDiagnostic::new("wrong-kind", format!("expected {wants}, found {kind}"))
             }
         };
         self.error_at_key(match help {
-            Some(help) => complaint.help(help),
-            None => complaint,
+            Some(help) => raw.help(help),
+            None => raw,
         });
     }
 
-    fn folded(&mut self, part: Part, text: CompactString) {
+    fn folded(&mut self, part: EntryPart, text: CompactString) {
         let plain = text.to_ascii_lowercase();
         match &mut self.folded {
             Some((_, _, all)) => {
@@ -199,10 +199,10 @@ impl Cx {
             1 => format!("{name} is written with capitals"),
             names => format!("{names} names of this file are written with capitals, {name} is the first"),
         };
-        let complaint = Complaint::new("capitals", message).help(format!(
+        let raw = RawDiagnostic::new("capitals", message).help(format!(
             "write {plain}: names are compared without case, and sent in lower case"
         ));
-        Some(Problem::warning(place, complaint))
+        Some(Problem::warning(place, raw))
     }
 
     fn count_scalar<E: Error>(&mut self) -> Result<(), E> {
@@ -248,13 +248,13 @@ pub(crate) trait Fields: Default {
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error>;
 
     /// Judges the map as a whole; `cx` stands at it.
-    fn finish(&mut self, _cx: &mut Cx) {}
+    fn finish(&mut self, _cx: &mut ReadContext) {}
 }
 
 /// The value of a key, still to be read.
 pub(crate) struct Value<'v, A> {
     map: &'v mut A,
-    cx: &'v mut Cx,
+    cx: &'v mut ReadContext,
     entry: u32,
 }
 
@@ -306,7 +306,10 @@ impl<'de, A: MapAccess<'de>> Value<'_, A> {
     }
 
     /// Reads a map whose keys are names and whose values are lists of scalars.
-    pub(crate) fn named_lists<K, T>(self, of: NamedLists<K, T>) -> Result<Field<Vec<Named<K, T>>>, A::Error>
+    pub(crate) fn named_lists<K, T>(
+        self,
+        of: NamedListsOf<K, T>,
+    ) -> Result<Field<Vec<NamedList<K, T>>>, A::Error>
     where
         K: Clone + Eq + std::hash::Hash,
     {
@@ -319,27 +322,31 @@ impl<'de, A: MapAccess<'de>> Value<'_, A> {
     }
 
     /// Refuses the key, whatever its value.
-    pub(crate) fn refuse(self, complaint: Complaint) -> Result<(), A::Error> {
+    pub(crate) fn refuse(self, raw: RawDiagnostic) -> Result<(), A::Error> {
         let Self { map, cx, entry } = self;
-        cx.within(entry, |cx| cx.error_at_key(complaint));
+        cx.within(entry, |cx| cx.error_at_key(raw));
         map.next_value::<IgnoredAny>().map(|_| ())
     }
 
     /// Refuses a key of the interface that is not built.
     pub(crate) fn not_yet(self, key: &str) -> Result<(), A::Error> {
-        self.refuse(Complaint::not_yet(&format!("`{key}`")))
+        self.refuse(RawDiagnostic::not_yet(&format!("`{key}`")))
     }
 }
 
 /// Something that reads one node. `None`: a problem was recorded.
 pub(crate) trait Seed<'de> {
     type Value;
-    fn read<D: Deserializer<'de>>(&self, cx: &mut Cx, de: D) -> Result<Option<Self::Value>, D::Error>;
+    fn read<D: Deserializer<'de>>(
+        &self,
+        cx: &mut ReadContext,
+        de: D,
+    ) -> Result<Option<Self::Value>, D::Error>;
 }
 
 /// A [`Seed`] with the state that it works on, as serde takes it.
 struct Seeded<'c, S> {
-    cx: &'c mut Cx,
+    cx: &'c mut ReadContext,
     seed: &'c S,
 }
 

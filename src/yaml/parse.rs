@@ -1,8 +1,8 @@
 //! A file's text → its document, with every problem that can be seen.
 
-use super::{Cx, Fields, FieldsOf, Kind, Seed, Shape, Shaped, keys};
+use super::{Fields, FieldsOf, Kind, ReadContext, Seed, Shape, Shaped, keys};
 use crate::diagnostics::node_spans;
-use crate::diagnostics::problem::{At, Complaint, Place, Problem};
+use crate::diagnostics::problem::{Place, Problem, RawDiagnostic, Target};
 use serde::de::MapAccess;
 use serde_yaml::Deserializer;
 
@@ -24,16 +24,16 @@ const MOST_OPEN_BRACKETS: usize = 1_000;
 pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
     let at_byte = |byte| Place {
         file,
-        at: At::Byte(byte),
+        at: Target::Byte(byte),
     };
-    if let Err((byte, complaint)) = parseable(text) {
+    if let Err((byte, raw)) = parseable(text) {
         return Document {
             fields: None,
-            problems: vec![Problem::error(at_byte(byte), complaint)],
+            problems: vec![Problem::error(at_byte(byte), raw)],
             whole: false,
         };
     }
-    let mut cx = Cx::new(file, text);
+    let mut cx = ReadContext::new(file, text);
     let result = cx.run(text, |cx| {
         let mut documents = Deserializer::from_str(text);
         // An empty text has a document too, one without a node.
@@ -43,9 +43,9 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
         let fields = Shaped(Root(FieldsOf::new())).read(cx, first)?;
         if let Some(second) = documents.next() {
             let byte = node_spans::start_of(second).unwrap_or(0);
-            let complaint = Complaint::new("two-documents", "a second YAML document begins here")
+            let raw = RawDiagnostic::new("two-documents", "a second YAML document begins here")
                 .help("put it into a file of its own, or remove the `---` line");
-            cx.problems.push(Problem::error(at_byte(byte), complaint));
+            cx.problems.push(Problem::error(at_byte(byte), raw));
         }
         Ok(fields)
     });
@@ -54,8 +54,8 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
     problems.extend(capitals);
     let whole = result.is_ok();
     let fields = result.unwrap_or_else(|error| {
-        let (at, complaint) = broken(text, &error, cx.too_many_aliases);
-        problems.push(Problem::error(Place { file, at }, complaint));
+        let (at, raw) = broken(text, &error, cx.too_many_aliases);
+        problems.push(Problem::error(Place { file, at }, raw));
         None
     });
     Document {
@@ -66,19 +66,19 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
 }
 
 /// Refuses, with its byte, what the parser cannot say well or fast enough.
-fn parseable(text: &str) -> Result<(), (usize, Complaint)> {
+fn parseable(text: &str) -> Result<(), (usize, RawDiagnostic)> {
     if is_plain(text.as_bytes()) {
         return Ok(());
     }
     let mut open = 0_usize;
     for (byte, c) in text.char_indices() {
         if !printable(c) {
-            let complaint = Complaint::new(
+            let raw = RawDiagnostic::new(
                 "control-character",
                 format!("a text file cannot hold the character {c:?}"),
             )
             .help("remove it, or write it as an escape between double quotes");
-            return Err((byte, complaint));
+            return Err((byte, raw));
         }
         open = match c {
             '[' | '{' => open + 1,
@@ -86,12 +86,12 @@ fn parseable(text: &str) -> Result<(), (usize, Complaint)> {
             _ => open,
         };
         if open > MOST_OPEN_BRACKETS {
-            let complaint = Complaint::new(
+            let raw = RawDiagnostic::new(
                 "too-deep",
                 format!("more than {MOST_OPEN_BRACKETS} brackets are open here"),
             )
             .help("close them: nothing in these files nests deeper than a few");
-            return Err((byte, complaint));
+            return Err((byte, raw));
         }
     }
     Ok(())
@@ -117,16 +117,16 @@ impl<'de, F: Fields> Shape<'de> for Root<F> {
     fn wants(&self) -> &'static str {
         "a map of keys and values"
     }
-    fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, map: A) -> Result<Option<F>, A::Error> {
+    fn map<A: MapAccess<'de>>(&self, cx: &mut ReadContext, map: A) -> Result<Option<F>, A::Error> {
         self.0.map(cx, map)
     }
-    fn other(&self, cx: &mut Cx, kind: Kind) -> Option<F> {
+    fn other(&self, cx: &mut ReadContext, kind: Kind) -> Option<F> {
         // A file that is one word may be anything, a token too.
         if kind != Kind::Null {
             let keys = keys::<F>();
             cx.wrong_kind(self.wants(), kind, kind.help().or(Some(&keys)));
             if let Some(problem) = cx.problems.last_mut() {
-                problem.complaint.is_secret |= kind == Kind::Scalar;
+                problem.raw.is_secret |= kind == Kind::Scalar;
             }
         }
         None
@@ -134,20 +134,20 @@ impl<'de, F: Fields> Shape<'de> for Root<F> {
 }
 
 /// What the parser said, in words for people, and where.
-fn broken(text: &str, error: &serde_yaml::Error, too_many_aliases: bool) -> (At, Complaint) {
+fn broken(text: &str, error: &serde_yaml::Error, too_many_aliases: bool) -> (Target, RawDiagnostic) {
     const HELP: &str = "look here and in the lines above for a bracket or a quote that is not closed, and for a wrong indentation";
     let said = error.to_string();
     if too_many_aliases || said.contains("repetition limit exceeded") {
         let message = "the aliases (`*…`) of this file come to too much when written out";
-        let complaint =
-            Complaint::new("too-many-aliases", message).help("write a list that many rooms share as a group");
+        let raw = RawDiagnostic::new("too-many-aliases", message)
+            .help("write a list that many rooms share as a group");
         // It is about all of them, not about the one where it was noticed.
-        return (At::File, complaint);
+        return (Target::File, raw);
     }
     let Some(location) = error.location() else {
         return (
-            At::File,
-            Complaint::new("yaml", format!("this is not valid YAML: {said}")).help(HELP),
+            Target::File,
+            RawDiagnostic::new("yaml", format!("this is not valid YAML: {said}")).help(HELP),
         );
     };
     let byte = location.index();
@@ -158,12 +158,12 @@ fn broken(text: &str, error: &serde_yaml::Error, too_many_aliases: bool) -> (At,
     let indent = text.get(line..).unwrap_or_default();
     let indent = indent.chars().take_while(|c| matches!(c, ' ' | '\t'));
     if let Some(tab) = indent.into_iter().position(|c| c == '\t') {
-        let complaint = Complaint::new(
+        let raw = RawDiagnostic::new(
             "tab",
             "a tab cannot stand in an indentation: YAML takes spaces only",
         )
         .help("replace the tab with spaces");
-        return (At::Byte(line + tab), complaint);
+        return (Target::Byte(line + tab), raw);
     }
     // The place is shown anyway.
     let at = format!(" at line {} column {}", location.line(), location.column());
@@ -173,8 +173,8 @@ fn broken(text: &str, error: &serde_yaml::Error, too_many_aliases: bool) -> (At,
     } else {
         HELP
     };
-    let complaint = Complaint::new("yaml", format!("this is not valid YAML: {said}")).help(help);
-    (At::Byte(byte), complaint)
+    let raw = RawDiagnostic::new("yaml", format!("this is not valid YAML: {said}")).help(help);
+    (Target::Byte(byte), raw)
 }
 
 /// Whether YAML allows the character to stand for itself (YAML 1.1, "Character Set").

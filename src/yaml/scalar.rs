@@ -1,13 +1,13 @@
 //! Reads scalars as the text in the file.
 
-use super::{Cx, Kind, Pass, Seed, Shape, Shaped};
-use crate::diagnostics::problem::{Complaint, Part, Problem};
+use super::{Kind, Pass, ReadContext, Seed, Shape, Shaped};
+use crate::diagnostics::problem::{EntryPart, Problem, RawDiagnostic};
 use compact_str::CompactString;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, VariantAccess, Visitor};
 use std::fmt;
 
 /// Reads a scalar's text.
-pub(crate) type Parse<T> = fn(&str) -> Result<T, Complaint>;
+pub(crate) type Parse<T> = fn(&str) -> Result<T, RawDiagnostic>;
 
 /// Reads a scalar; `null` is an error.
 pub(crate) struct Scalar<T> {
@@ -37,9 +37,9 @@ impl<T> Copy for Scalar<T> {}
 
 impl<'de, T> Seed<'de> for Scalar<T> {
     type Value = T;
-    fn read<D: Deserializer<'de>>(&self, cx: &mut Cx, de: D) -> Result<Option<T>, D::Error> {
-        let met = meet(cx, de, Part::Value, *self)?;
-        Ok(self.judge(cx, met, Part::Value))
+    fn read<D: Deserializer<'de>>(&self, cx: &mut ReadContext, de: D) -> Result<Option<T>, D::Error> {
+        let met = meet(cx, de, EntryPart::Value, *self)?;
+        Ok(self.judge(cx, met, EntryPart::Value))
     }
 }
 
@@ -53,16 +53,16 @@ impl<T> Scalar<T> {
         }
     }
 
-    fn judge(&self, cx: &mut Cx, met: Met<T>, part: Part) -> Option<T> {
+    fn judge(&self, cx: &mut ReadContext, met: Met<T>, part: EntryPart) -> Option<T> {
         match met {
             Met::Text(Ok(value)) => return Some(value),
             Met::Folded(value, text) => {
                 cx.folded(part, text);
                 return Some(value);
             }
-            Met::Text(Err(complaint)) => {
+            Met::Text(Err(raw)) => {
                 let place = cx.place(part);
-                cx.problems.push(Problem::error(place, complaint));
+                cx.problems.push(Problem::error(place, raw));
             }
             Met::Other(kind) => {
                 let help = match kind {
@@ -82,9 +82,9 @@ pub(super) struct Key<T>(pub(super) Scalar<T>);
 
 impl<'de, T> Seed<'de> for Key<T> {
     type Value = T;
-    fn read<D: Deserializer<'de>>(&self, cx: &mut Cx, de: D) -> Result<Option<T>, D::Error> {
-        let met = meet(cx, de, Part::Key, self.0)?;
-        Ok(self.0.judge(cx, met, Part::Key))
+    fn read<D: Deserializer<'de>>(&self, cx: &mut ReadContext, de: D) -> Result<Option<T>, D::Error> {
+        let met = meet(cx, de, EntryPart::Key, self.0)?;
+        Ok(self.0.judge(cx, met, EntryPart::Key))
     }
 }
 
@@ -93,26 +93,26 @@ pub(super) struct Nullable<T>(pub(super) Scalar<T>);
 
 impl<'de, T> Seed<'de> for Nullable<T> {
     type Value = Option<T>;
-    fn read<D: Deserializer<'de>>(&self, cx: &mut Cx, de: D) -> Result<Option<Option<T>>, D::Error> {
-        match meet(cx, de, Part::Value, self.0)? {
+    fn read<D: Deserializer<'de>>(&self, cx: &mut ReadContext, de: D) -> Result<Option<Option<T>>, D::Error> {
+        match meet(cx, de, EntryPart::Value, self.0)? {
             Met::Other(Kind::Null) => Ok(Some(None)),
-            met => Ok(self.0.judge(cx, met, Part::Value).map(Some)),
+            met => Ok(self.0.judge(cx, met, EntryPart::Value).map(Some)),
         }
     }
 }
 
 /// What stands where a scalar belongs.
 enum Met<T> {
-    Text(Result<T, Complaint>),
+    Text(Result<T, RawDiagnostic>),
     /// A value in whose text capitals stand that count for nothing.
     Folded(T, CompactString),
     Other(Kind),
 }
 
 fn meet<'de, D: Deserializer<'de>, T>(
-    cx: &mut Cx,
+    cx: &mut ReadContext,
     de: D,
-    part: Part,
+    part: EntryPart,
     scalar: Scalar<T>,
 ) -> Result<Met<T>, D::Error> {
     cx.count_scalar()?;
@@ -210,7 +210,7 @@ impl<T> Visitor<'_> for RawVisitor<T> {
 
 /// Notes the nodes where no scalar stands.
 struct ProbeShape<T> {
-    part: Part,
+    part: EntryPart,
     scalar: Scalar<T>,
 }
 
@@ -220,10 +220,10 @@ impl<'de, T> Shape<'de> for ProbeShape<T> {
     fn wants(&self) -> &'static str {
         "a single value"
     }
-    fn text(&self, _cx: &mut Cx, text: &str) -> Option<Met<T>> {
+    fn text(&self, _cx: &mut ReadContext, text: &str) -> Option<Met<T>> {
         Some(self.scalar.meet(text))
     }
-    fn other(&self, cx: &mut Cx, kind: Kind) -> Option<Met<T>> {
+    fn other(&self, cx: &mut ReadContext, kind: Kind) -> Option<Met<T>> {
         let node = cx.node(self.part);
         if let (Pass::Probe(others), Kind::List | Kind::Map) = (&mut cx.pass, kind) {
             others.insert(node, kind);

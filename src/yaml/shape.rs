@@ -1,8 +1,8 @@
 //! Reads lists and maps.
 
 use super::scalar::{Key, Scalar};
-use super::{Cx, Fields, Kind, Parse, Seed, Seeded, Value};
-use crate::diagnostics::problem::{Complaint, Part, Place, Problem, shown, suggest};
+use super::{Fields, Kind, Parse, ReadContext, Seed, Seeded, Value};
+use crate::diagnostics::problem::{EntryPart, Place, Problem, RawDiagnostic, shown, suggest};
 use compact_str::CompactString;
 use serde::de::{Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor};
 use std::collections::HashMap;
@@ -19,27 +19,35 @@ pub(crate) trait Shape<'de> {
     /// What it takes, as in "expected …".
     fn wants(&self) -> &'static str;
 
-    fn seq<A: SeqAccess<'de>>(&self, cx: &mut Cx, mut seq: A) -> Result<Option<Self::Value>, A::Error> {
+    fn seq<A: SeqAccess<'de>>(
+        &self,
+        cx: &mut ReadContext,
+        mut seq: A,
+    ) -> Result<Option<Self::Value>, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(self.other(cx, Kind::List))
     }
 
-    fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, mut map: A) -> Result<Option<Self::Value>, A::Error> {
+    fn map<A: MapAccess<'de>>(
+        &self,
+        cx: &mut ReadContext,
+        mut map: A,
+    ) -> Result<Option<Self::Value>, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(self.other(cx, Kind::Map))
     }
 
     /// A scalar that reads as text.
-    fn text(&self, cx: &mut Cx, _text: &str) -> Option<Self::Value> {
+    fn text(&self, cx: &mut ReadContext, _text: &str) -> Option<Self::Value> {
         self.other(cx, Kind::Scalar)
     }
 
     /// A scalar that reads as a whole number.
-    fn number(&self, cx: &mut Cx, _number: u64) -> Option<Self::Value> {
+    fn number(&self, cx: &mut ReadContext, _number: u64) -> Option<Self::Value> {
         self.other(cx, Kind::Scalar)
     }
 
-    fn other(&self, cx: &mut Cx, kind: Kind) -> Option<Self::Value> {
+    fn other(&self, cx: &mut ReadContext, kind: Kind) -> Option<Self::Value> {
         cx.wrong_kind(self.wants(), kind, kind.help().or(Some(self.instead())));
         None
     }
@@ -55,13 +63,13 @@ pub(crate) struct Shaped<S>(pub(crate) S);
 
 impl<'de, S: Shape<'de>> Seed<'de> for Shaped<S> {
     type Value = S::Value;
-    fn read<D: Deserializer<'de>>(&self, cx: &mut Cx, de: D) -> Result<Option<S::Value>, D::Error> {
+    fn read<D: Deserializer<'de>>(&self, cx: &mut ReadContext, de: D) -> Result<Option<S::Value>, D::Error> {
         de.deserialize_any(ShapeVisitor { cx, shape: &self.0 })
     }
 }
 
 struct ShapeVisitor<'c, S> {
-    cx: &'c mut Cx,
+    cx: &'c mut ReadContext,
     shape: &'c S,
 }
 
@@ -124,7 +132,11 @@ impl<'de, S: Seed<'de>> Shape<'de> for ListOf<S> {
         self.wants
     }
 
-    fn seq<A: SeqAccess<'de>>(&self, cx: &mut Cx, mut seq: A) -> Result<Option<Self::Value>, A::Error> {
+    fn seq<A: SeqAccess<'de>>(
+        &self,
+        cx: &mut ReadContext,
+        mut seq: A,
+    ) -> Result<Option<Self::Value>, A::Error> {
         let mut items = Vec::new();
         for index in 0.. {
             let item = cx.within(index, |cx| seq.next_element_seed(Seeded { cx, seed: &self.item }))?;
@@ -138,7 +150,7 @@ impl<'de, S: Seed<'de>> Shape<'de> for ListOf<S> {
         Ok(Some(items))
     }
 
-    fn other(&self, cx: &mut Cx, kind: Kind) -> Option<Self::Value> {
+    fn other(&self, cx: &mut ReadContext, kind: Kind) -> Option<Self::Value> {
         let help = match kind {
             // The parser itself would take a blank for an empty list.
             Kind::Null => Some("write `[]` for an empty list, or remove the key"),
@@ -167,16 +179,16 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
         "a map of keys and values"
     }
 
-    fn other(&self, cx: &mut Cx, kind: Kind) -> Option<F> {
+    fn other(&self, cx: &mut ReadContext, kind: Kind) -> Option<F> {
         let keys = keys::<F>();
         cx.wrong_kind(self.wants(), kind, kind.help().or(Some(&keys)));
         if let Some(problem) = cx.problems.last_mut() {
-            problem.complaint.is_secret |= F::SECRETS;
+            problem.raw.is_secret |= F::SECRETS;
         }
         None
     }
 
-    fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, mut map: A) -> Result<Option<F>, A::Error> {
+    fn map<A: MapAccess<'de>>(&self, cx: &mut ReadContext, mut map: A) -> Result<Option<F>, A::Error> {
         let mut fields = F::default();
         let mut seen: HashMap<&str, Place> = HashMap::new();
         let key = Key(Scalar::new("the name of a key", |text| {
@@ -186,7 +198,7 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
             let next = cx.within(entry, |cx| map.next_key_seed(Seeded { cx, seed: &key }))?;
             let Some(text) = next else { break };
             let known = F::KEYS.iter().find(|known| text.as_deref() == Some(**known));
-            let place = cx.within(entry, |cx| cx.place(Part::Key));
+            let place = cx.within(entry, |cx| cx.place(EntryPart::Key));
             match (known, text) {
                 (Some(known), _) => match seen.get(known) {
                     None => {
@@ -203,7 +215,7 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
                     }
                     Some(first) => {
                         let mut problem = duplicate(place, known, first);
-                        problem.complaint.is_secret |= F::SECRETS;
+                        problem.raw.is_secret |= F::SECRETS;
                         cx.problems.push(problem);
                     }
                 },
@@ -222,24 +234,24 @@ pub(crate) fn keys<F: Fields>() -> String {
     format!("write it as `key: value`; the keys are: {}", F::KEYS.join(", "))
 }
 
-fn unknown<F: Fields>(key: &str) -> Complaint {
+fn unknown<F: Fields>(key: &str) -> RawDiagnostic {
     let help = suggest(key, F::KEYS, "the keys are");
-    let complaint = Complaint::new(
+    let raw = RawDiagnostic::new(
         "unknown-key",
         format!("unknown key {} in {}", shown(key), F::WHAT),
     )
     .help(help);
-    if F::SECRETS { complaint.secret() } else { complaint }
+    if F::SECRETS { raw.secret() } else { raw }
 }
 
 fn duplicate(place: Place, key: &str, first: &Place) -> Problem {
-    let complaint = Complaint::new("duplicate-key", format!("the key {} is here twice", shown(key)))
+    let raw = RawDiagnostic::new("duplicate-key", format!("the key {} is here twice", shown(key)))
         .help("keep one of the two; YAML readers differ in which of them counts");
-    Problem::error(place, complaint).also(first.clone(), "first here")
+    Problem::error(place, raw).also(first.clone(), "first here")
 }
 
 /// Reads a map whose keys are free, each once, and whose values are lists of scalars.
-pub(crate) struct NamedLists<K, T> {
+pub(crate) struct NamedListsOf<K, T> {
     pub(crate) wants: &'static str,
     pub(crate) key: Parse<K>,
     pub(crate) list: &'static str,
@@ -248,15 +260,15 @@ pub(crate) struct NamedLists<K, T> {
 
 /// An entry of such a map.
 #[derive(Debug)]
-pub(crate) struct Named<K, T> {
+pub(crate) struct NamedList<K, T> {
     pub(crate) key: K,
     /// The entry's index in the map.
     pub(crate) entry: u32,
     pub(crate) items: List<T>,
 }
 
-impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedLists<K, T> {
-    type Value = Vec<Named<K, T>>;
+impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedListsOf<K, T> {
+    type Value = Vec<NamedList<K, T>>;
 
     fn wants(&self) -> &'static str {
         self.wants
@@ -266,14 +278,18 @@ impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedLists<K, T> {
         "write each as `name: [ann, bob]`"
     }
 
-    fn map<A: MapAccess<'de>>(&self, cx: &mut Cx, mut map: A) -> Result<Option<Self::Value>, A::Error> {
+    fn map<A: MapAccess<'de>>(
+        &self,
+        cx: &mut ReadContext,
+        mut map: A,
+    ) -> Result<Option<Self::Value>, A::Error> {
         let mut entries = Vec::new();
         let mut seen: HashMap<K, Place> = HashMap::new();
         let key = Key(Scalar::new("a name", |text| Ok(CompactString::new(text))));
         for entry in 0.. {
             let next = cx.within(entry, |cx| map.next_key_seed(Seeded { cx, seed: &key }))?;
             let Some(text) = next else { break };
-            let place = cx.within(entry, |cx| cx.place(Part::Key));
+            let place = cx.within(entry, |cx| cx.place(EntryPart::Key));
             let value = Value {
                 map: &mut map,
                 cx,
@@ -289,10 +305,10 @@ impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedLists<K, T> {
                     Some(first) => cx.problems.push(duplicate(place, &text, first)),
                     None => {
                         seen.insert(key.clone(), place);
-                        entries.push(Named { key, entry, items });
+                        entries.push(NamedList { key, entry, items });
                     }
                 },
-                Some(Err(complaint)) => cx.problems.push(Problem::error(place, complaint)),
+                Some(Err(raw)) => cx.problems.push(Problem::error(place, raw)),
                 None => {}
             }
         }

@@ -71,12 +71,12 @@ fn lie_within(bytes: &[u8], diagnostics: &[Diagnostic]) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let lines: Vec<&str> = text.split('\n').collect();
     for diagnostic in diagnostics {
-        let also = diagnostic.also.iter().map(|(spot, _)| spot);
+        let also = diagnostic.also.iter().map(|(location, _)| location);
         for position in diagnostic
-            .spot
+            .location
             .iter()
             .chain(also)
-            .filter_map(|spot| spot.position.as_ref())
+            .filter_map(|location| location.position.as_ref())
         {
             let line = lines
                 .get(position.line - 1)

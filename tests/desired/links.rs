@@ -169,7 +169,10 @@ fn links_that_lead_outside_are_errors_with_the_line_to_write() {
             panic!("{diagnostics:?}")
         };
         assert_eq!(one.code, "link-outside");
-        assert_eq!(one.spot.as_ref().unwrap().file, dir.join(link).to_str().unwrap());
+        assert_eq!(
+            one.location.as_ref().unwrap().file,
+            dir.join(link).to_str().unwrap()
+        );
         let message = format!("this link leads to {end}, which is outside of what `rooms` names");
         assert_eq!(one.message, message);
         let help = one.help.as_ref().unwrap();

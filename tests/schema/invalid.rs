@@ -77,7 +77,7 @@ fn codes(kind: Kind, path: &Path) -> BTreeMap<PathBuf, Vec<&'static str>> {
     let mut codes: BTreeMap<PathBuf, Vec<&'static str>> = BTreeMap::new();
     for diagnostic in diagnostics {
         // What is said of a folder or of no file at all is said of no document.
-        let file = diagnostic.spot.map(|spot| PathBuf::from(spot.file));
+        let file = diagnostic.location.map(|location| PathBuf::from(location.file));
         if let Some(file) = file.filter(|_| diagnostic.severity == Severity::Error) {
             codes.entry(file).or_default().push(diagnostic.code);
         }

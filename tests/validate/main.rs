@@ -80,7 +80,11 @@ fn codes_in(folder: &str, codes: &mut BTreeSet<String>) {
             text.strip_prefix('"')
                 .map(|text| text.split('"').next().unwrap().to_owned())
         };
-        for begun in ["Complaint::new(", "pub const LOOSER_GUARD: &str = ", "Self::new("] {
+        for begun in [
+            "RawDiagnostic::new(",
+            "pub const LOOSER_GUARD: &str = ",
+            "Self::new(",
+        ] {
             codes.extend(
                 source
                     .split(begun)
@@ -89,9 +93,9 @@ fn codes_in(folder: &str, codes: &mut BTreeSet<String>) {
             );
         }
         // Nothing may make one in a way that is not seen above.
-        let made = source.matches("Complaint::new(").count();
+        let made = source.matches("RawDiagnostic::new(").count();
         let seen = source
-            .split("Complaint::new(")
+            .split("RawDiagnostic::new(")
             .skip(1)
             .filter(|rest| rest.trim_start().starts_with('"') || rest.starts_with("LOOSER_GUARD"))
             .count();

@@ -1,7 +1,7 @@
 //! Nights on call: a fixture for each.
 
 use super::fixture::{Fixture, ago, detail, id, line, status, user};
-use roomsync::diagnostics::{Diagnostic, Position, Severity, Spot};
+use roomsync::diagnostics::{Diagnostic, Location, Position, Severity};
 use roomsync::model::{Guard, Limit, Op, ReasonCode};
 use roomsync::plan::{Blocked, LiveSummary, Note};
 use roomsync::web::{
@@ -204,7 +204,7 @@ fn problem(severity: Severity, code: &'static str, message: &str, help: Option<&
         code,
         severity,
         message: message.to_owned(),
-        spot: Some(Spot {
+        location: Some(Location {
             file: "rooms/team.yaml".to_owned(),
             position: Some(Position {
                 line: 14,

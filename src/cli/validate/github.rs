@@ -1,6 +1,6 @@
 //! What `roomsync validate --format github` prints: a workflow command a line, which a pull request shows at the line meant.
 
-use crate::diagnostics::{Diagnostic, Severity, Spot};
+use crate::diagnostics::{Diagnostic, Location, Severity};
 use std::env;
 use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
@@ -35,10 +35,10 @@ impl Root {
     }
 
     /// The place, its file named from here.
-    fn spot(&self, spot: &Spot) -> Spot {
-        Spot {
-            file: self.name_of(&spot.file),
-            position: spot.position.clone(),
+    fn location(&self, location: &Location) -> Location {
+        Location {
+            file: self.name_of(&location.file),
+            position: location.position.clone(),
         }
     }
 
@@ -48,12 +48,12 @@ impl Root {
             code,
             severity,
             message,
-            spot,
+            location,
             also,
             help,
         } = diagnostic;
         let mut properties = Vec::new();
-        if let Some(Spot { file, position }) = spot {
+        if let Some(Location { file, position }) = location {
             properties.push(("file", self.name_of(file)));
             if let Some(at) = position {
                 properties.push(("line", at.line.to_string()));
@@ -64,13 +64,13 @@ impl Root {
         }
         properties.push(("title", format!("roomsync: {code}")));
         // The log shows the text alone, and GitHub no more than ten annotations of a kind.
-        let mut text = match spot {
+        let mut text = match location {
             None => message.clone(),
-            Some(spot) => format!("{}: {message}", self.spot(spot)),
+            Some(location) => format!("{}: {message}", self.location(location)),
         };
-        if let Some((spot, label)) = also {
+        if let Some((location, label)) = also {
             // Writing to a String does not fail.
-            let _ = write!(text, "\n{label}: {}", self.spot(spot));
+            let _ = write!(text, "\n{label}: {}", self.location(location));
         }
         if let Some(help) = help {
             let _ = write!(text, "\nhelp: {help}");

@@ -1,7 +1,7 @@
 //! What `roomsync validate --format json` prints: one object, for programs.
 
 use super::Found;
-use crate::diagnostics::{Diagnostic, Position, Severity, Spot};
+use crate::diagnostics::{Diagnostic, Location, Position, Severity};
 use serde::Serialize;
 
 /// The version of the shape; a field may be added without a new one.
@@ -90,11 +90,11 @@ impl<'f> One<'f> {
             code,
             severity,
             message,
-            spot,
+            location,
             also,
             help,
         } = diagnostic;
-        let (line, column, end_column) = position(spot.as_ref());
+        let (line, column, end_column) = position(location.as_ref());
         Self {
             code,
             severity: match severity {
@@ -103,24 +103,24 @@ impl<'f> One<'f> {
                 Severity::Note => "note",
             },
             message,
-            file: spot.as_ref().map(|spot| spot.file.as_str()),
+            file: location.as_ref().map(|location| location.file.as_str()),
             line,
             column,
             end_column,
             help: help.as_deref(),
             also: also
                 .iter()
-                .map(|(spot, message)| Other::new(spot, message))
+                .map(|(location, message)| Other::new(location, message))
                 .collect(),
         }
     }
 }
 
 impl<'f> Other<'f> {
-    fn new(spot: &'f Spot, message: &'f str) -> Self {
-        let (line, column, end_column) = position(Some(spot));
+    fn new(location: &'f Location, message: &'f str) -> Self {
+        let (line, column, end_column) = position(Some(location));
         Self {
-            file: &spot.file,
+            file: &location.file,
             line,
             column,
             end_column,
@@ -130,8 +130,8 @@ impl<'f> Other<'f> {
 }
 
 /// Line, column and the column after the end.
-fn position(spot: Option<&Spot>) -> (Option<usize>, Option<usize>, Option<usize>) {
-    let position = spot.and_then(|spot| spot.position.as_ref());
+fn position(location: Option<&Location>) -> (Option<usize>, Option<usize>, Option<usize>) {
+    let position = location.and_then(|location| location.position.as_ref());
     (
         position.map(|at| at.line),
         position.map(|at| at.column),

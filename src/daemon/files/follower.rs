@@ -6,9 +6,9 @@ use super::slow::Halt;
 use super::{Follow, News, Order, Stillness};
 use crate::desired::{Loaded, Texts};
 use crate::diagnostics::Invalid;
-use crate::disk::Slow;
+use crate::disk::DiskTimeout;
 use crate::model::Guards;
-use crate::source::Stamp;
+use crate::source::Fingerprint;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,8 +40,8 @@ pub(super) struct Follower {
     news: mpsc::UnboundedSender<News>,
     stillness: signal::Sender<Stillness>,
     /// As it was last seen; `None`: never.
-    stamp: Option<Stamp>,
-    /// Texts of the last read, at that stamp.
+    fingerprint: Option<Fingerprint>,
+    /// Texts of the last read, at that fingerprint.
     texts: Option<Texts>,
     /// Time of an event that no look has followed yet.
     event: Option<Instant>,
@@ -72,7 +72,7 @@ pub(super) struct Follower {
 
 /// Files that were read while they have still to rest: what is left to do then is a look whether they are the same.
 struct Ahead {
-    stamp: Stamp,
+    fingerprint: Fingerprint,
     texts: Texts,
     /// `None`: they are what was read before.
     understood: Option<Result<Loaded, Invalid>>,
@@ -106,7 +106,7 @@ impl Follower {
             judge: Judge::new(remembered),
             news,
             stillness,
-            stamp: None,
+            fingerprint: None,
             texts: None,
             event: None,
             look_at: None,
@@ -154,7 +154,7 @@ impl Follower {
             unchanged_since: self.unchanged_since,
             seen_at: self.seen_at,
             is_in_force: known && self.judge.is_content(),
-            newest: self.stamp.as_ref().and_then(Stamp::newest),
+            newest: self.fingerprint.as_ref().and_then(Fingerprint::newest),
             being_written: self.disk.being_written(),
             changed: self.changed.clone(),
             sets: self.judge.sets(),
@@ -177,7 +177,7 @@ impl Follower {
         self.disk = Arc::new(self.disk.elsewhere(paths, settings_file));
         self.guards = guards;
         self.settle = settle;
-        self.stamp = None;
+        self.fingerprint = None;
         self.ahead = None;
         self.judge_at = Some(Instant::now());
         // The guards are in force at once, whatever is on the disk.
@@ -195,10 +195,12 @@ impl Follower {
     /// Does what may have to wait for the disk.
     async fn on_disk<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Arc<Disk>) -> Result<T, Slow> + Send + 'static,
+        work: impl FnOnce(&Arc<Disk>) -> Result<T, DiskTimeout> + Send + 'static,
     ) -> Result<T, Halt> {
         let disk = Arc::clone(&self.disk);
-        spawn_blocking(move || work(&disk)).await?.map_err(Halt::Slow)
+        spawn_blocking(move || work(&disk))
+            .await?
+            .map_err(Halt::DiskTimeout)
     }
 
     /// Makes the step that is due. Where the disk does not answer, that is said, and it is asked again in a while.
@@ -206,7 +208,7 @@ impl Follower {
         let slow = match self.step().await {
             Ok(()) => return Ok(()),
             Err(Halt::Fault(error)) => return Err(error),
-            Err(Halt::Slow(slow)) => slow,
+            Err(Halt::DiskTimeout(slow)) => slow,
         };
         let now = Instant::now();
         self.look_at = None;
@@ -235,31 +237,31 @@ impl Follower {
 
     /// Looks whether names, sizes and times are as they were.
     async fn look(&mut self, now: Instant) -> Result<(), Halt> {
-        let stamp = self.on_disk(Disk::look).await?;
+        let fingerprint = self.on_disk(Disk::look).await?;
         let took = now.elapsed();
         self.not_before = now + took + GAP.max(took * GAP_SHARE);
         self.look_at = None;
         // Events that came meanwhile are still waiting, and make for another look.
         let since = self.event.take().unwrap_or(now);
-        self.seen(stamp, since);
+        self.seen(fingerprint, since);
         Ok(())
     }
 
     /// If anything differs, it must rest from `since` on.
-    fn seen(&mut self, stamp: Stamp, since: Instant) {
-        if self.stamp.as_ref() != Some(&stamp) {
-            self.moved(stamp, since);
+    fn seen(&mut self, fingerprint: Fingerprint, since: Instant) {
+        if self.fingerprint.as_ref() != Some(&fingerprint) {
+            self.moved(fingerprint, since);
         }
     }
 
-    fn moved(&mut self, stamp: Stamp, since: Instant) {
-        if let Some(before) = &self.stamp {
-            self.changed = stamp
+    fn moved(&mut self, fingerprint: Fingerprint, since: Instant) {
+        if let Some(before) = &self.fingerprint {
+            self.changed = fingerprint
                 .changed_since(before)
                 .map(Path::to_owned)
                 .or(self.changed.take());
         }
-        self.stamp = Some(stamp);
+        self.fingerprint = Some(fingerprint);
         self.moved_at = since;
         self.judge_at = Some(since + self.settle);
         self.read_at = Some(since + self.settle / 2);
@@ -275,8 +277,8 @@ impl Follower {
     /// Reads everything, and puts off the next rescan.
     async fn read(&mut self, now: Instant) -> Result<Seen, Halt> {
         self.read_began = now;
-        let stamp = self.stamp.clone();
-        let seen = self.on_disk(move |disk| disk.read(stamp.as_ref())).await?;
+        let fingerprint = self.fingerprint.clone();
+        let seen = self.on_disk(move |disk| disk.read(fingerprint.as_ref())).await?;
         self.rescan_at = Instant::now() + RESCAN.max(now.elapsed() * RESCAN_SHARE);
         Ok(seen)
     }
@@ -284,7 +286,7 @@ impl Follower {
     /// Reads everything, to see whether it differs: some network folders have no events, and some no true times.
     async fn rescan(&mut self, now: Instant) -> Result<(), Halt> {
         match self.read(now).await? {
-            Seen::Moved(stamp) => self.seen(stamp, now),
+            Seen::Moved(fingerprint) => self.seen(fingerprint, now),
             Seen::Resting(_, texts) => {
                 let same = self.texts.as_ref().is_some_and(|last| last.same_as(&texts));
                 if same {
@@ -302,8 +304,8 @@ impl Follower {
     async fn read_ahead(&mut self, now: Instant) -> Result<(), Halt> {
         self.read_at = None;
         match self.read(now).await? {
-            Seen::Moved(stamp) => self.moved(stamp, now),
-            Seen::Resting(stamp, texts) => {
+            Seen::Moved(fingerprint) => self.moved(fingerprint, now),
+            Seen::Resting(fingerprint, texts) => {
                 let same = self.texts.as_ref().is_some_and(|last| last.same_as(&texts));
                 let (guards, read) = (self.guards.clone(), texts.clone());
                 let understood = if same {
@@ -312,7 +314,7 @@ impl Follower {
                     Some(spawn_blocking(move || read.resolve(&guards)).await?)
                 };
                 self.ahead = Some(Ahead {
-                    stamp,
+                    fingerprint,
                     texts,
                     understood,
                 });
@@ -326,22 +328,22 @@ impl Follower {
         &mut self,
         now: Instant,
     ) -> Result<Option<(Texts, Option<Result<Loaded, Invalid>>)>, Halt> {
-        let (stamp, rested) = match self.ahead.take() {
+        let (fingerprint, rested) = match self.ahead.take() {
             Some(ahead) => {
-                let stamp = self.on_disk(Disk::look).await?;
-                let same = stamp == ahead.stamp;
-                (stamp, same.then_some((ahead.texts, ahead.understood)))
+                let fingerprint = self.on_disk(Disk::look).await?;
+                let same = fingerprint == ahead.fingerprint;
+                (fingerprint, same.then_some((ahead.texts, ahead.understood)))
             }
             None => match self.read(now).await? {
-                Seen::Moved(stamp) => (stamp, None),
-                Seen::Resting(stamp, texts) => (stamp, Some((texts, None))),
+                Seen::Moved(fingerprint) => (fingerprint, None),
+                Seen::Resting(fingerprint, texts) => (fingerprint, Some((texts, None))),
             },
         };
         if rested.is_some() {
-            self.stamp = Some(stamp);
+            self.fingerprint = Some(fingerprint);
             self.restless = None;
         } else {
-            self.moved(stamp, now);
+            self.moved(fingerprint, now);
         }
         Ok(rested)
     }

@@ -2,11 +2,11 @@
 
 use super::News;
 use crate::desired::{Loaded, Remembered, Texts};
-use crate::diagnostics::problem::Complaint;
-use crate::diagnostics::{Diagnostic, Invalid, Severity, Spot};
-use crate::disk::Slow;
+use crate::diagnostics::problem::RawDiagnostic;
+use crate::diagnostics::{Diagnostic, Invalid, Location, Severity};
+use crate::disk::DiskTimeout;
 use crate::model::Guards;
-use crate::source::{File, Identity, name_of, too_slow};
+use crate::source::{File, FileId, disk_timeout, name_of};
 use std::collections::{BTreeMap, HashMap};
 use std::iter;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub(super) struct Judge {
     /// The last news, where they were bad.
     bad: Option<Vec<Diagnostic>>,
     /// The files of the set before this process.
-    remembered: HashMap<Identity, Vec<u8>>,
+    remembered: HashMap<FileId, Vec<u8>>,
     /// The files that are not finished, since when.
     unfinished: BTreeMap<PathBuf, Instant>,
     /// Number of sets taken so far.
@@ -34,7 +34,7 @@ pub(super) struct Judge {
 struct InForce {
     texts: Texts,
     /// The index of each of its files.
-    files: HashMap<Identity, usize>,
+    files: HashMap<FileId, usize>,
 }
 
 #[derive(Debug)]
@@ -137,18 +137,19 @@ impl Judge {
     }
 
     /// The disk of the files does not answer.
-    pub(super) fn hangs(&mut self, slow: &Slow) -> Verdict {
-        let diagnostic = Diagnostic::of_file(name_of(&slow.path), too_slow(slow));
+    pub(super) fn hangs(&mut self, slow: &DiskTimeout) -> Verdict {
+        let diagnostic = Diagnostic::of_file(name_of(&slow.path), disk_timeout(slow));
         self.bad(iter::once(diagnostic), Vec::new())
     }
 
     fn bad(&mut self, unfinished: impl Iterator<Item = Diagnostic>, others: Vec<Diagnostic>) -> Verdict {
         let mut diagnostics: Vec<Diagnostic> = unfinished.collect();
-        let said: Vec<Option<Spot>> = diagnostics.iter().map(|one| one.spot.clone()).collect();
+        let said: Vec<Option<Location>> = diagnostics.iter().map(|one| one.location.clone()).collect();
         // What is only a warning elsewhere is said already.
         diagnostics.extend(others.into_iter().filter(|other| {
             let doubtful = matches!(other.code, "no-final-newline" | "empty-file");
-            let same_file = |spot: &Option<Spot>| file_of(spot.as_ref()) == file_of(other.spot.as_ref());
+            let same_file =
+                |location: &Option<Location>| file_of(location.as_ref()) == file_of(other.location.as_ref());
             // Who uses a group may be in what is not there yet.
             !(other.code == "unused-group" || doubtful && said.iter().any(same_file))
         }));
@@ -159,12 +160,12 @@ impl Judge {
             code,
             severity,
             message,
-            spot,
+            location,
             also: _,
             help,
         } in &diagnostics
         {
-            let place = spot.as_ref().map(ToString::to_string);
+            let place = location.as_ref().map(ToString::to_string);
             match severity {
                 Severity::Error => tracing::warn!(code, place, help, "bad room files: {message}"),
                 Severity::Warning | Severity::Note => {
@@ -201,8 +202,8 @@ impl Judge {
         } else {
             return None;
         };
-        let complaint = Complaint::new(code, message).help(help);
-        Some(Diagnostic::of_file(file.name.clone(), complaint))
+        let raw = RawDiagnostic::new(code, message).help(help);
+        Some(Diagnostic::of_file(file.name.clone(), raw))
     }
 
     /// Whether it is the very file of the set in force, without its end. A file that took its place is no such thing:
@@ -237,6 +238,6 @@ impl InForce {
     }
 }
 
-fn file_of(spot: Option<&Spot>) -> Option<&str> {
-    spot.map(|spot| spot.file.as_str())
+fn file_of(location: Option<&Location>) -> Option<&str> {
+    location.map(|location| location.file.as_str())
 }

@@ -2,8 +2,8 @@
 
 use crate::daemon::watch::{Watch, Written};
 use crate::desired::Texts;
-use crate::disk::{self, Patience, Slow, Step};
-use crate::source::{Listing, Stamp};
+use crate::disk::{self, DiskTimeout, Progress, TimeLimit};
+use crate::source::{Fingerprint, Listing};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,7 @@ const TICK: Duration = Duration::from_millis(10);
 const MOST_LOOKS: usize = 4;
 
 /// Watch for changes, and the time limit of the disk.
-pub(super) type Watched = (Watch, Patience);
+pub(super) type Watched = (Watch, TimeLimit);
 
 /// The files on the disk.
 pub(super) struct Disk {
@@ -22,31 +22,31 @@ pub(super) struct Disk {
     settings_file: Option<PathBuf>,
     watch: Arc<Mutex<Watch>>,
     written: Written,
-    patience: Patience,
+    time_limit: TimeLimit,
     /// Last operation that did not end in time.
-    slow: Mutex<Option<Slow>>,
+    slow: Mutex<Option<DiskTimeout>>,
 }
 
 /// What a reading came to.
 pub(super) enum Seen {
     /// Not what was expected, or changed while it was read: what is seen now.
-    Moved(Stamp),
+    Moved(Fingerprint),
     /// The same before and after.
-    Resting(Stamp, Texts),
+    Resting(Fingerprint, Texts),
 }
 
 impl Disk {
     pub(super) fn new(
         paths: Vec<PathBuf>,
         settings_file: Option<PathBuf>,
-        (watch, patience): Watched,
+        (watch, time_limit): Watched,
     ) -> Self {
         Self {
             paths,
             settings_file,
             written: watch.written(),
             watch: Arc::new(Mutex::new(watch)),
-            patience,
+            time_limit,
             slow: Mutex::default(),
         }
     }
@@ -58,7 +58,7 @@ impl Disk {
             settings_file,
             watch: Arc::clone(&self.watch),
             written: self.written.clone(),
-            patience: self.patience,
+            time_limit: self.time_limit,
             slow: Mutex::default(),
         }
     }
@@ -70,36 +70,36 @@ impl Disk {
     }
 
     /// The state of the files, all of them watched.
-    pub(super) fn look(self: &Arc<Self>) -> Result<Stamp, Slow> {
-        self.attended(|disk, step| disk.list(step).stamp)
+    pub(super) fn look(self: &Arc<Self>) -> Result<Fingerprint, DiskTimeout> {
+        self.attended(|disk, progress| disk.list(progress).fingerprint)
     }
 
     /// Reads the files if they are as expected. `None` expects nothing.
-    pub(super) fn read(self: &Arc<Self>, expected: Option<&Stamp>) -> Result<Seen, Slow> {
+    pub(super) fn read(self: &Arc<Self>, expected: Option<&Fingerprint>) -> Result<Seen, DiskTimeout> {
         let expected = expected.cloned();
-        self.attended(move |disk, step| disk.read_here(expected.as_ref(), step))
+        self.attended(move |disk, progress| disk.read_here(expected.as_ref(), progress))
     }
 
     /// Does it on a thread that is left behind where the disk does not answer. As long as one is, no other is.
     fn attended<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl FnOnce(&Self, &Step) -> T + Send + 'static,
-    ) -> Result<T, Slow> {
+        work: impl FnOnce(&Self, &Progress) -> T + Send + 'static,
+    ) -> Result<T, DiskTimeout> {
         let mut slow = self.slow.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slow) = slow.as_ref().filter(|slow| slow.is_under_way()) {
             return Err(slow.clone());
         }
         let first = self.paths.first().map_or(Path::new(""), PathBuf::as_path);
         let disk = Arc::clone(self);
-        let done = disk::whole(self.patience, first, move |step| work(&disk, step));
+        let done = disk::with_limit(self.time_limit, first, move |progress| work(&disk, progress));
         *slow = done.as_ref().err().cloned();
         done
     }
 
-    fn list(&self, step: &Step) -> Listing {
+    fn list(&self, progress: &Progress) -> Listing {
         // Another look that was left behind has it: then the files are found by rescans.
         let watch = self.watch.try_lock().ok();
-        let listing = || Listing::of(&self.paths, self.settings_file.as_deref(), step);
+        let listing = || Listing::of(&self.paths, self.settings_file.as_deref(), progress);
         let Some(mut watch) = watch else { return listing() };
         let mut listed = listing();
         for _ in 1..MOST_LOOKS {
@@ -111,26 +111,26 @@ impl Disk {
         listed
     }
 
-    fn read_here(&self, expected: Option<&Stamp>, step: &Step) -> Seen {
-        let mut before = self.list(step);
-        let moved = |now: &Stamp| expected.is_some_and(|expected| expected != now);
+    fn read_here(&self, expected: Option<&Fingerprint>, progress: &Progress) -> Seen {
+        let mut before = self.list(progress);
+        let moved = |now: &Fingerprint| expected.is_some_and(|expected| expected != now);
         for _ in 1..MOST_LOOKS {
-            if moved(&before.stamp) || before.stamp.age().is_none_or(|age| age >= TICK) {
+            if moved(&before.fingerprint) || before.fingerprint.age().is_none_or(|age| age >= TICK) {
                 break;
             }
             // Another write could go unseen.
             std::thread::sleep(TICK);
-            before = self.list(step);
+            before = self.list(progress);
         }
-        if moved(&before.stamp) {
-            return Seen::Moved(before.stamp);
+        if moved(&before.fingerprint) {
+            return Seen::Moved(before.fingerprint);
         }
-        let texts = Texts::of(before.findings.read(step));
-        let after = self.list(step);
-        if after.stamp == before.stamp {
-            Seen::Resting(after.stamp, texts)
+        let texts = Texts::of(before.found_files.read(progress));
+        let after = self.list(progress);
+        if after.fingerprint == before.fingerprint {
+            Seen::Resting(after.fingerprint, texts)
         } else {
-            Seen::Moved(after.stamp)
+            Seen::Moved(after.fingerprint)
         }
     }
 }

@@ -25,7 +25,7 @@ impl Site {
         for (name, text) in files {
             fs::write(dir.path().join(name), text).unwrap();
         }
-        let following = Following::with(follow(dir.path()), |_| Watch::blind(), Patience::default());
+        let following = Following::with(follow(dir.path()), |_| Watch::blind(), TimeLimit::default());
         Self { dir, following }
     }
 

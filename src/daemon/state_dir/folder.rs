@@ -2,7 +2,7 @@
 
 use super::{BUDGET, SET, StateDirError};
 use crate::daemon::fsync::Fsync;
-use crate::disk::Step;
+use crate::disk::Progress;
 use rustix::fs::OFlags;
 use std::fs::{self, File, FileType, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -21,7 +21,7 @@ pub(super) struct Folder {
     place: Place,
     /// Held as long as the daemon lives; `None`: nothing is written here.
     lock: Option<File>,
-    step: Step,
+    progress: Progress,
     fsync: Fsync,
     #[cfg(test)]
     pub(super) done: std::sync::Mutex<Vec<Done>>,
@@ -63,10 +63,10 @@ pub(super) enum Done {
 
 impl Folder {
     /// Takes the folder, and makes it where it is missing.
-    pub(super) fn take(dir: &Path, step: Step, fsync: Fsync) -> Result<Self, StateDirError> {
-        let mut folder = Self::read_only(dir, step);
+    pub(super) fn take(dir: &Path, progress: Progress, fsync: Fsync) -> Result<Self, StateDirError> {
+        let mut folder = Self::read_only(dir, progress);
         folder.fsync = fsync;
-        folder.step.begin(dir);
+        folder.progress.begin(dir);
         if fs::metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
             return Err(unusable(dir)(io::ErrorKind::NotADirectory.into()));
         }
@@ -90,7 +90,7 @@ impl Folder {
     }
 
     /// The folder as it is, and stays.
-    pub(super) fn read_only(dir: &Path, step: Step) -> Self {
+    pub(super) fn read_only(dir: &Path, progress: Progress) -> Self {
         let place = Place {
             dir: dir.to_owned(),
             taken: None,
@@ -98,7 +98,7 @@ impl Folder {
         Self {
             place,
             lock: None,
-            step,
+            progress,
             fsync: Fsync::default(),
             #[cfg(test)]
             done: std::sync::Mutex::default(),
@@ -199,7 +199,7 @@ impl Folder {
     /// read, and nothing is waited for.
     fn regular(&self, name: &str, options: &mut OpenOptions) -> Result<Option<File>, StateDirError> {
         let path = self.path(name);
-        self.step.begin(&path);
+        self.progress.begin(&path);
         let judged = |kind: FileType| match kind_in_words(kind) {
             None => Ok(()),
             Some(kind) => Err(StateDirError::NotAFile {

@@ -3,7 +3,7 @@
 use super::super::groups::{ListAt, place};
 use super::super::spec::{Defaults, Entry, FileSpec, GroupName, RoomSpec};
 use super::{Origin, Origins};
-use crate::diagnostics::problem::{At, Node, Part, Place};
+use crate::diagnostics::problem::{EntryPart, NodePath, Place, Target};
 use crate::model::{Glob, RoomId, UserId};
 use crate::yaml::{Field, List};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -75,18 +75,18 @@ impl Origins {
         let ignored = said.ignored(user);
         let protected = said.protected(user);
         let keys = [
-            said.key(&said.spec.admins, Part::Key),
-            said.key(&said.spec.members, Part::Key),
-            said.key(&said.spec.owner, Part::Value),
+            said.key(&said.spec.admins, EntryPart::Key),
+            said.key(&said.spec.members, EntryPart::Key),
+            said.key(&said.spec.owner, EntryPart::Value),
             said.mode(),
         ];
         let items = lists.iter().map(|(_, _, place)| place);
         let items = items.chain(others.iter().map(|(_, place, _)| place));
         let globs = ignored.iter().chain(&protected).map(|(_, place)| place);
         let places = items.chain(globs).chain(keys.iter().flatten());
-        let nodes: Vec<(usize, Node)> = places.filter_map(node).collect();
+        let nodes: Vec<(usize, NodePath)> = places.filter_map(node).collect();
         let found = self.at(nodes.iter().cloned().map(Some).collect());
-        let found: HashMap<(usize, Node), Option<Origin>> = nodes.into_iter().zip(found).collect();
+        let found: HashMap<(usize, NodePath), Option<Origin>> = nodes.into_iter().zip(found).collect();
         let origin = |place: &Place| found.get(&node(place)?)?.clone();
         let mention = |(list, groups, place): Way| {
             let at = origin(&place)?;
@@ -114,10 +114,10 @@ impl Origins {
     }
 }
 
-fn node(place: &Place) -> Option<(usize, Node)> {
+fn node(place: &Place) -> Option<(usize, NodePath)> {
     match &place.at {
-        At::Node(node) => Some((place.file, node.clone())),
-        At::File | At::Byte(_) => None,
+        Target::Node(node) => Some((place.file, node.clone())),
+        Target::File | Target::Byte(_) => None,
     }
 }
 
@@ -155,7 +155,7 @@ impl<'s> RoomAt<'s> {
     }
 
     /// Where a key of the room, or what stands at it, begins.
-    fn key<T>(&self, field: &Field<T>, part: Part) -> Option<Place> {
+    fn key<T>(&self, field: &Field<T>, part: EntryPart) -> Option<Place> {
         field.entry.map(|_| place(self.file, &self.steps_to(field), part))
     }
 
@@ -168,9 +168,9 @@ impl<'s> RoomAt<'s> {
         let default = || {
             let mode = &self.defaults?.mode;
             mode.entry
-                .map(|_| place(self.file, &self.default_steps(mode), Part::Value))
+                .map(|_| place(self.file, &self.default_steps(mode), EntryPart::Value))
         };
-        self.key(&self.spec.own.mode, Part::Value).or_else(default)
+        self.key(&self.spec.own.mode, EntryPart::Value).or_else(default)
     }
 
     fn people(&self) -> [(&'static str, &'s Field<List<Entry>>); 2] {

@@ -1,7 +1,7 @@
 //! The files of a repository around its index and its objects: where it is, its settings, its references.
 
+use super::error::RevisionError;
 use super::git_config::{BadLine, GitConfig};
-use super::trouble::Trouble;
 use gix_index::hash::{Kind, ObjectId};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -35,11 +35,13 @@ pub(super) struct Layout {
 }
 
 /// Finds the work tree that this canonical folder is in. Like git, it looks no further than the folder's file system.
-pub(super) fn work_tree(folder: &Path) -> Result<Option<PathBuf>, Trouble> {
+pub(super) fn work_tree(folder: &Path) -> Result<Option<PathBuf>, RevisionError> {
     let mut device = None;
     for folder in folder.ancestors() {
         let Ok(meta) = folder.metadata() else {
-            return Err(Trouble::plain("a folder above the room files cannot be entered"));
+            return Err(RevisionError::plain(
+                "a folder above the room files cannot be entered",
+            ));
         };
         if *device.get_or_insert(meta.dev()) != meta.dev() {
             break;
@@ -52,8 +54,8 @@ pub(super) fn work_tree(folder: &Path) -> Result<Option<PathBuf>, Trouble> {
 }
 
 /// The folders of the repository of this work tree: its own, and the one that it shares. `None`: it is no work tree.
-fn dirs(tree: &Path) -> Result<Option<(PathBuf, PathBuf)>, Trouble> {
-    let lost = || Trouble::plain("its `.git` leads to no repository");
+fn dirs(tree: &Path) -> Result<Option<(PathBuf, PathBuf)>, RevisionError> {
+    let lost = || RevisionError::plain("its `.git` leads to no repository");
     let dot_git = tree.join(".git");
     let git_dir = match dot_git.metadata() {
         Ok(meta) if meta.is_dir() => dot_git.clone(),
@@ -81,13 +83,13 @@ fn dirs(tree: &Path) -> Result<Option<(PathBuf, PathBuf)>, Trouble> {
 
 impl Layout {
     /// Finds the repository of this work tree, and reads its settings.
-    pub(super) fn of(tree: &Path) -> Result<Self, Trouble> {
+    pub(super) fn of(tree: &Path) -> Result<Self, RevisionError> {
         let (git_dir, common_dir) =
-            dirs(tree)?.ok_or_else(|| Trouble::plain("its `.git` leads to no repository"))?;
+            dirs(tree)?.ok_or_else(|| RevisionError::plain("its `.git` leads to no repository"))?;
         let mut config = GitConfig::default();
         add_config(&mut config, &common_dir.join("config"))?;
         let flag = |config: &GitConfig, name, default| {
-            let bad = |()| Trouble::plain(format!("its setting `{name}` is neither yes nor no"));
+            let bad = |()| RevisionError::plain(format!("its setting `{name}` is neither yes nor no"));
             config.flag(name, default).map_err(bad)
         };
         if flag(&config, "extensions.worktreeconfig", false)? {
@@ -95,13 +97,13 @@ impl Layout {
         }
         // A work tree that was added to a bare repository is one all the same.
         if git_dir == common_dir && flag(&config, "core.bare", false)? {
-            return Err(Trouble::plain("the repository has no work tree"));
+            return Err(RevisionError::plain("the repository has no work tree"));
         }
         if let Some(format) = config
             .text("extensions.refstorage")
             .filter(|format| *format != "files")
         {
-            return Err(Trouble::new(
+            return Err(RevisionError::new(
                 "its references are in a format that cannot be read",
                 format,
             ));
@@ -109,7 +111,7 @@ impl Layout {
         let hash = match config.text("extensions.objectformat") {
             None | Some("sha1") => Kind::Sha1,
             Some("sha256") => Kind::Sha256,
-            Some(other) => return Err(Trouble::new("its hash is not known", other)),
+            Some(other) => return Err(RevisionError::new("its hash is not known", other)),
         };
         // The library would read a device without an end; and a repository that has one is not to be trusted.
         for path in [
@@ -139,7 +141,7 @@ impl Layout {
     }
 
     /// The commit that is checked out, if there is one yet.
-    pub(super) fn head(&self) -> Result<Option<ObjectId>, Trouble> {
+    pub(super) fn head(&self) -> Result<Option<ObjectId>, RevisionError> {
         let mut name = "HEAD".to_owned();
         for _ in 0..=MAX_REFERENCES {
             let own = name == "HEAD" || OF_ONE_WORK_TREE.iter().any(|prefix| name.starts_with(prefix));
@@ -150,12 +152,13 @@ impl Layout {
             let Some(next) = text.strip_prefix(b"ref:") else {
                 return match self.id(&text) {
                     Some(id) => Ok(Some(id)),
-                    None => Err(Trouble::plain(format!("its `{name}` names no commit"))),
+                    None => Err(RevisionError::plain(format!("its `{name}` names no commit"))),
                 };
             };
-            name = reference(next).ok_or_else(|| Trouble::plain(format!("its `{name}` leads nowhere")))?;
+            name =
+                reference(next).ok_or_else(|| RevisionError::plain(format!("its `{name}` leads nowhere")))?;
         }
-        Err(Trouble::plain("its references lead in a circle"))
+        Err(RevisionError::plain("its references lead in a circle"))
     }
 
     /// An object's id, and nothing after it but blanks.
@@ -165,7 +168,7 @@ impl Layout {
     }
 
     /// The commit of a reference that has no file of its own.
-    fn packed(&self, name: &str) -> Result<Option<ObjectId>, Trouble> {
+    fn packed(&self, name: &str) -> Result<Option<ObjectId>, RevisionError> {
         let path = self.common_dir.join("packed-refs");
         let Some(file) = open(&path)? else { return Ok(None) };
         for line in BufReader::new(file.take(LARGEST_PACKED_REFS)).split(b'\n') {
@@ -175,7 +178,7 @@ impl Layout {
             if let (Some(id), Some(found)) = (parts.next(), parts.next())
                 && found == name.as_bytes()
             {
-                let bad = || Trouble::plain(format!("its `{name}` names no commit"));
+                let bad = || RevisionError::plain(format!("its `{name}` names no commit"));
                 return self.id(id).map(Some).ok_or_else(bad);
             }
         }
@@ -192,9 +195,9 @@ fn reference(text: &[u8]) -> Option<String> {
     (name.starts_with("refs/") && stays && !name.contains('\0')).then(|| name.to_owned())
 }
 
-fn add_config(config: &mut GitConfig, path: &Path) -> Result<(), Trouble> {
+fn add_config(config: &mut GitConfig, path: &Path) -> Result<(), RevisionError> {
     let Some(text) = read(path)? else { return Ok(()) };
-    let bad = |BadLine(line)| Trouble::plain(format!("line {line} of its settings cannot be read"));
+    let bad = |BadLine(line)| RevisionError::plain(format!("line {line} of its settings cannot be read"));
     config.add(&String::from_utf8_lossy(&text)).map_err(bad)
 }
 
@@ -204,7 +207,7 @@ fn as_path(text: &[u8]) -> &Path {
 }
 
 /// The bytes of a small file, if it is there.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Trouble> {
+fn read(path: &Path) -> Result<Option<Vec<u8>>, RevisionError> {
     let Some(file) = open(path)? else { return Ok(None) };
     let mut text = Vec::new();
     let read = file.take(LARGEST_FILE + 1).read_to_end(&mut text);
@@ -216,7 +219,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Trouble> {
 }
 
 /// Opens a file, if it is there and no folder. Something else in its place, such as a device without an end, is refused.
-fn open(path: &Path) -> Result<Option<File>, Trouble> {
+fn open(path: &Path) -> Result<Option<File>, RevisionError> {
     match path.metadata() {
         Err(error) if absent(&error) => Ok(None),
         Err(error) => Err(unreadable(path, error)),
@@ -244,10 +247,10 @@ fn name_of(path: &Path) -> String {
         .into_owned()
 }
 
-fn no_file(path: &Path) -> Trouble {
-    Trouble::plain(format!("its `{}` is no file, or too large", name_of(path)))
+fn no_file(path: &Path) -> RevisionError {
+    RevisionError::plain(format!("its `{}` is no file, or too large", name_of(path)))
 }
 
-fn unreadable(path: &Path, error: io::Error) -> Trouble {
-    Trouble::new(format!("its `{}` cannot be read", name_of(path)), error)
+fn unreadable(path: &Path, error: io::Error) -> RevisionError {
+    RevisionError::new(format!("its `{}` cannot be read", name_of(path)), error)
 }

@@ -1,7 +1,7 @@
 //! One repository, as far as a revision needs it.
 
+use super::error::RevisionError;
 use super::layout::Layout;
-use super::trouble::Trouble;
 use super::work_tree::WorkTree;
 use gix_index::entry::{Flags, Mode};
 use gix_index::hash::ObjectId;
@@ -25,11 +25,11 @@ pub(super) struct Repository {
 }
 
 impl Repository {
-    pub(super) fn open(tree: &Path) -> Result<Self, Trouble> {
+    pub(super) fn open(tree: &Path) -> Result<Self, RevisionError> {
         Self::at_depth(tree, 0)
     }
 
-    fn at_depth(tree: &Path, depth: usize) -> Result<Self, Trouble> {
+    fn at_depth(tree: &Path, depth: usize) -> Result<Self, RevisionError> {
         let layout = Layout::of(tree)?;
         let options = gix_index::decode::Options {
             alloc_limit_bytes: Some(LARGEST_ALLOCATION),
@@ -42,17 +42,17 @@ impl Repository {
                 index,
                 depth,
             }),
-            Err(error) => Err(Trouble::new("the index cannot be read", error)),
+            Err(error) => Err(RevisionError::new("the index cannot be read", error)),
         }
     }
 
     /// The commit that is checked out, if there is one yet.
-    pub(super) fn head(&self) -> Result<Option<ObjectId>, Trouble> {
+    pub(super) fn head(&self) -> Result<Option<ObjectId>, RevisionError> {
         self.layout.head()
     }
 
     /// Compares tracked files with this commit, in the index and in the work tree. `true`: one differs.
-    pub(super) fn differs(&self, commit: &ObjectId, stop: &AtomicBool) -> Result<bool, Trouble> {
+    pub(super) fn differs(&self, commit: &ObjectId, stop: &AtomicBool) -> Result<bool, RevisionError> {
         let work_tree = WorkTree {
             root: &self.tree,
             layout: &self.layout,
@@ -72,16 +72,16 @@ impl Repository {
         })
     }
 
-    fn index_differs(&self, commit: &ObjectId) -> Result<bool, Trouble> {
+    fn index_differs(&self, commit: &ObjectId) -> Result<bool, RevisionError> {
         let options = gix_odb::store::init::Options {
             alloc_limit_bytes: Some(LARGEST_ALLOCATION),
             ..Default::default()
         };
         let objects = gix_odb::at_opts(self.layout.objects(), self.layout.hash, None, options)
-            .map_err(|error| Trouble::new("its objects cannot be read", error))?;
-        let trouble = |error| Trouble::new("the commit that is checked out cannot be read", error);
+            .map_err(|error| RevisionError::new("its objects cannot be read", error))?;
+        let error = |error| RevisionError::new("the commit that is checked out cannot be read", error);
         let mut bytes = Vec::new();
-        let commit = objects.find_commit(commit, &mut bytes).map_err(trouble)?;
+        let commit = objects.find_commit(commit, &mut bytes).map_err(error)?;
         let tree = commit.tree();
         // After a checkout or a commit the index itself knows its tree, and no tree needs to be read.
         if let Some(known) = self.index.tree()
@@ -94,10 +94,12 @@ impl Repository {
             return Ok(!self.index.entries().is_empty());
         }
         if self.index.is_sparse() {
-            return Err(Trouble::plain("the index is sparse, and cannot be compared"));
+            return Err(RevisionError::plain(
+                "the index is sparse, and cannot be compared",
+            ));
         }
         let committed = gix_index::State::from_tree(&tree, &objects, Default::default())
-            .map_err(|error| Trouble::new("the commit's files cannot be listed", error))?;
+            .map_err(|error| RevisionError::new("the commit's files cannot be listed", error))?;
         fn listed(index: &gix_index::State) -> impl Iterator<Item = (&BStr, Mode, ObjectId, u32)> {
             let entries = index.entries().iter();
             entries.map(move |entry| (entry.path(index), entry.mode, entry.id, entry.stage_raw()))
@@ -106,14 +108,19 @@ impl Repository {
     }
 
     /// Compares a submodule with the commit that it is to be at, with the same care as the repository around it.
-    fn submodule_differs(&self, path: &Path, commit: &ObjectId, stop: &AtomicBool) -> Result<bool, Trouble> {
+    fn submodule_differs(
+        &self,
+        path: &Path,
+        commit: &ObjectId,
+        stop: &AtomicBool,
+    ) -> Result<bool, RevisionError> {
         let differs = || {
             // One that is not checked out has nothing that differs.
             if !path.join(".git").exists() {
                 return Ok(false);
             }
             if self.depth >= DEEPEST {
-                return Err(Trouble::plain("its submodules are nested too deeply"));
+                return Err(RevisionError::plain("its submodules are nested too deeply"));
             }
             let submodule = Self::at_depth(path, self.depth + 1)?;
             match submodule.head()? {
@@ -121,9 +128,9 @@ impl Repository {
                 _ => Ok(true),
             }
         };
-        differs().map_err(|trouble| Trouble {
-            what: format!("a submodule cannot be read: {}", trouble.what),
-            cause: format!("{}: {}", path.display(), trouble.cause),
+        differs().map_err(|error| RevisionError {
+            what: format!("a submodule cannot be read: {}", error.what),
+            cause: format!("{}: {}", path.display(), error.cause),
         })
     }
 }

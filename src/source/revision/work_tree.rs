@@ -1,8 +1,8 @@
 //! Compares the files of a work tree with the index, byte for byte: no filter that the repository names is run. Only where
 //! git itself wrote a text with CR LF, LF counts as the same.
 
+use super::error::RevisionError;
 use super::layout::{Layout, absent};
-use super::trouble::Trouble;
 use gix_index::entry::{Flags, Mode, Stat};
 use gix_index::fs::Metadata;
 use gix_index::hash::{Hasher, ObjectId, hasher};
@@ -34,8 +34,8 @@ impl WorkTree<'_> {
     pub(super) fn differs(
         &self,
         index: &State,
-        submodule: impl Fn(&Path, &ObjectId) -> Result<bool, Trouble>,
-    ) -> Result<bool, Trouble> {
+        submodule: impl Fn(&Path, &ObjectId) -> Result<bool, RevisionError>,
+    ) -> Result<bool, RevisionError> {
         // Last folder that was reached through real folders only.
         let mut real = PathBuf::new();
         for entry in index.entries() {
@@ -49,7 +49,9 @@ impl WorkTree<'_> {
             }
             let path = Path::new(OsStr::from_bytes(entry.path(index)));
             if !path.components().all(|part| matches!(part, Component::Normal(_))) {
-                return Err(Trouble::plain("a path in the index leads out of the work tree"));
+                return Err(RevisionError::plain(
+                    "a path in the index leads out of the work tree",
+                ));
             }
             let folder = path.parent().unwrap_or(Path::new(""));
             if !self.all_folders(folder, &real) {
@@ -78,9 +80,9 @@ impl WorkTree<'_> {
         Ok(false)
     }
 
-    fn check_stop(&self) -> Result<(), Trouble> {
+    fn check_stop(&self) -> Result<(), RevisionError> {
         match self.stop.load(Ordering::Relaxed) {
-            true => Err(Trouble::plain("the comparison was ended")),
+            true => Err(RevisionError::plain("the comparison was ended")),
             false => Ok(()),
         }
     }
@@ -106,7 +108,7 @@ impl WorkTree<'_> {
         meta.is_file() && (!self.layout.executable_bit || meta.is_executable() == executable)
     }
 
-    fn same_content(&self, entry: &Entry, meta: &Metadata, path: &Path) -> Result<bool, Trouble> {
+    fn same_content(&self, entry: &Entry, meta: &Metadata, path: &Path) -> Result<bool, RevisionError> {
         if meta.is_symlink() {
             let target = fs::read_link(path).map_err(unreadable)?;
             return Ok(self.is_content(target.as_os_str().as_bytes(), &entry.id));
@@ -171,6 +173,6 @@ fn is_id(hash: Hasher, id: &ObjectId) -> bool {
     hash.try_finalize().is_ok_and(|hash| hash == *id)
 }
 
-fn unreadable(error: io::Error) -> Trouble {
-    Trouble::new("one of its files cannot be read", error)
+fn unreadable(error: io::Error) -> RevisionError {
+    RevisionError::new("one of its files cannot be read", error)
 }

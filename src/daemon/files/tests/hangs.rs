@@ -7,7 +7,7 @@ use crate::disk::hang;
 async fn a_disk_that_hangs_is_bad_and_once_it_is_back_things_go_on_by_themselves() {
     // Until the thread that waits has seen that it is back, more virtual time may go by than it takes.
     const LONG: Duration = Duration::from_secs(1_000_000);
-    let patience = Patience {
+    let time_limit = TimeLimit {
         limit: Duration::from_millis(200),
         before: hang,
     };
@@ -21,7 +21,7 @@ async fn a_disk_that_hangs_is_bad_and_once_it_is_back_things_go_on_by_themselves
     let mark = dir.path().join("a.yaml.hangs");
     fs::write(dir.path().join("a.yaml"), ONE).unwrap();
     fs::write(&mark, "").unwrap();
-    let following = Following::with(follow(dir.path()), |_| Watch::blind(), patience);
+    let following = Following::with(follow(dir.path()), |_| Watch::blind(), time_limit);
     let mut site = Site { dir, following };
     // At the start.
     assert_eq!(codes(site.within(LONG).await), ["slow-disk"]);

@@ -6,16 +6,16 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Identity of a file or directory, independent of its name.
+/// FileId of a file or directory, independent of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) struct Identity {
+pub(crate) struct FileId {
     device: u64,
     inode: u64,
     /// Tells a new file from an old one whose inode it was given.
     born: Option<SystemTime>,
 }
 
-impl Identity {
+impl FileId {
     pub(super) fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
@@ -27,7 +27,7 @@ impl Identity {
 
 /// Names, sizes and times of everything that counts. Where they are the same, so are the files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Stamp {
+pub(crate) struct Fingerprint {
     entries: Vec<Entry>,
     /// Time of the last change of a file.
     newest: Option<SystemTime>,
@@ -45,22 +45,22 @@ struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
     /// Its times are left out: they change with every file in it that is none of ours.
-    Directory(Identity),
+    Directory(FileId),
     File {
-        identity: Identity,
+        identity: FileId,
         size: u64,
         modified: (i64, i64),
         changed: (i64, i64),
     },
     /// A link on the way.
     Link {
-        identity: Identity,
+        identity: FileId,
         changed: (i64, i64),
     },
     Failed(String),
 }
 
-impl Stamp {
+impl Fingerprint {
     /// Time of the last change of a file. `None` if there is no file.
     pub(crate) fn newest(&self) -> Option<SystemTime> {
         self.newest
@@ -100,7 +100,7 @@ impl Stamp {
 
     /// Records a file or a directory.
     pub(super) fn note(&mut self, path: &Path, canonical: &Path, metadata: &Metadata) {
-        let identity = Identity::of(metadata);
+        let identity = FileId::of(metadata);
         let state = if metadata.is_dir() {
             State::Directory(identity)
         } else {
@@ -128,7 +128,7 @@ impl Stamp {
             path: path.to_owned(),
             canonical: PathBuf::new(),
             state: State::Link {
-                identity: Identity::of(metadata),
+                identity: FileId::of(metadata),
                 changed,
             },
         });

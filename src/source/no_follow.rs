@@ -1,8 +1,8 @@
 //! Reads what a look has found, and nothing that a link has been put in the place of since.
 
 use super::LARGEST_FILE;
-use super::search::Found;
-use crate::disk::{self, DiskError, Kinds, Step};
+use super::search::FoundFile;
+use crate::disk::{self, DiskError, FileSystems, Progress};
 use rustix::fs::{Mode, OFlags};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -12,27 +12,27 @@ const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEX
 
 /// Opens files below the resolved roots, each part of the way by itself: none may be a link, since none was when it was resolved.
 #[derive(Debug)]
-pub(super) struct Opener<'l> {
+pub(super) struct NoFollowReader<'l> {
     roots: &'l [PathBuf],
     /// The folder of the last file: most often the next one is in it, too.
     folder: Option<(PathBuf, OwnedFd)>,
-    kinds: Kinds,
+    file_systems: FileSystems,
 }
 
-impl<'l> Opener<'l> {
+impl<'l> NoFollowReader<'l> {
     /// `roots` are canonical paths.
     pub(super) fn new(roots: &'l [PathBuf]) -> Self {
         Self {
             roots,
             folder: None,
-            kinds: Kinds::default(),
+            file_systems: FileSystems::default(),
         }
     }
 
     /// Reads the bytes of a file that was found.
-    pub(super) fn read(&mut self, found: &Found, step: &Step) -> Result<Vec<u8>, DiskError> {
-        let Found { path, canonical, .. } = found;
-        step.begin(path);
+    pub(super) fn read(&mut self, found: &FoundFile, progress: &Progress) -> Result<Vec<u8>, DiskError> {
+        let FoundFile { path, canonical, .. } = found;
+        progress.begin(path);
         // To open a device can do something.
         if !found.is_file {
             return Err(DiskError::NotAFile);
@@ -44,9 +44,9 @@ impl<'l> Opener<'l> {
             Some((_, opened)) => opened,
             None => self.open(folder)?,
         };
-        let file = disk::open_in(opened.as_fd(), Path::new(name), &mut self.kinds);
+        let file = disk::open_at(opened.as_fd(), Path::new(name), &mut self.file_systems);
         self.folder = Some((folder.to_owned(), opened));
-        disk::read_opened(file?, path, LARGEST_FILE, step)
+        disk::read_opened(file?, path, LARGEST_FILE, progress)
     }
 
     fn open(&self, folder: &Path) -> rustix::io::Result<OwnedFd> {

@@ -12,13 +12,13 @@ const PARTS: u32 = 10;
 
 /// Time limit of one operation.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct TimeLimit {
     pub(crate) limit: Duration,
     /// Is called with the path of each operation when that begins, so that tests can have one hang.
     pub(crate) before: fn(&Path),
 }
 
-impl Default for Patience {
+impl Default for TimeLimit {
     fn default() -> Self {
         Self {
             limit: Duration::from_secs(10),
@@ -30,13 +30,13 @@ impl Default for Patience {
 /// An operation that takes too long, or could not be begun. The thread that waits for it is left behind.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
-pub(crate) struct Slow {
+pub(crate) struct DiskTimeout {
     pub(crate) path: PathBuf,
     message: String,
     work: Weak<Mutex<Operation>>,
 }
 
-impl Slow {
+impl DiskTimeout {
     /// True while the thread that was left behind still waits.
     pub(crate) fn is_under_way(&self) -> bool {
         self.work.strong_count() > 0
@@ -59,13 +59,13 @@ fn lock(operation: &Mutex<Operation>) -> MutexGuard<'_, Operation> {
 
 /// Records which operation is under way.
 #[derive(Debug, Clone)]
-pub(crate) struct Step {
+pub(crate) struct Progress {
     operation: Arc<Mutex<Operation>>,
     before: fn(&Path),
 }
 
-/// A step without a time limit.
-impl Default for Step {
+/// No time limit.
+impl Default for Progress {
     fn default() -> Self {
         Self {
             operation: Arc::default(),
@@ -74,7 +74,7 @@ impl Default for Step {
     }
 }
 
-impl Step {
+impl Progress {
     /// An operation on this path begins, and so the one before has ended.
     pub(crate) fn begin(&self, path: &Path) {
         let mut operation = lock(&self.operation);
@@ -89,15 +89,15 @@ impl Step {
 
 /// The thread's side of [`Pieces`].
 #[derive(Debug)]
-pub(crate) struct Hand<T> {
-    pub(crate) step: Step,
+pub(crate) struct PieceSender<T> {
+    pub(crate) progress: Progress,
     pieces: SyncSender<T>,
 }
 
-impl<T> Hand<T> {
+impl<T> PieceSender<T> {
     /// Hands a piece over. `None`: nobody takes it any more.
     pub(crate) fn give(&self, piece: T) -> Option<()> {
-        lock(&self.step.operation).under_way = false;
+        lock(&self.progress.operation).under_way = false;
         self.pieces.send(piece).ok()
     }
 }
@@ -113,23 +113,23 @@ pub(crate) struct Pieces<T> {
 }
 
 /// Has a thread of its own do work that touches disks, each operation within the bound. `path` names it where no thread can be started.
-pub(crate) fn pieces<T: Send + 'static>(
-    patience: Patience,
+pub(crate) fn stream<T: Send + 'static>(
+    time_limit: TimeLimit,
     path: &Path,
-    work: impl FnOnce(&Hand<T>) + Send + 'static,
-) -> Result<Pieces<T>, Slow> {
-    let Patience { limit, before } = patience;
+    work: impl FnOnce(&PieceSender<T>) + Send + 'static,
+) -> Result<Pieces<T>, DiskTimeout> {
+    let TimeLimit { limit, before } = time_limit;
     let (give, pieces) = sync_channel(1);
     let operation = Arc::new(Mutex::new(Operation::default()));
-    let hand = Hand {
-        step: Step {
+    let sender = PieceSender {
+        progress: Progress {
             operation: Arc::clone(&operation),
             before,
         },
         pieces: give,
     };
     let thread = thread::Builder::new().name("disk".to_owned());
-    let thread = thread.spawn(move || work(&hand)).map_err(|error| Slow {
+    let thread = thread.spawn(move || work(&sender)).map_err(|error| DiskTimeout {
         path: path.to_owned(),
         message: format!("cannot start a thread to read {}: {error}", path.display()),
         work: Weak::new(),
@@ -144,17 +144,17 @@ pub(crate) fn pieces<T: Send + 'static>(
 }
 
 /// Runs the work on a thread, each of its operations within the limit, and gives its result.
-pub(crate) fn whole<T: Send + 'static>(
-    patience: Patience,
+pub(crate) fn with_limit<T: Send + 'static>(
+    time_limit: TimeLimit,
     path: &Path,
-    work: impl FnOnce(&Step) -> T + Send + 'static,
-) -> Result<T, Slow> {
-    let mut pieces = pieces(patience, path, |hand: &Hand<T>| {
-        let done = work(&hand.step);
-        let _ = hand.give(done);
+    work: impl FnOnce(&Progress) -> T + Send + 'static,
+) -> Result<T, DiskTimeout> {
+    let mut pieces = stream(time_limit, path, |sender: &PieceSender<T>| {
+        let done = work(&sender.progress);
+        let _ = sender.give(done);
     })?;
     // It gives one piece, or panics, which goes on here.
-    let nothing = || Slow {
+    let nothing = || DiskTimeout {
         path: path.to_owned(),
         message: format!("the reading of {} broke off", path.display()),
         work: Weak::new(),
@@ -163,7 +163,7 @@ pub(crate) fn whole<T: Send + 'static>(
 }
 
 impl<T> Iterator for Pieces<T> {
-    type Item = Result<T, Slow>;
+    type Item = Result<T, DiskTimeout>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut seen = None;
@@ -197,8 +197,8 @@ impl<T> Iterator for Pieces<T> {
 }
 
 impl<T> Pieces<T> {
-    fn slow(&self, path: PathBuf) -> Slow {
-        Slow {
+    fn slow(&self, path: PathBuf) -> DiskTimeout {
+        DiskTimeout {
             message: format!(
                 "reading {} takes longer than {} s; is its disk reachable?",
                 path.display(),
@@ -224,8 +224,8 @@ mod tests {
     use super::*;
     use std::time::Instant;
 
-    fn patience(milliseconds: u64) -> Patience {
-        Patience {
+    fn time_limit(milliseconds: u64) -> TimeLimit {
+        TimeLimit {
             limit: Duration::from_millis(milliseconds),
             before: hang,
         }
@@ -238,9 +238,9 @@ mod tests {
         let mark = dir.path().join("bad.hangs");
         std::fs::write(&mark, "").unwrap();
         let begun = Instant::now();
-        let slow = whole(patience(200), &good.clone(), move |step| {
-            step.begin(&good);
-            step.begin(&bad);
+        let slow = with_limit(time_limit(200), &good.clone(), move |progress| {
+            progress.begin(&good);
+            progress.begin(&bad);
         })
         .unwrap_err();
         assert!(begun.elapsed() >= Duration::from_millis(200));
@@ -260,12 +260,12 @@ mod tests {
     /// The bound is that of one operation; neither all of them together nor whoever takes the pieces counts.
     #[test]
     fn many_operations_and_slow_takers_may_take_longer() {
-        let pieces = pieces(patience(1_000), Path::new("x"), |hand| {
+        let pieces = stream(time_limit(1_000), Path::new("x"), |sender| {
             for number in 0..30 {
-                hand.step.begin(Path::new("x"));
+                sender.progress.begin(Path::new("x"));
                 thread::sleep(Duration::from_millis(50));
                 if number % 10 == 9 {
-                    hand.give(number).unwrap();
+                    sender.give(number).unwrap();
                 }
             }
         });
@@ -280,6 +280,6 @@ mod tests {
     #[test]
     #[should_panic = "in the work"]
     fn a_panic_of_the_thread_goes_on_here() {
-        let _ = whole(Patience::default(), Path::new("x"), |_| panic!("in the work"));
+        let _ = with_limit(TimeLimit::default(), Path::new("x"), |_| panic!("in the work"));
     }
 }

@@ -4,14 +4,14 @@ use std::fmt;
 
 /// Reason why a repository could not be read.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(super) struct RevisionError {
     /// In our words.
     pub(super) what: String,
     /// In those of the library, or of the system.
     pub(super) cause: String,
 }
 
-impl Trouble {
+impl RevisionError {
     pub(super) fn new(what: impl Into<String>, cause: impl fmt::Display) -> Self {
         Self {
             what: what.into(),

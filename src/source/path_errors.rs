@@ -1,18 +1,18 @@
 //! Errors about links that lead out of the roots, and about the kernel's own files.
 
 use super::name_of;
-use crate::diagnostics::problem::Complaint;
+use crate::diagnostics::problem::RawDiagnostic;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// The paths that the settings name, and where they count from.
 #[derive(Debug)]
-pub(super) struct Named {
+pub(super) struct NamedPaths {
     paths: Vec<PathBuf>,
     base: PathBuf,
 }
 
-impl Named {
+impl NamedPaths {
     pub(super) fn new(paths: &[PathBuf], settings_file: Option<&Path>) -> Self {
         let base = settings_file.and_then(Path::parent);
         Self {
@@ -22,7 +22,7 @@ impl Named {
     }
 
     /// A link leads to this canonical path, which is below none of the roots.
-    pub(super) fn link_outside(&self, end: &Path, is_folder: bool, roots: &[PathBuf]) -> Complaint {
+    pub(super) fn link_outside(&self, end: &Path, is_folder: bool, roots: &[PathBuf]) -> RawDiagnostic {
         let base = match self.base.as_os_str().is_empty() {
             true => Path::new("."),
             false => self.base.as_path(),
@@ -49,7 +49,7 @@ impl Named {
             "this link leads to {}, which is outside of what `rooms` names",
             name_of(&seen(end))
         );
-        Complaint::new("link-outside", message).help(format!(
+        RawDiagnostic::new("link-outside", message).help(format!(
             "if it is to be read, name where it leads as well, `rooms: [{}]`; otherwise remove the link",
             paths.join(", ")
         ))
@@ -87,9 +87,9 @@ fn listed(path: &Path) -> String {
 }
 
 /// It is one of the kernel's files, or a folder of them.
-pub(super) fn kernels() -> Complaint {
+pub(super) fn kernels() -> RawDiagnostic {
     let message = "this is, or leads to, a file or folder of the kernel, as all in /proc, /sys and /dev are; nothing is read there";
-    Complaint::new("kernel-files", message).help("name files on a disk; if it is a link, remove it")
+    RawDiagnostic::new("kernel-files", message).help("name files on a disk; if it is a link, remove it")
 }
 
 #[cfg(test)]
