@@ -1,9 +1,9 @@
 //! PURE: what the room files change against an earlier version of themselves, whatever is in the rooms now.
 
-mod changes;
-mod looser;
+mod entry_changes;
+mod relaxations;
 
-pub use looser::{Looser, looser_than_settings};
+pub use relaxations::{Relaxation, relaxations_of_settings};
 
 use crate::desired::DesiredRoom;
 use crate::model::{Glob, Guards, MemberSet, ReasonCode, RoomId, printable};
@@ -13,16 +13,16 @@ use std::fmt::Write as _;
 
 /// The room files against an earlier version of themselves, the base.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Since {
+pub struct BaseDiff {
     /// The rooms of both versions, and those that are new.
-    pub rooms: BTreeMap<RoomId, RoomSince>,
+    pub rooms: BTreeMap<RoomId, RoomDiff>,
     /// The rooms that are no longer managed, and their labels; by id.
     pub gone: Vec<(RoomId, Option<String>)>,
 }
 
 /// A room against its entry in the base.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RoomSince {
+pub struct RoomDiff {
     /// The base has no such room.
     pub is_new: bool,
     /// Who was wanted and no longer is.
@@ -30,12 +30,12 @@ pub struct RoomSince {
     /// Who was wanted as an admin and now is as a plain member.
     pub admins: MemberSet,
     /// What lets more through than it did; in a new room, than the settings do.
-    pub looser: Vec<Looser>,
+    pub relaxations: Vec<Relaxation>,
     /// What else its entry says otherwise, in words.
     pub changes: Vec<String>,
 }
 
-impl Since {
+impl BaseDiff {
     /// Compares two versions of the files. The plan tells how large the rooms are, for a bound that was a share and is a number;
     /// `settings` are the guards of a room that says nothing else.
     #[must_use]
@@ -56,17 +56,17 @@ impl Since {
             let since = match before.get(&room.id) {
                 Some(before) => {
                     let label = room.name.as_deref().and_then(|name| labels.get(name));
-                    RoomSince::new(before, room, live, label.copied())
+                    RoomDiff::new(before, room, live, label.copied())
                 }
-                None => RoomSince {
+                None => RoomDiff {
                     is_new: true,
-                    looser: looser_than_settings(settings, room, live),
-                    ..RoomSince::default()
+                    relaxations: relaxations_of_settings(settings, room, live),
+                    ..RoomDiff::default()
                 },
             };
             (room.id.clone(), since)
         };
-        let rooms: BTreeMap<RoomId, RoomSince> = now.iter().map(compared).collect();
+        let rooms: BTreeMap<RoomId, RoomDiff> = now.iter().map(compared).collect();
         let mut gone: Vec<_> = base
             .iter()
             .filter(|room| !rooms.contains_key(&room.id))
@@ -104,7 +104,7 @@ impl Since {
     }
 }
 
-impl RoomSince {
+impl RoomDiff {
     /// `labelled`: the room of the base that had the label this one has now.
     fn new(
         before: &DesiredRoom,
@@ -118,8 +118,8 @@ impl RoomSince {
             is_new: false,
             admins: no_admin.minus(&people),
             people,
-            looser: looser::since(before, now, live),
-            changes: changes::since(before, now, live, labelled),
+            relaxations: relaxations::between(before, now, live),
+            changes: entry_changes::between(before, now, live, labelled),
         }
     }
 
@@ -128,13 +128,13 @@ impl RoomSince {
             is_new,
             people,
             admins,
-            looser,
+            relaxations,
             changes,
         } = self;
         let new = is_new.then(|| Note::new(ReasonCode::NewRoom, "this room is new in the files"));
-        let looser = looser
+        let relaxations = relaxations
             .iter()
-            .map(|looser| Note::new(ReasonCode::GuardLoosened, looser.message.clone()));
+            .map(|relaxation| Note::new(ReasonCode::GuardLoosened, relaxation.message.clone()));
         let changes = changes
             .iter()
             .map(|change| Note::new(ReasonCode::FilesChange, change.clone()));
@@ -146,13 +146,13 @@ impl RoomSince {
             .iter()
             .map(leaves("the files no longer want this person as an admin here"));
         new.into_iter()
-            .chain(looser)
+            .chain(relaxations)
             .chain(changes)
             .chain(people)
             .chain(admins)
     }
 
-    /// Whether this is one of the notes that [`Since::note`] makes of what has a place of its own in the comment.
+    /// Whether this is one of the notes that [`BaseDiff::note`] makes of what has a place of its own in the comment.
     pub(crate) fn made(note: &Note) -> bool {
         [
             ReasonCode::NewRoom,

@@ -2,7 +2,7 @@
 
 use super::Globals;
 use super::exit::Usage;
-use crate::base::Since;
+use crate::base::BaseDiff;
 use crate::desired::{self, DesiredRoom};
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::disk;
@@ -77,18 +77,18 @@ impl Base {
         whole: bool,
         plan: &mut FleetPlan,
         settings: &Guards,
-    ) -> Result<Since, &str> {
+    ) -> Result<BaseDiff, &str> {
         let base = self.0.as_ref().map_err(String::as_str)?;
-        let mut since = Since::new(base, now, plan, settings);
+        let mut base_diff = BaseDiff::new(base, now, plan, settings);
         if !whole {
             // The other rooms are only not asked for.
-            since.gone.clear();
+            base_diff.gone.clear();
         }
-        since.note(plan);
-        for (id, name) in &since.gone {
+        base_diff.note(plan);
+        for (id, name) in &base_diff.gone {
             tracing::warn!(room = %id, name, "leaves the files and is no longer managed; it is left as it is");
         }
-        Ok(since)
+        Ok(base_diff)
     }
 }
 

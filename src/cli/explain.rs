@@ -32,12 +32,14 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let settings = settings::load(&globals.config, &globals.env)?;
     let loaded = desired::load(&settings.rooms, Some(&globals.config), &settings.guards)?;
     globals.diagnose(&loaded.warnings)?;
-    let Loaded { desired, origins, .. } = &loaded;
+    let Loaded {
+        desired, provenance, ..
+    } = &loaded;
     let user = &args.user;
     let room = find(&desired.rooms, &args.room)?;
     let subject = Subject { user, room };
     let reader = connect(&settings, None)?.reader();
-    let mentions = origins.mentions(&room.id, user);
+    let mentions = provenance.mentions(&room.id, user);
     let settings_file = globals.config.display().to_string();
     let protect = (settings_file.as_str(), settings.guards.protect.as_slice());
     output(&explain::files(subject, &mentions, &desired.rooms, protect))?;

@@ -4,7 +4,7 @@ use super::base::{self, Base};
 use super::exit::{Exit, Usage};
 use super::site::Site;
 use super::{Globals, buffered, max_calls, output, output_json, output_plan};
-use crate::base::Since;
+use crate::base::BaseDiff;
 use crate::daemon::pass::Planned;
 use crate::model::RoomId;
 use crate::render::{Document, Review, markdown};
@@ -67,10 +67,10 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let rooms = site.rooms();
     let mut planned = site.plan(globals, &client, &rooms).await;
     let whole = args.room.is_empty();
-    let since = base
+    let base_diff = base
         .as_ref()
         .map(|base| base.compare(&rooms, whole, &mut planned.plan, guards));
-    let since = since.as_ref().map(|since| since.as_ref().map_err(|why| *why));
+    let base_diff = base_diff.as_ref().map(|diff| diff.as_ref().map_err(|why| *why));
     let Planned { plan, stopped, .. } = &planned;
     let meta = site.meta();
     let document = Document::new(plan, &meta)?;
@@ -79,8 +79,8 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     }
     match args.format {
         Format::Text => {
-            let since = since.map(|since| since.map_or_else(base::not_said, Since::text));
-            output_plan(&since.unwrap_or_default(), plan, meta.rates.seconds(plan))?;
+            let base_diff = base_diff.map(|diff| diff.map_or_else(base::not_said, BaseDiff::text));
+            output_plan(&base_diff.unwrap_or_default(), plan, meta.rates.seconds(plan))?;
         }
         Format::Json => output_json(&document)?,
         Format::Markdown => output(&markdown(
@@ -90,7 +90,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
                 meta: &meta,
                 desired: &rooms,
                 guards,
-                since,
+                base_diff,
             },
         ))?,
     }

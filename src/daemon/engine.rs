@@ -14,7 +14,7 @@ use super::shared::Counting;
 use super::state_dir::{PersistedState, StateDir};
 use crate::apply::Stop;
 use crate::chat::{CallError, CallErrorKind};
-use crate::desired::{Loaded, Origins, Source};
+use crate::desired::{Loaded, Provenance, Source};
 use crate::diagnostics::Diagnostic;
 use crate::model::{Guard, ReasonCode, RoomId, UserId};
 use crate::settings::Settings;
@@ -28,7 +28,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(super) struct Set {
     pub(super) source: Source,
-    pub(super) origins: Origins,
+    pub(super) provenance: Provenance,
     pub(super) taken: Timestamp,
 }
 
@@ -143,7 +143,9 @@ impl Engine {
 
     /// Takes a valid set of files: holds what it drops, and has the rooms reconciled whose entries changed.
     pub(super) fn take(&mut self, loaded: Loaded) {
-        let Loaded { desired, origins, .. } = loaded;
+        let Loaded {
+            desired, provenance, ..
+        } = loaded;
         let (now, at) = (self.clock.now(), Instant::now());
         self.problems.clear();
         self.sets += 1;
@@ -190,14 +192,14 @@ impl Engine {
                 Some(_) => {}
             }
         }
-        let named = origins.naming(&self.ledger.aside.users());
+        let named = provenance.naming(&self.ledger.aside.users());
         let let_go = self.ledger.aside.let_go(&named);
         if let_go {
             self.all_soon();
         }
         let set_before = self.set.replace(Arc::new(Set {
             source: desired.source,
-            origins,
+            provenance,
             taken: now,
         }));
         let digest = |set: &Option<Arc<Set>>| set.as_ref().map(|set| set.source.digest.clone());

@@ -3,7 +3,7 @@
 use super::engine::Set;
 use super::{Shared, lock};
 use crate::apply::{Answer, Journal, Reason};
-use crate::desired::{Claim, Origin};
+use crate::desired::{Origin, Query};
 use crate::model::{Op, RoomId, UserId};
 use crate::plan::{FleetPlan, users_of};
 use crate::web::{Change, ChangeResult};
@@ -27,9 +27,9 @@ pub(super) async fn origins(plan: &FleetPlan, set: Arc<Set>) -> HashMap<(RoomId,
     }
     // The files are parsed once more: in large ones that would keep the loop from moving.
     let found = spawn_blocking(move || {
-        let claims: Vec<Claim<'_>> = keys.iter().map(claim).collect();
-        let found = set.origins.find(&claims);
-        drop(claims);
+        let queries: Vec<Query<'_>> = keys.iter().map(query).collect();
+        let found = set.provenance.find(&queries);
+        drop(queries);
         keys.into_iter()
             .zip(found)
             .filter_map(|(key, origin)| Some((key, origin?)))
@@ -39,12 +39,12 @@ pub(super) async fn origins(plan: &FleetPlan, set: Arc<Set>) -> HashMap<(RoomId,
     found.await.unwrap_or_default()
 }
 
-fn claim((room, op, user): &(RoomId, Op, UserId)) -> Claim<'_> {
+fn query((room, op, user): &(RoomId, Op, UserId)) -> Query<'_> {
     match op {
-        Op::Add => Claim::member(room, user),
-        Op::Promote => Claim::admin(room, user),
-        Op::Demote => Claim::no_admin(room),
-        Op::Remove => Claim::no_member(room),
+        Op::Add => Query::member(room, user),
+        Op::Promote => Query::admin(room, user),
+        Op::Demote => Query::no_admin(room),
+        Op::Remove => Query::no_member(room),
     }
 }
 

@@ -217,7 +217,7 @@ impl Engine {
         let named = self
             .set
             .as_ref()
-            .map(|set| set.origins.naming(&users))
+            .map(|set| set.provenance.naming(&users))
             .unwrap_or_default();
         for (user, (everywhere, reason)) in &refused {
             let why = (reason.code.as_str(), reason.message.as_str());

@@ -19,7 +19,7 @@ impl Engine {
             .and_then(|()| match &self.set {
                 Some(set) => {
                     let settled = self.settling.since().is_none().then(|| set.source.digest.clone());
-                    self.store.save_files(set.origins.remember(), settled)
+                    self.store.save_files(set.provenance.remember(), settled)
                 }
                 None => Ok(()),
             })

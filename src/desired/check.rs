@@ -1,7 +1,7 @@
 //! Judges room files without keeping them.
 
 use super::texts::{Specs, Texts, groups_of};
-use super::{once, remarks, resolve};
+use super::{lints, once, resolve};
 use crate::diagnostics::{Diagnostic, Invalid};
 use crate::disk::{DiskTimeout, TimeLimit};
 use crate::model::Guards;
@@ -52,7 +52,7 @@ fn without_problems(specs: &Specs, guards: &Guards) -> Option<Checked> {
     let mut problems = Vec::new();
     let mut rooms = 0;
     resolve::rooms(specs, guards, true, &mut problems, |_| rooms += 1);
-    problems.extend(remarks::remarks(specs, guards));
+    problems.extend(lints::lints(specs, guards));
     if rooms == 0 || !problems.is_empty() {
         return None;
     }
@@ -60,7 +60,7 @@ fn without_problems(specs: &Specs, guards: &Guards) -> Option<Checked> {
         files: specs.len(),
         rooms,
         groups: groups_of(specs),
-        people: remarks::people(specs),
+        people: lints::people(specs),
         warnings: Vec::new(),
         notes: Vec::new(),
     })

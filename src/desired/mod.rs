@@ -2,19 +2,19 @@
 
 mod check;
 mod groups;
+mod lints;
 pub(crate) mod names;
 mod once;
-mod origins;
-mod remarks;
+mod provenance;
 mod resolve;
 pub(crate) mod schema;
 mod spec;
 mod texts;
 
 pub use check::{Checked, check};
+pub use lints::LOOSER_GUARD;
 pub use once::{LoadedOnce, load_once};
-pub use origins::{Claim, Mention, Mentions, Origin, Origins, OtherGroup, Pattern, Remembered};
-pub use remarks::LOOSER_GUARD;
+pub use provenance::{Mention, Mentions, Origin, OtherGroup, Pattern, Provenance, Query, Remembered};
 pub(crate) use spec::{FileSpec, GuardsSpec};
 pub use texts::{Texts, read};
 
@@ -35,7 +35,7 @@ pub struct Loaded {
     /// How many groups the files hold.
     pub groups: usize,
     /// Where in the files each thing is said.
-    pub origins: Origins,
+    pub provenance: Provenance,
 }
 
 impl From<source::SnapshotError> for Invalid {

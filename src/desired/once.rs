@@ -1,7 +1,7 @@
 //! Room files for a run that needs only what they say: no text of them is kept, nor where in them each thing stands.
 
 use super::texts::{Specs, Texts};
-use super::{Desired, DesiredRoom, Source, remarks, resolve};
+use super::{Desired, DesiredRoom, Source, lints, resolve};
 use crate::diagnostics::{Diagnostic, Invalid};
 use crate::disk::{DiskTimeout, TimeLimit};
 use crate::model::Guards;
@@ -88,7 +88,7 @@ fn spotless(
 
 fn without_problems(specs: Specs, digest: String, guards: &Guards) -> Option<Desired> {
     let files = specs.len();
-    if !remarks::remarks(&specs, guards).is_empty() {
+    if !lints::lints(&specs, guards).is_empty() {
         return None;
     }
     let mut problems = Vec::new();

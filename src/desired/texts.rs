@@ -1,8 +1,8 @@
 //! The files as they were read, before anything in them is understood: what can be compared without being parsed.
 
 use super::check::Checked;
-use super::origins::Said;
-use super::{Desired, DesiredRoom, Loaded, Origins, Source, remarks, resolve, spec};
+use super::provenance::FilesRead;
+use super::{Desired, DesiredRoom, Loaded, Provenance, Source, lints, resolve, spec};
 use crate::diagnostics::problem::{Place, Problem, RawDiagnostic, Target};
 use crate::diagnostics::{self, Diagnostic, Invalid, Severity};
 use crate::disk::{self, DiskTimeout, Progress, TimeLimit};
@@ -156,7 +156,7 @@ impl Texts {
             warnings,
             notes,
             groups: groups_of(&specs),
-            origins: Origins::new(Said {
+            provenance: Provenance::new(FilesRead {
                 files: Arc::clone(&self.files),
                 specs,
             }),
@@ -172,7 +172,7 @@ impl Texts {
             files: self.files.len(),
             rooms,
             groups: groups_of(&specs),
-            people: remarks::people(&specs),
+            people: lints::people(&specs),
             warnings,
             notes,
         })
@@ -193,7 +193,7 @@ impl Texts {
         });
         let any_error = problems.iter().any(|problem| problem.severity == Severity::Error);
         if any_room && !any_error {
-            problems.extend(remarks::remarks(&specs, guards));
+            problems.extend(lints::lints(&specs, guards));
         }
         let mut diagnostics = diagnostics::diagnose(&self.files, problems);
         if !any_room && !any_error {

@@ -11,7 +11,7 @@ mod list;
 mod share;
 
 use super::Meta;
-use crate::base::{Looser, Since, looser_than_settings};
+use crate::base::{BaseDiff, Relaxation, relaxations_of_settings};
 use crate::desired::{DesiredRoom, Source};
 use crate::model::{Guards, MemberSet, Op, RoomId};
 use crate::plan::{Calls, FleetPlan, RoomPlan, Status, Summary};
@@ -56,7 +56,7 @@ pub struct Review<'a> {
     /// The guards of a room that says nothing else.
     pub guards: &'a Guards,
     /// What the files change; the error is why that cannot be said. `None`: nobody asked.
-    pub since: Option<Result<&'a Since, &'a str>>,
+    pub base_diff: Option<Result<&'a BaseDiff, &'a str>>,
 }
 
 /// Shows the plan as markdown of at most [`MARKDOWN_BYTES`] bytes. The same plan gives the same text.
@@ -98,13 +98,13 @@ pub fn markdown(plan: &FleetPlan, review: &Review<'_>) -> String {
 fn cards<'a>(plan: &'a FleetPlan, review: &Review<'a>) -> Vec<Card<'a>> {
     let desired: BTreeMap<&RoomId, &DesiredRoom> =
         review.desired.iter().map(|room| (&room.id, *room)).collect();
-    let since = review.since.and_then(Result::ok);
+    let base_diff = review.base_diff.and_then(Result::ok);
     let card = |room: &'a RoomPlan| {
-        let looser: Vec<Looser> = desired.get(&room.id).map_or_else(Vec::new, |desired| {
-            looser_than_settings(review.guards, desired, room.live.as_ref())
+        let relaxations: Vec<Relaxation> = desired.get(&room.id).map_or_else(Vec::new, |desired| {
+            relaxations_of_settings(review.guards, desired, room.live.as_ref())
         });
-        let since = since.and_then(|since| since.rooms.get(&room.id));
-        Card::new(room, since, looser)
+        let base_diff = base_diff.and_then(|diff| diff.rooms.get(&room.id));
+        Card::new(room, base_diff, relaxations)
     };
     let mut cards: Vec<Card<'a>> = plan.rooms.iter().filter_map(card).collect();
     cards.sort_by_cached_key(Card::rank);
@@ -242,9 +242,9 @@ fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[Card<'_>]) -> String {
         let _ = write!(out, " ({})", methods.join(", "));
     }
     let _ = writeln!(out, ", at least {} s\n", calls.seconds(&review.meta.rates));
-    match review.since {
+    match review.base_diff {
         None => {}
-        Some(Ok(since)) => changed_files(&mut out, since),
+        Some(Ok(base_diff)) => changed_files(&mut out, base_diff),
         Some(Err(why)) => {
             let _ = writeln!(
                 out,
@@ -276,11 +276,11 @@ fn wanted_in(plan: &FleetPlan, status: Status, without_sent: bool) -> [usize; 4]
 }
 
 /// What the files change against their base version, in numbers, and the rooms that are no longer managed.
-fn changed_files(out: &mut String, since: &Since) {
-    let Since { rooms, gone } = since;
+fn changed_files(out: &mut String, base_diff: &BaseDiff) {
+    let BaseDiff { rooms, gone } = base_diff;
     let names: usize = rooms.values().map(|room| room.people.len()).sum();
     let admins: usize = rooms.values().map(|room| room.admins.len()).sum();
-    let count = |is: fn(&crate::base::RoomSince) -> bool| rooms.values().filter(|room| is(room)).count();
+    let count = |is: fn(&crate::base::RoomDiff) -> bool| rooms.values().filter(|room| is(room)).count();
     let _ = writeln!(
         out,
         "Against the base version of the files: names that leave {} (in {}), admins who become members {}, new rooms {}, rooms no \
@@ -290,7 +290,7 @@ fn changed_files(out: &mut String, since: &Since) {
         grouped(admins),
         grouped(count(|room| room.is_new)),
         grouped(gone.len()),
-        grouped(count(|room| !room.looser.is_empty())),
+        grouped(count(|room| !room.relaxations.is_empty())),
         grouped(count(|room| !room.changes.is_empty())),
     );
     if gone.is_empty() {

@@ -58,7 +58,7 @@ fn the_rules_can_be_broken() {
             "`plan` imports",
         ),
         (
-            "base/looser.rs",
+            "base/relaxations.rs",
             "use crate::live::LiveRoom;",
             1,
             "`base` imports",

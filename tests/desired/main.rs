@@ -2,7 +2,7 @@
 
 mod damage;
 mod links;
-mod origins;
+mod provenance;
 mod revision;
 mod work_trees;
 

@@ -1,9 +1,9 @@
 //! The plan as people get to see it where a change is reviewed: as markdown, against an earlier version of the files, with
 //! what it costs.
 
+mod base_diff;
 mod comment;
 mod cost;
 mod markdown;
 mod plans;
-mod since;
 mod text;

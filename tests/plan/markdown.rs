@@ -3,7 +3,7 @@
 use super::comment::{FOREIGN, Seen, read, render, totals};
 use super::plans::{desired, fleet, id, many, meta, room, sent, user, users};
 use proptest::prelude::*;
-use roomsync::base::{RoomSince, Since};
+use roomsync::base::{BaseDiff, RoomDiff};
 use roomsync::desired::DesiredRoom;
 use roomsync::model::{Guard, Guards, Limit, MemberSet, Op, ReasonCode};
 use roomsync::plan::{Blocked, Calls, FleetPlan, Note, RoomPlan, Status};
@@ -11,7 +11,7 @@ use roomsync::render::{MARKDOWN_BYTES, Review, markdown};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-fn comment(plan: &FleetPlan, desired: &[DesiredRoom], since: Option<&Since>) -> String {
+fn comment(plan: &FleetPlan, desired: &[DesiredRoom], base_diff: Option<&BaseDiff>) -> String {
     let desired: Vec<&DesiredRoom> = desired.iter().collect();
     let (meta, guards) = (meta(), Guards::default());
     let review = Review {
@@ -19,7 +19,7 @@ fn comment(plan: &FleetPlan, desired: &[DesiredRoom], since: Option<&Since>) -> 
         meta: &meta,
         desired: &desired,
         guards: &guards,
-        since: since.map(Ok),
+        base_diff: base_diff.map(Ok),
     };
     let comment = markdown(plan, &review);
     assert_eq!(
@@ -36,7 +36,7 @@ fn named(mut room: RoomPlan, name: &str) -> RoomPlan {
 }
 
 /// One room of every kind.
-fn one_of_each() -> (FleetPlan, Vec<DesiredRoom>, Since) {
+fn one_of_each() -> (FleetPlan, Vec<DesiredRoom>, BaseDiff) {
     let mut lobby = named(room(1), "lobby");
     lobby.add = users(&["carol", "omar"]);
     lobby.promote = users(&["mia", "omar"]);
@@ -80,21 +80,21 @@ fn one_of_each() -> (FleetPlan, Vec<DesiredRoom>, Since) {
 
     let mut wide = desired(7, &[], &["bob"]);
     wide.guards.max_removals = Limit::Count(500);
-    let since = Since {
+    let base_diff = BaseDiff {
         rooms: BTreeMap::from([
             (
                 id(1),
-                RoomSince {
+                RoomDiff {
                     people: users(&["eve", "off"]),
                     admins: users(&["pat", "sue"]),
-                    ..RoomSince::default()
+                    ..RoomDiff::default()
                 },
             ),
             (
                 id(8),
-                RoomSince {
+                RoomDiff {
                     is_new: true,
-                    ..RoomSince::default()
+                    ..RoomDiff::default()
                 },
             ),
         ]),
@@ -111,13 +111,13 @@ fn one_of_each() -> (FleetPlan, Vec<DesiredRoom>, Since) {
         room(8),
         room(11),
     ];
-    (fleet(rooms), vec![wide], since)
+    (fleet(rooms), vec![wide], base_diff)
 }
 
 #[test]
 fn a_comment_with_a_room_of_every_kind() {
-    let (plan, desired, since) = one_of_each();
-    let comment = comment(&plan, &desired, Some(&since));
+    let (plan, desired, base_diff) = one_of_each();
+    let comment = comment(&plan, &desired, Some(&base_diff));
     render(&comment);
     insta::assert_snapshot!(comment);
 }
@@ -139,7 +139,7 @@ fn a_base_version_that_is_not_valid_is_told() {
         meta: &meta,
         desired: &[],
         guards: &guards,
-        since: Some(Err("Ω <old>.yaml:2:1: @all is no key")),
+        base_diff: Some(Err("Ω <old>.yaml:2:1: @all is no key")),
     };
     let comment = markdown(&plan, &review);
     render(&comment);
@@ -189,19 +189,19 @@ fn guards_that_were_always_looser_hide_nothing() {
 }
 
 /// Rooms in sync whose guards let more through, each with as much text as a room can have.
-fn loosened(rooms: std::ops::Range<usize>, plans: &mut Vec<RoomPlan>, since: &mut Since) {
+fn loosened(rooms: std::ops::Range<usize>, plans: &mut Vec<RoomPlan>, base_diff: &mut BaseDiff) {
     for n in rooms {
         plans.push(named(room(n), &"long ".repeat(60)));
         let message = "protect no longer names ".to_owned() + &"chief, ".repeat(50);
-        let looser = vec![roomsync::base::Looser {
+        let relaxations = vec![roomsync::base::Relaxation {
             key: "protect",
             message,
         }];
-        since.rooms.insert(
+        base_diff.rooms.insert(
             id(n),
-            RoomSince {
-                looser,
-                ..RoomSince::default()
+            RoomDiff {
+                relaxations,
+                ..RoomDiff::default()
             },
         );
     }
@@ -209,12 +209,12 @@ fn loosened(rooms: std::ops::Range<usize>, plans: &mut Vec<RoomPlan>, since: &mu
 
 #[test]
 fn where_people_go_is_shown_before_guards_that_let_nobody_through_yet() {
-    let (mut plans, mut since) = (Vec::new(), Since::default());
-    loosened(0..150, &mut plans, &mut since);
+    let (mut plans, mut base_diff) = (Vec::new(), BaseDiff::default());
+    loosened(0..150, &mut plans, &mut base_diff);
     let mut going = room(200);
     going.remove = many('r', 25);
     plans.push(sent(going));
-    let comment = comment(&fleet(plans), &[], Some(&since));
+    let comment = comment(&fleet(plans), &[], Some(&base_diff));
     let seen = read(&comment);
     assert_eq!(seen.shown, BTreeMap::from([("removal", 25)]), "{comment}");
     assert_eq!(seen.sections[0], ("People go".to_owned(), [1, 1, 0]));
@@ -228,12 +228,12 @@ fn where_people_go_is_shown_before_guards_that_let_nobody_through_yet() {
 
 #[test]
 fn guards_that_let_more_through_have_a_place_beside_any_number_of_removals() {
-    let (mut plans, mut since) = (Vec::new(), Since::default());
-    loosened(0..5, &mut plans, &mut since);
+    let (mut plans, mut base_diff) = (Vec::new(), BaseDiff::default());
+    loosened(0..5, &mut plans, &mut base_diff);
     let mut going = room(200);
     going.remove = many('r', 100_000);
     plans.push(sent(going));
-    let comment = comment(&fleet(plans), &[], Some(&since));
+    let comment = comment(&fleet(plans), &[], Some(&base_diff));
     let seen = read(&comment);
     assert_eq!(seen.sections[1].1, [5, 5, 0], "{seen:?}");
     assert!(seen.shown["removal"] > 5_000, "{seen:?}");
@@ -264,9 +264,9 @@ fn what_the_files_change_otherwise_is_shown_with_the_room() {
     let mut now = desired(1, &[], &["ann"]);
     now.name = Some("@dev <b>".into());
     let mut plan = fleet(vec![room(1)]);
-    let since = Since::new(&[before], &[&now], &plan, &Guards::default());
-    since.note(&mut plan);
-    let comment = comment(&plan, &[now], Some(&since));
+    let base_diff = BaseDiff::new(&[before], &[&now], &plan, &Guards::default());
+    base_diff.note(&mut plan);
+    let comment = comment(&plan, &[now], Some(&base_diff));
     render(&comment);
     assert!(
         comment.contains("<li>files_change: <code>the label is &quot;@dev &lt;b&gt;&quot;, it was &quot;ops&quot;</code></li>"),
@@ -393,7 +393,7 @@ fn people(letter: char, long: bool, count: usize) -> MemberSet {
 #[derive(Clone)]
 struct Case {
     plan: FleetPlan,
-    since: Option<Since>,
+    base_diff: Option<BaseDiff>,
     desired: Vec<DesiredRoom>,
 }
 
@@ -427,9 +427,9 @@ prop_compose! {
         notes in prop_oneof![6 => Just(Vec::new()), 2 => prop::collection::vec(note(), 0..4)],
         many_notes in prop_oneof![20 => Just(0usize), 1 => 0usize..2_000],
         error in note(),
-        since in prop::option::of((any::<bool>(), count(), 0usize..3, any::<bool>())),
+        base_diff in prop::option::of((any::<bool>(), count(), 0usize..3, any::<bool>())),
         limit in prop::option::weighted(0.2, 0u64..500),
-    ) -> (RoomPlan, Option<RoomSince>, Option<Limit>) {
+    ) -> (RoomPlan, Option<RoomDiff>, Option<Limit>) {
         let mut plan = room(0);
         plan.name = name;
         plan.remove = people('r', long, removed).or(&people('b', long, removed_admins));
@@ -453,18 +453,18 @@ prop_compose! {
         plan.notes = notes;
         let one = Note::new(ReasonCode::Protected, "not listed");
         plan.notes.extend(std::iter::repeat_n(one, many_notes));
-        let since = since.map(|(is_new, left, no_admins, looser)| RoomSince {
+        let base_diff = base_diff.map(|(is_new, left, no_admins, looser)| RoomDiff {
             is_new,
             people: plan.remove.filter(|user| user.as_str().ends_with('1')).or(&people('l', long, left)),
             admins: plan.demote.filter(|user| user.as_str().starts_with('d')).or(&people('m', long, no_admins)),
-            looser: if looser {
-                vec![roomsync::base::Looser { key: "protect", message: format!("{FOREIGN} protect") }]
+            relaxations: if looser {
+                vec![roomsync::base::Relaxation { key: "protect", message: format!("{FOREIGN} protect") }]
             } else {
                 Vec::new()
             },
             changes: Vec::new(),
         });
-        (plan, since, limit.map(Limit::Count))
+        (plan, base_diff, limit.map(Limit::Count))
     }
 }
 
@@ -479,13 +479,13 @@ prop_compose! {
     ) -> Case {
         let mut case = Case {
             plan: fleet(Vec::new()),
-            since: compared.then(Since::default),
+            base_diff: compared.then(BaseDiff::default),
             desired: Vec::new(),
         };
-        for (n, (mut plan, since, limit)) in rooms.into_iter().enumerate() {
+        for (n, (mut plan, base_diff, limit)) in rooms.into_iter().enumerate() {
             plan.id = id(n);
-            if let (Some(all), Some(since)) = (&mut case.since, since) {
-                all.rooms.insert(id(n), since);
+            if let (Some(all), Some(base_diff)) = (&mut case.base_diff, base_diff) {
+                all.rooms.insert(id(n), base_diff);
             }
             if let Some(limit) = limit {
                 let mut room = desired(n, &[], &["bob"]);
@@ -494,29 +494,29 @@ prop_compose! {
             }
             case.plan.rooms.push(plan);
         }
-        if let Some(since) = &mut case.since {
-            since.gone = gone.into_iter().zip(5_000..).map(|(name, n)| (id(n), name)).collect();
+        if let Some(base_diff) = &mut case.base_diff {
+            base_diff.gone = gone.into_iter().zip(5_000..).map(|(name, n)| (id(n), name)).collect();
         }
         case
     }
 }
 
 /// How many rows of each kind there are, by names and sets of the standard library.
-fn rows(room: &RoomPlan, since: Option<&RoomSince>) -> BTreeMap<&'static str, usize> {
+fn rows(room: &RoomPlan, base_diff: Option<&RoomDiff>) -> BTreeMap<&'static str, usize> {
     let set = |users: &MemberSet| users.iter().cloned().collect::<std::collections::BTreeSet<_>>();
     let [add, remove, promote, demote] = [&room.add, &room.remove, &room.promote, &room.demote].map(set);
     let touched = &remove | &demote;
-    let left = |users: fn(&RoomSince) -> &MemberSet| since.map(|since| &set(users(since)) - &touched);
+    let left = |users: fn(&RoomDiff) -> &MemberSet| base_diff.map(|diff| &set(users(diff)) - &touched);
     BTreeMap::from([
         ("removal", remove.len()),
         ("demotion", (&demote - &remove).len()),
         (
             "leaving",
-            left(|since| &since.people).map_or(0, |users| users.len()),
+            left(|diff| &diff.people).map_or(0, |users| users.len()),
         ),
         (
             "leaving admins",
-            left(|since| &since.admins).map_or(0, |users| users.len()),
+            left(|diff| &diff.admins).map_or(0, |users| users.len()),
         ),
         ("promotion", (&promote - &add).len()),
         ("add", add.len()),
@@ -532,8 +532,12 @@ fn rows(room: &RoomPlan, since: Option<&RoomSince>) -> BTreeMap<&'static str, us
 }
 
 fn check(case: &Case) {
-    let Case { plan, since, desired } = case;
-    let comment = comment(plan, desired, since.as_ref());
+    let Case {
+        plan,
+        base_diff,
+        desired,
+    } = case;
+    let comment = comment(plan, desired, base_diff.as_ref());
     assert!(comment.len() <= MARKDOWN_BYTES, "{} bytes", comment.len());
     assert!(comment.starts_with("<!-- roomsync-plan -->\n"));
     render(&comment);
@@ -542,13 +546,13 @@ fn check(case: &Case) {
     let mut wanted: BTreeMap<&str, usize> = BTreeMap::new();
     let mut listed = 0;
     for room in &plan.rooms {
-        let since = since.as_ref().and_then(|since| since.rooms.get(&room.id));
-        let rows = rows(room, since);
+        let base_diff = base_diff.as_ref().and_then(|diff| diff.rooms.get(&room.id));
+        let rows = rows(room, base_diff);
         let looser = desired.iter().any(|desired| {
             let most = room.live.as_ref().map_or(0, |_| 25);
             desired.id == room.id && desired.guards.max_removals.of(0) > most
         });
-        let says = looser || since.is_some_and(|since| since.is_new || !since.looser.is_empty());
+        let says = looser || base_diff.is_some_and(|diff| diff.is_new || !diff.relaxations.is_empty());
         let at_rest = room.status == Status::InSync && rows.values().all(|count| *count == 0);
         listed += usize::from(!at_rest || says);
         rows.into_iter()

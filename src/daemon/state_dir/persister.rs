@@ -3,7 +3,7 @@
 use super::{PauseFile, PersistedState, StateDir};
 use crate::daemon::disk_worker::{DiskJob, DiskWorker};
 use crate::daemon::holds::Rosters;
-use crate::desired::Origins;
+use crate::desired::Provenance;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(in crate::daemon) struct Snapshot {
 /// Room files of the set in force.
 #[derive(Debug)]
 pub(in crate::daemon) struct FilesSnapshot {
-    pub(in crate::daemon) origins: Origins,
+    pub(in crate::daemon) provenance: Provenance,
     /// Digest of the set if it has settled.
     pub(in crate::daemon) settled: Option<String>,
 }
@@ -130,8 +130,8 @@ impl Saving {
             state,
         } = unsaved;
         unless_saved(rosters, |rosters| dir.save_rosters(rosters))?;
-        unless_saved(files, |FilesSnapshot { origins, settled }| {
-            dir.save_files(origins.remember(), settled.clone())
+        unless_saved(files, |FilesSnapshot { provenance, settled }| {
+            dir.save_files(provenance.remember(), settled.clone())
         })?;
         unless_saved(state, |state| dir.save_state(state))
     }

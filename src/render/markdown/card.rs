@@ -5,7 +5,7 @@ use super::escape::{code, many};
 use super::kind::{Counts, Kind, Risk, Section};
 use super::list::List;
 use super::share::Ask;
-use crate::base::{Looser, RoomSince};
+use crate::base::{Relaxation, RoomDiff};
 use crate::model::{Guard, MemberSet, ReasonCode, RoomId, UserId};
 use crate::plan::{Blocked, Note, RoomPlan, Status};
 use std::cmp::Reverse;
@@ -32,8 +32,8 @@ pub(super) struct Card<'a> {
     pub(super) section: Section,
     pub(super) counts: Counts,
     room: &'a RoomPlan,
-    since: Option<&'a RoomSince>,
-    looser: Vec<Looser>,
+    base_diff: Option<&'a RoomDiff>,
+    relaxations: Vec<Relaxation>,
     /// Those that say more than the rows do; what is held comes first, then what the files change.
     notes: Vec<&'a Note>,
     /// The line, and what is to be known before the rows.
@@ -50,29 +50,29 @@ impl<'a> Card<'a> {
     /// `None`: there is nothing to say of the room.
     pub(super) fn new(
         room: &'a RoomPlan,
-        since: Option<&'a RoomSince>,
-        than_settings: Vec<Looser>,
+        base_diff: Option<&'a RoomDiff>,
+        than_settings: Vec<Relaxation>,
     ) -> Option<Self> {
-        let mut looser = since.map_or_else(Vec::new, |since| since.looser.clone());
-        let loosened = !looser.is_empty();
+        let mut relaxations = base_diff.map_or_else(Vec::new, |diff| diff.relaxations.clone());
+        let loosened = !relaxations.is_empty();
         // One line for a key: what has changed says more.
-        let new = |other: &Looser| looser.iter().all(|looser| looser.key != other.key);
-        let than_settings: Vec<Looser> = than_settings.into_iter().filter(new).collect();
-        looser.extend(than_settings);
-        let is_new = since.is_some_and(|since| since.is_new);
+        let new = |other: &Relaxation| relaxations.iter().all(|relaxations| relaxations.key != other.key);
+        let than_settings: Vec<Relaxation> = than_settings.into_iter().filter(new).collect();
+        relaxations.extend(than_settings);
+        let is_new = base_diff.is_some_and(|diff| diff.is_new);
         let mut notes: Vec<&Note> = room
             .notes
             .iter()
-            .filter(|note| Some(*note) != room.error.as_ref() && !RoomSince::made(note))
+            .filter(|note| Some(*note) != room.error.as_ref() && !RoomDiff::made(note))
             .collect();
         notes.sort_by_key(|note| (note.held.is_none(), note.code != ReasonCode::FilesChange));
         let mut card = Self {
             section: Section::Others,
             counts: Counts::default(),
             room,
-            since,
-            loosened: loosened || (is_new && !looser.is_empty()),
-            looser,
+            base_diff,
+            loosened: loosened || (is_new && !relaxations.is_empty()),
+            relaxations,
             notes,
             head: String::new(),
             more: 0,
@@ -80,7 +80,7 @@ impl<'a> Card<'a> {
             whole: 0,
         };
         card.counts = card.count();
-        if room.status == Status::InSync && card.counts.is_empty() && card.looser.is_empty() && !is_new {
+        if room.status == Status::InSync && card.counts.is_empty() && card.relaxations.is_empty() && !is_new {
             return None;
         }
         card.section = card.find_section();
@@ -125,7 +125,7 @@ impl<'a> Card<'a> {
     }
 
     fn find_section(&self) -> Section {
-        let looser = !self.looser.is_empty();
+        let relaxations = !self.relaxations.is_empty();
         let any = |kind| self.counts.of(kind) > 0;
         let leaving = any(Kind::Leaving) || any(Kind::LeavingAdmins);
         let at_rest = match self.room.status {
@@ -136,13 +136,13 @@ impl<'a> Card<'a> {
         match self.room.status {
             Status::Observed if !self.loosened => Section::Observed,
             _ if self.loosened && at_rest => Section::LoosenedAtRest,
-            _ if self.loosened || (looser && !at_rest) => Section::Looser,
+            _ if self.loosened || (relaxations && !at_rest) => Section::Looser,
             Status::Blocked => Section::Blocked,
             _ if self.room.falls_short() => Section::Short,
             _ if any(Kind::Removal) => Section::LosePeople,
             _ if any(Kind::Demotion) => Section::LoseAdmins,
             _ if leaving => Section::Leaving,
-            _ if looser => Section::LooserAtRest,
+            _ if relaxations => Section::LooserAtRest,
             _ => Section::Others,
         }
     }
@@ -170,15 +170,15 @@ impl<'a> Card<'a> {
                 .iter()
                 .filter(move |user| others.iter().all(|other| !other.contains(user)))
         };
-        let only_leaving = |users: fn(&RoomSince) -> &MemberSet| {
-            let users = self.since.map(users).into_iter();
+        let only_leaving = |users: fn(&RoomDiff) -> &MemberSet| {
+            let users = self.base_diff.map(users).into_iter();
             users.flat_map(move |users| without(users, [remove, demote]))
         };
         [
             (Kind::Removal, Box::new(remove.iter())),
             (Kind::Demotion, Box::new(without(demote, [remove, remove]))),
-            (Kind::Leaving, Box::new(only_leaving(|since| &since.people))),
-            (Kind::LeavingAdmins, Box::new(only_leaving(|since| &since.admins))),
+            (Kind::Leaving, Box::new(only_leaving(|diff| &diff.people))),
+            (Kind::LeavingAdmins, Box::new(only_leaving(|diff| &diff.admins))),
             (Kind::Promotion, Box::new(without(promote, [add, add]))),
             (Kind::Add, Box::new(add.iter())),
         ]
@@ -193,8 +193,8 @@ impl<'a> Card<'a> {
     }
 
     fn row(&self, kind: Kind, user: &'a UserId) -> [&'a str; 5] {
-        let people = self.since.is_some_and(|since| since.people.contains(user));
-        let admins = self.since.is_some_and(|since| since.admins.contains(user));
+        let people = self.base_diff.is_some_and(|diff| diff.people.contains(user));
+        let admins = self.base_diff.is_some_and(|diff| diff.admins.contains(user));
         let left = match (people, admins) {
             (true, _) => ", leaves the files",
             (false, true) => ", leaves the files' admins",
@@ -223,7 +223,7 @@ impl<'a> Card<'a> {
             |name| format!("{} ({id})", code(name, NAME)),
         );
         let mut told = Vec::new();
-        let is_new = self.since.is_some_and(|since| since.is_new);
+        let is_new = self.base_diff.is_some_and(|diff| diff.is_new);
         told.extend(is_new.then(|| "new in the files".to_owned()));
         match status {
             Status::Blocked => told.push("blocked".to_owned()),
@@ -246,7 +246,7 @@ impl<'a> Card<'a> {
     /// What is to be known of the room before its people.
     fn facts(&self) -> String {
         let mut out = String::new();
-        for Looser { key: _, message } in &self.looser {
+        for Relaxation { key: _, message } in &self.relaxations {
             let _ = writeln!(out, "<li>looser: {}</li>", code(message, MESSAGE));
         }
         for Blocked {

@@ -2,7 +2,7 @@
 
 use super::{load, site};
 use proptest::prelude::*;
-use roomsync::desired::{Claim, Desired, Loaded};
+use roomsync::desired::{Desired, Loaded, Query};
 use roomsync::diagnostics::render;
 use roomsync::model::{RoomId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,11 +18,11 @@ fn user(name: &str) -> UserId {
 }
 
 /// `a.yaml:3`, or `-`.
-fn told(dir: &TempDir, loaded: &Loaded, claims: &[Claim<'_>]) -> Vec<String> {
+fn told(dir: &TempDir, loaded: &Loaded, queries: &[Query<'_>]) -> Vec<String> {
     let site = format!("{}/", dir.path().display());
     let told = loaded
-        .origins
-        .find(claims)
+        .provenance
+        .find(queries)
         .into_iter()
         .map(|origin| match origin {
             Some(origin) => format!("{}:{}", origin.file.replace(&site, ""), origin.line),
@@ -65,9 +65,9 @@ fn each_claim_is_said_somewhere() {
     let users: BTreeMap<&str, UserId> = ["ann", "bob", "carl", "dan", "eve", "yan", "zoe", "nobody"]
         .map(|name| (name, user(name)))
         .into();
-    let member = |room: usize, name: &str| Claim::member(&rooms[room - 1], &users[name]);
-    let admin = |room: usize, name: &str| Claim::admin(&rooms[room - 1], &users[name]);
-    let (claims, wanted): (Vec<_>, Vec<&str>) = [
+    let member = |room: usize, name: &str| Query::member(&rooms[room - 1], &users[name]);
+    let admin = |room: usize, name: &str| Query::admin(&rooms[room - 1], &users[name]);
+    let (queries, wanted): (Vec<_>, Vec<&str>) = [
         (member(1, "ann"), "rooms.yaml:5"),
         (member(1, "bob"), "rooms.yaml:7"),
         (member(1, "carl"), "rooms.yaml:8"),
@@ -81,28 +81,28 @@ fn each_claim_is_said_somewhere() {
         (admin(1, "ann"), "rooms.yaml:9"),
         (admin(1, "yan"), "sub/groups.yml:9"),
         (admin(1, "bob"), "-"),
-        (Claim::no_member(&rooms[0]), "rooms.yaml:4"),
-        (Claim::no_admin(&rooms[0]), "rooms.yaml:9"),
+        (Query::no_member(&rooms[0]), "rooms.yaml:4"),
+        (Query::no_admin(&rooms[0]), "rooms.yaml:9"),
         (member(2, "eve"), "sub/groups.yml:8"),
         (member(2, "dan"), "sub/groups.yml:6"),
         (member(2, "bob"), "-"),
-        (Claim::no_member(&rooms[1]), "rooms.yaml:12"),
-        (Claim::no_admin(&rooms[1]), "-"),
+        (Query::no_member(&rooms[1]), "rooms.yaml:12"),
+        (Query::no_admin(&rooms[1]), "-"),
         // An alias is shown where what it stands for is.
         (admin(3, "zoe"), "rooms.yaml:9"),
         (member(4, "ann"), "-"),
-        (Claim::no_member(&rooms[3]), "-"),
+        (Query::no_member(&rooms[3]), "-"),
     ]
     .into_iter()
     .unzip();
-    assert_eq!(told(&dir, &loaded, &claims), wanted);
+    assert_eq!(told(&dir, &loaded, &queries), wanted);
     // One at a time is the same, and what is asked for twice is told twice.
-    for (claim, wanted) in claims.iter().zip(&wanted) {
-        assert_eq!(told(&dir, &loaded, &[*claim, *claim]), [*wanted, *wanted]);
+    for (query, wanted) in queries.iter().zip(&wanted) {
+        assert_eq!(told(&dir, &loaded, &[*query, *query]), [*wanted, *wanted]);
     }
-    assert!(loaded.origins.find(&[]).is_empty());
+    assert!(loaded.provenance.find(&[]).is_empty());
     fn shared<T: Send + Sync + Clone + 'static>(_: &T) {}
-    shared(&loaded.origins);
+    shared(&loaded.provenance);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn who_is_named_is_told_by_the_files_that_name_them() {
         ("sub/groups.yml", GROUPS),
         ("other.yaml", other),
     ]);
-    let now = || loaded(&dir).origins.naming(&users);
+    let now = || loaded(&dir).provenance.naming(&users);
     let before = now();
     assert_eq!(before.len(), users.len());
     let changed = |file: &str, text: &str| -> Vec<String> {
@@ -174,7 +174,7 @@ fn everything_that_is_said_of_somebody() {
     let loaded = loaded(&dir);
     let said = |room: &str, name: &str| {
         loaded
-            .origins
+            .provenance
             .mentions(&RoomId::parse(room).unwrap(), &user(name))
     };
     let eve = said("1", "eve");
@@ -254,7 +254,7 @@ proptest! {
         let room = &loaded.desired.rooms[0];
         let lines: Vec<&str> = text.lines().collect();
         for name in ["u0", "u1", "u2", "u3", "u4", "nobody"] {
-            let said = loaded.origins.mentions(&room.id, &user(name));
+            let said = loaded.provenance.mentions(&room.id, &user(name));
             for (key, wanted) in [("admins", &room.admins), ("members", &room.members)] {
                 let wanted = wanted.as_ref().unwrap().contains(&user(name));
                 let mentioned = said.lists.iter().any(|mention| mention.list == key);
@@ -288,12 +288,12 @@ fn a_long_way_is_found() {
     let text = format!("groups:\n{groups}  g{DEPTH}: [ann]\nrooms: [{{id: 1, members: [group:g0]}}]\n");
     let dir = site(&[("a.yaml", &text)]);
     let said = loaded(&dir)
-        .origins
+        .provenance
         .mentions(&RoomId::parse("1").unwrap(), &user("ann"));
     assert_eq!((said.lists.len(), said.lists[0].groups.len()), (1, DEPTH + 1));
 }
 
-/// Everything that a set says is found, in a time that does not grow with claims times entries.
+/// Everything that a set says is found, in a time that does not grow with queries times entries.
 #[test]
 fn a_hundred_thousand_claims_are_found() {
     let mut files = vec![("groups.yaml".to_owned(), {
@@ -323,18 +323,18 @@ fn a_hundred_thousand_claims_are_found() {
     let dir = site(&files);
     let loaded = loaded(&dir);
     let Desired { rooms, .. } = &loaded.desired;
-    let claims: Vec<Claim<'_>> = rooms
+    let queries: Vec<Query<'_>> = rooms
         .iter()
         .flat_map(|room| {
             let members = room.members.iter().flatten();
-            members.map(|user| Claim::member(&room.id, user))
+            members.map(|user| Query::member(&room.id, user))
         })
         .collect();
-    assert!(claims.len() > 100_000, "{}", claims.len());
+    assert!(queries.len() > 100_000, "{}", queries.len());
     let start = Instant::now();
-    let found = loaded.origins.find(&claims);
-    println!("{} claims: {:?}", claims.len(), start.elapsed());
-    // Seconds are allowed for a debug build on a busy machine; claims times entries would take hours.
+    let found = loaded.provenance.find(&queries);
+    println!("{} queries: {:?}", queries.len(), start.elapsed());
+    // Seconds are allowed for a debug build on a busy machine; queries times entries would take hours.
     assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
     assert!(found.iter().all(Option::is_some));
 }

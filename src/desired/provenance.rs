@@ -20,10 +20,10 @@ use std::sync::Arc;
 
 /// What a valid set of files says, with every place in it. A clone is cheap.
 #[derive(Clone)]
-pub struct Origins(Arc<Said>);
+pub struct Provenance(Arc<FilesRead>);
 
 /// The files, and what was read in them.
-pub(super) struct Said {
+pub(super) struct FilesRead {
     pub(super) files: Arc<[File]>,
     /// By the index in `files`.
     pub(super) specs: Vec<(usize, FileSpec)>,
@@ -31,7 +31,7 @@ pub(super) struct Said {
 
 /// Something that the files may say of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claim<'a> {
+pub struct Query<'a> {
     room: &'a RoomId,
     what: What<'a>,
 }
@@ -44,7 +44,7 @@ enum What<'a> {
     NoAdmin,
 }
 
-impl<'a> Claim<'a> {
+impl<'a> Query<'a> {
     /// The user is to be in the room: said by its `members`, or else by its `admins`.
     #[must_use]
     pub fn member(room: &'a RoomId, user: &'a UserId) -> Self {
@@ -110,15 +110,15 @@ impl fmt::Debug for Remembered {
     }
 }
 
-impl fmt::Debug for Origins {
+impl fmt::Debug for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Said { files, specs: _ } = &*self.0;
-        f.debug_struct("Origins").field("files", &files.len()).finish()
+        let FilesRead { files, specs: _ } = &*self.0;
+        f.debug_struct("Provenance").field("files", &files.len()).finish()
     }
 }
 
-impl Origins {
-    pub(super) fn new(said: Said) -> Self {
+impl Provenance {
+    pub(super) fn new(said: FilesRead) -> Self {
         Self(Arc::new(said))
     }
 
@@ -129,12 +129,12 @@ impl Origins {
         Remembered(self.0.files.iter().filter_map(of_file).collect())
     }
 
-    /// Where each claim is said; `None`: the files do not say it. Who is named by way of a group is said where the
+    /// Where each query is said; `None`: the files do not say it. Who is named by way of a group is said where the
     /// group names them. Each file is parsed at most once a call, so ask for all at once.
     #[must_use]
-    pub fn find(&self, asked: &[Claim<'_>]) -> Vec<Option<Origin>> {
+    pub fn find(&self, asked: &[Query<'_>]) -> Vec<Option<Origin>> {
         let index = Index::new(&self.0.specs, asked);
-        self.at(asked.iter().map(|claim| index.place(claim)).collect())
+        self.at(asked.iter().map(|query| index.place(query)).collect())
     }
 
     /// The lines of nodes, each being that of the file with this index.
@@ -212,7 +212,7 @@ struct Group<'s> {
     items: &'s List<Entry>,
 }
 
-/// What is needed to answer the claims of one call.
+/// What is needed to answer the queries of one call.
 struct Index<'s> {
     groups: Vec<Group<'s>>,
     /// For each user asked for, the groups that name them and the item that does.
@@ -235,11 +235,11 @@ struct People<'s> {
 }
 
 impl<'s> Index<'s> {
-    fn new(specs: &'s [(usize, FileSpec)], asked: &[Claim<'_>]) -> Self {
-        let users: HashSet<&UserId> = asked.iter().filter_map(Claim::user).collect();
+    fn new(specs: &'s [(usize, FileSpec)], asked: &[Query<'_>]) -> Self {
+        let users: HashSet<&UserId> = asked.iter().filter_map(Query::user).collect();
         let mut of_rooms: HashMap<&RoomId, HashSet<&UserId>> = HashMap::new();
-        for claim in asked {
-            of_rooms.entry(claim.room).or_default().extend(claim.user());
+        for query in asked {
+            of_rooms.entry(query.room).or_default().extend(query.user());
         }
         let mut by_name: HashMap<&GroupName, usize> = HashMap::new();
         let mut index = Self {
@@ -330,9 +330,9 @@ impl<'s> Index<'s> {
     }
 
     /// The node that says it.
-    fn place(&self, claim: &Claim<'_>) -> Option<(usize, NodePath)> {
-        let Room { members, admins } = self.rooms.get(claim.room)?;
-        let place = match claim.what {
+    fn place(&self, query: &Query<'_>) -> Option<(usize, NodePath)> {
+        let Room { members, admins } = self.rooms.get(query.room)?;
+        let place = match query.what {
             What::Member(user) => [members, admins]
                 .into_iter()
                 .flatten()

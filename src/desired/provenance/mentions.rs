@@ -2,7 +2,7 @@
 
 use super::super::groups::{ListAt, place};
 use super::super::spec::{Defaults, Entry, FileSpec, GroupName, RoomSpec};
-use super::{Origin, Origins};
+use super::{Origin, Provenance};
 use crate::diagnostics::problem::{EntryPart, NodePath, Place, Target};
 use crate::model::{Glob, RoomId, UserId};
 use crate::yaml::{Field, List};
@@ -61,7 +61,7 @@ pub struct Pattern {
     pub at: Origin,
 }
 
-impl Origins {
+impl Provenance {
     /// Everything that the files say of this person in this room.
     #[must_use]
     pub fn mentions(&self, room: &RoomId, user: &UserId) -> Mentions {

@@ -1,14 +1,14 @@
 //! What a room's entry says otherwise than it did, and that lets no more through for it.
 
-use super::looser::{Bound, bounds, budget_against, is_looser, reach};
 use super::named;
+use super::relaxations::{Bound, bounds, budget_against, is_looser, reach};
 use crate::desired::DesiredRoom;
 use crate::model::{Limit, Mode, RoomId, UserId};
 use crate::plan::LiveSummary;
 
 /// What of a room is different from its earlier entry, beside its people and what is looser now.
 /// `labelled` is the room that had its label before.
-pub(super) fn since(
+pub(super) fn between(
     before: &DesiredRoom,
     now: &DesiredRoom,
     live: Option<&LiveSummary>,

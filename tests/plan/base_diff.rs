@@ -1,22 +1,22 @@
 //! What the files change against an earlier version of them.
 
 use super::plans::{desired, fleet, id, room, users};
-use roomsync::base::{RoomSince, Since, looser_than_settings};
+use roomsync::base::{BaseDiff, RoomDiff, relaxations_of_settings};
 use roomsync::desired::{AllowEmpty, DesiredRoom};
 use roomsync::model::{Glob, Guards, Limit, Mode};
 
-fn since(base: &[DesiredRoom], now: &[DesiredRoom]) -> Since {
+fn base_diff(base: &[DesiredRoom], now: &[DesiredRoom]) -> BaseDiff {
     let now: Vec<&DesiredRoom> = now.iter().collect();
-    Since::new(base, &now, &fleet(vec![room(1)]), &Guards::default())
+    BaseDiff::new(base, &now, &fleet(vec![room(1)]), &Guards::default())
 }
 
-fn one(before: DesiredRoom, now: DesiredRoom) -> RoomSince {
-    since(&[before], &[now]).rooms.remove(&id(1)).unwrap()
+fn one(before: DesiredRoom, now: DesiredRoom) -> RoomDiff {
+    base_diff(&[before], &[now]).rooms.remove(&id(1)).unwrap()
 }
 
-fn messages(since: &RoomSince) -> Vec<&str> {
-    since
-        .looser
+fn messages(base_diff: &RoomDiff) -> Vec<&str> {
+    base_diff
+        .relaxations
         .iter()
         .map(|looser| looser.message.as_str())
         .collect()
@@ -26,38 +26,38 @@ fn messages(since: &RoomSince) -> Vec<&str> {
 fn names_leave_whatever_is_in_the_room() {
     let before = desired(1, &["mia", "omar", "pat"], &["ann", "bob"]);
     let now = desired(1, &["mia"], &["ann", "pat"]);
-    let since = one(before, now);
-    assert_eq!(since.people, users(&["bob", "omar"]));
-    assert_eq!(since.admins, users(&["pat"]));
-    assert!(!since.is_new && since.looser.is_empty());
+    let base_diff = one(before, now);
+    assert_eq!(base_diff.people, users(&["bob", "omar"]));
+    assert_eq!(base_diff.admins, users(&["pat"]));
+    assert!(!base_diff.is_new && base_diff.relaxations.is_empty());
 }
 
 #[test]
 fn a_member_who_becomes_an_admin_does_not_leave() {
-    let since = one(
+    let base_diff = one(
         desired(1, &["mia"], &["ann", "bob"]),
         desired(1, &["mia", "ann"], &["bob"]),
     );
-    assert_eq!(since, RoomSince::default());
+    assert_eq!(base_diff, RoomDiff::default());
 }
 
 #[test]
 fn names_of_a_list_that_is_no_longer_managed_leave_too() {
-    let since = one(desired(1, &["mia"], &["ann"]), desired(1, &["mia"], &[]));
-    assert_eq!(since.people, users(&["ann"]));
+    let base_diff = one(desired(1, &["mia"], &["ann"]), desired(1, &["mia"], &[]));
+    assert_eq!(base_diff.people, users(&["ann"]));
 }
 
 #[test]
 fn rooms_come_and_go() {
-    let since = since(
+    let base_diff = base_diff(
         &[desired(3, &[], &["ann"]), desired(1, &[], &["ann"])],
         &[desired(1, &[], &["ann"]), desired(2, &[], &["ann"])],
     );
-    assert_eq!(since.gone, [(id(3), None)]);
-    assert_eq!(since.rooms[&id(1)], RoomSince::default());
-    assert!(since.rooms[&id(2)].is_new);
+    assert_eq!(base_diff.gone, [(id(3), None)]);
+    assert_eq!(base_diff.rooms[&id(1)], RoomDiff::default());
+    assert!(base_diff.rooms[&id(2)].is_new);
     assert_eq!(
-        since.text(),
+        base_diff.text(),
         format!(
             "room ({}): leaves the files and is no longer managed; it is left as it is\n\n",
             id(3)
@@ -71,7 +71,7 @@ fn notes_tell_programs_of_it() {
     let mut now = desired(1, &["mia"], &["ann", "pat"]);
     now.guards.max_removals = Limit::Share(10_000);
     let mut plan = fleet(vec![room(1)]);
-    since(&[before], &[now]).note(&mut plan);
+    base_diff(&[before], &[now]).note(&mut plan);
     let notes: Vec<_> = plan.rooms[0]
         .notes
         .iter()
@@ -135,7 +135,7 @@ fn whatever_lets_more_through_is_told() {
         ]
     );
     assert_eq!(
-        one(now, before).looser,
+        one(now, before).relaxations,
         [],
         "the other way round everything is tighter"
     );
@@ -145,12 +145,12 @@ fn whatever_lets_more_through_is_told() {
 fn a_key_that_becomes_managed_is_told_whoever_is_in_the_room() {
     let bare = desired(1, &["mia"], &[]);
     let listed = desired(1, &["mia"], &["ann", "mia"]);
-    let since = one(bare.clone(), listed.clone());
+    let base_diff = one(bare.clone(), listed.clone());
     assert_eq!(
-        messages(&since),
+        messages(&base_diff),
         ["members is managed now: who is not listed is removed"]
     );
-    assert_eq!(since.changes, [""; 0]);
+    assert_eq!(base_diff.changes, [""; 0]);
     assert_eq!(
         messages(&one(desired(1, &[], &["ann", "mia"]), listed.clone())),
         ["admins is managed now: an admin who is not listed is demoted"]
@@ -185,10 +185,10 @@ fn a_share_that_becomes_a_number_is_told_where_it_comes_to_the_same() {
     let mut number = share.clone();
     // A quarter of a hundred members.
     number.guards.max_removals = Limit::Count(25);
-    let since = one(share.clone(), number.clone());
-    assert_eq!(messages(&since), [""; 0]);
+    let base_diff = one(share.clone(), number.clone());
+    assert_eq!(messages(&base_diff), [""; 0]);
     assert_eq!(
-        since.changes,
+        base_diff.changes,
         ["max_removals is 25, it was 25%: a number does not shrink with the room"]
     );
     assert_eq!(
@@ -196,9 +196,9 @@ fn a_share_that_becomes_a_number_is_told_where_it_comes_to_the_same() {
         ["max_removals is 25%, it was 25: a share grows with the room"]
     );
     number.guards.max_removals = Limit::Count(26);
-    let since = one(share, number);
-    assert_eq!(messages(&since), ["max_removals is 26, it was 25%"]);
-    assert_eq!(since.changes, [""; 0], "once is enough");
+    let base_diff = one(share, number);
+    assert_eq!(messages(&base_diff), ["max_removals is 26, it was 25%"]);
+    assert_eq!(base_diff.changes, [""; 0], "once is enough");
 }
 
 #[test]
@@ -221,10 +221,10 @@ fn what_lets_no_more_through_is_told_apart() {
     other.name = Some("dev".into());
     let mut swapped = other.clone();
     swapped.name = Some("ops".into());
-    let since = since(&[before.clone(), other], &[now.clone(), swapped]);
-    assert_eq!(messages(&since.rooms[&id(1)]), [""; 0]);
+    let base_diff = base_diff(&[before.clone(), other], &[now.clone(), swapped]);
+    assert_eq!(messages(&base_diff.rooms[&id(1)]), [""; 0]);
     assert_eq!(
-        since.rooms[&id(1)].changes,
+        base_diff.rooms[&id(1)].changes,
         [
             r#"the label is "dev", it was "ops"; room 66213271000002 had this label"#,
             "owner is bob, it was alice: nothing is done where somebody else owns the room",
@@ -237,11 +237,11 @@ fn what_lets_no_more_through_is_told_apart() {
         ]
     );
     assert_eq!(
-        since.rooms[&id(2)].changes,
+        base_diff.rooms[&id(2)].changes,
         [r#"the label is "ops", it was "dev"; room 66213271000001 had this label"#]
     );
     let mut plan = fleet(vec![room(2)]);
-    since.note(&mut plan);
+    base_diff.note(&mut plan);
     assert_eq!(plan.rooms[0].notes[0].code.as_str(), "files_change");
     assert!(!plan.rooms[0].falls_short());
 
@@ -265,7 +265,7 @@ fn a_new_room_is_held_against_the_settings() {
     let mut wide = desired(1, &[], &["ann"]);
     wide.guards.max_removals = Limit::Share(10_000);
     let mut plan = fleet(vec![room(1)]);
-    since(&[], &[wide]).note(&mut plan);
+    base_diff(&[], &[wide]).note(&mut plan);
     let notes: Vec<_> = plan.rooms[0]
         .notes
         .iter()
@@ -287,12 +287,12 @@ fn a_number_and_a_share_are_compared_in_the_room_as_it_is() {
     // A quarter of a hundred members is 25.
     for (limit, looser) in [(24, false), (25, false), (26, true)] {
         wide.guards.max_removals = Limit::Count(limit);
-        let found = looser_than_settings(&Guards::default(), &wide, live.as_ref());
+        let found = relaxations_of_settings(&Guards::default(), &wide, live.as_ref());
         assert_eq!(!found.is_empty(), looser, "{limit}");
     }
     for (limit, looser) in [(0, false), (1, true)] {
         wide.guards.max_removals = Limit::Count(limit);
-        let found = looser_than_settings(&Guards::default(), &wide, None);
+        let found = relaxations_of_settings(&Guards::default(), &wide, None);
         assert_eq!(
             !found.is_empty(),
             looser,
@@ -300,5 +300,8 @@ fn a_number_and_a_share_are_compared_in_the_room_as_it_is() {
         );
     }
     wide.guards = Guards::default();
-    assert_eq!(looser_than_settings(&Guards::default(), &wide, live.as_ref()), []);
+    assert_eq!(
+        relaxations_of_settings(&Guards::default(), &wide, live.as_ref()),
+        []
+    );
 }

@@ -13,7 +13,7 @@ use std::fmt::Display;
 pub const LOOSER_GUARD: &str = "looser-guard";
 
 /// Looks at everything that the files say together. `guards` are those of the settings.
-pub(super) fn remarks(files: &[(usize, FileSpec)], guards: &Guards) -> Vec<Problem> {
+pub(super) fn lints(files: &[(usize, FileSpec)], guards: &Guards) -> Vec<Problem> {
     let groups = Groups::new(files);
     let mut problems = groups.unused(files);
     problems.extend(groups.taken_for_users(files));

@@ -7,7 +7,7 @@ use crate::plan::LiveSummary;
 
 /// A key of a room that lets more through than it did, or than the settings do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Looser {
+pub struct Relaxation {
     /// The key.
     pub key: &'static str,
     /// In words.
@@ -16,13 +16,13 @@ pub struct Looser {
 
 /// The bounds of a room that let more through than those of the settings.
 #[must_use]
-pub fn looser_than_settings(
+pub fn relaxations_of_settings(
     settings: &Guards,
     room: &DesiredRoom,
     live: Option<&LiveSummary>,
-) -> Vec<Looser> {
+) -> Vec<Relaxation> {
     const SAID: &str = "the settings say";
-    let budget = budget_loosened(&room.guards, settings, SAID).map(|message| Looser {
+    let budget = budget_loosened(&room.guards, settings, SAID).map(|message| Relaxation {
         key: "removal_budget",
         message,
     });
@@ -44,9 +44,14 @@ pub(super) fn budget_against(now: RemovalBudget, other: RemovalBudget, said: &st
 }
 
 /// What of a room lets more through than its earlier entry.
-pub(super) fn since(before: &DesiredRoom, now: &DesiredRoom, live: Option<&LiveSummary>) -> Vec<Looser> {
-    let mut looser: Vec<Looser> = looser_bounds(&now.guards, &before.guards, live, "it was").collect();
-    let mut say = |key, message| looser.push(Looser { key, message });
+pub(super) fn between(
+    before: &DesiredRoom,
+    now: &DesiredRoom,
+    live: Option<&LiveSummary>,
+) -> Vec<Relaxation> {
+    let mut relaxations: Vec<Relaxation> =
+        looser_bounds(&now.guards, &before.guards, live, "it was").collect();
+    let mut say = |key, message| relaxations.push(Relaxation { key, message });
     if let Some(message) = budget_loosened(&now.guards, &before.guards, "it was") {
         say("removal_budget", message);
     }
@@ -95,7 +100,7 @@ pub(super) fn since(before: &DesiredRoom, now: &DesiredRoom, live: Option<&LiveS
     if let (Some(owner), None) = (&before.owner, &now.owner) {
         say("owner", format!("owner is no longer checked, it was {owner}"));
     }
-    looser
+    relaxations
 }
 
 /// A bound of a room beside another one of the same key.
@@ -146,11 +151,11 @@ fn looser_bounds(
     other: &Guards,
     live: Option<&LiveSummary>,
     said: &'static str,
-) -> impl Iterator<Item = Looser> {
+) -> impl Iterator<Item = Relaxation> {
     bounds(now, other, live)
         .into_iter()
         .filter(is_looser)
-        .map(move |bound| Looser {
+        .map(move |bound| Relaxation {
             key: bound.key,
             message: bound.told(said),
         })
