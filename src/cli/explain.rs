@@ -5,7 +5,7 @@ use super::{Globals, output};
 use crate::chat::{CallErrorKind, Reader};
 use crate::daemon::{connect, pass};
 use crate::desired::{self, DesiredRoom, Loaded};
-use crate::diagnostics::problem::closest;
+use crate::diagnostics::closest;
 use crate::explain::{self, Subject};
 use crate::live::{self, Observed, ReadRequest};
 use crate::model::{RoomId, UserId};

@@ -1,9 +1,7 @@
 //! Groups, and what lists of people come to.
 
 use super::spec::{Entry, FileSpec, GroupName};
-use crate::diagnostics::problem::{
-    EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, closest, shown,
-};
+use crate::diagnostics::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, closest, shown};
 use crate::model::{MemberSet, UserId};
 use crate::yaml::List;
 use std::cell::Cell;

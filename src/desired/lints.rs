@@ -3,7 +3,7 @@
 
 use super::groups::{ListAt, place};
 use super::spec::{Entry, FileSpec, GroupName, GuardsSpec};
-use crate::diagnostics::problem::{EntryPart, Place, Problem, RawDiagnostic, shown};
+use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Guards, Limit, UserId};
 use crate::yaml::{Field, List};
 use std::collections::{HashMap, HashSet};

@@ -2,7 +2,7 @@
 
 use super::AllowEmpty;
 use super::spec::{Entry, GroupName};
-use crate::diagnostics::problem::{RawDiagnostic, closest, shown, suggest};
+use crate::diagnostics::{RawDiagnostic, closest, shown, suggest};
 use crate::model::{Absent, BadUserId, Glob, Limit, Mode, RoomId, UserId, parse_duration};
 use std::fmt::Display;
 use std::ops::RangeInclusive;

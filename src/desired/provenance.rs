@@ -8,7 +8,7 @@ use super::groups::ListAt;
 use super::spec::{Entry, FileSpec, GroupName, RoomSpec};
 use crate::diagnostics::line_index::LineStarts;
 use crate::diagnostics::node_spans;
-use crate::diagnostics::problem::{NodePath, Place, Target};
+use crate::diagnostics::{NodePath, Place, Target};
 use crate::model::{RoomId, UserId};
 use crate::source::{File, FileId, shown_digest};
 use crate::yaml::{Field, List};

@@ -4,7 +4,7 @@
 use super::DesiredRoom;
 use super::groups::{Groups, ListAt, Listed, place};
 use super::spec::{Defaults, Entry, FileSpec, GuardsSpec, RoomSpec};
-use crate::diagnostics::problem::{EntryPart, Place, Problem, RawDiagnostic, shown};
+use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Glob, Guards, MAX_ADMINS, MemberSet, RoomId, UserId};
 use crate::yaml::{Field, List};
 use std::collections::{HashMap, hash_map};

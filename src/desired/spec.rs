@@ -3,7 +3,7 @@
 use super::names;
 use super::schema;
 use super::{AllowEmpty, OwnGuards};
-use crate::diagnostics::problem::RawDiagnostic;
+use crate::diagnostics::RawDiagnostic;
 use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
 use crate::yaml::{
     Field, Fields, FieldsOf, List, NamedList, NamedListsOf, ReadContext, Scalar, Shape, Value,

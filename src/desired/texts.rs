@@ -3,8 +3,7 @@
 use super::check::Checked;
 use super::provenance::FilesRead;
 use super::{Desired, DesiredRoom, Loaded, Provenance, Source, lints, resolve, spec};
-use crate::diagnostics::problem::{Place, Problem, RawDiagnostic, Target};
-use crate::diagnostics::{self, Diagnostic, Invalid, Severity};
+use crate::diagnostics::{self, Diagnostic, Invalid, Place, Problem, RawDiagnostic, Severity, Target};
 use crate::disk::{self, DiskTimeout, Progress, TimeLimit};
 use crate::model::Guards;
 use crate::source::{self, File, Listing, SnapshotError};

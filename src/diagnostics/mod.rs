@@ -2,19 +2,23 @@
 
 mod diagnostic;
 pub(crate) mod line_index;
+mod locate;
 pub(crate) mod node_spans;
-pub(crate) mod problem;
+mod problem;
 mod text;
+mod wording;
 
+pub(crate) use diagnostic::RawDiagnostic;
 pub use diagnostic::{Diagnostic, Location, Position, Severity};
-pub(crate) use diagnostic::{Text, diagnose};
+pub(crate) use locate::{Text, diagnose};
+pub(crate) use problem::{EntryPart, NodePath, Place, Problem, Target};
 pub use text::render;
+pub(crate) use wording::{closest, shown, suggest};
 
 /// Files that cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the files are not valid")]
 pub struct Invalid {
-    /// Every error and warning that can be seen, in the order of the files. What only a set without an error can be judged
-    /// for is not among them.
+    /// Errors and warnings in the order of the files. Lints that need a set without errors are not among them.
     pub diagnostics: Vec<Diagnostic>,
 }

@@ -4,8 +4,7 @@ use super::file::{FleetGuardsSpec, LimitsSpec, ServiceSpec, SettingsSpec, SyncSp
 use super::words::{refuse_http, url};
 use super::{App, Auth, Env, Limits, Service, Settings, Timing};
 use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
-use crate::diagnostics::problem::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target};
-use crate::diagnostics::{Diagnostic, diagnose};
+use crate::diagnostics::{Diagnostic, EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, diagnose};
 use crate::model::{Guards, Limit};
 use crate::source;
 use crate::yaml;

@@ -5,7 +5,7 @@ use super::words::{app_id, app_key, listen, path, share, truth, url};
 use super::{App, schema};
 use crate::desired::GuardsSpec;
 use crate::desired::names::{self, duration, whole};
-use crate::diagnostics::problem::RawDiagnostic;
+use crate::diagnostics::RawDiagnostic;
 use crate::model::Limit;
 use crate::model::schema::duration as duration_schema;
 use crate::yaml::{Field, Fields, List, ListOf, ReadContext, Scalar, Shape, Value};

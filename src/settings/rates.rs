@@ -5,7 +5,7 @@ use super::schema;
 use crate::chat::Rates;
 use crate::chat::wire::Method;
 use crate::desired::names::whole;
-use crate::diagnostics::problem::RawDiagnostic;
+use crate::diagnostics::RawDiagnostic;
 use crate::model::Limit;
 use crate::yaml::{Field, Fields, FieldsOf, ReadContext, Shape, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator};

@@ -2,8 +2,7 @@
 
 use super::{Auth, Env};
 use crate::chat::{BadToken, check_token, read_token};
-use crate::diagnostics::Diagnostic;
-use crate::diagnostics::problem::RawDiagnostic;
+use crate::diagnostics::{Diagnostic, RawDiagnostic};
 use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
 

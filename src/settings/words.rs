@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::desired::names::bad_value as bad;
-use crate::diagnostics::problem::RawDiagnostic;
+use crate::diagnostics::RawDiagnostic;
 use crate::model::Limit;
 use std::net::SocketAddr;
 use std::path::PathBuf;

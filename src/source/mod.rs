@@ -14,8 +14,7 @@ pub(crate) use revision::revision;
 pub(crate) use search::{FoundFiles, Listing, WatchedFolder};
 pub(crate) use snapshot::{SnapshotError, snapshot};
 
-use crate::diagnostics::Text;
-use crate::diagnostics::problem::{Place, Problem, RawDiagnostic, Target};
+use crate::diagnostics::{Place, Problem, RawDiagnostic, Target, Text};
 use crate::disk::{self, DiskError, DiskTimeout, PieceSender, Progress, TimeLimit};
 use crate::model::hex;
 use no_follow::NoFollowReader;

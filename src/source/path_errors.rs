@@ -1,7 +1,7 @@
 //! Errors about links that lead out of the roots, and about the kernel's own files.
 
 use super::name_of;
-use crate::diagnostics::problem::RawDiagnostic;
+use crate::diagnostics::RawDiagnostic;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 

@@ -3,7 +3,7 @@
 use super::fingerprint::{FileId, Fingerprint};
 use super::path_errors::{NamedPaths, kernels};
 use super::unreadable;
-use crate::diagnostics::problem::RawDiagnostic;
+use crate::diagnostics::RawDiagnostic;
 use crate::disk::{FileSystems, Progress, is_kernel_path};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ffi::OsString;

@@ -16,7 +16,7 @@ pub(crate) use parse::read;
 pub(crate) use scalar::{Parse, Scalar};
 pub(crate) use shape::{FieldsOf, List, ListOf, NamedList, NamedListsOf, Shape, Shaped, keys};
 
-use crate::diagnostics::problem::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, shown};
+use crate::diagnostics::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, shown};
 use compact_str::CompactString;
 use scalar::Nullable;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess};

@@ -2,7 +2,7 @@
 
 use super::{Fields, FieldsOf, Kind, ReadContext, Seed, Shape, Shaped, keys};
 use crate::diagnostics::node_spans;
-use crate::diagnostics::problem::{Place, Problem, RawDiagnostic, Target};
+use crate::diagnostics::{Place, Problem, RawDiagnostic, Target};
 use serde::de::MapAccess;
 use serde_yaml::Deserializer;
 

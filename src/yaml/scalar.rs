@@ -1,7 +1,7 @@
 //! Reads scalars as the text in the file.
 
 use super::{Kind, Pass, ReadContext, Seed, Shape, Shaped};
-use crate::diagnostics::problem::{EntryPart, Problem, RawDiagnostic};
+use crate::diagnostics::{EntryPart, Problem, RawDiagnostic};
 use compact_str::CompactString;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, VariantAccess, Visitor};
 use std::fmt;

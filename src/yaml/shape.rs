@@ -2,7 +2,7 @@
 
 use super::scalar::{Key, Scalar};
 use super::{Fields, Kind, Parse, ReadContext, Seed, Seeded, Value};
-use crate::diagnostics::problem::{EntryPart, Place, Problem, RawDiagnostic, shown, suggest};
+use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown, suggest};
 use compact_str::CompactString;
 use serde::de::{Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor};
 use std::collections::HashMap;

@@ -2,8 +2,7 @@
 
 use super::News;
 use crate::desired::{Loaded, Remembered, Texts};
-use crate::diagnostics::problem::RawDiagnostic;
-use crate::diagnostics::{Diagnostic, Invalid, Location, Severity};
+use crate::diagnostics::{Diagnostic, Invalid, Location, RawDiagnostic, Severity};
 use crate::disk::DiskTimeout;
 use crate::model::Guards;
 use crate::source::{File, FileId, disk_timeout, name_of};

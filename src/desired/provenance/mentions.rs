@@ -3,7 +3,7 @@
 use super::super::groups::{ListAt, place};
 use super::super::spec::{Defaults, Entry, FileSpec, GroupName, RoomSpec};
 use super::{Origin, Provenance};
-use crate::diagnostics::problem::{EntryPart, NodePath, Place, Target};
+use crate::diagnostics::{EntryPart, NodePath, Place, Target};
 use crate::model::{Glob, RoomId, UserId};
 use crate::yaml::{Field, List};
 use std::collections::{BTreeSet, HashMap, VecDeque};

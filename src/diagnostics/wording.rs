@@ -1,0 +1,44 @@
+//! Words of messages: texts of files as they are quoted, and suggestions of what was meant.
+
+use crate::secrets;
+
+/// Quotes a text of a file for a message: between backticks, control characters escaped, cut if it is long.
+pub(crate) fn shown(text: &str) -> String {
+    const MOST: usize = 80;
+    // Before it is cut and escaped: a secret could not be recognised after that.
+    let text = &secrets::redact(text);
+    if text.is_empty() {
+        return "an empty text".to_owned();
+    }
+    let cut = text.char_indices().nth(MOST).map_or(text.len(), |(at, _)| at);
+    let dots = if cut < text.len() { "…" } else { "" };
+    format!("`{}{dots}`", text.get(..cut).unwrap_or(text).escape_debug())
+}
+
+/// The candidate that the text is probably a misspelling of.
+pub(crate) fn closest<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    // Past this length no name of ours is near, and the distance costs the square of it.
+    const LONGEST: usize = 80;
+    if text.len() > LONGEST {
+        return None;
+    }
+    let text = text.to_lowercase();
+    let most = (text.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            let distance = strsim::damerau_levenshtein(&text, &candidate.to_lowercase());
+            (distance, candidate)
+        })
+        .filter(|(distance, _)| *distance <= most)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// `did you mean …?`, or all that is allowed.
+pub(crate) fn suggest(text: &str, candidates: &[&str], what: &str) -> String {
+    match closest(text, candidates.iter().copied()) {
+        Some(candidate) => format!("did you mean `{candidate}`?"),
+        None => format!("{what}: {}", candidates.join(", ")),
+    }
+}
