@@ -1,21 +1,21 @@
 //! Members who are put back and leave again. "Members who go offline are dropped from the room after about 2 minutes" is how
 //! this service works, so putting somebody back every time would never end.
 
-use super::clock::{Moment, Moved};
+use crate::daemon::shim::clock::{Moment, Moved};
 use crate::model::{ReasonCode, RoomId, UserId};
 use crate::plan::Waiting;
 use crate::web;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
-/// So often somebody is put back…
+/// Number of times that somebody is put back…
 const TIMES: u32 = 3;
-/// …within so long, and then left alone until it is over.
+/// …within this time; then they are left alone until it is over.
 const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
-/// Who was put back, and how often.
+/// People who were put back within the last hour, by room, and how often.
 #[derive(Debug, Default)]
-pub(super) struct ComingAndGoing(BTreeMap<(RoomId, UserId), Window>);
+pub(super) struct ComingAndGoing(BTreeMap<RoomId, BTreeMap<UserId, Window>>);
 
 #[derive(Debug)]
 struct Window {
@@ -32,7 +32,9 @@ impl ComingAndGoing {
         };
         let window = self
             .0
-            .entry((room.clone(), user.clone()))
+            .entry(room.clone())
+            .or_default()
+            .entry(user.clone())
             .or_insert(Window { ..fresh });
         if window.ends <= now {
             *window = fresh;
@@ -41,25 +43,29 @@ impl ComingAndGoing {
         window.times == TIMES
     }
 
-    /// Who is left alone in this room now, and why.
+    /// People who are left alone in this room now, and why.
     pub(super) fn waiting_in(&self, room: &RoomId, now: Moment) -> Vec<(UserId, Waiting)> {
-        self.left_alone(now.steady)
-            .filter(|((in_room, _), _)| in_room == room)
-            .map(|((_, user), window)| {
-                let message = format!(
-                    "put back {TIMES} times within an hour and gone again; left alone until {:.0}",
-                    now.wall_at(window.ends)
-                );
-                let code = ReasonCode::ComingAndGoing;
-                (user.clone(), Waiting { code, message })
-            })
+        let waiting = |(user, window): (&UserId, &Window)| {
+            let message = format!(
+                "put back {TIMES} times within an hour and gone again; left alone until {:.0}",
+                now.wall_at(window.ends)
+            );
+            let code = ReasonCode::ComingAndGoing;
+            (user.clone(), Waiting { code, message })
+        };
+        let users = self.0.get(room).into_iter().flatten();
+        users
+            .filter(|(_, window)| window.keeps_out(now.steady))
+            .map(waiting)
             .collect()
     }
 
-    /// Who is left alone now.
+    /// Everyone who is left alone now.
     pub(super) fn shown(&self, now: Moment) -> Vec<web::ComingAndGoing> {
-        self.left_alone(now.steady)
-            .map(|((room, user), window)| web::ComingAndGoing {
+        let all = self.0.iter();
+        all.flat_map(|(room, users)| users.iter().map(move |(user, window)| (room, user, window)))
+            .filter(|(_, _, window)| window.keeps_out(now.steady))
+            .map(|(room, user, window)| web::ComingAndGoing {
                 user: user.clone(),
                 room: room.clone(),
                 until: now.wall_at(window.ends),
@@ -67,22 +73,26 @@ impl ComingAndGoing {
             .collect()
     }
 
-    /// Forgets whose time is over.
+    /// Forgets everyone whose hour is over.
     pub(super) fn forget(&mut self, now: Timestamp) {
-        self.0.retain(|_, window| window.ends > now);
+        self.0.retain(|_, users| {
+            users.retain(|_, window| window.ends > now);
+            !users.is_empty()
+        });
     }
 
     /// Follows a move of the steady time.
     pub(super) fn moved(&mut self, moved: &Moved) {
-        for window in self.0.values_mut() {
+        for window in self.0.values_mut().flat_map(BTreeMap::values_mut) {
             window.ends = moved.of(window.ends);
         }
     }
+}
 
-    fn left_alone(&self, now: Timestamp) -> impl Iterator<Item = (&(RoomId, UserId), &Window)> {
-        self.0
-            .iter()
-            .filter(move |(_, window)| window.times >= TIMES && window.ends > now)
+impl Window {
+    /// True while the person is left alone.
+    fn keeps_out(&self, now: Timestamp) -> bool {
+        self.times >= TIMES && self.ends > now
     }
 }
 

@@ -4,7 +4,7 @@
 //! drops 500 of 1,000 names would remove each of them as they come online, each pass within its guard.
 
 use crate::desired::DesiredRoom;
-use crate::model::{Limit, MemberSet, RoomId};
+use crate::model::{Guard, Limit, MemberSet, RoomId};
 use crate::plan;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -119,6 +119,14 @@ impl Roster {
 }
 
 impl Lists {
+    /// The two holds, each with the guard that made it.
+    pub(super) fn by_guard(&self) -> [(Guard, &Option<Hold>); 2] {
+        [
+            (Guard::MaxRemovals, &self.removals),
+            (Guard::MaxDemotions, &self.demotions),
+        ]
+    }
+
     /// Keeps the start of a hold on the same names.
     fn keep_times(&mut self, before: &Self) {
         for (hold, before) in [

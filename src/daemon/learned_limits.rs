@@ -1,13 +1,11 @@
-//! Batch sizes smaller than configured that the service taught: kept through reloads and restarts, as long as service, app and
-//! configured size stay the same. Another size in the settings has them learned anew.
+//! The way to the service, and the batch sizes that the service taught on it, if they are smaller than configured. They are kept
+//! through reloads and restarts for as long as service, app and configured size stay the same.
 
-use super::engine::Engine;
-use super::passes::Way;
-use crate::chat::BatchLimits;
+use crate::chat::{BatchLimits, Client, Reader};
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
 
-/// What a batch size depends on.
+/// Everything that a batch size depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LimitScope {
     url: String,
@@ -15,7 +13,7 @@ pub(super) struct LimitScope {
     configured: BatchLimits,
 }
 
-/// What a service taught.
+/// Batch sizes that a service taught.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LearnedLimits {
     url: String,
@@ -24,7 +22,7 @@ pub(super) struct LearnedLimits {
     remove: Option<Size>,
 }
 
-/// Of one method.
+/// Batch size of one method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Size {
     configured: usize,
@@ -43,8 +41,8 @@ impl LimitScope {
         }
     }
 
-    /// What these sizes tell of the service; `None`: nothing, they are as configured.
-    fn taught(&self, sizes: BatchLimits) -> Option<LearnedLimits> {
+    /// Limits that are lower than configured. `None`: none is.
+    fn learned(&self, sizes: BatchLimits) -> Option<LearnedLimits> {
         let size = |configured, taught| (taught < configured).then_some(Size { configured, taught });
         let add = size(self.configured.add, sizes.add);
         let remove = size(self.configured.remove, sizes.remove);
@@ -56,8 +54,8 @@ impl LimitScope {
         })
     }
 
-    /// The sizes to begin with.
-    fn sizes(&self, taught: &LearnedLimits) -> BatchLimits {
+    /// Limits to begin with.
+    fn limits(&self, taught: &LearnedLimits) -> BatchLimits {
         let same = (&self.url, &self.app) == (&taught.url, &taught.app);
         let size = |configured: usize, size: Option<Size>| {
             let size = size.filter(|size| same && size.configured == configured);
@@ -70,14 +68,34 @@ impl LimitScope {
     }
 }
 
-impl Way {
-    /// Begins with what was taught before, where it still applies.
-    pub(super) fn begin_with(&self, taught: Option<&LearnedLimits>) {
-        let Some(taught) = taught else { return };
-        let sizes = self.limit_scope.sizes(taught);
-        if sizes != self.limit_scope.configured {
-            self.reader.lower_batch_limits(sizes);
-            let BatchLimits { add, remove } = sizes;
+/// The way to the service. A dry run has no client to write with.
+#[derive(Debug, Clone)]
+pub(super) struct ServiceLink {
+    pub(super) reader: Reader,
+    pub(super) writes: Option<Client>,
+    /// Number of rooms that are worked on at a time.
+    pub(super) at_once: usize,
+    limit_scope: LimitScope,
+}
+
+impl ServiceLink {
+    /// The way that these settings describe. `writes`: it may write to the service.
+    pub(super) fn new(client: Client, settings: &Settings, writes: bool) -> Self {
+        Self {
+            reader: client.reader(),
+            writes: writes.then_some(client),
+            at_once: settings.limits.concurrency,
+            limit_scope: LimitScope::of(settings),
+        }
+    }
+
+    /// Begins with the limits learned before, if they still apply.
+    pub(super) fn begin_with(&self, learned: Option<&LearnedLimits>) {
+        let Some(learned) = learned else { return };
+        let limits = self.limit_scope.limits(learned);
+        if limits != self.limit_scope.configured {
+            self.reader.lower_batch_limits(limits);
+            let BatchLimits { add, remove } = limits;
             tracing::info!(
                 add,
                 remove,
@@ -85,20 +103,12 @@ impl Way {
             );
         }
     }
-}
 
-impl Engine {
-    /// Keeps what was taught on the way to the service; forgets what other settings make another question.
-    pub(super) fn learn(&mut self, way: &Way) {
-        // What went another way than that of the settings now is no longer asked about.
-        if way.limit_scope != LimitScope::of(&self.settings) {
-            return;
-        }
-        let taught = way.limit_scope.taught(way.reader.batch_limits());
-        if taught != self.ledger.learned_limits {
-            self.ledger.learned_limits = taught;
-            self.save_ledger();
-        }
+    /// Limits learned so far, if they are lower than configured. The outer `None`: the settings describe another way by now, which
+    /// has limits of its own.
+    pub(super) fn learned(&self, settings: &Settings) -> Option<Option<LearnedLimits>> {
+        let is_current = self.limit_scope == LimitScope::of(settings);
+        is_current.then(|| self.limit_scope.learned(self.reader.batch_limits()))
     }
 }
 
@@ -117,9 +127,9 @@ mod tests {
     #[test]
     fn a_size_is_kept_for_the_same_service_app_and_configured_size() {
         let sizes = BatchLimits { add: 60, remove: 40 };
-        assert_eq!(terms(60, 40).taught(sizes), None);
-        let taught = terms(60, 100).taught(sizes).unwrap();
-        let begins = |terms: &LimitScope| terms.sizes(&taught);
+        assert_eq!(terms(60, 40).learned(sizes), None);
+        let taught = terms(60, 100).learned(sizes).unwrap();
+        let begins = |terms: &LimitScope| terms.limits(&taught);
         assert_eq!(begins(&terms(60, 100)), sizes);
         assert_eq!(begins(&terms(30, 100)), BatchLimits { add: 30, remove: 40 });
         assert_eq!(begins(&terms(60, 90)), BatchLimits { add: 60, remove: 90 });

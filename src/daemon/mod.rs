@@ -1,65 +1,61 @@
 //! The daemon: follows the files, keeps the rooms, and never forgets what it must not do.
 //!
-//! One loop holds everything together: it takes what the files say, begins the passes that are due, and moves every second.
-//! `engine` knows and decides, `passes` waits and calls. Nothing runs detached: when the loop ends, all has ended.
+//! One loop holds everything together: it takes the files' events, begins the passes that are due, and moves every second.
+//! `controller` decides, `passes` waits and calls, and the disk is written off the loop. Nothing runs detached: when the loop ends,
+//! all has ended.
 
-mod aside;
-mod audit;
-#[allow(dead_code)]
 mod audit_log;
-mod clock;
+mod call_metrics;
 mod coming_and_going;
-mod connect;
-#[allow(dead_code)]
+mod controller;
 mod disk_worker;
-mod engine;
-pub mod files;
+mod exclusions;
+mod files_in_force;
+mod fleet_budget;
 mod fsync;
+mod handle;
 mod holds;
-mod journal;
 mod learned_limits;
 mod log_dedup;
 mod once;
-pub mod pass;
+mod pass_history;
+mod pass_hooks;
 mod passes;
-pub mod progress;
 mod quota;
 mod reload;
 mod removal_budget;
-mod restraint;
-mod room;
-mod service_time;
+mod room_status;
+mod room_table;
+mod safeguards;
+mod service_clock;
+mod service_health;
+mod set_aside;
 mod settling;
-mod shared;
-mod show;
 mod state_dir;
+mod status_source;
 mod systemd;
-mod turns;
-mod verdict;
-mod watch;
-mod withheld;
-mod written;
+mod workqueue;
+mod write_gate;
 
-pub use clock::{Clock, Clocks};
-pub use connect::{ConnectError, config, connect};
 pub use fsync::Fsync;
 pub use once::Once;
 pub use state_dir::StateDirError;
-pub use written::Written;
 
 use crate::chat::{Client, Observer};
+use crate::daemon::shim::file_source::{Event, FileSource, Follow};
+use crate::daemon::shim::status::StatusSource;
 use crate::desired::Remembered;
 use crate::diagnostics::{Diagnostic, Invalid};
 use crate::settings::Settings;
-use crate::web::{Metrics, Source};
-use engine::Engine;
-use files::{Follow, Following, News};
+use crate::web::Metrics;
+use audit_log::AuditLog;
+use call_metrics::CallMetrics;
+use controller::Controller;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use learned_limits::LimitScope;
-use passes::Way;
-use shared::{Counting, Shared, lock};
-use state_dir::{Restored, RestoredFrom, StateDir};
+use handle::{DaemonHandle, Shared, lock};
+use learned_limits::ServiceLink;
+use state_dir::{Persister, RestoredFrom, StateDir};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -67,13 +63,13 @@ use systemd::Manager;
 use tokio::sync::{Notify, mpsc, watch as signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-/// How often the loop moves when nothing happens.
+/// Time between two moves of the loop when nothing happens.
 const BEAT: Duration = Duration::from_secs(1);
 
 /// Makes a client of settings; the observer is told of every call.
 pub type Connect = dyn Fn(&Settings, Option<Box<dyn Observer>>) -> Result<Client, ConnectError> + Send;
 
-/// What the daemon is made of.
+/// Everything that a daemon is made of.
 pub struct Config {
     /// The settings at the start.
     pub settings: Settings,
@@ -83,17 +79,17 @@ pub struct Config {
     pub reload: Box<dyn Fn() -> Result<Settings, Invalid> + Send>,
     /// Makes the client.
     pub connect: Box<Connect>,
-    /// Whether nothing is ever written: neither to the service nor into `state_dir`.
+    /// True if nothing is ever written: neither to the service nor into `state_dir`.
     pub dry_run: bool,
-    /// What tells the time.
+    /// The time.
     pub clock: Clock,
-    /// What chance begins with.
-    pub seed: u64,
     /// Syncs the files of `state_dir` and the audit log.
     pub fsync: Fsync,
+    /// RNG seed.
+    pub seed: u64,
 }
 
-/// What somebody outside asks for.
+/// Request from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
     /// Read settings and files again (SIGHUP).
@@ -102,7 +98,7 @@ pub enum Command {
     Stop,
 }
 
-/// Why there is no daemon, or no longer one.
+/// Reason why there is no daemon, or no longer one.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
     /// What it must not forget cannot be kept.
@@ -118,9 +114,9 @@ pub enum DaemonError {
 
 /// A daemon that has not been started.
 pub struct Daemon {
-    shared: Arc<Shared>,
+    handle: DaemonHandle,
     config: Config,
-    way: Way,
+    link: ServiceLink,
     remembered: Remembered,
 }
 
@@ -128,72 +124,70 @@ impl Daemon {
     /// Takes the state folder and makes the client; nothing is sent yet.
     pub fn new(config: Config) -> Result<Self, DaemonError> {
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
-        let (settings, dry_run) = (config.settings.clone(), config.dry_run);
-        let counting = Counting {
+        let settings = config.settings.clone();
+        let calls = CallMetrics {
             metrics: Arc::clone(&metrics),
             clock: config.clock.anew(),
             service_time: Arc::default(),
         };
-        let way = way(&config, &settings, &counting)?;
-        let (store, kept) = if dry_run {
+        let link = link(&config, &settings, &calls)?;
+        let (state_dir, restored) = if config.dry_run {
             StateDir::read_only(&settings.state_dir)?
         } else {
             StateDir::open(&settings.state_dir, config.fsync.clone())?
         };
-        let Restored {
-            rosters,
-            state,
-            files: remembered,
-            settled,
-            found,
-        } = kept;
-        let state_dir = settings.state_dir.display();
-        match found {
+        let shown_dir = settings.state_dir.display();
+        match restored.found {
             RestoredFrom::Nothing => {
-                tracing::info!(%state_dir, "nothing is kept from before: holds and budgets start anew");
+                tracing::info!(state_dir = %shown_dir, "nothing is kept from before: holds and budgets start anew");
             }
             RestoredFrom::EarlierVersion => {
-                tracing::info!(%state_dir, "what an earlier version kept is taken over");
+                tracing::info!(state_dir = %shown_dir, "what an earlier version kept is taken over");
             }
             RestoredFrom::ThisVersion => {}
         }
-        way.begin_with(state.learned_limits.as_ref());
-        let engine = Engine::new(
-            settings,
-            &counting,
-            config.seed,
-            store,
-            (rosters, state, settled),
-            dry_run,
-        );
+        link.begin_with(restored.state.learned_limits.as_ref());
+        let remembered = restored.files.clone();
+        let wake = Arc::new(Notify::new());
+        let persister = Persister::new(state_dir, &wake);
+        let audit = AuditLog::new(audit_log_of(&config, &settings), config.fsync.clone(), &wake);
         let shared = Shared {
-            engine: Mutex::new(engine),
-            reader: Mutex::new(way.reader.clone()),
+            reader: Mutex::new(link.reader.clone()),
             metrics,
-            counting,
+            persister: persister.clone(),
+            audit: audit.writer(),
+            controller: Mutex::new(Controller::new(
+                settings,
+                &calls,
+                config.seed,
+                restored,
+                (persister, audit),
+                config.dry_run,
+            )),
+            calls,
             beat: Mutex::new(Instant::now()),
-            wake: Notify::new(),
+            wake,
             ends: signal::Sender::new(false),
             passes: Mutex::default(),
         };
         Ok(Self {
-            shared: Arc::new(shared),
+            handle: DaemonHandle::new(shared),
             config,
-            way,
+            link,
             remembered,
         })
     }
 
-    /// A view for the web.
+    /// A view of the daemon for the web.
     #[must_use]
-    pub fn source(&self) -> Arc<dyn Source> {
-        Arc::new(show::Window(Arc::clone(&self.shared)))
+    pub fn source(&self) -> Arc<dyn StatusSource> {
+        Arc::new(self.handle.clone())
     }
 
-    /// What the web shows of the past.
+    /// Counts of the past, for the web.
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
-        Arc::clone(&self.shared.metrics)
+        Arc::clone(&self.handle.metrics)
     }
 
     /// Makes one pass over all rooms, by the files once they are finished; where somebody would be put out or lose a role, once
@@ -203,81 +197,82 @@ impl Daemon {
         once::run(self, stop).await
     }
 
-    /// Keeps the rooms until it is told to stop; then no new call is made, and those in flight end.
+    /// Keeps the rooms until it is asked to stop; then no new call is made, and those in flight end.
     pub async fn run(self, mut commands: mpsc::Receiver<Command>) -> Result<(), DaemonError> {
         let Self {
-            shared,
+            handle: daemon,
             config,
-            mut way,
+            mut link,
             remembered,
         } = self;
         let mut manager = Manager::new();
-        let mut following = Following::start(follow(&config, &config.settings, remembered));
-        let mut stillness = following.stillness();
+        let mut files = FileSource::start(follow(&config, &config.settings, remembered));
+        let mut stillness = files.stillness();
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut passes: FuturesUnordered<LocalBoxFuture<'_, ()>> = FuturesUnordered::new();
         manager.ready();
         let ended = loop {
-            shared.beat();
-            let due = lock(&shared.engine).next_due();
+            daemon.beat();
+            let due = lock(&daemon.controller).next_due();
             let mut command = None;
             tokio::select! {
-                news = following.news() => match news {
-                    Some(news) => heard(&shared, news),
+                event = files.news() => match event {
+                    Some(event) => take_event(&daemon, event),
                     None => break Err(DaemonError::Files),
                 },
                 asked = commands.recv() => command = Some(asked.unwrap_or(Command::Stop)),
                 Some(()) = passes.next(), if !passes.is_empty() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
-                () = shared.wake.notified() => {}
-                // Where the task has ended, its news tell it.
+                () = daemon.wake.notified() => daemon.see_disk(),
+                // If the task has ended, its events say so.
                 Ok(()) = stillness.changed() => {}
                 _ = beat.tick() => {
-                    lock(&shared.engine).tick();
-                    manager.alive(|| lock(&shared.engine).in_a_line());
+                    daemon.tick();
+                    manager.alive(|| status_source::in_a_line(&lock(&daemon.controller)));
                 }
             }
             match command {
                 Some(Command::Stop) => break Ok(()),
                 Some(Command::Reload) => {
                     manager.reloading();
-                    reload::reload(&shared, &config, &mut way, &following);
+                    reload::reload(&daemon, &config, &mut link, &files);
                     manager.ready();
                 }
                 None => {}
             }
-            if lock(&shared.engine).see_stillness(&stillness.borrow_and_update()) {
-                following.look_now();
+            if lock(&daemon.controller).see_stillness(&stillness.borrow_and_update()) {
+                files.look_now();
             }
-            begin(&shared, &way, &passes);
+            begin(&daemon, &link, &passes);
         };
         manager.stopping();
         tracing::info!("ending: no new call is made, those in flight end");
-        end(&shared, &way);
+        end(&daemon, &link);
         loop {
             tokio::select! {
                 next = passes.next() => if next.is_none() { break },
                 _ = beat.tick() => {
-                    shared.beat();
+                    daemon.beat();
                     manager.alive(|| "ending".to_owned());
                 }
             }
         }
-        following.stop().await;
+        files.stop().await;
+        daemon.flush().await;
         ended
     }
 }
 
 /// The way to the service that these settings describe.
-fn way(config: &Config, settings: &Settings, counting: &Counting) -> Result<Way, ConnectError> {
-    let client = (config.connect)(settings, Some(Box::new(counting.clone())))?;
-    Ok(Way {
-        reader: client.reader(),
-        writes: (!config.dry_run).then_some(client),
-        at_once: settings.limits.concurrency,
-        limit_scope: LimitScope::of(settings),
-    })
+fn link(config: &Config, settings: &Settings, calls: &CallMetrics) -> Result<ServiceLink, ConnectError> {
+    let client = (config.connect)(settings, Some(Box::new(calls.clone())))?;
+    Ok(ServiceLink::new(client, settings, !config.dry_run))
+}
+
+/// Path of the audit log. A dry run leaves no trace, not even an empty log.
+fn audit_log_of(config: &Config, settings: &Settings) -> Option<PathBuf> {
+    settings.audit_log.clone().filter(|_| !config.dry_run)
 }
 
 fn follow(config: &Config, settings: &Settings, remembered: Remembered) -> Follow {
@@ -290,12 +285,12 @@ fn follow(config: &Config, settings: &Settings, remembered: Remembered) -> Follo
     }
 }
 
-/// Takes what the files say now.
-fn heard(shared: &Shared, news: News) {
-    let mut engine = lock(&shared.engine);
-    match news {
-        News::Taken(loaded) => {
-            shared.metrics.reloaded(true);
+/// Takes in what became of the files on the disk.
+fn take_event(daemon: &DaemonHandle, event: Event) {
+    let mut controller = lock(&daemon.controller);
+    match event {
+        Event::Taken(loaded) => {
+            daemon.metrics.reloaded(true);
             for Diagnostic {
                 code,
                 message,
@@ -306,45 +301,72 @@ fn heard(shared: &Shared, news: News) {
                 let file = location.as_ref().map(|location| location.file.as_str());
                 tracing::warn!(code, file, "{message}");
             }
-            engine.take(*loaded);
+            controller.take(*loaded);
         }
-        News::Bad(problems) => {
-            shared.metrics.reloaded(false);
-            engine.refuse(problems);
+        Event::Bad(problems) => {
+            daemon.metrics.reloaded(false);
+            controller.files.refuse(problems);
         }
-        News::AsBefore => engine.refuse(Vec::new()),
+        Event::AsBefore => controller.files.refuse(Vec::new()),
     }
 }
 
 /// Begins the passes that are due.
-fn begin<'a>(shared: &Arc<Shared>, way: &Way, passes: &FuturesUnordered<LocalBoxFuture<'a, ()>>) {
-    let now = Instant::now();
-    let mut engine = lock(&shared.engine);
-    let all = engine.full_is_due(now);
-    let begun = all.then(|| engine.begin_full());
+fn begin<'a>(daemon: &DaemonHandle, link: &ServiceLink, passes: &FuturesUnordered<LocalBoxFuture<'a, ()>>) {
+    let mut controller = lock(&daemon.controller);
+    let resync = controller.resync_is_due().then(|| controller.begin_resync());
     // Those that are left come back on their own.
-    let turns = engine.take_due(now);
-    drop(engine);
-    if let Some(turns) = begun {
-        let (shared, way) = (Arc::clone(shared), way.clone());
+    let due = controller.take_due();
+    drop(controller);
+    if let Some(tickets) = resync {
+        let (daemon, link) = (daemon.clone(), link.clone());
         passes.push(Box::pin(async move {
-            // What came of it stands in the engine.
-            let _ = passes::full(&shared, &way, turns, &|| true).await;
+            // The controller knows what came of it.
+            let _ = passes::resync(&daemon, &link, tickets, &|| true).await;
         }));
     }
-    if !turns.is_empty() {
-        let (shared, way) = (Arc::clone(shared), way.clone());
-        passes.push(Box::pin(async move { passes::some(&shared, &way, turns).await }));
+    if !due.is_empty() {
+        let (daemon, link) = (daemon.clone(), link.clone());
+        passes.push(Box::pin(async move { passes::due(&daemon, &link, due).await }));
     }
 }
 
 /// Ends what is under way in order.
-fn end(shared: &Shared, way: &Way) {
-    shared.ends.send_replace(true);
-    way.reader.close();
-    for room in lock(&shared.engine).rooms.values() {
-        if let Some(stop) = &room.applying {
-            stop.interrupt();
-        }
+fn end(daemon: &DaemonHandle, link: &ServiceLink) {
+    daemon.ends.send_replace(true);
+    link.reader.close();
+    lock(&daemon.controller).rooms.interrupt_all();
+}
+
+// SHIM
+mod clock;
+mod connect;
+pub mod files;
+pub mod pass;
+pub mod progress;
+mod watch;
+mod written;
+pub use clock::Clock;
+pub use clock::Clocks;
+pub use connect::{ConnectError, config, connect};
+pub use written::Written;
+pub(crate) mod shim {
+    pub(crate) mod reconcile {
+        pub(crate) use crate::daemon::connect::ConnectError;
+        pub(crate) use crate::daemon::pass::*;
+        pub(crate) use crate::daemon::progress::*;
+        pub(crate) use crate::daemon::written::Written;
+    }
+    pub(crate) mod status {
+        pub(crate) use crate::web::Source as StatusSource;
+        pub(crate) use crate::web::Withheld as WritesSuspended;
+        pub(crate) use crate::web::*;
+    }
+    pub(crate) mod file_source {
+        pub(crate) use crate::daemon::files::*;
+        pub(crate) use crate::daemon::files::{Following as FileSource, News as Event};
+    }
+    pub(crate) mod clock {
+        pub(crate) use crate::daemon::clock::*;
     }
 }

@@ -1,11 +1,11 @@
 //! One pass over all rooms, for a command that ends after it.
 
-use super::files::{Following, News, RETRY};
-use super::passes::{self, Full, Passed};
-use super::shared::lock;
-use super::written::Written;
-use super::{Daemon, end, follow, heard, pass};
+use super::handle::lock;
+use super::passes::{self, Resync};
+use super::{Daemon, end, follow, take_event};
 use crate::apply::{Reason, Report};
+use crate::daemon::shim::file_source::{Event, FileSource, RETRY};
+use crate::daemon::shim::reconcile::{self, Planned, Written};
 use crate::diagnostics::Invalid;
 use crate::model::{ReasonCode, show_duration};
 use crate::plan::FleetPlan;
@@ -29,16 +29,16 @@ pub struct Once {
 /// Makes the pass, see [`Daemon::once`].
 pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Result<Option<Once>, Invalid> {
     let Daemon {
-        shared,
+        handle,
         config,
-        way,
+        link,
         remembered,
     } = &daemon;
     let mut stop = pin!(stop);
-    let mut following = Following::start(follow(config, &config.settings, remembered.clone()));
-    let stillness = following.stillness();
+    let mut files = FileSource::start(follow(config, &config.settings, remembered.clone()));
+    let stillness = files.stillness();
     let settle = config.settings.sync.settle_removals;
-    let mut seen = following.stillness();
+    let mut seen = files.stillness();
     let left = || stillness.borrow().left_of(settle);
     // Time of the last request to read the files: an older read does not show that they are unchanged.
     let mut asked = None;
@@ -49,25 +49,25 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
         tokio::select! {
             biased;
             () = &mut stop => {
-                end(shared, way);
+                end(handle, link);
                 break waiting.map(|(planned, _)| interrupted(planned));
             }
-            news = following.news() => match news {
-                Some(News::Bad(diagnostics)) => return Err(Invalid { diagnostics }),
+            news = files.news() => match news {
+                Some(Event::Bad(diagnostics)) => return Err(Invalid { diagnostics }),
                 Some(news) => {
-                    heard(shared, news);
+                    take_event(handle, news);
                     waiting = None;
                 }
                 None => break None,
             },
             () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
                 let now = *asked.insert(Instant::now());
-                following.look_now();
+                files.look_now();
                 // Whatever else the look finds is news.
                 let _ = timeout(RETRY, seen.wait_for(|seen| seen.seen_at >= now)).await;
             }
         }
-        let sets = lock(&shared.engine).sets;
+        let sets = lock(&handle.controller).files.sets();
         let is_still = || {
             let now = stillness.borrow();
             // The stillness may be that of a set whose news has not arrived yet.
@@ -82,28 +82,28 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
             *until = Instant::now() + left();
             continue;
         }
-        let turns = {
-            let mut engine = lock(&shared.engine);
+        let tickets = {
+            let mut controller = lock(&handle.controller);
             // Not earlier: if this process is ended now, the next one must not take the set for a settled one.
             if has_settled {
-                engine.files_settled();
+                controller.files_settled();
             }
-            engine.begin_full()
+            controller.begin_resync()
         };
         let may_take_away = || has_settled && is_still();
-        let mut pass = pin!(passes::full(shared, way, turns, &may_take_away));
+        let mut pass = pin!(passes::resync(handle, link, tickets, &may_take_away));
         let full = tokio::select! {
             full = &mut pass => full,
             () = &mut stop => {
-                end(shared, way);
+                end(handle, link);
                 pass.await
             }
         };
         match full {
             None => break None,
-            Some(Full::Made(passed)) => break Some(passed),
-            Some(Full::Unsettled(planned)) if *shared.ends.borrow() => break Some(interrupted(planned)),
-            Some(Full::Unsettled(planned)) => {
+            Some(Resync::Made { planned, written }) => break Some((planned, written)),
+            Some(Resync::Unsettled(planned)) if *handle.ends.borrow() => break Some(interrupted(planned)),
+            Some(Resync::Unsettled(planned)) => {
                 match &stillness.borrow().being_written {
                     Some(file) => tracing::info!(
                         "removals wait until {} is closed by whoever writes it",
@@ -119,21 +119,26 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
             }
         }
     };
-    following.stop().await;
-    let Some(Passed { planned, mut written }) = passed else {
+    files.stop().await;
+    let Some((planned, mut written)) = passed else {
         return Ok(None);
     };
-    let engine = lock(&shared.engine);
+    let controller = lock(&handle.controller);
     if let Written::Applied(report) = &mut written {
-        let interrupted = (*shared.ends.borrow()).then(Reason::interrupted);
+        let interrupted = (*handle.ends.borrow()).then(Reason::interrupted);
         report.stopped = report.stopped.take().or(interrupted);
-        let withheld = || engine.withheld().map(|why| Reason::new(why.code, why.message));
-        let why = report.stopped.clone().or_else(withheld);
+        let suspended = || {
+            controller
+                .gate
+                .suspended()
+                .map(|why| Reason::new(why.code, why.message))
+        };
+        let why = report.stopped.clone().or_else(suspended);
         let why = why.unwrap_or_else(|| Reason::new(ReasonCode::NotBegun, "it was not this room's turn"));
         report.count_not_begun(&planned.plan.rooms, &why);
     }
-    let rates = pass::rates(&engine.settings);
-    drop(engine);
+    let rates = reconcile::rates(&controller.settings);
+    drop(controller);
     Ok(Some(Once {
         seconds: rates.seconds(&planned.plan),
         plan: planned.plan,
@@ -143,13 +148,10 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
 }
 
 /// A pass that was ended before its first call.
-fn interrupted(planned: pass::Planned) -> Passed {
+fn interrupted(planned: Planned) -> (Planned, Written) {
     let report = Report {
         rooms: Vec::new(),
         stopped: Some(Reason::interrupted()),
     };
-    Passed {
-        planned,
-        written: Written::Applied(report),
-    }
+    (planned, Written::Applied(report))
 }

@@ -227,7 +227,7 @@ pub async fn apply(
 const NAMES_IN_A_LINE: usize = 1_000;
 
 /// A line for a room that changes, or would; more where it has very many changes.
-pub(super) fn log_room(room: &RoomPlan, message: &str) {
+pub(crate) fn log_room(room: &RoomPlan, message: &str) {
     let [add, remove, promote, demote] =
         [Op::Add, Op::Remove, Op::Promote, Op::Demote].map(|op| users_of(op, &room.steps));
     let most = [&add, &remove, &promote, &demote]
@@ -257,7 +257,7 @@ pub(super) fn log_room(room: &RoomPlan, message: &str) {
 }
 
 /// One event for the whole plan.
-pub(super) fn log(plan: &FleetPlan, plan_id: &str, revision: Option<&str>) {
+pub(crate) fn log(plan: &FleetPlan, plan_id: &str, revision: Option<&str>) {
     let summary = plan.summary();
     tracing::info!(
         plan = plan_id,

@@ -1,267 +1,226 @@
 //! Passes: over all rooms, and over those that are due on their own. They run side by side; a room is changed by one at a time.
 
-use super::audit::Event;
-use super::engine::Engine;
-use super::journal::{PassJournal, origins};
-use super::learned_limits::LimitScope;
-use super::pass::{self, Looked, Planned};
-use super::progress::Progress;
-use super::quota::UsedUp;
-use super::room::Turn;
-use super::written::Written;
-use super::{Shared, lock};
-use crate::apply::{self, Claims, Conduct, Job, Reason, RoomReport, Stop};
-use crate::chat::{Client, Reader};
+use super::audit_log::PassLine;
+use super::controller::Controller;
+use super::files_in_force::FileSet;
+use super::handle::{DaemonHandle, lock};
+use super::learned_limits::ServiceLink;
+use super::log_dedup::{LogDedup, Subject};
+use super::pass_hooks::{PassHooks, PassJournal, change_origins};
+use super::room_status;
+use super::workqueue::Ticket;
+use crate::apply::{self, Conduct, Job, Reason, Report, Stop, Tally};
+use crate::daemon::shim::reconcile::{self, Looked, Planned, Progress, Written};
+use crate::daemon::shim::status::PassKind;
 use crate::desired::DesiredRoom;
-use crate::model::{Op, ReasonCode, RoomId, UserId};
+use crate::model::{Op, RoomId, UserId};
 use crate::plan::{Calls, RoomPlan, users_of};
 use crate::render::Document;
-use crate::web::PassKind;
-use futures_util::future::{LocalBoxFuture, ready};
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use tokio::time::Instant;
 
-/// The way to the service. A dry run has no client to write over.
-#[derive(Debug, Clone)]
-pub(super) struct Way {
-    pub(super) reader: Reader,
-    pub(super) writes: Option<Client>,
-    /// How many rooms are worked on at a time.
-    pub(super) at_once: usize,
-    /// What the batch sizes on it depend on.
-    pub(super) limit_scope: LimitScope,
-}
-
-/// What became of a pass.
-#[derive(Debug)]
-#[must_use]
-pub(super) struct Passed {
-    pub(super) planned: Planned,
-    pub(super) written: Written,
-}
-
 /// A pass over all rooms, or what it would do.
-pub(super) enum Full {
-    Made(Passed),
+pub(super) enum Resync {
+    Made {
+        planned: Planned,
+        written: Written,
+    },
     /// Somebody would be put out or lose a role, and the room files have not been unchanged for long enough; nothing was written.
     Unsettled(Planned),
 }
 
-/// Looks at all rooms that it is the turn of, and reconciles them. `may_take_away` says whether the room files have been unchanged
-/// for long enough to put anybody out. `None`: the daemon ends.
-pub(super) async fn full(
-    shared: &Shared,
-    way: &Way,
-    turns: Vec<Turn>,
+/// Looks at all rooms of these tickets, and reconciles them. `may_take_away`: the room files have been unchanged for long enough to
+/// put anybody out. `None`: the daemon ends.
+pub(super) async fn resync(
+    daemon: &DaemonHandle,
+    link: &ServiceLink,
+    tickets: Vec<Ticket>,
     may_take_away: &dyn Fn() -> bool,
-) -> Option<Full> {
+) -> Option<Resync> {
     let begun = Instant::now();
-    let progress = shared.under_way(turns.len());
-    let looked = look(shared, way, &turns, &progress).await?;
+    let progress = daemon.under_way(tickets.len());
+    let looked = look(daemon, link, &tickets, &progress).await?;
     let trouble = looked.stopped.clone();
     let planned = {
-        let mut engine = lock(&shared.engine);
-        let looked = engine.still_due(looked, &turns, begun);
-        let guard = engine.guard_of_all(&looked);
-        let planned = looked.plan(Some(guard), &way.reader);
+        let mut controller = lock(&daemon.controller);
+        let looked = controller.still_due(looked, &tickets, begun);
+        let guard = controller.guard_of_all(&looked);
+        let planned = looked.plan(Some(guard), &link.reader);
         match &trouble {
-            None => engine.begin_budget(planned.plan.members + guard.elsewhere),
-            Some(error) => engine.stopped_by(error),
+            None => controller.begin_budget(planned.plan.members + guard.elsewhere),
+            Some(error) => controller.look_stopped(error),
         }
         planned
     };
     if trouble.is_none() && planned.plan.takes_away() && !may_take_away() {
         // The pass begins again later, and ends then.
-        return Some(Full::Unsettled(planned));
+        return Some(Resync::Unsettled(planned));
     }
     let written = match trouble {
         Some(_) => Written::Unseen,
-        None => carry_out(shared, way, &planned, &turns, &progress).await,
+        None => carry_out(daemon, link, &planned, &tickets, &progress).await,
     };
-    let outcome = lock(&shared.engine).end_full(&planned, written.report());
-    shared
+    let outcome = lock(&daemon.controller).end_resync(&planned, written.report());
+    daemon
         .metrics
         .pass_ended(PassKind::Full, outcome, begun.elapsed());
-    Some(Full::Made(Passed { planned, written }))
+    Some(Resync::Made { planned, written })
 }
 
 /// Reconciles rooms that are due on their own.
-pub(super) async fn some(shared: &Shared, way: &Way, turns: Vec<Turn>) {
+pub(super) async fn due(daemon: &DaemonHandle, link: &ServiceLink, tickets: Vec<Ticket>) {
     let begun = Instant::now();
-    let progress = shared.under_way(turns.len());
-    let Some(mut looked) = look(shared, way, &turns, &progress).await else {
+    let progress = daemon.under_way(tickets.len());
+    let Some(mut looked) = look(daemon, link, &tickets, &progress).await else {
         return;
     };
-    // That a few rooms give no clear answer says nothing of the service.
+    // A few rooms that give no clear answer say nothing of the service.
     looked.stopped.take_if(|error| !error.kind.stops_the_run());
     let trouble = looked.stopped.clone();
     let planned = {
-        let mut engine = lock(&shared.engine);
-        for turn in &turns {
-            if let Some(room) = engine.current(turn) {
-                room.looking = false;
-            }
-        }
-        let looked = engine.still_due(looked, &turns, begun);
-        let guard = engine.guard_of_some(&looked);
+        let mut controller = lock(&daemon.controller);
+        controller.rooms.end_looks(&tickets);
+        let looked = controller.still_due(looked, &tickets, begun);
+        let guard = controller.guard_of_some(&looked);
         if let Some(error) = &trouble {
-            engine.stopped_by(error);
+            controller.look_stopped(error);
         }
-        looked.plan(Some(guard), &way.reader)
+        looked.plan(Some(guard), &link.reader)
     };
     let written = match trouble {
         Some(_) => Written::Unseen,
-        None => carry_out(shared, way, &planned, &turns, &progress).await,
+        None => carry_out(daemon, link, &planned, &tickets, &progress).await,
     };
-    let outcome = lock(&shared.engine).outcome(&planned, written.report());
-    shared
+    let outcome = lock(&daemon.controller).outcome(&planned, written.report());
+    daemon
         .metrics
         .pass_ended(PassKind::Rooms, outcome, begun.elapsed());
 }
 
 /// `None`: the daemon ends.
-async fn look(shared: &Shared, way: &Way, turns: &[Turn], progress: &Progress) -> Option<Looked> {
-    let rooms: Vec<&DesiredRoom> = turns.iter().map(|turn| &*turn.desired).collect();
-    let restrain = |at: usize, observed: &_| {
-        let turn = turns.get(at);
-        turn.map(|turn| lock(&shared.engine).restraints(turn, observed))
+async fn look(
+    daemon: &DaemonHandle,
+    link: &ServiceLink,
+    tickets: &[Ticket],
+    progress: &Progress,
+) -> Option<Looked> {
+    let rooms: Vec<&DesiredRoom> = tickets.iter().map(|ticket| &*ticket.desired).collect();
+    let constrain = |at: usize, observed: &_| {
+        let ticket = tickets.get(at);
+        ticket
+            .map(|ticket| lock(&daemon.controller).constraints(ticket, observed))
             .unwrap_or_default()
     };
     let seen = || progress.looked();
     tokio::select! {
         biased;
-        () = shared.ending() => None,
-        looked = pass::look(&way.reader, &rooms, &restrain, &seen) => Some(looked),
+        () = daemon.ending() => None,
+        looked = reconcile::look(&link.reader, &rooms, &constrain, &seen) => Some(looked),
+    }
+}
+
+/// Part of a plan that is written to the service.
+struct Chosen {
+    /// Id of the plan.
+    plan_id: String,
+    set: Arc<FileSet>,
+    /// The only room that is written, by a call that finds out whether the quota is renewed.
+    probe: Option<RoomId>,
+}
+
+impl Chosen {
+    fn has(&self, room: &RoomPlan) -> bool {
+        !room.steps.is_empty() && self.probe.as_ref().is_none_or(|probe| *probe == room.id)
     }
 }
 
 /// Logs the plan and applies it, room by room.
 async fn carry_out(
-    shared: &Shared,
-    way: &Way,
+    daemon: &DaemonHandle,
+    link: &ServiceLink,
     planned: &Planned,
-    turns: &[Turn],
+    tickets: &[Ticket],
     progress: &Progress,
 ) -> Written {
-    let turns: HashMap<&RoomId, &Turn> = turns.iter().map(|turn| (&turn.desired.id, turn)).collect();
-    let (set, document, probe) = {
-        let mut engine = lock(&shared.engine);
-        for plan in &planned.plan.rooms {
-            if let Some(turn) = turns.get(&plan.id) {
-                engine.planned(turn, plan);
-            }
+    let tickets: HashMap<&RoomId, &Ticket> = tickets
+        .iter()
+        .map(|ticket| (&ticket.desired.id, ticket))
+        .collect();
+    for plan in &planned.plan.rooms {
+        if let Some(ticket) = tickets.get(&plan.id) {
+            let controller = &mut *lock(&daemon.controller);
+            let now = controller.now();
+            room_status::planned(&mut controller.rooms, ticket, plan, now, &mut controller.random);
+            controller.report_room(ticket);
         }
-        let has_steps = planned.plan.rooms.iter().any(|room| !room.steps.is_empty());
-        if !has_steps && way.writes.is_some() {
-            return Written::Nothing;
-        }
-        engine.check();
-        let probe = engine.begin_probe(&planned.plan);
-        if let (None, Some(why)) = (&probe, engine.withheld()) {
-            for plan in &planned.plan.rooms {
-                engine.log_withheld(plan);
-            }
-            return match way.writes {
-                Some(_) => Written::Withheld(why.message),
-                None => Written::DryRun,
-            };
-        }
-        let Some(set) = engine.set.clone() else {
-            return Written::Withheld("no room files have been read yet".to_owned());
-        };
-        let meta = pass::meta(&engine.settings, &set.source, engine.clock.now());
-        let id = match Document::new(&planned.plan, &meta) {
-            Ok(document) => document.id,
-            Err(error) => return Written::Withheld(format!("the plan has no id: {error}")),
-        };
-        let chosen = |room: &&RoomPlan| probe.as_ref().is_none_or(|probe| *probe == room.id);
-        let rooms: Vec<&RoomPlan> = planned.plan.rooms.iter().filter(chosen).collect();
-        let calls = Calls::of_steps(rooms.iter().flat_map(|room| &room.steps));
-        let changed = rooms.iter().filter(|room| !room.steps.is_empty());
-        let pass = Event::Pass {
-            plan: &id,
-            revision: set.source.revision.as_deref(),
-            rooms: changed.clone().count(),
-            changes: changed
-                .flat_map(|room| &room.steps)
-                .map(|step| step.users().len())
-                .sum(),
-            calls: calls.total(),
-        };
-        if !engine.prove_audit(pass) {
-            if let Some(room) = &probe {
-                engine.end_probe(room);
-            }
-            for plan in &planned.plan.rooms {
-                engine.log_withheld(plan);
-            }
-            return Written::Withheld("the audit log cannot be written".to_owned());
-        }
-        engine.spend(removals(&rooms));
-        progress.apply(calls);
-        match &probe {
-            Some(room) => tracing::info!(%room, "one call finds out whether the quota is renewed"),
-            None if rooms.iter().filter(|plan| engine.log_plan(plan)).count() > 0 => {
-                pass::log(&planned.plan, &id, set.source.revision.as_deref());
-            }
-            None => {}
-        }
-        (set, id, probe)
-    };
-    let Some(client) = &way.writes else {
+    }
+    let has_steps = planned.plan.rooms.iter().any(|room| !room.steps.is_empty());
+    if !has_steps && link.writes.is_some() {
+        return Written::Nothing;
+    }
+    daemon.flush().await;
+    let chosen = choose(&mut lock(&daemon.controller), planned);
+    let Some(client) = &link.writes else {
         return Written::DryRun;
     };
-    let journal = PassJournal {
-        shared,
-        plan: &document,
-        revision: set.source.revision.clone(),
-        origins: origins(&planned.plan, set).await,
-        unwritten: Mutex::default(),
+    let chosen = match chosen {
+        Ok(chosen) => chosen,
+        Err(why) => return Written::Withheld(why),
     };
-    let chosen =
-        |room: &&RoomPlan| !room.steps.is_empty() && probe.as_ref().is_none_or(|probe| *probe == room.id);
-    let stop = Stop::default();
-    let claims = PassClaims {
-        shared,
-        turns: &turns,
-        stop: &stop,
-        told: AtomicBool::new(false),
-    };
-    let jobs: Vec<Job<'_>> = planned
+    let chosen_plans: Vec<&RoomPlan> = planned
         .plan
         .rooms
         .iter()
-        .filter(chosen)
+        .filter(|room| chosen.has(room))
+        .collect();
+    if let Err(why) = record(daemon, &chosen, &chosen_plans).await {
+        let mut controller = lock(&daemon.controller);
+        if let Some(room) = &chosen.probe {
+            controller.gate.quota_mut().end_probe(room);
+        }
+        log_suspended(&mut controller.log, planned);
+        return Written::Withheld(why);
+    }
+    progress.apply(Calls::of_steps(chosen_plans.iter().flat_map(|room| &room.steps)));
+    log_plan(&mut lock(&daemon.controller).log, planned, &chosen);
+    let revision = chosen.set.source.revision.clone();
+    let journal = PassJournal {
+        daemon,
+        plan: &chosen.plan_id,
+        revision,
+        origins: change_origins(&planned.plan, Arc::clone(&chosen.set)).await,
+    };
+    let cancel = Stop::default();
+    let hooks = PassHooks::new(daemon, &tickets, &cancel);
+    let jobs: Vec<Job<'_>> = chosen_plans
+        .iter()
         .filter_map(|plan| {
             Some(Job {
-                desired: &turns.get(&plan.id)?.desired,
+                desired: &tickets.get(&plan.id)?.desired,
                 plan,
                 read_at: planned.read_at.get(&plan.id).copied(),
             })
         })
         .collect();
-    let conduct = Conduct {
-        at_once: way.at_once,
-        stop: &stop,
+    let options = Conduct {
+        at_once: link.at_once,
+        stop: &cancel,
         progress: &|op| progress.called(op),
         journal: Some(&journal),
-        claims: Some(&claims),
+        claims: Some(&hooks),
     };
-    let mut report = apply::run(client, &jobs, conduct).await;
-    let mut engine = lock(&shared.engine);
-    claims.tell(&mut engine);
-    engine.learn(way);
-    if let Some(room) = &probe {
-        engine.end_probe(room);
+    let mut report = apply::run(client, &jobs, options).await;
+    let mut controller = lock(&daemon.controller);
+    hooks.report_trouble(&mut controller);
+    controller.learn(link);
+    if let Some(room) = &chosen.probe {
+        controller.gate.quota_mut().end_probe(room);
     }
-    report.stopped = report
-        .stopped
-        .or_else(|| engine.used_up.as_ref().map(UsedUp::reason));
-    engine.log_report(&report, &document);
-    drop(engine);
-    if *shared.ends.borrow() {
+    report.stopped = report.stopped.or_else(|| controller.gate.quota().reason());
+    log_report(&mut controller.log, &report, &chosen.plan_id);
+    drop(controller);
+    if *daemon.ends.borrow() {
         let mut left = report.clone();
         left.count_not_begun(&planned.plan.rooms, &Reason::interrupted());
         if let Some(rooms) = left.not_begun() {
@@ -271,65 +230,118 @@ async fn carry_out(
     Written::Applied(report)
 }
 
-/// The rooms of a pass, each of which is changed by one pass at a time.
-struct PassClaims<'a> {
-    shared: &'a Shared,
-    turns: &'a HashMap<&'a RoomId, &'a Turn>,
-    /// What has ended the pass early, if something has.
-    stop: &'a Stop,
-    /// Whether the engine knows of that.
-    told: AtomicBool,
+/// Chooses what of a plan is written. The error: nothing may be, for this reason.
+fn choose(controller: &mut Controller, planned: &Planned) -> Result<Chosen, String> {
+    let quota_only = controller.gate.waits_for_quota();
+    let quota = controller.gate.quota_mut();
+    let probe = quota_only
+        .then(|| quota.begin_probe(&planned.plan, &mut controller.random))
+        .flatten();
+    if let (None, Some(why)) = (&probe, controller.gate.suspended()) {
+        log_suspended(&mut controller.log, planned);
+        return Err(why.message);
+    }
+    let set = controller.files.set().cloned();
+    let set = set.ok_or("no room files have been read yet")?;
+    let meta = reconcile::meta(&controller.settings, &set.source, controller.now());
+    let document = Document::new(&planned.plan, &meta);
+    let plan_id = document
+        .map_err(|error| format!("the plan has no id: {error}"))?
+        .id;
+    Ok(Chosen { plan_id, set, probe })
 }
 
-impl PassClaims<'_> {
-    /// Tells the engine once that the service keeps every call from succeeding, if it does.
-    fn tell(&self, engine: &mut Engine) {
-        if let Some(why) = self.stop.reason()
-            && ![ReasonCode::AuditLog, ReasonCode::Quota].contains(&why.code)
-            && !self.told.swap(true, Ordering::Relaxed)
-        {
-            engine.service_down(why.code, &why.message);
-        }
-    }
-
-    fn claim(&self, plan: &RoomPlan) -> Option<Stop> {
-        let turn = self.turns.get(&plan.id)?;
-        let mut engine = lock(&self.shared.engine);
-        if self.stop.reason().is_some() {
-            self.tell(&mut engine);
-            engine.put_off(turn);
-            return None;
-        }
-        // A client that was replaced is closed, but not the next claim.
-        if *self.shared.ends.borrow() {
-            return None;
-        }
-        engine.claim(turn)
-    }
+/// Records the pass in the audit log and its removals in the budget. Once this has succeeded, all that must outlive a crash is on
+/// the disk. The error: nothing may be written, for this reason.
+async fn record(daemon: &DaemonHandle, chosen: &Chosen, plans: &[&RoomPlan]) -> Result<(), String> {
+    let steps = || plans.iter().flat_map(|room| &room.steps);
+    let pass = PassLine {
+        plan: chosen.plan_id.clone(),
+        revision: chosen.set.source.revision.clone(),
+        rooms: plans.len(),
+        changes: steps().map(|step| step.users().len()).sum(),
+        calls: Calls::of_steps(steps()).total(),
+    };
+    let now = lock(&daemon.controller).now();
+    let proved = daemon.audit.prove(now, pass).await;
+    daemon.see_disk();
+    proved.map_err(|_| "the audit log cannot be written".to_owned())?;
+    lock(&daemon.controller).spend(removals(plans));
+    let saved = daemon.persister.on_disk().await;
+    daemon.see_disk();
+    saved.map_err(|error| format!("the state cannot be saved: {error}"))
 }
 
-impl Claims for PassClaims<'_> {
-    fn begin<'a>(&'a self, plan: &'a RoomPlan) -> LocalBoxFuture<'a, Option<Stop>> {
-        Box::pin(ready(self.claim(plan)))
-    }
-
-    fn answered(&self, plan: &RoomPlan, failed: Option<&Reason>) {
-        lock(&self.shared.engine).quota_answered(&plan.id, failed);
-    }
-
-    fn end(&self, plan: &RoomPlan, report: &RoomReport, stopped: Option<&Reason>) {
-        if let Some(turn) = self.turns.get(&plan.id) {
-            lock(&self.shared.engine).applied(turn, plan, report, stopped);
-        }
-    }
-}
-
-/// Who is removed, and where.
-fn removals(rooms: &[&RoomPlan]) -> BTreeSet<(RoomId, UserId)> {
-    let of_room = |room: &&RoomPlan| {
-        let users = users_of(Op::Remove, &room.steps);
-        let pairs: Vec<_> = users.iter().map(|user| (room.id.clone(), user.clone())).collect();
+/// People who are removed, with their rooms.
+fn removals(plans: &[&RoomPlan]) -> BTreeSet<(RoomId, UserId)> {
+    let of_room = |plan: &&RoomPlan| {
+        let users = users_of(Op::Remove, &plan.steps);
+        let pairs: Vec<_> = users.iter().map(|user| (plan.id.clone(), user.clone())).collect();
         pairs
     };
-    rooms.iter().flat_map(of_room).collect()
+    plans.iter().flat_map(of_room).collect()
+}
+
+/// Logs what is planned, unless it is what was planned and failed the last time.
+fn log_plan(log: &mut LogDedup, planned: &Planned, chosen: &Chosen) {
+    if let Some(room) = &chosen.probe {
+        tracing::info!(%room, "one call finds out whether the quota is renewed");
+        return;
+    }
+    let mut any = false;
+    for room in planned.plan.rooms.iter().filter(|room| chosen.has(room)) {
+        if is_news(log, Subject::Plan(room.id.clone()), room) {
+            reconcile::log_room(room, "planned");
+            any = true;
+        }
+    }
+    if any {
+        reconcile::log(
+            &planned.plan,
+            &chosen.plan_id,
+            chosen.set.source.revision.as_deref(),
+        );
+    }
+}
+
+/// Logs once what would be done in each room if anything were written.
+fn log_suspended(log: &mut LogDedup, planned: &Planned) {
+    for room in planned.plan.rooms.iter().filter(|room| !room.steps.is_empty()) {
+        if is_news(log, Subject::Would(room.id.clone()), room) {
+            reconcile::log_room(room, "would be planned, but nothing is written");
+        }
+    }
+}
+
+/// True if the last plan on this subject had other steps.
+fn is_news(log: &mut LogDedup, subject: Subject, room: &RoomPlan) -> bool {
+    let steps: Vec<_> = room.steps.iter().map(|step| (step.op(), step.users())).collect();
+    log.is_news(subject, &steps)
+}
+
+/// Logs what came of a plan, unless it is what came of the last one.
+fn log_report(log: &mut LogDedup, report: &Report, plan: &str) {
+    let Tally {
+        converged,
+        partial,
+        failed,
+        not_begun,
+        blocked,
+        calls,
+        ..
+    } = report.tally();
+    let in_order = partial + failed + not_begun == 0 && report.stopped.is_none();
+    if in_order {
+        log.forget(&Subject::Report);
+    }
+    if in_order
+        || log.is_news(
+            Subject::Report,
+            &(converged, partial, failed, not_begun, blocked, calls),
+        )
+    {
+        tracing::info!(
+            plan, converged, partial, failed, not_begun, blocked, calls, "applied"
+        );
+    }
 }

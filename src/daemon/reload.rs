@@ -1,38 +1,36 @@
 //! Settings that are read again while the daemon runs.
 
-use super::files::Following;
-use super::passes::Way;
-use super::{Config, Shared, follow, lock, way};
+use super::handle::{DaemonHandle, lock};
+use super::learned_limits::ServiceLink;
+use super::{Config, audit_log_of, follow, link};
+use crate::daemon::shim::file_source::FileSource;
 use crate::desired::Remembered;
 use crate::diagnostics::{Diagnostic, Invalid};
 use crate::settings::{Auth, Settings};
 use secrecy::ExposeSecret as _;
-use tokio::time::Instant;
 
 /// Reads settings and files again. Settings that are not valid change nothing.
-pub(super) fn reload(shared: &Shared, config: &Config, way_now: &mut Way, following: &Following) {
-    let before = lock(&shared.engine).settings.clone();
+pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut ServiceLink, files: &FileSource) {
+    let before = lock(&daemon.controller).settings.clone();
     // Whoever has moved the log away wants it under its name again, whatever becomes of the settings.
-    lock(&shared.engine).audit.reopen(before.audit_log.clone());
+    reopen_audit_log(daemon, config, &before);
     let settings = match (config.reload)() {
         Ok(settings) => settings,
         Err(invalid) => {
-            tell(&invalid);
-            return following.look_now();
+            report(&invalid);
+            return files.look_now();
         }
     };
-    if !same_way(&before, &settings) {
-        match way(config, &settings, &shared.counting) {
+    if !same_link(&before, &settings) {
+        match link(config, &settings, &daemon.calls) {
             Ok(new) => {
-                let mut engine = lock(&shared.engine);
-                engine.learn(way_now);
-                new.begin_with(engine.ledger.learned_limits.as_ref());
-                drop(engine);
-                replace(shared, way_now, new);
+                lock(&daemon.controller).learn(link_now);
+                new.begin_with(lock(&daemon.controller).learned());
+                replace(daemon, link_now, new);
             }
             Err(error) => {
                 tracing::error!(%error, "the settings stay as they are");
-                return following.look_now();
+                return files.look_now();
             }
         }
     }
@@ -46,28 +44,21 @@ pub(super) fn reload(shared: &Shared, config: &Config, way_now: &mut Way, follow
     }
     let refollow = (&before.rooms, &before.guards, before.sync.settle)
         != (&settings.rooms, &settings.guards, settings.sync.settle);
+    reopen_audit_log(daemon, config, &settings);
     {
-        let mut engine = lock(&shared.engine);
-        engine.audit.reopen(settings.audit_log.clone());
-        engine.settings = settings.clone();
-        engine.learn(way_now);
-        engine.see_withheld();
-        engine.probe_now();
-        if engine.trouble.is_some() {
-            // Whoever changed the settings may have put right what was wrong.
-            engine.all_soon();
-        }
-        engine.full_due = engine.full_due.min(Instant::now() + settings.sync.interval);
+        let mut controller = lock(&daemon.controller);
+        controller.change_settings(settings.clone());
+        controller.learn(link_now);
     }
     if refollow {
-        following.change(follow(config, &settings, Remembered::default()));
+        files.change(follow(config, &settings, Remembered::default()));
     } else {
-        following.look_now();
+        files.look_now();
     }
     tracing::info!("settings and files are read again");
 }
 
-fn tell(invalid: &Invalid) {
+fn report(invalid: &Invalid) {
     for Diagnostic {
         code,
         message,
@@ -87,19 +78,22 @@ fn tell(invalid: &Invalid) {
     }
 }
 
-/// Goes another way from now on: nothing more goes out over the one before.
-fn replace(shared: &Shared, way: &mut Way, new: Way) {
-    *lock(&shared.reader) = new.reader.clone();
-    std::mem::replace(way, new).reader.close();
-    let mut engine = lock(&shared.engine);
-    for stop in engine.rooms.values().filter_map(|room| room.applying.as_ref()) {
-        stop.interrupt();
-    }
-    engine.all_soon();
+fn reopen_audit_log(daemon: &DaemonHandle, config: &Config, settings: &Settings) {
+    let path = audit_log_of(config, settings);
+    lock(&daemon.controller).audit.reopen(path);
 }
 
-/// Whether both lead to the service in the same way, as fast.
-fn same_way(a: &Settings, b: &Settings) -> bool {
+/// Goes another way to the service from now on: nothing more goes out over the one before.
+fn replace(daemon: &DaemonHandle, link: &mut ServiceLink, new: ServiceLink) {
+    *lock(&daemon.reader) = new.reader.clone();
+    std::mem::replace(link, new).reader.close();
+    let mut controller = lock(&daemon.controller);
+    controller.rooms.interrupt_all();
+    controller.resync_soon();
+}
+
+/// True if both lead to the service in the same way, as fast.
+fn same_link(a: &Settings, b: &Settings) -> bool {
     let same_auth = match (&a.service.auth, &b.service.auth) {
         (Auth::Token(a), Auth::Token(b)) => a.expose_secret() == b.expose_secret(),
         (Auth::TokenFile(a), Auth::TokenFile(b)) => a == b,

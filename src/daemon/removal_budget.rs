@@ -1,14 +1,114 @@
 //! The guard over time: however many edits it takes, one window lets no more people of a room's list go than the budget allows.
 //!
-//! Holds compare a set of files with the one before it, the other guards look at who is there now. Many small steps pass both:
-//! thirteen edits of a quarter each empty a room of a hundred. This guard remembers who was wanted within the window.
+//! Holds compare a set of files with the one before it, the other guards count people who are there now. Many small steps pass
+//! both: thirteen edits of a quarter each empty a room of a hundred. This guard remembers who was wanted within the window.
+
+mod list_history;
 
 use super::holds::{Lists, wanted};
+use crate::daemon::shim::clock::Moment;
 use crate::desired::DesiredRoom;
-use crate::model::{Limit, MemberSet, RemovalBudget, UserId};
-use jiff::{SignedDuration, Timestamp};
+use crate::model::{MemberSet, RoomId};
+use crate::plan::OverBudget;
+use jiff::Timestamp;
+use list_history::{Kept, ListHistory};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// The lists of every room over its window, as far as somebody has left one. Times are on the steady clock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct RemovalBudgets(BTreeMap<RoomId, RoomBudget>);
+
+/// People whom a room's budgets keep.
+#[derive(Debug, Default)]
+pub(super) struct KeptInRoom {
+    pub(super) people: Option<OverBudget>,
+    pub(super) admins: Option<OverBudget>,
+}
+
+impl RemovalBudgets {
+    /// Takes in a room's new entry; `old` is what was wanted before. `may_pass`: the clock is right, so windows pass. `true`: something is
+    /// to be kept on the disk.
+    pub(super) fn take(&mut self, old: &Lists, room: &DesiredRoom, may_pass: bool, now: Timestamp) -> bool {
+        let mut budget = self.0.remove(&room.id).unwrap_or_default();
+        let mut differs = budget.take(old, room, now);
+        if may_pass {
+            differs |= budget.advance(room, now);
+        }
+        if !budget.is_empty() {
+            self.0.insert(room.id.clone(), budget);
+        }
+        differs
+    }
+
+    /// Releases people of this room for whom the windows have room by now. `true`: there were some.
+    pub(super) fn advance(&mut self, room: &DesiredRoom, now: Timestamp) -> bool {
+        let budget = self.0.get_mut(&room.id);
+        budget.is_some_and(|budget| budget.advance(room, now))
+    }
+
+    /// The same in all rooms that `desired` knows. Gives the rooms where there were some.
+    pub(super) fn advance_all<'a>(
+        &mut self,
+        desired: impl Fn(&RoomId) -> Option<&'a DesiredRoom>,
+        now: Timestamp,
+    ) -> Vec<RoomId> {
+        let advanced =
+            |(id, budget): (&RoomId, &mut RoomBudget)| budget.advance(desired(id)?, now).then(|| id.clone());
+        let rooms = self.0.iter_mut().filter_map(advanced).collect();
+        self.0.retain(|_, budget| !budget.is_empty());
+        rooms
+    }
+
+    /// People whom the budgets keep in this room.
+    pub(super) fn kept_in(&self, room: &DesiredRoom, now: Moment) -> KeptInRoom {
+        let Some(budget) = self.0.get(&room.id) else {
+            return KeptInRoom::default();
+        };
+        let [people, admins] = budget.kept(room).map(|kept| Some(over_budget(kept?, now)));
+        KeptInRoom { people, admins }
+    }
+
+    /// Number of people who are kept in the rooms that `desired` knows.
+    pub(super) fn count_kept<'a>(&self, desired: impl Fn(&RoomId) -> Option<&'a DesiredRoom>) -> usize {
+        let kept = |(id, budget): (&RoomId, &RoomBudget)| {
+            let kept = budget.kept(desired(id)?);
+            let [people, admins] = kept.map(|kept| kept.map(|kept| kept.users).unwrap_or_default());
+            Some(people.or(&admins).len())
+        };
+        self.0.iter().filter_map(kept).sum()
+    }
+
+    /// Changes every time in it.
+    pub(super) fn each_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
+        for budget in self.0.values_mut() {
+            budget.each_time(&change);
+        }
+    }
+}
+
+/// Describes kept people for the plan.
+fn over_budget(kept: Kept, now: Moment) -> OverBudget {
+    let Kept {
+        users,
+        dropped,
+        of,
+        next,
+        limit,
+    } = kept;
+    let until = next.map_or_else(
+        || "at all".to_owned(),
+        |next: Timestamp| format!("before {:.0}", now.wall_at(next)),
+    );
+    OverBudget {
+        users,
+        limit,
+        dropped,
+        of,
+        until,
+    }
+}
 
 /// A room's lists over the last window.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,191 +169,3 @@ impl RoomBudget {
 fn size(list: Option<MemberSet>) -> u64 {
     list.map_or(0, |list| list.len() as u64)
 }
-
-/// One list of a room, its people or its admins, over the last window. Times are on the clock that cannot be set.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct ListHistory {
-    /// Sizes that the list had, each with the time until which it had it, without those that a later one exceeds.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    sizes: Vec<(Timestamp, u64)>,
-    /// People who left the list and are not wanted again.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    left: BTreeMap<UserId, Left>,
-}
-
-/// Somebody who left a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Left {
-    /// Time at which they left.
-    at: Timestamp,
-    /// Time at which the budget let them go. `None` if they are kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    let_go: Option<Timestamp>,
-}
-
-/// The people that a budget keeps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Kept {
-    /// Their names.
-    pub(super) users: MemberSet,
-    /// Number of people who left the list within the window, including those who are kept.
-    pub(super) dropped: u64,
-    /// The size of the largest list of the window.
-    pub(super) of: u64,
-    /// Latest time at which the window has room for the next of them.
-    pub(super) next: Option<Timestamp>,
-    /// The most who may go within the window.
-    pub(super) limit: Limit,
-}
-
-impl ListHistory {
-    /// Takes a new list: who is no longer on it leaves, and is kept for now; who is back is forgotten. `true`: something is to be
-    /// kept on the disk.
-    fn take(&mut self, old: Option<&MemberSet>, new: &MemberSet, now: Timestamp) -> bool {
-        let before = self.clone();
-        self.left.retain(|user, _| !new.contains(user));
-        let dropped = old.map(|old| old.minus(new)).unwrap_or_default();
-        for user in &dropped {
-            let left = Left {
-                at: now,
-                let_go: None,
-            };
-            // Who has left already, as where a list was not managed for a while, has left then.
-            self.left.entry(user.clone()).or_insert(left);
-        }
-        if let Some(old) = old.filter(|old| old.len() > new.len()) {
-            let size = old.len() as u64;
-            self.sizes.retain(|(_, earlier)| *earlier > size);
-            self.sizes.push((now, size));
-        }
-        *self != before
-    }
-
-    /// Releases those for whom the window has room by now. `listed` is the size of the list. True if there were some.
-    fn advance(&mut self, listed: u64, budget: &RemovalBudget, now: Timestamp) -> bool {
-        let is_over = is_over(budget, now);
-        self.sizes.retain(|(until, _)| !is_over(*until));
-        self.left.retain(|_, left| {
-            left.let_go
-                .is_none_or(|let_go| !is_over(let_go) || !is_over(left.at))
-        });
-        if self.left.values().all(|left| left.let_go.is_some()) {
-            return false;
-        }
-        if budget.is_off() {
-            return self.let_go(u64::MAX, |_| true, now) > 0;
-        }
-        let long_ago = self.let_long_gone_go(listed, budget, now);
-        self.let_new_ones_go(listed, budget, now) || long_ago
-    }
-
-    /// Releases people who were kept for a whole window. They go at the rate of a list of their size, not all at once.
-    fn let_long_gone_go(&mut self, listed: u64, budget: &RemovalBudget, now: Timestamp) -> bool {
-        let is_over = is_over(budget, now);
-        let long_gone = self.left.values().filter(|left| is_over(left.at));
-        let (kept, gone): (Vec<&Left>, Vec<&Left>) = long_gone.partition(|left| left.let_go.is_none());
-        let room = budget
-            .of(listed + kept.len() as u64)
-            .saturating_sub(gone.len() as u64);
-        self.let_go(room, |left| is_over(left.at), now) > 0
-    }
-
-    /// Each window that ends now or later bounds those who left within it, by the largest list within it: the one that begins
-    /// with the earliest of them, and each that begins later.
-    fn let_new_ones_go(&mut self, listed: u64, budget: &RemovalBudget, now: Timestamp) -> bool {
-        let is_over = is_over(budget, now);
-        // Of those who left at a time: how many have been let go.
-        let mut gone: BTreeMap<Timestamp, u64> = BTreeMap::new();
-        for left in self.left.values().filter(|left| !is_over(left.at)) {
-            *gone.entry(left.at).or_default() += u64::from(left.let_go.is_some());
-        }
-        let mut since_then: u64 = gone.values().sum();
-        // What is left in the fullest window that begins with one of the times so far; a time counts in each of them.
-        let mut left_over = i128::MAX;
-        let mut all = 0;
-        for (time, gone) in gone {
-            let most = budget.of(self.largest_since(time, listed));
-            left_over = left_over.min(i128::from(most) - i128::from(since_then));
-            since_then -= gone;
-            let room = u64::try_from(left_over).unwrap_or_default();
-            if room > 0 {
-                let let_go = self.let_go(room, |left| left.at == time, now);
-                left_over -= i128::from(let_go);
-                all += let_go;
-            }
-        }
-        all > 0
-    }
-
-    /// Lets the first so many of these go, by name, and says how many there were.
-    fn let_go(&mut self, room: u64, is_meant: impl Fn(&Left) -> bool, now: Timestamp) -> u64 {
-        let room = usize::try_from(room).unwrap_or(usize::MAX);
-        let waiting = self.left.values_mut();
-        let waiting = waiting.filter(|left| left.let_go.is_none() && is_meant(left));
-        waiting.take(room).map(|left| left.let_go = Some(now)).count() as u64
-    }
-
-    /// People who are kept. `None` if there are none.
-    fn kept(&self, listed: u64, budget: &RemovalBudget) -> Option<Kept> {
-        // Also while no window passes.
-        if budget.is_off() {
-            return None;
-        }
-        let kept = |(user, left): (&UserId, &Left)| left.let_go.is_none().then(|| user.clone());
-        let users: MemberSet = self.left.iter().filter_map(kept).collect();
-        if users.is_empty() {
-            return None;
-        }
-        // Once the first who left is a whole window away, so are the others that left with them.
-        let first = self
-            .left
-            .values()
-            .map(|left| left.let_go.unwrap_or(left.at))
-            .min();
-        let window = signed(budget);
-        let of = self.sizes.iter().map(|(_, size)| *size).fold(listed, u64::max);
-        Some(Kept {
-            dropped: self.left.len() as u64,
-            of,
-            limit: Limit::Count(budget.of(of)),
-            users,
-            next: first.and_then(|first| first.checked_add(window).ok()),
-        })
-    }
-
-    /// Changes every time in it, as where the clock was wrong by which they were kept.
-    fn each_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
-        for (until, _) in &mut self.sizes {
-            *until = change(*until);
-        }
-        for left in self.left.values_mut() {
-            left.at = change(left.at);
-            left.let_go = left.let_go.map(&change);
-        }
-    }
-
-    /// True if nothing of it matters any more.
-    fn is_empty(&self) -> bool {
-        self.sizes.is_empty() && self.left.is_empty()
-    }
-
-    /// The size of the largest list in force at that time or later, the one that ended with it included.
-    fn largest_since(&self, time: Timestamp, listed: u64) -> u64 {
-        let sizes = self.sizes.iter().filter(|(until, _)| *until >= time);
-        sizes.map(|(_, size)| *size).fold(listed, u64::max)
-    }
-}
-
-/// Tests whether a time is outside the window that ends now.
-fn is_over(budget: &RemovalBudget, now: Timestamp) -> impl Fn(Timestamp) -> bool + use<> {
-    let window = signed(budget);
-    move |time| now.duration_since(time) >= window
-}
-
-fn signed(budget: &RemovalBudget) -> SignedDuration {
-    SignedDuration::try_from(budget.window).unwrap_or(SignedDuration::MAX)
-}
-
-#[cfg(test)]
-#[path = "removal_budget/tests.rs"]
-mod tests;

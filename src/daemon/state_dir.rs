@@ -4,28 +4,27 @@
 //! checksum of itself. Files are replaced in one step and synced, so that a crash at any instant leaves the old one or the new one.
 
 mod folder;
-#[allow(dead_code)]
 mod persister;
 mod sealed;
 mod shape;
 #[cfg(test)]
 mod tests;
 
-use super::aside::SetAside;
-use super::clock::{Anchor, Moved};
+pub(super) use persister::{FilesSnapshot, Persister, Snapshot};
+
+use super::fleet_budget::Spending;
 use super::fsync::Fsync;
 use super::holds::Rosters;
 use super::learned_limits::LearnedLimits;
-use super::removal_budget::RoomBudget;
+use super::removal_budget::RemovalBudgets;
+use super::set_aside::SetAside;
+use crate::daemon::shim::clock::Anchor;
 use crate::desired::Remembered;
 use crate::disk::{self, Progress, TimeLimit};
-use crate::model::{RoomId, UserId};
 use folder::{Folder, Place, unusable};
-use jiff::Timestamp;
 use sealed::{Bad, Content, Stage, seal, unseal};
 use serde::{Deserialize, Serialize};
 use shape::{FilesJson, RostersJson, StateJson};
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -150,58 +149,17 @@ pub(super) enum RestoredFrom {
     ThisVersion,
 }
 
-/// Removals since the last look at all rooms, and the members of all rooms at that look.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FleetBudget {
-    pub(super) members: u64,
-    /// Who was removed, and where.
-    pub(super) spent: BTreeSet<(RoomId, UserId)>,
-    /// In steady time.
-    pub(super) looked: Timestamp,
-}
-
 /// State beside the rosters, which changes more often. Its shape in the file is [`shape::StateJson`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct PersistedState {
-    pub(super) budget: Option<FleetBudget>,
-    pub(super) aside: SetAside,
+    pub(super) spending: Option<Spending>,
+    pub(super) set_aside: SetAside,
     /// Batch sizes that the service taught.
     pub(super) learned_limits: Option<LearnedLimits>,
     /// Clock by which these times are meant.
     pub(super) clock: Option<Anchor>,
     /// Lists of each room over the window of its removal budget.
-    pub(super) budgets: BTreeMap<RoomId, RoomBudget>,
-}
-
-impl PersistedState {
-    /// Voids every time later than now, as a clock leaves it that was wrong once: nobody stays set aside by one, and a budget begins
-    /// now.
-    pub(super) fn void_the_future(&mut self, now: Timestamp) {
-        self.aside.void_the_future(now);
-        self.each_budget_time(|time| time.min(now));
-    }
-
-    /// Follows a move of the steady time.
-    pub(super) fn moved(&mut self, moved: &Moved) {
-        self.aside.moved(moved);
-        self.each_budget_time(|time| moved.of(time));
-    }
-
-    fn each_budget_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
-        let Self {
-            budget,
-            aside: _,
-            learned_limits: _,
-            clock: _,
-            budgets,
-        } = self;
-        if let Some(budget) = budget {
-            budget.looked = change(budget.looked);
-        }
-        for budget in budgets.values_mut() {
-            budget.each_time(&change);
-        }
-    }
+    pub(super) budgets: RemovalBudgets,
 }
 
 impl StateDir {
@@ -233,14 +191,6 @@ impl StateDir {
             Ok((store, kept, whole))
         });
         begun.map_err(|slow| StateDirError::Hangs(io::Error::new(io::ErrorKind::TimedOut, slow)))?
-    }
-
-    pub(super) fn paused(&self) -> io::Result<bool> {
-        self.pause().exists()
-    }
-
-    pub(super) fn pause_file(&self) -> PathBuf {
-        self.pause().path
     }
 
     /// The file that pauses the daemon.

@@ -1,11 +1,12 @@
 //! The shapes of the files.
 
-use super::{FleetBudget, PersistedState};
-use crate::daemon::aside::{Entry, SetAside};
+use super::PersistedState;
 use crate::daemon::clock::Anchor;
+use crate::daemon::fleet_budget::Spending;
 use crate::daemon::holds::{Hold, Lists, Roster, Rosters};
 use crate::daemon::learned_limits::LearnedLimits;
-use crate::daemon::removal_budget::RoomBudget;
+use crate::daemon::removal_budget::RemovalBudgets;
+use crate::daemon::set_aside::{Entry, SetAside};
 use crate::desired::Remembered;
 use crate::model::{Limit, MemberSet, RoomId, UserId};
 use jiff::Timestamp;
@@ -35,7 +36,7 @@ pub(super) struct StateJson {
     #[serde(default)]
     clock: Option<Anchor>,
     #[serde(default)]
-    budgets: BTreeMap<RoomId, RoomBudget>,
+    budgets: RemovalBudgets,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -111,19 +112,20 @@ impl RostersJson {
 impl From<&PersistedState> for StateJson {
     fn from(state: &PersistedState) -> Self {
         let PersistedState {
-            budget,
-            aside,
+            spending,
+            set_aside,
             learned_limits,
             clock,
             budgets,
         } = state;
-        let aside = aside.entries().map(|(user, room, entry)| AsideJson {
+        let aside = set_aside.entries().into_iter();
+        let aside = aside.map(|(user, room, entry)| AsideJson {
             user: user.to_string(),
             room: room.map(ToString::to_string),
             entry: entry.clone(),
         });
         Self {
-            budget: budget.as_ref().map(BudgetJson::from),
+            budget: spending.as_ref().map(BudgetJson::from),
             aside: aside.collect(),
             batch: learned_limits.clone(),
             clock: clock.clone(),
@@ -144,12 +146,12 @@ impl StateJson {
         let entries = aside.into_iter().map(|AsideJson { user, room, entry }| {
             let user = UserId::parse(&user).map_err(|error| error.to_string())?;
             let room = room.as_deref().map(RoomId::parse).transpose();
-            Ok(((user, room.map_err(|error| error.to_string())?), entry))
+            Ok((user, room.map_err(|error| error.to_string())?, entry))
         });
         let entries: Vec<_> = entries.collect::<Result<_, String>>()?;
         Ok(PersistedState {
-            budget: budget.map(BudgetJson::budget).transpose()?,
-            aside: SetAside::from_entries(entries),
+            spending: budget.map(BudgetJson::spending).transpose()?,
+            set_aside: SetAside::from_entries(entries),
             learned_limits: batch,
             clock,
             budgets,
@@ -203,14 +205,14 @@ impl From<&Hold> for HoldJson {
     }
 }
 
-impl From<&FleetBudget> for BudgetJson {
-    fn from(budget: &FleetBudget) -> Self {
-        let FleetBudget {
+impl From<&Spending> for BudgetJson {
+    fn from(spending: &Spending) -> Self {
+        let Spending {
             members,
-            spent,
+            removals,
             looked,
-        } = budget;
-        let spent = spent
+        } = spending;
+        let spent = removals
             .iter()
             .map(|(room, user)| (room.to_string(), user.to_string()));
         Self {
@@ -222,14 +224,14 @@ impl From<&FleetBudget> for BudgetJson {
 }
 
 impl BudgetJson {
-    fn budget(self) -> Result<FleetBudget, String> {
+    fn spending(self) -> Result<Spending, String> {
         let pair = |(room, user): (String, String)| {
             let room = RoomId::parse(&room).map_err(|error| error.to_string())?;
             Ok((room, UserId::parse(&user).map_err(|error| error.to_string())?))
         };
-        Ok(FleetBudget {
+        Ok(Spending {
             members: self.members,
-            spent: self.spent.into_iter().map(pair).collect::<Result<_, String>>()?,
+            removals: self.spent.into_iter().map(pair).collect::<Result<_, String>>()?,
             looked: self.looked,
         })
     }

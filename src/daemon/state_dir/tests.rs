@@ -2,9 +2,11 @@ mod crash;
 
 use super::*;
 use crate::daemon::holds::{Hold, Lists, Roster};
-use crate::model::{Limit, MemberSet};
+use crate::daemon::set_aside::Refusal;
+use crate::model::{Limit, MemberSet, ReasonCode, RoomId, UserId};
+use jiff::Timestamp;
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 use tempfile::TempDir;
@@ -38,7 +40,13 @@ fn kept() -> Restored {
     };
     let mut aside = SetAside::default();
     let zed = UserId::parse("zed").unwrap();
-    aside.put(&zed, (&room, false), ("refused", "no"), Some("d".into()), since);
+    let refusal = Refusal {
+        room: &room,
+        everywhere: false,
+        code: ReasonCode::Refused,
+        message: "no",
+    };
+    aside.put(&zed, refusal, Some("d".into()), since);
     let taught = r#"{"url": "https://a.example/", "app": "acme#demo", "add": null, "remove": {"configured": 100, "taught": 60}}"#;
     let anchor = r#"{"boot": "b", "since_boot": "PT5S", "steady": "1970-01-01T00:00:05Z", "began": "1970-01-01T00:00:00Z", "confirmed": true}"#;
     let budgets = r#"{"7": {"people": {"sizes": [["1970-01-01T00:00:00Z", 4]], "left": {"gone": {"at": "1970-01-01T00:00:00Z"}}}}}"#;
@@ -46,12 +54,12 @@ fn kept() -> Restored {
     Restored {
         rosters: Rosters(BTreeMap::from([(room.clone(), roster)])),
         state: PersistedState {
-            budget: Some(FleetBudget {
+            spending: Some(Spending {
                 members: 10,
-                spent: BTreeSet::from([(room, UserId::parse("gone").unwrap())]),
+                removals: BTreeSet::from([(room, UserId::parse("gone").unwrap())]),
                 looked: since,
             }),
-            aside,
+            set_aside: aside,
             learned_limits: serde_json::from_str(taught).unwrap(),
             clock: serde_json::from_str(anchor).unwrap(),
             budgets: serde_json::from_str(budgets).unwrap(),
@@ -213,7 +221,7 @@ fn what_belongs_to_no_set_is_a_new_start() {
     }
     let (store, found) = open(dir.path()).unwrap();
     assert_eq!(found.found, RestoredFrom::Nothing);
-    assert!(store.paused().unwrap());
+    assert!(store.pause().exists().unwrap());
     // Only what a process of ours did not come to name is swept.
     let listing = listing(dir.path()).join(" ");
     assert_eq!(
@@ -323,9 +331,9 @@ fn a_folder_of_version_1_is_taken_over_whole() {
     }
     let roster = now.rosters.of(&RoomId::parse("66213271109632").unwrap()).unwrap();
     assert_eq!(roster.removals.as_ref().unwrap().users, people("h5 h6 h7 h8 h9"));
-    let budget = now.state.budget.unwrap();
-    assert_eq!((budget.members, budget.spent.len()), (92, 71));
-    assert_eq!(now.state.aside.users().len(), 1);
+    let budget = now.state.spending.unwrap();
+    assert_eq!((budget.members, budget.removals.len()), (92, 71));
+    assert_eq!(now.state.set_aside.users().len(), 1);
     assert!(now.state.learned_limits.is_some() && now.files != Remembered::default());
 }
 

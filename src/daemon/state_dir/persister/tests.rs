@@ -1,6 +1,6 @@
 use super::*;
+use crate::daemon::fleet_budget::Spending;
 use crate::daemon::fsync::gate::Gate;
-use crate::daemon::state_dir::FleetBudget;
 use jiff::Timestamp;
 use std::fs;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use tokio::time::{Instant, timeout};
 
 /// State with this number of members.
 fn members(members: u64) -> Snapshot {
-    let budget = FleetBudget {
+    let spending = Spending {
         members,
-        spent: Default::default(),
+        removals: Default::default(),
         looked: Timestamp::UNIX_EPOCH,
     };
     Snapshot {
         state: Some(PersistedState {
-            budget: Some(budget),
+            spending: Some(spending),
             ..PersistedState::default()
         }),
         ..Snapshot::default()
@@ -25,7 +25,7 @@ fn members(members: u64) -> Snapshot {
 
 fn on_the_disk(dir: &TempDir) -> Option<u64> {
     let (_, restored) = StateDir::read_only(dir.path()).unwrap();
-    restored.state.budget.map(|budget| budget.members)
+    restored.state.spending.map(|spending| spending.members)
 }
 
 fn persister(dir: &TempDir, gate: &Gate) -> Persister {

@@ -1,10 +1,9 @@
 //! The time on the service's clock, which says whether ours is right: its answers bear the time at which they were made.
 
-use super::clock::Moment;
-use super::engine::Engine;
+use crate::daemon::shim::clock::{Clock, Moment, Moved};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The code of a clock that is not the service's.
@@ -90,49 +89,61 @@ fn is_apart(ahead: SignedDuration) -> bool {
     ahead.abs() > MOST_APART
 }
 
-impl Engine {
-    /// Compares our time with the service's: says once that the clock is wrong, and once that it is right again. A steady time
-    /// that began wrong at the boot is moved as soon as clock and service agree.
-    pub(super) fn see_clock(&mut self) {
+/// Our clock against the service's.
+#[derive(Debug)]
+pub(super) struct ClockCheck {
+    service_time: Arc<ServiceTime>,
+    /// Lead of the wall clock, if it is too large.
+    ahead: Option<SignedDuration>,
+}
+
+impl ClockCheck {
+    pub(super) fn new(service_time: Arc<ServiceTime>) -> Self {
+        Self {
+            service_time,
+            ahead: None,
+        }
+    }
+
+    /// Compares the clocks, and reports once that ours is wrong, and once that it is right again. A steady time that began wrong at
+    /// the boot is moved as soon as clock and service agree: then the move is given, for every time that was kept.
+    #[must_use]
+    pub(super) fn check(&mut self, clock: &Clock) -> Option<Moved> {
         let ahead = match self.service_time.known() {
-            Known::Nothing => return,
+            Known::Nothing => return None,
             // Nothing contradicts it.
-            Known::Undated => return self.clock.confirm(),
+            Known::Undated => {
+                clock.confirm();
+                return None;
+            }
             Known::Apart(ahead) => ahead,
         };
-        if !self.clock.is_confirmed() {
+        let mut moved = None;
+        if !clock.is_confirmed() {
             if !is_apart(ahead.steady) {
-                self.clock.confirm();
+                clock.confirm();
             } else if !is_apart(ahead.wall) {
-                let moved = self.clock.move_to_wall();
-                self.ledger.moved(&moved);
-                self.coming_and_going.moved(&moved);
-                // What was compared with the time before says nothing of this one.
+                moved = Some(clock.move_to_wall());
+                // The answers so far were compared with the time before.
                 self.service_time.forget();
-                self.save_ledger();
                 tracing::info!(
                     "the clock was wrong when this machine started, and is right now: waits go on by it"
                 );
             }
         }
         let wrong = is_apart(ahead.wall).then_some(ahead.wall);
-        match (wrong, self.clock_ahead.is_some()) {
+        match (wrong, self.ahead.is_some()) {
             (Some(ahead), false) => tracing::error!(code = CLOCK, "{}", in_words(ahead)),
             (None, true) => tracing::info!(code = CLOCK, "the clock is the service's again"),
             _ => {}
         }
-        self.clock_ahead = wrong;
+        self.ahead = wrong;
+        moved
     }
 
-    /// True once the steady time agrees with the service's. Then waits from before a reboot may end. Never true before the first
-    /// answer of this boot.
-    pub(super) fn clock_trusted(&self) -> bool {
-        self.clock.is_confirmed()
-    }
-
-    /// For those who look at the daemon.
-    pub(super) fn clock_in_words(&self) -> Option<String> {
-        self.clock_ahead.map(in_words)
+    /// The trouble with our clock, in words, if there is one.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.ahead.map(in_words)
     }
 }
 

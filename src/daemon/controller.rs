@@ -1,0 +1,404 @@
+//! What the daemon knows, put together: takes in files, looks and reports, and says what is to be done. It never waits and never
+//! calls: that is for `passes`.
+
+use super::audit_log::AuditLog;
+use super::call_metrics::CallMetrics;
+use super::files_in_force::{FilesInForce, Stirring};
+use super::learned_limits::{LearnedLimits, ServiceLink};
+use super::log_dedup::LogDedup;
+use super::pass_history::{self, PassHistory};
+use super::room_status;
+use super::room_table::{Room, RoomTable};
+use super::safeguards::Safeguards;
+use super::service_health::ServiceHealth;
+use super::state_dir::{FilesSnapshot, Persister, Restored, Snapshot};
+use super::workqueue::Ticket;
+use super::write_gate::{DiskReport, GateTurn, WriteGate};
+use crate::apply::Report;
+use crate::chat::{CallError, CallErrorKind};
+use crate::daemon::shim::file_source::Stillness;
+use crate::daemon::shim::reconcile::{Look, Looked, Planned};
+use crate::daemon::shim::status::{Change, PassOutcome};
+use crate::desired::{DesiredRoom, Loaded};
+use crate::live::Observed;
+use crate::model::{ReasonCode, RoomId, UserId};
+use crate::plan::{FleetGuard, Restraints};
+use crate::settings::Settings;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// What the daemon knows.
+#[derive(Debug)]
+pub(super) struct Controller {
+    pub(super) settings: Settings,
+    pub(super) started: Timestamp,
+    pub(super) random: fastrand::Rng,
+    pub(super) files: FilesInForce,
+    pub(super) rooms: RoomTable,
+    pub(super) safeguards: Safeguards,
+    pub(super) gate: WriteGate,
+    pub(super) health: ServiceHealth,
+    pub(super) history: PassHistory,
+    pub(super) log: LogDedup,
+    pub(super) learned: Option<LearnedLimits>,
+    pub(super) persister: Persister,
+    /// Dry runs have none, and settings need not name one.
+    pub(super) audit: AuditLog,
+}
+
+impl Controller {
+    /// Goes on from what an earlier process kept.
+    pub(super) fn new(
+        settings: Settings,
+        metrics: &CallMetrics,
+        seed: u64,
+        restored: Restored,
+        (persister, audit): (Persister, AuditLog),
+        dry_run: bool,
+    ) -> Self {
+        let (learned, settled) = (restored.state.learned_limits.clone(), restored.settled.clone());
+        let clock = metrics.clock.clone();
+        Self {
+            started: clock.now(),
+            random: fastrand::Rng::with_seed(seed),
+            files: FilesInForce::new(settled, Instant::now()),
+            rooms: RoomTable::default(),
+            safeguards: Safeguards::new(clock, Arc::clone(&metrics.service_time), restored),
+            gate: WriteGate::new(dry_run, settings.sync.paused, persister.pause_file().to_owned()),
+            health: ServiceHealth::default(),
+            history: PassHistory::new(),
+            log: LogDedup::default(),
+            learned,
+            persister,
+            audit,
+            settings,
+        }
+    }
+
+    /// Takes a valid set of files: holds what it drops, and has the rooms reconciled whose entries changed.
+    pub(super) fn take(&mut self, loaded: Loaded) {
+        let Loaded {
+            desired, provenance, ..
+        } = loaded;
+        let now = self.now();
+        let rooms: BTreeMap<RoomId, Arc<DesiredRoom>> = desired
+            .rooms
+            .into_iter()
+            .map(|room| (room.id.clone(), Arc::new(room)))
+            .collect();
+        let before = self.rooms.iter().map(|room| room.desired());
+        let kept = |room: &DesiredRoom| self.safeguards.kept_in(room);
+        self.files
+            .begin_to_settle(&desired.source.digest, &rooms, before, kept);
+        let holds = self.safeguards.take(&rooms);
+        for id in self.rooms.remove_others(&rooms) {
+            self.log.forget_room(&id);
+            tracing::warn!(room = %id, "no longer managed: the room has left the files, and is left as it is");
+        }
+        for (id, desired) in rooms {
+            self.rooms.put(desired, holds.rooms.contains(&id), now);
+        }
+        let exclusions = self.safeguards.exclusions_mut();
+        let named = provenance.naming(&exclusions.set_aside().users());
+        let let_go = exclusions.let_go(&named);
+        let differs = self.files.take(desired.source, provenance, now);
+        // Nothing is written by the new set before its holds are on the disk.
+        if differs || holds.differs || let_go {
+            self.save_all();
+        }
+        if let_go || self.health.trouble().is_some() {
+            self.resync_soon();
+        }
+    }
+
+    /// Has all rooms looked at as soon as possible.
+    pub(super) fn resync_soon(&mut self) {
+        self.history.resync_at(Instant::now());
+    }
+
+    /// Begins a look at all rooms. Gives those whose turn it is: all but those that failed and come back on their own.
+    pub(super) fn begin_resync(&mut self) -> Vec<Ticket> {
+        // Whatever becomes of this one: it must not begin again at once.
+        let spread = 0.9 + 0.2 * self.random.f64();
+        self.history
+            .resync_at(Instant::now() + self.settings.sync.interval.mul_f64(spread));
+        self.safeguards.begin_look();
+        self.history.begin(self.now());
+        // While the service is away no room comes back on its own.
+        self.rooms.take_all(self.health.trouble().is_some())
+    }
+
+    /// True if a look at all rooms is to begin now.
+    pub(super) fn resync_is_due(&self) -> bool {
+        self.resync_due().is_some_and(|due| due <= Instant::now())
+    }
+
+    /// Without files there is nothing to look at, and one look at all rooms at a time is enough.
+    fn resync_due(&self) -> Option<Instant> {
+        let may_begin = self.files.set().is_some() && !self.history.is_running();
+        may_begin.then(|| self.history.resync_due())
+    }
+
+    /// Takes the rooms that are due on their own.
+    pub(super) fn take_due(&mut self) -> Vec<Ticket> {
+        if !self.works_alone() {
+            return Vec::new();
+        }
+        if self.gate.waits_for_quota() {
+            self.gate
+                .quota_mut()
+                .choose_probe(&mut self.rooms, &mut self.random);
+        }
+        self.rooms.take_due(Instant::now())
+    }
+
+    /// Before all rooms were looked at there is no budget to go on from; while the service is away, the next look at all rooms
+    /// takes along those that are due.
+    fn works_alone(&self) -> bool {
+        self.safeguards.fleet().has_seen_all() && self.health.trouble().is_none()
+    }
+
+    /// Time at which something is due next.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let alone = self.works_alone();
+        let rooms = self.rooms.next_due().filter(|_| alone);
+        let probe = self.gate.quota().probe_due(&self.rooms).filter(|_| alone);
+        let settles = self.files.next_due(self.settings.sync.settle_removals);
+        [rooms, self.resync_due(), probe, settles]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Drops the looks at rooms that have another entry by now, that were looked at later, or that somebody changes.
+    pub(super) fn still_due(&mut self, looked: Looked, tickets: &[Ticket], begun: Instant) -> Looked {
+        self.check_clock();
+        let now = self.now();
+        let Looked { rooms, stopped } = looked;
+        let mut keep = |look: &Look, ticket: &Ticket| {
+            if stopped.is_some() && look.read_at.is_none() {
+                return false;
+            }
+            let room = self.rooms.current(ticket);
+            room.is_some_and(|room| room.see(begun, now))
+        };
+        let rooms = rooms
+            .into_iter()
+            .zip(tickets)
+            .filter_map(|(look, ticket)| keep(&look, ticket).then_some(look))
+            .collect();
+        Looked { rooms, stopped }
+    }
+
+    /// The fleet's guard for a pass over all rooms.
+    pub(super) fn guard_of_all(&self, looked: &Looked) -> FleetGuard {
+        let budget = (self.settings.max_removals_total, self.settings.sync.interval);
+        self.safeguards.guard_of_all(budget, looked, &self.rooms)
+    }
+
+    /// The fleet's guard for a pass over some rooms.
+    pub(super) fn guard_of_some(&mut self, looked: &Looked) -> FleetGuard {
+        let limit = self.settings.max_removals_total;
+        self.safeguards.guard_of_some(limit, looked, &mut self.rooms)
+    }
+
+    /// All rooms were looked at, with so many members: the fleet's budget begins anew.
+    pub(super) fn begin_budget(&mut self, members: u64) {
+        self.rooms.count_all();
+        self.safeguards.begin_budget(members, self.settings.sync.interval);
+        self.save_state();
+    }
+
+    /// These removals are begun.
+    pub(super) fn spend(&mut self, removals: BTreeSet<(RoomId, UserId)>) {
+        if !removals.is_empty() {
+            self.safeguards.spend(removals);
+            self.save_state();
+        }
+    }
+
+    /// Restraints on a room for now. Also records what the look shows of its people.
+    pub(super) fn constraints(&mut self, ticket: &Ticket, observed: &Observed) -> Restraints {
+        self.check_clock();
+        let (desired, live) = (&ticket.desired, observed.room());
+        if self.safeguards.see(desired, &live.members) {
+            self.save_state();
+        }
+        // A read that contradicts itself proves of nobody that they have left.
+        if let (Observed::Complete(_), Some(room)) = (observed, self.rooms.current(ticket)) {
+            room.see_missing(live);
+        }
+        let settle = self.settings.sync.settle_removals;
+        Restraints {
+            settling: self.files.may_go(&desired.id, observed, settle),
+            ..self.safeguards.constraints(desired)
+        }
+    }
+
+    /// Takes in the stillness of the files, and lets them settle if it has lasted long enough. `true`: the files must be read once
+    /// more first.
+    #[must_use]
+    pub(super) fn see_stillness(&mut self, stillness: &Stillness) -> bool {
+        match self
+            .files
+            .see_stillness(stillness, self.settings.sync.settle_removals)
+        {
+            Stirring::Nothing => false,
+            Stirring::ReadAgain => true,
+            Stirring::HaveSettled => {
+                self.files_settled();
+                false
+            }
+        }
+    }
+
+    /// The set in force is the one to go by from now on.
+    pub(super) fn files_settled(&mut self) {
+        self.files.have_settled();
+        self.safeguards
+            .exclusions_mut()
+            .have_settled(|id| self.rooms.get(id).is_some());
+        // Before anybody goes by it: a restart must not take another set for the one that had settled.
+        self.save_all();
+        let rooms = self.rooms.schedule_where(Room::has_pending);
+        if rooms > 0 {
+            tracing::info!(rooms, "the room files have settled: what waited for that goes on");
+        }
+    }
+
+    /// Checks the clock, and releases people for whom the removal budgets have room by now.
+    pub(super) fn tick(&mut self) {
+        self.check_clock();
+        let advanced = self.safeguards.advance_budgets(&self.rooms);
+        for id in &advanced {
+            tracing::info!(room = %id, "the removal budget has room again");
+            self.rooms.schedule(id, Instant::now());
+        }
+        if !advanced.is_empty() {
+            self.save_state();
+        }
+    }
+
+    fn check_clock(&mut self) {
+        if self.safeguards.check_clock() {
+            self.save_state();
+        }
+    }
+
+    /// Takes in the state of the disk. If nothing may be written any more, work under way ends; once it may be again, all rooms
+    /// are looked at.
+    pub(super) fn see_disk(&mut self, disk: DiskReport) {
+        self.gate.see_disk(disk);
+        self.turn_gate();
+    }
+
+    pub(super) fn turn_gate(&mut self) {
+        match self.gate.turn() {
+            GateTurn::None => {}
+            GateTurn::Closed => self.rooms.interrupt_all(),
+            GateTurn::Opened => self.resync_soon(),
+        }
+    }
+
+    /// Takes other settings. If something was wrong, whoever changed them may have put it right.
+    pub(super) fn change_settings(&mut self, settings: Settings) {
+        self.gate.pause_by_settings(settings.sync.paused);
+        self.gate.quota_mut().probe_now();
+        self.health.forget_quota();
+        self.history
+            .resync_before(Instant::now() + settings.sync.interval);
+        self.settings = settings;
+        self.turn_gate();
+        if self.health.trouble().is_some() {
+            self.resync_soon();
+        }
+    }
+
+    /// Keeps the limits learned on the way to the service, and forgets those of another way.
+    pub(super) fn learn(&mut self, link: &ServiceLink) {
+        if let Some(learned) = link.learned(&self.settings)
+            && learned != self.learned
+        {
+            self.learned = learned;
+            self.save_state();
+        }
+    }
+
+    pub(super) fn learned(&self) -> Option<&LearnedLimits> {
+        self.learned.as_ref()
+    }
+
+    /// Reports the condition of the room of this ticket, if it is news.
+    pub(super) fn report_room(&mut self, ticket: &Ticket) {
+        if let Some(room) = self.rooms.current(ticket) {
+            room_status::report(room, &mut self.log);
+        }
+    }
+
+    /// Ends a pass over all rooms.
+    pub(super) fn end_resync(&mut self, planned: &Planned, report: Option<&Report>) -> PassOutcome {
+        let outcome = self.outcome(planned, report);
+        self.history.end(outcome, self.now());
+        outcome
+    }
+
+    /// Outcome of a pass. The service is well after any that came through.
+    pub(super) fn outcome(&mut self, planned: &Planned, report: Option<&Report>) -> PassOutcome {
+        let is_suspended = self.gate.suspended().is_some();
+        let outcome = pass_history::outcome(planned, report, &self.rooms, is_suspended);
+        if outcome != PassOutcome::Failed && !planned.plan.rooms.is_empty() {
+            self.health.up();
+        }
+        outcome
+    }
+
+    /// Records a change, for the log and for the page.
+    pub(super) fn changed(&mut self, change: Change, message: Option<&str>) {
+        self.audit.record(change.clone(), message);
+        self.history.changed(change);
+    }
+
+    /// Records that the service keeps every call from succeeding.
+    pub(super) fn service_down(&mut self, code: ReasonCode, message: &str) {
+        let now = self.now();
+        let wait = self.health.down(code, message, now, &mut self.random);
+        self.history.resync_at(Instant::now() + wait);
+    }
+
+    /// Records the error that ended a look before every room was seen.
+    pub(super) fn look_stopped(&mut self, error: &CallError) {
+        if error.kind == CallErrorKind::Interrupted {
+            // There is another connection by now.
+            self.resync_soon();
+        } else {
+            self.service_down(error.kind.code(), &error.kind.to_string());
+        }
+    }
+
+    /// Has all saved that must outlive the process.
+    fn save_all(&self) {
+        let files = self.files.set().map(|set| FilesSnapshot {
+            provenance: set.provenance.clone(),
+            settled: self.files.settled(),
+        });
+        self.persister.save(Snapshot {
+            rosters: Some(self.safeguards.exclusions().rosters().clone()),
+            files,
+            state: Some(self.safeguards.state(self.learned.clone())),
+        });
+    }
+
+    /// Has saved what changes with every pass.
+    pub(super) fn save_state(&self) {
+        self.persister.save(Snapshot {
+            state: Some(self.safeguards.state(self.learned.clone())),
+            ..Snapshot::default()
+        });
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.safeguards.clock().now()
+    }
+}

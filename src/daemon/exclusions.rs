@@ -1,0 +1,196 @@
+//! People who must not be touched for now, by room: held names, people set aside, and people who come and go.
+
+use super::coming_and_going::ComingAndGoing;
+use super::holds::{Lists, Rosters};
+use super::set_aside::{Refusal, SetAside};
+use crate::daemon::shim::clock::{Moment, Moved};
+use crate::daemon::shim::status;
+use crate::desired::DesiredRoom;
+use crate::model::{RoomId, UserId};
+use crate::plan::{self, Waiting};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How many held names are shown of a room.
+const NAMES_SHOWN: usize = 100;
+
+/// Everyone who must not be touched for now. Times are on the steady clock.
+#[derive(Debug, Default)]
+pub(super) struct Exclusions {
+    holds: Rosters,
+    set_aside: SetAside,
+    coming_and_going: ComingAndGoing,
+}
+
+/// Effects of a new set of files on the holds.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct HoldChanges {
+    /// Rooms in which something is held that was not before, or no longer.
+    pub(super) rooms: BTreeSet<RoomId>,
+    /// True if there is something to be kept on the disk that was not before.
+    pub(super) differs: bool,
+}
+
+impl Exclusions {
+    /// Goes on from what an earlier process kept.
+    pub(super) fn new(holds: Rosters, mut set_aside: SetAside, now: Timestamp) -> Self {
+        set_aside.void_the_future(now);
+        Self {
+            holds,
+            set_aside,
+            coming_and_going: ComingAndGoing::default(),
+        }
+    }
+
+    pub(super) fn rosters(&self) -> &Rosters {
+        &self.holds
+    }
+
+    pub(super) fn set_aside(&self) -> &SetAside {
+        &self.set_aside
+    }
+
+    /// Lists of a room by the set in force, with their holds.
+    pub(super) fn lists(&self, room: &RoomId) -> Option<&Lists> {
+        self.holds.of(room)
+    }
+
+    /// Takes a new set of files, and reports what is held by it.
+    pub(super) fn take(&mut self, rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>, now: Timestamp) -> HoldChanges {
+        let (changed, differs) = self.holds.take(rooms, now);
+        for id in &changed {
+            if let Some(lists) = self.holds.of(id) {
+                report_holds(id, lists);
+            }
+        }
+        HoldChanges {
+            rooms: changed.into_iter().collect(),
+            differs,
+        }
+    }
+
+    /// The set in force has settled, with the rooms in it of which `is_in_it` is true.
+    pub(super) fn have_settled(&mut self, is_in_it: impl Fn(&RoomId) -> bool) {
+        self.holds.settle(is_in_it);
+    }
+
+    /// Forgets people set aside who are seen in the room after all. `true`: there were some.
+    pub(super) fn see(&mut self, room: &RoomId, is_there: impl Fn(&UserId) -> bool) -> bool {
+        self.set_aside.seen_in(room, is_there)
+    }
+
+    /// Sets somebody aside whom the service refuses. `named_by`: the digest of the files that name them.
+    pub(super) fn refuse(
+        &mut self,
+        user: &UserId,
+        refusal: Refusal<'_>,
+        named_by: Option<String>,
+        now: Timestamp,
+    ) {
+        if self.set_aside.put(user, refusal, named_by, now) {
+            let Refusal {
+                room, code, message, ..
+            } = refusal;
+            tracing::warn!(%room, %user, %code, "set aside: {message}");
+        }
+    }
+
+    /// Lets go of people set aside whose files changed, or whom no file names any more. `true`: there were some.
+    pub(super) fn let_go(&mut self, named_by: &BTreeMap<UserId, String>) -> bool {
+        self.set_aside.let_go(named_by)
+    }
+
+    /// Counts somebody who was put back, and reports if they are left alone from now on.
+    pub(super) fn put_back(&mut self, room: &RoomId, user: &UserId, now: Timestamp) {
+        if self.coming_and_going.put_back(room, user, now) {
+            tracing::info!(%room, %user, "comes and goes: left alone for the rest of the hour");
+        }
+    }
+
+    /// Wanted people of a room who are not to be tried now, and why.
+    pub(super) fn waiting_in(&self, desired: &DesiredRoom, now: Moment) -> BTreeMap<UserId, Waiting> {
+        let mut waiting = self.coming_and_going.waiting_in(&desired.id, now);
+        let wanted: Vec<_> = [&desired.members, &desired.admins]
+            .into_iter()
+            .flatten()
+            .collect();
+        waiting.extend(self.set_aside.waiting_in(&desired.id, &wanted, now));
+        waiting.into_iter().collect()
+    }
+
+    /// Removals and demotions that are held in a room.
+    pub(super) fn holds_in(&self, room: &RoomId) -> [Option<plan::Hold>; 2] {
+        let lists = self.lists(room);
+        [
+            lists.and_then(|lists| lists.removals.as_ref()),
+            lists.and_then(|lists| lists.demotions.as_ref()),
+        ]
+        .map(|hold| hold.map(plan::Hold::from))
+    }
+
+    /// Number of names that are held in these rooms.
+    pub(super) fn count_held<'a>(&self, rooms: impl Iterator<Item = &'a RoomId>) -> usize {
+        let lists = rooms.filter_map(|id| self.lists(id));
+        lists
+            .flat_map(|lists| [&lists.removals, &lists.demotions])
+            .flatten()
+            .map(|hold| hold.users.len())
+            .sum()
+    }
+
+    /// Holds of a room, to be shown.
+    pub(super) fn shown_holds(&self, room: &RoomId) -> Vec<status::Hold> {
+        let Some(lists) = self.lists(room) else {
+            return Vec::new();
+        };
+        let named = lists.by_guard().into_iter();
+        let shown = named.filter_map(|(guard, hold)| {
+            let hold = hold.as_ref()?;
+            Some(status::Hold {
+                room: room.clone(),
+                guard,
+                limit: hold.limit.to_string(),
+                dropped: usize::try_from(hold.dropped).unwrap_or(usize::MAX),
+                of: usize::try_from(hold.of).unwrap_or(usize::MAX),
+                users: hold.users.iter().take(NAMES_SHOWN).cloned().collect(),
+                held: hold.users.len(),
+                since: hold.since,
+            })
+        });
+        shown.collect()
+    }
+
+    /// People who come and go and are left alone now.
+    pub(super) fn shown_coming_and_going(&self, now: Moment) -> Vec<status::ComingAndGoing> {
+        self.coming_and_going.shown(now)
+    }
+
+    /// Forgets everyone whose time is over.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        self.coming_and_going.forget(now);
+    }
+
+    /// Follows a move of the steady time.
+    pub(super) fn moved(&mut self, moved: &Moved) {
+        self.set_aside.moved(moved);
+        self.coming_and_going.moved(moved);
+    }
+}
+
+fn report_holds(room: &RoomId, lists: &Lists) {
+    let mut any = false;
+    for (guard, hold) in lists.by_guard() {
+        let Some(hold) = hold else { continue };
+        any = true;
+        let (limit, held) = (hold.limit.to_string(), hold.users.len());
+        tracing::warn!(
+            %room, %guard, limit, dropped = hold.dropped, of = hold.of, held,
+            "held: more names left the files at once than the guard allows; put them back, or allow it in the room's own `guards`"
+        );
+    }
+    if !any {
+        tracing::info!(%room, "nothing is held any more");
+    }
+}

@@ -1,0 +1,239 @@
+//! The daemon's part in a pass that writes: which rooms it may begin, whether a call may go out, and the record of every answer.
+
+use super::controller::Controller;
+use super::files_in_force::FileSet;
+use super::handle::{DaemonHandle, lock};
+use super::log_dedup::Subject;
+use super::room_status::{self, Applied};
+use super::workqueue::Ticket;
+use crate::apply::{Answer, Claims, Journal, Reason, RoomReport, Stop};
+use crate::daemon::shim::status::{Change, ChangeResult};
+use crate::desired::{Origin, Query};
+use crate::model::{Op, ReasonCode, RoomId, UserId};
+use crate::plan::{FleetPlan, RoomPlan, users_of};
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::task::spawn_blocking;
+
+/// Finds the line of the file that asks for each change.
+pub(super) async fn change_origins(
+    plan: &FleetPlan,
+    set: Arc<FileSet>,
+) -> HashMap<(RoomId, Op, UserId), Origin> {
+    let mut keys = Vec::new();
+    for room in &plan.rooms {
+        for op in [Op::Add, Op::Promote, Op::Demote, Op::Remove] {
+            let users = users_of(op, &room.steps);
+            keys.extend(users.iter().map(|user| (room.id.clone(), op, user.clone())));
+        }
+        for op in [Op::Add, Op::Promote] {
+            let reserves = room.reserves.iter();
+            keys.extend(reserves.map(|user| (room.id.clone(), op, user.clone())));
+        }
+    }
+    // The files are parsed once more: in large ones that would keep the loop from moving.
+    let found = spawn_blocking(move || {
+        let queries: Vec<Query<'_>> = keys.iter().map(query).collect();
+        let found = set.provenance.find(&queries);
+        drop(queries);
+        keys.into_iter()
+            .zip(found)
+            .filter_map(|(key, origin)| Some((key, origin?)))
+            .collect()
+    });
+    // Without it the log names no line, and that is all.
+    found.await.unwrap_or_default()
+}
+
+fn query((room, op, user): &(RoomId, Op, UserId)) -> Query<'_> {
+    match op {
+        Op::Add => Query::member(room, user),
+        Op::Promote => Query::admin(room, user),
+        Op::Demote => Query::no_admin(room),
+        Op::Remove => Query::no_member(room),
+    }
+}
+
+/// Records the results of one pass's calls, for the audit log, the metrics and the page.
+pub(super) struct PassJournal<'a> {
+    pub(super) daemon: &'a DaemonHandle,
+    /// Id of the plan.
+    pub(super) plan: &'a str,
+    pub(super) revision: Option<String>,
+    pub(super) origins: HashMap<(RoomId, Op, UserId), Origin>,
+}
+
+impl Journal for PassJournal<'_> {
+    fn record(&self, room: &RoomId, answers: &[Answer<'_>]) {
+        let mut controller = lock(&self.daemon.controller);
+        let time = controller.now();
+        for Answer { user, op, result } in answers {
+            let origin = self.origins.get(&(room.clone(), *op, (*user).clone()));
+            let change = Change {
+                time,
+                room: room.clone(),
+                user: (*user).clone(),
+                op: *op,
+                plan: self.plan.to_owned(),
+                revision: self.revision.clone(),
+                file: origin.map(|origin| origin.file.clone()),
+                line: origin.map(|origin| origin.line),
+                result: result.map_or_else(|reason| reason.code.to_string(), |()| "done".to_owned()),
+            };
+            let of_metric = match result {
+                Ok(()) => ChangeResult::Done,
+                Err(_) => ChangeResult::Failed,
+            };
+            self.daemon.metrics.changed(*op, of_metric);
+            if result.is_ok() && *op == Op::Add {
+                added(&mut controller, room, user);
+            }
+            controller.changed(change, result.err().map(|reason| reason.message.as_str()));
+        }
+    }
+
+    fn written(&self) -> LocalBoxFuture<'_, Result<(), Reason>> {
+        self.flush().boxed_local()
+    }
+}
+
+impl PassJournal<'_> {
+    /// Waits until the record of every answer so far is written.
+    async fn flush(&self) -> Result<(), Reason> {
+        self.daemon.flush_audit().await;
+        match self.daemon.audit.trouble() {
+            None => Ok(()),
+            Some(error) => Err(Reason::new(
+                ReasonCode::AuditLog,
+                format!("the audit log cannot be written: {error}"),
+            )),
+        }
+    }
+}
+
+/// The rooms of a pass, each of which is changed by one pass at a time.
+pub(super) struct PassHooks<'a> {
+    daemon: &'a DaemonHandle,
+    tickets: &'a HashMap<&'a RoomId, &'a Ticket>,
+    /// Ends the pass early.
+    cancel: &'a Stop,
+    /// True once the controller knows of the trouble that ended the pass.
+    is_reported: AtomicBool,
+}
+
+impl<'a> PassHooks<'a> {
+    pub(super) fn new(
+        daemon: &'a DaemonHandle,
+        tickets: &'a HashMap<&'a RoomId, &'a Ticket>,
+        cancel: &'a Stop,
+    ) -> Self {
+        Self {
+            daemon,
+            tickets,
+            cancel,
+            is_reported: AtomicBool::new(false),
+        }
+    }
+
+    /// Reports once that the service keeps every call from succeeding, if it does.
+    pub(super) fn report_trouble(&self, controller: &mut Controller) {
+        if let Some(why) = self.cancel.reason()
+            && ![ReasonCode::AuditLog, ReasonCode::Quota].contains(&why.code)
+            && !self.is_reported.swap(true, Ordering::Relaxed)
+        {
+            controller.service_down(why.code, &why.message);
+        }
+    }
+
+    async fn may_begin(&self, plan: &RoomPlan) -> Option<Stop> {
+        let ticket = self.tickets.get(&plan.id)?;
+        self.daemon.flush_audit().await;
+        let mut controller = lock(&self.daemon.controller);
+        if self.cancel.reason().is_some() {
+            self.report_trouble(&mut controller);
+            controller.rooms.put_off(ticket);
+            return None;
+        }
+        // A connection that was replaced is closed, but not the next claim.
+        if *self.daemon.ends.borrow() {
+            return None;
+        }
+        let may_write = controller.gate.lets_through(&plan.id);
+        may_write.then(|| controller.rooms.claim(ticket)).flatten()
+    }
+}
+
+impl Claims for PassHooks<'_> {
+    fn begin<'s>(&'s self, plan: &'s RoomPlan) -> LocalBoxFuture<'s, Option<Stop>> {
+        self.may_begin(plan).boxed_local()
+    }
+
+    fn answered(&self, plan: &RoomPlan, failed: Option<&Reason>) {
+        let controller = &mut *lock(&self.daemon.controller);
+        let now = controller.now();
+        let quota = controller.gate.quota_mut();
+        if quota.answered(&controller.rooms, &plan.id, failed, now) {
+            controller.turn_gate();
+        }
+    }
+
+    fn end(&self, plan: &RoomPlan, report: &RoomReport, stopped: Option<&Reason>) {
+        if let Some(ticket) = self.tickets.get(&plan.id) {
+            applied(
+                &mut lock(&self.daemon.controller),
+                ticket,
+                (plan, report),
+                stopped,
+            );
+        }
+    }
+}
+
+/// Records that somebody was added, and perhaps put back.
+fn added(controller: &mut Controller, id: &RoomId, user: &UserId) {
+    let room = controller.rooms.get_mut(id);
+    if room.is_some_and(|room| room.added(user)) {
+        controller.safeguards.put_back(id, user);
+    }
+}
+
+/// Records what came of a room's plan. `stopped` is the reason for which its run ended early.
+fn applied(
+    controller: &mut Controller,
+    ticket: &Ticket,
+    (plan, report): (&RoomPlan, &RoomReport),
+    stopped: Option<&Reason>,
+) {
+    let refusals = room_status::refusals(plan, report);
+    let set_aside: BTreeSet<UserId> = refusals.keys().cloned().collect();
+    if let Some(set) = controller.files.set().filter(|_| !set_aside.is_empty()) {
+        let mut named = set.provenance.naming(&set_aside);
+        for (user, refusal) in refusals {
+            let named_by = named.remove(&user);
+            controller.safeguards.refuse(&user, refusal, named_by);
+        }
+        controller.save_state();
+    }
+    let applied = Applied {
+        plan,
+        report,
+        stopped,
+        set_aside: &set_aside,
+    };
+    let now = controller.now();
+    room_status::applied(
+        &mut controller.rooms,
+        ticket,
+        applied,
+        now,
+        &mut controller.random,
+    );
+    let tried: usize = plan.steps.iter().map(|step| step.users().len()).sum();
+    if report.failed.len() < tried {
+        // Something was done: the next plan is another one, even for the same people.
+        controller.log.forget(&Subject::Plan(plan.id.clone()));
+    }
+    controller.report_room(ticket);
+}

@@ -1,0 +1,235 @@
+//! The condition of a room by its last plan and by what came of it, and people whom the service refused.
+
+use super::log_dedup::{LogDedup, Subject};
+use super::room_table::{Room, RoomTable};
+use super::set_aside::Refusal;
+use super::workqueue::Ticket;
+use crate::apply::{Failure, Outcome, Reason, RoomReport};
+use crate::daemon::shim::status::State;
+use crate::model::{MemberSet, Op, ReasonCode, UserId, printable};
+use crate::plan::{Note, RoomPlan, Status, users_of};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Number of people of a room who are refused in the same words, from which on it is the room that refuses.
+const ALIKE: usize = 5;
+
+/// Records the plan that a look led to.
+pub(super) fn planned(
+    rooms: &mut RoomTable,
+    ticket: &Ticket,
+    plan: &RoomPlan,
+    now: Timestamp,
+    random: &mut fastrand::Rng,
+) {
+    let Some(room) = rooms.current(ticket) else { return };
+    let state = match plan.status {
+        Status::InSync => State::InSync,
+        Status::Changed => State::Changing,
+        Status::Blocked => State::Blocked,
+        Status::Failed => State::Failed,
+        Status::Observed => State::Observed,
+    };
+    let incomplete = plan
+        .notes
+        .iter()
+        .find(|note| note.code == ReasonCode::IncompleteRead);
+    // A room that was seen and that the files' own rules refuse stays so until files or rooms change.
+    let unseen = plan.live.is_none().then_some(plan.error.as_ref()).flatten();
+    let error = plan.error.clone().or_else(|| incomplete.cloned());
+    let state = if incomplete.is_some() {
+        State::Failed
+    } else {
+        state
+    };
+    room.set_state(state, error, now);
+    room.set_plan(plan.clone());
+    if unseen.or(incomplete).is_some() {
+        rooms.retry(&ticket.desired.id, random);
+    } else if plan.steps.is_empty() {
+        room.forget_failures();
+    }
+}
+
+/// Result of a room's plan.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Applied<'a> {
+    pub(super) plan: &'a RoomPlan,
+    pub(super) report: &'a RoomReport,
+    /// The reason for which its run ended early.
+    pub(super) stopped: Option<&'a Reason>,
+    /// People whom the service refused for themselves.
+    pub(super) set_aside: &'a BTreeSet<UserId>,
+}
+
+/// Records what came of a room's plan.
+pub(super) fn applied(
+    rooms: &mut RoomTable,
+    ticket: &Ticket,
+    applied: Applied<'_>,
+    now: Timestamp,
+    random: &mut fastrand::Rng,
+) {
+    let Applied {
+        plan,
+        report,
+        stopped,
+        set_aside,
+    } = applied;
+    let id = &ticket.desired.id;
+    rooms.release(id);
+    let Some(room) = rooms.current(ticket) else { return };
+    let is_set_aside = |failure: &Failure| set_aside.iter().any(|user| user.as_str() == failure.user);
+    let of_room = report.failed.iter().find(|failure| {
+        let code = failure.reason.code;
+        let waits = [ReasonCode::SetAside, ReasonCode::ComingAndGoing].contains(&code);
+        !waits && !matches!(code, ReasonCode::Guard(_)) && !is_set_aside(failure)
+    });
+    let of_all = report.error.as_ref().filter(|_| report.status != Outcome::Stale);
+    let ended =
+        stopped.is_some_and(|why| why.code == ReasonCode::Interrupted || why.code == ReasonCode::AuditLog);
+    let incomplete = plan
+        .notes
+        .iter()
+        .any(|note| note.code == ReasonCode::IncompleteRead);
+    let mut comes_back = false;
+    match (of_room, report.status) {
+        _ if let Some(Reason { code, message, .. }) = of_all => {
+            room.set_state(State::Failed, Some(Note::new(*code, message.clone())), now);
+            comes_back = true;
+        }
+        // It stays failed and is tried again, whatever was added.
+        (None, _) if incomplete => {}
+        (Some(_), _) if ended => room.set_state(State::Changing, None, now),
+        (Some(failure), _) => {
+            let Reason { code, message, .. } = &failure.reason;
+            let mut error = Note::new(*code, message.clone());
+            error.user = Some(failure.user.clone());
+            room.set_state(State::Failed, Some(error), now);
+            // If everything ends the same way, all rooms wait for the next look at all of them.
+            comes_back = stopped.is_none();
+        }
+        (None, Outcome::Blocked) => room.set_state(State::Blocked, None, now),
+        (None, _) if plan.status == Status::Blocked => room.set_state(State::Blocked, None, now),
+        (None, _) if !plan.pending.is_empty() => room.set_state(State::Changing, None, now),
+        (None, _) => room.set_state(State::InSync, None, now),
+    }
+    if of_room.is_none() && of_all.is_none() && !incomplete {
+        room.forget_failures();
+    }
+    room.set_plan(still_open(plan, report, is_set_aside));
+    if comes_back {
+        rooms.retry(id, random);
+    }
+}
+
+/// Reports once in what way a room is not in order, and once that it is again.
+pub(super) fn report(room: &Room, log: &mut LogDedup) {
+    let id = &room.desired().id;
+    let name = room.desired().name.as_deref().map(printable);
+    let name = name.as_deref();
+    // Counts differ from look to look, and are no news.
+    let (kind, text) = match (room.state(), room.error(), room.plan()) {
+        (State::Failed, Some(error), _) => (
+            error.code.to_string(),
+            format!("failed[{}]: {}", error.code, error.message),
+        ),
+        (State::Blocked, _, Some(plan)) => {
+            let guards: Vec<String> = plan
+                .blocked
+                .iter()
+                .map(|block| {
+                    format!(
+                        "{} allows {} of {}, {} are wanted",
+                        block.guard, block.limit, block.of, block.wanted
+                    )
+                })
+                .collect();
+            let kinds: Vec<String> = plan.blocked.iter().map(|block| block.guard.to_string()).collect();
+            (kinds.join(", "), format!("blocked: {}", guards.join("; ")))
+        }
+        (State::InSync | State::Observed, _, _) => {
+            if let Some(times) = log.forget(&Subject::Room(id.clone())) {
+                tracing::info!(room = %id, name, times, "in order again");
+            }
+            log.forget(&Subject::Plan(id.clone()));
+            log.forget(&Subject::Would(id.clone()));
+            return;
+        }
+        _ => return,
+    };
+    if log.is_news(Subject::Room(id.clone()), &kind) {
+        tracing::warn!(room = %id, name, "{text}");
+    }
+}
+
+/// People whom the service refused for themselves, with the reason.
+pub(super) fn refusals<'a>(plan: &'a RoomPlan, report: &'a RoomReport) -> BTreeMap<UserId, Refusal<'a>> {
+    let mut alike: BTreeMap<&str, usize> = BTreeMap::new();
+    for failure in &report.failed {
+        *alike.entry(&failure.reason.message).or_default() += 1;
+    }
+    // A refusal is about the person if it names them, or if others came in.
+    let is_personal = |failure: &Failure| {
+        let Failure { user, op, reason } = failure;
+        let failed = report.failed.iter().filter(|other| other.op == *op).count();
+        let few = alike.get(reason.message.as_str()) < Some(&ALIKE);
+        let is_named = reason.named.iter().any(|named| named.as_str() == user);
+        is_named || (few && plan.sent(*op) > failed)
+    };
+    let refusal = |failure: &'a Failure| {
+        let everywhere = match failure.reason.code {
+            ReasonCode::NoSuchUser => true,
+            ReasonCode::UserInTooManyRooms => false,
+            ReasonCode::Refused if is_personal(failure) => false,
+            _ => return None,
+        };
+        let user = UserId::parse(&failure.user).ok()?;
+        let refusal = Refusal {
+            room: &plan.id,
+            everywhere,
+            code: failure.reason.code,
+            message: &failure.reason.message,
+        };
+        matches!(failure.op, Op::Add | Op::Promote).then_some((user, refusal))
+    };
+    report.failed.iter().filter_map(refusal).collect()
+}
+
+/// The part of a plan that is not done, to be shown.
+fn still_open(plan: &RoomPlan, report: &RoomReport, is_set_aside: impl Fn(&Failure) -> bool) -> RoomPlan {
+    let failed = |op: Op| -> MemberSet {
+        let of_op = report.failed.iter().filter(|failure| failure.op == op);
+        of_op
+            .filter_map(|failure| UserId::parse(&failure.user).ok())
+            .collect()
+    };
+    let open = |op: Op, wanted: &MemberSet| {
+        let done = users_of(op, &plan.steps).minus(&failed(op));
+        wanted.minus(&done)
+    };
+    let mut left = RoomPlan {
+        add: open(Op::Add, &plan.add),
+        remove: open(Op::Remove, &plan.remove),
+        promote: open(Op::Promote, &plan.promote),
+        demote: open(Op::Demote, &plan.demote),
+        steps: Vec::new(),
+        ..plan.clone()
+    };
+    // Somebody in whose place somebody else came in needs no other.
+    left.notes.retain(|note| {
+        note.code != ReasonCode::RoomFull
+            || report
+                .failed
+                .iter()
+                .any(|failure| Some(&failure.user) == note.user.as_ref() && Some(failure.op) == note.held)
+    });
+    for failure in report.failed.iter().filter(|failure| is_set_aside(failure)) {
+        left.add = left.add.filter(|user| user.as_str() != failure.user);
+        left.promote = left.promote.filter(|user| user.as_str() != failure.user);
+        let mut note = Note::new(ReasonCode::SetAside, failure.reason.message.clone());
+        note.user = Some(failure.user.clone());
+        left.notes.push(note);
+    }
+    left
+}

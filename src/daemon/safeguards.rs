@@ -1,0 +1,215 @@
+//! Everything that keeps people whom the files in force no longer want, or leaves alone those they want: holds, removal budgets,
+//! people set aside or coming and going, and the clock that their times are on.
+
+use super::exclusions::{Exclusions, HoldChanges};
+use super::fleet_budget::{FleetBudget, Lifetime};
+use super::learned_limits::LearnedLimits;
+use super::removal_budget::RemovalBudgets;
+use super::room_table::RoomTable;
+use super::service_clock::{ClockCheck, ServiceTime};
+use super::set_aside::Refusal;
+use super::state_dir::{PersistedState, Restored};
+use crate::daemon::shim::clock::Clock;
+use crate::daemon::shim::reconcile::Looked;
+use crate::desired::DesiredRoom;
+use crate::model::{Limit, MemberSet, RoomId, UserId};
+use crate::plan::{FleetGuard, Restraints};
+use jiff::SignedDuration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The safeguards of all rooms. What they keep must outlive the process: a method that returns `true` changed it.
+#[derive(Debug)]
+pub(super) struct Safeguards {
+    clock: Clock,
+    clock_check: ClockCheck,
+    exclusions: Exclusions,
+    budgets: RemovalBudgets,
+    fleet: FleetBudget,
+}
+
+impl Safeguards {
+    /// Goes on from what an earlier process kept.
+    pub(super) fn new(clock: Clock, service_time: Arc<ServiceTime>, restored: Restored) -> Self {
+        let PersistedState {
+            spending,
+            set_aside,
+            learned_limits: _,
+            clock: anchor,
+            mut budgets,
+        } = restored.state;
+        clock.go_on_from(anchor.as_ref());
+        let now = clock.steady();
+        // A clock that was wrong once leaves times to come: a budget begins now at the latest.
+        let mut fleet = FleetBudget::new(spending);
+        fleet.each_time(|time| time.min(now));
+        budgets.each_time(|time| time.min(now));
+        Self {
+            clock_check: ClockCheck::new(service_time),
+            exclusions: Exclusions::new(restored.rosters, set_aside, now),
+            budgets,
+            fleet,
+            clock,
+        }
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn exclusions(&self) -> &Exclusions {
+        &self.exclusions
+    }
+
+    pub(super) fn exclusions_mut(&mut self) -> &mut Exclusions {
+        &mut self.exclusions
+    }
+
+    pub(super) fn fleet(&self) -> &FleetBudget {
+        &self.fleet
+    }
+
+    /// A look at all rooms begins.
+    pub(super) fn begin_look(&mut self) {
+        self.fleet.begin_look();
+        self.exclusions.forget(self.clock.steady());
+    }
+
+    /// Sets somebody aside whom the service refuses. `named_by`: the digest of the files that name them.
+    pub(super) fn refuse(&mut self, user: &UserId, refusal: Refusal<'_>, named_by: Option<String>) {
+        self.exclusions
+            .refuse(user, refusal, named_by, self.clock.steady());
+    }
+
+    /// Counts somebody who was put back.
+    pub(super) fn put_back(&mut self, room: &RoomId, user: &UserId) {
+        self.exclusions.put_back(room, user, self.clock.steady());
+    }
+
+    /// Takes a new set of files.
+    pub(super) fn take(&mut self, rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>) -> HoldChanges {
+        let may_pass = self.clock.is_confirmed();
+        let now = self.clock.steady();
+        let mut differs = false;
+        for (id, room) in rooms {
+            let old = self.exclusions.lists(id).cloned().unwrap_or_default();
+            differs |= self.budgets.take(&old, room, may_pass, now);
+        }
+        let mut changes = self.exclusions.take(rooms, self.clock.now());
+        changes.differs |= differs;
+        changes
+    }
+
+    /// Compares our clock with the service's. If the steady time moves, so does every time that is kept.
+    #[must_use]
+    pub(super) fn check_clock(&mut self) -> bool {
+        let Some(moved) = self.clock_check.check(&self.clock) else {
+            return false;
+        };
+        self.exclusions.moved(&moved);
+        self.budgets.each_time(|time| moved.of(time));
+        self.fleet.each_time(|time| moved.of(time));
+        true
+    }
+
+    /// The trouble with our clock, in words, if there is one.
+    pub(super) fn clock_trouble(&self) -> Option<String> {
+        self.clock_check.trouble()
+    }
+
+    /// Releases people for whom the removal budgets have room by now, and gives their rooms. While nobody knows whether the clock is
+    /// right, no window passes.
+    pub(super) fn advance_budgets(&mut self, rooms: &RoomTable) -> Vec<RoomId> {
+        if !self.clock.is_confirmed() {
+            return Vec::new();
+        }
+        self.budgets
+            .advance_all(|id| Some(rooms.get(id)?.desired()), self.clock.steady())
+    }
+
+    /// Records who is in a room by a look at it.
+    #[must_use]
+    pub(super) fn see(&mut self, desired: &DesiredRoom, members: &MemberSet) -> bool {
+        let advanced = self.clock.is_confirmed() && self.budgets.advance(desired, self.clock.steady());
+        let seen = self.exclusions.see(&desired.id, |user| members.contains(user));
+        advanced || seen
+    }
+
+    /// Restraints on a room by its holds and removal budgets.
+    pub(super) fn kept_in(&self, desired: &DesiredRoom) -> Restraints {
+        let [removals, demotions] = self.exclusions.holds_in(&desired.id);
+        let kept = self.budgets.kept_in(desired, self.clock.moment());
+        Restraints {
+            removals,
+            demotions,
+            people_over_budget: kept.people,
+            admins_over_budget: kept.admins,
+            ..Restraints::default()
+        }
+    }
+
+    /// The same, with the people who are not to be tried now.
+    pub(super) fn constraints(&self, desired: &DesiredRoom) -> Restraints {
+        Restraints {
+            waiting: self.exclusions.waiting_in(desired, self.clock.moment()),
+            ..self.kept_in(desired)
+        }
+    }
+
+    /// Number of people whom the removal budgets keep.
+    pub(super) fn over_budget(&self, rooms: &RoomTable) -> usize {
+        self.budgets.count_kept(|id| Some(rooms.get(id)?.desired()))
+    }
+
+    /// The fleet's guard for a pass over all rooms.
+    pub(super) fn guard_of_all(
+        &self,
+        (limit, interval): (Limit, Duration),
+        looked: &Looked,
+        rooms: &RoomTable,
+    ) -> FleetGuard {
+        self.fleet
+            .guard_of_all(limit, looked, rooms, self.lifetime(interval))
+    }
+
+    /// The fleet's guard for a pass over some rooms.
+    pub(super) fn guard_of_some(
+        &mut self,
+        limit: Limit,
+        looked: &Looked,
+        rooms: &mut RoomTable,
+    ) -> FleetGuard {
+        self.fleet
+            .guard_of_some(limit, looked, rooms, self.clock.steady())
+    }
+
+    /// All rooms were looked at, with so many members: the fleet's budget begins anew.
+    pub(super) fn begin_budget(&mut self, members: u64, interval: Duration) {
+        self.fleet.begin(members, self.lifetime(interval));
+    }
+
+    /// These removals are begun.
+    pub(super) fn spend(&mut self, removals: BTreeSet<(RoomId, UserId)>) {
+        self.fleet.spend(removals);
+    }
+
+    /// State that must outlive the process.
+    pub(super) fn state(&self, learned_limits: Option<LearnedLimits>) -> PersistedState {
+        PersistedState {
+            spending: self.fleet.spending().cloned(),
+            set_aside: self.exclusions.set_aside().clone(),
+            learned_limits,
+            clock: self.clock.anchor(),
+            budgets: self.budgets.clone(),
+        }
+    }
+
+    fn lifetime(&self, interval: Duration) -> Lifetime {
+        let interval = SignedDuration::try_from(interval).unwrap_or_default();
+        Lifetime {
+            now: self.clock.steady(),
+            interval: self.clock.is_confirmed().then_some(interval),
+        }
+    }
+}

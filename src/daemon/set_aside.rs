@@ -1,0 +1,384 @@
+//! People whom the service refuses: recorded with the reason, and left alone for a while.
+
+use crate::daemon::shim::clock::{Moment, Moved};
+use crate::model::{MemberSet, ReasonCode, RoomId, UserId};
+use crate::plan::Waiting;
+use crate::web;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The first wait; each further one is twice as long.
+const FIRST: SignedDuration = SignedDuration::from_hours(1);
+/// The longest wait.
+const LONGEST: SignedDuration = SignedDuration::from_hours(24);
+
+/// People set aside, in one room or in all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct SetAside {
+    everywhere: BTreeMap<UserId, Entry>,
+    in_room: BTreeMap<RoomId, BTreeMap<UserId, Entry>>,
+    /// People of `everywhere` by the room in which the service refused them.
+    noticed_in: BTreeMap<RoomId, BTreeSet<UserId>>,
+}
+
+/// Reason and end of setting somebody aside, in steady time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    code: String,
+    message: String,
+    since: Timestamp,
+    until: Timestamp,
+    /// Room in which the service refused them.
+    noticed: RoomId,
+    /// Digest of the files that name them; another digest ends the wait.
+    named_by: Option<String>,
+}
+
+/// A refusal of one person.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refusal<'a> {
+    pub(super) room: &'a RoomId,
+    /// True if every room would refuse them.
+    pub(super) everywhere: bool,
+    pub(super) code: ReasonCode,
+    pub(super) message: &'a str,
+}
+
+impl Entry {
+    /// Length of the wait, never more than the longest, even after a clock was wrong.
+    fn wait(&self) -> SignedDuration {
+        let set = self.until.duration_since(self.since);
+        set.clamp(SignedDuration::ZERO, LONGEST)
+    }
+
+    fn waits(&self, now: Timestamp) -> bool {
+        let since = now.duration_since(self.since);
+        !since.is_negative() && since < self.wait()
+    }
+}
+
+impl SetAside {
+    /// `None` as the room: everywhere.
+    pub(super) fn from_entries(entries: impl IntoIterator<Item = (UserId, Option<RoomId>, Entry)>) -> Self {
+        let mut all = Self::default();
+        for (user, room, entry) in entries {
+            all.insert(user, room, entry);
+        }
+        all
+    }
+
+    /// Everyone, by name; a person's entry for all rooms comes before those for one.
+    pub(super) fn entries(&self) -> Vec<(&UserId, Option<&RoomId>, &Entry)> {
+        let everywhere = self.everywhere.iter().map(|(user, entry)| (user, None, entry));
+        let in_room = self
+            .in_room
+            .iter()
+            .flat_map(|(room, users)| users.iter().map(move |(user, entry)| (user, Some(room), entry)));
+        let mut entries: Vec<_> = everywhere.chain(in_room).collect();
+        entries.sort_by_key(|(user, room, _)| (*user, *room));
+        entries
+    }
+
+    /// Sets somebody aside, for twice as long as the last time. `true`: for the first time.
+    pub(super) fn put(
+        &mut self,
+        user: &UserId,
+        refusal: Refusal<'_>,
+        named_by: Option<String>,
+        now: Timestamp,
+    ) -> bool {
+        let before = if refusal.everywhere {
+            self.everywhere.get(user)
+        } else {
+            self.in_room.get(refusal.room).and_then(|users| users.get(user))
+        };
+        // Several rooms that refuse them at the same time have one reason.
+        if before.is_some_and(|entry| entry.waits(now)) {
+            return false;
+        }
+        let last = before.map(Entry::wait);
+        let wait = last.map_or(FIRST, |last| (last * 2).clamp(FIRST, LONGEST));
+        let entry = Entry {
+            code: refusal.code.to_string(),
+            message: refusal.message.to_owned(),
+            since: now,
+            until: now.checked_add(wait).unwrap_or(now),
+            noticed: refusal.room.clone(),
+            named_by,
+        };
+        let room = (!refusal.everywhere).then(|| refusal.room.clone());
+        self.insert(user.clone(), room, entry);
+        last.is_none()
+    }
+
+    /// People on these lists of a room who are not to be tried there now, and why. Costs no more than the shorter of the two lists:
+    /// the room's, and everyone set aside.
+    pub(super) fn waiting_in(
+        &self,
+        room: &RoomId,
+        lists: &[&MemberSet],
+        now: Moment,
+    ) -> Vec<(UserId, Waiting)> {
+        let is_wanted = |user: &UserId| lists.iter().any(|list| list.contains(user));
+        let wanted: usize = lists.iter().map(|list| list.len()).sum();
+        let mut found: Vec<(&UserId, &Entry)> = if self.everywhere.len() <= wanted {
+            self.everywhere
+                .iter()
+                .filter(|(user, _)| is_wanted(user))
+                .collect()
+        } else {
+            let users = lists.iter().flat_map(|list| list.iter());
+            users
+                .filter_map(|user| Some((user, self.everywhere.get(user)?)))
+                .collect()
+        };
+        let here = self.in_room.get(room).into_iter().flatten();
+        found.extend(here.filter(|(user, _)| is_wanted(user)));
+        found
+            .into_iter()
+            .filter(|(_, entry)| entry.waits(now.steady))
+            .map(|(user, entry)| {
+                let until = now.wall_at(entry.until);
+                let message = format!("not tried again before {until:.0}: {}", entry.message);
+                let code = ReasonCode::SetAside;
+                (user.clone(), Waiting { code, message })
+            })
+            .collect()
+    }
+
+    /// Forgets people who are seen after all in the room that refused them. Another room may list somebody whom the service no
+    /// longer knows. `true`: there were some.
+    pub(super) fn seen_in(&mut self, room: &RoomId, is_there: impl Fn(&UserId) -> bool) -> bool {
+        let mut any = false;
+        if let Some(users) = self.in_room.get_mut(room) {
+            let before = users.len();
+            users.retain(|user, _| !is_there(user));
+            any |= users.len() < before;
+            if users.is_empty() {
+                self.in_room.remove(room);
+            }
+        }
+        if let Some(users) = self.noticed_in.get_mut(room) {
+            let seen: Vec<UserId> = users.extract_if(.., |user| is_there(user)).collect();
+            any |= !seen.is_empty();
+            if users.is_empty() {
+                self.noticed_in.remove(room);
+            }
+            for user in seen {
+                self.everywhere.remove(&user);
+            }
+        }
+        any
+    }
+
+    /// Everyone known here, even if their wait is over.
+    pub(super) fn users(&self) -> BTreeSet<UserId> {
+        self.entries()
+            .into_iter()
+            .map(|(user, _, _)| user.clone())
+            .collect()
+    }
+
+    /// Lets go of people whose files changed, or whom no file names any more. `true`: there were some.
+    pub(super) fn let_go(&mut self, named_by: &BTreeMap<UserId, String>) -> bool {
+        self.retain(|user, entry| {
+            named_by
+                .get(user)
+                .is_some_and(|now| entry.named_by.as_ref().is_none_or(|then| then == now))
+        })
+    }
+
+    /// Lets go of people set aside later than now, and lets nobody wait longer than the longest wait.
+    pub(super) fn void_the_future(&mut self, now: Timestamp) {
+        self.retain(|_, entry| entry.since <= now);
+        for entry in self.entries_mut() {
+            entry.until = entry.since.checked_add(entry.wait()).unwrap_or(now);
+        }
+    }
+
+    /// Follows a move of the steady time.
+    pub(super) fn moved(&mut self, moved: &Moved) {
+        for entry in self.entries_mut() {
+            // Both by the same, or the wait would be another one.
+            let wait = entry.wait();
+            entry.since = moved.of(entry.since);
+            entry.until = entry.since.checked_add(wait).unwrap_or(entry.since);
+        }
+    }
+
+    /// People who are left alone now.
+    pub(super) fn shown(&self, now: Moment) -> Vec<web::Aside> {
+        self.entries()
+            .into_iter()
+            .filter(|(_, _, entry)| entry.waits(now.steady))
+            .map(|(user, room, entry)| web::Aside {
+                user: user.clone(),
+                room: room.cloned(),
+                code: entry.code.clone(),
+                message: entry.message.clone(),
+                since: now.wall_at(entry.since),
+                until: now.wall_at(entry.until),
+            })
+            .collect()
+    }
+
+    fn insert(&mut self, user: UserId, room: Option<RoomId>, entry: Entry) {
+        if let Some(room) = room {
+            self.in_room.entry(room).or_default().insert(user, entry);
+            return;
+        }
+        let noticed = entry.noticed.clone();
+        if let Some(before) = self.everywhere.insert(user.clone(), entry)
+            && let Some(users) = self.noticed_in.get_mut(&before.noticed)
+        {
+            users.remove(&user);
+        }
+        self.noticed_in.entry(noticed).or_default().insert(user);
+    }
+
+    /// Keeps these entries only. `true`: there were others.
+    fn retain(&mut self, keep: impl Fn(&UserId, &Entry) -> bool) -> bool {
+        let before = self.entries().len();
+        self.everywhere.retain(|user, entry| keep(user, entry));
+        for users in self.in_room.values_mut() {
+            users.retain(|user, entry| keep(user, entry));
+        }
+        for users in self.noticed_in.values_mut() {
+            users.retain(|user| self.everywhere.contains_key(user));
+        }
+        self.in_room.retain(|_, users| !users.is_empty());
+        self.noticed_in.retain(|_, users| !users.is_empty());
+        before != self.entries().len()
+    }
+
+    fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        let in_room = self.in_room.values_mut().flat_map(BTreeMap::values_mut);
+        self.everywhere.values_mut().chain(in_room)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::cell::Cell;
+
+    fn user(n: u32) -> UserId {
+        UserId::parse(&format!("u{n}")).unwrap()
+    }
+
+    fn room(n: u32) -> RoomId {
+        RoomId::parse(&format!("1{n}")).unwrap()
+    }
+
+    fn refusal(room: &RoomId, everywhere: bool) -> Refusal<'_> {
+        let (code, message) = if everywhere {
+            (ReasonCode::NoSuchUser, "there is no such user")
+        } else {
+            (ReasonCode::Refused, "no")
+        };
+        Refusal {
+            room,
+            everywhere,
+            code,
+            message,
+        }
+    }
+
+    fn epoch() -> Moment {
+        let (wall, steady) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+        Moment { wall, steady }
+    }
+
+    #[test]
+    fn the_delay_doubles_to_a_day_and_a_changed_file_ends_it() {
+        let (zed, seven) = (user(26), room(7));
+        let everybody: MemberSet = [zed.clone()].into_iter().collect();
+        let mut aside = SetAside::default();
+        let mut now = Timestamp::UNIX_EPOCH;
+        // The time of day is another one.
+        let wall = Timestamp::from_second(1_000_000).unwrap();
+        let at = |steady| Moment { wall, steady };
+        let mut hours = Vec::new();
+        for _ in 0..7 {
+            let first = aside.put(&zed, refusal(&seven, true), Some("a".into()), now);
+            assert_eq!(first, hours.is_empty());
+            assert_eq!(aside.waiting_in(&seven, &[&everybody], at(now)).len(), 1);
+            assert_eq!(aside.waiting_in(&seven, &[], at(now)), []);
+            let wait = aside.shown(at(now)).first().unwrap().until.duration_since(wall);
+            hours.push(wait.as_hours());
+            now = now.checked_add(wait).unwrap();
+            assert_eq!(aside.waiting_in(&seven, &[&everybody], at(now)), []);
+        }
+        assert_eq!(hours, [1, 2, 4, 8, 16, 24, 24]);
+        let named = |digest: &str| BTreeMap::from([(zed.clone(), digest.to_owned())]);
+        assert!(!aside.let_go(&named("a")));
+        assert!(aside.let_go(&named("b")));
+        aside.put(&zed, refusal(&seven, false), None, now);
+        assert_eq!(aside.waiting_in(&room(8), &[&everybody], at(now)), []);
+        assert!(aside.seen_in(&seven, |_| true));
+        assert_eq!(aside, SetAside::default());
+    }
+
+    #[test]
+    fn a_look_at_a_room_asks_only_for_people_whom_that_room_refused() {
+        let mut aside = SetAside::default();
+        for n in 0..10_000 {
+            let room = room(n % 1_000);
+            aside.put(&user(n), refusal(&room, n % 2 == 0), None, Timestamp::UNIX_EPOCH);
+        }
+        let asked = Cell::new(0);
+        let is_there = |_: &UserId| {
+            asked.set(asked.get() + 1);
+            false
+        };
+        assert!(!aside.seen_in(&room(7), is_there));
+        assert!(!aside.seen_in(&room(8), is_there));
+        assert_eq!(asked.get(), 20);
+    }
+
+    proptest! {
+        /// The indexes say the same as a walk over all entries.
+        #[test]
+        fn indexes_and_entries_agree(
+            refused in prop::collection::vec((0u32..30, 0u32..4, any::<bool>()), 0..60),
+            seen in prop::collection::vec((0u32..30, 0u32..4), 0..20),
+            wanted in prop::collection::btree_set(0u32..30, 0..30),
+        ) {
+            let mut aside = SetAside::default();
+            for (n, place, everywhere) in refused {
+                aside.put(&user(n), refusal(&room(place), everywhere), None, Timestamp::UNIX_EPOCH);
+            }
+            for (n, place) in seen {
+                let noticed = |(who, _, entry): &(&UserId, Option<&RoomId>, &Entry)| {
+                    **who == user(n) && entry.noticed == room(place)
+                };
+                let expected = aside.entries().iter().any(noticed);
+                prop_assert_eq!(aside.seen_in(&room(place), |who| *who == user(n)), expected);
+                prop_assert!(!aside.entries().iter().any(noticed));
+            }
+            let wanted: MemberSet = wanted.into_iter().map(user).collect();
+            for place in 0..4 {
+                let mut found: Vec<UserId> = aside
+                    .waiting_in(&room(place), &[&wanted], epoch())
+                    .into_iter()
+                    .map(|(who, _)| who)
+                    .collect();
+                found.sort();
+                let here = |scope: Option<&RoomId>| scope.is_none_or(|scope| *scope == room(place));
+                let entries = aside.entries().into_iter();
+                let expected: Vec<UserId> = entries
+                    .filter(|(who, scope, _)| here(*scope) && wanted.contains(who))
+                    .map(|(who, _, _)| who.clone())
+                    .collect();
+                prop_assert_eq!(found, expected);
+            }
+            let entries = aside.entries().into_iter();
+            let copy = entries.map(|(who, scope, entry)| (who.clone(), scope.cloned(), entry.clone()));
+            let copy: Vec<_> = copy.collect();
+            let copy = SetAside::from_entries(copy);
+            prop_assert_eq!(copy.entries(), aside.entries());
+        }
+    }
+}

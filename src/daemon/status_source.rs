@@ -1,0 +1,325 @@
+//! The daemon's state as it is shown.
+
+use super::controller::Controller;
+use super::handle::{DaemonHandle, lock};
+use super::room_table::Room;
+use crate::daemon::shim::reconcile::{Outlook, Share, Stand, outlook, shares};
+use crate::daemon::shim::status::{
+    self, Files, Gauges, RoomDetail, RoomLine, Service, State, Status, StatusSource, WritesSuspended,
+};
+use crate::model::{RoomId, counted, counted_people};
+use crate::render::people_diff;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Past this age of the loop's last move it counts as wedged. The loop moves every second.
+const WEDGED: Duration = Duration::from_secs(15);
+
+impl StatusSource for DaemonHandle {
+    fn alive(&self) -> Result<(), String> {
+        let age = self.age_of_beat();
+        if age > WEDGED {
+            return Err(format!("the loop has not moved for {} s", age.as_secs()));
+        }
+        Ok(())
+    }
+
+    fn ready(&self) -> Result<(), Vec<String>> {
+        let controller = lock(&self.controller);
+        let mut missing: Vec<String> = controller.files.trouble().into_iter().collect();
+        let rooms = &controller.rooms;
+        let seen = rooms.iter().filter(|room| room.state() != State::Unseen).count();
+        if seen < rooms.len() {
+            missing.push(format!("{seen} of {} looked at", counted(rooms.len(), "room")));
+            missing.extend(controller.health.trouble().map(|trouble| trouble.message.clone()));
+        }
+        if missing.is_empty() { Ok(()) } else { Err(missing) }
+    }
+
+    fn status(&self) -> Status {
+        let shares = shares(&lock(&self.reader));
+        Status {
+            progress: self.stand().map(|stand| progress(&stand, &shares)),
+            ..View(&lock(&self.controller)).status()
+        }
+    }
+
+    fn room(&self, id: &RoomId) -> Option<RoomDetail> {
+        View(&lock(&self.controller)).detail(id)
+    }
+
+    fn gauges(&self) -> Gauges {
+        let shares = shares(&lock(&self.reader));
+        Gauges {
+            progress: self.stand().map(|stand| progress(&stand, &shares)),
+            budget: shares.into_iter().map(budget).collect(),
+            ..View(&lock(&self.controller)).gauges()
+        }
+    }
+
+    fn reconcile(&self) {
+        self.resync_soon();
+    }
+}
+
+fn budget(share: Share) -> status::Budget {
+    let Share {
+        method,
+        used,
+        limit,
+        configured,
+    } = share;
+    status::Budget {
+        method,
+        used,
+        limit,
+        configured,
+    }
+}
+
+fn progress(stand: &Stand, shares: &[Share]) -> status::Progress {
+    let Outlook {
+        applying,
+        per_second,
+        bound,
+        left,
+        done: _,
+        of: _,
+    } = outlook(stand, shares);
+    status::Progress {
+        doing: if applying { "applying" } else { "looking" },
+        rooms: stand.rooms,
+        looked: stand.looked,
+        calls: stand.calls,
+        made: stand.made(),
+        per_second: (per_second * 10.0).round() / 10.0,
+        budget: bound.map(budget),
+        seconds_left: left.map(|left| left.as_secs_f64().ceil()),
+    }
+}
+
+/// The daemon as others see it.
+struct View<'a>(&'a Controller);
+
+impl View<'_> {
+    /// What needs attention, a line each.
+    fn attention(&self) -> Vec<String> {
+        let Self(daemon) = self;
+        let now = daemon.now();
+        let mut all: Vec<String> = daemon.files.trouble().into_iter().collect();
+        all.extend(daemon.gate.quota().trouble(now));
+        all.extend(daemon.safeguards.clock_trouble());
+        let trouble = daemon.health.trouble();
+        all.extend(trouble.map(|trouble| format!("nothing can be done in any room: {}", trouble.message)));
+        for (state, what) in [
+            (State::Failed, "failed and will be tried again"),
+            (State::Blocked, "blocked by a guard"),
+        ] {
+            let count = daemon.rooms.iter().filter(|room| room.state() == state).count();
+            if count > 0 {
+                all.push(format!("{} {what}", counted(count, "room")));
+            }
+        }
+        let held = self.held();
+        if held > 0 {
+            all.push(format!(
+                "{} held, because too many left the files at once",
+                counted(held, "name")
+            ));
+        }
+        let over_budget = daemon.safeguards.over_budget(&daemon.rooms);
+        if over_budget > 0 {
+            all.push(format!(
+                "{} kept by the removal budget",
+                counted_people(over_budget)
+            ));
+        }
+        if daemon.rooms.iter().any(Room::has_pending) {
+            all.extend(daemon.files.restless());
+        }
+        let aside = self.set_aside().len();
+        if aside > 0 {
+            all.push(format!(
+                "{} set aside, because the service does not take them",
+                counted_people(aside)
+            ));
+        }
+        all
+    }
+
+    /// People who stay until the room files have settled.
+    fn pending(&self) -> Option<status::Pending> {
+        let Self(daemon) = self;
+        let files = &daemon.files;
+        let since = files.unsettled_since()?;
+        let waiting = daemon.rooms.iter().filter_map(|room| {
+            let pending = &room.plan()?.pending;
+            (!pending.is_empty()).then_some((pending.remove.len(), pending.demote.len()))
+        });
+        let none = (0, 0, 0);
+        let (removals, demotions, rooms) =
+            waiting.fold(none, |(a, b, rooms), (c, d)| (a + c, b + d, rooms + 1));
+        let until = files.settles_at(daemon.settings.sync.settle_removals);
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64());
+        let now = daemon.now();
+        let age = SignedDuration::try_from(since.elapsed()).unwrap_or_default();
+        Some(status::Pending {
+            removals,
+            demotions,
+            rooms,
+            since: now.checked_sub(age).unwrap_or(now),
+            until: until.and_then(|until| self.time_of(until)),
+            seconds_left: left.map(|left| (left * 10.0).ceil() / 10.0),
+            file: files.changed_file(),
+        })
+    }
+
+    /// Number of names that are held.
+    fn held(&self) -> usize {
+        let exclusions = self.0.safeguards.exclusions();
+        exclusions.count_held(self.0.rooms.ids())
+    }
+
+    fn set_aside(&self) -> Vec<status::Aside> {
+        let safeguards = &self.0.safeguards;
+        safeguards
+            .exclusions()
+            .set_aside()
+            .shown(safeguards.clock().moment())
+    }
+
+    fn coming_and_going(&self) -> Vec<status::ComingAndGoing> {
+        let safeguards = &self.0.safeguards;
+        safeguards
+            .exclusions()
+            .shown_coming_and_going(safeguards.clock().moment())
+    }
+
+    fn status(&self) -> Status {
+        let Self(daemon) = self;
+        let set = daemon.files.set();
+        let service = &daemon.settings.service;
+        let exclusions = daemon.safeguards.exclusions();
+        let mut passes = daemon.history.passes().clone();
+        passes.next = self.time_of(daemon.history.resync_due());
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            started: daemon.started,
+            now: daemon.now(),
+            attention: self.attention(),
+            withheld: daemon.gate.suspended(),
+            files: Files {
+                valid: daemon.files.are_valid(),
+                files: set.map_or(0, |set| set.source.files),
+                rooms: daemon.rooms.len(),
+                digest: set.map(|set| set.source.digest.clone()),
+                revision: set.and_then(|set| set.source.revision.clone()),
+                taken: set.map(|set| set.taken),
+                problems: daemon.files.problems().to_vec(),
+            },
+            service: Service {
+                app: service.app.to_string(),
+                url: service.url.to_string(),
+                trouble: daemon.health.trouble().cloned(),
+            },
+            passes,
+            progress: None,
+            rooms: daemon.rooms.iter().map(|room| self.line(room)).collect(),
+            aside: self.set_aside(),
+            coming_and_going: self.coming_and_going(),
+            holds: daemon
+                .rooms
+                .ids()
+                .flat_map(|id| exclusions.shown_holds(id))
+                .collect(),
+            pending: self.pending(),
+            changes: daemon.history.changes().cloned().collect(),
+        }
+    }
+
+    /// The time of day at an instant to come.
+    fn time_of(&self, due: Instant) -> Option<Timestamp> {
+        let wait = SignedDuration::try_from(due.saturating_duration_since(Instant::now())).ok()?;
+        self.0.now().checked_add(wait).ok()
+    }
+
+    fn line(&self, room: &Room) -> RoomLine {
+        let plan = room.plan();
+        RoomLine {
+            id: room.desired().id.clone(),
+            name: room.desired().name.clone(),
+            state: room.state(),
+            since: room.since(),
+            looked: room.looked(),
+            add: plan.map_or(0, |plan| plan.add.len()),
+            remove: plan.map_or(0, |plan| plan.remove.len()),
+            promote: plan.map_or(0, |plan| plan.promote.len()),
+            demote: plan.map_or(0, |plan| plan.demote.len()),
+            pending: plan.map_or(0, |plan| plan.pending.people().len()),
+            blocked: plan.map(|plan| plan.blocked.clone()).unwrap_or_default(),
+            notes: plan.map_or(0, |plan| plan.notes.len()),
+            error: room.error().cloned(),
+            next_try: room.next_try().and_then(|due| self.time_of(due)),
+        }
+    }
+
+    fn detail(&self, id: &RoomId) -> Option<RoomDetail> {
+        let Self(daemon) = self;
+        let room = daemon.rooms.get(id)?;
+        let plan = room.plan();
+        let changes = daemon.history.changes();
+        Some(RoomDetail {
+            line: self.line(room),
+            mode: room.desired().mode.as_str(),
+            live: plan.and_then(|plan| plan.live.clone()),
+            diff: plan.map(people_diff).unwrap_or_default(),
+            remarks: plan.map(|plan| plan.notes.clone()).unwrap_or_default(),
+            holds: daemon.safeguards.exclusions().shown_holds(id),
+            changes: changes.filter(|change| change.room == *id).cloned().collect(),
+        })
+    }
+
+    fn gauges(&self) -> Gauges {
+        let Self(daemon) = self;
+        let now = daemon.now();
+        let mut rooms: BTreeMap<State, usize> = BTreeMap::new();
+        for room in daemon.rooms.iter() {
+            *rooms.entry(room.state()).or_default() += 1;
+        }
+        let age = |then: Timestamp| now.duration_since(then).as_secs_f64();
+        let aside = self.set_aside();
+        let people: BTreeSet<_> = aside.iter().map(|aside| &aside.user).collect();
+        Gauges {
+            rooms: rooms.into_iter().collect(),
+            aside: people.len(),
+            coming_and_going: self.coming_and_going().len(),
+            held: self.held(),
+            pending: self
+                .pending()
+                .map_or(0, |pending| pending.removals + pending.demotions),
+            files_valid: daemon.files.are_valid(),
+            files_age: daemon.files.set().map(|set| age(set.taken)),
+            last_good_age: daemon.history.passes().last_good.map(age),
+            withheld: daemon.gate.suspended().is_some(),
+            quota_used_up: daemon.gate.quota().is_used_up(),
+            progress: None,
+            budget: Vec::new(),
+        }
+    }
+}
+
+/// Describes the daemon in a line, for the service manager.
+pub(super) fn in_a_line(controller: &Controller) -> String {
+    let attention = View(controller).attention();
+    let rooms = counted(controller.rooms.len(), "room");
+    let state = match (controller.gate.suspended(), attention.as_slice()) {
+        (Some(WritesSuspended { code, .. }), _) => format!("nothing is written ({code})"),
+        (None, []) => "all is well".to_owned(),
+        (None, [one]) => one.clone(),
+        (None, [one, rest @ ..]) => format!("{one}, and {} more", rest.len()),
+    };
+    // A newline would end the message to the service manager.
+    format!("{rooms}: {state}").replace('\n', " ")
+}
