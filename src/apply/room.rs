@@ -9,7 +9,7 @@ use super::verdict::shows;
 use super::{Hands, Job};
 use crate::live::{self, LiveRoom, ReadRequest};
 use crate::model::{Op, ReasonCode, UserId};
-use crate::plan::{self, Blocked, Restraints, RoomPlan, Sizes, Step, users_of};
+use crate::plan::{self, BatchSizes, Constraints, GuardTripped, RoomPlan, Step, users_of};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -81,15 +81,15 @@ impl<'a> RoomRun<'a> {
             }
         }
         let sizes = self.writer.batch_limits();
-        let sizes = Sizes {
+        let sizes = BatchSizes {
             add_batch: sizes.add,
             remove_batch: sizes.remove,
         };
-        // Restraints would take out only what is not in `rest` anyway.
-        let plan = match plan::draft(desired, &observed, &Restraints::default()) {
-            Ok(draft) => draft
-                .narrowed_to(rest, &self.line.reserves, desired)
-                .finish(sizes),
+        // Constraints would take out only what is not in `rest` anyway.
+        let plan = match plan::diff(desired, &observed, &Constraints::default()) {
+            Ok(diff) => diff
+                .revalidate(rest, &self.line.reserves, desired)
+                .into_plan(sizes),
             Err(failed) => {
                 let reason = failed.error.as_ref().map(Reason::from);
                 return Err(reason.unwrap_or_else(|| Reason::new(ReasonCode::Moved, "the room has changed")));
@@ -135,7 +135,7 @@ impl<'a> RoomRun<'a> {
         }
         // In a blocked room the plan's lists say what is wanted, its steps what is let through.
         for block in &plan.blocked {
-            let Blocked {
+            let GuardTripped {
                 guard,
                 limit,
                 wanted,

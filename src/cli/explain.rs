@@ -9,7 +9,7 @@ use crate::diagnostics::closest;
 use crate::explain::{self, Subject};
 use crate::live::{self, Observed, ReadRequest};
 use crate::model::{RoomId, UserId};
-use crate::plan::{self, FleetPlan, Restraints, RoomPlan};
+use crate::plan::{self, Constraints, FleetPlan, RoomPlan};
 use crate::settings;
 
 /// Tells why somebody is or is not to be in a room; never writes
@@ -93,6 +93,6 @@ fn find<'r>(rooms: &'r [DesiredRoom], text: &str) -> Result<&'r DesiredRoom, Usa
 
 /// What a pass over this room would do, without the guard over all rooms.
 fn plan_of(reader: &Reader, room: &DesiredRoom, observed: &Observed) -> FleetPlan {
-    let draft: Result<_, Box<RoomPlan>> = plan::draft(room, observed, &Restraints::default());
-    FleetPlan::new(vec![draft], None, pass::sizes(reader))
+    let diff: Result<_, Box<RoomPlan>> = plan::diff(room, observed, &Constraints::default());
+    FleetPlan::new(vec![diff], None, pass::sizes(reader))
 }

@@ -11,7 +11,7 @@ use crate::desired::{self, Desired, DesiredRoom};
 use crate::diagnostics::Diagnostic;
 use crate::live::Observed;
 use crate::model::{RoomId, show_duration};
-use crate::plan::{FleetGuard, Restraints};
+use crate::plan::{Constraints, FleetGuard};
 use crate::render::Meta;
 use crate::settings::{self, Auth, Settings};
 use std::path::{Path, PathBuf};
@@ -167,7 +167,7 @@ impl Site {
             reader: client.reader(),
             stop: None,
         });
-        let free = |_: usize, _: &Observed| Restraints::default();
+        let free = |_: usize, _: &Observed| Constraints::default();
         pass::look(&client.reader(), rooms, &free, &|| progress.looked()).await
     }
 

@@ -3,7 +3,7 @@
 
 use crate::daemon::shim::clock::{Moment, Moved};
 use crate::model::{ReasonCode, RoomId, UserId};
-use crate::plan::Waiting;
+use crate::plan::NotTried;
 use crate::web;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -44,14 +44,14 @@ impl ComingAndGoing {
     }
 
     /// People who are left alone in this room now, and why.
-    pub(super) fn waiting_in(&self, room: &RoomId, now: Moment) -> Vec<(UserId, Waiting)> {
+    pub(super) fn waiting_in(&self, room: &RoomId, now: Moment) -> Vec<(UserId, NotTried)> {
         let waiting = |(user, window): (&UserId, &Window)| {
             let message = format!(
                 "put back {TIMES} times within an hour and gone again; left alone until {:.0}",
                 now.wall_at(window.ends)
             );
             let code = ReasonCode::ComingAndGoing;
-            (user.clone(), Waiting { code, message })
+            (user.clone(), NotTried { code, message })
         };
         let users = self.0.get(room).into_iter().flatten();
         users

@@ -22,7 +22,7 @@ use crate::daemon::shim::status::{Change, PassOutcome};
 use crate::desired::{DesiredRoom, Loaded};
 use crate::live::Observed;
 use crate::model::{ReasonCode, RoomId, UserId};
-use crate::plan::{FleetGuard, Restraints};
+use crate::plan::{Constraints, FleetGuard};
 use crate::settings::Settings;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -219,8 +219,8 @@ impl Controller {
         }
     }
 
-    /// Restraints on a room for now. Also records what the look shows of its people.
-    pub(super) fn constraints(&mut self, ticket: &Ticket, observed: &Observed) -> Restraints {
+    /// Constraints on a room for now. Also records what the look shows of its people.
+    pub(super) fn constraints(&mut self, ticket: &Ticket, observed: &Observed) -> Constraints {
         self.check_clock();
         let (desired, live) = (&ticket.desired, observed.room());
         if self.safeguards.see(desired, &live.members) {
@@ -231,8 +231,8 @@ impl Controller {
             room.see_missing(live);
         }
         let settle = self.settings.sync.settle_removals;
-        Restraints {
-            settling: self.files.may_go(&desired.id, observed, settle),
+        Constraints {
+            unsettled: self.files.may_go(&desired.id, observed, settle),
             ..self.safeguards.constraints(desired)
         }
     }

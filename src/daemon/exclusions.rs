@@ -7,7 +7,7 @@ use crate::daemon::shim::clock::{Moment, Moved};
 use crate::daemon::shim::status;
 use crate::desired::DesiredRoom;
 use crate::model::{RoomId, UserId};
-use crate::plan::{self, Waiting};
+use crate::plan::{self, NotTried};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -110,7 +110,7 @@ impl Exclusions {
     }
 
     /// Wanted people of a room who are not to be tried now, and why.
-    pub(super) fn waiting_in(&self, desired: &DesiredRoom, now: Moment) -> BTreeMap<UserId, Waiting> {
+    pub(super) fn waiting_in(&self, desired: &DesiredRoom, now: Moment) -> BTreeMap<UserId, NotTried> {
         let mut waiting = self.coming_and_going.waiting_in(&desired.id, now);
         let wanted: Vec<_> = [&desired.members, &desired.admins]
             .into_iter()
@@ -121,13 +121,13 @@ impl Exclusions {
     }
 
     /// Removals and demotions that are held in a room.
-    pub(super) fn holds_in(&self, room: &RoomId) -> [Option<plan::Hold>; 2] {
+    pub(super) fn holds_in(&self, room: &RoomId) -> [Option<plan::HeldNames>; 2] {
         let lists = self.lists(room);
         [
             lists.and_then(|lists| lists.removals.as_ref()),
             lists.and_then(|lists| lists.demotions.as_ref()),
         ]
-        .map(|hold| hold.map(plan::Hold::from))
+        .map(|hold| hold.map(plan::HeldNames::from))
     }
 
     /// Number of names that are held in these rooms.

@@ -6,7 +6,7 @@ use crate::desired::{DesiredRoom, Provenance, Source};
 use crate::diagnostics::Diagnostic;
 use crate::live::Observed;
 use crate::model::{RoomId, counted, show_duration};
-use crate::plan::{self, Restraints};
+use crate::plan::{self, Constraints};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -97,7 +97,7 @@ impl FilesInForce {
         digest: &str,
         rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>,
         before: impl Iterator<Item = &'a Arc<DesiredRoom>>,
-        kept: impl Fn(&DesiredRoom) -> Restraints,
+        kept: impl Fn(&DesiredRoom) -> Constraints,
     ) {
         let now = Instant::now();
         if self.set.is_none() {
@@ -146,10 +146,10 @@ impl FilesInForce {
         room: &RoomId,
         observed: &Observed,
         settle: Duration,
-    ) -> Option<plan::Settling> {
+    ) -> Option<plan::Unsettled> {
         let may_go = self.settling.may_go(room, observed)?;
         let settle = show_duration(settle);
-        Some(plan::Settling {
+        Some(plan::Unsettled {
             may_go,
             until: format!("until the room files have been unchanged for {settle}"),
         })

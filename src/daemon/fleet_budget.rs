@@ -4,7 +4,7 @@
 use super::room_table::RoomTable;
 use crate::daemon::shim::reconcile::{Look, Looked};
 use crate::model::{Limit, Mode, RoomId, UserId};
-use crate::plan::{Draft, FleetGuard};
+use crate::plan::{FleetGuard, RoomDiff};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -92,10 +92,10 @@ impl FleetBudget {
             looked: now,
         });
         for look in &looked.rooms {
-            if let (Ok(draft), Some(room)) = (&look.draft, rooms.get_mut(&look.id))
+            if let (Ok(diff), Some(room)) = (&look.diff, rooms.get_mut(&look.id))
                 && room.count()
             {
-                spending.members += draft.managed_members();
+                spending.members += diff.managed_members();
             }
         }
         FleetGuard {
@@ -160,7 +160,7 @@ fn members_elsewhere(looked: &Looked, rooms: &RoomTable) -> u64 {
     let seen: HashSet<&RoomId> = looked
         .rooms
         .iter()
-        .filter(|look| look.draft.is_ok())
+        .filter(|look| look.diff.is_ok())
         .map(|look| &look.id)
         .collect();
     rooms
@@ -173,11 +173,11 @@ fn members_elsewhere(looked: &Looked, rooms: &RoomTable) -> u64 {
 
 /// Number of these removals that the look does not ask for again.
 fn besides(spent: &BTreeSet<Removal>, looked: &Looked) -> usize {
-    let drafts: HashMap<&RoomId, &Draft> = looked
+    let diffs: HashMap<&RoomId, &RoomDiff> = looked
         .rooms
         .iter()
-        .filter_map(|look| Some((&look.id, look.draft.as_ref().ok()?)))
+        .filter_map(|look| Some((&look.id, look.diff.as_ref().ok()?)))
         .collect();
-    let again = |(room, user): &&Removal| drafts.get(room).is_some_and(|draft| draft.removes(user));
+    let again = |(room, user): &&Removal| diffs.get(room).is_some_and(|diff| diff.removes(user));
     spent.iter().filter(|removal| !again(removal)).count()
 }

@@ -47,7 +47,7 @@ pub(super) struct Hold {
     pub(super) since: Timestamp,
 }
 
-impl From<&Hold> for plan::Hold {
+impl From<&Hold> for plan::HeldNames {
     fn from(hold: &Hold) -> Self {
         let Hold {
             users,

@@ -7,7 +7,8 @@ use crate::desired::{DesiredRoom, Source};
 use crate::live::{self, Observed, ReadRequest};
 use crate::model::{MemberSet, Op, ReasonCode, RoomId};
 use crate::plan::{
-    self, Draft, FleetGuard, FleetPlan, Note, Rates, Restraints, RoomPlan, SavedPlan, Sizes, users_of,
+    self, BatchSizes, Constraints, FleetGuard, FleetPlan, Note, Rates, RoomDiff, RoomPlan, SavedPlan,
+    users_of,
 };
 use crate::render::Meta;
 use crate::settings::Settings;
@@ -31,8 +32,8 @@ pub struct Looked {
 pub struct Look {
     /// The room.
     pub id: RoomId,
-    /// Its draft, or why nothing can be done.
-    pub draft: Result<Draft, Box<RoomPlan>>,
+    /// Its diff, or why nothing can be done.
+    pub diff: Result<RoomDiff, Box<RoomPlan>>,
     /// When the look at it began; `None`: it could not be looked at.
     pub read_at: Option<Instant>,
 }
@@ -50,7 +51,7 @@ pub struct Planned {
 }
 
 /// Is shown what was seen of the room at this place, and says what is not to be done there for now.
-pub type Restrain<'a> = dyn Fn(usize, &Observed) -> Restraints + 'a;
+pub type Restrain<'a> = dyn Fn(usize, &Observed) -> Constraints + 'a;
 
 /// Looks at these rooms. `seen` is called once a room.
 pub async fn look(
@@ -64,16 +65,16 @@ pub async fn look(
     let draft_room = |at: usize, observed: Result<Observed, CallError>| {
         seen();
         let Some(room) = rooms.get(at) else { return };
-        let (draft, read_at) = match observed {
+        let (diff, read_at) = match observed {
             Ok(observed) => {
-                let draft = plan::draft(room, &observed, &restrain(at, &observed));
-                (draft, Some(observed.room().read_at))
+                let diff = plan::diff(room, &observed, &restrain(at, &observed));
+                (diff, Some(observed.room().read_at))
             }
             Err(error) => (Err(unseen(room, Note::from(&error))), None),
         };
         if let Some(place) = looks.borrow_mut().get_mut(at) {
             let id = room.id.clone();
-            *place = Some(Look { id, draft, read_at });
+            *place = Some(Look { id, diff, read_at });
         }
     };
     let stopped = live::read_rooms(reader, &requests, &draft_room).await.err();
@@ -84,7 +85,7 @@ pub async fn look(
         );
         Look {
             id: room.id.clone(),
-            draft: Err(unseen(room, why)),
+            diff: Err(unseen(room, why)),
             read_at: None,
         }
     };
@@ -109,9 +110,9 @@ impl Looked {
         let mut elsewhere = 0;
         let looks = std::mem::take(&mut self.rooms);
         for ((mut look, saved), room) in looks.into_iter().zip(saved.rooms()).zip(rooms) {
-            let members = look.draft.as_ref().map_or(0, Draft::managed_members);
-            look.draft = saved.narrow(look.draft, approved.contains(&look.id), room);
-            if let Err(refused) = &look.draft
+            let members = look.diff.as_ref().map_or(0, RoomDiff::managed_members);
+            look.diff = saved.revalidate(look.diff, approved.contains(&look.id), room);
+            if let Err(refused) = &look.diff
                 && refused.has_moved()
             {
                 elsewhere += members;
@@ -130,9 +131,9 @@ impl Looked {
             .iter()
             .filter_map(|look| Some((look.id.clone(), look.read_at?)))
             .collect();
-        let drafts = rooms.into_iter().map(|look| look.draft).collect();
+        let diffs = rooms.into_iter().map(|look| look.diff).collect();
         Planned {
-            plan: FleetPlan::new(drafts, guard, sizes(reader)),
+            plan: FleetPlan::new(diffs, guard, sizes(reader)),
             read_at,
             stopped,
         }
@@ -141,9 +142,9 @@ impl Looked {
 
 /// How many names go into a call, as far as the service has taught it by now.
 #[must_use]
-pub fn sizes(reader: &Reader) -> Sizes {
+pub fn sizes(reader: &Reader) -> BatchSizes {
     let sizes = reader.batch_limits();
-    Sizes {
+    BatchSizes {
         add_batch: sizes.add,
         remove_batch: sizes.remove,
     }
@@ -156,7 +157,7 @@ pub async fn plan(
     guard: Option<FleetGuard>,
     seen: &dyn Fn(),
 ) -> Planned {
-    let free = |_: usize, _: &Observed| Restraints::default();
+    let free = |_: usize, _: &Observed| Constraints::default();
     look(reader, rooms, &free, seen).await.plan(guard, reader)
 }
 

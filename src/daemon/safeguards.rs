@@ -13,7 +13,7 @@ use crate::daemon::shim::clock::Clock;
 use crate::daemon::shim::reconcile::Looked;
 use crate::desired::DesiredRoom;
 use crate::model::{Limit, MemberSet, RoomId, UserId};
-use crate::plan::{FleetGuard, Restraints};
+use crate::plan::{Constraints, FleetGuard};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -136,23 +136,23 @@ impl Safeguards {
         advanced || seen
     }
 
-    /// Restraints on a room by its holds and removal budgets.
-    pub(super) fn kept_in(&self, desired: &DesiredRoom) -> Restraints {
+    /// Constraints on a room by its holds and removal budgets.
+    pub(super) fn kept_in(&self, desired: &DesiredRoom) -> Constraints {
         let [removals, demotions] = self.exclusions.holds_in(&desired.id);
         let kept = self.budgets.kept_in(desired, self.clock.moment());
-        Restraints {
+        Constraints {
             removals,
             demotions,
             people_over_budget: kept.people,
             admins_over_budget: kept.admins,
-            ..Restraints::default()
+            ..Constraints::default()
         }
     }
 
     /// The same, with the people who are not to be tried now.
-    pub(super) fn constraints(&self, desired: &DesiredRoom) -> Restraints {
-        Restraints {
-            waiting: self.exclusions.waiting_in(desired, self.clock.moment()),
+    pub(super) fn constraints(&self, desired: &DesiredRoom) -> Constraints {
+        Constraints {
+            not_tried: self.exclusions.waiting_in(desired, self.clock.moment()),
             ..self.kept_in(desired)
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::daemon::shim::clock::{Moment, Moved};
 use crate::model::{MemberSet, ReasonCode, RoomId, UserId};
-use crate::plan::Waiting;
+use crate::plan::NotTried;
 use crate::web;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -119,7 +119,7 @@ impl SetAside {
         room: &RoomId,
         lists: &[&MemberSet],
         now: Moment,
-    ) -> Vec<(UserId, Waiting)> {
+    ) -> Vec<(UserId, NotTried)> {
         let is_wanted = |user: &UserId| lists.iter().any(|list| list.contains(user));
         let wanted: usize = lists.iter().map(|list| list.len()).sum();
         let mut found: Vec<(&UserId, &Entry)> = if self.everywhere.len() <= wanted {
@@ -142,7 +142,7 @@ impl SetAside {
                 let until = now.wall_at(entry.until);
                 let message = format!("not tried again before {until:.0}: {}", entry.message);
                 let code = ReasonCode::SetAside;
-                (user.clone(), Waiting { code, message })
+                (user.clone(), NotTried { code, message })
             })
             .collect()
     }

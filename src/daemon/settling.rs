@@ -7,7 +7,7 @@
 use crate::desired::DesiredRoom;
 use crate::live::Observed;
 use crate::model::RoomId;
-use crate::plan::{self, Departures, Restraints};
+use crate::plan::{self, Constraints, Revocations};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -30,7 +30,7 @@ pub(super) struct Settling {
 
 /// A room's entry that is no longer in force, with what was held by it. `None`: the room was not in the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Earlier(Option<(Arc<DesiredRoom>, Restraints)>);
+struct Earlier(Option<(Arc<DesiredRoom>, Constraints)>);
 
 impl Settling {
     /// Files of which nothing is known yet.
@@ -54,7 +54,7 @@ impl Settling {
     pub(super) fn replaced(
         &mut self,
         room: &RoomId,
-        before: Option<(Arc<DesiredRoom>, Restraints)>,
+        before: Option<(Arc<DesiredRoom>, Constraints)>,
         now: Instant,
     ) {
         self.taken = now;
@@ -89,9 +89,9 @@ impl Settling {
     }
 
     /// Most departures from a room with this look. `None` if nothing bounds them.
-    pub(super) fn may_go(&self, room: &RoomId, observed: &Observed) -> Option<Departures> {
+    pub(super) fn may_go(&self, room: &RoomId, observed: &Observed) -> Option<Revocations> {
         if self.from_nothing {
-            return Some(Departures::default());
+            return Some(Revocations::default());
         }
         let earlier = self.earlier.get(room)?.iter();
         earlier
@@ -101,14 +101,14 @@ impl Settling {
 }
 
 impl Earlier {
-    /// Departures by this entry, its guards and its holds.
-    fn lets_go(&self, observed: &Observed) -> Departures {
-        let Self(Some((desired, restraints))) = self else {
-            return Departures::default();
+    /// Revocations by this entry, its guards and its holds.
+    fn lets_go(&self, observed: &Observed) -> Revocations {
+        let Self(Some((desired, constraints))) = self else {
+            return Revocations::default();
         };
         // Where nothing can be done by it, nobody goes by it.
-        plan::draft(desired, observed, restraints)
-            .map(|draft| draft.departures())
+        plan::diff(desired, observed, constraints)
+            .map(|diff| diff.revocations())
             .unwrap_or_default()
     }
 }

@@ -3,7 +3,7 @@
 use super::{Subject, joined};
 use crate::live::{LiveRoom, Observed};
 use crate::model::{MemberSet, Mode, Op, UserId, printable};
-use crate::plan::{Blocked, Note, RoomPlan, Status, users_of};
+use crate::plan::{GuardTripped, Note, RoomPlan, Status, users_of};
 use std::fmt::{self, Write as _};
 
 /// Tells what a look at the room saw of somebody, and what the plan made from it does about them.
@@ -153,7 +153,7 @@ fn write_unsent(out: &mut String, user: &UserId, unsent: &[Op], plan: &RoomPlan)
         "A pass would not {unsent} {user}, though that is wanted, until the guard allows it:"
     )?;
     for block in &plan.blocked {
-        let Blocked {
+        let GuardTripped {
             guard,
             limit,
             wanted,

@@ -1,6 +1,6 @@
 //! The id of a plan: a checksum over its canonical JSON.
 
-use super::digest::sha256_text;
+use super::live_digest::sha256_text;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::convert::Infallible;

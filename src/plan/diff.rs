@@ -1,21 +1,21 @@
 //! Wanted against live.
 
 use super::changes::Changes;
-use super::digest::live_digest;
+use super::live_digest::live_digest;
 use super::order::Capacity;
-use super::{Blocked, Draft, LiveSummary, Note, Restraints, RoomPlan, guard};
+use super::{Constraints, GuardTripped, LiveSummary, Note, RoomDiff, RoomPlan, guard};
 use crate::desired::DesiredRoom;
 use crate::live::{LiveRoom, Observed};
 use crate::model::{MAX_ADMINS, MemberSet, Mode, ReasonCode, UserId};
 use sha2::{Digest as _, Sha256};
 
-/// Compares what is wanted in a room with what is there, less what the restraints keep from being done. The error is a room
+/// Compares what is wanted in a room with what is there, less what the constraints keep from being done. The error is a room
 /// in which nothing can be done.
-pub fn draft(
+pub fn diff(
     desired: &DesiredRoom,
     observed: &Observed,
-    restraints: &Restraints,
-) -> Result<Draft, Box<RoomPlan>> {
+    constraints: &Constraints,
+) -> Result<RoomDiff, Box<RoomPlan>> {
     let live = observed.room();
     let fail = |code, message: String| {
         let mut plan = RoomPlan::failed(desired.id.clone(), desired.name.clone(), Note::new(code, message));
@@ -58,21 +58,21 @@ pub fn draft(
         ));
     }
     let mut changes = compare(desired, observed, &wanted, &seen, &mut notes);
-    restraints.take_from(&mut changes, &mut notes);
-    let (over_budget, budgets) = restraints.keep_within_budget(&mut changes, &mut notes);
+    constraints.take_from(&mut changes, &mut notes);
+    let (over_budget, budgets) = constraints.keep_within_budget(&mut changes, &mut notes);
     let summary = seen.summary();
     let blocked = match desired.mode {
         Mode::Observe => Vec::new(),
         Mode::Authoritative | Mode::Additive => {
-            let mut blocked = restraints.blocks(&changes, &mut notes);
+            let mut blocked = constraints.blocks(&changes, &mut notes);
             let on_live = guard::room(&changes, &desired.guards, summary.members, summary.admins);
-            let is_new = |block: &Blocked| blocked.iter().all(|held| held.guard != block.guard);
-            let on_live: Vec<Blocked> = on_live.into_iter().filter(is_new).collect();
+            let is_new = |block: &GuardTripped| blocked.iter().all(|held| held.guard != block.guard);
+            let on_live: Vec<GuardTripped> = on_live.into_iter().filter(is_new).collect();
             blocked.extend(on_live);
             blocked
         }
     };
-    let pending = restraints.settle(&mut changes, &mut notes);
+    let pending = constraints.settle(&mut changes, &mut notes);
     let people = (live.members.len() + live.foreign.len() + 1) as u64;
     let places = |max: u64| usize::try_from(max.saturating_sub(people)).unwrap_or(usize::MAX);
     // An admin who is not in the room, as some servers keep them, is nobody to rely on.
@@ -94,7 +94,7 @@ pub fn draft(
         standing,
         short_of_admins: false,
     };
-    Ok(Draft {
+    Ok(RoomDiff {
         id: desired.id.clone(),
         name: desired.name.clone(),
         mode: desired.mode,

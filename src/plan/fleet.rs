@@ -1,5 +1,5 @@
 use super::guard::judge;
-use super::{Draft, RoomPlan, Sizes, Status};
+use super::{BatchSizes, RoomDiff, RoomPlan, Status};
 use crate::model::{Guard, Limit, Op};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -68,10 +68,14 @@ impl FleetPlan {
     ///
     /// The fleet's guard is held against what the rooms' own guards leave of their removals; when it trips, every room with
     /// removals is blocked. `None`: not all rooms were looked at, so it says nothing.
-    pub fn new(rooms: Vec<Result<Draft, Box<RoomPlan>>>, guard: Option<FleetGuard>, sizes: Sizes) -> Self {
+    pub fn new(
+        rooms: Vec<Result<RoomDiff, Box<RoomPlan>>>,
+        guard: Option<FleetGuard>,
+        sizes: BatchSizes,
+    ) -> Self {
         let drafts = || rooms.iter().filter_map(|room| room.as_ref().ok());
-        let removals: usize = drafts().map(Draft::guarded_removals).sum();
-        let members = drafts().map(Draft::managed_members).sum();
+        let removals: usize = drafts().map(RoomDiff::guarded_removals).sum();
+        let members = drafts().map(RoomDiff::managed_members).sum();
         // All of them is no bound, also where several passes come to more than were there at once.
         let guard = guard.filter(|guard| guard.limit != Limit::ALL);
         let tripped = guard.and_then(|guard| {
@@ -84,14 +88,14 @@ impl FleetPlan {
             let of = before.unwrap_or(members) + elsewhere;
             judge(Guard::MaxRemovalsTotal, limit, removals + spent, of)
         });
-        let finish = |room: Result<Draft, Box<RoomPlan>>| match room {
+        let finish = |room: Result<RoomDiff, Box<RoomPlan>>| match room {
             Ok(mut draft) => {
                 if let Some(blocked) = tripped
                     && draft.guarded_removals() > 0
                 {
                     draft.block(blocked);
                 }
-                draft.finish(sizes)
+                draft.into_plan(sizes)
             }
             Err(failed) => *failed,
         };

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 /// A guard that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Blocked {
+pub struct GuardTripped {
     /// Its name in the settings.
     #[schemars(with = "String", extend("enum" = ["max_removals", "max_demotions", "max_additions", "max_removals_total"]))]
     pub guard: Guard,
@@ -23,9 +23,9 @@ fn as_text<S: Serializer>(limit: &Limit, serializer: S) -> Result<S::Ok, S::Erro
 }
 
 /// Gives a block if more is wanted than the limit allows.
-pub(super) fn judge(guard: Guard, limit: Limit, wanted: usize, of: u64) -> Option<Blocked> {
+pub(super) fn judge(guard: Guard, limit: Limit, wanted: usize, of: u64) -> Option<GuardTripped> {
     let wanted = wanted as u64;
-    (wanted > limit.of(of)).then_some(Blocked {
+    (wanted > limit.of(of)).then_some(GuardTripped {
         guard,
         limit,
         wanted,
@@ -34,7 +34,7 @@ pub(super) fn judge(guard: Guard, limit: Limit, wanted: usize, of: u64) -> Optio
 }
 
 /// Holds a room's changes against its guards, `members` and `admins` being the live counts.
-pub(super) fn room(changes: &Changes, guards: &Guards, members: u64, admins: u64) -> Vec<Blocked> {
+pub(super) fn room(changes: &Changes, guards: &Guards, members: u64, admins: u64) -> Vec<GuardTripped> {
     let additions = guards
         .max_additions
         .and_then(|limit| judge(Guard::MaxAdditions, limit, changes.add.len(), members));

@@ -5,27 +5,27 @@
 
 mod changes;
 pub(crate) mod checksum;
+mod constraints;
 mod cost;
-mod departures;
 mod diff;
-mod digest;
-mod draft;
 mod fleet;
 mod guard;
-mod narrow;
+mod live_digest;
 mod order;
-mod restraints;
+mod revalidate;
+mod revocations;
+mod room_diff;
 mod saved;
 
 pub use changes::{Step, users_of};
+pub use constraints::{Constraints, HeldNames, NotTried, OverBudget, Unsettled};
 pub use cost::{Calls, Rates};
-pub use departures::Departures;
-pub use diff::draft;
-pub use draft::{Draft, NEW_ADMIN};
+pub use diff::diff;
 pub use fleet::{FleetGuard, FleetPlan, Summary};
-pub use guard::Blocked;
-pub use order::Sizes;
-pub use restraints::{Hold, OverBudget, Restraints, Settling, Waiting};
+pub use guard::GuardTripped;
+pub use order::BatchSizes;
+pub use revocations::Revocations;
+pub use room_diff::{NEW_ADMIN, RoomDiff};
 pub use saved::{SavedPlan, SavedRoom, StalePlan};
 
 use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId};
@@ -124,9 +124,9 @@ pub struct RoomPlan {
     /// How many people should become an admin and will not by these steps.
     pub unmet_promotes: usize,
     /// People who stay until the files in force have settled. They are also in the lists above.
-    pub pending: Departures,
+    pub pending: Revocations,
     /// Which guards hold removals, demotions or adds.
-    pub blocked: Vec<Blocked>,
+    pub blocked: Vec<GuardTripped>,
     /// Remarks.
     pub notes: Vec<Note>,
     /// Why nothing can be done.
@@ -163,7 +163,7 @@ impl RoomPlan {
             last: None,
             standing: MemberSet::default(),
             unmet_promotes: 0,
-            pending: Departures::default(),
+            pending: Revocations::default(),
             blocked: Vec::new(),
             notes: Vec::new(),
             error: Some(error),

@@ -6,12 +6,12 @@
 
 use super::Note;
 use super::changes::{Changes, Step};
-use super::draft::held;
+use super::room_diff::held;
 use crate::model::{MemberSet, Op, ReasonCode, UserId};
 
 /// How many names go into one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sizes {
+pub struct BatchSizes {
     /// Of `add_many`, at least 1.
     pub add_batch: usize,
     /// Of `remove_many`, at least 1.
@@ -45,7 +45,7 @@ pub(super) struct Ordered {
 }
 
 /// Puts the changes in order.
-pub(super) fn order(changes: &Changes, capacity: &Capacity, sizes: Sizes) -> Ordered {
+pub(super) fn order(changes: &Changes, capacity: &Capacity, sizes: BatchSizes) -> Ordered {
     let mut sequence = Sequence::new(changes, capacity);
     sequence.open_full_room();
     sequence.fit_members();
@@ -236,7 +236,7 @@ impl<'a> Sequence<'a> {
         before
     }
 
-    fn steps(self, before: &Before, sizes: Sizes) -> Ordered {
+    fn steps(self, before: &Before, sizes: BatchSizes) -> Ordered {
         let mut steps = Vec::new();
         let last: MemberSet = self.last.iter().cloned().collect();
         let sure = self.add.minus(&last);

@@ -2,7 +2,7 @@
 
 use super::Status;
 use super::checksum::{VERSION, checksum};
-use super::guard::Blocked;
+use super::guard::GuardTripped;
 use crate::desired::DesiredRoom;
 use crate::model::{Guard, Limit, MemberSet, ReasonCode, RoomId, UserId};
 use serde::Deserialize;
@@ -216,7 +216,7 @@ impl SavedRoom {
     #[must_use]
     pub fn approved(&self, desired: &DesiredRoom) -> DesiredRoom {
         let mut room = desired.clone();
-        for Blocked { guard, wanted, .. } in self.blocks() {
+        for GuardTripped { guard, wanted, .. } in self.blocks() {
             let limit = Limit::Count(wanted);
             match guard {
                 Guard::MaxRemovals => room.guards.max_removals = limit,
@@ -241,7 +241,7 @@ impl SavedRoom {
     }
 
     /// The guards that the plan says hold something here.
-    pub(super) fn blocks(&self) -> impl Iterator<Item = Blocked> + '_ {
+    pub(super) fn blocks(&self) -> impl Iterator<Item = GuardTripped> + '_ {
         self.blocked.iter().map(|block| {
             let SavedBlock {
                 guard: GuardName(guard),
@@ -249,7 +249,7 @@ impl SavedRoom {
                 wanted,
                 of,
             } = *block;
-            Blocked {
+            GuardTripped {
                 guard,
                 limit,
                 wanted,

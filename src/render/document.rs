@@ -3,7 +3,7 @@
 use crate::desired::Source;
 use crate::model::{MemberSet, RoomId};
 use crate::plan::checksum::{Canonical, DIGEST, VERSION, canonical, checksum_with};
-use crate::plan::{Blocked, FleetPlan, LiveSummary, Note, Rates, RoomPlan, Status, Summary};
+use crate::plan::{FleetPlan, GuardTripped, LiveSummary, Note, Rates, RoomPlan, Status, Summary};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -101,7 +101,7 @@ struct RoomJson<'a> {
     /// The write calls that an apply would make in this room.
     calls: usize,
     /// The guards that hold something back here.
-    blocked: &'a [Blocked],
+    blocked: &'a [GuardTripped],
     /// Remarks on the room, and on people in it.
     notes: &'a [Note],
     /// Why nothing can be done here; `null` where something can.

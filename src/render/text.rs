@@ -1,7 +1,7 @@
 //! The plan for people.
 
 use crate::model::{Guard, UserId, counted, printable};
-use crate::plan::{Blocked, Calls, FleetPlan, Note, RoomPlan, Status, Summary};
+use crate::plan::{Calls, FleetPlan, GuardTripped, Note, RoomPlan, Status, Summary};
 use similar::{ChangeTag, TextDiff};
 use std::fmt::{self, Write};
 
@@ -43,7 +43,7 @@ fn show_room(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
         .unwrap_or_default();
     writeln!(out, "{BOLD}room {name}({}): {state}{RESET}", room.id)?;
     show_diff(out, room)?;
-    for Blocked {
+    for GuardTripped {
         guard,
         limit,
         wanted,

@@ -2,7 +2,7 @@
 
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::model::{Guard, Op, ReasonCode, RoomId, UserId};
-use crate::plan::{Blocked, LiveSummary, Note};
+use crate::plan::{GuardTripped, LiveSummary, Note};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -222,7 +222,7 @@ pub struct RoomLine {
     /// Number of people who stay only until the room files have settled.
     pub pending: usize,
     /// Which guards hold.
-    pub blocked: Vec<Blocked>,
+    pub blocked: Vec<GuardTripped>,
     /// How many remarks there are on it.
     pub notes: usize,
     /// What failed, if something did.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use roomsync::base::{BaseDiff, RoomDiff};
 use roomsync::desired::DesiredRoom;
 use roomsync::model::{Guard, Guards, Limit, MemberSet, Op, ReasonCode};
-use roomsync::plan::{Blocked, Calls, FleetPlan, Note, RoomPlan, Status};
+use roomsync::plan::{Calls, FleetPlan, GuardTripped, Note, RoomPlan, Status};
 use roomsync::render::{MARKDOWN_BYTES, Review, markdown};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -49,7 +49,7 @@ fn one_of_each() -> (FleetPlan, Vec<DesiredRoom>, BaseDiff) {
     let mut support = sent(support);
     support.status = Status::Blocked;
     support.remove = users(&["carol", "dan", "eve"]);
-    support.blocked = vec![Blocked {
+    support.blocked = vec![GuardTripped {
         guard: Guard::MaxRemovals,
         limit: Limit::Share(2_500),
         wanted: 3,
@@ -442,7 +442,7 @@ prop_compose! {
             0 => {
                 plan.status = Status::Blocked;
                 plan.steps.truncate(1);
-                plan.blocked = vec![Blocked { guard: Guard::MaxRemovals, limit: Limit::Count(1), wanted: 3, of: 9 }];
+                plan.blocked = vec![GuardTripped { guard: Guard::MaxRemovals, limit: Limit::Count(1), wanted: 3, of: 9 }];
             }
             1 => plan = RoomPlan { steps: Vec::new(), status: Status::Observed, ..wanted },
             2 => {

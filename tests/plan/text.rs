@@ -2,13 +2,13 @@
 
 use super::plans::{fleet, room, users};
 use roomsync::model::{Guard, Limit};
-use roomsync::plan::{Blocked, Status};
+use roomsync::plan::{GuardTripped, Status};
 use roomsync::render::text;
 
 /// A room keeps everybody if one of its guards does. The removal budget keeps only those beyond it.
 #[test]
 fn a_blocked_room_says_whom_it_keeps() {
-    let block = |guard| Blocked {
+    let block = |guard| GuardTripped {
         guard,
         limit: Limit::Count(50),
         wanted: 63,

@@ -14,7 +14,7 @@ use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::{Desired, DesiredRoom};
 use roomsync::live::Observed;
 use roomsync::model::{Limit, RoomId};
-use roomsync::plan::{FleetGuard, FleetPlan, Rates, Restraints, SavedPlan, SavedRoom, StalePlan};
+use roomsync::plan::{Constraints, FleetGuard, FleetPlan, Rates, SavedPlan, SavedRoom, StalePlan};
 use roomsync::render::{Document, Meta};
 use std::collections::BTreeSet;
 
@@ -190,7 +190,7 @@ async fn apply(
     let rooms: Vec<DesiredRoom> = saved.rooms().iter().map(of_plan).collect();
     let rooms: Vec<&DesiredRoom> = rooms.iter().collect();
     let reader = client.reader();
-    let free = |_: usize, _: &Observed| Restraints::default();
+    let free = |_: usize, _: &Observed| Constraints::default();
     let looked = pass::look(&reader, &rooms, &free, &|| {}).await;
     let (looked, elsewhere) = looked.narrowed_to(saved, &rooms, approved);
     let guard = FleetGuard {

@@ -3,7 +3,7 @@
 use super::fixture::{Fixture, ago, detail, id, line, status, user};
 use roomsync::diagnostics::{Diagnostic, Location, Position, Severity};
 use roomsync::model::{Guard, Limit, Op, ReasonCode};
-use roomsync::plan::{Blocked, LiveSummary, Note};
+use roomsync::plan::{GuardTripped, LiveSummary, Note};
 use roomsync::web::{
     Aside, Budget, Change, ComingAndGoing, Hold, Pending, Progress, RoomDetail, RoomLine, State, Status,
     Trouble, Withheld,
@@ -144,7 +144,7 @@ pub(crate) fn trouble() -> Arc<Fixture> {
     let blocked = room(&mut status, "support");
     blocked.state = State::Blocked;
     (blocked.add, blocked.remove, blocked.promote) = (2, 40, 1);
-    blocked.blocked = vec![Blocked {
+    blocked.blocked = vec![GuardTripped {
         guard: Guard::MaxRemovals,
         limit: Limit::parse("25%").unwrap(),
         wanted: 40,
@@ -284,7 +284,7 @@ pub(crate) fn settling() -> Arc<Fixture> {
     let support = room(&mut status, "support");
     support.state = State::Blocked;
     support.remove = 13;
-    support.blocked = vec![Blocked {
+    support.blocked = vec![GuardTripped {
         guard: Guard::RemovalBudget,
         limit: Limit::Count(50),
         wanted: 63,

@@ -7,7 +7,7 @@ use super::list::List;
 use super::share::Ask;
 use crate::base::{Relaxation, RoomDiff};
 use crate::model::{Guard, MemberSet, ReasonCode, RoomId, UserId};
-use crate::plan::{Blocked, Note, RoomPlan, Status};
+use crate::plan::{GuardTripped, Note, RoomPlan, Status};
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
@@ -249,7 +249,7 @@ impl<'a> Card<'a> {
         for Relaxation { key: _, message } in &self.relaxations {
             let _ = writeln!(out, "<li>looser: {}</li>", code(message, MESSAGE));
         }
-        for Blocked {
+        for GuardTripped {
             guard,
             limit,
             wanted,

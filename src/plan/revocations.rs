@@ -2,14 +2,14 @@ use crate::model::MemberSet;
 
 /// People who lose their place or their role.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Departures {
+pub struct Revocations {
     /// People who are removed from the room.
     pub remove: MemberSet,
     /// Admins who become plain members; those who are put out are among them.
     pub demote: MemberSet,
 }
 
-impl Departures {
+impl Revocations {
     /// True if nobody loses anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,25 +1,25 @@
 //! What is not to be done in a room for now, whatever its files and its live guards would let through.
 
 use super::changes::Changes;
-use super::{Blocked, Departures, Note};
+use super::{GuardTripped, Note, Revocations};
 use crate::model::{Guard, Limit, MemberSet, Op, ReasonCode, UserId, counted};
 use std::collections::BTreeMap;
 
 /// What is not to be done in a room for now. A one-shot command has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Restraints {
+pub struct Constraints {
     /// Who was dropped from the room's list, more at once than `max_removals` allows: none of them is removed.
-    pub removals: Option<Hold>,
+    pub removals: Option<HeldNames>,
     /// Who was dropped from the room's admins, more at once than `max_demotions` allows: none of them is demoted.
-    pub demotions: Option<Hold>,
+    pub demotions: Option<HeldNames>,
     /// Wanted people who are not tried at present.
-    pub waiting: BTreeMap<UserId, Waiting>,
+    pub not_tried: BTreeMap<UserId, NotTried>,
     /// Names that the removal budget of the room's people keeps.
     pub people_over_budget: Option<OverBudget>,
     /// Names that the removal budget of the room's admins keeps.
     pub admins_over_budget: Option<OverBudget>,
-    /// Limit on departures while the files settle. `None` if they have settled.
-    pub settling: Option<Settling>,
+    /// Limit on revocations while the files settle. `None` if they have settled.
+    pub unsettled: Option<Unsettled>,
 }
 
 /// Names that the removal budget keeps.
@@ -39,16 +39,16 @@ pub struct OverBudget {
 
 /// Files that have not been unchanged for long enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settling {
-    /// Departures that every set since the last settled one would make.
-    pub may_go: Departures,
+pub struct Unsettled {
+    /// Revocations that every set since the last settled one would make.
+    pub may_go: Revocations,
     /// End of the wait of all others, in words: `until …`.
     pub until: String,
 }
 
 /// Names that a guard on the files holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hold {
+pub struct HeldNames {
     /// Their names.
     pub users: MemberSet,
     /// What the guard allowed when the names were dropped.
@@ -61,21 +61,21 @@ pub struct Hold {
 
 /// Why somebody is not tried at present.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
+pub struct NotTried {
     /// [`ReasonCode::SetAside`] or [`ReasonCode::ComingAndGoing`].
     pub code: ReasonCode,
     /// In words.
     pub message: String,
 }
 
-impl Restraints {
+impl Constraints {
     /// Takes those out of the changes who are not tried for now.
     pub(super) fn take_from(&self, changes: &mut Changes, notes: &mut Vec<Note>) {
-        let waiting = &self.waiting;
+        let waiting = &self.not_tried;
         if waiting.is_empty() {
             return;
         }
-        for (user, Waiting { code, message }) in waiting {
+        for (user, NotTried { code, message }) in waiting {
             let op = [(Op::Add, &changes.add), (Op::Promote, &changes.promote)]
                 .into_iter()
                 .find_map(|(op, users)| users.contains(user).then_some(op));
@@ -93,9 +93,9 @@ impl Restraints {
         &self,
         changes: &mut Changes,
         notes: &mut Vec<Note>,
-    ) -> (Departures, Vec<Blocked>) {
+    ) -> (Revocations, Vec<GuardTripped>) {
         if self.people_over_budget.is_none() && self.admins_over_budget.is_none() {
-            return (Departures::default(), Vec::new());
+            return (Revocations::default(), Vec::new());
         }
         let kept = |over: &Option<OverBudget>, going: &MemberSet| {
             over.as_ref()
@@ -125,7 +125,7 @@ impl Restraints {
                 of,
                 until,
             } = over;
-            budgets.push(Blocked {
+            budgets.push(GuardTripped {
                 guard: Guard::RemovalBudget,
                 limit: *limit,
                 wanted: *dropped,
@@ -137,19 +137,19 @@ impl Restraints {
             );
             notes.push(Note::new(ReasonCode::Guard(Guard::RemovalBudget), message));
         }
-        let kept = Departures { remove, demote };
-        let Departures { remove, demote } = &kept;
+        let kept = Revocations { remove, demote };
+        let Revocations { remove, demote } = &kept;
         changes.remove = changes.remove.minus(remove);
         changes.demote = changes.demote.minus(demote);
         (kept, budgets)
     }
 
     /// Takes those out of the changes who stay until the files have settled, and gives them.
-    pub(super) fn settle(&self, changes: &mut Changes, notes: &mut Vec<Note>) -> Departures {
-        let Some(Settling { may_go, until }) = &self.settling else {
-            return Departures::default();
+    pub(super) fn settle(&self, changes: &mut Changes, notes: &mut Vec<Note>) -> Revocations {
+        let Some(Unsettled { may_go, until }) = &self.unsettled else {
+            return Revocations::default();
         };
-        let going = Departures {
+        let going = Revocations {
             remove: changes.remove.clone(),
             demote: changes.demote.clone(),
         };
@@ -159,7 +159,7 @@ impl Restraints {
         if pending.is_empty() {
             return pending;
         }
-        let Departures { remove, demote } = going.minus(&pending);
+        let Revocations { remove, demote } = going.minus(&pending);
         (changes.remove, changes.demote) = (remove, demote);
         let message = format!(
             "{} and {} wait {until}",
@@ -171,7 +171,7 @@ impl Restraints {
     }
 
     /// The guards on the files that hold somebody who would go, or cease to be an admin.
-    pub(super) fn blocks(&self, changes: &Changes, notes: &mut Vec<Note>) -> Vec<Blocked> {
+    pub(super) fn blocks(&self, changes: &Changes, notes: &mut Vec<Note>) -> Vec<GuardTripped> {
         let mut blocked = Vec::new();
         // An admin who is removed is demoted, too.
         for (guard, hold, going, done) in [
@@ -183,13 +183,13 @@ impl Restraints {
             if here == 0 {
                 continue;
             }
-            let Hold {
+            let HeldNames {
                 users: _,
                 limit,
                 dropped,
                 of,
             } = *hold;
-            blocked.push(Blocked {
+            blocked.push(GuardTripped {
                 guard,
                 limit,
                 wanted: dropped,

@@ -1,15 +1,15 @@
 //! What of a saved plan still holds on a new look.
 
-use super::digest::same_owner;
-use super::draft::Draft;
-use super::guard::Blocked;
+use super::guard::GuardTripped;
+use super::live_digest::same_owner;
+use super::room_diff::RoomDiff;
 use super::saved::SavedRoom;
-use super::{Note, RoomPlan, Sizes, Status};
+use super::{BatchSizes, Note, RoomPlan, Status};
 use crate::desired::DesiredRoom;
 use crate::model::{Guard, MemberSet, Mode, Op, ReasonCode, counted};
 
 /// How many names go into a call does not matter where only the names are compared.
-const ONE_EACH: Sizes = Sizes {
+const ONE_EACH: BatchSizes = BatchSizes {
     add_batch: 1,
     remove_batch: 1,
 };
@@ -20,14 +20,14 @@ impl SavedRoom {
     ///
     /// The guards have been judged again on the new look; those that the plan names hold as well, unless a person has
     /// approved the room: then `desired` is [`SavedRoom::approved`], and the fleet's guard does not count it.
-    pub fn narrow(
+    pub fn revalidate(
         &self,
-        looked: Result<Draft, Box<RoomPlan>>,
+        looked: Result<RoomDiff, Box<RoomPlan>>,
         is_approved: bool,
         desired: &DesiredRoom,
-    ) -> Result<Draft, Box<RoomPlan>> {
+    ) -> Result<RoomDiff, Box<RoomPlan>> {
         match looked {
-            Ok(draft) => draft.narrowed_to_saved(self, is_approved, desired),
+            Ok(draft) => draft.revalidate_saved(self, is_approved, desired),
             // The files fit this room only under another owner.
             Err(failed) if failed.live.is_some() && self.status != Status::Failed => {
                 let why = failed
@@ -54,8 +54,8 @@ impl SavedRoom {
     }
 }
 
-impl Draft {
-    fn narrowed_to_saved(
+impl RoomDiff {
+    fn revalidate_saved(
         mut self,
         saved: &SavedRoom,
         is_approved: bool,
@@ -66,7 +66,7 @@ impl Draft {
         }
         if !self.is_as_planned(saved) {
             if let Some(why) = self.moved_from(saved) {
-                return Err(saved.moved(self.finish(ONE_EACH), &why));
+                return Err(saved.moved(self.into_plan(ONE_EACH), &why));
             }
             if saved.status == Status::Failed {
                 return Ok(self);
@@ -84,8 +84,8 @@ impl Draft {
             );
             self.notes.push(Note::new(ReasonCode::Approved, message));
         } else {
-            let is_new = |said: &Blocked| self.blocked.iter().all(|block| block.guard != said.guard);
-            let said: Vec<Blocked> = saved.blocks().filter(is_new).collect();
+            let is_new = |said: &GuardTripped| self.blocked.iter().all(|block| block.guard != said.guard);
+            let said: Vec<GuardTripped> = saved.blocks().filter(is_new).collect();
             self.blocked.extend(said);
         }
         Ok(self)
@@ -93,7 +93,7 @@ impl Draft {
 
     /// Whether the very same is planned again.
     fn is_as_planned(&self, saved: &SavedRoom) -> bool {
-        let again = self.clone().finish_under(saved);
+        let again = self.clone().plan_under(saved);
         self.complete
             && self.has_owner_of(saved)
             && [
@@ -179,13 +179,13 @@ impl Draft {
             again.changes.promote = again.changes.promote.minus(&promotes);
             again.changes.add = saved.add.clone();
         }
-        again.finish_under(saved)
+        again.plan_under(saved)
     }
 
     /// The room's plan, with the guards that held when the saved one was made.
-    fn finish_under(mut self, saved: &SavedRoom) -> RoomPlan {
+    fn plan_under(mut self, saved: &SavedRoom) -> RoomPlan {
         self.blocked = saved.blocks().collect();
-        self.finish(ONE_EACH)
+        self.into_plan(ONE_EACH)
     }
 
     /// Whether nobody else owns the room than then; a room that was not seen then had nobody.

@@ -1,9 +1,9 @@
 //! A room's changes on their way to a plan: what the guards let through, in order.
 
 use super::changes::{Changes, Step, carried_out, users_of};
-use super::guard::{self, Blocked};
-use super::order::{Capacity, Ordered, Sizes, order};
-use super::{Departures, LiveSummary, Note, RoomPlan, Status};
+use super::guard::{self, GuardTripped};
+use super::order::{BatchSizes, Capacity, Ordered, order};
+use super::{LiveSummary, Note, Revocations, RoomPlan, Status};
 use crate::desired::DesiredRoom;
 use crate::model::{Guard, Guards, MemberSet, Mode, Op, ReasonCode, RoomId, UserId};
 
@@ -13,7 +13,7 @@ pub const NEW_ADMIN: &str = "has become an admin since the plan was made, so thi
 /// A room's changes, held against its own guards, before the fleet's guard has spoken.
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct Draft {
+pub struct RoomDiff {
     pub(super) id: RoomId,
     pub(super) name: Option<String>,
     pub(super) mode: Mode,
@@ -25,21 +25,21 @@ pub struct Draft {
     pub(super) complete: bool,
     /// True if the service names the room's owner.
     pub(super) has_owner: bool,
-    pub(super) blocked: Vec<Blocked>,
+    pub(super) blocked: Vec<GuardTripped>,
     pub(super) notes: Vec<Note>,
     /// People who get the place of somebody who cannot come, in this order.
     pub(super) reserves: Vec<UserId>,
     /// Whether a person has allowed what the guards would hold.
     pub(super) is_approved: bool,
     /// People whom the removal budget keeps. They are not among `changes`.
-    pub(super) over_budget: Departures,
+    pub(super) over_budget: Revocations,
     /// The removal budgets by which they are kept.
-    pub(super) budgets: Vec<Blocked>,
+    pub(super) budgets: Vec<GuardTripped>,
     /// People who stay until the files have settled. They are not among `changes`.
-    pub(super) pending: Departures,
+    pub(super) pending: Revocations,
 }
 
-impl Draft {
+impl RoomDiff {
     /// How many people are in the room, the owner and ignored people not counted; in a room that is only observed, none.
     #[must_use]
     pub fn managed_members(&self) -> u64 {
@@ -56,14 +56,14 @@ impl Draft {
         self.open_removals() > 0 && self.changes.remove.contains(user)
     }
 
-    /// Departures that the room's own guards let through.
+    /// Revocations that the room's own guards let through.
     #[must_use]
-    pub fn departures(&self) -> Departures {
+    pub fn revocations(&self) -> Revocations {
         if self.mode != Mode::Authoritative || !self.blocked.is_empty() {
-            return Departures::default();
+            return Revocations::default();
         }
         let Changes { remove, demote, .. } = &self.changes;
-        Departures {
+        Revocations {
             remove: remove.clone(),
             demote: demote.clone(),
         }
@@ -84,13 +84,13 @@ impl Draft {
     }
 
     /// Lets one more guard hold this room's removals and demotions.
-    pub(super) fn block(&mut self, blocked: Blocked) {
+    pub(super) fn block(&mut self, blocked: GuardTripped) {
         self.blocked.push(blocked);
     }
 
     /// Drops everything that is not in these steps of an earlier plan, whose reserves these were: what is left is what still
     /// holds of them. The guards are judged again, on that and on the new look.
-    pub fn narrowed_to<'u>(
+    pub fn revalidate<'u>(
         mut self,
         steps: &[Step],
         reserves: impl IntoIterator<Item = &'u UserId>,
@@ -130,7 +130,7 @@ impl Draft {
     }
 
     /// Puts the room's calls in order.
-    pub fn finish(self, sizes: Sizes) -> RoomPlan {
+    pub fn into_plan(self, sizes: BatchSizes) -> RoomPlan {
         let Self {
             id,
             name,
@@ -194,7 +194,7 @@ impl Draft {
         } else {
             carried_out(&changes, &steps)
         };
-        let stay = |list: MemberSet, of: fn(&Departures) -> &MemberSet| {
+        let stay = |list: MemberSet, of: fn(&Revocations) -> &MemberSet| {
             let staying = of(&over_budget).or(of(&pending));
             // Lists can be long.
             if staying.is_empty() {
@@ -238,7 +238,7 @@ pub(super) fn held<'a>(
 
 /// What the guards leave: a blocked room gets no removal and no demotion; with `max_additions` blocked no add either, and
 /// so no promotion of somebody who would have to be added.
-fn let_through(changes: &Changes, blocked: &[Blocked]) -> Changes {
+fn let_through(changes: &Changes, blocked: &[GuardTripped]) -> Changes {
     if blocked.is_empty() {
         return changes.clone();
     }
