@@ -3,7 +3,7 @@
 use super::spec::{Entry, FileSpec, GroupName};
 use crate::diagnostics::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, closest, shown};
 use crate::model::{MemberSet, UserId};
-use crate::yaml::List;
+use crate::yaml::Items;
 use std::cell::Cell;
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 #[derive(Clone)]
 pub(super) struct Listed<'s> {
     pub(super) at: ListAt,
-    pub(super) items: &'s List<Entry>,
+    pub(super) items: &'s Items<Entry>,
 }
 
 /// Where a list stands.
@@ -241,7 +241,7 @@ impl<'s> Groups<'s> {
     }
 
     /// Where the largest of the groups is that a list holds itself.
-    pub(super) fn largest(&self, items: &List<Entry>) -> Option<Place> {
+    pub(super) fn largest(&self, items: &Items<Entry>) -> Option<Place> {
         let held = items.iter().filter_map(|item| match item {
             Some(Entry::Group(name)) => self.by_name.get(name),
             _ => None,

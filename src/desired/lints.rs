@@ -5,7 +5,7 @@ use super::groups::{ListAt, place};
 use super::spec::{Entry, FileSpec, GroupName, GuardsSpec};
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Guards, Limit, UserId};
-use crate::yaml::{Field, List};
+use crate::yaml::{Field, Items};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 
@@ -59,7 +59,7 @@ pub(super) fn people(files: &[(usize, FileSpec)]) -> usize {
 
 /// The groups of all files, by their names.
 struct Groups<'s> {
-    lists: Vec<(&'s GroupName, ListAt, &'s List<Entry>)>,
+    lists: Vec<(&'s GroupName, ListAt, &'s Items<Entry>)>,
     by_name: HashMap<&'s UserId, usize>,
 }
 
@@ -82,7 +82,7 @@ impl<'s> Groups<'s> {
     }
 
     /// The groups that a list holds itself.
-    fn held<'l>(&'l self, items: &'l List<Entry>) -> impl Iterator<Item = usize> + 'l {
+    fn held<'l>(&'l self, items: &'l Items<Entry>) -> impl Iterator<Item = usize> + 'l {
         items.iter().filter_map(|item| match item {
             Some(Entry::Group(name)) => self.by_name.get(&*name.0).copied(),
             _ => None,
@@ -172,7 +172,7 @@ impl<'s> Groups<'s> {
 }
 
 /// The lists of people of a file's rooms, each with its way down.
-fn room_lists(spec: &FileSpec) -> impl Iterator<Item = (Vec<u32>, &List<Entry>)> {
+fn room_lists(spec: &FileSpec) -> impl Iterator<Item = (Vec<u32>, &Items<Entry>)> {
     let rooms = (0u32..).zip(spec.rooms.value.iter().flatten());
     rooms.flat_map(move |(index, room)| {
         let lists = room.iter().flat_map(|room| [&room.admins, &room.members]);

@@ -10,8 +10,8 @@ use crate::diagnostics::line_index::LineStarts;
 use crate::diagnostics::node_spans;
 use crate::diagnostics::{NodePath, Place, Target};
 use crate::model::{RoomId, UserId};
-use crate::source::{File, FileId, shown_digest};
-use crate::yaml::{Field, List};
+use crate::source::{FileId, SourceFile, shown_digest};
+use crate::yaml::{Field, Items};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -24,7 +24,7 @@ pub struct Provenance(Arc<FilesRead>);
 
 /// The files, and what was read in them.
 pub(super) struct FilesRead {
-    pub(super) files: Arc<[File]>,
+    pub(super) files: Arc<[SourceFile]>,
     /// By the index in `files`.
     pub(super) specs: Vec<(usize, FileSpec)>,
 }
@@ -125,7 +125,8 @@ impl Provenance {
     /// The files themselves, to tell later whether one of them was cut short.
     #[must_use]
     pub fn remember(&self) -> Remembered {
-        let of_file = |file: &File| Some((file.identity?, String::from_utf8(file.bytes().to_vec()).ok()?));
+        let of_file =
+            |file: &SourceFile| Some((file.identity?, String::from_utf8(file.bytes().to_vec()).ok()?));
         Remembered(self.0.files.iter().filter_map(of_file).collect())
     }
 
@@ -209,7 +210,7 @@ fn users_of(spec: &FileSpec) -> impl Iterator<Item = &UserId> {
 /// A group, and what it holds.
 struct Group<'s> {
     at: ListAt,
-    items: &'s List<Entry>,
+    items: &'s Items<Entry>,
 }
 
 /// What is needed to answer the queries of one call.
@@ -288,7 +289,7 @@ impl<'s> Index<'s> {
         users: &HashSet<&UserId>,
         by_name: &HashMap<&GroupName, usize>,
     ) -> Room<'s> {
-        let people = |list: &'s Field<List<Entry>>| {
+        let people = |list: &'s Field<Items<Entry>>| {
             let items = list.value.as_ref()?;
             let steps = steps.iter().copied().chain(list.entry).collect();
             let mut direct = HashMap::new();
@@ -308,8 +309,8 @@ impl<'s> Index<'s> {
     }
 
     /// The groups that a list comes to, in the order in which they are met.
-    fn reached(&self, items: &List<Entry>, by_name: &HashMap<&GroupName, usize>) -> HashMap<usize, usize> {
-        let held = |items: &List<Entry>| -> Vec<usize> {
+    fn reached(&self, items: &Items<Entry>, by_name: &HashMap<&GroupName, usize>) -> HashMap<usize, usize> {
+        let held = |items: &Items<Entry>| -> Vec<usize> {
             let groups = items.iter().rev().filter_map(|item| match item {
                 Some(Entry::Group(name)) => by_name.get(name).copied(),
                 _ => None,
@@ -366,7 +367,7 @@ impl<'s> Index<'s> {
 }
 
 /// The users that a list names itself, each with its item.
-fn users_in(items: &List<Entry>) -> impl Iterator<Item = (usize, &UserId)> {
+fn users_in(items: &Items<Entry>) -> impl Iterator<Item = (usize, &UserId)> {
     items.iter().enumerate().filter_map(|(at, item)| match item {
         Some(Entry::User(user)) => Some((at, user)),
         _ => None,

@@ -6,7 +6,7 @@ use super::groups::{Groups, ListAt, Listed, place};
 use super::spec::{Defaults, Entry, FileSpec, GuardsSpec, RoomSpec};
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Glob, Guards, MAX_ADMINS, MemberSet, RoomId, UserId};
-use crate::yaml::{Field, List};
+use crate::yaml::{Field, Items};
 use std::collections::{HashMap, hash_map};
 
 /// Resolves the rooms of all files, and hands over each. `whole`: every file was read to its end.
@@ -42,7 +42,7 @@ pub(super) fn into_rooms(
     mut take: impl FnMut(DesiredRoom),
 ) {
     let lists = files.iter_mut().map(|(_, spec)| std::mem::take(&mut spec.rooms));
-    let lists: Vec<Field<List<RoomSpec>>> = lists.collect();
+    let lists: Vec<Field<Items<RoomSpec>>> = lists.collect();
     let groups = Groups::new(&files, true, problems);
     let mut ids = Ids::new();
     for ((file, spec), Field { entry, value }) in files.iter().zip(lists) {
@@ -100,7 +100,7 @@ impl RoomAt {
         self.steps.iter().copied().chain(field.entry).collect()
     }
 
-    fn list<'s>(&self, field: &'s Field<List<Entry>>) -> Option<Listed<'s>> {
+    fn list<'s>(&self, field: &'s Field<Items<Entry>>) -> Option<Listed<'s>> {
         Some(Listed {
             at: self.list_at(field),
             items: field.value.as_ref()?,

@@ -6,7 +6,7 @@ use super::{Desired, DesiredRoom, Loaded, Provenance, Source, lints, resolve, sp
 use crate::diagnostics::{self, Diagnostic, Invalid, Place, Problem, RawDiagnostic, Severity, Target};
 use crate::disk::{self, DiskTimeout, Progress, TimeLimit};
 use crate::model::Guards;
-use crate::source::{self, File, Listing, SnapshotError};
+use crate::source::{self, Listing, SnapshotError, SourceFile};
 use crate::yaml;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// The texts of room files, all read at once.
 #[derive(Debug, Clone)]
 pub struct Texts {
-    files: Arc<[File]>,
+    files: Arc<[SourceFile]>,
     /// Those of `files` whose text is what is on the disk.
     good: Vec<usize>,
     /// What is wrong with the others.
@@ -135,7 +135,7 @@ impl Texts {
     }
 
     /// Every file, those that could not be read too.
-    pub(crate) fn files(&self) -> &[File] {
+    pub(crate) fn files(&self) -> &[SourceFile] {
         &self.files
     }
 

@@ -32,7 +32,7 @@ const LOT: usize = 32 << 10;
 
 /// A file as it was read, or as much of it as could be.
 #[derive(Debug)]
-pub(crate) struct File {
+pub(crate) struct SourceFile {
     /// What it is called in messages.
     pub(crate) name: String,
     /// Where it was found.
@@ -58,7 +58,7 @@ pub(crate) struct Content {
     raw: Option<Vec<u8>>,
 }
 
-impl Text for File {
+impl Text for SourceFile {
     fn name(&self) -> &str {
         &self.name
     }
@@ -68,7 +68,7 @@ impl Text for File {
     }
 }
 
-impl File {
+impl SourceFile {
     /// The bytes on the disk; none where they could not be read.
     pub(crate) fn bytes(&self) -> &[u8] {
         let raw = self.content.as_ref().and_then(|content| content.raw.as_deref());
@@ -79,7 +79,7 @@ impl File {
 /// Files in the order of their names, what is wrong with them, and what they come to.
 #[derive(Debug, Default)]
 pub(crate) struct FileSet {
-    pub(crate) files: Vec<File>,
+    pub(crate) files: Vec<SourceFile>,
     /// Those of `files` whose text is what is on the disk.
     pub(crate) good: Vec<usize>,
     pub(crate) problems: Vec<Problem>,
@@ -201,7 +201,7 @@ impl FileSet {
     fn add(&mut self, path: &Path, identity: Option<FileId>, bytes: Vec<u8>) {
         let file = self.files.len();
         let (text, content, problem) = text(file, bytes);
-        self.files.push(File {
+        self.files.push(SourceFile {
             name: name_of(path),
             path: path.to_owned(),
             identity,
@@ -220,7 +220,7 @@ impl FileSet {
             file: self.files.len(),
             at: Target::File,
         };
-        self.files.push(File {
+        self.files.push(SourceFile {
             name: name_of(path),
             path: path.to_owned(),
             identity: None,
@@ -246,7 +246,7 @@ pub(crate) fn name_of(path: &Path) -> String {
 }
 
 /// True if the files still hold what was read of them.
-pub(crate) fn are_unchanged(files: &Arc<[File]>) -> bool {
+pub(crate) fn are_unchanged(files: &Arc<[SourceFile]>) -> bool {
     let Some(first) = files.first() else { return true };
     let (path, files) = (first.path.clone(), Arc::clone(files));
     let are = disk::with_limit(TimeLimit::default(), &path, move |progress| {
@@ -255,7 +255,7 @@ pub(crate) fn are_unchanged(files: &Arc<[File]>) -> bool {
     are.unwrap_or(false)
 }
 
-fn is_unchanged(file: &File, progress: &Progress) -> bool {
+fn is_unchanged(file: &SourceFile, progress: &Progress) -> bool {
     progress.begin(&file.path);
     let opened = disk::open_path(&file.path);
     let now = opened.and_then(|opened| disk::read_opened(opened, &file.path, LARGEST_FILE, progress));

@@ -5,7 +5,7 @@ use super::super::spec::{Defaults, Entry, FileSpec, GroupName, RoomSpec};
 use super::{Origin, Provenance};
 use crate::diagnostics::{EntryPart, NodePath, Place, Target};
 use crate::model::{Glob, RoomId, UserId};
-use crate::yaml::{Field, List};
+use crate::yaml::{Field, Items};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// What the files say of a person in a room.
@@ -173,7 +173,7 @@ impl<'s> RoomAt<'s> {
         self.key(&self.spec.own.mode, EntryPart::Value).or_else(default)
     }
 
-    fn people(&self) -> [(&'static str, &'s Field<List<Entry>>); 2] {
+    fn people(&self) -> [(&'static str, &'s Field<Items<Entry>>); 2] {
         [("admins", &self.spec.admins), ("members", &self.spec.members)]
     }
 
@@ -229,7 +229,7 @@ impl<'s> RoomAt<'s> {
         all
     }
 
-    fn matching(&self, field: &Field<List<Glob>>, steps: Vec<u32>, user: &UserId) -> Vec<(Glob, Place)> {
+    fn matching(&self, field: &Field<Items<Glob>>, steps: Vec<u32>, user: &UserId) -> Vec<(Glob, Place)> {
         let at = ListAt {
             file: self.file,
             steps,
@@ -256,7 +256,7 @@ struct Groups<'s> {
 struct Group<'s> {
     name: &'s GroupName,
     at: ListAt,
-    items: &'s List<Entry>,
+    items: &'s Items<Entry>,
 }
 
 impl<'s> Groups<'s> {
@@ -285,7 +285,7 @@ impl<'s> Groups<'s> {
     }
 
     /// The items of a list that name the person themselves.
-    fn naming(&self, items: &List<Entry>) -> impl Iterator<Item = usize> {
+    fn naming(&self, items: &Items<Entry>) -> impl Iterator<Item = usize> {
         let names = |item: &Option<Entry>| matches!(item, Some(Entry::User(user)) if *user == self.user);
         items
             .iter()
@@ -294,7 +294,7 @@ impl<'s> Groups<'s> {
             .map(|(at, _)| at)
     }
 
-    fn held(&self, items: &'s List<Entry>) -> impl Iterator<Item = usize> {
+    fn held(&self, items: &'s Items<Entry>) -> impl Iterator<Item = usize> {
         items.iter().filter_map(|item| match item {
             Some(Entry::Group(name)) => self.by_name.get(name).copied(),
             _ => None,
@@ -302,7 +302,7 @@ impl<'s> Groups<'s> {
     }
 
     /// The groups that a list comes to, the nearest first, each with the one that holds it on a shortest way.
-    fn reached(&self, items: &'s List<Entry>) -> Vec<(usize, Option<usize>)> {
+    fn reached(&self, items: &'s Items<Entry>) -> Vec<(usize, Option<usize>)> {
         let mut seen = BTreeSet::new();
         let mut reached = Vec::new();
         let mut next: VecDeque<(usize, Option<usize>)> =
