@@ -1,3 +1,5 @@
+//! The client that the settings describe.
+
 use crate::chat::{
     BadToken, BatchLimits, Client, ClientConfig, HttpTransport, Observer, PathPrefix, SetupError, TokenSource,
 };
