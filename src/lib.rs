@@ -18,7 +18,6 @@
 //! - [`render`]: pure, too. Plans as text, Markdown and JSON.
 //! - [`export`]: pure, too. Live rooms → a room file.
 //! - [`explain`]: pure, too. Files, a look and a plan → sentences about one person.
-//! - [`reconcile`]: look → plan → log → apply, for one-shot commands and the daemon alike.
 //! - [`apply`]: runs a plan's calls, makes no choices of its own. The only place that makes a [`chat::Writer`], so a
 //!   dry run is a run that has no writer, never a flag.
 //! - [`chat`]: the service's client.
@@ -44,7 +43,6 @@ pub mod export;
 pub mod live;
 pub mod model;
 pub mod plan;
-pub mod reconcile;
 pub mod render;
 mod secrets;
 pub mod settings;

@@ -147,24 +147,6 @@ const RULES: &[Rule] = &[
         },
     },
     Rule {
-        text: "`reconcile` imports nothing that is above it: no `daemon`, `web` or `cli`",
-        broken: |source| {
-            let allowed = [
-                "apply", "chat", "desired", "live", "model", "plan", "render", "settings",
-            ];
-            source.imports_beyond("reconcile", &allowed)
-        },
-    },
-    Rule {
-        text: "of the commands only `run`, and `demo`, which shows it, import `daemon`",
-        broken: |source| {
-            let mut lines = source.lines_with_paths(&["crate::daemon"]);
-            let may = matches!(source.path.as_str(), "cli/run.rs" | "cli/demo.rs");
-            lines.retain(|_| source.house == "cli" && !may);
-            lines
-        },
-    },
-    Rule {
         text: "`emulator` imports only `chat::wire` and `model`",
         broken: |source| source.imports_beyond("emulator", &["chat::wire", "model"]),
     },
@@ -264,7 +246,6 @@ fn the_house_keeps_its_rules() {
         "main",
         "model",
         "plan",
-        "reconcile",
         "render",
         "secrets",
         "source",

@@ -1,10 +1,10 @@
-//! Most names in one call: as configured, or fewer if the service said so.
+//! How many names go into one call: as configured, or fewer where the service taught so.
 
 use super::error::CallErrorKind;
 use super::wire::{MAX_REMOVE_BATCH, Method};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Most names in one call.
+/// How many names go into one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
     /// Of `add_many`.
@@ -13,25 +13,26 @@ pub struct BatchLimits {
     pub remove: usize,
 }
 
-/// What a client has learned of the limits.
+/// What a client knows of the sizes of calls.
 #[derive(Debug)]
-pub(super) struct LearnedBatchLimits {
-    add: LearnedLimit,
-    remove: LearnedLimit,
+pub(super) struct Sizes {
+    add: Size,
+    remove: Size,
 }
 
 #[derive(Debug)]
-struct LearnedLimit {
+struct Size {
+    /// No call has more names.
     most: AtomicUsize,
-    /// Most names in a call that the service did not refuse for their number.
-    largest_accepted: AtomicUsize,
+    /// The service has been asked for so many in one call, and has not said that they are too many.
+    proven: AtomicUsize,
 }
 
-impl LearnedLimit {
+impl Size {
     fn new(most: usize) -> Self {
         Self {
             most: AtomicUsize::new(most.clamp(1, MAX_REMOVE_BATCH)),
-            largest_accepted: AtomicUsize::new(0),
+            proven: AtomicUsize::new(0),
         }
     }
 
@@ -39,21 +40,20 @@ impl LearnedLimit {
         self.most.load(Ordering::Relaxed)
     }
 
-    /// Lowers the limit and gives the one before.
-    fn lower(&self, most: usize) -> usize {
+    fn limit(&self, most: usize) -> usize {
         self.most.fetch_min(most.max(1), Ordering::Relaxed)
     }
 }
 
-impl LearnedBatchLimits {
+impl Sizes {
     pub(super) fn new(BatchLimits { add, remove }: BatchLimits) -> Self {
         Self {
-            add: LearnedLimit::new(add),
-            remove: LearnedLimit::new(remove),
+            add: Size::new(add),
+            remove: Size::new(remove),
         }
     }
 
-    fn of(&self, method: Method) -> Option<&LearnedLimit> {
+    fn of(&self, method: Method) -> Option<&Size> {
         match method {
             Method::AddMany => Some(&self.add),
             Method::RemoveMany => Some(&self.remove),
@@ -68,33 +68,33 @@ impl LearnedBatchLimits {
         }
     }
 
-    pub(super) fn lower(&self, BatchLimits { add, remove }: BatchLimits) {
-        self.add.lower(add);
-        self.remove.lower(remove);
+    /// Puts no more names into one call than these.
+    pub(super) fn limit(&self, BatchLimits { add, remove }: BatchLimits) {
+        self.add.limit(add);
+        self.remove.limit(remove);
     }
 
-    /// Most names that one call of this method had without the service saying that they are too many; no bound for a method
-    /// that takes one.
+    /// The most names that the service was asked for in one call of this method without saying that they are too many; of a
+    /// method that takes one there is no such number.
     pub(super) fn largest_accepted(&self, method: Method) -> usize {
-        let of = |limit: &LearnedLimit| limit.largest_accepted.load(Ordering::Relaxed);
+        let of = |size: &Size| size.proven.load(Ordering::Relaxed);
         self.of(method).map_or(usize::MAX, of)
     }
 
-    /// Learns from the end of a call with so many names.
-    pub(super) fn answered(&self, method: Method, names: usize, error: Option<&CallErrorKind>) {
-        let Some(limit) = self.of(method) else { return };
-        match error {
+    /// Takes down how a call of so many names was answered.
+    pub(super) fn answered(&self, method: Method, names: usize, kind: Option<&CallErrorKind>) {
+        let Some(size) = self.of(method) else { return };
+        match kind {
             Some(CallErrorKind::TooManyNames(most)) => {
                 // A limit that this call kept to says nothing.
-                if *most < names && limit.lower(*most) > *most {
+                if *most < names && size.limit(*most) > *most {
                     tracing::info!(%method, most, "this server takes fewer names in one call than configured; keeping to that");
                 }
             }
-            Some(CallErrorKind::RateLimited) => {}
             Some(kind) if kind.was_not_sent() => {}
-            // Whatever else came of it: the number of names was no reason to refuse it.
+            // Whatever else came of it: nobody need wait any longer to see whether it is taken.
             _ => {
-                limit.largest_accepted.fetch_max(names, Ordering::Relaxed);
+                size.proven.fetch_max(names, Ordering::Relaxed);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::Globals;
 use super::exit::Usage;
 use crate::base::BaseDiff;
-use crate::desired::{self, DesiredRoom};
+use crate::desired::{self, DesiredRoom, Retain};
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::disk;
 use crate::model::{Guards, printable};
@@ -48,7 +48,7 @@ impl Base {
             beside.find(|path| path.exists())
         });
         let own = own.as_deref().unwrap_or(&globals.config);
-        let invalid = match desired::load_once(paths, Some(own), &settings.guards) {
+        let invalid = match desired::load(paths, Some(own), &settings.guards, Retain::Rooms) {
             Ok(loaded) => return Ok(Some(Self(Ok(loaded.desired.rooms)))),
             Err(invalid) => invalid,
         };

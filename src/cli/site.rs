@@ -4,14 +4,14 @@ use super::Globals;
 use super::bar::Watched;
 use super::exit::Usage;
 use crate::chat::Client;
-use crate::desired::{self, Desired, DesiredRoom};
+use crate::daemon::connect;
+use crate::daemon::pass::{self, Looked, Planned};
+use crate::daemon::progress::Progress;
+use crate::desired::{self, Desired, DesiredRoom, Retain};
 use crate::diagnostics::Diagnostic;
 use crate::live::Observed;
 use crate::model::{RoomId, show_duration};
 use crate::plan::{Constraints, FleetGuard};
-use crate::reconcile::Progress;
-use crate::reconcile::connect;
-use crate::reconcile::{self, Looked, Planned};
 use crate::render::Meta;
 use crate::settings::{self, Auth, Settings};
 use std::path::{Path, PathBuf};
@@ -41,8 +41,8 @@ impl Site {
 
     fn read(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<(Self, Vec<Diagnostic>)> {
         let settings = settings::load(&globals.config, &globals.env)?;
-        let loaded = desired::load_once(&settings.rooms, Some(&globals.config), &settings.guards)?;
-        let loaded = loaded.with_revision();
+        let (rooms, guards) = (&settings.rooms, &settings.guards);
+        let loaded = desired::load(rooms, Some(&globals.config), guards, Retain::Rooms)?.with_revision();
         let known = |id: &RoomId| loaded.desired.rooms.iter().any(|room| room.id == *id);
         if let Some(id) = selected.iter().find(|id| !known(id)) {
             return Err(Usage(format!("--room {id}: no such room in the files")).into());
@@ -168,7 +168,7 @@ impl Site {
             stop: None,
         });
         let free = |_: usize, _: &Observed| Constraints::default();
-        reconcile::look(&client.reader(), rooms, &free, &|| progress.looked()).await
+        pass::look(&client.reader(), rooms, &free, &|| progress.looked()).await
     }
 
     /// The guard over all rooms.
@@ -183,6 +183,6 @@ impl Site {
 
     /// What a plan says of its making.
     pub(super) fn meta(&self) -> Meta {
-        reconcile::meta(&self.settings, &self.desired.source, jiff::Timestamp::now())
+        pass::meta(&self.settings, &self.desired.source, jiff::Timestamp::now())
     }
 }

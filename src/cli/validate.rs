@@ -4,7 +4,7 @@ mod github;
 mod json;
 
 use super::{Exit, Globals, output};
-use crate::desired::{self, Checked};
+use crate::desired::{self, Loaded, Retain};
 use crate::diagnostics::{Diagnostic, Invalid, Severity, render};
 use crate::model::{Guards, counted, counted_people};
 use crate::settings::{self, Env};
@@ -80,34 +80,36 @@ struct Found {
 impl Found {
     fn of(args: &Args, config: &Path, env: &Env) -> Self {
         let alone = !args.paths.is_empty();
+        let load =
+            |paths: &[PathBuf], guards: &Guards| desired::load(paths, Some(config), guards, Retain::Totals);
         let result = if alone {
-            desired::check(&args.paths, Some(config), &Guards::default())
+            load(&args.paths, &Guards::default())
         } else {
-            settings::load_offline(config, env)
-                .and_then(|settings| desired::check(&settings.rooms, Some(config), &settings.guards))
+            settings::load_offline(config, env).and_then(|settings| load(&settings.rooms, &settings.guards))
         };
         match result {
             Err(Invalid { diagnostics }) => Self {
                 sizes: None,
                 diagnostics,
             },
-            Ok(Checked {
-                files,
+            Ok(Loaded {
+                desired,
                 rooms,
                 groups,
                 people,
                 warnings: mut diagnostics,
                 notes,
+                ..
             }) => {
                 // Guards without settings are compared with nobody's.
                 let told = |note: &Diagnostic| !(alone && note.code == desired::LOOSER_GUARD);
                 diagnostics.extend(notes.into_iter().filter(told));
                 Self {
                     sizes: Some(Sizes {
-                        files,
+                        files: desired.source.files,
                         rooms,
                         groups,
-                        people,
+                        people: people.unwrap_or_default(),
                     }),
                     diagnostics,
                 }

@@ -38,6 +38,7 @@ mod workqueue;
 mod write_gate;
 
 pub use fsync::Fsync;
+pub use once::Once;
 pub use state_dir::StateDirError;
 
 use crate::chat::{Client, Observer};
@@ -45,7 +46,6 @@ use crate::daemon::shim::file_source::{Event, FileSource, Follow};
 use crate::daemon::shim::status::StatusSource;
 use crate::desired::Remembered;
 use crate::diagnostics::{Diagnostic, Invalid};
-use crate::reconcile::{ConnectError, Once};
 use crate::settings::Settings;
 use crate::web::Metrics;
 use audit_log::AuditLog;
@@ -340,11 +340,23 @@ fn end(daemon: &DaemonHandle, link: &ServiceLink) {
 
 // SHIM
 mod clock;
+mod connect;
 pub mod files;
+pub mod pass;
+pub mod progress;
 mod watch;
+mod written;
 pub use clock::Clock;
 pub use clock::Clocks;
+pub use connect::{ConnectError, config, connect};
+pub use written::Written;
 pub(crate) mod shim {
+    pub(crate) mod reconcile {
+        pub(crate) use crate::daemon::connect::ConnectError;
+        pub(crate) use crate::daemon::pass::*;
+        pub(crate) use crate::daemon::progress::*;
+        pub(crate) use crate::daemon::written::Written;
+    }
     pub(crate) mod status {
         pub(crate) use crate::web::Source as StatusSource;
         pub(crate) use crate::web::Withheld as WritesSuspended;

@@ -2,9 +2,9 @@
 
 use super::room_table::RoomTable;
 use crate::apply::{Outcome, Report, RoomReport};
+use crate::daemon::shim::reconcile::Planned;
 use crate::daemon::shim::status::{Change, PassOutcome, Passes, State};
 use crate::plan::RoomPlan;
-use crate::reconcile::Planned;
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use tokio::time::Instant;

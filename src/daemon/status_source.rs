@@ -3,11 +3,11 @@
 use super::controller::Controller;
 use super::handle::{DaemonHandle, lock};
 use super::room_table::Room;
+use crate::daemon::shim::reconcile::{Outlook, Share, Stand, outlook, shares};
 use crate::daemon::shim::status::{
     self, Files, Gauges, RoomDetail, RoomLine, Service, State, Status, StatusSource, WritesSuspended,
 };
 use crate::model::{RoomId, counted, counted_people};
-use crate::reconcile::{Outlook, Share, Stand, outlook, shares};
 use crate::render::people_diff;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,46 +1,43 @@
 //! What is not wrong, but not as most people would mean it. Said of a set without an error only: what a mistake hides
 //! cannot be judged.
 
-use super::groups::{ListAt, place};
-use super::spec::{Entry, FileSpec, GroupName, GuardsSpec};
+use super::group_index::{Group, GroupIndex};
+use super::place::{ListAt, Specs, place, rooms};
+use super::spec::{Entry, FileSpec, GuardsSpec};
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Guards, Limit, UserId};
-use crate::yaml::{Field, Items};
+use crate::yaml::{Field, List};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 
 /// A guard of the files that allows more than that of the settings.
 pub const LOOSER_GUARD: &str = "looser-guard";
 
-/// Looks at everything that the files say together. `guards` are those of the settings.
-pub(super) fn lints(files: &[(usize, FileSpec)], guards: &Guards) -> Vec<Problem> {
-    let groups = Groups::new(files);
-    let mut problems = groups.unused(files);
-    problems.extend(groups.taken_for_users(files));
-    problems.extend(files.iter().flat_map(|(file, spec)| looser(*file, spec, guards)));
+/// Lints of everything that the files say together. `guards` are those of the settings.
+pub(super) fn lints(specs: &Specs, index: &GroupIndex, guards: &Guards) -> Vec<Problem> {
+    let mut problems = unused_groups(specs, index);
+    problems.extend(groups_as_users(specs, index));
+    problems.extend(specs.iter().flat_map(|(file, spec)| looser(*file, spec, guards)));
+    problems.extend(
+        rooms(specs).flat_map(|(at, _, room)| looser_than(guards, at.file, &at.steps, &room.own.guards)),
+    );
     problems
 }
 
-/// How many people are to be in a room, each counted once.
-pub(super) fn people(files: &[(usize, FileSpec)]) -> usize {
+/// Number of people who are to be in a room, each counted once.
+pub(super) fn people(specs: &Specs, index: &GroupIndex) -> usize {
     // A share of the names at a time, so that even all of them take next to no memory.
     const SHARES: u8 = 16;
-    let groups = Groups::new(files);
-    let used = groups.used(files);
+    let used = used_groups(specs, index);
     let of_groups = || {
-        let used = groups
-            .lists
+        let used = index
+            .groups()
             .iter()
             .enumerate()
-            .filter(|(index, _)| used.contains(index));
-        used.map(|(_, (_, _, items))| *items)
+            .filter(|(group, _)| used.contains_key(group));
+        used.map(|(_, group)| group.items(specs))
     };
-    let of_rooms = || {
-        files
-            .iter()
-            .flat_map(|(_, spec)| room_lists(spec))
-            .map(|(_, items)| items)
-    };
+    let of_rooms = || room_lists(specs).map(|(_, items)| items);
     let share_of = |user: &UserId| user.as_str().bytes().fold(0, u8::wrapping_add) % SHARES;
     let count = |share| {
         let items = of_groups().chain(of_rooms()).flatten();
@@ -57,157 +54,91 @@ pub(super) fn people(files: &[(usize, FileSpec)]) -> usize {
     (0..SHARES).map(count).sum()
 }
 
-/// The groups of all files, by their names.
-struct Groups<'s> {
-    lists: Vec<(&'s GroupName, ListAt, &'s Items<Entry>)>,
-    by_name: HashMap<&'s UserId, usize>,
-}
-
-impl<'s> Groups<'s> {
-    fn new(files: &'s [(usize, FileSpec)]) -> Self {
-        let mut lists = Vec::new();
-        for (file, spec) in files {
-            for group in spec.groups.value.iter().flatten() {
-                let steps = spec.groups.entry.into_iter().chain([group.entry]).collect();
-                let at = ListAt { file: *file, steps };
-                lists.push((&group.key, at, &group.items));
-            }
-        }
-        let by_name = lists
-            .iter()
-            .enumerate()
-            .map(|(index, (name, ..))| (&*name.0, index))
-            .collect();
-        Self { lists, by_name }
-    }
-
-    /// The groups that a list holds itself.
-    fn held<'l>(&'l self, items: &'l Items<Entry>) -> impl Iterator<Item = usize> + 'l {
-        items.iter().filter_map(|item| match item {
-            Some(Entry::Group(name)) => self.by_name.get(&*name.0).copied(),
-            _ => None,
+/// Groups that no room lists, by itself or by way of another group.
+fn unused_groups(specs: &Specs, index: &GroupIndex) -> Vec<Problem> {
+    let used = used_groups(specs, index);
+    let groups = index.groups().iter().enumerate();
+    let unused = groups.filter(|(group, _)| !used.contains_key(group));
+    unused
+        .map(|(_, Group { name, at, .. })| {
+            let message = format!(
+                "no room lists the group {}, nor does a group in use",
+                shown(name.as_str())
+            );
+            let raw = RawDiagnostic::new("unused-group", message)
+                .help(format!("list it in a room as `group:{name}`, or remove it"));
+            Problem::warning(at.key(), raw)
         })
-    }
-
-    /// Groups that no room lists, by itself or by way of another group.
-    fn unused(&self, files: &[(usize, FileSpec)]) -> Vec<Problem> {
-        let used = self.used(files);
-        let unused = self
-            .lists
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| !used.contains(index));
-        unused
-            .map(|(_, (name, at, _))| {
-                let name = name.0.as_str();
-                let message = format!("no room lists the group {}, nor does a group in use", shown(name));
-                let raw = RawDiagnostic::new("unused-group", message)
-                    .help(format!("list it in a room as `group:{name}`, or remove it"));
-                Problem::warning(at.key(), raw)
-            })
-            .collect()
-    }
-
-    /// The groups that rooms list, and those that these hold.
-    fn used(&self, files: &[(usize, FileSpec)]) -> HashSet<usize> {
-        if self.lists.is_empty() {
-            return HashSet::new();
-        }
-        let mut used: HashSet<usize> = HashSet::new();
-        let mut pending: Vec<usize> = files
-            .iter()
-            .flat_map(|(_, spec)| room_lists(spec))
-            .flat_map(|(_, items)| self.held(items))
-            .collect();
-        while let Some(group) = pending.pop() {
-            if used.insert(group)
-                && let Some((_, _, items)) = self.lists.get(group)
-            {
-                pending.extend(self.held(items));
-            }
-        }
-        used
-    }
-
-    /// Names in lists that are those of groups too, each once: `group:` may have been left out.
-    fn taken_for_users(&self, files: &[(usize, FileSpec)]) -> Vec<Problem> {
-        if self.lists.is_empty() {
-            return Vec::new();
-        }
-        let mut told: HashSet<usize> = HashSet::new();
-        let mut problems = Vec::new();
-        let in_rooms = files
-            .iter()
-            .flat_map(|(file, spec)| room_lists(spec).map(|(steps, items)| (*file, steps, items)));
-        let in_groups = self
-            .lists
-            .iter()
-            .map(|(_, at, items)| (at.file, at.steps.clone(), *items));
-        for (file, steps, items) in in_rooms.chain(in_groups) {
-            for (index, item) in items.iter().enumerate() {
-                let Some(Entry::User(user)) = item else { continue };
-                let Some(group) = self.by_name.get(user) else {
-                    continue;
-                };
-                if told.insert(*group)
-                    && let Some((_, group, _)) = self.lists.get(*group)
-                {
-                    let at = ListAt {
-                        file,
-                        steps: steps.clone(),
-                    };
-                    let name = user.as_str();
-                    let message = format!(
-                        "{} stands for the user of that name, not for the group",
-                        shown(name)
-                    );
-                    let raw = RawDiagnostic::new("group-as-user", message)
-                        .help(format!("write `group:{name}` if the group is meant"));
-                    problems.push(Problem::note(at.item(index), raw).also(group.key(), "the group is here"));
-                }
-            }
-        }
-        problems
-    }
+        .collect()
 }
 
-/// The lists of people of a file's rooms, each with its way down.
-fn room_lists(spec: &FileSpec) -> impl Iterator<Item = (Vec<u32>, &Items<Entry>)> {
-    let rooms = (0u32..).zip(spec.rooms.value.iter().flatten());
-    rooms.flat_map(move |(index, room)| {
-        let lists = room.iter().flat_map(|room| [&room.admins, &room.members]);
-        lists.filter_map(move |list| {
-            let steps = spec.rooms.entry.into_iter().chain([index]).chain(list.entry);
-            Some((steps.collect(), list.value.as_ref()?))
-        })
-    })
+/// The groups that rooms list, and those that these hold.
+fn used_groups(specs: &Specs, index: &GroupIndex) -> HashMap<usize, usize> {
+    let mut used = HashMap::new();
+    if !index.groups().is_empty() {
+        for (_, items) in room_lists(specs) {
+            index.reach(items, &mut used);
+        }
+    }
+    used
 }
 
-/// Guards of a file that allow more than those of the settings, whose place they take.
-fn looser(file: usize, spec: &FileSpec, settings: &Guards) -> Vec<Problem> {
+/// Names in lists that are those of groups too, each once: `group:` may have been left out.
+fn groups_as_users(specs: &Specs, index: &GroupIndex) -> Vec<Problem> {
+    if index.groups().is_empty() {
+        return Vec::new();
+    }
+    let mut reported: HashSet<usize> = HashSet::new();
     let mut problems = Vec::new();
-    let rooms = || (0u32..).zip(spec.rooms.value.iter().flatten());
-    let defaults = spec.defaults.value.as_ref().map(|defaults| &defaults.guards);
-    // A room's own guards take the place of all those of `defaults`.
-    let counts = rooms().any(|(_, room)| room.as_ref().is_some_and(|room| room.own.guards.entry.is_none()));
-    if let Some(guards) = defaults.filter(|_| counts) {
-        let steps = spec.defaults.entry.into_iter();
-        problems.extend(looser_than(settings, file, steps.collect(), guards));
-    }
-    for (index, room) in rooms() {
-        if let Some(room) = room {
-            let steps = spec.rooms.entry.into_iter().chain([index]);
-            problems.extend(looser_than(settings, file, steps.collect(), &room.own.guards));
+    let in_groups = index
+        .groups()
+        .iter()
+        .map(|group| (group.at.clone(), group.items(specs)));
+    for (at, items) in room_lists(specs).chain(in_groups) {
+        for (item, entry) in items.iter().enumerate() {
+            if let Some(Entry::User(user)) = entry
+                && let Some(number) = index.named(user)
+                && let Some(group) = index.get(number)
+                && reported.insert(number)
+            {
+                let message = format!(
+                    "{} stands for the user of that name, not for the group",
+                    shown(user.as_str())
+                );
+                let raw = RawDiagnostic::new("group-as-user", message)
+                    .help(format!("write `group:{user}` if the group is meant"));
+                problems.push(Problem::note(at.item(item), raw).also(group.at.key(), "the group is here"));
+            }
         }
     }
     problems
 }
 
-fn looser_than(settings: &Guards, file: usize, steps: Vec<u32>, guards: &Field<GuardsSpec>) -> Vec<Problem> {
+/// The lists of people of all rooms.
+fn room_lists(specs: &Specs) -> impl Iterator<Item = (ListAt, &List<Entry>)> {
+    rooms(specs).flat_map(|(at, _, room)| {
+        let lists = [&room.admins, &room.members].into_iter();
+        lists.filter_map(move |list| Some((at.list(list), list.value.as_ref()?)))
+    })
+}
+
+/// Guards of a file's `defaults` that allow more than those of the settings, whose place they take.
+fn looser(file: usize, spec: &FileSpec, settings: &Guards) -> Vec<Problem> {
+    let mut rooms = spec.rooms.value.iter().flatten().flatten();
+    // A room's own guards take the place of all those of `defaults`.
+    match (&spec.defaults.value, spec.defaults.entry) {
+        (Some(defaults), Some(entry)) if rooms.any(|room| room.own.guards.entry.is_none()) => {
+            looser_than(settings, file, &[entry], &defaults.guards)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn looser_than(settings: &Guards, file: usize, steps: &[u32], guards: &Field<GuardsSpec>) -> Vec<Problem> {
     let Some(spec) = &guards.value else {
         return Vec::new();
     };
-    let steps: Vec<u32> = steps.into_iter().chain(guards.entry).collect();
+    let steps: Vec<u32> = steps.iter().copied().chain(guards.entry).collect();
     let at = |entry: Option<u32>| -> Place {
         let steps: Vec<u32> = steps.iter().copied().chain(entry).collect();
         place(file, &steps, EntryPart::Value)

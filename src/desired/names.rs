@@ -1,6 +1,6 @@
 //! The texts of room files → the words of [`crate::model`], each with what is wrong where it is none.
 
-use super::AllowEmpty;
+use super::room::AllowEmpty;
 use super::spec::{Entry, GroupName};
 use crate::diagnostics::{RawDiagnostic, closest, shown, suggest};
 use crate::model::{Absent, BadUserId, Glob, Limit, Mode, RoomId, UserId, parse_duration};

@@ -4,29 +4,34 @@ mod mentions;
 
 pub use mentions::{Mention, Mentions, OtherGroup, Pattern};
 
-use super::groups::ListAt;
-use super::spec::{Entry, FileSpec, GroupName, RoomSpec};
+use super::group_index::GroupIndex;
+use super::place::{ListAt, RoomAt, Specs, rooms};
+use super::spec::{Entry, FileSpec};
 use crate::diagnostics::line_index::LineStarts;
 use crate::diagnostics::node_spans;
 use crate::diagnostics::{NodePath, Place, Target};
 use crate::model::{RoomId, UserId};
-use crate::source::{FileId, SourceFile, shown_digest};
-use crate::yaml::{Field, Items};
+use crate::source::{File, FileId, shown_digest};
+use crate::yaml::{Field, List};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, OnceLock};
 
-/// What a valid set of files says, with every place in it. A clone is cheap.
-#[derive(Clone)]
+/// A valid set of files, with every place in it. A clone is cheap.
+#[derive(Clone, Default)]
 pub struct Provenance(Arc<FilesRead>);
 
 /// The files, and what was read in them.
-pub(super) struct FilesRead {
-    pub(super) files: Arc<[SourceFile]>,
-    /// By the index in `files`.
-    pub(super) specs: Vec<(usize, FileSpec)>,
+#[derive(Default)]
+struct FilesRead {
+    files: Arc<[File]>,
+    specs: Specs,
+    groups: GroupIndex,
+    /// Made at the first question.
+    naming: OnceLock<NamingFiles>,
 }
 
 /// Something that the files may say of a room.
@@ -112,21 +117,26 @@ impl fmt::Debug for Remembered {
 
 impl fmt::Debug for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FilesRead { files, specs: _ } = &*self.0;
-        f.debug_struct("Provenance").field("files", &files.len()).finish()
+        let files = self.0.files.len();
+        f.debug_struct("Provenance").field("files", &files).finish()
     }
 }
 
 impl Provenance {
-    pub(super) fn new(said: FilesRead) -> Self {
-        Self(Arc::new(said))
+    pub(super) fn new(files: Arc<[File]>, specs: Specs, groups: GroupIndex) -> Self {
+        let naming = OnceLock::new();
+        Self(Arc::new(FilesRead {
+            files,
+            specs,
+            groups,
+            naming,
+        }))
     }
 
     /// The files themselves, to tell later whether one of them was cut short.
     #[must_use]
     pub fn remember(&self) -> Remembered {
-        let of_file =
-            |file: &SourceFile| Some((file.identity?, String::from_utf8(file.bytes().to_vec()).ok()?));
+        let of_file = |file: &File| Some((file.identity?, String::from_utf8(file.bytes().to_vec()).ok()?));
         Remembered(self.0.files.iter().filter_map(of_file).collect())
     }
 
@@ -134,7 +144,7 @@ impl Provenance {
     /// group names them. Each file is parsed at most once a call, so ask for all at once.
     #[must_use]
     pub fn find(&self, asked: &[Query<'_>]) -> Vec<Option<Origin>> {
-        let index = Index::new(&self.0.specs, asked);
+        let index = Index::new(&self.0, asked);
         self.at(asked.iter().map(|query| index.place(query)).collect())
     }
 
@@ -164,32 +174,73 @@ impl Provenance {
     }
 
     /// For each of these users, a digest of the names and contents of all files whose lists or groups name them: it
-    /// differs as soon as one of these files does, or another one names them.
+    /// differs as soon as one of these files does, or another one names them. The names of all files are walked once a set.
     #[must_use]
     pub fn naming(&self, users: &BTreeSet<UserId>) -> BTreeMap<UserId, String> {
-        let mut hashes: BTreeMap<&UserId, (Option<usize>, Sha256)> =
-            users.iter().map(|user| (user, (None, Sha256::new()))).collect();
-        for (at, spec) in &self.0.specs {
-            let Some(file) = self.0.files.get(*at) else {
-                continue;
-            };
-            let content = file.content.as_ref().map(|content| content.digest);
-            for user in users_of(spec) {
-                if let Some((last, hash)) = hashes.get_mut(user)
-                    && *last != Some(*at)
-                {
-                    *last = Some(*at);
-                    // With its length before it, no two names and digests come to the same bytes.
-                    hash.update((file.name.len() as u64).to_be_bytes());
-                    hash.update(&file.name);
-                    hash.update(content.unwrap_or_default());
-                }
-            }
+        if users.is_empty() {
+            return BTreeMap::new();
         }
-        hashes
-            .into_iter()
-            .map(|(user, (_, hash))| (user.clone(), shown_digest(&hash.finalize())))
-            .collect()
+        let FilesRead {
+            files, specs, naming, ..
+        } = &*self.0;
+        let naming = naming.get_or_init(|| NamingFiles::new(specs));
+        let digest = |user: &UserId| {
+            let mut hash = Sha256::new();
+            for file in naming.of(user).filter_map(|file| files.get(file)) {
+                let content = file.digest();
+                // With its length before it, no two names and digests come to the same bytes.
+                hash.update((file.name.len() as u64).to_be_bytes());
+                hash.update(&file.name);
+                hash.update(content.unwrap_or_default());
+            }
+            shown_digest(&hash.finalize())
+        };
+        users.iter().map(|user| (user.clone(), digest(user))).collect()
+    }
+}
+
+/// The files that name each user. Each entry is a hash of the name and, in its lower bits, the file's index; they are sorted.
+///
+/// The names themselves would be held twice. Of millions of names, hardly two have the same hash; if they do, a change of a file
+/// that names one of them counts for the other too.
+struct NamingFiles(Vec<u64>);
+
+impl NamingFiles {
+    /// Enough for more files than fit into memory.
+    const FILE_BITS: u32 = 24;
+    const HASH: u64 = u64::MAX << Self::FILE_BITS;
+
+    fn new(specs: &Specs) -> Self {
+        let mut entries = Vec::new();
+        for (file, spec) in specs {
+            let begin = entries.len();
+            let file = u64::try_from(*file).unwrap_or_default();
+            entries.extend(users_of(spec).map(|user| Self::hash(user) | file));
+            // Most files name the same people again and again.
+            let mut of_file = entries.split_off(begin);
+            of_file.sort_unstable();
+            of_file.dedup();
+            entries.append(&mut of_file);
+        }
+        entries.sort_unstable();
+        entries.shrink_to_fit();
+        Self(entries)
+    }
+
+    fn hash(user: &UserId) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        user.hash(&mut hasher);
+        hasher.finish() & Self::HASH
+    }
+
+    /// The indexes of the files that name the user, in their order.
+    fn of(&self, user: &UserId) -> impl Iterator<Item = usize> {
+        let hash = Self::hash(user);
+        let begin = self.0.partition_point(|entry| *entry < hash);
+        let entries = self.0.get(begin..).unwrap_or_default().iter();
+        entries
+            .take_while(move |entry| *entry & Self::HASH == hash)
+            .filter_map(|entry| usize::try_from(entry & !Self::HASH).ok())
     }
 }
 
@@ -198,25 +249,17 @@ fn users_of(spec: &FileSpec) -> impl Iterator<Item = &UserId> {
     let groups = spec.groups.value.iter().flatten().map(|group| &group.items);
     let rooms = spec.rooms.value.iter().flatten().flatten();
     let lists = rooms.flat_map(|room| [&room.admins, &room.members]);
-    groups
-        .chain(lists.filter_map(|list| list.value.as_ref()))
-        .flatten()
-        .filter_map(|item| match item {
-            Some(Entry::User(user)) => Some(user),
-            _ => None,
-        })
+    let lists = groups.chain(lists.filter_map(|list| list.value.as_ref()));
+    lists.flat_map(users_in).map(|(_, user)| user)
 }
 
-/// A group, and what it holds.
-struct Group<'s> {
-    at: ListAt,
-    items: &'s Items<Entry>,
-}
-
-/// What is needed to answer the queries of one call.
+/// All that is needed to answer the queries of one call.
 struct Index<'s> {
-    groups: Vec<Group<'s>>,
-    /// For each user asked for, the groups that name them and the item that does.
+    read: &'s FilesRead,
+    /// The users asked for.
+    users: HashSet<&'s UserId>,
+    /// The groups that were walked, and for each user asked for those that name them, with the item that does.
+    walked: HashSet<usize>,
     named: HashMap<&'s UserId, Vec<(usize, usize)>>,
     rooms: HashMap<&'s RoomId, Room<'s>>,
 }
@@ -231,103 +274,55 @@ struct People<'s> {
     at: ListAt,
     /// For each user asked for, the item that names them.
     direct: HashMap<&'s UserId, usize>,
-    /// The groups it holds, and those they hold, by how early they are met.
+    /// The groups it comes to, by how early they are met.
     groups: HashMap<usize, usize>,
 }
 
 impl<'s> Index<'s> {
-    fn new(specs: &'s [(usize, FileSpec)], asked: &[Query<'_>]) -> Self {
-        let users: HashSet<&UserId> = asked.iter().filter_map(Query::user).collect();
-        let mut of_rooms: HashMap<&RoomId, HashSet<&UserId>> = HashMap::new();
-        for query in asked {
-            of_rooms.entry(query.room).or_default().extend(query.user());
-        }
-        let mut by_name: HashMap<&GroupName, usize> = HashMap::new();
+    fn new(read: &'s FilesRead, asked: &'s [Query<'s>]) -> Self {
         let mut index = Self {
-            groups: Vec::new(),
+            read,
+            users: asked.iter().filter_map(Query::user).collect(),
+            walked: HashSet::new(),
             named: HashMap::new(),
             rooms: HashMap::new(),
         };
-        for (file, spec) in specs {
-            for group in spec.groups.value.iter().flatten() {
-                let steps = spec.groups.entry.into_iter().chain([group.entry]).collect();
-                let at = ListAt { file: *file, steps };
-                let number = index.groups.len();
-                by_name.insert(&group.key, number);
-                for (item, user) in users_in(&group.items).filter(|(_, user)| users.contains(user)) {
-                    index.named.entry(user).or_default().push((number, item));
-                }
-                index.groups.push(Group {
-                    at,
-                    items: &group.items,
-                });
-            }
-        }
-        for (file, spec) in specs {
-            let rooms = spec.rooms.value.iter().flatten();
-            for (number, room) in (0u32..).zip(rooms) {
-                let (Some(room), Some(entry)) = (room, spec.rooms.entry) else {
-                    continue;
-                };
-                if let Some(id) = &room.id.value
-                    && let Some(users) = of_rooms.get(id)
-                {
-                    let steps = [entry, number];
-                    let room = index.room(*file, &steps, room, users, &by_name);
-                    index.rooms.insert(id, room);
-                }
+        let asked: HashSet<&RoomId> = asked.iter().map(|query| query.room).collect();
+        for (at, _, room) in rooms(&read.specs) {
+            if let Some(id) = &room.id.value
+                && asked.contains(id)
+            {
+                let (members, admins) = (index.people(at, &room.members), index.people(at, &room.admins));
+                index.rooms.insert(id, Room { members, admins });
             }
         }
         index
     }
 
-    fn room(
-        &self,
-        file: usize,
-        steps: &[u32],
-        room: &'s RoomSpec,
-        users: &HashSet<&UserId>,
-        by_name: &HashMap<&GroupName, usize>,
-    ) -> Room<'s> {
-        let people = |list: &'s Field<Items<Entry>>| {
-            let items = list.value.as_ref()?;
-            let steps = steps.iter().copied().chain(list.entry).collect();
-            let mut direct = HashMap::new();
-            for (item, user) in users_in(items).filter(|(_, user)| users.contains(user)) {
-                direct.entry(user).or_insert(item);
-            }
-            Some(People {
-                at: ListAt { file, steps },
-                direct,
-                groups: self.reached(items, by_name),
-            })
-        };
-        Room {
-            members: people(&room.members),
-            admins: people(&room.admins),
+    fn people(&mut self, at: RoomAt, list: &'s Field<List<Entry>>) -> Option<People<'s>> {
+        let items = list.value.as_ref()?;
+        let mut direct = HashMap::new();
+        for (item, user) in users_in(items).filter(|(_, user)| self.users.contains(user)) {
+            direct.entry(user).or_insert(item);
         }
-    }
-
-    /// The groups that a list comes to, in the order in which they are met.
-    fn reached(&self, items: &Items<Entry>, by_name: &HashMap<&GroupName, usize>) -> HashMap<usize, usize> {
-        let held = |items: &Items<Entry>| -> Vec<usize> {
-            let groups = items.iter().rev().filter_map(|item| match item {
-                Some(Entry::Group(name)) => by_name.get(name).copied(),
-                _ => None,
-            });
-            groups.collect()
-        };
+        let FilesRead { specs, groups, .. } = self.read;
         let mut reached = HashMap::new();
-        // With a stack of its own, because files decide how deep groups nest.
-        let mut stack = held(items);
-        while let Some(group) = stack.pop() {
-            let next = reached.len();
-            if let std::collections::hash_map::Entry::Vacant(vacant) = reached.entry(group) {
-                vacant.insert(next);
-                stack.extend(self.groups.get(group).iter().flat_map(|group| held(group.items)));
+        groups.reach(items, &mut reached);
+        for number in reached.keys().copied() {
+            if let Some(group) = groups.get(number)
+                && self.walked.insert(number)
+            {
+                let named = users_in(group.items(specs)).filter(|(_, user)| self.users.contains(user));
+                for (item, user) in named {
+                    self.named.entry(user).or_default().push((number, item));
+                }
             }
         }
-        reached
+        Some(People {
+            at: at.list(list),
+            direct,
+            groups: reached,
+        })
     }
 
     /// The node that says it.
@@ -362,14 +357,21 @@ impl<'s> Index<'s> {
             .iter()
             .filter_map(|(group, item)| Some((*people.groups.get(group)?, *group, *item)))
             .min()?;
-        Some(self.groups.get(group)?.at.item(item))
+        Some(self.read.groups.get(group)?.at.item(item))
     }
 }
 
 /// The users that a list names itself, each with its item.
-fn users_in(items: &Items<Entry>) -> impl Iterator<Item = (usize, &UserId)> {
-    items.iter().enumerate().filter_map(|(at, item)| match item {
-        Some(Entry::User(user)) => Some((at, user)),
-        _ => None,
+fn users_in(items: &List<Entry>) -> impl Iterator<Item = (usize, &UserId)> {
+    items.iter().enumerate().filter_map(|(at, item)| {
+        #[cfg(test)]
+        tests::WALKED.with(|walked| walked.set(walked.get() + 1));
+        match item {
+            Some(Entry::User(user)) => Some((at, user)),
+            _ => None,
+        }
     })
 }
+
+#[cfg(test)]
+mod tests;

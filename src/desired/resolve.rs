@@ -1,68 +1,51 @@
-//! What the files say together → [`DesiredRoom`]s: groups, defaults and guards filled in, and the rules that need more
-//! than one place.
+//! Room files together → [`DesiredRoom`]s: groups, defaults and guards filled in, and the rules that need more than one place.
 
-use super::DesiredRoom;
-use super::groups::{Groups, ListAt, Listed, place};
+use super::groups::{Listed, ResolvedGroups};
+use super::place::{ListAt, RoomAt, Specs, place};
+use super::room::DesiredRoom;
 use super::spec::{Defaults, Entry, FileSpec, GuardsSpec, RoomSpec};
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Glob, Guards, MAX_ADMINS, MemberSet, RoomId, UserId};
-use crate::yaml::{Field, Items};
+use crate::yaml::{Field, List};
 use std::collections::{HashMap, hash_map};
 
-/// Resolves the rooms of all files, and hands over each. `whole`: every file was read to its end.
+/// Resolves the rooms of all files, and hands over each. `whole`: every file was read to its end. Without `keep`, the documents
+/// lose each room once it is resolved.
 pub(super) fn rooms(
-    files: &[(usize, FileSpec)],
+    specs: &mut Specs,
+    groups: &ResolvedGroups<'_>,
     guards: &Guards,
-    whole: bool,
+    keep: bool,
     problems: &mut Vec<Problem>,
     mut take: impl FnMut(DesiredRoom),
 ) {
-    let groups = Groups::new(files, whole, problems);
     let mut ids = Ids::new();
-    for (file, spec) in files {
-        let context = Context::new(&groups, spec, guards);
-        let specs = spec.rooms.value.iter().flatten();
-        for (index, room) in (0u32..).zip(specs) {
-            let (Some(room), Some(entry)) = (room, spec.rooms.entry) else {
+    for (file, spec) in specs {
+        let mut rooms = std::mem::take(&mut spec.rooms);
+        let context = Context::new(groups, spec, guards);
+        for (index, slot) in (0u32..).zip(rooms.value.iter_mut().flatten()) {
+            let (Some(room), Some(entry)) = (&slot, rooms.entry) else {
                 continue;
             };
-            let at = RoomAt::new(*file, entry, index);
-            problems.extend(twice(&mut ids, &at, room));
-            context.room(&at, room, problems).map(&mut take);
+            let steps = [entry, index];
+            let at = RoomAt { file: *file, steps };
+            problems.extend(twice(&mut ids, at, room));
+            context.room(at, room, problems).map(&mut take);
+            if !keep {
+                *slot = None;
+            }
+        }
+        if keep {
+            spec.rooms = rooms;
         }
     }
 }
 
-/// The same for documents that nobody needs any more: what a room says is dropped as soon as it is handed over. Every file
-/// was read to its end.
-pub(super) fn into_rooms(
-    mut files: Vec<(usize, FileSpec)>,
-    guards: &Guards,
-    problems: &mut Vec<Problem>,
-    mut take: impl FnMut(DesiredRoom),
-) {
-    let lists = files.iter_mut().map(|(_, spec)| std::mem::take(&mut spec.rooms));
-    let lists: Vec<Field<Items<RoomSpec>>> = lists.collect();
-    let groups = Groups::new(&files, true, problems);
-    let mut ids = Ids::new();
-    for ((file, spec), Field { entry, value }) in files.iter().zip(lists) {
-        let context = Context::new(&groups, spec, guards);
-        for (index, room) in (0u32..).zip(value.into_iter().flatten()) {
-            let (Some(room), Some(entry)) = (room, entry) else {
-                continue;
-            };
-            let at = RoomAt::new(*file, entry, index);
-            problems.extend(twice(&mut ids, &at, &room));
-            context.room(&at, &room, problems).map(&mut take);
-        }
-    }
-}
-
-/// Where the first room of each id stands.
+/// Place of the first room of each id.
 type Ids = HashMap<RoomId, (usize, [u32; 3])>;
 
-/// Says so where the room is in another place, too.
-fn twice(ids: &mut Ids, at: &RoomAt, room: &RoomSpec) -> Option<Problem> {
+/// Error about a room that is in another place, too.
+fn twice(ids: &mut Ids, at: RoomAt, room: &RoomSpec) -> Option<Problem> {
     let (id, entry) = (room.id.value.as_ref()?, room.id.entry?);
     let [list, index] = at.steps;
     match ids.entry(id.clone()) {
@@ -74,60 +57,33 @@ fn twice(ids: &mut Ids, at: &RoomAt, room: &RoomSpec) -> Option<Problem> {
             let (file, steps) = first.get();
             let raw = RawDiagnostic::new("room-twice", format!("the room {id} is in two places"))
                 .help("put all that is said of a room into one place");
-            let problem = Problem::error(at.place(&room.id, EntryPart::Value), raw);
+            let problem = Problem::error(at.value(&room.id), raw);
             Some(problem.also(place(*file, steps, EntryPart::Value), "also here"))
-        }
-    }
-}
-
-/// Where a room stands.
-struct RoomAt {
-    file: usize,
-    steps: [u32; 2],
-}
-
-impl RoomAt {
-    fn new(file: usize, list: u32, index: u32) -> Self {
-        let steps = [list, index];
-        Self { file, steps }
-    }
-
-    fn place<T>(&self, field: &Field<T>, part: EntryPart) -> Place {
-        place(self.file, &self.steps_to(field), part)
-    }
-
-    fn steps_to<T>(&self, field: &Field<T>) -> Vec<u32> {
-        self.steps.iter().copied().chain(field.entry).collect()
-    }
-
-    fn list<'s>(&self, field: &'s Field<Items<Entry>>) -> Option<Listed<'s>> {
-        Some(Listed {
-            at: self.list_at(field),
-            items: field.value.as_ref()?,
-        })
-    }
-
-    fn list_at<T>(&self, field: &Field<T>) -> ListAt {
-        ListAt {
-            file: self.file,
-            steps: self.steps_to(field),
         }
     }
 }
 
 /// What a room is read against.
 struct Context<'s> {
-    groups: &'s Groups<'s>,
+    groups: &'s ResolvedGroups<'s>,
     defaults: Option<&'s Defaults>,
     defaults_entry: Option<u32>,
     guards: &'s Guards,
+}
+
+fn listed(at: RoomAt, field: &Field<List<Entry>>) -> Option<Listed<'_>> {
+    let items = field.value.as_ref()?;
+    Some(Listed {
+        at: at.list(field),
+        items,
+    })
 }
 
 fn too_many_admins(
     admins: &MemberSet,
     owner: Option<&UserId>,
     listed: &Listed<'_>,
-    groups: &Groups<'_>,
+    groups: &ResolvedGroups<'_>,
 ) -> Option<Problem> {
     let count = admins.iter().filter(|user| Some(*user) != owner).count();
     if count <= MAX_ADMINS {
@@ -144,7 +100,7 @@ fn too_many_admins(
 }
 
 impl<'s> Context<'s> {
-    fn new(groups: &'s Groups<'s>, spec: &'s FileSpec, guards: &'s Guards) -> Self {
+    fn new(groups: &'s ResolvedGroups<'s>, spec: &'s FileSpec, guards: &'s Guards) -> Self {
         Self {
             groups,
             defaults: spec.defaults.value.as_ref(),
@@ -154,7 +110,7 @@ impl<'s> Context<'s> {
     }
 
     /// Resolves a room. `None`: it has no id, which was recorded.
-    fn room(&self, at: &RoomAt, spec: &RoomSpec, problems: &mut Vec<Problem>) -> Option<DesiredRoom> {
+    fn room(&self, at: RoomAt, spec: &RoomSpec, problems: &mut Vec<Problem>) -> Option<DesiredRoom> {
         let RoomSpec {
             id,
             name,
@@ -166,7 +122,7 @@ impl<'s> Context<'s> {
         } = spec;
         let may_be_empty = allow_empty.value.unwrap_or_default();
         let owner_name = owner.value.as_ref();
-        let lists = [at.list(admins), at.list(members)];
+        let lists = [listed(at, admins), listed(at, members)];
         let [admin_list, member_list] = &lists;
         let admins = self.people(
             admin_list.as_ref(),
@@ -250,17 +206,13 @@ impl<'s> Context<'s> {
     }
 
     /// What a room ignores, and where that is said: its own list replaces that of the defaults.
-    fn ignore<'r>(&'r self, at: &RoomAt, own: &'r Defaults) -> (&'r [Option<Glob>], ListAt) {
+    fn ignore<'r>(&'r self, at: RoomAt, own: &'r Defaults) -> (&'r [Option<Glob>], ListAt) {
         let (field, at) = match self.defaults {
             Some(defaults) if own.ignore.entry.is_none() => {
                 let steps = self.defaults_entry.into_iter().chain(defaults.ignore.entry);
-                let at = ListAt {
-                    file: at.file,
-                    steps: steps.collect(),
-                };
-                (&defaults.ignore, at)
+                (&defaults.ignore, ListAt::new(at.file, steps))
             }
-            _ => (&own.ignore, at.list_at(&own.ignore)),
+            _ => (&own.ignore, at.list(&own.ignore)),
         };
         (field.value.as_deref().unwrap_or_default(), at)
     }

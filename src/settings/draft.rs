@@ -46,13 +46,10 @@ pub(super) struct Draft {
 /// Reads the settings file. `None`: it could not be read; otherwise what is missing in the draft was recorded.
 pub(super) fn read(path: &Path, env: &Env) -> (Option<Draft>, Vec<Diagnostic>) {
     let source::FileSet {
-        files,
-        good,
-        mut problems,
-        ..
+        files, mut problems, ..
     } = source::read_file(path);
     if let [file, ..] = files.as_slice()
-        && !good.is_empty()
+        && problems.is_empty()
     {
         let document = yaml::read::<SettingsSpec>(0, &file.text);
         let spec = match document.fields {

@@ -21,7 +21,7 @@ use no_follow::NoFollowReader;
 use sha2::{Digest, Sha256};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Far past any file that people write, and little enough to hold in memory.
 const LARGEST_FILE: u64 = 64 << 20;
@@ -32,7 +32,7 @@ const LOT: usize = 32 << 10;
 
 /// A file as it was read, or as much of it as could be.
 #[derive(Debug)]
-pub(crate) struct SourceFile {
+pub(crate) struct File {
     /// What it is called in messages.
     pub(crate) name: String,
     /// Where it was found.
@@ -48,8 +48,8 @@ pub(crate) struct SourceFile {
 /// What the bytes of a file come to.
 #[derive(Debug)]
 pub(crate) struct Content {
-    /// Their SHA-256.
-    pub(crate) digest: [u8; 32],
+    /// Their SHA-256, once somebody has asked for it.
+    digest: OnceLock<[u8; 32]>,
     /// How many they are.
     pub(crate) length: usize,
     /// Whether the last of them is a newline.
@@ -58,7 +58,7 @@ pub(crate) struct Content {
     raw: Option<Vec<u8>>,
 }
 
-impl Text for SourceFile {
+impl Text for File {
     fn name(&self) -> &str {
         &self.name
     }
@@ -68,7 +68,42 @@ impl Text for SourceFile {
     }
 }
 
-impl SourceFile {
+impl File {
+    /// A file that was read, the `index`th of its set.
+    fn new(index: usize, path: &Path, identity: Option<FileId>, bytes: Vec<u8>) -> (Self, Option<Problem>) {
+        let (text, content, problem) = text(index, bytes);
+        let file = Self {
+            name: name_of(path),
+            path: path.to_owned(),
+            identity,
+            text,
+            content: Some(content),
+        };
+        (file, problem)
+    }
+
+    /// A path that cannot be read, the `index`th of its set.
+    fn unreadable(index: usize, path: &Path, raw: RawDiagnostic) -> (Self, Problem) {
+        let place = Place {
+            file: index,
+            at: Target::File,
+        };
+        let file = Self {
+            name: name_of(path),
+            path: path.to_owned(),
+            identity: None,
+            text: String::new(),
+            content: None,
+        };
+        (file, Problem::error(place, raw))
+    }
+
+    /// SHA-256 of the bytes on the disk; `None`: they could not be read.
+    pub(crate) fn digest(&self) -> Option<[u8; 32]> {
+        let digest = &self.content.as_ref()?.digest;
+        Some(*digest.get_or_init(|| Sha256::digest(self.bytes()).into()))
+    }
+
     /// The bytes on the disk; none where they could not be read.
     pub(crate) fn bytes(&self) -> &[u8] {
         let raw = self.content.as_ref().and_then(|content| content.raw.as_deref());
@@ -79,9 +114,8 @@ impl SourceFile {
 /// Files in the order of their names, what is wrong with them, and what they come to.
 #[derive(Debug, Default)]
 pub(crate) struct FileSet {
-    pub(crate) files: Vec<SourceFile>,
-    /// Those of `files` whose text is what is on the disk.
-    pub(crate) good: Vec<usize>,
+    pub(crate) files: Vec<File>,
+    /// Those of files whose text is not what is on the disk, in the order of the files.
     pub(crate) problems: Vec<Problem>,
     /// As in [`super::Source`].
     pub(crate) digest: String,
@@ -100,7 +134,7 @@ impl FoundFiles {
             match reader.read(found, progress) {
                 Ok(bytes) => {
                     count_in(&mut hash, &found.relative, &bytes);
-                    set.add(&found.path, Some(found.identity), bytes);
+                    set.read(&found.path, Some(found.identity), bytes);
                 }
                 Err(error) => set.fail(&found.path, raw(&error)),
             }
@@ -120,40 +154,45 @@ fn count_in(hash: &mut Sha256, relative: &[u8], bytes: &[u8]) {
 }
 
 impl FoundFiles {
-    /// Reads one file after the other and shows the text of each to `look`, which may end it. Gives the digest of the set, as in
-    /// [`super::Source`]. `None`: it was ended, or what there is cannot all be read as text.
-    pub(crate) fn each_text(
+    /// Reads one file after the other, on a thread of its own, and hands each over with what is wrong with it. Gives the digest of
+    /// the set.
+    pub(crate) fn each(
         self: &Arc<Self>,
         time_limit: TimeLimit,
-        mut look: impl FnMut(usize, &str) -> Option<()>,
-    ) -> Result<Option<String>, DiskTimeout> {
-        let Some(first) = self.found.first().filter(|_| self.failed.is_empty()) else {
-            return Ok(None);
-        };
-        let found_files = Arc::clone(self);
-        let read = move |sender: &PieceSender<_>| {
-            // Where nobody takes them any more, no more are read.
-            let _ = found_files.read_by_lots(sender);
-        };
+        mut take: impl FnMut(File, Option<Problem>),
+    ) -> Result<String, DiskTimeout> {
+        for (index, (path, raw)) in self.failed.iter().enumerate() {
+            let (file, problem) = File::unreadable(index, path, raw.clone());
+            take(file, Some(problem));
+        }
         let mut hash = Sha256::new();
-        let mut lots = disk::stream(time_limit, &first.path, read)?;
-        let mut lot = Vec::new().into_iter();
-        for (index, found) in self.found.iter().enumerate() {
-            if lot.len() == 0 {
-                lot = lots.next().transpose()?.unwrap_or_default().into_iter();
-            }
-            let Some(Ok(bytes)) = lot.next() else {
-                return Ok(None);
+        if let Some(first) = self.found.first() {
+            let found_files = Arc::clone(self);
+            let read = move |sender: &PieceSender<_>| {
+                // Where nobody takes them any more, no more are read.
+                let _ = found_files.read_by_lots(sender);
             };
-            count_in(&mut hash, &found.relative, &bytes);
-            let Ok(text) = String::from_utf8(bytes) else {
-                return Ok(None);
-            };
-            if look(index, text.strip_prefix(MARK).unwrap_or(&text)).is_none() {
-                return Ok(None);
+            let mut lots = disk::stream(time_limit, &first.path, read)?;
+            let mut lot = Vec::new().into_iter();
+            for (index, found) in (self.failed.len()..).zip(&self.found) {
+                if lot.len() == 0 {
+                    lot = lots.next().transpose()?.unwrap_or_default().into_iter();
+                }
+                let broke_off = || Err(DiskError::Io(io::ErrorKind::UnexpectedEof.into()));
+                match lot.next().unwrap_or_else(broke_off) {
+                    Ok(bytes) => {
+                        count_in(&mut hash, &found.relative, &bytes);
+                        let (file, problem) = File::new(index, &found.path, Some(found.identity), bytes);
+                        take(file, problem);
+                    }
+                    Err(error) => {
+                        let (file, problem) = File::unreadable(index, &found.path, raw(&error));
+                        take(file, Some(problem));
+                    }
+                }
             }
         }
-        Ok(Some(shown_digest(&hash.finalize())))
+        Ok(shown_digest(&hash.finalize()))
     }
 
     /// Reads the files one after the other and hands over some at a time. `None`: nobody takes them any more.
@@ -190,44 +229,33 @@ pub(crate) fn shown_digest(digest: &[u8]) -> String {
 pub(crate) fn read_file(path: &Path) -> FileSet {
     let mut set = FileSet::default();
     match disk::read(path, LARGEST_FILE) {
-        Ok(bytes) => set.add(path, None, bytes),
+        Ok(bytes) => set.read(path, None, bytes),
         Err(error) => set.fail(path, raw(&error)),
     }
     set
 }
 
 impl FileSet {
-    /// Takes a file that was read into the set.
-    fn add(&mut self, path: &Path, identity: Option<FileId>, bytes: Vec<u8>) {
-        let file = self.files.len();
-        let (text, content, problem) = text(file, bytes);
-        self.files.push(SourceFile {
-            name: name_of(path),
-            path: path.to_owned(),
-            identity,
-            text,
-            content: Some(content),
-        });
-        match problem {
-            None => self.good.push(file),
-            Some(problem) => self.problems.push(problem),
-        }
+    /// A set of one path that cannot be read.
+    pub(crate) fn of_error(error: SnapshotError) -> Self {
+        let mut set = Self::default();
+        set.fail(&error.path, error.raw);
+        set
     }
 
-    /// Records an error about a path that cannot be read.
-    pub(super) fn fail(&mut self, path: &Path, raw: RawDiagnostic) {
-        let place = Place {
-            file: self.files.len(),
-            at: Target::File,
-        };
-        self.files.push(SourceFile {
-            name: name_of(path),
-            path: path.to_owned(),
-            identity: None,
-            text: String::new(),
-            content: None,
-        });
-        self.problems.push(Problem::error(place, raw));
+    pub(crate) fn add(&mut self, file: File, problem: Option<Problem>) {
+        self.files.push(file);
+        self.problems.extend(problem);
+    }
+
+    fn read(&mut self, path: &Path, identity: Option<FileId>, bytes: Vec<u8>) {
+        let (file, problem) = File::new(self.files.len(), path, identity, bytes);
+        self.add(file, problem);
+    }
+
+    fn fail(&mut self, path: &Path, raw: RawDiagnostic) {
+        let (file, problem) = File::unreadable(self.files.len(), path, raw);
+        self.add(file, Some(problem));
     }
 }
 
@@ -246,7 +274,7 @@ pub(crate) fn name_of(path: &Path) -> String {
 }
 
 /// True if the files still hold what was read of them.
-pub(crate) fn are_unchanged(files: &Arc<[SourceFile]>) -> bool {
+pub(crate) fn are_unchanged(files: &Arc<[File]>) -> bool {
     let Some(first) = files.first() else { return true };
     let (path, files) = (first.path.clone(), Arc::clone(files));
     let are = disk::with_limit(TimeLimit::default(), &path, move |progress| {
@@ -255,11 +283,11 @@ pub(crate) fn are_unchanged(files: &Arc<[SourceFile]>) -> bool {
     are.unwrap_or(false)
 }
 
-fn is_unchanged(file: &SourceFile, progress: &Progress) -> bool {
+fn is_unchanged(file: &File, progress: &Progress) -> bool {
     progress.begin(&file.path);
     let opened = disk::open_path(&file.path);
     let now = opened.and_then(|opened| disk::read_opened(opened, &file.path, LARGEST_FILE, progress));
-    let digest = file.content.as_ref().map(|content| content.digest);
+    let digest = file.digest();
     digest.is_some() && digest == now.ok().map(|bytes| Sha256::digest(&bytes).into())
 }
 
@@ -296,7 +324,7 @@ fn unreadable(error: &io::Error) -> RawDiagnostic {
 /// The text in a file's bytes, what else they come to, and what is wrong with them.
 fn text(file: usize, bytes: Vec<u8>) -> (String, Content, Option<Problem>) {
     let mut content = Content {
-        digest: Sha256::digest(&bytes).into(),
+        digest: OnceLock::new(),
         length: bytes.len(),
         ends_in_newline: bytes.ends_with(b"\n"),
         raw: None,

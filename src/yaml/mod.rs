@@ -14,7 +14,7 @@ mod shape;
 pub(crate) use parse::read;
 
 pub(crate) use scalar::{Parse, Scalar};
-pub(crate) use shape::{FieldsOf, Items, ListOf, NamedList, NamedListsOf, Shape, Shaped, keys};
+pub(crate) use shape::{FieldsOf, List, ListOf, NamedList, NamedListsOf, Shape, Shaped, keys};
 
 use crate::diagnostics::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, shown};
 use compact_str::CompactString;
@@ -245,20 +245,20 @@ pub(crate) trait Fields: Default {
     const SECRETS: bool = false;
 
     /// Reads the value of one of [`Self::KEYS`].
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error>;
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error>;
 
     /// Judges the map as a whole; `cx` stands at it.
     fn finish(&mut self, _cx: &mut ReadContext) {}
 }
 
 /// The value of a key, still to be read.
-pub(crate) struct Unread<'v, A> {
+pub(crate) struct Value<'v, A> {
     map: &'v mut A,
     cx: &'v mut ReadContext,
     entry: u32,
 }
 
-impl<'de, A: MapAccess<'de>> Unread<'_, A> {
+impl<'de, A: MapAccess<'de>> Value<'_, A> {
     fn read<S: Seed<'de>>(self, seed: &S) -> Result<Field<S::Value>, A::Error> {
         let Self { map, cx, entry } = self;
         let value = cx.within(entry, |cx| map.next_value_seed(Seeded { cx, seed }))?;
@@ -288,7 +288,7 @@ impl<'de, A: MapAccess<'de>> Unread<'_, A> {
     }
 
     /// Reads a list of scalars.
-    pub(crate) fn list<T>(self, wants: &'static str, item: Scalar<T>) -> Result<Field<Items<T>>, A::Error> {
+    pub(crate) fn list<T>(self, wants: &'static str, item: Scalar<T>) -> Result<Field<List<T>>, A::Error> {
         self.read(&Shaped(ListOf { wants, item }))
     }
 
@@ -298,7 +298,7 @@ impl<'de, A: MapAccess<'de>> Unread<'_, A> {
     }
 
     /// Reads a list of maps.
-    pub(crate) fn maps<F: Fields>(self, wants: &'static str) -> Result<Field<Items<F>>, A::Error> {
+    pub(crate) fn maps<F: Fields>(self, wants: &'static str) -> Result<Field<List<F>>, A::Error> {
         self.read(&Shaped(ListOf {
             wants,
             item: Shaped(FieldsOf::<F>::new()),

@@ -1,7 +1,7 @@
 //! Reads lists and maps.
 
 use super::scalar::{Key, Scalar};
-use super::{Fields, Kind, Parse, ReadContext, Seed, Seeded, Unread};
+use super::{Fields, Kind, Parse, ReadContext, Seed, Seeded, Value};
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown, suggest};
 use compact_str::CompactString;
 use serde::de::{Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor};
@@ -11,7 +11,7 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 
 /// Items in the order of the file; `None` where a problem was recorded, so that an item keeps its index.
-pub(crate) type Items<T> = Vec<Option<T>>;
+pub(crate) type List<T> = Vec<Option<T>>;
 
 /// Reads a node by what stands there. What a shape does not take is drained and recorded.
 pub(crate) trait Shape<'de> {
@@ -126,7 +126,7 @@ pub(crate) struct ListOf<S> {
 }
 
 impl<'de, S: Seed<'de>> Shape<'de> for ListOf<S> {
-    type Value = Items<S::Value>;
+    type Value = List<S::Value>;
 
     fn wants(&self) -> &'static str {
         self.wants
@@ -205,7 +205,7 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
                         seen.insert(known, place);
                         fields.field(
                             known,
-                            Unread {
+                            Value {
                                 map: &mut map,
                                 cx,
                                 entry,
@@ -264,7 +264,7 @@ pub(crate) struct NamedList<K, T> {
     pub(crate) key: K,
     /// The entry's index in the map.
     pub(crate) entry: u32,
-    pub(crate) items: Items<T>,
+    pub(crate) items: List<T>,
 }
 
 impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedListsOf<K, T> {
@@ -290,7 +290,7 @@ impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedListsOf<K, T> {
             let next = cx.within(entry, |cx| map.next_key_seed(Seeded { cx, seed: &key }))?;
             let Some(text) = next else { break };
             let place = cx.within(entry, |cx| cx.place(EntryPart::Key));
-            let value = Unread {
+            let value = Value {
                 map: &mut map,
                 cx,
                 entry,

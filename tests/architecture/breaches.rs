@@ -166,18 +166,6 @@ fn the_rules_can_be_broken() {
             "only `apply`",
         ),
         (
-            "reconcile/pass.rs",
-            "use crate::web::State;",
-            1,
-            "`reconcile` imports nothing",
-        ),
-        (
-            "cli/plan.rs",
-            "use crate::daemon::Once;",
-            1,
-            "of the commands only",
-        ),
-        (
             "settings.rs",
             "use crate::daemon::files::News;",
             1,

@@ -4,7 +4,7 @@
 //! `cargo bench --bench names` prints each ratio with its bound and fails where one is not kept.
 
 use compact_str::CompactString;
-use roomsync::desired::{self, LoadedOnce};
+use roomsync::desired::{self, Loaded, Retain};
 use roomsync::model::{Guards, MemberSet, UserId};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Deserialize;
@@ -129,9 +129,9 @@ fn reading() -> Outcome<bool> {
         let of_library: usize = read.iter().map(people).sum();
         drop(read);
 
-        black_box(desired::load_once(&paths, None, &guards)?);
+        black_box(desired::load(&paths, None, &guards, Retain::Rooms)?);
         let begun = on_the_processor()?;
-        let LoadedOnce { desired, .. } = desired::load_once(&paths, None, &guards)?;
+        let Loaded { desired, .. } = desired::load(&paths, None, &guards, Retain::Rooms)?;
         ours.push(on_the_processor()?.saturating_sub(begun));
         let lists = desired
             .rooms

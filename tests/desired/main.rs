@@ -6,7 +6,7 @@ mod provenance;
 mod revision;
 mod work_trees;
 
-use roomsync::desired::{self, Desired, Loaded, OwnGuards};
+use roomsync::desired::{self, Desired, Loaded, OwnGuards, Retain};
 use roomsync::diagnostics::{Diagnostic, render};
 use roomsync::model::{Glob, Guards, Limit, MAX_ADMINS, MemberSet, Mode, UserId};
 use std::fs::{self, File};
@@ -27,7 +27,7 @@ fn site(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 fn load(paths: &[&Path]) -> Result<Loaded, Vec<Diagnostic>> {
     let paths: Vec<PathBuf> = paths.iter().map(|path| path.to_path_buf()).collect();
-    desired::load(&paths, None, &Guards::default()).map_err(|invalid| invalid.diagnostics)
+    desired::load(&paths, None, &Guards::default(), Retain::Provenance).map_err(|invalid| invalid.diagnostics)
 }
 
 /// What is said of the directory, with the directory's own name left out.
@@ -330,7 +330,14 @@ fn the_settings_file_is_no_room_file() {
         ("a.yaml", "rooms: [{id: 1, members: [ann]}]\n"),
     ]);
     let settings = dir.path().join("roomsync.yaml");
-    let load = |path: &Path| desired::load(&[path.to_owned()], Some(&settings), &Guards::default());
+    let load = |path: &Path| {
+        desired::load(
+            &[path.to_owned()],
+            Some(&settings),
+            &Guards::default(),
+            Retain::Provenance,
+        )
+    };
     assert_eq!(load(dir.path()).unwrap().desired.source.files, 1);
     let said = render(&load(&settings).unwrap_err().diagnostics, false);
     insta::assert_snapshot!(

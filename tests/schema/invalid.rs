@@ -2,7 +2,7 @@
 
 use super::files::yaml_files;
 use super::judge::{Judge, Kind, Verdict};
-use roomsync::desired;
+use roomsync::desired::{self, Retain};
 use roomsync::diagnostics::{Diagnostic, Severity};
 use roomsync::model::Guards;
 use roomsync::settings::{Env, load_offline};
@@ -68,10 +68,12 @@ fn has_empty_list(document: &Value) -> bool {
 /// The codes of the errors of a file or a folder, by the file in which they are.
 fn codes(kind: Kind, path: &Path) -> BTreeMap<PathBuf, Vec<&'static str>> {
     let diagnostics: Vec<Diagnostic> = match kind {
-        Kind::Rooms => match desired::load(&[path.to_owned()], None, &Guards::default()) {
-            Ok(_) => Vec::new(),
-            Err(invalid) => invalid.diagnostics,
-        },
+        Kind::Rooms => {
+            match desired::load(&[path.to_owned()], None, &Guards::default(), Retain::Provenance) {
+                Ok(_) => Vec::new(),
+                Err(invalid) => invalid.diagnostics,
+            }
+        }
         Kind::Settings => load_offline(path, &Env::default()).unwrap_err().diagnostics,
     };
     let mut codes: BTreeMap<PathBuf, Vec<&'static str>> = BTreeMap::new();

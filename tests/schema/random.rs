@@ -4,7 +4,7 @@ use super::judge::{Judge, Kind, Verdict};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
-use roomsync::desired;
+use roomsync::desired::{self, Retain};
 use roomsync::diagnostics;
 use roomsync::model::Guards;
 use roomsync::settings::{Env, load_offline};
@@ -16,7 +16,9 @@ const CASES: u32 = 512;
 
 fn reads(kind: Kind, path: &Path) -> Result<(), diagnostics::Invalid> {
     match kind {
-        Kind::Rooms => desired::load(&[path.to_owned()], None, &Guards::default()).map(|_| ()),
+        Kind::Rooms => {
+            desired::load(&[path.to_owned()], None, &Guards::default(), Retain::Provenance).map(|_| ())
+        }
         Kind::Settings => load_offline(path, &Env::default()).map(|_| ()),
     }
 }

@@ -4,8 +4,7 @@ use super::service::{Service, people, room_id, room_of, state, virtually};
 use http::Method as Http;
 use jiff::Timestamp;
 use roomsync::chat::{Client, Transport};
-use roomsync::daemon::{Clock, Command, Config, Daemon, DaemonError, Fsync, StateDirError};
-use roomsync::reconcile;
+use roomsync::daemon::{self, Clock, Command, Config, Daemon, DaemonError, Fsync, StateDirError};
 use roomsync::settings::{self, Env};
 use roomsync::web::{Source, State, Status};
 use std::collections::BTreeSet;
@@ -106,7 +105,7 @@ impl House {
             settings_file: self.path("roomsync.yaml"),
             reload: Box::new(load),
             connect: Box::new(move |settings, observer| {
-                let config = reconcile::config(settings, observer)?;
+                let config = daemon::config(settings, observer)?;
                 let transport = match &through {
                     Some(through) => through(service.clone()),
                     None => Box::new(service.clone()),

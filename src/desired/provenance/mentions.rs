@@ -1,12 +1,13 @@
 //! Everything that the files say of one person in one room, with every place.
 
-use super::super::groups::{ListAt, place};
-use super::super::spec::{Defaults, Entry, FileSpec, GroupName, RoomSpec};
-use super::{Origin, Provenance};
+use super::super::group_index::GroupIndex;
+use super::super::place::{ListAt, RoomAt, Specs, place, rooms};
+use super::super::spec::{Defaults, Entry, GuardsSpec, RoomSpec};
+use super::{FilesRead, Origin, Provenance, users_in};
 use crate::diagnostics::{EntryPart, NodePath, Place, Target};
 use crate::model::{Glob, RoomId, UserId};
-use crate::yaml::{Field, Items};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use crate::yaml::{Field, List};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// What the files say of a person in a room.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,20 +66,20 @@ impl Provenance {
     /// Everything that the files say of this person in this room.
     #[must_use]
     pub fn mentions(&self, room: &RoomId, user: &UserId) -> Mentions {
-        let specs = &self.0.specs;
-        let groups = Groups::new(specs, user);
-        let Some(said) = RoomAt::find(specs, room) else {
+        let read = &*self.0;
+        let Some(entry) = RoomEntry::find(&read.specs, room) else {
             return Mentions::default();
         };
-        let (lists, used) = said.lists(&groups);
-        let others = groups.others(specs, &used);
-        let ignored = said.ignored(user);
-        let protected = said.protected(user);
+        let names = Names { read, user };
+        let (lists, used) = entry.lists(&names);
+        let others = names.other_groups(&used);
+        let ignored = entry.ignored(user);
+        let protected = entry.protected(user);
         let keys = [
-            said.key(&said.spec.admins, EntryPart::Key),
-            said.key(&said.spec.members, EntryPart::Key),
-            said.key(&said.spec.owner, EntryPart::Value),
-            said.mode(),
+            entry.key(&entry.spec.admins),
+            entry.key(&entry.spec.members),
+            entry.spec.owner.entry.map(|_| entry.at.value(&entry.spec.owner)),
+            entry.mode(),
         ];
         let items = lists.iter().map(|(_, _, place)| place);
         let items = items.chain(others.iter().map(|(_, place, _)| place));
@@ -121,82 +122,62 @@ fn node(place: &Place) -> Option<(usize, NodePath)> {
     }
 }
 
-/// A room and its file.
-struct RoomAt<'s> {
-    file: usize,
-    steps: [u32; 2],
+/// A room, and the defaults of its file.
+struct RoomEntry<'s> {
+    at: RoomAt,
     spec: &'s RoomSpec,
     defaults: Option<&'s Defaults>,
     defaults_entry: Option<u32>,
 }
 
-impl<'s> RoomAt<'s> {
-    fn all(specs: &'s [(usize, FileSpec)]) -> impl Iterator<Item = Self> {
-        specs.iter().flat_map(|(file, spec)| {
-            let rooms = (0u32..).zip(spec.rooms.value.iter().flatten());
-            rooms.filter_map(|(number, room)| {
-                Some(Self {
-                    file: *file,
-                    steps: [spec.rooms.entry?, number],
-                    spec: room.as_ref()?,
-                    defaults: spec.defaults.value.as_ref(),
-                    defaults_entry: spec.defaults.entry,
-                })
-            })
+impl<'s> RoomEntry<'s> {
+    fn find(specs: &'s Specs, id: &RoomId) -> Option<Self> {
+        let (at, file, spec) = rooms(specs).find(|(_, _, room)| room.id.value.as_ref() == Some(id))?;
+        Some(Self {
+            at,
+            spec,
+            defaults: file.defaults.value.as_ref(),
+            defaults_entry: file.defaults.entry,
         })
     }
 
-    fn find(specs: &'s [(usize, FileSpec)], id: &RoomId) -> Option<Self> {
-        Self::all(specs).find(|room| room.spec.id.value.as_ref() == Some(id))
+    /// Place of the room's key.
+    fn key<T>(&self, field: &Field<T>) -> Option<Place> {
+        field.entry.map(|_| self.at.list(field).key())
     }
 
-    fn steps_to<T>(&self, field: &Field<T>) -> Vec<u32> {
-        self.steps.into_iter().chain(field.entry).collect()
-    }
-
-    /// Where a key of the room, or what stands at it, begins.
-    fn key<T>(&self, field: &Field<T>, part: EntryPart) -> Option<Place> {
-        field.entry.map(|_| place(self.file, &self.steps_to(field), part))
-    }
-
-    /// Where something of the file's `defaults` stands.
+    /// Steps to a key of the file's `defaults`.
     fn default_steps<T>(&self, field: &Field<T>) -> Vec<u32> {
         self.defaults_entry.into_iter().chain(field.entry).collect()
     }
 
     fn mode(&self) -> Option<Place> {
-        let default = || {
-            let mode = &self.defaults?.mode;
-            mode.entry
-                .map(|_| place(self.file, &self.default_steps(mode), EntryPart::Value))
-        };
-        self.key(&self.spec.own.mode, EntryPart::Value).or_else(default)
-    }
-
-    fn people(&self) -> [(&'static str, &'s Field<Items<Entry>>); 2] {
-        [("admins", &self.spec.admins), ("members", &self.spec.members)]
+        let own = &self.spec.own.mode;
+        if own.entry.is_some() {
+            return Some(self.at.value(own));
+        }
+        let mode = &self.defaults?.mode;
+        mode.entry
+            .map(|_| place(self.at.file, &self.default_steps(mode), EntryPart::Value))
     }
 
     /// The items that the room's lists come to, with the way to each, and all groups on any way.
-    fn lists(&self, groups: &Groups<'s>) -> (Vec<Way>, BTreeSet<usize>) {
+    fn lists(&self, names: &Names<'_>) -> (Vec<Way>, BTreeSet<usize>) {
         let mut found = Vec::new();
         let mut used = BTreeSet::new();
-        for (key, field) in self.people() {
+        for (key, field) in [("admins", &self.spec.admins), ("members", &self.spec.members)] {
             let Some(items) = &field.value else { continue };
-            let at = ListAt {
-                file: self.file,
-                steps: self.steps_to(field),
-            };
-            found.extend(groups.naming(items).map(|item| (key, Vec::new(), at.item(item))));
-            let reached = groups.reached(items);
+            let at = self.at.list(field);
+            found.extend(names.items(items).map(|item| (key, Vec::new(), at.item(item))));
+            let reached = names.reached(items);
             let holders = reached.iter().copied().collect();
-            for (index, _) in &reached {
-                used.insert(*index);
-                let Some(group) = groups.all.get(*index) else {
+            for (number, _) in reached {
+                used.insert(number);
+                let Some(group) = names.groups().get(number) else {
                     continue;
                 };
-                let items = groups.naming(group.items);
-                found.extend(items.map(|item| (key, groups.way(*index, &holders), group.at.item(item))));
+                let items = names.items(group.items(&names.read.specs));
+                found.extend(items.map(|item| (key, names.way(number, &holders), group.at.item(item))));
             }
         }
         (found, used)
@@ -209,31 +190,28 @@ impl<'s> RoomAt<'s> {
             Some(defaults) if own.entry.is_none() => {
                 self.matching(&defaults.ignore, self.default_steps(&defaults.ignore), user)
             }
-            _ => self.matching(own, self.steps_to(own), user),
+            _ => self.matching(own, self.at.steps_to(own).collect(), user),
         }
     }
 
     fn protected(&self, user: &UserId) -> Vec<(Glob, Place)> {
         let own = &self.spec.own.guards;
         let mut all = Vec::new();
-        let mut add = |field: &Field<super::super::GuardsSpec>, mut steps: Vec<u32>| {
+        let mut add = |field: &Field<GuardsSpec>, mut steps: Vec<u32>| {
             if let Some(guards) = &field.value {
                 steps.extend(guards.protect.entry);
                 all.extend(self.matching(&guards.protect, steps, user));
             }
         };
-        add(own, self.steps_to(own));
+        add(own, self.at.steps_to(own).collect());
         if let Some(defaults) = self.defaults {
             add(&defaults.guards, self.default_steps(&defaults.guards));
         }
         all
     }
 
-    fn matching(&self, field: &Field<Items<Glob>>, steps: Vec<u32>, user: &UserId) -> Vec<(Glob, Place)> {
-        let at = ListAt {
-            file: self.file,
-            steps,
-        };
+    fn matching(&self, field: &Field<List<Glob>>, steps: Vec<u32>, user: &UserId) -> Vec<(Glob, Place)> {
+        let at = ListAt::new(self.at.file, steps);
         let globs = field.value.iter().flatten().enumerate();
         globs
             .filter_map(|(item, glob)| Some((item, glob.as_ref()?)))
@@ -246,72 +224,35 @@ impl<'s> RoomAt<'s> {
 /// A list, the groups on the way, and the item it comes to.
 type Way = (&'static str, Vec<String>, Place);
 
-/// The groups of all files.
-struct Groups<'s> {
-    all: Vec<Group<'s>>,
-    by_name: HashMap<&'s GroupName, usize>,
-    user: UserId,
+/// The items that name one person.
+struct Names<'s> {
+    read: &'s FilesRead,
+    user: &'s UserId,
 }
 
-struct Group<'s> {
-    name: &'s GroupName,
-    at: ListAt,
-    items: &'s Items<Entry>,
-}
-
-impl<'s> Groups<'s> {
-    fn new(specs: &'s [(usize, FileSpec)], user: &UserId) -> Self {
-        let mut all = Vec::new();
-        for (file, spec) in specs {
-            let groups = spec.groups.value.iter().flatten();
-            all.extend(groups.map(|group| Group {
-                name: &group.key,
-                at: ListAt {
-                    file: *file,
-                    steps: spec.groups.entry.into_iter().chain([group.entry]).collect(),
-                },
-                items: &group.items,
-            }));
-        }
-        Self {
-            by_name: all
-                .iter()
-                .enumerate()
-                .map(|(at, group)| (group.name, at))
-                .collect(),
-            user: user.clone(),
-            all,
-        }
+impl<'s> Names<'s> {
+    fn groups(&self) -> &'s GroupIndex {
+        &self.read.groups
     }
 
     /// The items of a list that name the person themselves.
-    fn naming(&self, items: &Items<Entry>) -> impl Iterator<Item = usize> {
-        let names = |item: &Option<Entry>| matches!(item, Some(Entry::User(user)) if *user == self.user);
-        items
-            .iter()
-            .enumerate()
-            .filter(move |(_, item)| names(item))
-            .map(|(at, _)| at)
-    }
-
-    fn held(&self, items: &'s Items<Entry>) -> impl Iterator<Item = usize> {
-        items.iter().filter_map(|item| match item {
-            Some(Entry::Group(name)) => self.by_name.get(name).copied(),
-            _ => None,
-        })
+    fn items<'l>(&self, items: &'l List<Entry>) -> impl Iterator<Item = usize> + use<'l, 's> {
+        let user = self.user;
+        users_in(items)
+            .filter(move |(_, named)| *named == user)
+            .map(|(item, _)| item)
     }
 
     /// The groups that a list comes to, the nearest first, each with the one that holds it on a shortest way.
-    fn reached(&self, items: &'s Items<Entry>) -> Vec<(usize, Option<usize>)> {
+    fn reached(&self, items: &List<Entry>) -> Vec<(usize, Option<usize>)> {
         let mut seen = BTreeSet::new();
         let mut reached = Vec::new();
-        let mut next: VecDeque<(usize, Option<usize>)> =
-            self.held(items).map(|group| (group, None)).collect();
+        let held = self.groups().held_by(items);
+        let mut next: VecDeque<(usize, Option<usize>)> = held.map(|held| (held.group, None)).collect();
         while let Some((group, holder)) = next.pop_front() {
             if seen.insert(group) {
-                let held = self.all.get(group).into_iter();
-                let held = held.flat_map(|group| self.held(group.items));
-                next.extend(held.map(|held| (held, Some(group))));
+                let held = self.groups().get(group).into_iter().flat_map(|group| &group.held);
+                next.extend(held.map(|held| (held.group, Some(group))));
                 reached.push((group, holder));
             }
         }
@@ -321,43 +262,42 @@ impl<'s> Groups<'s> {
     /// The names of the groups on the way to one.
     fn way(&self, to: usize, holders: &HashMap<usize, Option<usize>>) -> Vec<String> {
         let mut way: Vec<String> = std::iter::successors(Some(to), |group| *holders.get(group)?)
-            .filter_map(|group| Some(self.all.get(group)?.name.0.to_string()))
+            .filter_map(|group| Some(self.groups().get(group)?.name.to_string()))
             .collect();
         way.reverse();
         way
     }
 
     /// The groups that name the person and are not `used`, each with the rooms that come to it.
-    fn others(
-        &self,
-        specs: &'s [(usize, FileSpec)],
-        used: &BTreeSet<usize>,
-    ) -> Vec<(String, Place, Vec<RoomId>)> {
-        let naming = self.all.iter().enumerate().filter(|(at, _)| !used.contains(at));
-        let naming = naming.filter_map(|(at, group)| Some((at, group, self.naming(group.items).next()?)));
-        let mut others: Vec<(usize, String, Place, Vec<RoomId>)> = naming
-            .map(|(at, group, item)| (at, group.name.0.to_string(), group.at.item(item), Vec::new()))
-            .collect();
+    fn other_groups(&self, used: &BTreeSet<usize>) -> Vec<(String, Place, Vec<RoomId>)> {
+        let specs = &self.read.specs;
+        let mut others: BTreeMap<usize, (String, Place, Vec<RoomId>)> = BTreeMap::new();
+        for (number, group) in self.groups().groups().iter().enumerate() {
+            if !used.contains(&number)
+                && let Some(item) = self.items(group.items(specs)).next()
+            {
+                others.insert(number, (group.name.to_string(), group.at.item(item), Vec::new()));
+            }
+        }
         if others.is_empty() {
             return Vec::new();
         }
-        for room in RoomAt::all(specs) {
-            let lists = room
-                .people()
+        for (_, _, room) in rooms(specs) {
+            let mut reached = HashMap::new();
+            for items in [&room.admins, &room.members]
                 .into_iter()
-                .filter_map(|(_, field)| field.value.as_ref());
-            let reached: BTreeSet<usize> = lists
-                .flat_map(|items| self.reached(items))
-                .map(|(at, _)| at)
-                .collect();
-            for (at, _, _, rooms) in &mut others {
-                rooms.extend(room.spec.id.value.clone().filter(|_| reached.contains(at)));
+                .filter_map(|field| field.value.as_ref())
+            {
+                self.groups().reach(items, &mut reached);
+            }
+            for (number, (_, _, rooms)) in &mut others {
+                rooms.extend(room.id.value.clone().filter(|_| reached.contains_key(number)));
             }
         }
-        let told = others.into_iter().map(|(_, name, place, mut rooms)| {
+        let sorted = others.into_values().map(|(name, place, mut rooms)| {
             rooms.sort();
             (name, place, rooms)
         });
-        told.collect()
+        sorted.collect()
     }
 }

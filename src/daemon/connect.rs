@@ -1,5 +1,3 @@
-//! The client that the settings describe.
-
 use crate::chat::{
     BadToken, BatchLimits, Client, ClientConfig, HttpTransport, Observer, PathPrefix, SetupError, TokenSource,
 };

@@ -1,0 +1,294 @@
+//! Room files → [`Loaded`], in one pass over them.
+
+use super::group_index::GroupIndex;
+use super::groups::ResolvedGroups;
+use super::place::Specs;
+use super::provenance::Provenance;
+use super::room::{Desired, DesiredRoom, Source};
+use super::spec::FileSpec;
+use super::{lints, resolve};
+use crate::diagnostics::{Diagnostic, Invalid, Place, Problem, RawDiagnostic, Severity, Target, diagnose};
+use crate::disk::{DiskTimeout, TimeLimit};
+use crate::model::Guards;
+use crate::source::{self, File, Listing, SnapshotError};
+use crate::yaml;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// The parts of the files that [`load`] keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retain {
+    /// Totals: the rooms are resolved, and dropped.
+    Totals,
+    /// The rooms.
+    Rooms,
+    /// The rooms, the texts, and the place of everything in them.
+    Provenance,
+}
+
+/// A valid set of room files.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The rooms, unless only [`Retain::Totals`] was asked for.
+    pub desired: Desired,
+    /// Things that are probably not meant.
+    pub warnings: Vec<Diagnostic>,
+    /// Things that are as they may be, but that a reviewer should know.
+    pub notes: Vec<Diagnostic>,
+    /// Number of rooms.
+    pub rooms: usize,
+    /// Number of groups.
+    pub groups: usize,
+    /// Number of people who are to be in a room, each counted once; only for [`Retain::Totals`].
+    pub people: Option<usize>,
+    /// Place of everything that the files say; empty unless it was asked for.
+    pub provenance: Provenance,
+    listing: Arc<Listing>,
+}
+
+impl From<SnapshotError> for Invalid {
+    fn from(error: SnapshotError) -> Self {
+        let diagnostic = Diagnostic::of_file(source::name_of(&error.path), error.raw);
+        Self {
+            diagnostics: vec![diagnostic],
+        }
+    }
+}
+
+/// Reads room files, and those in directories, all at once: one bad file makes the set invalid.
+///
+/// `settings_file` is never taken for a room file; `guards` are those of the settings.
+pub fn load(
+    paths: &[PathBuf],
+    settings_file: Option<&Path>,
+    guards: &Guards,
+    retain: Retain,
+) -> Result<Loaded, Invalid> {
+    let time_limit = TimeLimit::default();
+    let (loaded, listing) = source::snapshot(time_limit, paths, settings_file, |listing| {
+        read(time_limit, listing, guards, retain)
+    })?;
+    Ok(Loaded {
+        listing: Arc::new(listing),
+        ..loaded?
+    })
+}
+
+fn read(
+    time_limit: TimeLimit,
+    listing: &Listing,
+    guards: &Guards,
+    retain: Retain,
+) -> Result<Result<Loaded, Invalid>, DiskTimeout> {
+    let found_files = &listing.found_files;
+    let mut reading = Reading::default();
+    let mut files = Vec::new();
+    let digest = found_files.each(time_limit, |file, problem| {
+        match problem {
+            None => reading.document(&file.text),
+            Some(problem) => reading.unread(problem),
+        }
+        if retain == Retain::Provenance {
+            files.push(file);
+        }
+    })?;
+    let resolved = reading.resolve(guards, retain);
+    if files.is_empty() && !resolved.problems.is_empty() {
+        // Lines can only be shown of texts; only of few sets must they be read again.
+        let shown = resolved.files_with_problems();
+        found_files.each(time_limit, |mut file, _| {
+            if !shown.contains(&files.len()) {
+                file.text = String::new();
+            }
+            files.push(file);
+        })?;
+    }
+    Ok(resolved.loaded(files.into(), digest, None, retain))
+}
+
+impl Loaded {
+    /// Time of the last change of one of the files, in content or not.
+    #[must_use]
+    pub fn changed(&self) -> Option<SystemTime> {
+        self.listing.fingerprint.newest()
+    }
+
+    /// Path of every file.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.listing.found_files.paths()
+    }
+
+    /// Finds out which commit the files are of. That is not for every reading: git's index is read, and each tracked file is
+    /// checked.
+    #[must_use]
+    pub fn with_revision(mut self) -> Self {
+        let found_files = &self.listing.found_files;
+        let source = &mut self.desired.source;
+        source.revision = source::revision(found_files.paths().map(Path::to_owned).collect());
+        if source.revision.is_some() {
+            let now = found_files.each(TimeLimit::default(), |_, _| ());
+            if now.ok().as_ref() != Some(&source.digest) {
+                tracing::debug!("the room files changed while their commit was looked up");
+                source.revision = None;
+            }
+        }
+        self
+    }
+}
+
+/// Room files, as one after the other is read.
+#[derive(Default)]
+pub(super) struct Reading {
+    files: usize,
+    specs: Specs,
+    problems: Vec<Problem>,
+    /// True if a group that is not known may be in a part that could not be read.
+    partial: bool,
+}
+
+impl Reading {
+    /// Adds a file that could not be read.
+    pub(super) fn unread(&mut self, problem: Problem) {
+        self.files += 1;
+        self.partial = true;
+        self.problems.push(problem);
+    }
+
+    /// Adds a file's document.
+    pub(super) fn document(&mut self, text: &str) {
+        let file = self.files;
+        self.files += 1;
+        let document = yaml::read::<FileSpec>(file, text);
+        let mut warn = |at, raw| self.problems.push(Problem::warning(Place { file, at }, raw));
+        if !text.is_empty() && !text.ends_with('\n') {
+            let message = "this file does not end in a newline: it may have been cut short";
+            let raw = RawDiagnostic::new("no-final-newline", message)
+                .help("see whether its end is missing, and end the last line with a newline");
+            warn(Target::Byte(text.len()), raw);
+        }
+        self.partial |= !document.whole;
+        match document.fields {
+            Some(spec) => {
+                self.partial |= spec.groups.entry.is_some() && spec.groups.value.is_none();
+                self.specs.push((file, spec));
+            }
+            None if document.problems.is_empty() => {
+                let raw = RawDiagnostic::new("empty-file", "this file names nothing")
+                    .help("remove it, or write rooms into it");
+                warn(Target::File, raw);
+            }
+            None => self.partial = true,
+        }
+        self.problems.extend(document.problems);
+    }
+
+    /// Resolves the documents together.
+    pub(super) fn resolve(self, guards: &Guards, retain: Retain) -> Resolved {
+        let Self {
+            files,
+            mut specs,
+            mut problems,
+            partial,
+        } = self;
+        let groups = GroupIndex::new(&specs, &mut problems);
+        let lints = lints::lints(&specs, &groups, guards);
+        let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, &mut problems);
+        let (mut rooms, mut count) = (Vec::new(), 0);
+        let keep = retain != Retain::Rooms;
+        resolve::rooms(
+            &mut specs,
+            &people_of_groups,
+            guards,
+            keep,
+            &mut problems,
+            |room| {
+                count += 1;
+                if retain != Retain::Totals {
+                    rooms.push(room);
+                }
+            },
+        );
+        drop(people_of_groups);
+        rooms.sort_by(|a: &DesiredRoom, b| a.id.cmp(&b.id));
+        let any_error = problems.iter().any(|problem| problem.severity == Severity::Error);
+        if count > 0 && !any_error {
+            problems.extend(lints);
+        }
+        Resolved {
+            files,
+            specs,
+            groups,
+            rooms,
+            count,
+            any_error,
+            problems,
+        }
+    }
+}
+
+/// Resolved room files, and all that there is to say of them.
+pub(super) struct Resolved {
+    files: usize,
+    specs: Specs,
+    groups: GroupIndex,
+    /// By id.
+    rooms: Vec<DesiredRoom>,
+    count: usize,
+    any_error: bool,
+    problems: Vec<Problem>,
+}
+
+impl Resolved {
+    fn files_with_problems(&self) -> BTreeSet<usize> {
+        let problems = self.problems.iter();
+        let places = problems.flat_map(|problem| {
+            let also = problem.also.as_ref().map(|(place, _)| place.file);
+            [Some(problem.place.file), also]
+        });
+        places.flatten().collect()
+    }
+
+    /// The set, if it is valid. `files` are those that were read, with the texts of all that have problems.
+    pub(super) fn loaded(
+        self,
+        files: Arc<[File]>,
+        digest: String,
+        revision: Option<String>,
+        retain: Retain,
+    ) -> Result<Loaded, Invalid> {
+        let mut diagnostics = diagnose(&files, self.problems);
+        if self.count == 0 && !self.any_error {
+            let raw = RawDiagnostic::new("no-rooms", "these files name no room at all")
+                .help("write a room under `rooms` in one of them");
+            diagnostics.push(Diagnostic::without_file(raw));
+        }
+        if self.count == 0 || self.any_error {
+            return Err(Invalid { diagnostics });
+        }
+        let is_note = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Note;
+        let (notes, warnings) = diagnostics.into_iter().partition(is_note);
+        let source = Source {
+            files: self.files,
+            digest,
+            revision,
+        };
+        Ok(Loaded {
+            desired: Desired {
+                rooms: self.rooms,
+                source,
+            },
+            warnings,
+            notes,
+            rooms: self.count,
+            groups: self.groups.groups().len(),
+            people: (retain == Retain::Totals).then(|| lints::people(&self.specs, &self.groups)),
+            provenance: match retain {
+                Retain::Provenance => Provenance::new(files, self.specs, self.groups),
+                Retain::Totals | Retain::Rooms => Provenance::default(),
+            },
+            listing: Arc::default(),
+        })
+    }
+}
