@@ -22,8 +22,12 @@
 //!   dry run is a run that has no writer, never a flag.
 //! - [`chat`]: the service's client.
 //! - [`emulator`]: the service itself, in memory. Shares [`chat::wire`] with the client and nothing else.
-//! - [`daemon`]: follows the files, keeps the rooms; wires things together.
-//! - [`web`]: the daemon's status page, probes and metrics.
+//! - [`reconcile`]: look, plan, log, apply, for one-shot commands and the daemon alike.
+//! - [`file_source`]: follows the room files, and says once they are finished and valid.
+//! - [`status`]: the types of what the daemon shows.
+//! - `clock`: the time of day, and a steady time that nobody sets. Imports nothing of ours.
+//! - [`daemon`]: keeps the rooms as the files say; wires things together.
+//! - [`web`]: renders `status`: page, probes and metrics.
 //! - [`cli`]: one file a command; wires things together.
 //!
 //! `tests/architecture.rs` keeps these rules.
@@ -33,6 +37,7 @@ pub mod backoff;
 pub mod base;
 pub mod chat;
 pub mod cli;
+pub mod clock;
 pub mod daemon;
 pub mod desired;
 pub mod diagnostics;
@@ -40,13 +45,16 @@ mod disk;
 pub mod emulator;
 pub mod explain;
 pub mod export;
+pub mod file_source;
 pub mod live;
 pub mod model;
 pub mod plan;
+pub mod reconcile;
 pub mod render;
 mod secrets;
 pub mod settings;
 mod source;
+pub mod status;
 pub mod telemetry;
 pub mod web;
 mod yaml;

@@ -6,10 +6,10 @@ use super::saved::Saved;
 use super::site::Site;
 use super::{Globals, buffered, max_calls, output, output_json, output_plan, write_plan};
 use crate::apply::{Conduct, Failure, Outcome, Reason, Report, RoomReport, Stop, Tally};
-use crate::daemon::pass::{self, Planned};
-use crate::daemon::progress::Progress;
 use crate::model::{Op, ReasonCode, RoomId, counted, printable};
 use crate::plan::Calls;
+use crate::reconcile::progress::Progress;
+use crate::reconcile::{self, Planned};
 use crate::render::Document;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
@@ -180,7 +180,7 @@ async fn attempt(globals: &Globals, args: &Args, site: &Site) -> anyhow::Result<
             claims: None,
         };
         let of = (plan_id.as_str(), meta.source.revision.as_deref());
-        let work = pass::apply(&client, &rooms, &planned, of, conduct);
+        let work = reconcile::apply(&client, &rooms, &planned, of, conduct);
         until_interrupted(work, &stop).await?
     };
     if args.format == Format::Text {

@@ -3,8 +3,8 @@
 use super::Globals;
 use crate::apply::Stop;
 use crate::chat::Reader;
-use crate::daemon::progress::{Progress, outlook, shares};
 use crate::model::ReasonCode;
+use crate::reconcile::progress::{Progress, outlook, shares};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::Arc;
 use std::time::Duration;

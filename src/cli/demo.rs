@@ -6,7 +6,7 @@ use crate::daemon::{Command, Daemon};
 use crate::emulator::{Emulator, Options, State, serve};
 use crate::model::RoomId;
 use crate::settings::{self, Env};
-use crate::web::{Change, Source};
+use crate::status::{Change, StatusSource};
 use anyhow::{Context as _, anyhow, ensure};
 use std::fmt::Write as _;
 use std::fs;
@@ -171,7 +171,7 @@ async fn keep(globals: &Globals, folder: &Path, emulator: &Emulator) -> anyhow::
 struct Watched<'a> {
     folder: &'a Path,
     emulator: &'a Emulator,
-    source: &'a dyn Source,
+    source: &'a dyn StatusSource,
 }
 
 impl Watched<'_> {

@@ -2,11 +2,11 @@
 
 use crate::apply::{Failure, Outcome, Report};
 use crate::chat::CallError;
-use crate::daemon::{ConnectError, DaemonError, Once, Written};
 use crate::diagnostics::Invalid;
 use crate::emulator::StateError;
 use crate::model::ReasonCode;
 use crate::plan::{FleetPlan, RoomPlan, StalePlan, Status};
+use crate::reconcile::{ConnectError, Once, Written};
 
 /// A command's end. The order is that of precedence: where several hold, the greatest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,11 +51,7 @@ impl Exit {
             Self::Usage
         } else if error.is::<StalePlan>() {
             Self::Stale
-        } else if error.is::<Invalid>()
-            || error.is::<StateError>()
-            || error.is::<ConnectError>()
-            || matches!(error.downcast_ref(), Some(DaemonError::Connect(_)))
-        {
+        } else if error.is::<Invalid>() || error.is::<StateError>() || error.is::<ConnectError>() {
             Self::Invalid
         } else {
             Self::Failed

@@ -3,13 +3,13 @@
 use super::exit::{Exit, Usage};
 use super::{Globals, output};
 use crate::chat::{CallErrorKind, Reader};
-use crate::daemon::{connect, pass};
 use crate::desired::{self, DesiredRoom, Loaded, Retain};
 use crate::diagnostics::closest;
 use crate::explain::{self, Subject};
 use crate::live::{self, Observed, ReadRequest};
 use crate::model::{RoomId, UserId};
 use crate::plan::{self, Constraints, FleetPlan, RoomPlan};
+use crate::reconcile::{self, connect};
 use crate::settings;
 
 /// Tells why somebody is or is not to be in a room; never writes
@@ -95,5 +95,5 @@ fn find<'r>(rooms: &'r [DesiredRoom], text: &str) -> Result<&'r DesiredRoom, Usa
 /// What a pass over this room would do, without the guard over all rooms.
 fn plan_of(reader: &Reader, room: &DesiredRoom, observed: &Observed) -> FleetPlan {
     let diff: Result<_, Box<RoomPlan>> = plan::diff(room, observed, &Constraints::default());
-    FleetPlan::new(vec![diff], None, pass::sizes(reader))
+    FleetPlan::new(vec![diff], None, reconcile::sizes(reader))
 }

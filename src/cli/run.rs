@@ -2,7 +2,9 @@
 
 use super::exit::Exit;
 use super::{Globals, output_plan};
-use crate::daemon::{self, Clock, Command, Config, Daemon, Fsync, Written};
+use crate::clock::Clock;
+use crate::daemon::{Command, Config, Daemon, DaemonError, Fsync};
+use crate::reconcile::{self, Written};
 use crate::settings::{self, Settings};
 use crate::web::{self, Options};
 use anyhow::{Context as _, bail};
@@ -44,7 +46,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         Some(address) => Some(bind(address).await?),
         None => None,
     };
-    serve(Daemon::new(config)?, &settings, listener, signals).await
+    serve(daemon(config)?, &settings, listener, signals).await
 }
 
 /// Runs the daemon with its web until a signal ends it.
@@ -86,7 +88,7 @@ async fn serve(
 }
 
 async fn once(config: Config, signals: Signals) -> anyhow::Result<Exit> {
-    let daemon = Daemon::new(config)?;
+    let daemon = daemon(config)?;
     let (commands, mut commanded) = mpsc::channel(8);
     let stop = async move {
         while let Some(command) = commanded.recv().await {
@@ -120,12 +122,20 @@ pub(super) fn config(globals: &Globals, args: &Args, settings: Settings) -> Conf
         settings,
         settings_file: globals.config.clone(),
         reload: Box::new(move || settings::load(&file, &env)),
-        connect: Box::new(daemon::connect),
+        connect: Box::new(reconcile::connect),
         dry_run: args.dry_run,
         clock: Clock::of_the_machine(),
         seed: fastrand::u64(..),
         fsync: Fsync::default(),
     }
+}
+
+/// Makes the daemon. An error of the connection is one of the settings, as for every command.
+fn daemon(config: Config) -> anyhow::Result<Daemon> {
+    Daemon::new(config).map_err(|error| match error {
+        DaemonError::Connect(error) => error.into(),
+        error => error.into(),
+    })
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -4,14 +4,14 @@ use super::Globals;
 use super::bar::Watched;
 use super::exit::Usage;
 use crate::chat::Client;
-use crate::daemon::connect;
-use crate::daemon::pass::{self, Looked, Planned};
-use crate::daemon::progress::Progress;
 use crate::desired::{self, Desired, DesiredRoom, Retain};
 use crate::diagnostics::Diagnostic;
 use crate::live::Observed;
 use crate::model::{RoomId, show_duration};
 use crate::plan::{Constraints, FleetGuard};
+use crate::reconcile::connect;
+use crate::reconcile::progress::Progress;
+use crate::reconcile::{self, Looked, Planned};
 use crate::render::Meta;
 use crate::settings::{self, Auth, Settings};
 use std::path::{Path, PathBuf};
@@ -168,7 +168,7 @@ impl Site {
             stop: None,
         });
         let free = |_: usize, _: &Observed| Constraints::default();
-        pass::look(&client.reader(), rooms, &free, &|| progress.looked()).await
+        reconcile::look(&client.reader(), rooms, &free, &|| progress.looked()).await
     }
 
     /// The guard over all rooms.
@@ -183,6 +183,6 @@ impl Site {
 
     /// What a plan says of its making.
     pub(super) fn meta(&self) -> Meta {
-        pass::meta(&self.settings, &self.desired.source, jiff::Timestamp::now())
+        reconcile::meta(&self.settings, &self.desired.source, jiff::Timestamp::now())
     }
 }

@@ -12,7 +12,7 @@ mod file;
 use super::disk_worker::DiskWorker;
 use super::fsync::Fsync;
 use crate::model::{Op, RoomId, UserId};
-use crate::web::Change;
+use crate::status::Change;
 use file::{LogFile, Request};
 use jiff::Timestamp;
 use serde::Serialize;

@@ -3,7 +3,7 @@
 use super::service_clock::ServiceTime;
 use crate::chat::Observer;
 use crate::chat::wire::Method;
-use crate::daemon::shim::clock::Clock;
+use crate::clock::Clock;
 use crate::web::Metrics;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! Members who are put back and leave again. "Members who go offline are dropped from the room after about 2 minutes" is how
 //! this service works, so putting somebody back every time would never end.
 
-use crate::daemon::shim::clock::{Moment, Moved};
+use crate::clock::{Moment, Moved};
 use crate::model::{ReasonCode, RoomId, UserId};
 use crate::plan::NotTried;
-use crate::web;
+use crate::status;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -61,11 +61,11 @@ impl ComingAndGoing {
     }
 
     /// Everyone who is left alone now.
-    pub(super) fn shown(&self, now: Moment) -> Vec<web::ComingAndGoing> {
+    pub(super) fn shown(&self, now: Moment) -> Vec<status::ComingAndGoing> {
         let all = self.0.iter();
         all.flat_map(|(room, users)| users.iter().map(move |(user, window)| (room, user, window)))
             .filter(|(_, _, window)| window.keeps_out(now.steady))
-            .map(|(room, user, window)| web::ComingAndGoing {
+            .map(|(room, user, window)| status::ComingAndGoing {
                 user: user.clone(),
                 room: room.clone(),
                 until: now.wall_at(window.ends),

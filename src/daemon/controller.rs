@@ -16,14 +16,14 @@ use super::workqueue::Ticket;
 use super::write_gate::{DiskReport, GateTurn, WriteGate};
 use crate::apply::Report;
 use crate::chat::{CallError, CallErrorKind};
-use crate::daemon::shim::file_source::Stillness;
-use crate::daemon::shim::reconcile::{Look, Looked, Planned};
-use crate::daemon::shim::status::{Change, PassOutcome};
 use crate::desired::{DesiredRoom, Loaded};
+use crate::file_source::Stillness;
 use crate::live::Observed;
 use crate::model::{ReasonCode, RoomId, UserId};
 use crate::plan::{Constraints, FleetGuard};
+use crate::reconcile::{Look, Looked, Planned};
 use crate::settings::Settings;
+use crate::status::{Change, PassOutcome};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -324,10 +324,6 @@ impl Controller {
             self.learned = learned;
             self.save_state();
         }
-    }
-
-    pub(super) fn learned(&self) -> Option<&LearnedLimits> {
-        self.learned.as_ref()
     }
 
     /// Reports the condition of the room of this ticket, if it is news.

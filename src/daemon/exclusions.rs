@@ -3,11 +3,11 @@
 use super::coming_and_going::ComingAndGoing;
 use super::holds::{Lists, Rosters};
 use super::set_aside::{Refusal, SetAside};
-use crate::daemon::shim::clock::{Moment, Moved};
-use crate::daemon::shim::status;
+use crate::clock::{Moment, Moved};
 use crate::desired::DesiredRoom;
 use crate::model::{RoomId, UserId};
 use crate::plan::{self, NotTried};
+use crate::status;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! The room files in force, what is wrong with those on the disk, and whether they have settled.
 
 use super::settling::Settling;
-use crate::daemon::shim::file_source::Stillness;
 use crate::desired::{DesiredRoom, Provenance, Source};
 use crate::diagnostics::Diagnostic;
+use crate::file_source::Stillness;
 use crate::live::Observed;
 use crate::model::{RoomId, counted, show_duration};
 use crate::plan::{self, Constraints};

@@ -2,9 +2,9 @@
 //! through passes over a few rooms and through restarts, or each of them would be a new budget.
 
 use super::room_table::RoomTable;
-use crate::daemon::shim::reconcile::{Look, Looked};
 use crate::model::{Limit, Mode, RoomId, UserId};
 use crate::plan::{FleetGuard, RoomDiff};
+use crate::reconcile::Looked;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeSet, HashMap, HashSet};
 

@@ -6,7 +6,7 @@ use super::controller::Controller;
 use super::state_dir::Persister;
 use super::write_gate::DiskReport;
 use crate::chat::Reader;
-use crate::daemon::shim::reconcile::{Progress, Stand};
+use crate::reconcile::progress::{Progress, Stand};
 use crate::web::Metrics;
 use std::fmt;
 use std::ops::Deref;

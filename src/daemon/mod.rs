@@ -38,15 +38,16 @@ mod workqueue;
 mod write_gate;
 
 pub use fsync::Fsync;
-pub use once::Once;
 pub use state_dir::StateDirError;
 
 use crate::chat::{Client, Observer};
-use crate::daemon::shim::file_source::{Event, FileSource, Follow};
-use crate::daemon::shim::status::StatusSource;
+use crate::clock::Clock;
 use crate::desired::Remembered;
 use crate::diagnostics::{Diagnostic, Invalid};
+use crate::file_source::{Event, FileSource, Follow};
+use crate::reconcile::{ConnectError, Once};
 use crate::settings::Settings;
+use crate::status::StatusSource;
 use crate::web::Metrics;
 use audit_log::AuditLog;
 use call_metrics::CallMetrics;
@@ -217,7 +218,7 @@ impl Daemon {
             let due = lock(&daemon.controller).next_due();
             let mut command = None;
             tokio::select! {
-                event = files.news() => match event {
+                event = files.event() => match event {
                     Some(event) => take_event(&daemon, event),
                     None => break Err(DaemonError::Files),
                 },
@@ -336,37 +337,4 @@ fn end(daemon: &DaemonHandle, link: &ServiceLink) {
     daemon.ends.send_replace(true);
     link.reader.close();
     lock(&daemon.controller).rooms.interrupt_all();
-}
-
-// SHIM
-mod clock;
-mod connect;
-pub mod files;
-pub mod pass;
-pub mod progress;
-mod watch;
-mod written;
-pub use clock::Clock;
-pub use clock::Clocks;
-pub use connect::{ConnectError, config, connect};
-pub use written::Written;
-pub(crate) mod shim {
-    pub(crate) mod reconcile {
-        pub(crate) use crate::daemon::connect::ConnectError;
-        pub(crate) use crate::daemon::pass::*;
-        pub(crate) use crate::daemon::progress::*;
-        pub(crate) use crate::daemon::written::Written;
-    }
-    pub(crate) mod status {
-        pub(crate) use crate::web::Source as StatusSource;
-        pub(crate) use crate::web::Withheld as WritesSuspended;
-        pub(crate) use crate::web::*;
-    }
-    pub(crate) mod file_source {
-        pub(crate) use crate::daemon::files::*;
-        pub(crate) use crate::daemon::files::{Following as FileSource, News as Event};
-    }
-    pub(crate) mod clock {
-        pub(crate) use crate::daemon::clock::*;
-    }
 }

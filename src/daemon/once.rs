@@ -4,27 +4,12 @@ use super::handle::lock;
 use super::passes::{self, Resync};
 use super::{Daemon, end, follow, take_event};
 use crate::apply::{Reason, Report};
-use crate::daemon::shim::file_source::{Event, FileSource, RETRY};
-use crate::daemon::shim::reconcile::{self, Planned, Written};
 use crate::diagnostics::Invalid;
+use crate::file_source::{Event, FileSource, RETRY};
 use crate::model::{ReasonCode, show_duration};
-use crate::plan::FleetPlan;
+use crate::reconcile::{self, Once, Planned, Written};
 use std::pin::pin;
 use tokio::time::{Instant, sleep_until, timeout};
-
-/// Result of one pass over all rooms.
-#[derive(Debug)]
-#[must_use]
-pub struct Once {
-    /// Plan of the pass.
-    pub plan: FleetPlan,
-    /// Error that ended the look before every room was seen.
-    pub stopped: Option<crate::chat::CallError>,
-    /// Outcome of the plan.
-    pub written: Written,
-    /// The least time in seconds that the plan's calls take.
-    pub seconds: f64,
-}
 
 /// Makes the pass, see [`Daemon::once`].
 pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Result<Option<Once>, Invalid> {
@@ -52,7 +37,7 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
                 end(handle, link);
                 break waiting.map(|(planned, _)| interrupted(planned));
             }
-            news = files.news() => match news {
+            news = files.event() => match news {
                 Some(Event::Bad(diagnostics)) => return Err(Invalid { diagnostics }),
                 Some(news) => {
                     take_event(handle, news);

@@ -2,9 +2,9 @@
 
 use super::room_table::RoomTable;
 use crate::apply::{Outcome, Report, RoomReport};
-use crate::daemon::shim::reconcile::Planned;
-use crate::daemon::shim::status::{Change, PassOutcome, Passes, State};
 use crate::plan::RoomPlan;
+use crate::reconcile::Planned;
+use crate::status::{Change, PassOutcome, Passes, RoomState};
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use tokio::time::Instant;
@@ -100,7 +100,7 @@ pub(super) fn outcome(
     let plans = &planned.plan.rooms;
     let kept_back = is_suspended && plans.iter().any(|room| !room.steps.is_empty());
     let falls_short = plans.iter().any(RoomPlan::falls_short)
-        || rooms.iter().any(|room| room.state() == State::Failed)
+        || rooms.iter().any(|room| room.state() == RoomState::Failed)
         || report.is_some_and(|report| report.rooms.iter().any(failed));
     if falls_short || kept_back {
         PassOutcome::Partly

@@ -4,9 +4,9 @@
 use super::room_table::{Room, RoomTable};
 use crate::apply::Reason;
 use crate::backoff::Backoff;
-use crate::daemon::shim::status::State;
 use crate::model::{ReasonCode, RoomId};
 use crate::plan::FleetPlan;
+use crate::status::RoomState;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -184,7 +184,7 @@ impl Quota {
 
 /// True if something is to be written in a room, and nobody works on it.
 fn may_probe(room: &Room) -> bool {
-    room.state() == State::Changing && room.is_free()
+    room.state() == RoomState::Changing && room.is_free()
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use super::handle::{DaemonHandle, lock};
 use super::learned_limits::ServiceLink;
 use super::{Config, audit_log_of, follow, link};
-use crate::daemon::shim::file_source::FileSource;
 use crate::desired::Remembered;
 use crate::diagnostics::{Diagnostic, Invalid};
+use crate::file_source::FileSource;
 use crate::settings::{Auth, Settings};
 use secrecy::ExposeSecret as _;
 
@@ -25,7 +25,7 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
         match link(config, &settings, &daemon.calls) {
             Ok(new) => {
                 lock(&daemon.controller).learn(link_now);
-                new.begin_with(lock(&daemon.controller).learned());
+                new.begin_with(lock(&daemon.controller).learned.as_ref());
                 replace(daemon, link_now, new);
             }
             Err(error) => {

@@ -6,7 +6,7 @@
 mod list_history;
 
 use super::holds::{Lists, wanted};
-use crate::daemon::shim::clock::Moment;
+use crate::clock::Moment;
 use crate::desired::DesiredRoom;
 use crate::model::{MemberSet, RoomId};
 use crate::plan::OverBudget;

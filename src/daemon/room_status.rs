@@ -5,9 +5,9 @@ use super::room_table::{Room, RoomTable};
 use super::set_aside::Refusal;
 use super::workqueue::Ticket;
 use crate::apply::{Failure, Outcome, Reason, RoomReport};
-use crate::daemon::shim::status::State;
 use crate::model::{MemberSet, Op, ReasonCode, UserId, printable};
 use crate::plan::{Note, RoomPlan, Status, users_of};
+use crate::status::RoomState;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,11 +24,11 @@ pub(super) fn planned(
 ) {
     let Some(room) = rooms.current(ticket) else { return };
     let state = match plan.status {
-        Status::InSync => State::InSync,
-        Status::Changed => State::Changing,
-        Status::Blocked => State::Blocked,
-        Status::Failed => State::Failed,
-        Status::Observed => State::Observed,
+        Status::InSync => RoomState::InSync,
+        Status::Changed => RoomState::Changing,
+        Status::Blocked => RoomState::Blocked,
+        Status::Failed => RoomState::Failed,
+        Status::Observed => RoomState::Observed,
     };
     let incomplete = plan
         .notes
@@ -38,7 +38,7 @@ pub(super) fn planned(
     let unseen = plan.live.is_none().then_some(plan.error.as_ref()).flatten();
     let error = plan.error.clone().or_else(|| incomplete.cloned());
     let state = if incomplete.is_some() {
-        State::Failed
+        RoomState::Failed
     } else {
         state
     };
@@ -95,24 +95,24 @@ pub(super) fn applied(
     let mut comes_back = false;
     match (of_room, report.status) {
         _ if let Some(Reason { code, message, .. }) = of_all => {
-            room.set_state(State::Failed, Some(Note::new(*code, message.clone())), now);
+            room.set_state(RoomState::Failed, Some(Note::new(*code, message.clone())), now);
             comes_back = true;
         }
         // It stays failed and is tried again, whatever was added.
         (None, _) if incomplete => {}
-        (Some(_), _) if ended => room.set_state(State::Changing, None, now),
+        (Some(_), _) if ended => room.set_state(RoomState::Changing, None, now),
         (Some(failure), _) => {
             let Reason { code, message, .. } = &failure.reason;
             let mut error = Note::new(*code, message.clone());
             error.user = Some(failure.user.clone());
-            room.set_state(State::Failed, Some(error), now);
+            room.set_state(RoomState::Failed, Some(error), now);
             // If everything ends the same way, all rooms wait for the next look at all of them.
             comes_back = stopped.is_none();
         }
-        (None, Outcome::Blocked) => room.set_state(State::Blocked, None, now),
-        (None, _) if plan.status == Status::Blocked => room.set_state(State::Blocked, None, now),
-        (None, _) if !plan.pending.is_empty() => room.set_state(State::Changing, None, now),
-        (None, _) => room.set_state(State::InSync, None, now),
+        (None, Outcome::Blocked) => room.set_state(RoomState::Blocked, None, now),
+        (None, _) if plan.status == Status::Blocked => room.set_state(RoomState::Blocked, None, now),
+        (None, _) if !plan.pending.is_empty() => room.set_state(RoomState::Changing, None, now),
+        (None, _) => room.set_state(RoomState::InSync, None, now),
     }
     if of_room.is_none() && of_all.is_none() && !incomplete {
         room.forget_failures();
@@ -130,11 +130,11 @@ pub(super) fn report(room: &Room, log: &mut LogDedup) {
     let name = name.as_deref();
     // Counts differ from look to look, and are no news.
     let (kind, text) = match (room.state(), room.error(), room.plan()) {
-        (State::Failed, Some(error), _) => (
+        (RoomState::Failed, Some(error), _) => (
             error.code.to_string(),
             format!("failed[{}]: {}", error.code, error.message),
         ),
-        (State::Blocked, _, Some(plan)) => {
+        (RoomState::Blocked, _, Some(plan)) => {
             let guards: Vec<String> = plan
                 .blocked
                 .iter()
@@ -148,7 +148,7 @@ pub(super) fn report(room: &Room, log: &mut LogDedup) {
             let kinds: Vec<String> = plan.blocked.iter().map(|block| block.guard.to_string()).collect();
             (kinds.join(", "), format!("blocked: {}", guards.join("; ")))
         }
-        (State::InSync | State::Observed, _, _) => {
+        (RoomState::InSync | RoomState::Observed, _, _) => {
             if let Some(times) = log.forget(&Subject::Room(id.clone())) {
                 tracing::info!(room = %id, name, times, "in order again");
             }

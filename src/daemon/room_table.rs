@@ -1,15 +1,18 @@
 //! The managed rooms as the daemon keeps them between passes, and who works on each.
 
-use super::holds::wanted;
+mod room;
+#[cfg(test)]
+mod tests;
+
+pub(super) use room::Room;
+
 use super::workqueue::{Ticket, Workqueue};
 use crate::apply::Stop;
 use crate::backoff::Backoff;
 use crate::desired::DesiredRoom;
-use crate::live::LiveRoom;
-use crate::model::{MemberSet, RoomId, UserId};
-use crate::plan::{Note, RoomPlan};
-use crate::web::State;
+use crate::model::RoomId;
 use jiff::Timestamp;
+use room::Work;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,42 +34,6 @@ pub(super) struct RoomTable {
     generations: u64,
     /// Ends the work in rooms that have left the files.
     leaving: BTreeMap<RoomId, Stop>,
-}
-
-/// A managed room.
-#[derive(Debug)]
-pub(super) struct Room {
-    desired: Arc<DesiredRoom>,
-    generation: u64,
-    work: Work,
-    /// Time at which it is to be reconciled on its own.
-    due: Option<Instant>,
-    /// Failures in a row.
-    failures: u32,
-    /// Start of the last look that saw it, or failed to.
-    tried: Option<Instant>,
-    looked: Option<Timestamp>,
-    /// True if its members are among those that the fleet's budget is a share of.
-    counted: bool,
-    state: State,
-    since: Timestamp,
-    /// The last plan, with what is still to be done of it.
-    plan: Option<RoomPlan>,
-    error: Option<Note>,
-    /// Wanted people who were missing at the last look, and the entry that wanted them.
-    missing: Option<(Arc<DesiredRoom>, MemberSet)>,
-    /// Those of them who were there before.
-    gone: MemberSet,
-}
-
-/// Work that goes on in a room.
-#[derive(Debug)]
-enum Work {
-    None,
-    /// A pass over the rooms that are due looks at it.
-    Looking,
-    /// A pass writes to it.
-    Applying(Stop),
 }
 
 impl RoomTable {
@@ -138,7 +105,7 @@ impl RoomTable {
 
     /// Tickets for all rooms that nobody works on, without those that failed and come back on their own, if these are not wanted.
     pub(super) fn take_all(&mut self, with_failed: bool) -> Vec<Ticket> {
-        let free = |room: &&mut Room| (with_failed || !room.comes_back()) && room.is_free();
+        let free = |room: &&mut Room| (with_failed || room.next_try().is_none()) && room.is_free();
         let rooms = self.rooms.values_mut().filter(free);
         let tickets = rooms.map(|room| {
             room.due = None;
@@ -241,7 +208,7 @@ impl RoomTable {
     /// From now on the members of all rooms that were looked at count in the fleet's budget.
     pub(super) fn count_all(&mut self) {
         for room in self.rooms.values_mut() {
-            room.counted = room.looked.is_some();
+            room.counted = room.looked().is_some();
         }
     }
 
@@ -253,154 +220,4 @@ impl RoomTable {
             }
         }
     }
-}
-
-impl Room {
-    fn new(desired: Arc<DesiredRoom>, generation: u64, now: Timestamp) -> Self {
-        Self {
-            desired,
-            generation,
-            work: Work::None,
-            due: None,
-            failures: 0,
-            tried: None,
-            looked: None,
-            counted: false,
-            state: State::Unseen,
-            since: now,
-            plan: None,
-            error: None,
-            missing: None,
-            gone: MemberSet::default(),
-        }
-    }
-
-    pub(super) fn desired(&self) -> &Arc<DesiredRoom> {
-        &self.desired
-    }
-
-    pub(super) fn state(&self) -> State {
-        self.state
-    }
-
-    /// Time since which it is in its state.
-    pub(super) fn since(&self) -> Timestamp {
-        self.since
-    }
-
-    /// Time of the last look that saw it, or failed to.
-    pub(super) fn looked(&self) -> Option<Timestamp> {
-        self.looked
-    }
-
-    /// The last plan, with what is still to be done of it.
-    pub(super) fn plan(&self) -> Option<&RoomPlan> {
-        self.plan.as_ref()
-    }
-
-    pub(super) fn error(&self) -> Option<&Note> {
-        self.error.as_ref()
-    }
-
-    /// Time of the next try, if it failed and comes back on its own.
-    pub(super) fn next_try(&self) -> Option<Instant> {
-        self.due.filter(|_| self.failures > 0)
-    }
-
-    /// True if removals or demotions wait in it until the files have settled.
-    pub(super) fn has_pending(&self) -> bool {
-        self.plan.as_ref().is_some_and(|plan| !plan.pending.is_empty())
-    }
-
-    /// True if nobody works on it.
-    pub(super) fn is_free(&self) -> bool {
-        matches!(self.work, Work::None)
-    }
-
-    pub(super) fn is_being_changed(&self) -> bool {
-        matches!(self.work, Work::Applying(_))
-    }
-
-    /// Ends the apply that goes on in it, if one does.
-    pub(super) fn interrupt(&self) {
-        if let Work::Applying(stop) = &self.work {
-            stop.interrupt();
-        }
-    }
-
-    /// Records a look that began at `begun`. `false`: a later one was there before, or somebody changes the room.
-    pub(super) fn see(&mut self, begun: Instant, now: Timestamp) -> bool {
-        let is_old = self.tried.is_some_and(|tried| tried > begun);
-        if is_old || self.is_being_changed() {
-            return false;
-        }
-        self.tried = Some(Instant::now());
-        self.looked = Some(now);
-        true
-    }
-
-    /// Puts it into a state, as of now if it was in another one.
-    pub(super) fn set_state(&mut self, state: State, error: Option<Note>, now: Timestamp) {
-        if state != self.state {
-            self.since = now;
-        }
-        self.state = state;
-        self.error = error;
-    }
-
-    pub(super) fn set_plan(&mut self, plan: RoomPlan) {
-        self.plan = Some(plan);
-    }
-
-    /// The next failure is the first in a row.
-    pub(super) fn forget_failures(&mut self) {
-        self.failures = 0;
-    }
-
-    /// Counts its members in the fleet's budget from now on. `true`: they were not before.
-    pub(super) fn count(&mut self) -> bool {
-        !std::mem::replace(&mut self.counted, true)
-    }
-
-    /// Records who is missing, and who of them was there at the last look or has been added since.
-    pub(super) fn see_missing(&mut self, live: &LiveRoom) {
-        let owner = live.owner.as_deref();
-        let missing = all_wanted(&self.desired)
-            .minus(&live.members)
-            .filter(|user| Some(user.as_str()) != owner);
-        if let Some((then, missing_then)) = &self.missing {
-            let left = missing.and(&all_wanted(then)).minus(missing_then);
-            self.gone = self.gone.and(&missing).or(&left);
-        }
-        self.missing = Some((Arc::clone(&self.desired), missing));
-    }
-
-    /// Records that somebody was added. `true`: they are put back, because they were there before.
-    pub(super) fn added(&mut self, user: &UserId) -> bool {
-        let others = |users: &MemberSet| users.filter(|other| other != user);
-        let put_back = self.gone.contains(user);
-        self.gone = others(&self.gone);
-        if let Some((_, missing)) = &mut self.missing {
-            *missing = others(missing);
-        }
-        put_back
-    }
-
-    fn ticket(&self) -> Ticket {
-        Ticket {
-            desired: Arc::clone(&self.desired),
-            generation: self.generation,
-        }
-    }
-
-    fn comes_back(&self) -> bool {
-        self.next_try().is_some()
-    }
-}
-
-/// Everyone whom the files want in a room, admins only if members are not managed.
-fn all_wanted(desired: &DesiredRoom) -> MemberSet {
-    wanted(desired)
-        .or_else(|| desired.admins.clone())
-        .unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! The time on the service's clock, which says whether ours is right: its answers bear the time at which they were made.
 
-use crate::daemon::shim::clock::{Clock, Moment, Moved};
+use crate::clock::{Clock, Moment, Moved};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

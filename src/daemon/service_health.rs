@@ -2,8 +2,8 @@
 
 use super::quota::QUOTA_BACKOFF;
 use super::room_table::ROOM_BACKOFF;
-use crate::daemon::shim::status::Trouble;
 use crate::model::ReasonCode;
+use crate::status::Trouble;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! People whom the service refuses: recorded with the reason, and left alone for a while.
 
-use crate::daemon::shim::clock::{Moment, Moved};
+use crate::clock::{Moment, Moved};
 use crate::model::{MemberSet, ReasonCode, RoomId, UserId};
 use crate::plan::NotTried;
-use crate::web;
+use crate::status;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -208,11 +208,11 @@ impl SetAside {
     }
 
     /// People who are left alone now.
-    pub(super) fn shown(&self, now: Moment) -> Vec<web::Aside> {
+    pub(super) fn shown(&self, now: Moment) -> Vec<status::Aside> {
         self.entries()
             .into_iter()
             .filter(|(_, _, entry)| entry.waits(now.steady))
-            .map(|(user, room, entry)| web::Aside {
+            .map(|(user, room, entry)| status::Aside {
                 user: user.clone(),
                 room: room.cloned(),
                 code: entry.code.clone(),

@@ -18,7 +18,7 @@ use super::holds::Rosters;
 use super::learned_limits::LearnedLimits;
 use super::removal_budget::RemovalBudgets;
 use super::set_aside::SetAside;
-use crate::daemon::shim::clock::Anchor;
+use crate::clock::Anchor;
 use crate::desired::Remembered;
 use crate::disk::{self, Progress, TimeLimit};
 use folder::{Folder, Place, unusable};

@@ -3,12 +3,12 @@
 use super::controller::Controller;
 use super::handle::{DaemonHandle, lock};
 use super::room_table::Room;
-use crate::daemon::shim::reconcile::{Outlook, Share, Stand, outlook, shares};
-use crate::daemon::shim::status::{
-    self, Files, Gauges, RoomDetail, RoomLine, Service, State, Status, StatusSource, WritesSuspended,
-};
 use crate::model::{RoomId, counted, counted_people};
+use crate::reconcile::progress::{Outlook, Share, Stand, outlook, shares};
 use crate::render::people_diff;
+use crate::status::{
+    self, Files, Gauges, RoomDetail, RoomLine, RoomState, Service, Status, StatusSource, WritesSuspended,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -30,7 +30,10 @@ impl StatusSource for DaemonHandle {
         let controller = lock(&self.controller);
         let mut missing: Vec<String> = controller.files.trouble().into_iter().collect();
         let rooms = &controller.rooms;
-        let seen = rooms.iter().filter(|room| room.state() != State::Unseen).count();
+        let seen = rooms
+            .iter()
+            .filter(|room| room.state() != RoomState::Unseen)
+            .count();
         if seen < rooms.len() {
             missing.push(format!("{seen} of {} looked at", counted(rooms.len(), "room")));
             missing.extend(controller.health.trouble().map(|trouble| trouble.message.clone()));
@@ -64,14 +67,14 @@ impl StatusSource for DaemonHandle {
     }
 }
 
-fn budget(share: Share) -> status::Budget {
+fn budget(share: Share) -> status::CallBudget {
     let Share {
         method,
         used,
         limit,
         configured,
     } = share;
-    status::Budget {
+    status::CallBudget {
         method,
         used,
         limit,
@@ -114,8 +117,8 @@ impl View<'_> {
         let trouble = daemon.health.trouble();
         all.extend(trouble.map(|trouble| format!("nothing can be done in any room: {}", trouble.message)));
         for (state, what) in [
-            (State::Failed, "failed and will be tried again"),
-            (State::Blocked, "blocked by a guard"),
+            (RoomState::Failed, "failed and will be tried again"),
+            (RoomState::Blocked, "blocked by a guard"),
         ] {
             let count = daemon.rooms.iter().filter(|room| room.state() == state).count();
             if count > 0 {
@@ -284,7 +287,7 @@ impl View<'_> {
     fn gauges(&self) -> Gauges {
         let Self(daemon) = self;
         let now = daemon.now();
-        let mut rooms: BTreeMap<State, usize> = BTreeMap::new();
+        let mut rooms: BTreeMap<RoomState, usize> = BTreeMap::new();
         for room in daemon.rooms.iter() {
             *rooms.entry(room.state()).or_default() += 1;
         }

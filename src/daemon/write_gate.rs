@@ -2,8 +2,8 @@
 //! written, a quota that is used up.
 
 use super::quota::Quota;
-use crate::daemon::shim::status::WritesSuspended;
 use crate::model::{ReasonCode, RoomId};
+use crate::status::WritesSuspended;
 use std::path::PathBuf;
 
 /// Lets writes through, or says why it does not.

@@ -1,19 +1,19 @@
 //! The present as metrics, made anew for every scrape; and Prometheus's own text format.
 
 use super::metrics::Labels;
-use super::view::{Gauges, Progress, State};
+use crate::status::{Gauges, Progress, RoomState};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
 
 /// The counted states, so that a state without rooms shows a 0.
-const STATES: [(State, &str); 6] = [
-    (State::Unseen, "unseen"),
-    (State::InSync, "in_sync"),
-    (State::Changing, "changing"),
-    (State::Blocked, "blocked"),
-    (State::Failed, "failed"),
-    (State::Observed, "observed"),
+const STATES: [(RoomState, &str); 6] = [
+    (RoomState::Unseen, "unseen"),
+    (RoomState::InSync, "in_sync"),
+    (RoomState::Changing, "changing"),
+    (RoomState::Blocked, "blocked"),
+    (RoomState::Failed, "failed"),
+    (RoomState::Observed, "observed"),
 ];
 
 /// What holds at present. What has no value yet is left out: a 0 would be taken for one.

@@ -1,8 +1,8 @@
 //! What is counted, for Prometheus. No label names a room or a person: the lines stay few however many rooms there are.
 
 use super::exposition;
-use super::view::Gauges;
 use crate::model::Op;
+use crate::status::{ChangeResult, Gauges, PassKind, PassOutcome};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -22,78 +22,6 @@ const CALL_SECONDS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
 type Histograms = Family<Labels<1>, Histogram, fn() -> Histogram>;
-
-/// What a pass looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PassKind {
-    /// Every room.
-    Full,
-    /// Some rooms: those that were edited, or are tried again.
-    Rooms,
-}
-
-impl PassKind {
-    const ALL: [Self; 2] = [Self::Full, Self::Rooms];
-
-    fn label(self) -> (&'static str, &'static str) {
-        (
-            "kind",
-            match self {
-                Self::Full => "full",
-                Self::Rooms => "rooms",
-            },
-        )
-    }
-}
-
-/// What came of a pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PassOutcome {
-    /// Everything wanted is so, but for what guards and people set aside keep.
-    Good,
-    /// Some rooms or people could not be done.
-    Partly,
-    /// The pass as a whole failed.
-    Failed,
-}
-
-impl PassOutcome {
-    const ALL: [Self; 3] = [Self::Good, Self::Partly, Self::Failed];
-
-    fn label(self) -> (&'static str, &'static str) {
-        (
-            "outcome",
-            match self {
-                Self::Good => "good",
-                Self::Partly => "partly",
-                Self::Failed => "failed",
-            },
-        )
-    }
-}
-
-/// What came of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeResult {
-    /// It is so.
-    Done,
-    /// It is not so, or nobody knows.
-    Failed,
-}
-
-impl ChangeResult {
-    const ALL: [Self; 2] = [Self::Done, Self::Failed];
-
-    fn label(self) -> (&'static str, &'static str) {
-        (
-            "result",
-            match self {
-                Self::Done => "done",
-                Self::Failed => "failed",
-            },
-        )
-    }
-}
 
 /// The daemon's counters, and how they are written out.
 #[derive(Debug)]
@@ -154,14 +82,20 @@ impl Metrics {
     /// A counter that begins with its first event hides that event from `increase()`.
     fn begin_at_zero(&self) {
         for kind in PassKind::ALL {
-            drop(self.pass_duration.get_or_create(&[kind.label()]));
+            drop(self.pass_duration.get_or_create(&[("kind", kind.as_str())]));
             for outcome in PassOutcome::ALL {
-                drop(self.passes.get_or_create(&[kind.label(), outcome.label()]));
+                drop(
+                    self.passes
+                        .get_or_create(&[("kind", kind.as_str()), ("outcome", outcome.as_str())]),
+                );
             }
         }
         for op in [Op::Add, Op::Promote, Op::Demote, Op::Remove] {
             for result in ChangeResult::ALL {
-                drop(self.changes.get_or_create(&[op_label(op), result.label()]));
+                drop(
+                    self.changes
+                        .get_or_create(&[op_label(op), ("result", result.as_str())]),
+                );
             }
         }
         for taken in [true, false] {
@@ -171,8 +105,10 @@ impl Metrics {
 
     /// Counts a pass.
     pub fn pass_ended(&self, kind: PassKind, outcome: PassOutcome, took: Duration) {
-        self.passes.get_or_create(&[kind.label(), outcome.label()]).inc();
-        let seconds = self.pass_duration.get_or_create(&[kind.label()]);
+        self.passes
+            .get_or_create(&[("kind", kind.as_str()), ("outcome", outcome.as_str())])
+            .inc();
+        let seconds = self.pass_duration.get_or_create(&[("kind", kind.as_str())]);
         seconds.observe(took.as_secs_f64());
     }
 
@@ -188,7 +124,9 @@ impl Metrics {
 
     /// Counts a change of one person in one room.
     pub fn changed(&self, op: Op, result: ChangeResult) {
-        self.changes.get_or_create(&[op_label(op), result.label()]).inc();
+        self.changes
+            .get_or_create(&[op_label(op), ("result", result.as_str())])
+            .inc();
     }
 
     /// Counts a new set of files, taken or refused.

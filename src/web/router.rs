@@ -3,8 +3,8 @@
 use super::assets;
 use super::gate::{guarded, is_admin, is_local};
 use super::metrics::Metrics;
-use super::view::Source;
 use crate::model::RoomId;
+use crate::status::StatusSource;
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
@@ -43,13 +43,13 @@ pub struct Options {
 
 #[derive(Clone)]
 struct Web {
-    source: Arc<dyn Source>,
+    source: Arc<dyn StatusSource>,
     metrics: Arc<Metrics>,
     options: Arc<Options>,
 }
 
 /// Everything that the daemon answers over HTTP.
-pub fn router(source: Arc<dyn Source>, metrics: Arc<Metrics>, options: Options) -> Router {
+pub fn router(source: Arc<dyn StatusSource>, metrics: Arc<Metrics>, options: Options) -> Router {
     let web = Web {
         source,
         metrics,
@@ -105,7 +105,7 @@ async fn for_people(State(web): State<Web>, request: Request, next: Next) -> Res
 /// Asks on a thread of its own what may have to wait: a daemon that is wedged keeps neither probes nor signals waiting.
 async fn asked<T: Send + 'static>(
     web: &Web,
-    question: impl FnOnce(&dyn Source) -> T + Send + 'static,
+    question: impl FnOnce(&dyn StatusSource) -> T + Send + 'static,
 ) -> Option<T> {
     let source = Arc::clone(&web.source);
     let answer = spawn_blocking(move || question(&*source));
@@ -124,7 +124,7 @@ async fn livez(State(web): State<Web>) -> Response {
 }
 
 async fn readyz(State(web): State<Web>) -> Response {
-    match asked(&web, Source::ready).await {
+    match asked(&web, StatusSource::ready).await {
         Some(Ok(())) => text(StatusCode::OK, "ok\n"),
         // The reasons name files and people.
         Some(Err(_)) if !web.options.page => text(
@@ -140,7 +140,7 @@ async fn readyz(State(web): State<Web>) -> Response {
 }
 
 async fn metrics_text(State(web): State<Web>, headers: HeaderMap) -> Response {
-    let Some(gauges) = asked(&web, Source::gauges).await else {
+    let Some(gauges) = asked(&web, StatusSource::gauges).await else {
         return no_answer();
     };
     let (encoded, kind) = if takes_openmetrics(&headers) {
@@ -171,7 +171,7 @@ fn takes_openmetrics(headers: &HeaderMap) -> bool {
 }
 
 async fn status(State(web): State<Web>, headers: HeaderMap) -> Response {
-    let Some(mut status) = asked(&web, Source::status).await else {
+    let Some(mut status) = asked(&web, StatusSource::status).await else {
         return no_answer();
     };
     // `now` differs every time and tells nothing new: it stays out of the tag.
@@ -182,7 +182,7 @@ async fn status(State(web): State<Web>, headers: HeaderMap) -> Response {
 }
 
 async fn room(State(web): State<Web>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    let find = move |source: &dyn Source| RoomId::parse(&id).ok().and_then(|id| source.room(&id));
+    let find = move |source: &dyn StatusSource| RoomId::parse(&id).ok().and_then(|id| source.room(&id));
     let Some(found) = asked(&web, find).await else {
         return no_answer();
     };
@@ -209,7 +209,7 @@ async fn reconcile(State(web): State<Web>, headers: HeaderMap) -> Response {
         response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
         return response;
     }
-    if asked(&web, Source::reconcile).await.is_none() {
+    if asked(&web, StatusSource::reconcile).await.is_none() {
         return no_answer();
     }
     text(

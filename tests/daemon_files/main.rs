@@ -1,6 +1,6 @@
 //! The daemon's files, as editors, git and Kubernetes change them: real files, real events, real time.
 
-use roomsync::daemon::files::{Follow, Following, News};
+use roomsync::file_source::{Event, FileSource, Follow};
 use roomsync::model::Guards;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -19,7 +19,7 @@ const QUIET: Duration = Duration::from_millis(2_000);
 
 struct Site {
     dir: TempDir,
-    following: Following,
+    following: FileSource,
 }
 
 impl Site {
@@ -28,7 +28,7 @@ impl Site {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("rooms")).unwrap();
         make(dir.path());
-        let following = Following::start(Follow {
+        let following = FileSource::start(Follow {
             paths: vec![dir.path().join("rooms")],
             settings_file: None,
             guards: Guards::default(),
@@ -42,8 +42,8 @@ impl Site {
         self.dir.path().join(name)
     }
 
-    async fn news(&mut self) -> News {
-        timeout(SOON, self.following.news())
+    async fn event(&mut self) -> Event {
+        timeout(SOON, self.following.event())
             .await
             .expect("no news")
             .expect("the task ended")
@@ -51,8 +51,8 @@ impl Site {
 
     /// The rooms of the next set that is taken, which is the next news.
     async fn taken(&mut self) -> Vec<String> {
-        match self.news().await {
-            News::Taken(loaded) => loaded
+        match self.event().await {
+            Event::Taken(loaded) => loaded
                 .desired
                 .rooms
                 .iter()
@@ -67,14 +67,14 @@ impl Site {
     }
 
     async fn bad(&mut self) -> Vec<&'static str> {
-        match self.news().await {
-            News::Bad(diagnostics) => diagnostics.iter().map(|one| one.code).collect(),
+        match self.event().await {
+            Event::Bad(diagnostics) => diagnostics.iter().map(|one| one.code).collect(),
             other => panic!("expected something bad, got {other:?}"),
         }
     }
 
     async fn quiet(&mut self) {
-        if let Ok(news) = timeout(QUIET, self.following.news()).await {
+        if let Ok(news) = timeout(QUIET, self.following.event()).await {
             panic!("expected nothing, got {news:?}");
         }
     }
@@ -115,7 +115,7 @@ async fn what_editors_do() {
     write(&file, &room(1, "f@y"));
     assert_eq!(site.bad().await, ["bad-name"]);
     write(&file, &room(1, "fay"));
-    assert!(matches!(site.news().await, News::AsBefore));
+    assert!(matches!(site.event().await, Event::AsBefore));
     // The same again is no news.
     write(&file, &room(1, "fay"));
     site.quiet().await;
@@ -139,7 +139,7 @@ async fn folders_come_and_go() {
     fs::remove_dir(site.path("rooms")).unwrap();
     assert_eq!(site.bad().await, ["unreadable"]);
     fs::rename(site.path("gone"), site.path("rooms")).unwrap();
-    assert!(matches!(site.news().await, News::AsBefore));
+    assert!(matches!(site.event().await, Event::AsBefore));
     // And another directory of the same name, at once.
     fs::remove_dir_all(site.path("rooms/team")).unwrap();
     fs::create_dir_all(site.path("rooms/team/deep")).unwrap();
@@ -207,7 +207,7 @@ async fn a_root_is_followed_wherever_it_leads_and_other_links_below_it() {
     symlink(site.path("links/d.yaml"), site.path("work/two/d.yaml")).unwrap();
     assert_eq!(site.bad().await, ["link-outside"]);
     fs::remove_file(site.path("work/two/d.yaml")).unwrap();
-    assert!(matches!(site.news().await, News::AsBefore));
+    assert!(matches!(site.event().await, Event::AsBefore));
     site.following.stop().await;
 }
 
@@ -396,7 +396,7 @@ async fn what_does_not_count_puts_nothing_off() {
 async fn a_single_file_and_what_it_is_not_there_yet() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("conf/rooms.yaml");
-    let following = Following::start(Follow {
+    let following = FileSource::start(Follow {
         paths: vec![file.clone()],
         settings_file: None,
         guards: Guards::default(),

@@ -4,7 +4,7 @@ use super::house::{House, house, id, members, minutes, names, one_room, refs, ro
 use super::service::{Reply, Service, people, room_id, room_of, state};
 use http::Method as Http;
 use roomsync::daemon::Command;
-use roomsync::web::State;
+use roomsync::status::RoomState;
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
@@ -121,7 +121,7 @@ fn a_wrong_merge_is_held_through_a_day_of_people_coming_online_and_a_restart() {
         let status = daemon.status();
         let hold = status.holds.first().unwrap();
         assert_eq!((hold.dropped, hold.of, hold.held), (500, 1000, 500));
-        assert_eq!(status.rooms.first().unwrap().state, State::Blocked);
+        assert_eq!(status.rooms.first().unwrap().state, RoomState::Blocked);
 
         // Allowed in the room's own entry, they go.
         let allowed = room_text(&id(), names(0..500)) + "    guards: {max_removals: 1000}\n";
@@ -260,7 +260,7 @@ fn a_user_whom_the_service_does_not_know_is_set_aside() {
         assert!(first > 0);
         sleep(minutes(55)).await;
         assert_eq!(tries(&house), 0, "left alone for an hour");
-        assert_eq!(daemon.status().rooms.first().unwrap().state, State::InSync);
+        assert_eq!(daemon.status().rooms.first().unwrap().state, RoomState::InSync);
         sleep(minutes(15)).await;
         assert_eq!(tries(&house), 1, "tried again after an hour");
         sleep(minutes(100)).await;
@@ -331,7 +331,7 @@ fn a_room_that_fails_comes_back_on_its_own_and_holds_nobody_up() {
                 status
                     .rooms
                     .iter()
-                    .filter(|room| room.state == State::InSync)
+                    .filter(|room| room.state == RoomState::InSync)
                     .count()
                     == 4
             })

@@ -4,7 +4,7 @@ use super::house::{House, START, house, id, members, minutes, names, one_room, r
 use super::service::{Service, room_id, room_of, state};
 use jiff::{SignedDuration, Timestamp};
 use roomsync::chat::{BoxFuture, Request, Response, Transport, TransportError};
-use roomsync::daemon::{Clock, Clocks};
+use roomsync::clock::{Clock, Clocks};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -178,7 +178,7 @@ fn across_a_reboot_nobody_waits_longer_than_a_wait_for_a_clock_that_was_wrong() 
     }
 }
 
-fn told_of_the_clock(status: &roomsync::web::Status) -> Option<&String> {
+fn told_of_the_clock(status: &roomsync::status::Status) -> Option<&String> {
     status.attention.iter().find(|line| line.contains("clock"))
 }
 

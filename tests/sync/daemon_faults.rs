@@ -4,7 +4,7 @@ use super::house::{House, house, minutes};
 use super::service::{Reply, Service, people, room_id, room_of, state};
 use http::Method as Http;
 use roomsync::daemon::Command;
-use roomsync::web::State;
+use roomsync::status::RoomState;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -179,7 +179,7 @@ fn work_for_a_room_that_left_the_files_and_came_back_counts_for_nothing() {
             );
         }
         let state = daemon.status().rooms.first().map(|room| room.state);
-        assert_eq!(state, Some(State::InSync));
+        assert_eq!(state, Some(RoomState::InSync));
         daemon.stop().await;
     });
 }

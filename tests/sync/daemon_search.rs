@@ -11,7 +11,7 @@ use http::Method as Http;
 use roomsync::chat::{BoxFuture, Request, Response, Transport, TransportError};
 use roomsync::daemon::Command;
 use roomsync::emulator::{Emulator, State};
-use roomsync::web::Source;
+use roomsync::status::StatusSource;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
@@ -180,7 +180,7 @@ struct World {
     /// The version in force, as the marker shows it.
     version: Option<usize>,
     lists: BTreeMap<usize, (List, List)>,
-    source: Option<Arc<dyn Source>>,
+    source: Option<Arc<dyn StatusSource>>,
     process: u32,
     ending_since: Option<Instant>,
     ended: bool,

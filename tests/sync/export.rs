@@ -3,7 +3,6 @@
 use crate::service::{BATCH, Reply, Service, is_known_call, people, room_id, room_of, state, virtually};
 use proptest::prelude::*;
 use roomsync::chat::{CallError, Reader};
-use roomsync::daemon::pass;
 use roomsync::desired::{self, Desired, DesiredRoom, Loaded, Retain};
 use roomsync::diagnostics;
 use roomsync::emulator::{Options as Emulated, Profile, Room, Side};
@@ -11,6 +10,7 @@ use roomsync::export::{Options, RoomFile, room_file};
 use roomsync::live::{self, Observed, ReadRequest, RoomListError};
 use roomsync::model::{Guards, Limit, Mode, RoomId};
 use roomsync::plan::{FleetGuard, FleetPlan, Status};
+use roomsync::reconcile;
 use serde_json::json;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -130,7 +130,7 @@ fn parsed(text: &str) -> Loaded {
 async fn plan(reader: &Reader, desired: &Desired) -> FleetPlan {
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
     let guard = FleetGuard::of_all_rooms(Limit::Count(u64::MAX));
-    pass::plan(reader, &rooms, Some(guard), &|| {}).await.plan
+    reconcile::plan(reader, &rooms, Some(guard), &|| {}).await.plan
 }
 
 fn all_options() -> impl Iterator<Item = Options> {

@@ -45,7 +45,7 @@ fn check(case: &Case, side: Side) {
     let none_written = written(&service);
     virtually(async {
         let rooms: Vec<_> = desired.rooms.iter().collect();
-        let looked = roomsync::daemon::pass::plan(
+        let looked = roomsync::reconcile::plan(
             &service.read_only(batch).reader(),
             &rooms,
             total.map(FleetGuard::of_all_rooms),

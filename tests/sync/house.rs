@@ -4,9 +4,11 @@ use super::service::{Service, people, room_id, room_of, state, virtually};
 use http::Method as Http;
 use jiff::Timestamp;
 use roomsync::chat::{Client, Transport};
-use roomsync::daemon::{self, Clock, Command, Config, Daemon, DaemonError, Fsync, StateDirError};
+use roomsync::clock::Clock;
+use roomsync::daemon::{Command, Config, Daemon, DaemonError, Fsync, StateDirError};
+use roomsync::reconcile;
 use roomsync::settings::{self, Env};
-use roomsync::web::{Source, State, Status};
+use roomsync::status::{RoomState, Status, StatusSource};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
@@ -39,7 +41,7 @@ pub(crate) type Through = dyn Fn(Service) -> Box<dyn Transport> + Send + Sync;
 
 /// A daemon that runs in it. It has to be stopped.
 pub(crate) struct Running {
-    pub(crate) source: Arc<dyn Source>,
+    pub(crate) source: Arc<dyn StatusSource>,
     commands: mpsc::Sender<Command>,
     task: JoinHandle<Result<(), DaemonError>>,
 }
@@ -105,7 +107,7 @@ impl House {
             settings_file: self.path("roomsync.yaml"),
             reload: Box::new(load),
             connect: Box::new(move |settings, observer| {
-                let config = daemon::config(settings, observer)?;
+                let config = reconcile::config(settings, observer)?;
                 let transport = match &through {
                     Some(through) => through(service.clone()),
                     None => Box::new(service.clone()),
@@ -185,7 +187,7 @@ impl Running {
         self.until(within, |status| {
             status.attention.is_empty()
                 && !status.rooms.is_empty()
-                && status.rooms.iter().all(|room| room.state == State::InSync)
+                && status.rooms.iter().all(|room| room.state == RoomState::InSync)
         })
         .await;
     }

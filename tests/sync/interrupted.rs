@@ -5,8 +5,9 @@ use super::service::{BATCH, Service, desired, pass, pass_until, people, room_id,
 use http::Method as Http;
 use roomsync::apply::{Outcome, Report, Stop};
 use roomsync::cli::Exit;
-use roomsync::daemon::{Daemon, Once, Written};
+use roomsync::daemon::Daemon;
 use roomsync::plan::FleetPlan;
+use roomsync::reconcile::{Once, Written};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -2,7 +2,7 @@
 
 use super::house::{House, house, id, minutes, one_room, room_text};
 use roomsync::emulator::Fault;
-use roomsync::web::State;
+use roomsync::status::RoomState;
 use tokio::time::sleep;
 
 /// Names that are words of the message that a refused add is reported by, and others.
@@ -24,7 +24,7 @@ fn nobody_is_set_aside_because_their_name_stands_in_the_message() {
                 status
                     .rooms
                     .first()
-                    .is_some_and(|room| room.state == State::Failed)
+                    .is_some_and(|room| room.state == RoomState::Failed)
             })
             .await;
         sleep(minutes(2)).await;

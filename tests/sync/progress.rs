@@ -3,7 +3,7 @@
 use super::house::{House, house, minutes, names};
 use super::service::{Reply, Service, room_id, room_of, state};
 use http::Method as Http;
-use roomsync::web::{Progress, State};
+use roomsync::status::{Progress, RoomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -38,7 +38,7 @@ async fn told(house: &House) -> Vec<Progress> {
             daemon.source.gauges().progress.is_some()
         );
         told.extend(status.progress);
-        let done = |room: &roomsync::web::RoomLine| room.state == State::InSync;
+        let done = |room: &roomsync::status::RoomLine| room.state == RoomState::InSync;
         if !status.rooms.is_empty() && status.rooms.iter().all(done) {
             break;
         }

@@ -8,9 +8,9 @@ use crate::service::{
 use proptest::prelude::*;
 use roomsync::apply::{Outcome, Report};
 use roomsync::chat::{Client, ClientConfig, PathPrefix, Rates, TokenSource};
-use roomsync::daemon::pass::Planned;
 use roomsync::emulator::Fault;
 use roomsync::model::{ReasonCode, UserId};
+use roomsync::reconcile::Planned;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use super::house::{House, house, minutes};
 use super::service::{Reply, Service, desired, pass, room_id, room_of, state, virtually};
 use http::Method as Http;
 use roomsync::daemon::Command;
-use roomsync::web::{State, Status};
+use roomsync::status::{RoomState, Status};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -106,7 +106,7 @@ fn sent(house: &House) -> (usize, usize) {
 
 fn none_is_blamed(status: &Status) {
     for room in &status.rooms {
-        assert_eq!(room.state, State::Changing, "{room:?}");
+        assert_eq!(room.state, RoomState::Changing, "{room:?}");
         assert!(room.next_try.is_none() && room.error.is_none(), "{room:?}");
         assert_eq!(room.add, 4, "{room:?}");
     }

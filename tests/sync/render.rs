@@ -2,10 +2,10 @@
 
 use crate::service::{Service, desired, room_of, state, virtually};
 use roomsync::chat::BatchLimits;
-use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::{DesiredRoom, Source};
 use roomsync::model::RoomId;
 use roomsync::plan::{FleetPlan, Rates};
+use roomsync::reconcile::{self, Planned};
 use roomsync::render::{Document, Meta, text};
 
 const FILES: &str = r#"
@@ -34,7 +34,12 @@ fn planned() -> Planned {
     let desired = desired(&[FILES]);
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
     let batch = BatchLimits { add: 60, remove: 100 };
-    virtually(pass::plan(&service.client(batch).reader(), &rooms, None, &|| {}))
+    virtually(reconcile::plan(
+        &service.client(batch).reader(),
+        &rooms,
+        None,
+        &|| {},
+    ))
 }
 
 fn shown(plan: &FleetPlan, seconds: f64) -> String {
@@ -89,7 +94,12 @@ fn a_plan_of_many_thousands_is_shown_in_a_moment() {
     )]);
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
     let batch = BatchLimits { add: 60, remove: 100 };
-    let planned = virtually(pass::plan(&service.client(batch).reader(), &rooms, None, &|| {}));
+    let planned = virtually(reconcile::plan(
+        &service.client(batch).reader(),
+        &rooms,
+        None,
+        &|| {},
+    ));
     let text = shown(&planned.plan, 0.0);
     let changes = |sign: &str| text.lines().filter(|line| line.starts_with(sign)).count();
     assert_eq!(

@@ -10,11 +10,11 @@ use crate::shortage;
 use proptest::prelude::*;
 use roomsync::apply::{Conduct, Outcome, Report, Stop};
 use roomsync::chat::{BatchLimits, Client};
-use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::{Desired, DesiredRoom};
 use roomsync::live::Observed;
 use roomsync::model::{Limit, RoomId};
 use roomsync::plan::{Constraints, FleetGuard, FleetPlan, Rates, SavedPlan, SavedRoom, StalePlan};
+use roomsync::reconcile::{self, Planned};
 use roomsync::render::{Document, Meta};
 use std::collections::BTreeSet;
 
@@ -191,7 +191,7 @@ async fn apply(
     let rooms: Vec<&DesiredRoom> = rooms.iter().collect();
     let reader = client.reader();
     let free = |_: usize, _: &Observed| Constraints::default();
-    let looked = pass::look(&reader, &rooms, &free, &|| {}).await;
+    let looked = reconcile::look(&reader, &rooms, &free, &|| {}).await;
     let (looked, elsewhere) = looked.narrowed_to(saved, &rooms, approved);
     let guard = FleetGuard {
         elsewhere,
@@ -205,7 +205,7 @@ async fn apply(
         journal: None,
         claims: None,
     };
-    let report = pass::apply(client, &rooms, &planned, (saved.id(), None), conduct).await;
+    let report = reconcile::apply(client, &rooms, &planned, (saved.id(), None), conduct).await;
     (planned, report)
 }
 
@@ -251,7 +251,7 @@ fn check(case: &Case, moves: &[Vec<Move>], wants_approval: &[bool]) {
     virtually(async {
         let all: Vec<_> = desired.rooms.iter().collect();
         let guard = Some(FleetGuard::of_all_rooms(limit));
-        let planned = pass::plan(&service.read_only(batch).reader(), &all, guard, &|| {}).await;
+        let planned = reconcile::plan(&service.read_only(batch).reader(), &all, guard, &|| {}).await;
         for (number, (_, held, _)) in then.iter().enumerate() {
             let plan = planned
                 .plan
@@ -428,7 +428,7 @@ fn members_of_a_room_that_has_moved_still_count_for_the_guard_over_all_rooms() {
         let client = service.client(BATCH);
         let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
         let guard = Some(FleetGuard::of_all_rooms(limit));
-        let planned = pass::plan(&client.reader(), &rooms, guard, &|| {}).await;
+        let planned = reconcile::plan(&client.reader(), &rooms, guard, &|| {}).await;
         let saved = read(&written(&planned.plan, &desired), &desired).unwrap();
         service.emulator.edit(|state| {
             let moved = state.rooms.get_mut(&room_id(0)).unwrap();

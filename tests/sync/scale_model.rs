@@ -9,11 +9,11 @@ use roomsync::chat::wire::Method;
 use roomsync::chat::{
     BoxFuture, HttpTransport, PathPrefix, Request, Response, Transport, TransportError, classify,
 };
-use roomsync::daemon::pass;
 use roomsync::desired::{AllowEmpty, DesiredRoom, OwnGuards};
 use roomsync::emulator::{Conditions, Emulator, Options, Room, State, serve};
 use roomsync::model::{Absent, Guards, Limit, MemberSet, Mode, RoomId, UserId};
 use roomsync::plan::{Calls, FleetGuard};
+use roomsync::reconcile;
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::num::NonZeroU32;
@@ -212,7 +212,7 @@ async fn apply<T: Transport + 'static>(base: &str, inner: T, fleet: &[DesiredRoo
     let rooms: Vec<&DesiredRoom> = fleet.iter().collect();
     let begun = Instant::now();
     let guard = FleetGuard::of_all_rooms(Limit::parse("100%")?);
-    let planned = pass::plan(&client.reader(), &rooms, Some(guard), &|| {}).await;
+    let planned = reconcile::plan(&client.reader(), &rooms, Some(guard), &|| {}).await;
     let conduct = Conduct {
         at_once: 64,
         stop: &Stop::default(),
@@ -220,7 +220,7 @@ async fn apply<T: Transport + 'static>(base: &str, inner: T, fleet: &[DesiredRoo
         journal: None,
         claims: None,
     };
-    let report: Report = pass::apply(&client, &rooms, &planned, ("bench", None), conduct).await;
+    let report: Report = reconcile::apply(&client, &rooms, &planned, ("bench", None), conduct).await;
     let whole = begun.elapsed();
     let tally = report.tally();
     let busiest = Calls::of(&planned.plan)

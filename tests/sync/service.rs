@@ -9,12 +9,12 @@ use roomsync::chat::{
     BatchLimits, BoxFuture, Client, ClientConfig, MAX_ANSWER_BYTES, PathPrefix, Rates, Request, Response,
     TokenSource, Transport, TransportError,
 };
-use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::{self, Desired, DesiredRoom, Retain};
 use roomsync::diagnostics;
 use roomsync::emulator::{Emulator, Options, Room, State};
 use roomsync::model::{Guards, Limit, Op, RoomId};
 use roomsync::plan::{Calls, FleetGuard, FleetPlan};
+use roomsync::reconcile::{self, Planned};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -272,7 +272,7 @@ pub(crate) async fn pass_until(
     stop: &Stop,
 ) -> (Planned, Report) {
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
-    let planned = pass::plan(
+    let planned = reconcile::plan(
         &client.reader(),
         &rooms,
         total.map(FleetGuard::of_all_rooms),
@@ -286,7 +286,7 @@ pub(crate) async fn pass_until(
         journal: None,
         claims: None,
     };
-    let report = pass::apply(client, &rooms, &planned, ("test", None), conduct).await;
+    let report = reconcile::apply(client, &rooms, &planned, ("test", None), conduct).await;
     (planned, report)
 }
 

@@ -2,9 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use roomsync::model::{RoomId, UserId};
-use roomsync::web::{
-    Files, Gauges, Metrics, Options, Passes, RoomDetail, RoomLine, Service, Source, State, Status, router,
+use roomsync::status::{
+    Files, Gauges, Passes, RoomDetail, RoomLine, RoomState, Service, Status, StatusSource,
 };
+use roomsync::web::{Metrics, Options, router};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -53,7 +54,7 @@ impl Fixture {
     }
 }
 
-impl Source for Fixture {
+impl StatusSource for Fixture {
     fn alive(&self) -> Result<(), String> {
         self.said.lock().unwrap().alive.clone()
     }
@@ -103,7 +104,7 @@ pub(crate) fn line(number: &str, name: &str) -> RoomLine {
     RoomLine {
         id: id(number),
         name: Some(name.to_owned()).filter(|name| !name.is_empty()),
-        state: State::InSync,
+        state: RoomState::InSync,
         since: ago(7200),
         looked: Some(ago(12)),
         add: 0,

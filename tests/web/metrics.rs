@@ -5,9 +5,8 @@ use super::scenes;
 use axum::body::{Body, to_bytes};
 use http::Request;
 use roomsync::model::Op;
-use roomsync::web::{
-    Budget, ChangeResult, Gauges, Metrics, Options, PassKind, PassOutcome, Progress, State, router,
-};
+use roomsync::status::{CallBudget, ChangeResult, Gauges, PassKind, PassOutcome, Progress, RoomState};
+use roomsync::web::{Metrics, Options, router};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -44,7 +43,7 @@ fn counted() -> Arc<Metrics> {
 
 fn gauges() -> Gauges {
     Gauges {
-        rooms: vec![(State::InSync, 9_990), (State::Failed, 10)],
+        rooms: vec![(RoomState::InSync, 9_990), (RoomState::Failed, 10)],
         aside: 3,
         coming_and_going: 1,
         held: 500,
@@ -68,8 +67,8 @@ fn gauges() -> Gauges {
     }
 }
 
-fn budget(method: &'static str) -> Budget {
-    Budget {
+fn budget(method: &'static str) -> CallBudget {
+    CallBudget {
         method,
         used: 7,
         limit: 50,

@@ -4,7 +4,8 @@ use super::browser::{Window, browse};
 use super::fixture::Fixture;
 use super::scenes::{self, number};
 use roomsync::model::ReasonCode;
-use roomsync::web::{Options, State, Withheld, serve};
+use roomsync::status::{RoomState, WritesSuspended};
+use roomsync::web::{Options, serve};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -82,7 +83,7 @@ async fn all_is_well_and_then_is_not() {
         window.click("#find").await;
         fixture.set(|said| {
             said.status.attention = vec!["lobby cannot be looked at".to_owned()];
-            said.status.rooms[0].state = State::Failed;
+            said.status.rooms[0].state = RoomState::Failed;
         });
         window.wait_for("#headline", "1 thing wants you:").await;
         window.wait_for("#attention", "lobby cannot be looked at").await;
@@ -103,7 +104,7 @@ async fn all_is_well_and_then_is_not() {
         // Without contact nothing is shown as good.
         fixture.set(|said| {
             said.status.attention.clear();
-            said.status.rooms[0].state = State::InSync;
+            said.status.rooms[0].state = RoomState::InSync;
         });
         window.wait_for("#headline", "All is well").await;
         served.end().await;
@@ -270,7 +271,7 @@ async fn a_long_apply_says_how_far_it_is() {
         looks(window, "applying").await;
         fixture.set(|said| {
             said.status.progress = None;
-            said.status.withheld = Some(Withheld {
+            said.status.withheld = Some(WritesSuspended {
                 code: ReasonCode::Quota,
                 message: "the pricing plan's quota is used up; raise the plan".to_owned(),
             });

@@ -5,7 +5,8 @@ use super::scenes;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Method, Request, StatusCode};
-use roomsync::web::{Options, State};
+use roomsync::status::RoomState;
+use roomsync::web::Options;
 use serde_json::Value;
 use std::sync::Arc;
 use tower::ServiceExt as _;
@@ -243,7 +244,7 @@ async fn the_status_is_told_once() {
         assert_eq!((again.status.as_u16(), again.body.as_str()), (304, ""), "{known}");
         assert_eq!(again.header("etag"), tag);
     }
-    fixture.set(|said| said.status.rooms[0].state = State::Failed);
+    fixture.set(|said| said.status.rooms[0].state = RoomState::Failed);
     let changed = ask(&router, Method::GET, "/api/status", &[("if-none-match", &tag)]).await;
     assert_eq!(changed.status, 200);
     assert_ne!(changed.header("etag"), tag);

@@ -4,9 +4,9 @@ use super::fixture::{Fixture, ago, detail, id, line, status, user};
 use roomsync::diagnostics::{Diagnostic, Location, Position, Severity};
 use roomsync::model::{Guard, Limit, Op, ReasonCode};
 use roomsync::plan::{GuardTripped, LiveSummary, Note};
-use roomsync::web::{
-    Aside, Budget, Change, ComingAndGoing, Hold, Pending, Progress, RoomDetail, RoomLine, State, Status,
-    Trouble, Withheld,
+use roomsync::status::{
+    Aside, CallBudget, Change, ComingAndGoing, Hold, Pending, Progress, RoomDetail, RoomLine, RoomState,
+    Status, Trouble, WritesSuspended,
 };
 use std::sync::Arc;
 
@@ -71,12 +71,12 @@ pub(crate) fn well() -> Arc<Fixture> {
 pub(crate) fn first_pass() -> Arc<Fixture> {
     let mut status = twelve();
     status.changes.clear();
-    status.passes = roomsync::web::Passes {
+    status.passes = roomsync::status::Passes {
         running_since: Some(ago(4)),
         ..Default::default()
     };
     for room in status.rooms.iter_mut().skip(3) {
-        room.state = State::Unseen;
+        room.state = RoomState::Unseen;
         room.looked = None;
     }
     Fixture::new(status)
@@ -93,7 +93,7 @@ pub(crate) fn applying() -> Arc<Fixture> {
         calls: 17_000,
         made: 3_400,
         per_second: 48.7,
-        budget: Some(Budget {
+        budget: Some(CallBudget {
             method: "add_many",
             used: 49,
             limit: 50,
@@ -103,7 +103,7 @@ pub(crate) fn applying() -> Arc<Fixture> {
     });
     for name in ["lobby", "games-night"] {
         let changing = room(&mut status, name);
-        changing.state = State::Changing;
+        changing.state = RoomState::Changing;
         changing.add = 900;
     }
     Fixture::new(status)
@@ -142,7 +142,7 @@ pub(crate) fn trouble() -> Arc<Fixture> {
     });
     status.passes.last_good = Some(ago(8000));
     let blocked = room(&mut status, "support");
-    blocked.state = State::Blocked;
+    blocked.state = RoomState::Blocked;
     (blocked.add, blocked.remove, blocked.promote) = (2, 40, 1);
     blocked.blocked = vec![GuardTripped {
         guard: Guard::MaxRemovals,
@@ -152,17 +152,17 @@ pub(crate) fn trouble() -> Arc<Fixture> {
     }];
     let support = support(blocked.clone());
     let failed = room(&mut status, "announcements");
-    failed.state = State::Failed;
+    failed.state = RoomState::Failed;
     failed.error = Some(Note::new(
         ReasonCode::NoSuchRoom,
         "the service does not know this room",
     ));
     failed.next_try = Some(ago(-95));
     let changing = room(&mut status, "games-night");
-    changing.state = State::Changing;
+    changing.state = RoomState::Changing;
     (changing.add, changing.demote) = (3, 1);
     let observed = room(&mut status, "music");
-    observed.state = State::Observed;
+    observed.state = RoomState::Observed;
     observed.add = 1;
     status.aside = vec![
         Aside {
@@ -245,13 +245,13 @@ pub(crate) fn held() -> Arc<Fixture> {
     let mut status = twelve();
     status.attention =
         vec!["500 names left the list of lobby at once: put them back, or allow it".to_owned()];
-    status.withheld = Some(Withheld {
+    status.withheld = Some(WritesSuspended {
         code: ReasonCode::Paused,
         message: "`sync.paused` is true in the settings; take it out, and what stands below is done"
             .to_owned(),
     });
     let lobby = room(&mut status, "lobby");
-    lobby.state = State::Blocked;
+    lobby.state = RoomState::Blocked;
     let lobby = lobby.clone();
     let hold = Hold {
         room: lobby.id.clone(),
@@ -279,10 +279,10 @@ pub(crate) fn held() -> Arc<Fixture> {
 pub(crate) fn settling() -> Arc<Fixture> {
     let mut status = twelve();
     let lobby = room(&mut status, "lobby");
-    lobby.state = State::Changing;
+    lobby.state = RoomState::Changing;
     (lobby.remove, lobby.demote, lobby.pending) = (2, 1, 2);
     let support = room(&mut status, "support");
-    support.state = State::Blocked;
+    support.state = RoomState::Blocked;
     support.remove = 13;
     support.blocked = vec![GuardTripped {
         guard: Guard::RemovalBudget,
@@ -313,7 +313,7 @@ pub(crate) fn harmful() -> Arc<Fixture> {
     status.attention = vec![bad.to_owned()];
     let harmed = room(&mut status, "lobby");
     harmed.name = Some(bad.to_owned());
-    harmed.state = State::Failed;
+    harmed.state = RoomState::Failed;
     harmed.error = Some(Note {
         user: Some(bad.to_owned()),
         ..Note::new(ReasonCode::Refused, bad)
@@ -337,7 +337,7 @@ pub(crate) fn thousands() -> Arc<Fixture> {
     let room = |n: u64| {
         let mut room = line(&format!("{}", 70_000_000_000_000 + n), &format!("room-{n:05}"));
         if n == 9_876 {
-            room.state = State::Failed;
+            room.state = RoomState::Failed;
             room.error = Some(Note::new(
                 ReasonCode::NoSuchRoom,
                 "the service does not know this room",

@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use crate::daemon::fsync::gate::Gate;
     use crate::model::{Op, RoomId, UserId};
-    use crate::web::Change;
+    use crate::status::Change;
     use std::sync::Arc;
     use std::time::Duration;
     use tokio::time::{advance, timeout};

@@ -1,7 +1,7 @@
 //! The shapes of the files.
 
 use super::PersistedState;
-use crate::daemon::clock::Anchor;
+use crate::clock::Anchor;
 use crate::daemon::fleet_budget::Spending;
 use crate::daemon::holds::{Hold, Lists, Roster, Rosters};
 use crate::daemon::learned_limits::LearnedLimits;

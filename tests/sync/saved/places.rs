@@ -3,9 +3,9 @@
 use super::super::service::{BATCH, Service, desired, failed, people, room_id, room_of, state, virtually};
 use super::{apply, read, written};
 use roomsync::apply::{Outcome, Report};
-use roomsync::daemon::pass::{self, Planned};
 use roomsync::desired::DesiredRoom;
 use roomsync::model::{Limit, Op, ReasonCode};
+use roomsync::reconcile::{self, Planned};
 use std::collections::BTreeSet;
 
 /// Saves a plan that has a place for n1 and none for n2, and applies it. `leaves`: m2 has left meanwhile. Gives who is in the room then.
@@ -23,7 +23,7 @@ fn applied(known: &[&str], leaves: bool) -> (Planned, Report, BTreeSet<String>) 
     let (planned, report) = virtually(async {
         let client = service.client(BATCH);
         let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
-        let planned = pass::plan(&client.reader(), &rooms, None, &|| {}).await;
+        let planned = reconcile::plan(&client.reader(), &rooms, None, &|| {}).await;
         let saved = read(&written(&planned.plan, &desired), &desired).unwrap();
         if leaves {
             service.emulator.edit(|state| {

@@ -1,6 +1,6 @@
 //! The part of following that touches the disk, and so blocks.
 
-use crate::daemon::watch::{Watch, Written};
+use super::watch::{Watch, Written};
 use crate::desired::Texts;
 use crate::disk::{self, DiskTimeout, Progress, TimeLimit};
 use crate::source::{Fingerprint, Listing};

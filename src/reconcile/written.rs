@@ -1,6 +1,22 @@
 //! Outcome of a planned pass.
 
 use crate::apply::Report;
+use crate::chat::CallError;
+use crate::plan::FleetPlan;
+
+/// Result of one pass over all rooms.
+#[derive(Debug)]
+#[must_use]
+pub struct Once {
+    /// Plan of the pass.
+    pub plan: FleetPlan,
+    /// Error that ended the look before every room was seen.
+    pub stopped: Option<CallError>,
+    /// Outcome of the plan.
+    pub written: Written,
+    /// The least time in seconds that the plan's calls take.
+    pub seconds: f64,
+}
 
 /// Outcome of a planned pass.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What is to be thought of files that rest: whether they are finished, good, and news.
 
-use super::News;
+use super::Event;
 use crate::desired::{Loaded, Remembered, Texts};
 use crate::diagnostics::{Diagnostic, Invalid, Location, RawDiagnostic, Severity};
 use crate::disk::DiskTimeout;
@@ -41,7 +41,7 @@ pub(super) enum Verdict {
     Nothing,
     /// Judge again at this time, if nothing changes before.
     Wait(Instant),
-    News(News),
+    Event(Event),
 }
 
 impl Judge {
@@ -105,7 +105,7 @@ impl Judge {
                 None => Verdict::Nothing,
                 Some(_) => {
                     tracing::info!("the room files are those of the set in force again");
-                    Verdict::News(News::AsBefore)
+                    Verdict::Event(Event::AsBefore)
                 }
             };
         }
@@ -126,7 +126,7 @@ impl Judge {
             self.bad = None;
             self.remembered.clear();
             self.sets += 1;
-            return Verdict::News(News::Taken(Box::new(loaded)));
+            return Verdict::Event(Event::Taken(Box::new(loaded)));
         }
         let others = match result {
             Ok(loaded) => loaded.warnings,
@@ -173,7 +173,7 @@ impl Judge {
             }
         }
         self.bad = Some(diagnostics.clone());
-        Verdict::News(News::Bad(diagnostics))
+        Verdict::Event(Event::Bad(diagnostics))
     }
 
     /// What is wrong with a file that somebody seems to be writing still.

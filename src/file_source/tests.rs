@@ -16,7 +16,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 struct Site {
     dir: TempDir,
-    following: Following,
+    following: FileSource,
 }
 
 impl Site {
@@ -25,7 +25,7 @@ impl Site {
         for (name, text) in files {
             fs::write(dir.path().join(name), text).unwrap();
         }
-        let following = Following::with(follow(dir.path()), |_| Watch::blind(), TimeLimit::default());
+        let following = FileSource::with(follow(dir.path()), |_| Watch::blind(), TimeLimit::default());
         Self { dir, following }
     }
 
@@ -48,13 +48,13 @@ impl Site {
     }
 
     /// The news within so much virtual time, and when it came.
-    async fn within(&mut self, time: Duration) -> Option<(News, Duration)> {
+    async fn within(&mut self, time: Duration) -> Option<(Event, Duration)> {
         let start = Instant::now();
-        let news = timeout(time, self.following.news()).await.ok()?;
+        let news = timeout(time, self.following.event()).await.ok()?;
         Some((news.expect("the task ended"), start.elapsed()))
     }
 
-    async fn look(&mut self) -> Option<(News, Duration)> {
+    async fn look(&mut self) -> Option<(Event, Duration)> {
         self.following.look_now();
         self.within(Duration::from_secs(30)).await
     }
@@ -70,22 +70,22 @@ fn follow(path: &Path) -> Follow {
     }
 }
 
-fn rooms(news: Option<(News, Duration)>) -> usize {
+fn rooms(news: Option<(Event, Duration)>) -> usize {
     match news {
-        Some((News::Taken(loaded), _)) => loaded.desired.rooms.len(),
+        Some((Event::Taken(loaded), _)) => loaded.desired.rooms.len(),
         other => panic!("expected a set, got {other:?}"),
     }
 }
 
-fn codes(news: Option<(News, Duration)>) -> Vec<&'static str> {
+fn codes(news: Option<(Event, Duration)>) -> Vec<&'static str> {
     match news {
-        Some((News::Bad(diagnostics), _)) => diagnostics.iter().map(|one| one.code).collect(),
+        Some((Event::Bad(diagnostics), _)) => diagnostics.iter().map(|one| one.code).collect(),
         other => panic!("expected something bad, got {other:?}"),
     }
 }
 
-fn is_as_before(news: &Option<(News, Duration)>) -> bool {
-    matches!(news, Some((News::AsBefore, _)))
+fn is_as_before(news: &Option<(Event, Duration)>) -> bool {
+    matches!(news, Some((Event::AsBefore, _)))
 }
 
 const ONE: &str = "rooms:\n  - id: 1\n    members:\n      - ann\n      - bob\n";
@@ -95,7 +95,7 @@ const TWO: &str = "rooms:\n  - id: 2\n    members:\n      - ann\n";
 async fn the_first_look_is_at_once_and_the_same_is_no_news() {
     let mut site = Site::new(&[("a.yaml", ONE)]);
     let (news, after) = site.within(Duration::from_secs(30)).await.unwrap();
-    assert!(matches!(news, News::Taken(_)));
+    assert!(matches!(news, Event::Taken(_)));
     assert!(after < SETTLE, "{after:?}");
     assert!(site.look().await.is_none());
     // Neither other times nor another file of the same content are.
@@ -112,7 +112,7 @@ async fn without_events_changes_are_found_by_rescans() {
     assert_eq!(rooms(site.within(Duration::ZERO + SETTLE).await), 1);
     site.replace("b.yaml", TWO);
     let (news, after) = site.within(Duration::from_secs(90)).await.unwrap();
-    assert!(matches!(news, News::Taken(_)));
+    assert!(matches!(news, Event::Taken(_)));
     assert!(after > Duration::from_secs(50), "{after:?}");
     fs::remove_dir_all(site.dir.path()).unwrap();
     let gone = site.within(Duration::from_secs(90)).await;
@@ -137,7 +137,7 @@ async fn what_changes_must_rest_and_is_news_then() {
         assert!(site.within(SETTLE / 2).await.is_none());
     }
     let (news, after) = site.within(Duration::from_secs(5)).await.unwrap();
-    assert!(matches!(news, News::Taken(_)));
+    assert!(matches!(news, Event::Taken(_)));
     assert!(after <= SETTLE, "{after:?}");
 }
 
@@ -296,7 +296,7 @@ async fn search(seed: u64) {
         site.following.look_now();
         sleep(pause(&mut rng, SETTLE * 3)).await;
         while let Ok(news) = site.following.news.try_recv() {
-            if let News::Taken(loaded) = news {
+            if let Event::Taken(loaded) = news {
                 let digest = loaded.desired.source.digest;
                 assert!(
                     finished.contains(&digest),
@@ -306,7 +306,7 @@ async fn search(seed: u64) {
             }
         }
     }
-    if let Some((News::Taken(loaded), _)) = site.look().await {
+    if let Some((Event::Taken(loaded), _)) = site.look().await {
         in_force = Some(loaded.desired.source.digest);
     }
     assert_eq!(
@@ -333,7 +333,7 @@ async fn what_is_invalid_says_what_to_do() {
     let mut site = Site::new(&[("a.yaml", ONE)]);
     assert_eq!(rooms(site.look().await), 1);
     site.write("a.yaml", &ONE[..ONE.len() - 10]);
-    let Some((News::Bad(diagnostics), _)) = site.look().await else {
+    let Some((Event::Bad(diagnostics), _)) = site.look().await else {
         panic!()
     };
     let said = render(&diagnostics, false).replace(&site.dir.path().display().to_string(), "SITE");

@@ -21,7 +21,7 @@ async fn a_disk_that_hangs_is_bad_and_once_it_is_back_things_go_on_by_themselves
     let mark = dir.path().join("a.yaml.hangs");
     fs::write(dir.path().join("a.yaml"), ONE).unwrap();
     fs::write(&mark, "").unwrap();
-    let following = Following::with(follow(dir.path()), |_| Watch::blind(), time_limit);
+    let following = FileSource::with(follow(dir.path()), |_| Watch::blind(), time_limit);
     let mut site = Site { dir, following };
     // At the start.
     assert_eq!(codes(site.within(LONG).await), ["slow-disk"]);
@@ -31,7 +31,7 @@ async fn a_disk_that_hangs_is_bad_and_once_it_is_back_things_go_on_by_themselves
     fs::write(&mark, "").unwrap();
     let bad = site.look().await;
     match &bad {
-        Some((News::Bad(diagnostics), _)) => {
+        Some((Event::Bad(diagnostics), _)) => {
             let path = site.dir.path().join("a.yaml");
             let message = format!(
                 "reading {} takes longer than 0.2 s; is its disk reachable?",

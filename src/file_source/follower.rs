@@ -3,7 +3,7 @@
 use super::judge::{Judge, Verdict};
 use super::look::{Disk, Seen, Watched};
 use super::slow::Halt;
-use super::{Follow, News, Order, Stillness};
+use super::{Event, Follow, Order, Stillness};
 use crate::desired::{Loaded, Texts};
 use crate::diagnostics::Invalid;
 use crate::disk::DiskTimeout;
@@ -37,7 +37,7 @@ pub(super) struct Follower {
     settle: Duration,
     wake: Arc<Notify>,
     judge: Judge,
-    news: mpsc::UnboundedSender<News>,
+    news: mpsc::UnboundedSender<Event>,
     stillness: signal::Sender<Stillness>,
     /// As it was last seen; `None`: never.
     fingerprint: Option<Fingerprint>,
@@ -88,7 +88,7 @@ impl Follower {
         follow: Follow,
         watch: Watched,
         wake: Arc<Notify>,
-        (news, stillness): (mpsc::UnboundedSender<News>, signal::Sender<Stillness>),
+        (news, stillness): (mpsc::UnboundedSender<Event>, signal::Sender<Stillness>),
     ) -> Self {
         let Follow {
             paths,
@@ -186,7 +186,7 @@ impl Follower {
             if let Ok(loaded) = spawn_blocking(move || texts.resolve(&guards)).await? {
                 self.judge.say_again();
                 self.tell_stillness();
-                drop(self.news.send(News::Taken(Box::new(loaded))));
+                drop(self.news.send(Event::Taken(Box::new(loaded))));
             }
         }
         Ok(())
@@ -215,7 +215,7 @@ impl Follower {
         self.read_at = None;
         self.rescan_at = now + RESCAN;
         self.judge_at = Some(now + SLOW_GAP);
-        if let Verdict::News(news) = self.judge.hangs(&slow) {
+        if let Verdict::Event(news) = self.judge.hangs(&slow) {
             self.tell_stillness();
             drop(self.news.send(news));
         }
@@ -372,7 +372,7 @@ impl Follower {
             Verdict::Nothing => {}
             Verdict::Wait(until) => self.judge_at = Some(until),
             // Where nobody listens any more, the task is about to be stopped.
-            Verdict::News(news) => {
+            Verdict::Event(news) => {
                 self.tell_stillness();
                 drop(self.news.send(news));
             }

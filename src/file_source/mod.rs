@@ -6,8 +6,8 @@ mod look;
 mod slow;
 #[cfg(test)]
 mod tests;
+mod watch;
 
-use super::watch::Watch;
 use crate::desired::{Loaded, Remembered};
 use crate::diagnostics::Diagnostic;
 use crate::disk::TimeLimit;
@@ -19,6 +19,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, mpsc, oneshot, watch as signal};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
+use watch::Watch;
 
 /// What to follow.
 #[derive(Debug, Clone)]
@@ -37,12 +38,12 @@ pub struct Follow {
 
 /// What became of the files on the disk.
 #[derive(Debug)]
-pub enum News {
+pub enum Event {
     /// Another set, which is in force from now on.
     Taken(Box<Loaded>),
     /// They cannot be used: the set in force stays.
     Bad(Vec<Diagnostic>),
-    /// After [`News::Bad`]: they are those of the set in force again.
+    /// After [`Event::Bad`]: they are those of the set in force again.
     AsBefore,
 }
 
@@ -100,8 +101,8 @@ impl Stillness {
 
 /// A task that follows the files. It ends when this is dropped.
 #[derive(Debug)]
-pub struct Following {
-    news: mpsc::UnboundedReceiver<News>,
+pub struct FileSource {
+    news: mpsc::UnboundedReceiver<Event>,
     orders: mpsc::UnboundedSender<Order>,
     stillness: signal::Receiver<Stillness>,
     stop: oneshot::Sender<()>,
@@ -114,7 +115,7 @@ enum Order {
     Change(Box<Follow>),
 }
 
-impl Following {
+impl FileSource {
     /// Starts to follow, with a first look at once. Must be called within a runtime.
     #[must_use]
     pub fn start(follow: Follow) -> Self {
@@ -160,7 +161,7 @@ impl Following {
     }
 
     /// What became of the files since the last news. Cancelling this loses nothing. `None`: the task ended by a fault.
-    pub async fn news(&mut self) -> Option<News> {
+    pub async fn event(&mut self) -> Option<Event> {
         self.news.recv().await
     }
 

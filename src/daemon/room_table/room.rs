@@ -1,0 +1,195 @@
+//! A managed room.
+
+use crate::apply::Stop;
+use crate::daemon::holds::wanted;
+use crate::daemon::workqueue::Ticket;
+use crate::desired::DesiredRoom;
+use crate::live::LiveRoom;
+use crate::model::{MemberSet, UserId};
+use crate::plan::{Note, RoomPlan};
+use crate::status::RoomState;
+use jiff::Timestamp;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// A managed room.
+#[derive(Debug)]
+pub(in crate::daemon) struct Room {
+    pub(super) desired: Arc<DesiredRoom>,
+    pub(super) generation: u64,
+    pub(super) work: Work,
+    /// Time at which it is to be reconciled on its own.
+    pub(super) due: Option<Instant>,
+    /// Failures in a row.
+    pub(super) failures: u32,
+    /// Start of the last look that saw it, or failed to.
+    tried: Option<Instant>,
+    looked: Option<Timestamp>,
+    /// True if its members are among those that the fleet's budget is a share of.
+    pub(super) counted: bool,
+    state: RoomState,
+    since: Timestamp,
+    /// The last plan, with what is still to be done of it.
+    plan: Option<RoomPlan>,
+    error: Option<Note>,
+    /// Wanted people who were missing at the last look, and the entry that wanted them.
+    missing: Option<(Arc<DesiredRoom>, MemberSet)>,
+    /// Those of them who were there before.
+    gone: MemberSet,
+}
+
+/// Work that goes on in a room.
+#[derive(Debug)]
+pub(super) enum Work {
+    None,
+    /// A pass over the rooms that are due looks at it.
+    Looking,
+    /// A pass writes to it.
+    Applying(Stop),
+}
+
+impl Room {
+    pub(super) fn new(desired: Arc<DesiredRoom>, generation: u64, now: Timestamp) -> Self {
+        Self {
+            desired,
+            generation,
+            work: Work::None,
+            due: None,
+            failures: 0,
+            tried: None,
+            looked: None,
+            counted: false,
+            state: RoomState::Unseen,
+            since: now,
+            plan: None,
+            error: None,
+            missing: None,
+            gone: MemberSet::default(),
+        }
+    }
+
+    pub(in crate::daemon) fn desired(&self) -> &Arc<DesiredRoom> {
+        &self.desired
+    }
+
+    pub(in crate::daemon) fn state(&self) -> RoomState {
+        self.state
+    }
+
+    /// Time since which it is in its state.
+    pub(in crate::daemon) fn since(&self) -> Timestamp {
+        self.since
+    }
+
+    /// Time of the last look that saw it, or failed to.
+    pub(in crate::daemon) fn looked(&self) -> Option<Timestamp> {
+        self.looked
+    }
+
+    /// The last plan, with what is still to be done of it.
+    pub(in crate::daemon) fn plan(&self) -> Option<&RoomPlan> {
+        self.plan.as_ref()
+    }
+
+    pub(in crate::daemon) fn error(&self) -> Option<&Note> {
+        self.error.as_ref()
+    }
+
+    /// Time of the next try, if it failed and comes back on its own.
+    pub(in crate::daemon) fn next_try(&self) -> Option<Instant> {
+        self.due.filter(|_| self.failures > 0)
+    }
+
+    /// True if removals or demotions wait in it until the files have settled.
+    pub(in crate::daemon) fn has_pending(&self) -> bool {
+        self.plan.as_ref().is_some_and(|plan| !plan.pending.is_empty())
+    }
+
+    /// True if nobody works on it.
+    pub(in crate::daemon) fn is_free(&self) -> bool {
+        matches!(self.work, Work::None)
+    }
+
+    pub(in crate::daemon) fn is_being_changed(&self) -> bool {
+        matches!(self.work, Work::Applying(_))
+    }
+
+    /// Ends the apply that goes on in it, if one does.
+    pub(in crate::daemon) fn interrupt(&self) {
+        if let Work::Applying(stop) = &self.work {
+            stop.interrupt();
+        }
+    }
+
+    /// Records a look that began at `begun`. `false`: a later one was there before, or somebody changes the room.
+    pub(in crate::daemon) fn see(&mut self, begun: Instant, now: Timestamp) -> bool {
+        let is_old = self.tried.is_some_and(|tried| tried > begun);
+        if is_old || self.is_being_changed() {
+            return false;
+        }
+        self.tried = Some(Instant::now());
+        self.looked = Some(now);
+        true
+    }
+
+    /// Puts it into a state, as of now if it was in another one.
+    pub(in crate::daemon) fn set_state(&mut self, state: RoomState, error: Option<Note>, now: Timestamp) {
+        if state != self.state {
+            self.since = now;
+        }
+        self.state = state;
+        self.error = error;
+    }
+
+    pub(in crate::daemon) fn set_plan(&mut self, plan: RoomPlan) {
+        self.plan = Some(plan);
+    }
+
+    /// The next failure is the first in a row.
+    pub(in crate::daemon) fn forget_failures(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Counts its members in the fleet's budget from now on. `true`: they were not before.
+    pub(in crate::daemon) fn count(&mut self) -> bool {
+        !std::mem::replace(&mut self.counted, true)
+    }
+
+    /// Records who is missing, and who of them was there at the last look or has been added since.
+    pub(in crate::daemon) fn see_missing(&mut self, live: &LiveRoom) {
+        let owner = live.owner.as_deref();
+        let missing = all_wanted(&self.desired)
+            .minus(&live.members)
+            .filter(|user| Some(user.as_str()) != owner);
+        if let Some((then, missing_then)) = &self.missing {
+            let left = missing.and(&all_wanted(then)).minus(missing_then);
+            self.gone = self.gone.and(&missing).or(&left);
+        }
+        self.missing = Some((Arc::clone(&self.desired), missing));
+    }
+
+    /// Records that somebody was added. `true`: they are put back, because they were there before.
+    pub(in crate::daemon) fn added(&mut self, user: &UserId) -> bool {
+        let others = |users: &MemberSet| users.filter(|other| other != user);
+        let put_back = self.gone.contains(user);
+        self.gone = others(&self.gone);
+        if let Some((_, missing)) = &mut self.missing {
+            *missing = others(missing);
+        }
+        put_back
+    }
+
+    pub(super) fn ticket(&self) -> Ticket {
+        Ticket {
+            desired: Arc::clone(&self.desired),
+            generation: self.generation,
+        }
+    }
+}
+
+/// Everyone whom the files want in a room, admins only if members are not managed.
+fn all_wanted(desired: &DesiredRoom) -> MemberSet {
+    wanted(desired)
+        .or_else(|| desired.admins.clone())
+        .unwrap_or_default()
+}

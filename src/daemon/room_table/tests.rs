@@ -1,0 +1,95 @@
+use super::*;
+use crate::desired::AllowEmpty;
+use crate::model::{Absent, Guards, Mode};
+
+fn desired(id: &str, name: &str) -> Arc<DesiredRoom> {
+    Arc::new(DesiredRoom {
+        id: RoomId::parse(id).unwrap(),
+        name: Some(name.to_owned()),
+        owner: None,
+        admins: None,
+        members: None,
+        allow_empty: AllowEmpty::default(),
+        ignore: Vec::new(),
+        mode: Mode::Authoritative,
+        absent: Absent::default(),
+        guards: Guards::default(),
+        own_guards: Default::default(),
+    })
+}
+
+/// A table of these rooms, all of which are due.
+fn table(ids: &[&str]) -> RoomTable {
+    let mut table = RoomTable::default();
+    for id in ids {
+        table.put(desired(id, "first"), false, Timestamp::UNIX_EPOCH);
+    }
+    table
+}
+
+fn due(table: &mut RoomTable) -> Vec<Ticket> {
+    table.take_due(Instant::now())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_has_one_worker_and_is_due_again_once_it_is_free() {
+    let mut table = table(&["7", "8"]);
+    let [seven, eight] = <[Ticket; 2]>::try_from(due(&mut table)).unwrap();
+    assert!(due(&mut table).is_empty() && table.take_all(true).is_empty());
+    table.end_looks(&[seven.clone(), eight]);
+    let stop = table.claim(&seven).unwrap();
+    // Somebody else wants it, and the files, too.
+    assert!(table.claim(&seven).is_none());
+    table.put(desired("7", "second"), false, Timestamp::UNIX_EPOCH);
+    assert!(stop.is_interruption());
+    assert_eq!((table.next_due(), due(&mut table).len()), (None, 0));
+    table.release(&seven.desired.id);
+    assert_eq!(table.next_due(), Some(Instant::now()));
+    let again = due(&mut table);
+    assert_eq!(again.len(), 1);
+    // The ticket for the entry before is worth nothing.
+    assert!(table.current(&seven).is_none() && table.claim(&seven).is_none());
+    assert!(table.current(&again[0]).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_left_and_came_back_waits_for_the_end_of_its_work() {
+    let mut table = table(&["7"]);
+    let ticket = due(&mut table).remove(0);
+    let stop = table.claim(&ticket).unwrap();
+    let gone = table.remove_others(&BTreeMap::new());
+    assert_eq!((gone, table.len()), (vec![ticket.desired.id.clone()], 0));
+    assert!(stop.is_interruption());
+    table.put(desired("7", "first"), false, Timestamp::UNIX_EPOCH);
+    assert!(table.take_all(true).is_empty() && due(&mut table).is_empty());
+    table.release(&ticket.desired.id);
+    assert_eq!(due(&mut table).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_failed_comes_back_on_its_own_unless_the_service_is_away() {
+    let mut table = table(&["7"]);
+    let ticket = due(&mut table).remove(0);
+    table.end_looks(std::slice::from_ref(&ticket));
+    table.retry(&ticket.desired.id, &mut fastrand::Rng::with_seed(1));
+    let next = table.next_due().unwrap();
+    assert!(next <= Instant::now() + ROOM_BACKOFF.first, "{next:?}");
+    assert!(table.take_all(false).is_empty());
+    assert_eq!(table.take_all(true).len(), 1);
+    assert_eq!(table.next_due(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_is_dropped_after_a_later_one_and_while_somebody_changes_the_room() {
+    let mut table = table(&["7"]);
+    let ticket = due(&mut table).remove(0);
+    let earlier = Instant::now();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let begun = Instant::now();
+    let mut see = |begun| table.current(&ticket).unwrap().see(begun, Timestamp::UNIX_EPOCH);
+    assert!(see(begun));
+    assert!(!see(earlier));
+    table.claim(&ticket).unwrap();
+    let room = table.current(&ticket).unwrap();
+    assert!(!room.see(Instant::now(), Timestamp::UNIX_EPOCH));
+}

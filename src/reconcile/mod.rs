@@ -1,0 +1,11 @@
+//! One pass over rooms, for one-shot commands and the daemon alike: look, plan, log, apply.
+
+mod client;
+mod pass;
+pub mod progress;
+mod written;
+
+pub use client::{ConnectError, config, connect};
+pub use pass::{Look, Looked, Planned, Restrain, apply, look, meta, plan, rates, sizes};
+pub(crate) use pass::{log, log_room};
+pub use written::{Once, Written};

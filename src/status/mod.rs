@@ -1,0 +1,246 @@
+//! The daemon as others see it: plain types, made anew for every question.
+
+mod pass;
+mod room;
+
+pub use pass::{ChangeResult, PassKind, PassOutcome};
+pub use room::{Aside, Change, ComingAndGoing, Hold, RoomDetail, RoomLine, RoomState};
+
+use crate::diagnostics::{Diagnostic, Severity};
+use crate::model::{ReasonCode, RoomId};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// View of the daemon. Every answer is quick: nothing here waits for the service or for a disk.
+pub trait StatusSource: Send + Sync + 'static {
+    /// Checks that the loop moves. The error says for how long it has not.
+    fn alive(&self) -> Result<(), String>;
+    /// Checks that the files are valid and that every room was looked at once. The error has a line for each thing that is missing.
+    fn ready(&self) -> Result<(), Vec<String>>;
+    /// Everything that the page shows at a glance.
+    fn status(&self) -> Status;
+    /// One room in full.
+    fn room(&self, id: &RoomId) -> Option<RoomDetail>;
+    /// Present values of the metrics.
+    fn gauges(&self) -> Gauges;
+    /// Asks for a look at all rooms as soon as possible.
+    fn reconcile(&self);
+}
+
+/// The daemon at a glance.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// roomsync's version.
+    pub version: &'static str,
+    /// Start of the daemon.
+    pub started: Timestamp,
+    /// Time of this answer.
+    pub now: Timestamp,
+    /// Everything that needs attention, a sentence each. Empty when all is well.
+    pub attention: Vec<String>,
+    /// Reason for which nothing is written at present, if there is one.
+    pub withheld: Option<WritesSuspended>,
+    /// The room files.
+    pub files: Files,
+    /// The service.
+    pub service: Service,
+    /// The passes over all rooms.
+    pub passes: Passes,
+    /// Progress of the passes under way, together. `None` if there are none.
+    pub progress: Option<Progress>,
+    /// Every managed room, by id.
+    pub rooms: Vec<RoomLine>,
+    /// People who are set aside.
+    pub aside: Vec<Aside>,
+    /// Members who are put back again and again.
+    pub coming_and_going: Vec<ComingAndGoing>,
+    /// Names that a guard on the files holds.
+    pub holds: Vec<Hold>,
+    /// People who stay until the room files have settled. `None` if they have.
+    pub pending: Option<Pending>,
+    /// The last changes, the newest first; at most 100.
+    pub changes: Vec<Change>,
+}
+
+/// People who would go by the room files in force, and stay until these have been unchanged for long enough.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pending {
+    /// Removals that wait, in all rooms.
+    pub removals: usize,
+    /// Demotions that wait, in all rooms.
+    pub demotions: usize,
+    /// Number of these rooms.
+    pub rooms: usize,
+    /// Time since which the files have not been unchanged for long enough.
+    pub since: Timestamp,
+    /// End of the wait, if nothing changes. `None` if somebody is still writing, or if the files on the disk are not valid.
+    pub until: Option<Timestamp>,
+    /// Seconds from now until then.
+    pub seconds_left: Option<f64>,
+    /// The file that is written to, or that changed last.
+    pub file: Option<String>,
+}
+
+/// Reason for which nothing is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WritesSuspended {
+    /// `dry_run`, `paused`, `audit_log`, `state_dir` or `quota`.
+    pub code: ReasonCode,
+    /// In words, with what to do about it.
+    pub message: String,
+}
+
+/// The room files.
+#[derive(Debug, Clone, Serialize)]
+pub struct Files {
+    /// True if the files on the disk are valid. If not, the last good set is in force.
+    pub valid: bool,
+    /// Number of files in force.
+    pub files: usize,
+    /// Number of rooms they name.
+    pub rooms: usize,
+    /// `sha256:` and the digest of the files in force.
+    pub digest: Option<String>,
+    /// Commit of the files when they were taken, as in the plan.
+    pub revision: Option<String>,
+    /// Time at which the files in force were taken.
+    pub taken: Option<Timestamp>,
+    /// Problems of the files on the disk.
+    #[serde(serialize_with = "problems")]
+    pub problems: Vec<Diagnostic>,
+}
+
+/// The chat service.
+#[derive(Debug, Clone, Serialize)]
+pub struct Service {
+    /// The app: `org#app`, or the app id.
+    pub app: String,
+    /// Its address.
+    pub url: String,
+    /// Trouble that keeps every call from succeeding, if there is one.
+    pub trouble: Option<Trouble>,
+}
+
+/// A failure that goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Trouble {
+    /// Stable.
+    pub code: ReasonCode,
+    /// In words.
+    pub message: String,
+    /// Its beginning.
+    pub since: Timestamp,
+    /// Number of times that it was met.
+    pub times: u64,
+    /// Time of the next try.
+    pub next_try: Option<Timestamp>,
+}
+
+/// The passes over all rooms.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Passes {
+    /// Start of the last one that looked at every room.
+    pub last_begun: Option<Timestamp>,
+    /// Its end.
+    pub last_ended: Option<Timestamp>,
+    /// End of the last one after which everything wanted was so, but for guards and people set aside.
+    pub last_good: Option<Timestamp>,
+    /// Start of the one that runs now.
+    pub running_since: Option<Timestamp>,
+    /// Start of the next one.
+    pub next: Option<Timestamp>,
+}
+
+/// Progress of passes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Progress {
+    /// `looking` at rooms, or `applying` a plan.
+    pub doing: &'static str,
+    /// Rooms to look at.
+    pub rooms: usize,
+    /// Rooms that were looked at.
+    pub looked: usize,
+    /// Write calls that are planned.
+    pub calls: usize,
+    /// Those that were made.
+    pub made: usize,
+    /// Rooms looked at or calls made a second, over the last few.
+    pub per_second: f64,
+    /// Call budget of the method that decides how long it takes.
+    pub budget: Option<CallBudget>,
+    /// Estimate of the time left. `None` if all calls are made.
+    pub seconds_left: Option<f64>,
+}
+
+/// A method's call budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CallBudget {
+    /// The method.
+    pub method: &'static str,
+    /// Calls that count at present: on their way, or answered within the last second.
+    pub used: usize,
+    /// Most calls that may count at a time now.
+    pub limit: usize,
+    /// The same when the service does not slow us down.
+    pub configured: usize,
+}
+
+/// Present values of the metrics.
+#[derive(Debug, Clone, Default)]
+pub struct Gauges {
+    /// Number of rooms in each condition.
+    pub rooms: Vec<(RoomState, usize)>,
+    /// People who are set aside, each once.
+    pub aside: usize,
+    /// Members who come and go.
+    pub coming_and_going: usize,
+    /// Names that are held.
+    pub held: usize,
+    /// People who stay until the room files have settled.
+    pub pending: usize,
+    /// True if the files on the disk are valid.
+    pub files_valid: bool,
+    /// Seconds since the files in force were taken.
+    pub files_age: Option<f64>,
+    /// Seconds since the end of the last good pass.
+    pub last_good_age: Option<f64>,
+    /// True if nothing may be written.
+    pub withheld: bool,
+    /// True if the quota is used up, as far as is known.
+    pub quota_used_up: bool,
+    /// Progress of the passes under way.
+    pub progress: Option<Progress>,
+    /// Call budget of each method.
+    pub budget: Vec<CallBudget>,
+}
+
+#[derive(Serialize)]
+struct ProblemJson<'a> {
+    severity: &'static str,
+    code: &'a str,
+    message: &'a str,
+    file: Option<&'a str>,
+    line: Option<usize>,
+    column: Option<usize>,
+    help: Option<&'a str>,
+}
+
+fn problems<S: serde::Serializer>(problems: &[Diagnostic], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(problems.iter().map(|problem| {
+        let location = problem.location.as_ref();
+        let position = location.and_then(|location| location.position.as_ref());
+        ProblemJson {
+            severity: match problem.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+                Severity::Note => "note",
+            },
+            code: problem.code,
+            message: &problem.message,
+            file: location.map(|location| location.file.as_str()),
+            line: position.map(|at| at.line),
+            column: position.map(|at| at.column),
+            help: problem.help.as_deref(),
+        }
+    }))
+}

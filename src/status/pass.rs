@@ -1,0 +1,73 @@
+//! Passes and their outcome.
+
+/// Rooms that a pass looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassKind {
+    /// Every room.
+    Full,
+    /// Some rooms: those that were edited, or are tried again.
+    Rooms,
+}
+
+impl PassKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Full, Self::Rooms];
+
+    /// Name in the metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Rooms => "rooms",
+        }
+    }
+}
+
+/// Outcome of a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassOutcome {
+    /// Everything wanted is so, but for guards and people set aside.
+    Good,
+    /// Some rooms or people could not be done.
+    Partly,
+    /// The pass as a whole failed.
+    Failed,
+}
+
+impl PassOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 3] = [Self::Good, Self::Partly, Self::Failed];
+
+    /// Name in the metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Partly => "partly",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Outcome of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeResult {
+    /// It is so.
+    Done,
+    /// It is not so, or nobody knows.
+    Failed,
+}
+
+impl ChangeResult {
+    /// Every outcome.
+    pub const ALL: [Self; 2] = [Self::Done, Self::Failed];
+
+    /// Name in the metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+}

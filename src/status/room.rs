@@ -1,0 +1,149 @@
+//! Rooms, people and changes, as they are shown.
+
+use crate::model::{Guard, Op, RoomId, UserId};
+use crate::plan::{GuardTripped, LiveSummary, Note};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// Condition of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoomState {
+    /// Not looked at yet.
+    Unseen,
+    /// As wanted.
+    InSync,
+    /// Changes are on their way, or wait until they may be written.
+    Changing,
+    /// A guard holds some of what is wanted.
+    Blocked,
+    /// Something wanted could not be done.
+    Failed,
+    /// Only looked at (`mode: observe`), whether it differs or not.
+    Observed,
+}
+
+/// A room in one line.
+#[derive(Debug, Clone, Serialize)]
+pub struct RoomLine {
+    /// The service's id.
+    pub id: RoomId,
+    /// Its label in the files.
+    pub name: Option<String>,
+    /// Its condition.
+    pub state: RoomState,
+    /// Time since which it is in it.
+    pub since: Timestamp,
+    /// Time of the last look.
+    pub looked: Option<Timestamp>,
+    /// Number of people who are wanted and not there.
+    pub add: usize,
+    /// Number of people who are there and not wanted.
+    pub remove: usize,
+    /// Number of people who should become an admin.
+    pub promote: usize,
+    /// Number of people who should cease to be one.
+    pub demote: usize,
+    /// Number of people who stay only until the room files have settled.
+    pub pending: usize,
+    /// Guards that block it.
+    pub blocked: Vec<GuardTripped>,
+    /// Number of remarks on it.
+    pub notes: usize,
+    /// The failure, if something failed.
+    pub error: Option<Note>,
+    /// Time at which it is tried again on its own.
+    pub next_try: Option<Timestamp>,
+}
+
+/// A room in full.
+#[derive(Debug, Clone, Serialize)]
+pub struct RoomDetail {
+    /// The room in one line.
+    #[serde(flatten)]
+    pub line: RoomLine,
+    /// `authoritative`, `additive` or `observe`.
+    pub mode: &'static str,
+    /// The room as it was seen.
+    pub live: Option<LiveSummary>,
+    /// The people who differ, as a unified diff from live to wanted: lines that begin with `-`, `+` or a blank.
+    pub diff: Vec<String>,
+    /// The last plan's remarks.
+    pub remarks: Vec<Note>,
+    /// The holds on its names: one of each guard at most.
+    pub holds: Vec<Hold>,
+    /// Its last changes, the newest first.
+    pub changes: Vec<Change>,
+}
+
+/// Somebody who is not tried for a while.
+#[derive(Debug, Clone, Serialize)]
+pub struct Aside {
+    /// The person.
+    pub user: UserId,
+    /// The room. `None`: every one.
+    pub room: Option<RoomId>,
+    /// Stable.
+    pub code: String,
+    /// Reason in words.
+    pub message: String,
+    /// Start.
+    pub since: Timestamp,
+    /// End.
+    pub until: Timestamp,
+}
+
+/// Somebody who is put back and leaves again.
+#[derive(Debug, Clone, Serialize)]
+pub struct ComingAndGoing {
+    /// The person.
+    pub user: UserId,
+    /// The room.
+    pub room: RoomId,
+    /// Time until which they are left alone.
+    pub until: Timestamp,
+}
+
+/// Names that were dropped from a room's list, more at once than its guard allows.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hold {
+    /// The room.
+    pub room: RoomId,
+    /// `max_removals` or `max_demotions`.
+    pub guard: Guard,
+    /// Its limit, as written.
+    pub limit: String,
+    /// Number of names that were dropped.
+    pub dropped: usize,
+    /// Length of the list before.
+    pub of: usize,
+    /// The first 100 names that are still held.
+    pub users: Vec<UserId>,
+    /// Number of names that are still held.
+    pub held: usize,
+    /// Start.
+    pub since: Timestamp,
+}
+
+/// A change that was made, or tried.
+#[derive(Debug, Clone, Serialize)]
+pub struct Change {
+    /// Time of the answer.
+    pub time: Timestamp,
+    /// The room.
+    pub room: RoomId,
+    /// The person.
+    pub user: UserId,
+    /// The operation.
+    pub op: Op,
+    /// Id of its plan.
+    pub plan: String,
+    /// Commit of the room files, as in the plan.
+    pub revision: Option<String>,
+    /// The file that asks for it.
+    pub file: Option<String>,
+    /// Line in it, from 1.
+    pub line: Option<usize>,
+    /// `done`, or the code of the failure.
+    pub result: String,
+}
