@@ -65,15 +65,16 @@ pub(super) async fn call(way: Way<'_>, step: &Step, not_after: Instant) -> Answe
             // Who is listed as new depends on the server; the second look tells who is in.
             users => writer.add_many(room, users).await.map(|_| Vec::new()),
         },
-        Step::Remove(users) => {
-            let rows = writer.remove_many(room, users.as_slice(), not_after).await;
+        Step::Remove(_) => {
+            let rows = writer.remove_many(room, step.users(), not_after).await;
             rows.map(refused)
         }
         Step::Promote(user) => {
             let answer = writer.promote(room, user).await;
             return role(way, Op::Promote, user, answer).await;
         }
-        Step::Demote(user) => {
+        Step::Demote(demotion) => {
+            let user = demotion.user();
             let answer = writer.demote(room, user, not_after).await;
             return role(way, Op::Demote, user, answer).await;
         }

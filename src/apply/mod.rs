@@ -149,7 +149,7 @@ pub async fn run(client: &Client, jobs: &[Job<'_>], conduct: Conduct<'_>) -> Rep
     };
     let (busy, idle): (Vec<Job<'_>>, Vec<Job<'_>>) = jobs
         .iter()
-        .partition(|job| job.read_at.is_some() && !job.plan.steps.is_empty());
+        .partition(|job| job.read_at.is_some() && !job.plan.steps().is_empty());
     let unchanged = idle
         .into_iter()
         .map(|job| RoomRun::new(&hands, job, conduct.stop.clone()).report());

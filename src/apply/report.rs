@@ -159,7 +159,7 @@ impl RoomReport {
             id: plan.id.clone(),
             status: Outcome::NotBegun,
             calls: 0,
-            failed: plan.steps.iter().flat_map(of_step).map(failure).collect(),
+            failed: plan.steps().iter().flat_map(of_step).map(failure).collect(),
             error: None,
         }
     }
@@ -169,7 +169,7 @@ impl Report {
     /// Reports the rooms of a plan in which something is to be done, now or later, and that are in no report as not begun.
     pub fn count_not_begun(&mut self, rooms: &[RoomPlan], why: &Reason) {
         let reported: HashSet<RoomId> = self.rooms.iter().map(|room| room.id.clone()).collect();
-        let is_open = |room: &RoomPlan| !room.steps.is_empty() || room.waits();
+        let is_open = |room: &RoomPlan| !room.steps().is_empty() || room.waits();
         let is_missing = |room: &&RoomPlan| is_open(room) && !reported.contains(&room.id);
         let missing = rooms.iter().filter(is_missing);
         self.rooms

@@ -29,7 +29,7 @@ pub(super) async fn write<'a>(hands: &'a Hands<'a>, job: Job<'a>) -> Option<Room
     };
     let mut run = RoomRun::new(hands, job, stop);
     if let Some(read_at) = job.read_at {
-        run.steps(job.plan.steps.clone(), read_at).await;
+        run.steps(job.plan.steps().to_vec(), read_at).await;
     }
     RoomRun::written(hands, &run.stop).await;
     Some(run)
@@ -100,17 +100,17 @@ impl<'a> RoomRun<'a> {
         // What was read just now counts as a check.
         self.roles = observed.complete().map(|seen| Roles::seen(seen, begun));
         self.report_spared(rest, &plan, observed.room());
-        self.expected.change(rest, &plan.steps);
+        self.expected.change(rest, plan.steps());
         self.guarded |= !plan.blocked.is_empty();
         self.gate = Gate::new(&plan);
-        Ok((plan.steps, observed.room().read_at))
+        Ok((plan.steps().to_vec(), observed.room().read_at))
     }
 
     /// Reports people of these steps whom a new look shows as owner or admin, and who are spared for it.
     fn report_spared(&mut self, rest: &[Step], plan: &RoomPlan, seen: &LiveRoom) {
         let roles = (seen.owner.as_deref(), &seen.admins);
         for op in [Op::Demote, Op::Remove] {
-            let dropped = users_of(op, rest).minus(&users_of(op, &plan.steps));
+            let dropped = users_of(op, rest).minus(&users_of(op, plan.steps()));
             for user in &dropped {
                 if let Some(reason) = spare(roles, op, user, &self.job) {
                     self.fail(op, user, reason);
@@ -149,7 +149,7 @@ impl<'a> RoomRun<'a> {
                 (Op::Demote, &plan.demote),
             ];
             for (op, users) in lists {
-                for user in users.minus(&users_of(op, &plan.steps)).iter() {
+                for user in users.minus(&users_of(op, plan.steps())).iter() {
                     self.fail(op, user, Reason::new(ReasonCode::Guard(*guard), why.clone()));
                 }
             }

@@ -103,7 +103,7 @@ pub(super) struct Expected {
 
 impl Expected {
     fn of(plan: &RoomPlan) -> Self {
-        let of = |op| users_of(op, &plan.steps);
+        let of = |op| users_of(op, plan.steps());
         Self {
             add: of(Op::Add),
             remove: of(Op::Remove),

@@ -37,9 +37,7 @@ impl RoomRun<'_> {
                 Err(End::Look(reason))
             }
             Answer::Failed(error) => match step {
-                Step::Add(users) | Step::Remove(users) => {
-                    self.settle_many(stretch, users.as_slice().to_vec(), &error)
-                }
+                Step::Add(_) | Step::Remove(_) => self.settle_many(stretch, step, &error),
                 Step::Promote(_) | Step::Demote(_) => {
                     let end = self.unsettled(op, step.users(), &error);
                     stretch.todo.push_front(step);
@@ -72,38 +70,33 @@ impl RoomRun<'_> {
     }
 
     /// Decides about the users of a call that failed: some are dealt with, the others go into further calls.
-    fn settle_many(
-        &mut self,
-        stretch: &mut Stretch,
-        mut users: Vec<UserId>,
-        error: &CallError,
-    ) -> Result<(), End> {
+    fn settle_many(&mut self, stretch: &mut Stretch, step: Step, error: &CallError) -> Result<(), End> {
         let op = stretch.op;
         let (text, named) = match (&error.kind, error.kind.message()) {
             // The next call has fewer.
-            (CallErrorKind::TooManyNames(most), _) if *most < users.len() => {
-                stretch.again(users);
+            (CallErrorKind::TooManyNames(most), _) if *most < step.users().len() => {
+                stretch.again(step);
                 return Ok(());
             }
             (CallErrorKind::TooManyNames(_), _) => ("", MemberSet::default()),
             (_, Some(message)) => (message.text.as_str(), message.named.clone()),
             (_, None) => {
-                let end = self.unsettled(op, &users, error);
-                stretch.again(users);
+                let end = self.unsettled(op, step.users(), error);
+                stretch.again(step);
                 return Err(end);
             }
         };
         if named.len() == 1 || matches!(error.kind, CallErrorKind::AlreadySo(_)) && !named.is_empty() {
-            users.retain(|user| !named.contains(user));
+            let mut successors = Vec::new();
             for user in &named {
                 if self.is_refused(op, user, error) {
-                    users.extend(self.give_place_of(op, user));
+                    successors.extend(self.give_place_of(op, user));
                 }
             }
-            stretch.again(users);
+            stretch.again(without(step, &named, successors));
             return Ok(());
         }
-        if let [user] = users.as_slice() {
+        if let [user] = step.users() {
             let refused = self.is_refused(op, user, error);
             if refused && stretch.refused_alike(text) {
                 return Err(End::Op(Reason::from(error)));
@@ -113,17 +106,18 @@ impl RoomRun<'_> {
             } else {
                 None
             };
-            stretch.again(next.into_iter().collect());
+            stretch.again(next.map(|user| Step::Add([user].into_iter().collect())));
             return Ok(());
         }
-        if named.is_empty() || named.len() == users.len() {
-            let half = users.split_off(users.len() / 2);
-            stretch.again(half);
-            stretch.again(users);
+        if named.is_empty() || named.len() == step.users().len() {
+            let [first, second] = step.halves();
+            stretch.again(second);
+            stretch.again(first);
         } else {
-            users.retain(|user| !named.contains(user));
-            named.iter().for_each(|user| stretch.again(vec![user.clone()]));
-            stretch.again(users);
+            for user in &named {
+                stretch.again(step.clone().filter(|other| other == user));
+            }
+            stretch.again(without(step, &named, Vec::new()));
         }
         Ok(())
     }
@@ -137,5 +131,17 @@ impl RoomRun<'_> {
             self.fail(op, user, reason);
         }
         refused
+    }
+}
+
+/// A step without the people who are dealt with, and with those who get their places in an add.
+fn without(step: Step, dealt_with: &MemberSet, successors: Vec<UserId>) -> Option<Step> {
+    let left = |user: &UserId| !dealt_with.contains(user);
+    match step {
+        Step::Add(users) => {
+            let users: MemberSet = users.filter(left).iter().cloned().chain(successors).collect();
+            (!users.is_empty()).then_some(Step::Add(users))
+        }
+        other => other.filter(left),
     }
 }

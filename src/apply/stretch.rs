@@ -4,8 +4,8 @@ use super::call::{Answer, Way, call};
 use super::lanes::{Lanes, method, takes_away};
 use super::removal_check::CHECKS;
 use super::run::{End, RoomRun, no_other_admin};
-use crate::model::{MemberSet, Op, UserId};
-use crate::plan::{Step, users_of};
+use crate::model::{Op, UserId};
+use crate::plan::Step;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use std::collections::VecDeque;
 use tokio::sync::MutexGuard;
@@ -52,10 +52,10 @@ impl Stretch {
         })
     }
 
-    /// Has these users go into further calls, before the others.
-    pub(super) fn again(&mut self, users: Vec<UserId>) {
-        if !users.is_empty() {
-            self.todo.push_front(step(self.op, users.into_iter().collect()));
+    /// Has a step go into a further call, before the others.
+    pub(super) fn again(&mut self, step: impl Into<Option<Step>>) {
+        if let Some(step) = step.into() {
+            self.todo.push_front(step);
         }
     }
 
@@ -91,17 +91,7 @@ impl Stretch {
         if self.todo.iter().all(|step| step.users().len() <= size) {
             return;
         }
-        let users = users_of(self.op, self.todo.make_contiguous());
-        self.todo = users.chunks(size).map(|users| step(self.op, users)).collect();
-    }
-}
-
-/// The step that does this to these users.
-fn step(op: Op, users: MemberSet) -> Step {
-    if op == Op::Add {
-        Step::Add(users)
-    } else {
-        Step::Remove(users)
+        self.todo = Step::in_batches_of(size, self.todo.make_contiguous()).into();
     }
 }
 
@@ -244,14 +234,7 @@ impl<'a> RoomRun<'a> {
     fn allowed(&mut self, step: Step) -> Option<Step> {
         match step {
             Step::Add(_) => Some(step),
-            Step::Remove(users) => {
-                let users: MemberSet = users
-                    .iter()
-                    .filter(|user| self.may_touch(Op::Remove, user) && self.may_remove(user))
-                    .cloned()
-                    .collect();
-                (!users.is_empty()).then_some(Step::Remove(users))
-            }
+            Step::Remove(_) => step.filter(|user| self.may_touch(Op::Remove, user) && self.may_remove(user)),
             Step::Promote(user) => match self.failed.get(&(Op::Add, user.clone())).cloned() {
                 None => Some(Step::Promote(user)),
                 Some(reason) => {
@@ -259,16 +242,13 @@ impl<'a> RoomRun<'a> {
                     self.promote_in_place_of(user).map(Step::Promote)
                 }
             },
-            Step::Demote(user) => {
-                if !self.may_touch(Op::Demote, &user) {
-                    return None;
+            Step::Demote(_) => step.filter(|user| {
+                let may_touch = self.may_touch(Op::Demote, user);
+                if may_touch && !self.gate.is_open() {
+                    self.fail(Op::Demote, user, no_other_admin());
                 }
-                if self.gate.is_open() {
-                    return Some(Step::Demote(user));
-                }
-                self.fail(Op::Demote, &user, no_other_admin());
-                None
-            }
+                may_touch && self.gate.is_open()
+            }),
         }
     }
 

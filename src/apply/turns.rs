@@ -28,7 +28,7 @@ pub(super) fn queues<'a>(jobs: impl IntoIterator<Item = Job<'a>>, at_once: usize
         at_once: at_once.div_ceil(2).max(1),
     });
     for job in jobs {
-        let steps = &job.plan.steps;
+        let steps = job.plan.steps();
         let calls = |op: &Op| steps.iter().filter(|step| step.op() == *op).count();
         let most = (0..ops.len()).max_by_key(|at| ops.get(*at).map(calls));
         let place = 2 * most.unwrap_or_default() + usize::from(steps.len() > LONG);
@@ -41,9 +41,9 @@ pub(super) fn queues<'a>(jobs: impl IntoIterator<Item = Job<'a>>, at_once: usize
         if place % 2 == 0 {
             queue
                 .jobs
-                .sort_by_key(|job| !job.plan.steps.iter().any(takes_away));
+                .sort_by_key(|job| !job.plan.steps().iter().any(takes_away));
         } else {
-            queue.jobs.sort_by_key(|job| Reverse(job.plan.steps.len()));
+            queue.jobs.sort_by_key(|job| Reverse(job.plan.steps().len()));
         }
     }
     queues.retain(|queue| !queue.jobs.is_empty());

@@ -120,7 +120,7 @@ impl RoomRun<'_> {
 
     pub(super) fn report(self) -> RoomReport {
         let plan = self.job.plan;
-        let wanted = people(&plan.steps) + held(plan).len();
+        let wanted = people(plan.steps()) + held(plan).len();
         let any_failed = !self.failed.is_empty();
         // What is only not confirmed may well be done.
         let surely_failed = self

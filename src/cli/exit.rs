@@ -89,7 +89,7 @@ impl Exit {
         let of_writing = match written {
             // That a dry run writes nothing is as wanted; where the look ended early, the plan says so.
             Written::Nothing | Written::DryRun | Written::Unseen => Self::Done,
-            Written::Withheld(_) if plan.rooms.iter().all(|room| room.steps.is_empty()) => Self::Done,
+            Written::Withheld(_) if plan.rooms.iter().all(|room| room.steps().is_empty()) => Self::Done,
             Written::Withheld(_) => Self::Blocked,
             Written::Applied(report) => Self::of_report(report),
         };

@@ -14,8 +14,12 @@ pub(super) fn exceeded(plan: &FleetPlan, most: Option<usize>) -> io::Result<bool
     let Some(most) = most.filter(|most| calls > *most) else {
         return Ok(false);
     };
-    let mut rooms: Vec<&RoomPlan> = plan.rooms.iter().filter(|room| !room.steps.is_empty()).collect();
-    rooms.sort_by_key(|room| Reverse(room.steps.len()));
+    let mut rooms: Vec<&RoomPlan> = plan
+        .rooms
+        .iter()
+        .filter(|room| !room.steps().is_empty())
+        .collect();
+    rooms.sort_by_key(|room| Reverse(room.steps().len()));
     let named: Vec<String> = rooms.iter().take(NAMED).map(|room| told(room)).collect();
     writeln!(
         anstream::stderr(),
@@ -35,6 +39,6 @@ fn told(room: &RoomPlan) -> String {
         "room {}({}): {}",
         name.unwrap_or_default(),
         room.id,
-        room.steps.len()
+        room.steps().len()
     )
 }

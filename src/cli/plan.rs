@@ -97,7 +97,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     if let Some(error) = stopped {
         tracing::error!(%error, "not every room was looked at");
     }
-    let pending = args.detailed_exitcode && plan.rooms.iter().any(|room| !room.steps.is_empty());
+    let pending = args.detailed_exitcode && plan.rooms.iter().any(|room| !room.steps().is_empty());
     let changes = if max_calls::exceeded(plan, args.max_calls)? {
         Exit::Blocked
     } else if pending {

@@ -98,7 +98,7 @@ pub(super) fn outcome(
         )
     };
     let plans = &planned.plan.rooms;
-    let kept_back = is_suspended && plans.iter().any(|room| !room.steps.is_empty());
+    let kept_back = is_suspended && plans.iter().any(|room| !room.steps().is_empty());
     let falls_short = plans.iter().any(RoomPlan::falls_short)
         || rooms.iter().any(|room| room.state() == RoomState::Failed)
         || report.is_some_and(|report| report.rooms.iter().any(failed));

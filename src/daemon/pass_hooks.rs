@@ -25,7 +25,7 @@ pub(super) async fn change_origins(
     let mut keys = Vec::new();
     for room in &plan.rooms {
         for op in [Op::Add, Op::Promote, Op::Demote, Op::Remove] {
-            let users = users_of(op, &room.steps);
+            let users = users_of(op, room.steps());
             keys.extend(users.iter().map(|user| (room.id.clone(), op, user.clone())));
         }
         for op in [Op::Add, Op::Promote] {
@@ -230,7 +230,7 @@ fn applied(
         now,
         &mut controller.random,
     );
-    let tried: usize = plan.steps.iter().map(|step| step.users().len()).sum();
+    let tried: usize = plan.steps().iter().map(|step| step.users().len()).sum();
     if report.failed.len() < tried {
         // Something was done: the next plan is another one, even for the same people.
         controller.log.forget(&Subject::Plan(plan.id.clone()));

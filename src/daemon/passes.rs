@@ -132,7 +132,7 @@ struct Chosen {
 
 impl Chosen {
     fn has(&self, room: &RoomPlan) -> bool {
-        !room.steps.is_empty() && self.probe.as_ref().is_none_or(|probe| *probe == room.id)
+        !room.steps().is_empty() && self.probe.as_ref().is_none_or(|probe| *probe == room.id)
     }
 }
 
@@ -156,7 +156,7 @@ async fn carry_out(
             controller.report_room(ticket);
         }
     }
-    let has_steps = planned.plan.rooms.iter().any(|room| !room.steps.is_empty());
+    let has_steps = planned.plan.rooms.iter().any(|room| !room.steps().is_empty());
     if !has_steps && link.writes.is_some() {
         return Written::Nothing;
     }
@@ -183,7 +183,7 @@ async fn carry_out(
         log_suspended(&mut controller.log, planned);
         return Written::Withheld(why);
     }
-    progress.apply(Calls::of_steps(chosen_plans.iter().flat_map(|room| &room.steps)));
+    progress.apply(Calls::of_steps(chosen_plans.iter().flat_map(|room| room.steps())));
     log_plan(&mut lock(&daemon.controller).log, planned, &chosen);
     let revision = chosen.set.source.revision.clone();
     let journal = PassJournal {
@@ -255,7 +255,7 @@ fn choose(controller: &mut Controller, planned: &Planned) -> Result<Chosen, Stri
 /// Records the pass in the audit log and its removals in the budget. Once this has succeeded, all that must outlive a crash is on
 /// the disk. The error: nothing may be written, for this reason.
 async fn record(daemon: &DaemonHandle, chosen: &Chosen, plans: &[&RoomPlan]) -> Result<(), String> {
-    let steps = || plans.iter().flat_map(|room| &room.steps);
+    let steps = || plans.iter().flat_map(|room| room.steps());
     let pass = PassLine {
         plan: chosen.plan_id.clone(),
         revision: chosen.set.source.revision.clone(),
@@ -276,7 +276,7 @@ async fn record(daemon: &DaemonHandle, chosen: &Chosen, plans: &[&RoomPlan]) -> 
 /// People who are removed, with their rooms.
 fn removals(plans: &[&RoomPlan]) -> BTreeSet<(RoomId, UserId)> {
     let of_room = |plan: &&RoomPlan| {
-        let users = users_of(Op::Remove, &plan.steps);
+        let users = users_of(Op::Remove, plan.steps());
         let pairs: Vec<_> = users.iter().map(|user| (plan.id.clone(), user.clone())).collect();
         pairs
     };
@@ -307,7 +307,7 @@ fn log_plan(log: &mut LogDedup, planned: &Planned, chosen: &Chosen) {
 
 /// Logs once what would be done in each room if anything were written.
 fn log_suspended(log: &mut LogDedup, planned: &Planned) {
-    for room in planned.plan.rooms.iter().filter(|room| !room.steps.is_empty()) {
+    for room in planned.plan.rooms.iter().filter(|room| !room.steps().is_empty()) {
         if is_news(log, Subject::Would(room.id.clone()), room) {
             reconcile::log_room(room, "would be planned, but nothing is written");
         }
@@ -316,7 +316,11 @@ fn log_suspended(log: &mut LogDedup, planned: &Planned) {
 
 /// True if the last plan on this subject had other steps.
 fn is_news(log: &mut LogDedup, subject: Subject, room: &RoomPlan) -> bool {
-    let steps: Vec<_> = room.steps.iter().map(|step| (step.op(), step.users())).collect();
+    let steps: Vec<_> = room
+        .steps()
+        .iter()
+        .map(|step| (step.op(), step.users()))
+        .collect();
     log.is_news(subject, &steps)
 }
 

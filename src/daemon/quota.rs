@@ -108,7 +108,11 @@ impl Quota {
         if quota.probing.is_some() || quota.probe_at > Instant::now() {
             return None;
         }
-        let ready: Vec<_> = plan.rooms.iter().filter(|room| !room.steps.is_empty()).collect();
+        let ready: Vec<_> = plan
+            .rooms
+            .iter()
+            .filter(|room| !room.steps().is_empty())
+            .collect();
         let id = random.choice(ready)?.id.clone();
         quota.probing = Some(id.clone());
         Some(id)

@@ -46,7 +46,7 @@ pub(super) fn planned(
     room.set_plan(plan.clone());
     if unseen.or(incomplete).is_some() {
         rooms.retry(&ticket.desired.id, random);
-    } else if plan.steps.is_empty() {
+    } else if plan.steps().is_empty() {
         room.forget_failures();
     }
 }
@@ -205,17 +205,14 @@ fn still_open(plan: &RoomPlan, report: &RoomReport, is_set_aside: impl Fn(&Failu
             .collect()
     };
     let open = |op: Op, wanted: &MemberSet| {
-        let done = users_of(op, &plan.steps).minus(&failed(op));
+        let done = users_of(op, plan.steps()).minus(&failed(op));
         wanted.minus(&done)
     };
-    let mut left = RoomPlan {
-        add: open(Op::Add, &plan.add),
-        remove: open(Op::Remove, &plan.remove),
-        promote: open(Op::Promote, &plan.promote),
-        demote: open(Op::Demote, &plan.demote),
-        steps: Vec::new(),
-        ..plan.clone()
-    };
+    let mut left = plan.clone().without_steps();
+    left.add = open(Op::Add, &plan.add);
+    left.remove = open(Op::Remove, &plan.remove);
+    left.promote = open(Op::Promote, &plan.promote);
+    left.demote = open(Op::Demote, &plan.demote);
     // Somebody in whose place somebody else came in needs no other.
     left.notes.retain(|note| {
         note.code != ReasonCode::RoomFull

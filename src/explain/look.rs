@@ -97,7 +97,7 @@ fn write_plan(out: &mut String, subject: Subject<'_>, observed: &Observed, plan:
         .iter()
         .filter(|note| note.user.as_deref() == Some(user.as_str()))
         .collect();
-    let is_sent = |op: &Op| users_of(*op, &plan.steps).contains(user);
+    let is_sent = |op: &Op| users_of(*op, plan.steps()).contains(user);
     let (sent, mut unsent): (Vec<Op>, Vec<Op>) = wanted.into_iter().partition(is_sent);
     // What a note holds, no guard does.
     unsent.retain(|op| notes.iter().all(|note| note.held != Some(*op)));

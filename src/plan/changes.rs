@@ -26,6 +26,8 @@ impl Changes {
 }
 
 /// One write call.
+///
+/// A removal or demotion is made in `plan` alone, out of a complete read; elsewhere a step can only shrink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// `add_many`
@@ -33,13 +35,37 @@ pub enum Step {
     /// `promote`
     Promote(UserId),
     /// `demote`
-    Demote(UserId),
+    Demote(Demotion),
     /// `remove_many`
-    Remove(MemberSet),
+    Remove(Removal),
 }
 
+/// Admin who becomes a plain member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demotion(UserId);
+
+impl Demotion {
+    /// The admin.
+    #[must_use]
+    pub fn user(&self) -> &UserId {
+        &self.0
+    }
+}
+
+/// People who leave the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal(MemberSet);
+
 impl Step {
-    /// What it does.
+    pub(super) fn demote(user: UserId) -> Self {
+        Self::Demote(Demotion(user))
+    }
+
+    pub(super) fn remove(users: MemberSet) -> Self {
+        Self::Remove(Removal(users))
+    }
+
+    /// Operation of the call.
     #[must_use]
     pub fn op(&self) -> Op {
         match self {
@@ -50,18 +76,55 @@ impl Step {
         }
     }
 
-    /// To whom.
+    /// People of the call.
     #[must_use]
     pub fn users(&self) -> &[UserId] {
         match self {
-            Self::Add(users) | Self::Remove(users) => users.as_slice(),
-            Self::Promote(user) | Self::Demote(user) => std::slice::from_ref(user),
+            Self::Add(users) | Self::Remove(Removal(users)) => users.as_slice(),
+            Self::Promote(user) | Self::Demote(Demotion(user)) => std::slice::from_ref(user),
+        }
+    }
+
+    /// The same for those who are kept. `None` if nobody is.
+    #[must_use]
+    pub fn filter(self, mut keep: impl FnMut(&UserId) -> bool) -> Option<Self> {
+        let kept = |users: &MemberSet, keep: &mut dyn FnMut(&UserId) -> bool| {
+            let users: MemberSet = users.iter().filter(|user| keep(user)).cloned().collect();
+            (!users.is_empty()).then_some(users)
+        };
+        match self {
+            Self::Add(users) => kept(&users, &mut keep).map(Self::Add),
+            Self::Remove(Removal(users)) => kept(&users, &mut keep).map(Self::remove),
+            Self::Promote(ref user) | Self::Demote(Demotion(ref user)) => keep(user).then_some(self),
+        }
+    }
+
+    /// The same in two calls of about the same size, the second of which may be empty.
+    #[must_use]
+    pub fn halves(self) -> [Option<Self>; 2] {
+        let half = self.users().len() / 2;
+        let second: MemberSet = self.users().iter().skip(half).cloned().collect();
+        let first = self.clone().filter(|user| !second.contains(user));
+        [first, self.filter(|user| second.contains(user))]
+    }
+
+    /// The people of these steps of one kind in calls of at most `size` names.
+    #[must_use]
+    pub fn in_batches_of(size: usize, steps: &[Self]) -> Vec<Self> {
+        let Some(op) = steps.first().map(Self::op) else {
+            return Vec::new();
+        };
+        let batches = || users_of(op, steps).chunks(size).collect::<Vec<_>>().into_iter();
+        match op {
+            Op::Add => batches().map(Self::Add).collect(),
+            Op::Remove => batches().map(Self::remove).collect(),
+            Op::Promote | Op::Demote => steps.to_vec(),
         }
     }
 
     fn batch(&self) -> Option<&MemberSet> {
         match self {
-            Self::Add(users) | Self::Remove(users) => Some(users),
+            Self::Add(users) | Self::Remove(Removal(users)) => Some(users),
             Self::Promote(_) | Self::Demote(_) => None,
         }
     }

@@ -58,7 +58,7 @@ impl Calls {
                 Step::Add(_) => &mut calls.add_many,
                 Step::Promote(_) => &mut calls.promote,
                 Step::Demote(_) => &mut calls.demote,
-                Step::Remove(users) if users.len() == 1 => &mut calls.remove_one,
+                Step::Remove(_) if step.users().len() == 1 => &mut calls.remove_one,
                 Step::Remove(_) => &mut calls.remove_many,
             } += 1;
         }

@@ -17,7 +17,7 @@ mod revocations;
 mod room_diff;
 mod saved;
 
-pub use changes::{Step, users_of};
+pub use changes::{Demotion, Removal, Step, users_of};
 pub use constraints::{Constraints, HeldNames, NotTried, OverBudget, Unsettled};
 pub use cost::{Calls, Rates};
 pub use diff::diff;
@@ -114,7 +114,7 @@ pub struct RoomPlan {
     /// Which admins should become plain members; those who are removed are among them.
     pub demote: MemberSet,
     /// The write calls, in order.
-    pub steps: Vec<Step>,
+    steps: Vec<Step>,
     /// People without a place, in the order in which they get the place of somebody who cannot come.
     pub reserves: Vec<UserId>,
     /// Person who is added last, in a call of their own: there may be no place for them.
@@ -167,6 +167,20 @@ impl RoomPlan {
             blocked: Vec::new(),
             notes: Vec::new(),
             error: Some(error),
+        }
+    }
+
+    /// The write calls, in order.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The same without any call, to be shown.
+    pub fn without_steps(self) -> Self {
+        Self {
+            steps: Vec::new(),
+            ..self
         }
     }
 

@@ -241,8 +241,8 @@ impl<'a> Sequence<'a> {
         let last: MemberSet = self.last.iter().cloned().collect();
         let sure = self.add.minus(&last);
         let adds = sure.chunks(sizes.add_batch).chain(last.chunks(1)).map(Step::Add);
-        let removes = self.remove.chunks(sizes.remove_batch).map(Step::Remove);
-        let demotes = |users: &MemberSet| users.iter().cloned().map(Step::Demote).collect::<Vec<_>>();
+        let removes = self.remove.chunks(sizes.remove_batch).map(Step::remove);
+        let demotes = |users: &MemberSet| users.iter().cloned().map(Step::demote).collect::<Vec<_>>();
         let promotes = |users: &MemberSet| users.iter().cloned().map(Step::Promote).collect::<Vec<_>>();
 
         steps.extend(self.opener.map(Step::Promote));

@@ -230,7 +230,7 @@ const NAMES_IN_A_LINE: usize = 1_000;
 /// A line for a room that changes, or would; more where it has very many changes.
 pub(crate) fn log_room(room: &RoomPlan, message: &str) {
     let [add, remove, promote, demote] =
-        [Op::Add, Op::Remove, Op::Promote, Op::Demote].map(|op| users_of(op, &room.steps));
+        [Op::Add, Op::Remove, Op::Promote, Op::Demote].map(|op| users_of(op, room.steps()));
     let most = [&add, &remove, &promote, &demote]
         .map(MemberSet::len)
         .into_iter()
@@ -251,7 +251,7 @@ pub(crate) fn log_room(room: &RoomPlan, message: &str) {
             promote = names(&promote),
             demote = names(&demote),
             blocked = guards.join(", "),
-            calls = room.steps.len(),
+            calls = room.steps().len(),
             "{message}"
         );
     }

@@ -119,15 +119,10 @@ impl<'a> From<&'a RoomPlan> for RoomJson<'a> {
             remove,
             promote,
             demote,
-            steps,
-            reserves: _,
-            last: _,
-            standing: _,
-            unmet_promotes: _,
-            pending: _,
             blocked,
             notes,
             error,
+            ..
         } = room;
         Self {
             id,
@@ -138,7 +133,7 @@ impl<'a> From<&'a RoomPlan> for RoomJson<'a> {
             remove,
             promote,
             demote,
-            calls: steps.len(),
+            calls: room.steps().len(),
             blocked,
             notes,
             error: error.as_ref(),

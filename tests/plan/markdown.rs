@@ -440,11 +440,19 @@ prop_compose! {
         let mut plan = sent(plan);
         match kind {
             0 => {
+                let mut adds = wanted.clone();
+                adds.remove = MemberSet::default();
+                adds.promote = MemberSet::default();
+                adds.demote = MemberSet::default();
+                plan = sent(adds);
+                (plan.remove, plan.promote, plan.demote) = (wanted.remove, wanted.promote, wanted.demote);
                 plan.status = Status::Blocked;
-                plan.steps.truncate(1);
                 plan.blocked = vec![GuardTripped { guard: Guard::MaxRemovals, limit: Limit::Count(1), wanted: 3, of: 9 }];
             }
-            1 => plan = RoomPlan { steps: Vec::new(), status: Status::Observed, ..wanted },
+            1 => {
+                plan = wanted;
+                plan.status = Status::Observed;
+            }
             2 => {
                 plan = RoomPlan::failed(plan.id, plan.name, error);
             }

@@ -1,9 +1,12 @@
 //! Plans made without the planner, so that they can be as odd and as large as they like.
 
 use roomsync::desired::{AllowEmpty, DesiredRoom, OwnGuards, Source};
-use roomsync::model::{Absent, Guards, MemberSet, Mode, ReasonCode, RoomId, UserId};
-use roomsync::plan::{FleetPlan, LiveSummary, Note, Rates, RoomPlan, Status, Step};
+use roomsync::live::{LiveRoom, Observed};
+use roomsync::model::{Absent, Guards, Limit, MemberSet, Mode, ReasonCode, RoomId, UserId};
+use roomsync::plan::{self, BatchSizes, Constraints, FleetPlan, LiveSummary, Note, Rates, RoomPlan, Status};
 use roomsync::render::Meta;
+use std::collections::BTreeSet;
+use tokio::time::Instant;
 
 pub(crate) fn user(name: &str) -> UserId {
     UserId::parse(name).unwrap()
@@ -36,30 +39,48 @@ pub(crate) fn room(number: usize) -> RoomPlan {
     room
 }
 
-/// Puts everything that the room wants into calls.
-pub(crate) fn sent(mut room: RoomPlan) -> RoomPlan {
-    let names = |users: &MemberSet| users.iter().cloned().collect::<Vec<_>>();
-    let adds = names(&room.add);
-    room.steps.extend(
-        adds.chunks(60)
-            .map(|users| Step::Add(users.iter().cloned().collect())),
-    );
-    room.steps
-        .extend(names(&room.promote).into_iter().map(Step::Promote));
-    room.steps
-        .extend(names(&room.demote).into_iter().map(Step::Demote));
-    let removes = names(&room.remove);
-    room.steps.extend(
-        removes
-            .chunks(100)
-            .map(|users| Step::Remove(users.iter().cloned().collect())),
-    );
-    room.status = if room.steps.is_empty() {
-        Status::InSync
-    } else {
-        Status::Changed
+/// Puts everything that the room wants into calls, by a plan for a live room that makes just these of it.
+pub(crate) fn sent(room: RoomPlan) -> RoomPlan {
+    if [&room.add, &room.remove, &room.promote, &room.demote].map(MemberSet::len) == [0; 4] {
+        return RoomPlan::without_steps(room);
+    }
+    let standing = users(&["standing"]);
+    let admins = room.demote.or(&standing);
+    let members = room.promote.minus(&room.add).or(&room.remove).or(&admins);
+    let mut desired = desired(0, &[], &[]);
+    desired.id = room.id.clone();
+    desired.members = Some(members.minus(&room.remove).or(&room.add));
+    desired.admins = Some(room.promote.or(&standing));
+    desired.guards.max_removals = Limit::ALL;
+    desired.guards.max_demotions = Limit::ALL;
+    let live = Observed::Complete(LiveRoom {
+        id: room.id.clone(),
+        name: None,
+        owner: Some("owner".to_owned()),
+        owner_is_in: true,
+        admins,
+        members,
+        foreign: BTreeSet::new(),
+        foreign_admins: BTreeSet::new(),
+        max_users: None,
+        read_at: Instant::now(),
+    });
+    let sizes = BatchSizes {
+        add_batch: 60,
+        remove_batch: 100,
     };
-    room
+    let diff = plan::diff(&desired, &live, &Constraints::default()).unwrap();
+    let mut sent = diff.into_plan(sizes);
+    for (planned, wanted) in [
+        (&sent.add, &room.add),
+        (&sent.remove, &room.remove),
+        (&sent.promote, &room.promote),
+        (&sent.demote, &room.demote),
+    ] {
+        assert_eq!(planned, wanted);
+    }
+    (sent.name, sent.live, sent.notes) = (room.name, room.live, room.notes);
+    sent
 }
 
 pub(crate) fn fleet(rooms: Vec<RoomPlan>) -> FleetPlan {

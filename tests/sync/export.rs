@@ -162,7 +162,7 @@ fn is_nothing(plan: &FleetPlan) -> bool {
     let rooms = &plan.rooms;
     rooms.iter().all(|room| {
         let quiet = room.notes.iter().all(|note| note.code.as_str() == "foreign_name");
-        room.status == Status::InSync && room.steps.is_empty() && quiet
+        room.status == Status::InSync && room.steps().is_empty() && quiet
     })
 }
 

@@ -71,7 +71,11 @@ async fn moment(random: &mut fastrand::Rng, read: &Notify) {
 /// Every room with steps is reported, and as not begun exactly where no call was made and something is open.
 #[track_caller]
 fn is_whole(plan: &FleetPlan, report: &Report, seed: u64) {
-    let planned: Vec<_> = plan.rooms.iter().filter(|room| !room.steps.is_empty()).collect();
+    let planned: Vec<_> = plan
+        .rooms
+        .iter()
+        .filter(|room| !room.steps().is_empty())
+        .collect();
     for room in planned {
         let reported = report.rooms.iter().find(|reported| reported.id == room.id);
         let reported = reported.unwrap_or_else(|| panic!("seed {seed}: {} is in no report", room.id));

@@ -364,7 +364,7 @@ fn check(case: &Case, moves: &[Vec<Move>], wants_approval: &[bool]) {
             let (again, report) = apply(&service.client(batch), &desired, &saved, &approved, limit).await;
             for (room, before) in report.rooms.iter().zip(&planned.plan.rooms) {
                 let stale = room.status == Outcome::Stale;
-                assert!(before.steps.is_empty() || stale, "{room:?} {again:?}");
+                assert!(before.steps().is_empty() || stale, "{room:?} {again:?}");
             }
         }
     });

@@ -233,7 +233,7 @@ impl<'a> Card<'a> {
             Status::Changed => {}
         }
         told.extend((!self.counts.is_empty()).then(|| self.counts.told("")));
-        let calls = self.room.steps.len();
+        let calls = self.room.steps().len();
         told.extend((calls > 0).then(|| many(calls, "call")));
         let mut head = format!("<details><summary>{name}: {}</summary>\n", told.join(", "));
         let facts = self.facts();
