@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.
@@ -18,8 +18,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging and gives the place for progress bars, which log lines go around. `verbosity` counts `-v`, less `-q`. Who
-/// wants to be told of errors only, or reads JSON, gets no bars.
+/// Starts logging and gives the place for progress bars, which log lines go around. `verbosity` counts `-v`, less `-q`. There are
+/// no bars with JSON, or if only errors are logged.
 pub fn init(format: LogFormat, verbosity: i16, colour: bool) -> MultiProgress {
     let bars = match format {
         LogFormat::Text if verbosity >= 0 => MultiProgress::new(),

@@ -4,7 +4,7 @@ use super::place::{ListAt, Specs};
 use super::spec::{Entry, GroupName};
 use crate::diagnostics::{Problem, RawDiagnostic, shown};
 use crate::model::UserId;
-use crate::yaml::List;
+use crate::yaml::Items;
 use std::collections::{HashMap, hash_map};
 
 /// The groups of all files, each once.
@@ -93,7 +93,7 @@ impl GroupIndex {
     /// The groups that a list names itself.
     pub(super) fn held_by<'a>(
         &'a self,
-        items: &'a List<Entry>,
+        items: &'a Items<Entry>,
     ) -> impl DoubleEndedIterator<Item = Held> + 'a {
         items.iter().enumerate().filter_map(|(item, entry)| match entry {
             Some(Entry::Group(name)) => {
@@ -105,7 +105,7 @@ impl GroupIndex {
     }
 
     /// Adds the groups that a list comes to, numbered in the order in which they are met, depth first.
-    pub(super) fn reach(&self, items: &List<Entry>, reached: &mut HashMap<usize, usize>) {
+    pub(super) fn reach(&self, items: &Items<Entry>, reached: &mut HashMap<usize, usize>) {
         // With a stack of its own, because files decide how deep groups nest.
         let mut stack: Vec<usize> = self.held_by(items).rev().map(|held| held.group).collect();
         while let Some(group) = stack.pop() {
@@ -121,8 +121,8 @@ impl GroupIndex {
 
 impl Group {
     /// Its items, in the documents that were indexed.
-    pub(super) fn items<'s>(&self, specs: &'s Specs) -> &'s List<Entry> {
-        const NOBODY: &List<Entry> = &Vec::new();
+    pub(super) fn items<'s>(&self, specs: &'s Specs) -> &'s Items<Entry> {
+        const NOBODY: &Items<Entry> = &Vec::new();
         let (document, number) = self.entry;
         let groups = specs
             .get(document)

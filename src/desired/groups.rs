@@ -5,14 +5,14 @@ use super::place::{ListAt, Specs};
 use super::spec::{Entry, GroupName};
 use crate::diagnostics::{Place, Problem, RawDiagnostic, closest, shown};
 use crate::model::{MemberSet, UserId};
-use crate::yaml::List;
+use crate::yaml::Items;
 use std::cell::Cell;
 use std::collections::HashMap;
 
 /// A list of people, and its place.
 pub(super) struct Listed<'s> {
     pub(super) at: ListAt,
-    pub(super) items: &'s List<Entry>,
+    pub(super) items: &'s Items<Entry>,
 }
 
 /// The people that a list comes to.
@@ -176,7 +176,7 @@ impl<'s> ResolvedGroups<'s> {
     }
 
     /// Place of the largest of the groups that a list holds itself.
-    pub(super) fn largest(&self, items: &List<Entry>) -> Option<Place> {
+    pub(super) fn largest(&self, items: &Items<Entry>) -> Option<Place> {
         // Of several that are as large, the first.
         let largest = self.index.held_by(items).rev().max_by_key(|held| {
             let people = self.people.get(held.group).and_then(Option::as_ref);

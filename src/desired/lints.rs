@@ -6,7 +6,7 @@ use super::place::{ListAt, Specs, place, rooms};
 use super::spec::{Entry, FileSpec, GuardsSpec};
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Guards, Limit, UserId};
-use crate::yaml::{Field, List};
+use crate::yaml::{Field, Items};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 
@@ -115,7 +115,7 @@ fn groups_as_users(specs: &Specs, index: &GroupIndex) -> Vec<Problem> {
 }
 
 /// The lists of people of all rooms.
-fn room_lists(specs: &Specs) -> impl Iterator<Item = (ListAt, &List<Entry>)> {
+fn room_lists(specs: &Specs) -> impl Iterator<Item = (ListAt, &Items<Entry>)> {
     rooms(specs).flat_map(|(at, _, room)| {
         let lists = [&room.admins, &room.members].into_iter();
         lists.filter_map(move |list| Some((at.list(list), list.value.as_ref()?)))

@@ -10,7 +10,7 @@ use super::{lints, resolve};
 use crate::diagnostics::{Diagnostic, Invalid, Place, Problem, RawDiagnostic, Severity, Target, diagnose};
 use crate::disk::{DiskTimeout, TimeLimit};
 use crate::model::Guards;
-use crate::source::{self, File, Listing, SnapshotError};
+use crate::source::{self, Listing, SnapshotError, SourceFile};
 use crate::yaml;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -253,7 +253,7 @@ impl Resolved {
     /// The set, if it is valid. `files` are those that were read, with the texts of all that have problems.
     pub(super) fn loaded(
         self,
-        files: Arc<[File]>,
+        files: Arc<[SourceFile]>,
         digest: String,
         revision: Option<String>,
         retain: Retain,

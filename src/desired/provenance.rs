@@ -11,8 +11,8 @@ use crate::diagnostics::line_index::LineStarts;
 use crate::diagnostics::node_spans;
 use crate::diagnostics::{NodePath, Place, Target};
 use crate::model::{RoomId, UserId};
-use crate::source::{File, FileId, shown_digest};
-use crate::yaml::{Field, List};
+use crate::source::{FileId, SourceFile, shown_digest};
+use crate::yaml::{Field, Items};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -27,7 +27,7 @@ pub struct Provenance(Arc<FilesRead>);
 /// The files, and what was read in them.
 #[derive(Default)]
 struct FilesRead {
-    files: Arc<[File]>,
+    files: Arc<[SourceFile]>,
     specs: Specs,
     groups: GroupIndex,
     /// Made at the first question.
@@ -123,7 +123,7 @@ impl fmt::Debug for Provenance {
 }
 
 impl Provenance {
-    pub(super) fn new(files: Arc<[File]>, specs: Specs, groups: GroupIndex) -> Self {
+    pub(super) fn new(files: Arc<[SourceFile]>, specs: Specs, groups: GroupIndex) -> Self {
         let naming = OnceLock::new();
         Self(Arc::new(FilesRead {
             files,
@@ -136,7 +136,8 @@ impl Provenance {
     /// The files themselves, to tell later whether one of them was cut short.
     #[must_use]
     pub fn remember(&self) -> Remembered {
-        let of_file = |file: &File| Some((file.identity?, String::from_utf8(file.bytes().to_vec()).ok()?));
+        let of_file =
+            |file: &SourceFile| Some((file.identity?, String::from_utf8(file.bytes().to_vec()).ok()?));
         Remembered(self.0.files.iter().filter_map(of_file).collect())
     }
 
@@ -299,7 +300,7 @@ impl<'s> Index<'s> {
         index
     }
 
-    fn people(&mut self, at: RoomAt, list: &'s Field<List<Entry>>) -> Option<People<'s>> {
+    fn people(&mut self, at: RoomAt, list: &'s Field<Items<Entry>>) -> Option<People<'s>> {
         let items = list.value.as_ref()?;
         let mut direct = HashMap::new();
         for (item, user) in users_in(items).filter(|(_, user)| self.users.contains(user)) {
@@ -362,7 +363,7 @@ impl<'s> Index<'s> {
 }
 
 /// The users that a list names itself, each with its item.
-fn users_in(items: &List<Entry>) -> impl Iterator<Item = (usize, &UserId)> {
+fn users_in(items: &Items<Entry>) -> impl Iterator<Item = (usize, &UserId)> {
     items.iter().enumerate().filter_map(|(at, item)| {
         #[cfg(test)]
         tests::WALKED.with(|walked| walked.set(walked.get() + 1));

@@ -6,7 +6,7 @@ use super::room::DesiredRoom;
 use super::spec::{Defaults, Entry, FileSpec, GuardsSpec, RoomSpec};
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Glob, Guards, MAX_ADMINS, MemberSet, RoomId, UserId};
-use crate::yaml::{Field, List};
+use crate::yaml::{Field, Items};
 use std::collections::{HashMap, hash_map};
 
 /// Resolves the rooms of all files, and hands over each. `whole`: every file was read to its end. Without `keep`, the documents
@@ -71,7 +71,7 @@ struct Context<'s> {
     guards: &'s Guards,
 }
 
-fn listed(at: RoomAt, field: &Field<List<Entry>>) -> Option<Listed<'_>> {
+fn listed(at: RoomAt, field: &Field<Items<Entry>>) -> Option<Listed<'_>> {
     let items = field.value.as_ref()?;
     Some(Listed {
         at: at.list(field),

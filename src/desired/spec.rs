@@ -6,7 +6,7 @@ use super::schema;
 use crate::diagnostics::RawDiagnostic;
 use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
 use crate::yaml::{
-    Field, Fields, FieldsOf, List, NamedList, NamedListsOf, ReadContext, Scalar, Shape, Value,
+    Field, Fields, FieldsOf, Items, NamedList, NamedListsOf, ReadContext, Scalar, Shape, Unread,
 };
 use schemars::JsonSchema;
 use serde::de::MapAccess;
@@ -59,14 +59,14 @@ pub(crate) struct FileSpec {
     pub(super) defaults: Field<Defaults>,
     /// The rooms, each in one place only.
     #[schemars(with = "Vec<RoomSpec>")]
-    pub(super) rooms: Field<List<RoomSpec>>,
+    pub(super) rooms: Field<Items<RoomSpec>>,
 }
 
 impl Fields for FileSpec {
     const WHAT: &'static str = "a room file";
     const KEYS: &'static [&'static str] = &["groups", "defaults", "rooms"];
 
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
         match key {
             "groups" => {
                 self.groups = value.named_lists(NamedListsOf {
@@ -96,7 +96,7 @@ pub(super) struct Defaults {
     pub(super) absent: Field<Absent>,
     /// People who are invisible here: they are never touched, and counted nowhere. A room's own list replaces that of `defaults`.
     #[schemars(with = "Vec<Glob>", extend("default" = []))]
-    pub(super) ignore: Field<List<Glob>>,
+    pub(super) ignore: Field<Items<Glob>>,
     /// How much may change at once. What is left out is as in the settings.
     pub(super) guards: Field<GuardsSpec>,
 }
@@ -105,7 +105,7 @@ impl Fields for Defaults {
     const WHAT: &'static str = "`defaults`";
     const KEYS: &'static [&'static str] = &["mode", "absent", "ignore", "guards"];
 
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
         match key {
             "mode" => self.mode = value.scalar("a mode", names::mode)?,
             "absent" => self.absent = value.scalar("what to do", names::absent)?,
@@ -130,10 +130,10 @@ pub(super) struct RoomSpec {
     pub(super) owner: Field<UserId>,
     /// Who should be an admin; wanted admins are wanted members, too. Without this key nobody is promoted or demoted.
     #[schemars(with = "Vec<Entry>")]
-    pub(super) admins: Field<List<Entry>>,
+    pub(super) admins: Field<Items<Entry>>,
     /// Who should be a member. Without this key nobody is removed, and nobody but wanted admins is added.
     #[schemars(with = "Vec<Entry>")]
-    pub(super) members: Field<List<Entry>>,
+    pub(super) members: Field<Items<Entry>>,
     /// Which of the lists may come to nobody; otherwise an empty list is an error.
     #[schemars(schema_with = "schema::allow_empty", extend("default" = false))]
     pub(super) allow_empty: Field<AllowEmpty>,
@@ -157,7 +157,7 @@ impl Fields for RoomSpec {
         "guards",
     ];
 
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
         match key {
             "id" => self.id = value.scalar("a room id", names::room_id)?,
             "name" => self.name = value.scalar("a label", names::label)?,
@@ -199,7 +199,7 @@ pub(crate) struct GuardsSpec {
     pub(super) removal_budget: Field<RemovalBudgetSpec>,
     /// People who are never removed or demoted. A room's own list adds to that of the settings.
     #[schemars(with = "Vec<Glob>")]
-    pub(super) protect: Field<List<Glob>>,
+    pub(super) protect: Field<Items<Glob>>,
 }
 
 impl Fields for GuardsSpec {
@@ -213,7 +213,7 @@ impl Fields for GuardsSpec {
         "protect",
     ];
 
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
         const BOUND: &str = "a number or a percentage";
         match key {
             "max_removals" => self.max_removals = value.scalar(BOUND, names::limit)?,
@@ -294,7 +294,7 @@ impl Fields for RemovalBudgetSpec {
     const WHAT: &'static str = "`removal_budget`";
     const KEYS: &'static [&'static str] = &["limit", "at_least", "window"];
 
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
         match key {
             "limit" => self.limit = value.scalar("a number or a percentage", names::limit)?,
             "at_least" => {

@@ -4,14 +4,14 @@ use super::load::{Loaded, Reading, Retain};
 use crate::diagnostics::{Invalid, Problem, RawDiagnostic};
 use crate::disk::TimeLimit;
 use crate::model::Guards;
-use crate::source::{self, File, FileSet};
+use crate::source::{self, FileSet, SourceFile};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The texts of room files, all read at once.
 #[derive(Debug, Clone)]
 pub struct Texts {
-    files: Arc<[File]>,
+    files: Arc<[SourceFile]>,
     /// Those of files that could not be read, in the order of the files.
     problems: Vec<Problem>,
     digest: String,
@@ -101,7 +101,7 @@ impl Texts {
     }
 
     /// Every file, those that could not be read too.
-    pub(crate) fn files(&self) -> &[File] {
+    pub(crate) fn files(&self) -> &[SourceFile] {
         &self.files
     }
 

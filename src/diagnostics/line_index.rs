@@ -4,7 +4,7 @@ use super::Position;
 
 /// Nobody reads a longer line, and one can be as long as the file.
 const LONGEST_LINE: usize = 2_000;
-/// How many bytes of a text are counted at once, so that no column of a long line is counted from its beginning.
+/// Bytes of a text that are counted at once, so that no column of a long line is counted from its beginning.
 const BLOCK: usize = 1 << 10;
 
 /// A text, and where its lines begin.
@@ -50,7 +50,7 @@ impl<'t> LineIndex<'t> {
         }
     }
 
-    /// How many characters stand before a byte.
+    /// Number of characters before a byte.
     fn characters_before(&self, byte: usize) -> usize {
         let block = byte / BLOCK;
         let rest = self.lines.text.as_bytes().get(block * BLOCK..byte);

@@ -1,8 +1,8 @@
 //! Nodes of a document → bytes of its text.
 //!
-//! Positions are asked for only when something is wrong, so a good file pays nothing for them: the text is parsed
-//! again and walked down to the nodes. A scalar that is a piece of the text tells its place by that; anything else does so by
-//! raising an error, which carries the parser's mark, and ends the walk, so that the rest needs another.
+//! Only files with a problem need positions: their text is parsed again, down to the nodes. A scalar that is a piece of the
+//! text has its place in it. For any other node an error is raised, which carries the parser's mark and ends the walk; the
+//! remaining nodes need another walk.
 
 mod first;
 
@@ -12,11 +12,11 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Walks of one text. Only nodes that are no plain piece of it need one each; where they may be more, a first walk
-/// finds maps and lists by what they begin with.
+/// Most walks of one text. Only nodes that are not plain pieces of it need one each. If there may be more of them, a first walk
+/// finds maps and lists by the first text in them.
 const MOST_WALKS: usize = 100;
 
-/// Finds the bytes where the nodes begin. A node that is not there is not in the answer.
+/// Finds the byte that each node begins at. A node that is not in the document is not in the result.
 pub(crate) fn bytes_of(text: &str, nodes: impl IntoIterator<Item = NodePath>) -> BTreeMap<NodePath, usize> {
     let mut found = BTreeMap::new();
     let mut pending: Vec<NodePath> = nodes.into_iter().collect();
@@ -69,7 +69,7 @@ struct Walk<'t> {
     found: Vec<(NodePath, usize)>,
     /// The node that the error in flight is about.
     raised_at: Option<NodePath>,
-    /// Whether to take a map or a list to begin where the first text in it does.
+    /// True if a map or a list is found by the first text in it.
     by_content: bool,
 }
 
@@ -162,7 +162,7 @@ impl<'de> Visitor<'de> for Descent<'_, '_, '_> {
     }
 }
 
-/// A node that is looked for.
+/// A target that has been reached.
 struct Here<'w, 't, 'n> {
     walk: &'w mut Walk<'t>,
     node: &'n NodePath,
@@ -185,8 +185,8 @@ impl<'de> DeserializeSeed<'de> for Here<'_, '_, '_> {
     }
 }
 
-/// Takes a scalar that is a piece of the text, and gives its byte. For anything else serde raises an error here, and
-/// the parser marks that with the node's place.
+/// Finds the byte of a scalar that is a piece of the text. For any other node serde raises an error, and the parser marks it
+/// with the node's place.
 struct Piece<'t> {
     text: &'t str,
 }

@@ -34,7 +34,8 @@ pub fn render(diagnostics: &[Diagnostic], styled: bool) -> String {
     text
 }
 
-/// What is rendered one after the other: the help of what has no place stands alone, or a stray gutter would lead to it.
+/// Groups that are rendered one after the other. The help of a diagnostic without a place is one of its own, or it would get a
+/// stray gutter.
 fn groups(diagnostic: &Diagnostic) -> Vec<Group<'_>> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,

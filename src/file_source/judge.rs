@@ -5,7 +5,7 @@ use crate::desired::{Loaded, Remembered, Texts};
 use crate::diagnostics::{Diagnostic, Invalid, Location, RawDiagnostic, Severity};
 use crate::disk::DiskTimeout;
 use crate::model::Guards;
-use crate::source::{File, FileId, disk_timeout, name_of};
+use crate::source::{FileId, SourceFile, disk_timeout, name_of};
 use std::collections::{BTreeMap, HashMap};
 use std::iter;
 use std::path::PathBuf;
@@ -177,7 +177,7 @@ impl Judge {
     }
 
     /// What is wrong with a file that somebody seems to be writing still.
-    fn unfinished(&self, file: &File) -> Option<Diagnostic> {
+    fn unfinished(&self, file: &SourceFile) -> Option<Diagnostic> {
         let content = file.content.as_ref()?;
         let (code, message, help) = if content.length == 0 {
             (
@@ -207,7 +207,7 @@ impl Judge {
 
     /// Whether it is the very file of the set in force, without its end. A file that took its place is no such thing:
     /// who makes a new one writes it first.
-    fn is_cut_short(&self, file: &File) -> bool {
+    fn is_cut_short(&self, file: &SourceFile) -> bool {
         let cut = || {
             let identity = file.identity?;
             let old = match &self.in_force {

@@ -8,7 +8,7 @@ use crate::desired::names::{self, duration, whole};
 use crate::diagnostics::RawDiagnostic;
 use crate::model::Limit;
 use crate::model::schema::duration as duration_schema;
-use crate::yaml::{Field, Fields, List, ListOf, ReadContext, Scalar, Shape, Value};
+use crate::yaml::{Field, Fields, Items, ListOf, ReadContext, Scalar, Shape, Unread};
 use schemars::JsonSchema;
 use serde::de::{MapAccess, SeqAccess};
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ pub(crate) struct SettingsSpec {
     pub(super) service: Field<ServiceSpec>,
     /// Where the room files are: a file, a folder, or a list of them.
     #[schemars(schema_with = "schema::path_or_paths", extend("default" = "rooms/"))]
-    pub(super) rooms: Field<List<PathBuf>>,
+    pub(super) rooms: Field<Items<PathBuf>>,
     /// How much is asked of the service at a time.
     pub(super) limits: Field<LimitsSpec>,
     /// How much may change at once before a person is asked. Room files can say otherwise for their rooms.
@@ -68,7 +68,7 @@ impl Fields for SettingsSpec {
         "audit_log",
     ];
 
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
         match key {
             "service" => self.service = value.map()?,
             "rooms" => self.rooms = value.shape(PathOrPaths)?,
@@ -125,7 +125,7 @@ impl Fields for ServiceSpec {
         "allow_http",
     ];
 
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
         match key {
             "url" => self.url = value.scalar("an address", url)?,
             "app_key" => self.app_key = value.scalar("an app key", app_key)?,
@@ -174,7 +174,7 @@ impl Fields for AuthSpec {
         "client_secret_file",
     ];
 
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
         match key {
             "token_file" => self.token_file = value.scalar(PATH, path)?,
             _ => value.not_yet(&format!("auth.{key}"))?,
@@ -218,7 +218,7 @@ impl Fields for LimitsSpec {
         "bulk_reads",
     ];
 
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
         match key {
             "calls_per_second" => self.calls_per_second = value.shape(RateOrRates)?,
             "share" => self.share = value.scalar("a percentage", share)?,
@@ -236,7 +236,7 @@ impl Fields for LimitsSpec {
 struct PathOrPaths;
 
 impl<'de> Shape<'de> for PathOrPaths {
-    type Value = List<PathBuf>;
+    type Value = Items<PathBuf>;
 
     fn wants(&self) -> &'static str {
         "a path, or a list of paths"
@@ -282,7 +282,7 @@ impl Fields for FleetGuardsSpec {
     const WHAT: &'static str = GuardsSpec::WHAT;
     const KEYS: &'static [&'static str] = GuardsSpec::KEYS;
 
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
         match key {
             "max_removals_total" => {
                 self.max_removals_total = value.scalar("a number or a percentage", names::limit)?;
@@ -315,7 +315,7 @@ impl Fields for SyncSpec {
     const WHAT: &'static str = "`sync`";
     const KEYS: &'static [&'static str] = &["interval", "settle", "settle_removals", "paused"];
 
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
         match key {
             "interval" => self.interval = value.scalar(DURATION, |text| duration(text, "100ms", "24h"))?,
             "settle" => self.settle = value.scalar(DURATION, |text| duration(text, "0ms", "1m"))?,

@@ -7,7 +7,7 @@ use crate::chat::wire::Method;
 use crate::desired::names::whole;
 use crate::diagnostics::RawDiagnostic;
 use crate::model::Limit;
-use crate::yaml::{Field, Fields, FieldsOf, ReadContext, Shape, Value};
+use crate::yaml::{Field, Fields, FieldsOf, ReadContext, Shape, Unread};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::MapAccess;
 use std::borrow::Cow;
@@ -58,7 +58,7 @@ impl Fields for RatesSpec {
         "list_rooms",
     ];
 
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
         let rate = value.scalar(WHOLE, rate)?;
         match Method::ALL.into_iter().find(|method| method.as_str() == key) {
             Some(method) => self.own.extend(rate.value.map(|rate| (method, rate))),

@@ -32,12 +32,12 @@ const LOT: usize = 32 << 10;
 
 /// A file as it was read, or as much of it as could be.
 #[derive(Debug)]
-pub(crate) struct File {
-    /// What it is called in messages.
+pub(crate) struct SourceFile {
+    /// Its name in messages.
     pub(crate) name: String,
-    /// Where it was found.
+    /// The path it was found by.
     pub(crate) path: PathBuf,
-    /// Which file it was, whatever it was called; `None`: nobody asked.
+    /// Its identity, independent of its name. `None` if it was not found by a search.
     pub(crate) identity: Option<FileId>,
     /// Its text without a byte order mark; bytes that are not UTF-8 are replaced.
     pub(crate) text: String,
@@ -45,20 +45,20 @@ pub(crate) struct File {
     pub(crate) content: Option<Content>,
 }
 
-/// What the bytes of a file come to.
+/// Facts about the bytes of a file.
 #[derive(Debug)]
 pub(crate) struct Content {
     /// Their SHA-256, once somebody has asked for it.
     digest: OnceLock<[u8; 32]>,
-    /// How many they are.
+    /// Their number.
     pub(crate) length: usize,
-    /// Whether the last of them is a newline.
+    /// True if the last of them is a newline.
     pub(crate) ends_in_newline: bool,
-    /// The bytes themselves, where the text does not hold them all as they are.
+    /// The bytes themselves, if the text differs from them.
     raw: Option<Vec<u8>>,
 }
 
-impl Text for File {
+impl Text for SourceFile {
     fn name(&self) -> &str {
         &self.name
     }
@@ -68,7 +68,7 @@ impl Text for File {
     }
 }
 
-impl File {
+impl SourceFile {
     /// A file that was read, the `index`th of its set.
     fn new(index: usize, path: &Path, identity: Option<FileId>, bytes: Vec<u8>) -> (Self, Option<Problem>) {
         let (text, content, problem) = text(index, bytes);
@@ -111,10 +111,10 @@ impl File {
     }
 }
 
-/// Files in the order of their names, what is wrong with them, and what they come to.
+/// Files in the order of their names, and their problems.
 #[derive(Debug, Default)]
 pub(crate) struct FileSet {
-    pub(crate) files: Vec<File>,
+    pub(crate) files: Vec<SourceFile>,
     /// Those of files whose text is not what is on the disk, in the order of the files.
     pub(crate) problems: Vec<Problem>,
     /// As in [`super::Source`].
@@ -144,7 +144,7 @@ impl FoundFiles {
     }
 }
 
-/// Takes a file into the digest of its set.
+/// Adds a file to the digest of its set.
 fn count_in(hash: &mut Sha256, relative: &[u8], bytes: &[u8]) {
     for part in [relative, bytes] {
         // With its length before it, no two sets come to the same bytes.
@@ -159,10 +159,10 @@ impl FoundFiles {
     pub(crate) fn each(
         self: &Arc<Self>,
         time_limit: TimeLimit,
-        mut take: impl FnMut(File, Option<Problem>),
+        mut take: impl FnMut(SourceFile, Option<Problem>),
     ) -> Result<String, DiskTimeout> {
         for (index, (path, raw)) in self.failed.iter().enumerate() {
-            let (file, problem) = File::unreadable(index, path, raw.clone());
+            let (file, problem) = SourceFile::unreadable(index, path, raw.clone());
             take(file, Some(problem));
         }
         let mut hash = Sha256::new();
@@ -182,11 +182,12 @@ impl FoundFiles {
                 match lot.next().unwrap_or_else(broke_off) {
                     Ok(bytes) => {
                         count_in(&mut hash, &found.relative, &bytes);
-                        let (file, problem) = File::new(index, &found.path, Some(found.identity), bytes);
+                        let (file, problem) =
+                            SourceFile::new(index, &found.path, Some(found.identity), bytes);
                         take(file, problem);
                     }
                     Err(error) => {
-                        let (file, problem) = File::unreadable(index, &found.path, raw(&error));
+                        let (file, problem) = SourceFile::unreadable(index, &found.path, raw(&error));
                         take(file, Some(problem));
                     }
                 }
@@ -217,7 +218,7 @@ impl FoundFiles {
     }
 }
 
-/// Editors on Windows write one; the parser refuses it.
+/// Byte order mark: editors on Windows write one, and the parser refuses it.
 const MARK: char = '\u{feff}';
 
 /// A SHA-256 as it is shown.
@@ -243,23 +244,23 @@ impl FileSet {
         set
     }
 
-    pub(crate) fn add(&mut self, file: File, problem: Option<Problem>) {
+    pub(crate) fn add(&mut self, file: SourceFile, problem: Option<Problem>) {
         self.files.push(file);
         self.problems.extend(problem);
     }
 
     fn read(&mut self, path: &Path, identity: Option<FileId>, bytes: Vec<u8>) {
-        let (file, problem) = File::new(self.files.len(), path, identity, bytes);
+        let (file, problem) = SourceFile::new(self.files.len(), path, identity, bytes);
         self.add(file, problem);
     }
 
     fn fail(&mut self, path: &Path, raw: RawDiagnostic) {
-        let (file, problem) = File::unreadable(self.files.len(), path, raw);
+        let (file, problem) = SourceFile::unreadable(self.files.len(), path, raw);
         self.add(file, Some(problem));
     }
 }
 
-/// What a path is called in messages: control characters in it do nothing to a terminal.
+/// Name of a path in messages, control characters escaped.
 pub(crate) fn name_of(path: &Path) -> String {
     path.to_string_lossy()
         .chars()
@@ -274,7 +275,7 @@ pub(crate) fn name_of(path: &Path) -> String {
 }
 
 /// True if the files still hold what was read of them.
-pub(crate) fn are_unchanged(files: &Arc<[File]>) -> bool {
+pub(crate) fn are_unchanged(files: &Arc<[SourceFile]>) -> bool {
     let Some(first) = files.first() else { return true };
     let (path, files) = (first.path.clone(), Arc::clone(files));
     let are = disk::with_limit(TimeLimit::default(), &path, move |progress| {
@@ -283,7 +284,7 @@ pub(crate) fn are_unchanged(files: &Arc<[File]>) -> bool {
     are.unwrap_or(false)
 }
 
-fn is_unchanged(file: &File, progress: &Progress) -> bool {
+fn is_unchanged(file: &SourceFile, progress: &Progress) -> bool {
     progress.begin(&file.path);
     let opened = disk::open_path(&file.path);
     let now = opened.and_then(|opened| disk::read_opened(opened, &file.path, LARGEST_FILE, progress));

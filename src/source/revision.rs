@@ -1,4 +1,4 @@
-//! Which commit the files are of. The repository is only read: nothing in it can have a program executed.
+//! The commit of the files. The repository is only read: nothing in it can have a program executed.
 
 mod error;
 mod git_config;
@@ -16,13 +16,13 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-/// As long as anybody may be kept waiting for it: the network folder or the very large repository it is not worth.
+/// Longest wait for the commit: it is not worth more on a network folder or in a very large repository.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What follows the id where the commit does not hold what was read, as `git describe --dirty` has it.
+/// Suffix of the id if the commit does not hold what was read, as in `git describe --dirty`.
 const DIRTY: &str = "-dirty";
 
-/// The id of the commit that these files are of, with `-dirty` after it where tracked files differ from it or it does not
-/// have one of these. `None`: they are not all in one work tree of git, there is no commit yet, or it cannot be told.
+/// Id of the commit of these files, with `-dirty` after it if tracked files differ from it or one of these is not in it.
+/// `None` if they are not all in one work tree of git, there is no commit yet, or it cannot be read.
 pub(crate) fn revision(files: Vec<PathBuf>) -> Option<String> {
     let (told, hear) = mpsc::channel();
     let stop = Arc::new(AtomicBool::new(false));

@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-/// As many links as Linux follows in one path.
+/// Most links followed in one path, as in Linux.
 const MOST_LINKS: usize = 40;
 
 /// The files that are there, and what a change of them would show by.

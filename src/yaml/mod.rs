@@ -14,7 +14,7 @@ mod shape;
 pub(crate) use parse::read;
 
 pub(crate) use scalar::{Parse, Scalar};
-pub(crate) use shape::{FieldsOf, List, ListOf, NamedList, NamedListsOf, Shape, Shaped, keys};
+pub(crate) use shape::{FieldsOf, Items, ListOf, NamedList, NamedListsOf, Shape, Shaped};
 
 use crate::diagnostics::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, shown};
 use compact_str::CompactString;
@@ -26,7 +26,7 @@ use std::fmt;
 /// Scalars that aliases may add to those a file holds: room for any honest reuse of a list, none for a bomb.
 const ALIAS_ALLOWANCE: usize = 1_000_000;
 
-/// What stands at a node.
+/// Kind of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Null,
@@ -37,7 +37,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// What to do where it stands and does not belong.
+    /// Advice for a node of this kind in the wrong place.
     pub(crate) fn help(self) -> Option<&'static str> {
         match self {
             Self::Null => Some("give it a value, or remove it"),
@@ -59,16 +59,16 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What a reading is for.
+/// Purpose of a reading.
 #[derive(Debug)]
 enum Pass {
-    /// To read, knowing the nodes where a scalar belongs and something else stands.
+    /// Reads. The nodes are those that should be scalars and are not.
     Read(HashMap<NodePath, Kind>),
-    /// To find those nodes. Its values and problems are worth nothing.
+    /// Finds those nodes. Its values and problems are dropped.
     Probe(HashMap<NodePath, Kind>),
 }
 
-/// The state of one reading: where it stands and what it found.
+/// State of one reading: its place, and the problems found so far.
 #[derive(Debug)]
 pub(crate) struct ReadContext {
     file: usize,
@@ -78,7 +78,7 @@ pub(crate) struct ReadContext {
     met_other_kind: bool,
     pub(crate) too_many_aliases: bool,
     pub(crate) problems: Vec<Problem>,
-    /// The first of the texts that capitals stand in for nothing, and all of them in lower case.
+    /// The first text with capitals that do not count, and all such texts in lower case.
     folded: Option<(Place, CompactString, HashSet<CompactString>)>,
 }
 
@@ -96,7 +96,7 @@ impl ReadContext {
         }
     }
 
-    /// Runs `read` until it saw all that it can see, and gives what the last run gave.
+    /// Runs `read` until it has seen the whole file, and gives the result of the last run.
     pub(crate) fn run<T, E>(
         &mut self,
         text: &str,
@@ -165,8 +165,7 @@ impl ReadContext {
         result
     }
 
-    /// Records that something else stands here. Said at the key, which names what is wanted; an item of a list has none
-    /// and is shown itself.
+    /// Records that a node is of the wrong kind: at its key, which names what is wanted, or at the node if it has no key.
     pub(crate) fn wrong_kind(&mut self, wants: &str, kind: Kind, help: Option<&str>) {
         let raw = match kind {
             Kind::Tagged => RawDiagnostic::new("tag", "YAML tags (`!…`) are not taken"),
@@ -191,7 +190,7 @@ impl ReadContext {
         }
     }
 
-    /// What there is to say of capitals: once a file, because who has one name with them often has thousands.
+    /// The warning about capitals: one for a file, because a file with one such name often has thousands.
     pub(crate) fn capitals(&mut self) -> Option<Problem> {
         let (place, first, all) = self.folded.take()?;
         let (name, plain) = (shown(&first), shown(&first.to_ascii_lowercase()));
@@ -217,7 +216,7 @@ impl ReadContext {
     }
 }
 
-/// A key's value as it was read: where it stood in its map, and what it came to.
+/// The value of a key, and the place of its entry.
 #[derive(Debug)]
 pub(crate) struct Field<T> {
     /// The entry's index in the map; `None`: the key is not there.
@@ -237,28 +236,28 @@ impl<T> Default for Field<T> {
 
 /// A map with a fixed set of keys.
 pub(crate) trait Fields: Default {
-    /// What it is, as in "unknown key in …".
+    /// Its name, as in "unknown key in …".
     const WHAT: &'static str;
     /// Its keys.
     const KEYS: &'static [&'static str];
-    /// Whether what is not understood in it may be a secret in the wrong place.
+    /// True if an unknown key or value may be a secret in the wrong place.
     const SECRETS: bool = false;
 
     /// Reads the value of one of [`Self::KEYS`].
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Value<'_, A>) -> Result<(), A::Error>;
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error>;
 
-    /// Judges the map as a whole; `cx` stands at it.
+    /// Checks the map as a whole; `cx` is at it.
     fn finish(&mut self, _cx: &mut ReadContext) {}
 }
 
 /// The value of a key, still to be read.
-pub(crate) struct Value<'v, A> {
+pub(crate) struct Unread<'v, A> {
     map: &'v mut A,
     cx: &'v mut ReadContext,
     entry: u32,
 }
 
-impl<'de, A: MapAccess<'de>> Value<'_, A> {
+impl<'de, A: MapAccess<'de>> Unread<'_, A> {
     fn read<S: Seed<'de>>(self, seed: &S) -> Result<Field<S::Value>, A::Error> {
         let Self { map, cx, entry } = self;
         let value = cx.within(entry, |cx| map.next_value_seed(Seeded { cx, seed }))?;
@@ -288,7 +287,7 @@ impl<'de, A: MapAccess<'de>> Value<'_, A> {
     }
 
     /// Reads a list of scalars.
-    pub(crate) fn list<T>(self, wants: &'static str, item: Scalar<T>) -> Result<Field<List<T>>, A::Error> {
+    pub(crate) fn list<T>(self, wants: &'static str, item: Scalar<T>) -> Result<Field<Items<T>>, A::Error> {
         self.read(&Shaped(ListOf { wants, item }))
     }
 
@@ -298,7 +297,7 @@ impl<'de, A: MapAccess<'de>> Value<'_, A> {
     }
 
     /// Reads a list of maps.
-    pub(crate) fn maps<F: Fields>(self, wants: &'static str) -> Result<Field<List<F>>, A::Error> {
+    pub(crate) fn maps<F: Fields>(self, wants: &'static str) -> Result<Field<Items<F>>, A::Error> {
         self.read(&Shaped(ListOf {
             wants,
             item: Shaped(FieldsOf::<F>::new()),

@@ -1,9 +1,8 @@
 //! A file's text → its document, with every problem that can be seen.
 
-use super::{Fields, FieldsOf, Kind, ReadContext, Seed, Shape, Shaped, keys};
+use super::{Fields, FieldsOf, ReadContext, Seed, Shaped};
 use crate::diagnostics::node_spans;
 use crate::diagnostics::{Place, Problem, RawDiagnostic, Target};
-use serde::de::MapAccess;
 use serde_yaml::Deserializer;
 
 /// A document as it was read.
@@ -11,9 +10,9 @@ use serde_yaml::Deserializer;
 pub(crate) struct Document<F> {
     /// `None`: the file holds nothing, or no map.
     pub(crate) fields: Option<F>,
-    /// What is wrong with it.
+    /// Its problems.
     pub(crate) problems: Vec<Problem>,
-    /// Whether the file was read to its end, so that what is not in `fields` is not in the file.
+    /// True if the file was read to its end, so that `fields` holds all of it.
     pub(crate) whole: bool,
 }
 
@@ -40,7 +39,7 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
         let Some(first) = documents.next() else {
             return Ok(None);
         };
-        let fields = Shaped(Root(FieldsOf::new())).read(cx, first)?;
+        let fields = Shaped(FieldsOf::root()).read(cx, first)?;
         if let Some(second) = documents.next() {
             let byte = node_spans::start_of(second).unwrap_or(0);
             let raw = RawDiagnostic::new("two-documents", "a second YAML document begins here")
@@ -97,8 +96,7 @@ fn parseable(text: &str) -> Result<(), (usize, RawDiagnostic)> {
     Ok(())
 }
 
-/// Whether that can be seen at a glance, as of nearly every file: only ASCII, and brackets so few that they can all be open. Such
-/// loops over bytes take next to no time.
+/// True for nearly every file: only ASCII, and so few brackets that all may be open. Loops over bytes are fast.
 fn is_plain(text: &[u8]) -> bool {
     let ascii = |block: &[u8]| {
         let is_good = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n');
@@ -108,32 +106,7 @@ fn is_plain(text: &[u8]) -> bool {
     opens <= MOST_OPEN_BRACKETS && text.chunks(1 << 10).all(ascii)
 }
 
-/// The document as a whole: a map, or nothing at all.
-struct Root<F>(FieldsOf<F>);
-
-impl<'de, F: Fields> Shape<'de> for Root<F> {
-    type Value = F;
-
-    fn wants(&self) -> &'static str {
-        "a map of keys and values"
-    }
-    fn map<A: MapAccess<'de>>(&self, cx: &mut ReadContext, map: A) -> Result<Option<F>, A::Error> {
-        self.0.map(cx, map)
-    }
-    fn other(&self, cx: &mut ReadContext, kind: Kind) -> Option<F> {
-        // A file that is one word may be anything, a token too.
-        if kind != Kind::Null {
-            let keys = keys::<F>();
-            cx.wrong_kind(self.wants(), kind, kind.help().or(Some(&keys)));
-            if let Some(problem) = cx.problems.last_mut() {
-                problem.raw.is_secret |= kind == Kind::Scalar;
-            }
-        }
-        None
-    }
-}
-
-/// What the parser said, in words for people, and where.
+/// The parser's error in words for people, and its place.
 fn broken(text: &str, error: &serde_yaml::Error, too_many_aliases: bool) -> (Target, RawDiagnostic) {
     const HELP: &str = "look here and in the lines above for a bracket or a quote that is not closed, and for a wrong indentation";
     let said = error.to_string();
@@ -177,7 +150,7 @@ fn broken(text: &str, error: &serde_yaml::Error, too_many_aliases: bool) -> (Tar
     (Target::Byte(byte), raw)
 }
 
-/// Whether YAML allows the character to stand for itself (YAML 1.1, "Character Set").
+/// True if YAML allows the character unescaped (YAML 1.1, "Character Set").
 fn printable(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
         && c != '\u{feff}'

@@ -13,7 +13,7 @@ pub(crate) type Parse<T> = fn(&str) -> Result<T, RawDiagnostic>;
 pub(crate) struct Scalar<T> {
     pub(crate) wants: &'static str,
     pub(crate) parse: Parse<T>,
-    /// Whether a value is one whose capitals count for nothing.
+    /// True for a value whose capitals do not count.
     pub(crate) folds: fn(&T) -> bool,
 }
 
@@ -101,10 +101,10 @@ impl<'de, T> Seed<'de> for Nullable<T> {
     }
 }
 
-/// What stands where a scalar belongs.
+/// The node in the place of a scalar.
 enum Met<T> {
     Text(Result<T, RawDiagnostic>),
-    /// A value in whose text capitals stand that count for nothing.
+    /// A value, and its text with capitals that do not count.
     Folded(T, CompactString),
     Other(Kind),
 }

@@ -1,7 +1,7 @@
 //! Reads lists and maps.
 
 use super::scalar::{Key, Scalar};
-use super::{Fields, Kind, Parse, ReadContext, Seed, Seeded, Value};
+use super::{Fields, Kind, Parse, ReadContext, Seed, Seeded, Unread};
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown, suggest};
 use compact_str::CompactString;
 use serde::de::{Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor};
@@ -11,12 +11,12 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 
 /// Items in the order of the file; `None` where a problem was recorded, so that an item keeps its index.
-pub(crate) type List<T> = Vec<Option<T>>;
+pub(crate) type Items<T> = Vec<Option<T>>;
 
-/// Reads a node by what stands there. What a shape does not take is drained and recorded.
+/// Reads a node by its kind. A node of a kind that the shape does not accept is skipped and recorded.
 pub(crate) trait Shape<'de> {
     type Value;
-    /// What it takes, as in "expected …".
+    /// The expected kind, as in "expected …".
     fn wants(&self) -> &'static str;
 
     fn seq<A: SeqAccess<'de>>(
@@ -52,7 +52,7 @@ pub(crate) trait Shape<'de> {
         None
     }
 
-    /// What to write in the place of a value of another kind.
+    /// Advice if the value is of another kind.
     fn instead(&self) -> &'static str {
         "write what is expected"
     }
@@ -126,7 +126,7 @@ pub(crate) struct ListOf<S> {
 }
 
 impl<'de, S: Seed<'de>> Shape<'de> for ListOf<S> {
-    type Value = List<S::Value>;
+    type Value = Items<S::Value>;
 
     fn wants(&self) -> &'static str {
         self.wants
@@ -164,11 +164,25 @@ impl<'de, S: Seed<'de>> Shape<'de> for ListOf<S> {
 }
 
 /// Reads a map with a fixed set of keys.
-pub(crate) struct FieldsOf<F>(PhantomData<fn() -> F>);
+pub(crate) struct FieldsOf<F> {
+    /// True for the document as a whole, which may be empty.
+    is_root: bool,
+    fields: PhantomData<fn() -> F>,
+}
 
 impl<F> FieldsOf<F> {
     pub(crate) fn new() -> Self {
-        Self(PhantomData)
+        Self {
+            is_root: false,
+            fields: PhantomData,
+        }
+    }
+
+    pub(super) fn root() -> Self {
+        Self {
+            is_root: true,
+            ..Self::new()
+        }
     }
 }
 
@@ -180,10 +194,18 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
     }
 
     fn other(&self, cx: &mut ReadContext, kind: Kind) -> Option<F> {
-        let keys = keys::<F>();
+        if self.is_root && kind == Kind::Null {
+            return None;
+        }
+        let keys = format!("write it as `key: value`; the keys are: {}", F::KEYS.join(", "));
         cx.wrong_kind(self.wants(), kind, kind.help().or(Some(&keys)));
         if let Some(problem) = cx.problems.last_mut() {
-            problem.raw.is_secret |= F::SECRETS;
+            // A file that is one word may be anything, a token too.
+            problem.raw.is_secret |= if self.is_root {
+                kind == Kind::Scalar
+            } else {
+                F::SECRETS
+            };
         }
         None
     }
@@ -191,21 +213,18 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
     fn map<A: MapAccess<'de>>(&self, cx: &mut ReadContext, mut map: A) -> Result<Option<F>, A::Error> {
         let mut fields = F::default();
         let mut seen: HashMap<&str, Place> = HashMap::new();
-        let key = Key(Scalar::new("the name of a key", |text| {
-            Ok(CompactString::new(text))
-        }));
         for entry in 0.. {
-            let next = cx.within(entry, |cx| map.next_key_seed(Seeded { cx, seed: &key }))?;
-            let Some(text) = next else { break };
+            let Some((place, text)) = next_key(cx, &mut map, entry, "the name of a key")? else {
+                break;
+            };
             let known = F::KEYS.iter().find(|known| text.as_deref() == Some(**known));
-            let place = cx.within(entry, |cx| cx.place(EntryPart::Key));
             match (known, text) {
                 (Some(known), _) => match seen.get(known) {
                     None => {
                         seen.insert(known, place);
                         fields.field(
                             known,
-                            Value {
+                            Unread {
                                 map: &mut map,
                                 cx,
                                 entry,
@@ -229,9 +248,18 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
     }
 }
 
-/// What to write where a map belongs.
-pub(crate) fn keys<F: Fields>() -> String {
-    format!("write it as `key: value`; the keys are: {}", F::KEYS.join(", "))
+/// The place and the text of a map's next key: no text if a problem was recorded. `None` at the end of the map.
+fn next_key<'de, A: MapAccess<'de>>(
+    cx: &mut ReadContext,
+    map: &mut A,
+    entry: u32,
+    wants: &'static str,
+) -> Result<Option<(Place, Option<CompactString>)>, A::Error> {
+    let key = Key(Scalar::new(wants, |text| Ok(CompactString::new(text))));
+    cx.within(entry, |cx| {
+        let text = map.next_key_seed(Seeded { cx, seed: &key })?;
+        Ok(text.map(|text| (cx.place(EntryPart::Key), text)))
+    })
 }
 
 fn unknown<F: Fields>(key: &str) -> RawDiagnostic {
@@ -264,7 +292,7 @@ pub(crate) struct NamedList<K, T> {
     pub(crate) key: K,
     /// The entry's index in the map.
     pub(crate) entry: u32,
-    pub(crate) items: List<T>,
+    pub(crate) items: Items<T>,
 }
 
 impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedListsOf<K, T> {
@@ -285,12 +313,11 @@ impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedListsOf<K, T> {
     ) -> Result<Option<Self::Value>, A::Error> {
         let mut entries = Vec::new();
         let mut seen: HashMap<K, Place> = HashMap::new();
-        let key = Key(Scalar::new("a name", |text| Ok(CompactString::new(text))));
         for entry in 0.. {
-            let next = cx.within(entry, |cx| map.next_key_seed(Seeded { cx, seed: &key }))?;
-            let Some(text) = next else { break };
-            let place = cx.within(entry, |cx| cx.place(EntryPart::Key));
-            let value = Value {
+            let Some((place, text)) = next_key(cx, &mut map, entry, "a name")? else {
+                break;
+            };
+            let value = Unread {
                 map: &mut map,
                 cx,
                 entry,

@@ -6,7 +6,7 @@ use super::super::spec::{Defaults, Entry, GuardsSpec, RoomSpec};
 use super::{FilesRead, Origin, Provenance, users_in};
 use crate::diagnostics::{EntryPart, NodePath, Place, Target};
 use crate::model::{Glob, RoomId, UserId};
-use crate::yaml::{Field, List};
+use crate::yaml::{Field, Items};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// What the files say of a person in a room.
@@ -210,7 +210,7 @@ impl<'s> RoomEntry<'s> {
         all
     }
 
-    fn matching(&self, field: &Field<List<Glob>>, steps: Vec<u32>, user: &UserId) -> Vec<(Glob, Place)> {
+    fn matching(&self, field: &Field<Items<Glob>>, steps: Vec<u32>, user: &UserId) -> Vec<(Glob, Place)> {
         let at = ListAt::new(self.at.file, steps);
         let globs = field.value.iter().flatten().enumerate();
         globs
@@ -236,7 +236,7 @@ impl<'s> Names<'s> {
     }
 
     /// The items of a list that name the person themselves.
-    fn items<'l>(&self, items: &'l List<Entry>) -> impl Iterator<Item = usize> + use<'l, 's> {
+    fn items<'l>(&self, items: &'l Items<Entry>) -> impl Iterator<Item = usize> + use<'l, 's> {
         let user = self.user;
         users_in(items)
             .filter(move |(_, named)| *named == user)
@@ -244,7 +244,7 @@ impl<'s> Names<'s> {
     }
 
     /// The groups that a list comes to, the nearest first, each with the one that holds it on a shortest way.
-    fn reached(&self, items: &List<Entry>) -> Vec<(usize, Option<usize>)> {
+    fn reached(&self, items: &Items<Entry>) -> Vec<(usize, Option<usize>)> {
         let mut seen = BTreeSet::new();
         let mut reached = Vec::new();
         let held = self.groups().held_by(items);

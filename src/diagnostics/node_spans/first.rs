@@ -1,4 +1,4 @@
-//! Where a node begins, without an error that ends the walk.
+//! Beginning of a node, without an error that ends the walk.
 
 use super::Piece;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
