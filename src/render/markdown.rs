@@ -4,21 +4,21 @@
 //! Whatever text comes from files or from the service stands in HTML code or in a fence: there nothing in it is markup, and
 //! nobody is mentioned.
 
-mod card;
+mod byte_budget;
 mod escape;
-mod kind;
 mod list;
-mod share;
+mod room_block;
+mod sections;
 
 use super::Meta;
 use crate::base::{BaseDiff, Relaxation, relaxations_of_settings};
 use crate::desired::{DesiredRoom, Source};
 use crate::model::{Guards, MemberSet, Op, RoomId};
 use crate::plan::{Calls, FleetPlan, RoomPlan, Status, Summary};
-use card::Card;
+use byte_budget::{Ask, FLOOR, shares};
 use escape::{code, grouped, many};
-use kind::{Counts, Kind, Risk, Section};
-use share::{Ask, FLOOR, shares};
+use room_block::RoomBlock;
+use sections::{Counts, Kind, Risk, Section};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -42,7 +42,7 @@ const MORE_NAMED: usize = 80;
 const PART: usize = 5;
 
 /// The most rooms for which there can be a place.
-const MOST_CARDS: usize = MARKDOWN_BYTES / card::LEAST;
+const MOST_CARDS: usize = MARKDOWN_BYTES / room_block::LEAST;
 
 /// What a comment says beside the plan.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +95,7 @@ pub fn markdown(plan: &FleetPlan, review: &Review<'_>) -> String {
 }
 
 /// The rooms of which there is something to say, in the order in which they get their place.
-fn cards<'a>(plan: &'a FleetPlan, review: &Review<'a>) -> Vec<Card<'a>> {
+fn cards<'a>(plan: &'a FleetPlan, review: &Review<'a>) -> Vec<RoomBlock<'a>> {
     let desired: BTreeMap<&RoomId, &DesiredRoom> =
         review.desired.iter().map(|room| (&room.id, *room)).collect();
     let base_diff = review.base_diff.and_then(Result::ok);
@@ -104,18 +104,18 @@ fn cards<'a>(plan: &'a FleetPlan, review: &Review<'a>) -> Vec<Card<'a>> {
             relaxations_of_settings(review.guards, desired, room.live.as_ref())
         });
         let base_diff = base_diff.and_then(|diff| diff.rooms.get(&room.id));
-        Card::new(room, base_diff, relaxations)
+        RoomBlock::new(room, base_diff, relaxations)
     };
-    let mut cards: Vec<Card<'a>> = plan.rooms.iter().filter_map(card).collect();
-    cards.sort_by_cached_key(Card::rank);
-    cards.iter_mut().take(MOST_CARDS).for_each(Card::prepare);
+    let mut cards: Vec<RoomBlock<'a>> = plan.rooms.iter().filter_map(card).collect();
+    cards.sort_by_cached_key(RoomBlock::rank);
+    cards.iter_mut().take(MOST_CARDS).for_each(RoomBlock::prepare);
     cards
 }
 
 /// How many bytes each room gets. First the rooms where people go or that are blocked get something to read, then the other risky
 /// ones their part, then all that is risky its place, and at last everything.
-fn share_out<'a, 'b>(cards: &'b [Card<'a>], budget: usize) -> Vec<(&'b Card<'a>, usize)> {
-    let mut all: Vec<(&Card<'a>, usize)> = cards.iter().map(|card| (card, 0)).collect();
+fn share_out<'a, 'b>(cards: &'b [RoomBlock<'a>], budget: usize) -> Vec<(&'b RoomBlock<'a>, usize)> {
+    let mut all: Vec<(&RoomBlock<'a>, usize)> = cards.iter().map(|card| (card, 0)).collect();
     let (shown, _) = all.split_at_mut(cards.len().min(MOST_CARDS));
     let risky = shown.partition_point(|(card, _)| card.risk() < Risk::Low);
     let high = shown.partition_point(|(card, _)| card.risk() < Risk::Some);
@@ -127,17 +127,22 @@ fn share_out<'a, 'b>(cards: &'b [Card<'a>], budget: usize) -> Vec<(&'b Card<'a>,
     if high.iter().any(|(_, share)| *share == 0) {
         return all;
     }
-    give(some, Card::risky, budget / PART, &mut left);
-    give(high, Card::risky, budget, &mut left);
-    give(some, Card::risky, budget, &mut left);
+    give(some, RoomBlock::risky, budget / PART, &mut left);
+    give(high, RoomBlock::risky, budget, &mut left);
+    give(some, RoomBlock::risky, budget, &mut left);
     if first.iter().all(|(card, share)| *share >= card.risky().need) {
-        give(shown, Card::all, budget, &mut left);
+        give(shown, RoomBlock::all, budget, &mut left);
     }
     all
 }
 
 /// Gives these rooms what they ask for, of what is left and at most so much.
-fn give<'a>(rooms: &mut [(&Card<'a>, usize)], ask: impl Fn(&Card<'a>) -> Ask, most: usize, left: &mut usize) {
+fn give<'a>(
+    rooms: &mut [(&RoomBlock<'a>, usize)],
+    ask: impl Fn(&RoomBlock<'a>) -> Ask,
+    most: usize,
+    left: &mut usize,
+) {
     let asks: Vec<Ask> = rooms
         .iter()
         .map(|(card, share)| ask(card).beyond(*share))
@@ -149,7 +154,7 @@ fn give<'a>(rooms: &mut [(&Card<'a>, usize)], ask: impl Fn(&Card<'a>) -> Ask, mo
 }
 
 /// Rooms for which there is no place, in one line.
-fn told(hidden: &[&Card<'_>]) -> String {
+fn told(hidden: &[&RoomBlock<'_>]) -> String {
     let counts = hidden
         .iter()
         .fold(Counts::default(), |sum, card| sum.plus(&card.counts));
@@ -168,7 +173,7 @@ fn told(hidden: &[&Card<'_>]) -> String {
 }
 
 /// The ids of those among them that nobody may miss, as many as there is place for.
-fn named(hidden: &[&Card<'_>]) -> String {
+fn named(hidden: &[&RoomBlock<'_>]) -> String {
     let mut ids = hidden.iter().filter(|card| card.risk() == Risk::High).peekable();
     let mut named = String::new();
     while let Some(card) = ids.next_if(|card| named.len() + card.id().as_str().len() < NAMED - MORE_NAMED) {
@@ -186,7 +191,7 @@ fn named(hidden: &[&Card<'_>]) -> String {
 }
 
 /// The mark, the totals, and what the files change.
-fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[Card<'_>]) -> String {
+fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[RoomBlock<'_>]) -> String {
     let Summary {
         rooms,
         changed,

@@ -1,10 +1,10 @@
 //! A room in the comment: a line that unfolds into who comes, who goes and why.
 
 use super::super::text::remark;
+use super::byte_budget::Ask;
 use super::escape::{code, many};
-use super::kind::{Counts, Kind, Risk, Section};
 use super::list::List;
-use super::share::Ask;
+use super::sections::{Counts, Kind, Risk, Section};
 use crate::base::{Relaxation, RoomDiff};
 use crate::model::{Guard, MemberSet, ReasonCode, RoomId, UserId};
 use crate::plan::{GuardTripped, Note, RoomPlan, Status};
@@ -28,7 +28,7 @@ const ENOUGH: usize = 1 << 20;
 pub(super) const LEAST: usize = 60;
 
 /// A room of the comment.
-pub(super) struct Card<'a> {
+pub(super) struct RoomBlock<'a> {
     pub(super) section: Section,
     pub(super) counts: Counts,
     room: &'a RoomPlan,
@@ -46,7 +46,7 @@ pub(super) struct Card<'a> {
     loosened: bool,
 }
 
-impl<'a> Card<'a> {
+impl<'a> RoomBlock<'a> {
     /// `None`: there is nothing to say of the room.
     pub(super) fn new(
         room: &'a RoomPlan,
