@@ -6,7 +6,7 @@ use super::schema;
 use crate::diagnostics::RawDiagnostic;
 use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
 use crate::yaml::{
-    Field, Fields, FieldsOf, Items, NamedList, NamedListsOf, ReadContext, Scalar, Shape, Unread,
+    Field, Fields, FieldsOf, Items, NamedList, NamedListsOf, ReadContext, Scalar, Shape, Unread, fields,
 };
 use schemars::JsonSchema;
 use serde::de::MapAccess;
@@ -48,72 +48,41 @@ const PATTERN: Scalar<Glob> = Scalar {
 
 // The comments on the keys below are what editors show: they go into the schema.
 
-/// What should be: who belongs in which chat room. All files of a folder are read as one set.
-#[derive(Debug, Default, JsonSchema)]
-#[schemars(title = "A room file of roomsync", default, deny_unknown_fields)]
-pub(crate) struct FileSpec {
-    /// Lists of people under a name of their own. Every file can use them, in any list of people, as `group:NAME`.
-    #[schemars(schema_with = "schema::groups")]
-    pub(super) groups: Field<Vec<NamedList<GroupName, Entry>>>,
-    /// What holds for the rooms of this file that do not say otherwise.
-    pub(super) defaults: Field<Defaults>,
-    /// The rooms, each in one place only.
-    #[schemars(with = "Vec<RoomSpec>")]
-    pub(super) rooms: Field<Items<RoomSpec>>,
-}
-
-impl Fields for FileSpec {
-    const WHAT: &'static str = "a room file";
-    const KEYS: &'static [&'static str] = &["groups", "defaults", "rooms"];
-
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "groups" => {
-                self.groups = value.named_lists(NamedListsOf {
-                    wants: "a map of groups, each with a list of names",
-                    key: names::group_name,
-                    list: PEOPLE,
-                    item: PERSON,
-                })?;
-            }
-            "defaults" => self.defaults = value.map()?,
-            "rooms" => self.rooms = value.maps("a list of rooms")?,
-            _ => value.not_yet(key)?,
-        }
-        Ok(())
+fields! {
+    /// What should be: who belongs in which chat room. All files of a folder are read as one set.
+    #[schemars(title = "A room file of roomsync", default, deny_unknown_fields)]
+    pub(crate) struct FileSpec("a room file") {
+        /// Lists of people under a name of their own. Every file can use them, in any list of people, as `group:NAME`.
+        #[schemars(schema_with = "schema::groups")]
+        groups: Vec<NamedList<GroupName, Entry>> = |value| value.named_lists(NamedListsOf {
+                        wants: "a map of groups, each with a list of names",
+                        key: names::group_name,
+                        list: PEOPLE,
+                        item: PERSON,
+                    }),
+        /// What holds for the rooms of this file that do not say otherwise.
+        defaults: Defaults = |value| value.map(),
+        /// The rooms, each in one place only.
+        #[schemars(with = "Vec<RoomSpec>")]
+        rooms: Items<RoomSpec> = |value| value.maps("a list of rooms"),
     }
 }
 
-/// What holds for the rooms of a file that do not say otherwise.
-#[derive(Debug, Default, JsonSchema)]
-#[schemars(default, deny_unknown_fields)]
-pub(super) struct Defaults {
-    /// How far roomsync may go.
-    #[schemars(extend("default" = "authoritative"))]
-    pub(super) mode: Field<Mode>,
-    /// What to do with a wanted member who is not there.
-    #[schemars(extend("default" = "readd"))]
-    pub(super) absent: Field<Absent>,
-    /// People who are invisible here: they are never touched, and counted nowhere. A room's own list replaces that of `defaults`.
-    #[schemars(with = "Vec<Glob>", extend("default" = []))]
-    pub(super) ignore: Field<Items<Glob>>,
-    /// How much may change at once. What is left out is as in the settings.
-    pub(super) guards: Field<GuardsSpec>,
-}
-
-impl Fields for Defaults {
-    const WHAT: &'static str = "`defaults`";
-    const KEYS: &'static [&'static str] = &["mode", "absent", "ignore", "guards"];
-
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "mode" => self.mode = value.scalar("a mode", names::mode)?,
-            "absent" => self.absent = value.scalar("what to do", names::absent)?,
-            "ignore" => self.ignore = value.list(PATTERNS, PATTERN)?,
-            "guards" => self.guards = value.map()?,
-            _ => value.not_yet(key)?,
-        }
-        Ok(())
+fields! {
+    /// What holds for the rooms of a file that do not say otherwise.
+    #[schemars(default, deny_unknown_fields)]
+    pub(super) struct Defaults("`defaults`") {
+        /// How far roomsync may go.
+        #[schemars(extend("default" = "authoritative"))]
+        mode: Mode = |value| value.scalar("a mode", names::mode),
+        /// What to do with a wanted member who is not there.
+        #[schemars(extend("default" = "readd"))]
+        absent: Absent = |value| value.scalar("what to do", names::absent),
+        /// People who are invisible here: they are never touched, and counted nowhere. A room's own list replaces that of `defaults`.
+        #[schemars(with = "Vec<Glob>", extend("default" = []))]
+        ignore: Items<Glob> = |value| value.list(PATTERNS, PATTERN),
+        /// How much may change at once. What is left out is as in the settings.
+        guards: GuardsSpec = |value| value.map(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::{Guards, Limit};
 use crate::source;
 use crate::yaml;
 use secrecy::SecretString;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
@@ -28,19 +28,17 @@ const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
 pub(super) struct Draft {
     url: Option<Url>,
     app: Option<App>,
-    /// The token's file, where one is named.
+    /// The token's file, if one is named.
     pub(super) token_file: Option<PathBuf>,
     ca_file: Option<PathBuf>,
     timeout: Duration,
-    limits: Limits,
     pub(super) rooms: Vec<PathBuf>,
     pub(super) guards: Guards,
     max_removals_total: Limit,
-    sync: Timing,
-    state_dir: PathBuf,
-    listen: Option<SocketAddr>,
-    status_page: bool,
-    audit_log: Option<PathBuf>,
+    /// The other keys.
+    spec: SettingsSpec,
+    /// The folder of the settings file.
+    folder: PathBuf,
 }
 
 /// Reads the settings file. `None`: it could not be read; otherwise what is missing in the draft was recorded.
@@ -68,23 +66,13 @@ pub(super) fn read(path: &Path, env: &Env) -> (Option<Draft>, Vec<Diagnostic>) {
 
 impl Draft {
     fn new(
-        spec: SettingsSpec,
+        mut spec: SettingsSpec,
         path: &Path,
         env: &Env,
         problems: &mut Vec<Problem>,
         others: &mut Vec<Diagnostic>,
     ) -> Self {
-        let SettingsSpec {
-            service,
-            rooms,
-            limits,
-            guards,
-            sync,
-            state_dir,
-            listen,
-            status_page,
-            audit_log,
-        } = spec;
+        let service = std::mem::take(&mut spec.service);
         if service.entry.is_none() {
             problems.push(no_service());
         }
@@ -101,28 +89,16 @@ impl Draft {
             timeout,
             allow_http: _,
         } = service;
-        let LimitsSpec {
-            calls_per_second,
-            share,
-            concurrency,
-            add_batch,
-            remove_batch,
-            bulk_reads,
-        } = limits.value.unwrap_or_default();
         let FleetGuardsSpec {
             of_rooms,
             max_removals_total,
-        } = guards.value.unwrap_or_default();
-        let SyncSpec {
-            interval,
-            settle,
-            settle_removals,
-            paused,
-        } = sync.value.unwrap_or_default();
+        } = std::mem::take(&mut spec.guards).value.unwrap_or_default();
         let mut guards = Guards::default();
         of_rooms.over(&mut guards);
-        let base = path.parent().unwrap_or(Path::new(""));
-        let from_here = |path: PathBuf| base.join(path);
+        let rooms = std::mem::take(&mut spec.rooms).value;
+        let rooms = rooms.unwrap_or_else(|| vec![Some("rooms/".into())]);
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let from_here = |path: PathBuf| folder.join(path);
         others.extend(not_yet(env));
         Self {
             url,
@@ -130,40 +106,28 @@ impl Draft {
             token_file: auth.value.and_then(|auth| auth.token_file.value).map(from_here),
             ca_file: ca_file.value.flatten().map(from_here),
             timeout: timeout.value.unwrap_or(TIMEOUT),
-            limits: Limits {
-                calls_per_second: calls_per_second
-                    .value
-                    .unwrap_or_default()
-                    .over(CALLS_PER_SECOND, share.value.unwrap_or(Limit::ALL)),
-                concurrency: concurrency.value.unwrap_or(CONCURRENCY),
-                add_batch: add_batch.value.unwrap_or(MAX_ADD_BATCH),
-                remove_batch: remove_batch.value.unwrap_or(MAX_REMOVE_BATCH),
-                bulk_reads: bulk_reads.value.unwrap_or(true),
-            },
-            rooms: rooms
-                .value
-                .unwrap_or_else(|| vec![Some("rooms/".into())])
-                .into_iter()
-                .flatten()
-                .map(from_here)
-                .collect(),
+            rooms: rooms.into_iter().flatten().map(from_here).collect(),
             guards,
             max_removals_total: max_removals_total.value.unwrap_or(MAX_REMOVALS_TOTAL),
-            sync: Timing {
-                interval: interval.value.unwrap_or(INTERVAL),
-                settle: settle.value.unwrap_or(SETTLE),
-                settle_removals: settle_removals.value.unwrap_or(SETTLE_REMOVALS),
-                paused: paused.value.unwrap_or(false),
-            },
-            state_dir: from_here(state_dir.value.unwrap_or_else(|| ".roomsync".into())),
-            listen: listen.value.unwrap_or(Some(LISTEN.into())),
-            status_page: status_page.value.unwrap_or(false),
-            audit_log: audit_log.value.flatten().map(from_here),
+            spec,
+            folder: folder.to_owned(),
         }
     }
 
     /// The settings. `None`: something is missing, which was recorded.
     pub(super) fn with(self, auth: Auth, admin_token: Option<SecretString>) -> Option<Settings> {
+        let SettingsSpec {
+            service: _,
+            rooms: _,
+            limits,
+            guards: _,
+            sync,
+            state_dir,
+            listen,
+            status_page,
+            audit_log,
+        } = self.spec;
+        let from_here = |path: PathBuf| self.folder.join(path);
         Some(Settings {
             service: Service {
                 url: self.url?,
@@ -173,16 +137,50 @@ impl Draft {
                 timeout: self.timeout,
             },
             rooms: self.rooms,
-            limits: self.limits,
+            limits: limits_of(limits.value.unwrap_or_default()),
             guards: self.guards,
             max_removals_total: self.max_removals_total,
-            sync: self.sync,
-            state_dir: self.state_dir,
-            listen: self.listen,
-            status_page: self.status_page,
-            audit_log: self.audit_log,
+            sync: timing_of(&sync.value.unwrap_or_default()),
+            state_dir: from_here(state_dir.value.unwrap_or_else(|| ".roomsync".into())),
+            listen: listen.value.unwrap_or(Some(LISTEN.into())),
+            status_page: status_page.value.unwrap_or(false),
+            audit_log: audit_log.value.flatten().map(from_here),
             admin_token,
         })
+    }
+}
+
+fn limits_of(spec: LimitsSpec) -> Limits {
+    let LimitsSpec {
+        calls_per_second,
+        share,
+        concurrency,
+        add_batch,
+        remove_batch,
+        bulk_reads,
+    } = spec;
+    let rates = calls_per_second.value.unwrap_or_default();
+    Limits {
+        calls_per_second: rates.over(CALLS_PER_SECOND, share.value.unwrap_or(Limit::ALL)),
+        concurrency: concurrency.value.unwrap_or(CONCURRENCY),
+        add_batch: add_batch.value.unwrap_or(MAX_ADD_BATCH),
+        remove_batch: remove_batch.value.unwrap_or(MAX_REMOVE_BATCH),
+        bulk_reads: bulk_reads.value.unwrap_or(true),
+    }
+}
+
+fn timing_of(spec: &SyncSpec) -> Timing {
+    let SyncSpec {
+        interval,
+        settle,
+        settle_removals,
+        paused,
+    } = spec;
+    Timing {
+        interval: interval.value.unwrap_or(INTERVAL),
+        settle: settle.value.unwrap_or(SETTLE),
+        settle_removals: settle_removals.value.unwrap_or(SETTLE_REMOVALS),
+        paused: paused.value.unwrap_or(false),
     }
 }
 

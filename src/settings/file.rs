@@ -8,7 +8,7 @@ use crate::desired::names::{self, duration, whole};
 use crate::diagnostics::RawDiagnostic;
 use crate::model::Limit;
 use crate::model::schema::duration as duration_schema;
-use crate::yaml::{Field, Fields, Items, ListOf, ReadContext, Scalar, Shape, Unread};
+use crate::yaml::{Field, Fields, Items, ListOf, ReadContext, Scalar, Shape, Unread, fields};
 use schemars::JsonSchema;
 use serde::de::{MapAccess, SeqAccess};
 use std::net::SocketAddr;
@@ -23,123 +23,67 @@ const PATH: &str = "a path";
 
 // The comments on the keys below are what editors show: they go into the schema.
 
-/// Where the chat service is, how to get in, and how carefully to go about it. Paths are relative to this file.
-#[derive(Debug, Default, JsonSchema)]
-#[schemars(title = "The settings of roomsync", default, deny_unknown_fields)]
-#[schemars(extend("required" = ["service"]))]
-pub(crate) struct SettingsSpec {
+fields! {
+    /// Where the chat service is, how to get in, and how carefully to go about it. Paths are relative to this file.
+    #[schemars(title = "The settings of roomsync", default, deny_unknown_fields)]
+    #[schemars(extend("required" = ["service"]))]
+    pub(crate) struct SettingsSpec("the settings", secrets: true) {
+        /// The chat service and the way in.
+        service: ServiceSpec = |value| value.map(),
+        /// Where the room files are: a file, a folder, or a list of them.
+        #[schemars(schema_with = "schema::path_or_paths", extend("default" = "rooms/"))]
+        rooms: Items<PathBuf> = |value| value.shape(PathOrPaths),
+        /// How much is asked of the service at a time.
+        limits: LimitsSpec = |value| value.map(),
+        /// How much may change at once before a person is asked. Room files can say otherwise for their rooms.
+        guards: FleetGuardsSpec = |value| value.map(),
+        /// When the daemon looks at the rooms.
+        sync: SyncSpec = |value| value.map(),
+        /// A folder for what the daemon must not forget: held removals, the removal budget, who is set aside.
+        #[schemars(schema_with = "schema::path", extend("default" = ".roomsync"))]
+        state_dir: PathBuf = |value| value.scalar(PATH, path),
+        /// Where the daemon serves its status page, probes and metrics: an address with its port, or `off`.
+        #[schemars(schema_with = "schema::listen", extend("default" = "127.0.0.1:9464"))]
+        listen: Option<SocketAddr> = |value| value.scalar("an address or `off`", listen),
+        /// Whether the status page, which shows people's names, is served on an address that others can reach, too.
+        #[schemars(schema_with = "schema::truth", extend("default" = false))]
+        status_page: bool = |value| value.scalar(TRUTH, truth),
+        /// A file to which the daemon writes a line of JSON for every change it makes.
+        #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
+        audit_log: Option<PathBuf> = |value| value.nullable(PATH, path),
+    }
+}
+
+fields! {
     /// The chat service and the way in.
-    pub(super) service: Field<ServiceSpec>,
-    /// Where the room files are: a file, a folder, or a list of them.
-    #[schemars(schema_with = "schema::path_or_paths", extend("default" = "rooms/"))]
-    pub(super) rooms: Field<Items<PathBuf>>,
-    /// How much is asked of the service at a time.
-    pub(super) limits: Field<LimitsSpec>,
-    /// How much may change at once before a person is asked. Room files can say otherwise for their rooms.
-    pub(super) guards: Field<FleetGuardsSpec>,
-    /// When the daemon looks at the rooms.
-    pub(super) sync: Field<SyncSpec>,
-    /// A folder for what the daemon must not forget: held removals, the removal budget, who is set aside.
-    #[schemars(schema_with = "schema::path", extend("default" = ".roomsync"))]
-    pub(super) state_dir: Field<PathBuf>,
-    /// Where the daemon serves its status page, probes and metrics: an address with its port, or `off`.
-    #[schemars(schema_with = "schema::listen", extend("default" = "127.0.0.1:9464"))]
-    pub(super) listen: Field<Option<SocketAddr>>,
-    /// Whether the status page, which shows people's names, is served on an address that others can reach, too.
-    #[schemars(schema_with = "schema::truth", extend("default" = false))]
-    pub(super) status_page: Field<bool>,
-    /// A file to which the daemon writes a line of JSON for every change it makes.
-    #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
-    pub(super) audit_log: Field<Option<PathBuf>>,
-}
-
-impl Fields for SettingsSpec {
-    const WHAT: &'static str = "the settings";
-    const SECRETS: bool = true;
-    const KEYS: &'static [&'static str] = &[
-        "service",
-        "rooms",
-        "limits",
-        "guards",
-        "sync",
-        "state_dir",
-        "listen",
-        "status_page",
-        "audit_log",
-    ];
-
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "service" => self.service = value.map()?,
-            "rooms" => self.rooms = value.shape(PathOrPaths)?,
-            "limits" => self.limits = value.map()?,
-            "guards" => self.guards = value.map()?,
-            "sync" => self.sync = value.map()?,
-            "state_dir" => self.state_dir = value.scalar(PATH, path)?,
-            "listen" => self.listen = value.scalar("an address or `off`", listen)?,
-            "status_page" => self.status_page = value.scalar(TRUTH, truth)?,
-            "audit_log" => self.audit_log = value.nullable(PATH, path)?,
-            _ => value.not_yet(key)?,
-        }
-        Ok(())
+    #[schemars(rename = "Service", default, deny_unknown_fields)]
+    #[schemars(extend("oneOf" = [{"required": ["app_key"]}, {"required": ["app_id"]}]))]
+    pub(super) struct ServiceSpec("`service`", secrets: true, finish: Self::check) {
+        /// The REST address of the service, without a path. ROOMSYNC_URL in the environment wins over it.
+        #[schemars(schema_with = "schema::url")]
+        url: Url = |value| value.scalar("an address", url),
+        /// The App Key, `org#app`, between quotes. Write this or `app_id`.
+        #[schemars(schema_with = "schema::app_key")]
+        app_key: App = |value| value.scalar("an app key", app_key),
+        /// The app's id, for a service that names it by one. Write this or `app_key`.
+        #[schemars(schema_with = "schema::app_id")]
+        app_id: App = |value| value.scalar("an app id", app_id),
+        /// What proves to the service that roomsync may. ROOMSYNC_TOKEN in the environment takes its place.
+        auth: AuthSpec = |value| value.map(),
+        /// A file with an extra root certificate, PEM.
+        #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
+        ca_file: Option<PathBuf> = |value| value.nullable(PATH, path),
+        /// How long one call may take, from 100ms to 10m.
+        #[schemars(schema_with = "duration_schema", extend("default" = "10s"))]
+        timeout: Duration = |value| value.scalar(DURATION, |text| duration(text, "100ms", "10m")),
+        /// Whether plain http may be used to a host that is not loopback. It shows the token to everybody on the way.
+        #[schemars(schema_with = "schema::truth", extend("default" = false))]
+        allow_http: bool = |value| value.scalar(TRUTH, truth),
     }
 }
 
-/// The chat service and the way in.
-#[derive(Debug, Default, JsonSchema)]
-#[schemars(rename = "Service", default, deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["app_key"]}, {"required": ["app_id"]}]))]
-pub(super) struct ServiceSpec {
-    /// The REST address of the service, without a path. ROOMSYNC_URL in the environment wins over it.
-    #[schemars(schema_with = "schema::url")]
-    pub(super) url: Field<Url>,
-    /// The App Key, `org#app`, between quotes. Write this or `app_id`.
-    #[schemars(schema_with = "schema::app_key")]
-    pub(super) app_key: Field<App>,
-    /// The app's id, for a service that names it by one. Write this or `app_key`.
-    #[schemars(schema_with = "schema::app_id")]
-    pub(super) app_id: Field<App>,
-    /// What proves to the service that roomsync may. ROOMSYNC_TOKEN in the environment takes its place.
-    pub(super) auth: Field<AuthSpec>,
-    /// A file with an extra root certificate, PEM.
-    #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
-    pub(super) ca_file: Field<Option<PathBuf>>,
-    /// How long one call may take, from 100ms to 10m.
-    #[schemars(schema_with = "duration_schema", extend("default" = "10s"))]
-    pub(super) timeout: Field<Duration>,
-    /// Whether plain http may be used to a host that is not loopback. It shows the token to everybody on the way.
-    #[schemars(schema_with = "schema::truth", extend("default" = false))]
-    pub(super) allow_http: Field<bool>,
-}
-
-impl Fields for ServiceSpec {
-    const WHAT: &'static str = "`service`";
-    const SECRETS: bool = true;
-    const KEYS: &'static [&'static str] = &[
-        "url",
-        "app_key",
-        "app_id",
-        "auth",
-        "ca_file",
-        "timeout",
-        "allow_http",
-    ];
-
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "url" => self.url = value.scalar("an address", url)?,
-            "app_key" => self.app_key = value.scalar("an app key", app_key)?,
-            "app_id" => self.app_id = value.scalar("an app id", app_id)?,
-            "auth" => self.auth = value.map()?,
-            "ca_file" => self.ca_file = value.nullable(PATH, path)?,
-            "timeout" => self.timeout = value.scalar(DURATION, |text| duration(text, "100ms", "10m"))?,
-            "allow_http" => self.allow_http = value.scalar(TRUTH, truth)?,
-            _ => value.not_yet(key)?,
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self, cx: &mut ReadContext) {
+impl ServiceSpec {
+    fn check(&mut self, cx: &mut ReadContext) {
         const HELP: &str = "write one of `app_key: \"org#app\"` and `app_id: ID`";
         match (self.app_key.entry, self.app_id.entry) {
             (None, None) => {
@@ -183,53 +127,29 @@ impl Fields for AuthSpec {
     }
 }
 
-/// How much is asked of the service at a time.
-#[derive(Debug, Default, JsonSchema)]
-#[schemars(rename = "Limits", default, deny_unknown_fields)]
-pub(super) struct LimitsSpec {
-    /// Calls a second for each method, or a map of methods. The service allows 100, shared by everything on the App Key.
-    #[schemars(extend("default" = 50))]
-    pub(super) calls_per_second: Field<RatesSpec>,
-    /// The part of `calls_per_second` that this process takes, from 1% to 100%; less than all where others use the same App Key.
-    #[schemars(schema_with = "schema::share", extend("default" = "100%"))]
-    pub(super) share: Field<Limit>,
-    /// Calls in flight in all.
-    #[schemars(with = "schema::Whole<1024>", extend("default" = 64))]
-    pub(super) concurrency: Field<usize>,
-    /// People added by one call.
-    #[schemars(with = "schema::Whole<100>", extend("default" = 60))]
-    pub(super) add_batch: Field<usize>,
-    /// People removed by one call.
-    #[schemars(with = "schema::Whole<100>", extend("default" = 100))]
-    pub(super) remove_batch: Field<usize>,
-    /// Whether members are taken from the detail of up to 100 rooms a call, where it shows all of them; otherwise page by page.
-    #[schemars(schema_with = "schema::truth", extend("default" = true))]
-    pub(super) bulk_reads: Field<bool>,
-}
-
-impl Fields for LimitsSpec {
-    const WHAT: &'static str = "`limits`";
-    const KEYS: &'static [&'static str] = &[
-        "calls_per_second",
-        "share",
-        "concurrency",
-        "add_batch",
-        "remove_batch",
-        "bulk_reads",
-    ];
-
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "calls_per_second" => self.calls_per_second = value.shape(RateOrRates)?,
-            "share" => self.share = value.scalar("a percentage", share)?,
-            "concurrency" => self.concurrency = value.scalar(WHOLE, |text| whole(text, 1..=1024))?,
-            // A newer server takes 100 and 60 where the older takes 60 and 100.
-            "add_batch" => self.add_batch = value.scalar(WHOLE, |text| whole(text, 1..=100))?,
-            "remove_batch" => self.remove_batch = value.scalar(WHOLE, |text| whole(text, 1..=100))?,
-            "bulk_reads" => self.bulk_reads = value.scalar(TRUTH, truth)?,
-            _ => value.not_yet(key)?,
-        }
-        Ok(())
+fields! {
+    /// How much is asked of the service at a time.
+    #[schemars(rename = "Limits", default, deny_unknown_fields)]
+    pub(super) struct LimitsSpec("`limits`") {
+        /// Calls a second for each method, or a map of methods. The service allows 100, shared by everything on the App Key.
+        #[schemars(extend("default" = 50))]
+        calls_per_second: RatesSpec = |value| value.shape(RateOrRates),
+        /// The part of `calls_per_second` that this process takes, from 1% to 100%; less than all where others use the same App Key.
+        #[schemars(schema_with = "schema::share", extend("default" = "100%"))]
+        share: Limit = |value| value.scalar("a percentage", share),
+        /// Calls in flight in all.
+        #[schemars(with = "schema::Whole<1024>", extend("default" = 64))]
+        concurrency: usize = |value| value.scalar(WHOLE, |text| whole(text, 1..=1024)),
+        /// People added by one call.
+        #[schemars(with = "schema::Whole<100>", extend("default" = 60))]
+        // A newer server takes 100 and 60 where the older takes 60 and 100.
+        add_batch: usize = |value| value.scalar(WHOLE, |text| whole(text, 1..=100)),
+        /// People removed by one call.
+        #[schemars(with = "schema::Whole<100>", extend("default" = 100))]
+        remove_batch: usize = |value| value.scalar(WHOLE, |text| whole(text, 1..=100)),
+        /// Whether members are taken from the detail of up to 100 rooms a call, where it shows all of them; otherwise page by page.
+        #[schemars(schema_with = "schema::truth", extend("default" = true))]
+        bulk_reads: bool = |value| value.scalar(TRUTH, truth),
     }
 }
 
@@ -293,38 +213,21 @@ impl Fields for FleetGuardsSpec {
     }
 }
 
-/// When the daemon looks at the rooms.
-#[derive(Debug, Default, JsonSchema)]
-#[schemars(rename = "Sync", default, deny_unknown_fields)]
-pub(super) struct SyncSpec {
-    /// How long from one look at all rooms to the next, give or take a tenth; from 100ms to 24h.
-    #[schemars(schema_with = "duration_schema", extend("default" = "5m"))]
-    pub(super) interval: Field<Duration>,
-    /// How long changed files must rest before they are read; at most 1m.
-    #[schemars(schema_with = "duration_schema", extend("default" = "500ms"))]
-    pub(super) settle: Field<Duration>,
-    /// How long all room files must be unchanged before they take somebody's place or role away; at most 1h.
-    #[schemars(schema_with = "duration_schema", extend("default" = "10s"))]
-    pub(super) settle_removals: Field<Duration>,
-    /// Whether the daemon only looks and shows, and writes nothing.
-    #[schemars(schema_with = "schema::truth", extend("default" = false))]
-    pub(super) paused: Field<bool>,
-}
-
-impl Fields for SyncSpec {
-    const WHAT: &'static str = "`sync`";
-    const KEYS: &'static [&'static str] = &["interval", "settle", "settle_removals", "paused"];
-
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "interval" => self.interval = value.scalar(DURATION, |text| duration(text, "100ms", "24h"))?,
-            "settle" => self.settle = value.scalar(DURATION, |text| duration(text, "0ms", "1m"))?,
-            "settle_removals" => {
-                self.settle_removals = value.scalar(DURATION, |text| duration(text, "0ms", "1h"))?;
-            }
-            "paused" => self.paused = value.scalar(TRUTH, truth)?,
-            _ => value.not_yet(key)?,
-        }
-        Ok(())
+fields! {
+    /// When the daemon looks at the rooms.
+    #[schemars(rename = "Sync", default, deny_unknown_fields)]
+    pub(super) struct SyncSpec("`sync`") {
+        /// How long from one look at all rooms to the next, give or take a tenth; from 100ms to 24h.
+        #[schemars(schema_with = "duration_schema", extend("default" = "5m"))]
+        interval: Duration = |value| value.scalar(DURATION, |text| duration(text, "100ms", "24h")),
+        /// How long changed files must rest before they are read; at most 1m.
+        #[schemars(schema_with = "duration_schema", extend("default" = "500ms"))]
+        settle: Duration = |value| value.scalar(DURATION, |text| duration(text, "0ms", "1m")),
+        /// How long all room files must be unchanged before they take somebody's place or role away; at most 1h.
+        #[schemars(schema_with = "duration_schema", extend("default" = "10s"))]
+        settle_removals: Duration = |value| value.scalar(DURATION, |text| duration(text, "0ms", "1h")),
+        /// Whether the daemon only looks and shows, and writes nothing.
+        #[schemars(schema_with = "schema::truth", extend("default" = false))]
+        paused: bool = |value| value.scalar(TRUTH, truth),
     }
 }

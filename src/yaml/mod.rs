@@ -7,10 +7,12 @@
 //! names. The parser gives that text only to a caller who asks for a scalar, and raises where something else stands;
 //! so a file with such a place is read again, by way of [`Pass::Probe`], which learns where those places are.
 
+mod fields;
 mod parse;
 mod scalar;
 mod shape;
 
+pub(crate) use fields::fields;
 pub(crate) use parse::read;
 
 pub(crate) use scalar::{Parse, Scalar};
