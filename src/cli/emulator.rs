@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Usage};
 use crate::emulator::{
-    Conditions, Emulator, FAULT_HELP, Fault, Options, Profile, Side, State, Switch, Webhook, save, serve,
+    Emulator, Environment, FAULT_HELP, Fault, Options, Profile, Side, State, Switch, Webhook, save, serve,
     serve_control,
 };
 use crate::model::parse_duration;
@@ -118,17 +118,17 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
         calls_per_second: NonZeroU32::new(args.rate),
         profile: switched(args.profile, &args.point),
     };
-    let conditions = Conditions {
+    let environment = Environment {
         seed: args.seed.unwrap_or_else(|| fastrand::u64(..)),
         latency: args.latency,
         jitter: args.jitter,
         offline_after: args.offline_after,
     };
-    let emulator = Emulator::under(state, options, conditions);
+    let emulator = Emulator::in_environment(state, options, environment);
     for fault in &args.faults {
         emulator.add_fault(fault.clone());
     }
-    announce(&listener, &control, &emulator, conditions).context("cannot write to standard output")?;
+    announce(&listener, &control, &emulator, environment).context("cannot write to standard output")?;
 
     let stop = watch::Sender::new(false);
     let stopped = || {
@@ -194,7 +194,7 @@ fn announce(
     listener: &TcpListener,
     control: &TcpListener,
     emulator: &Emulator,
-    conditions: Conditions,
+    environment: Environment,
 ) -> std::io::Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "listening on http://{}", listener.local_addr()?)?;
@@ -203,8 +203,8 @@ fn announce(
     for fault in &faults {
         writeln!(out, "fault {}: {}", fault.id, fault.fault)?;
     }
-    if !conditions.jitter.is_zero() || faults.iter().any(|fault| fault.fault.contains("seed=")) {
-        writeln!(out, "seed {}", conditions.seed)?;
+    if !environment.jitter.is_zero() || faults.iter().any(|fault| fault.fault.contains("seed=")) {
+        writeln!(out, "seed {}", environment.seed)?;
     }
     out.flush()
 }

@@ -46,13 +46,13 @@ pub(super) fn check(token: &str, app_id: &str, certificate: &str, now_s: u64) ->
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Life {
+struct Validity {
     issued_s: u32,
     expire_s: u32,
 }
 
 /// When the token was made and how long it lasts, if it was made with this certificate for this app's own calls.
-fn verify(token: &[u8], app_id: &str, certificate: &str) -> Option<Life> {
+fn verify(token: &[u8], app_id: &str, certificate: &str) -> Option<Validity> {
     let mut rest = token;
     let signature = text(&mut rest)?;
     let body = rest;
@@ -72,7 +72,7 @@ fn verify(token: &[u8], app_id: &str, certificate: &str) -> Option<Life> {
     let expected = named_app == app_id.as_bytes()
         && (services, service, privileges, privilege) == (1, CHAT, 1, APP)
         && text(&mut rest)?.is_empty();
-    expected.then_some(Life {
+    expected.then_some(Validity {
         issued_s,
         expire_s: expire_s.min(privilege_s),
     })
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_check_of_the_vendor() {
-        let life = Life {
+        let life = Validity {
             issued_s: 1_111_111,
             expire_s: 600,
         };

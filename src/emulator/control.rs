@@ -1,7 +1,7 @@
 //! The control endpoint: JSON over HTTP, on a port of its own.
 
-use super::answer::json;
-use super::saved::Saved;
+use super::dispatch::json;
+use super::state_save::StateDocument;
 use super::{Emulator, Fault};
 use axum::Router;
 use axum::body::to_bytes;
@@ -68,7 +68,7 @@ async fn answer(emulator: &Emulator, request: Request) -> Result<Response, Refus
             done(value!({}))
         }
         ("GET", "/counters") => json(StatusCode::OK, &emulator.counters()),
-        ("GET", "/state") => json(StatusCode::OK, &Saved::of(&emulator.state())),
+        ("GET", "/state") => json(StatusCode::OK, &StateDocument::of(&emulator.state())),
         ("POST", "/online") => {
             let Users { users } = decode(&body)?;
             done(value!({ "offline": emulator.online(&users) }))

@@ -10,18 +10,18 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     /// Which calls are counted.
-    pub calls: Calls,
+    pub calls: CallFilter,
     /// Which of those it strikes.
-    pub when: When,
+    pub when: Trigger,
     /// What becomes of them.
-    pub what: What,
+    pub what: FaultEffect,
     /// Whether the call has taken effect by then.
     pub phase: Phase,
 }
 
 /// A choice of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Calls {
+pub enum CallFilter {
     /// Every call, those of unknown paths too.
     Any,
     /// Those that change nothing.
@@ -34,7 +34,7 @@ pub enum Calls {
 
 /// A choice among the calls that are counted, from 1 on.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum When {
+pub enum Trigger {
     /// Each of them.
     Always,
     /// The first of these numbers to the last.
@@ -56,7 +56,7 @@ pub enum Phase {
 
 /// What becomes of a call.
 #[derive(Debug, Clone, PartialEq)]
-pub enum What {
+pub enum FaultEffect {
     /// The connection breaks without an answer.
     Reset,
     /// There is never an answer.
@@ -64,7 +64,7 @@ pub enum What {
     /// It goes on after this time.
     Slow(Duration),
     /// It is answered with this status, and with what the service would say, if nothing else is given.
-    Answer(StatusCode, Said),
+    Answer(StatusCode, FaultBody),
     /// A proxy in between answers with a page of its own.
     Html(StatusCode),
     /// The answer's body ends in its middle.
@@ -87,7 +87,7 @@ pub enum What {
 
 /// The body of an answer that a fault gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum FaultBody {
     /// What is documented for the status.
     Documented,
     /// An error of this kind.
@@ -96,7 +96,7 @@ pub enum Said {
     Body(String),
 }
 
-impl Calls {
+impl CallFilter {
     fn include(self, method: Option<Method>) -> bool {
         match self {
             Self::Any => true,
@@ -107,7 +107,7 @@ impl Calls {
     }
 }
 
-impl When {
+impl Trigger {
     fn strikes(self, number: u64, rng: &mut fastrand::Rng) -> bool {
         match self {
             Self::Always => true,
@@ -123,14 +123,14 @@ impl When {
 pub(super) struct Faults {
     seed: u64,
     added: u64,
-    active: Vec<Active>,
+    active: Vec<ActiveFault>,
     /// Tokens that have expired, and for how many more calls.
     expired: Vec<(String, Option<u64>)>,
 }
 
 /// A fault in place.
 #[derive(Debug)]
-pub(super) struct Active {
+pub(super) struct ActiveFault {
     pub(super) id: u64,
     pub(super) fault: Fault,
     /// How many calls it has counted.
@@ -151,14 +151,14 @@ impl Faults {
     }
 
     /// Puts a fault in place; one at random without a seed is given one, so that its text is enough to play it again.
-    pub(super) fn add(&mut self, mut fault: Fault) -> &Active {
+    pub(super) fn add(&mut self, mut fault: Fault) -> &ActiveFault {
         self.added += 1;
         let own_seed = self.seed.wrapping_add(self.added);
         let seed = match &mut fault.when {
-            When::AtRandom(_, seed) => *seed.get_or_insert(own_seed),
-            When::Always | When::At(..) | When::Every(_) => own_seed,
+            Trigger::AtRandom(_, seed) => *seed.get_or_insert(own_seed),
+            Trigger::Always | Trigger::At(..) | Trigger::Every(_) => own_seed,
         };
-        let active = Active {
+        let active = ActiveFault {
             id: self.added,
             fault,
             counted: 0,
@@ -168,7 +168,7 @@ impl Faults {
         self.active.push_mut(active)
     }
 
-    pub(super) fn active(&self) -> &[Active] {
+    pub(super) fn active(&self) -> &[ActiveFault] {
         &self.active
     }
 
@@ -203,7 +203,7 @@ impl Faults {
     /// How many past states the faults in place ask for.
     pub(super) fn memory(&self) -> usize {
         let depths = self.active.iter().map(|active| match active.fault.what {
-            What::Stale(changes) => changes,
+            FaultEffect::Stale(changes) => changes,
             _ => 0,
         });
         depths.max().unwrap_or(0)
@@ -300,7 +300,7 @@ mod tests {
         let mut decided = || faults.decide(None).map(|fault| fault.what);
         assert_eq!(
             [decided(), decided(), decided(), decided()],
-            [None, Some(What::Reset), None, Some(What::Timeout)]
+            [None, Some(FaultEffect::Reset), None, Some(FaultEffect::Timeout)]
         );
         let seen: Vec<_> = faults
             .active()

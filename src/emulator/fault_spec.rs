@@ -1,6 +1,6 @@
 //! How a fault is written: `CALLS[WHEN]:WHAT[:before|:after]`.
 
-use super::fault::{Calls, Fault, Phase, Said, What, When};
+use super::fault::{CallFilter, Fault, FaultBody, FaultEffect, Phase, Trigger};
 use crate::chat::wire::Method;
 use crate::model::{UserId, parse_duration};
 use http::StatusCode;
@@ -92,7 +92,7 @@ impl Fault {
     }
 }
 
-impl What {
+impl FaultEffect {
     /// Whether it can be before as well as after the effect.
     fn has_phase(&self) -> bool {
         match self {
@@ -104,29 +104,29 @@ impl What {
     }
 }
 
-fn parse_calls(text: &str) -> Result<Calls, BadFault> {
+fn parse_calls(text: &str) -> Result<CallFilter, BadFault> {
     match text {
-        "any" => Ok(Calls::Any),
-        "reads" => Ok(Calls::Reads),
-        "writes" => Ok(Calls::Writes),
+        "any" => Ok(CallFilter::Any),
+        "reads" => Ok(CallFilter::Reads),
+        "writes" => Ok(CallFilter::Writes),
         name => Method::ALL
             .into_iter()
             .find(|method| method.as_str() == name)
-            .map(Calls::Of)
+            .map(CallFilter::Of)
             .ok_or_else(|| BadFault::Calls(name.to_owned())),
     }
 }
 
-fn parse_when(text: &str) -> Option<When> {
+fn parse_when(text: &str) -> Option<Trigger> {
     let number = |text: &str| text.parse().ok().filter(|number| *number > 0);
     if text.is_empty() {
-        Some(When::Always)
+        Some(Trigger::Always)
     } else if let Some(numbers) = text.strip_prefix('@') {
         let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
         let (first, last) = (number(first)?, number(last)?);
-        (first <= last).then_some(When::At(first, last))
+        (first <= last).then_some(Trigger::At(first, last))
     } else if let Some(n) = text.strip_prefix('/') {
-        n.parse().ok().map(When::Every)
+        n.parse().ok().map(Trigger::Every)
     } else {
         let chance = text.strip_prefix('%')?;
         let (probability, seed) = match chance.split_once(",seed=") {
@@ -134,11 +134,11 @@ fn parse_when(text: &str) -> Option<When> {
             None => (chance, None),
         };
         let probability = probability.parse().ok().filter(|p| (0.0..=1.0).contains(p))?;
-        Some(When::AtRandom(probability, seed))
+        Some(Trigger::AtRandom(probability, seed))
     }
 }
 
-fn parse_what(text: &str) -> Result<What, BadFault> {
+fn parse_what(text: &str) -> Result<FaultEffect, BadFault> {
     let (word, value) = match text.split_once('=') {
         Some((word, value)) => (word, Some(value)),
         None => (text, None),
@@ -149,57 +149,57 @@ fn parse_what(text: &str) -> Result<What, BadFault> {
         need,
     };
     let number = || value.and_then(|value| value.parse().ok()).filter(|n| *n > 0);
-    let plain = |what: What| value.is_none().then_some(what).ok_or(bad("it takes no value"));
+    let plain = |what: FaultEffect| value.is_none().then_some(what).ok_or(bad("it takes no value"));
     let people =
         || -> Option<Vec<UserId>> { value?.split('+').map(|user| UserId::parse(user).ok()).collect() };
     match word {
-        "reset" => plain(What::Reset),
-        "timeout" => plain(What::Timeout),
-        "truncated" => plain(What::Truncated),
-        "oversized" => plain(What::Oversized),
+        "reset" => plain(FaultEffect::Reset),
+        "timeout" => plain(FaultEffect::Timeout),
+        "truncated" => plain(FaultEffect::Truncated),
+        "oversized" => plain(FaultEffect::Oversized),
         "slow" => value
             .and_then(|value| parse_duration(value).ok())
-            .map(What::Slow)
+            .map(FaultEffect::Slow)
             .ok_or(bad("a length of time is needed, such as 500ms")),
         "html" => status(value.unwrap_or("502"))
-            .map(What::Html)
+            .map(FaultEffect::Html)
             .ok_or(bad("a status from 200 to 599 is needed")),
         "stale" => number()
             .and_then(|n| usize::try_from(n).ok())
-            .map(What::Stale)
+            .map(FaultEffect::Stale)
             .ok_or(bad("a number of changes is needed, from 1")),
         "rows" => value
             .and_then(|value| value.parse().ok())
-            .map(What::Rows)
+            .map(FaultEffect::Rows)
             .ok_or(bad("a number of people is needed, from 0")),
         "join" => people()
-            .map(What::Join)
+            .map(FaultEffect::Join)
             .ok_or(bad("usernames are needed, as in zoe+yan")),
         "leave" => people()
-            .map(What::Leave)
+            .map(FaultEffect::Leave)
             .ok_or(bad("usernames are needed, as in zoe+yan")),
-        "expired" if value.is_none() => Ok(What::Expired(None)),
+        "expired" if value.is_none() => Ok(FaultEffect::Expired(None)),
         "expired" => number()
-            .map(|calls| What::Expired(Some(calls)))
+            .map(|calls| FaultEffect::Expired(Some(calls)))
             .ok_or(bad("a number of calls is needed, from 1")),
         "budget" => number()
             .and_then(|n| u32::try_from(n).ok())
-            .map(What::Budget)
+            .map(FaultEffect::Budget)
             .ok_or(bad("a number of calls is needed, from 1")),
         _ => {
             let status = status(word).filter(|status| status.as_u16() >= 400);
             let status = status.ok_or_else(|| BadFault::What(word.to_owned()))?;
             let said = match value {
-                None => Said::Documented,
-                Some(body) if body.starts_with('{') => Said::Body(body.to_owned()),
-                Some(kind) if is_kind(kind) => Said::Error(kind.to_owned()),
+                None => FaultBody::Documented,
+                Some(body) if body.starts_with('{') => FaultBody::Body(body.to_owned()),
+                Some(kind) if is_kind(kind) => FaultBody::Error(kind.to_owned()),
                 Some(_) => {
                     return Err(bad(
                         "an error's kind such as forbidden_op is needed, or a JSON object",
                     ));
                 }
             };
-            Ok(What::Answer(status, said))
+            Ok(FaultEffect::Answer(status, said))
         }
     }
 }
@@ -223,18 +223,18 @@ impl fmt::Display for Fault {
             phase,
         } = self;
         match calls {
-            Calls::Any => f.write_str("any")?,
-            Calls::Reads => f.write_str("reads")?,
-            Calls::Writes => f.write_str("writes")?,
-            Calls::Of(method) => write!(f, "{method}")?,
+            CallFilter::Any => f.write_str("any")?,
+            CallFilter::Reads => f.write_str("reads")?,
+            CallFilter::Writes => f.write_str("writes")?,
+            CallFilter::Of(method) => write!(f, "{method}")?,
         }
         match when {
-            When::Always => {}
-            When::At(first, last) if first == last => write!(f, "@{first}")?,
-            When::At(first, last) => write!(f, "@{first}-{last}")?,
-            When::Every(n) => write!(f, "/{n}")?,
-            When::AtRandom(probability, None) => write!(f, "%{probability}")?,
-            When::AtRandom(probability, Some(seed)) => write!(f, "%{probability},seed={seed}")?,
+            Trigger::Always => {}
+            Trigger::At(first, last) if first == last => write!(f, "@{first}")?,
+            Trigger::At(first, last) => write!(f, "@{first}-{last}")?,
+            Trigger::Every(n) => write!(f, "/{n}")?,
+            Trigger::AtRandom(probability, None) => write!(f, "%{probability}")?,
+            Trigger::AtRandom(probability, Some(seed)) => write!(f, "%{probability},seed={seed}")?,
         }
         write!(f, ":{what}")?;
         match phase {
@@ -245,15 +245,15 @@ impl fmt::Display for Fault {
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for FaultEffect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let joined = |people: &[UserId]| people.iter().map(UserId::as_str).collect::<Vec<_>>().join("+");
         match self {
             Self::Reset => f.write_str("reset"),
             Self::Timeout => f.write_str("timeout"),
             Self::Slow(time) => write!(f, "slow={}", Milliseconds(*time)),
-            Self::Answer(status, Said::Documented) => write!(f, "{}", status.as_u16()),
-            Self::Answer(status, Said::Error(text) | Said::Body(text)) => {
+            Self::Answer(status, FaultBody::Documented) => write!(f, "{}", status.as_u16()),
+            Self::Answer(status, FaultBody::Error(text) | FaultBody::Body(text)) => {
                 write!(f, "{}={text}", status.as_u16())
             }
             Self::Html(status) => write!(f, "html={}", status.as_u16()),

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 /// One call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Entry {
+pub struct JournalEntry {
     /// Milliseconds since the emulator's start.
     pub at_ms: u64,
     /// The method's name, for a path and an HTTP method that are those of one.
@@ -33,7 +33,7 @@ pub struct Journal {
     /// How many older calls are not kept any longer.
     pub dropped: u64,
     /// The calls, oldest first.
-    pub calls: VecDeque<Entry>,
+    pub calls: VecDeque<JournalEntry>,
     #[serde(skip)]
     bytes: usize,
 }
@@ -44,7 +44,7 @@ impl Journal {
     /// Most bytes of paths that are kept: a path can name a hundred people, and memory is to stay flat.
     const PATH_BYTES: usize = 32 << 20;
 
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, entry: JournalEntry) {
         self.bytes += entry.path.len();
         self.calls.push_back(entry);
         while self.calls.len() > Self::SIZE || self.bytes > Self::PATH_BYTES {
@@ -123,7 +123,7 @@ impl Recorder {
     }
 
     /// Writes a call down, `method` being whose call it is. `now` must never go back.
-    pub(super) fn record(&mut self, method: Option<Method>, mut entry: Entry, now: Instant) {
+    pub(super) fn record(&mut self, method: Option<Method>, mut entry: JournalEntry, now: Instant) {
         let since_start = now.saturating_duration_since(self.start);
         entry.at_ms = u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX);
         let counters = &mut self.counters;
@@ -163,8 +163,8 @@ impl Recorder {
 mod tests {
     use super::*;
 
-    fn entry(path: &str) -> Entry {
-        Entry {
+    fn entry(path: &str) -> JournalEntry {
+        JournalEntry {
             at_ms: 0,
             call: None,
             method: "GET".to_owned(),

@@ -1,4 +1,4 @@
-use super::routes::Budget;
+use super::routes::RateBudget;
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub(super) struct Limiter {
     /// `None` lets everything through.
     limit: Option<NonZeroU32>,
     /// The calls let through within the last window, oldest first: never more than the limit.
-    admitted: BTreeMap<Budget, VecDeque<Instant>>,
+    admitted: BTreeMap<RateBudget, VecDeque<Instant>>,
 }
 
 impl Limiter {
@@ -27,7 +27,7 @@ impl Limiter {
 
     /// Whether a call made now is let through while others have `taken` so many of its budget. One that is not does not
     /// count. `now` must never go back.
-    pub(super) fn admit(&mut self, budget: impl Into<Budget>, taken: u32, now: Instant) -> bool {
+    pub(super) fn admit(&mut self, budget: impl Into<RateBudget>, taken: u32, now: Instant) -> bool {
         let Some(limit) = self.limit else { return true };
         let budget = budget.into();
         let limit = budget.most().map_or(limit, |most| most.min(limit));

@@ -5,54 +5,54 @@
 //! [`Profile`] says which it follows. It shares [`crate::chat::wire`] with the client and nothing else, so that a
 //! mistake in one is not hidden by the same mistake in the other.
 //!
-//! Around the service stands what can be arranged for a test: faults, delay, who is online, webhooks; and a journal and
+//! EnvironmentState the service stands what can be arranged for a test: faults, delay, who is online, webhooks; and a journal and
 //! counters of what was called. The library gives it as methods of [`Emulator`], the network through [`serve_control`].
 
 mod access_token;
+mod admin_api;
 mod allow_list;
-mod answer;
 mod caller;
-mod conditions;
 mod control;
 mod delay;
+mod dispatch;
+mod environment;
 mod fault;
 mod fault_spec;
-mod gate;
 mod journal;
 mod limiter;
 mod names;
 mod pages;
+mod pipeline;
 mod presence;
 mod profile;
 mod refusal;
 mod room;
 mod routes;
 mod rules;
-mod saved;
-mod scene;
 mod state;
 mod state_file;
+mod state_save;
 mod tokens;
 mod webhook;
 
-pub use conditions::{Conditions, FaultInPlace};
 pub use control::serve_control;
-pub use fault::{Calls, Fault, Phase, Said, What, When};
+pub use environment::{Environment, FaultStatus};
+pub use fault::{CallFilter, Fault, FaultBody, FaultEffect, Phase, Trigger};
 pub use fault_spec::{BadFault, FAULT_HELP};
-pub use journal::{Counters, Entry, Journal, MethodCounters};
+pub use journal::{Counters, Journal, JournalEntry, MethodCounters};
 pub use names::Names;
 pub use profile::{BadSwitch, Point, Profile, Side, Switch};
 pub use room::Room;
-pub use saved::save;
 pub use state::{AppKey, State};
 pub use state_file::StateError;
-pub use webhook::{BadWebhook, Poster, Webhook};
+pub use state_save::save;
+pub use webhook::{BadWebhook, Webhook, WebhookPoster};
 
 use crate::chat::wire::CALLS_PER_SECOND;
-use answer::Answer;
 use axum::Router;
 use axum::extract::Request;
-use conditions::Around;
+use dispatch::Success;
+use environment::EnvironmentState;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, request::Parts};
 use limiter::Limiter;
@@ -60,11 +60,11 @@ use refusal::Refusal;
 use routes::Call;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokens::Tokens;
+use tokens::TokenStore;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use webhook::Hooks;
+use webhook::WebhookQueue;
 
 /// Most bytes of a request's body: far more than the largest batch needs.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -95,9 +95,9 @@ pub struct Emulator(Arc<Inner>);
 struct Inner {
     // Where several are locked, they are in this order.
     state: Mutex<State>,
-    hooks: Mutex<Option<Hooks>>,
-    around: Mutex<Around>,
-    tokens: Mutex<Tokens>,
+    hooks: Mutex<Option<WebhookQueue>>,
+    environment: Mutex<EnvironmentState>,
+    tokens: Mutex<TokenStore>,
     limiter: Mutex<Limiter>,
     clock: Mutex<TimeOfDay>,
     profile: Profile,
@@ -108,16 +108,16 @@ impl Emulator {
     /// Starts the service from a state.
     #[must_use]
     pub fn new(state: State, options: Options) -> Self {
-        Self::under(state, options, Conditions::default())
+        Self::in_environment(state, options, Environment::default())
     }
 
-    /// Starts the service from a state, under other conditions than the best.
+    /// Starts the service from a state, under other environment than the best.
     #[must_use]
-    pub fn under(state: State, options: Options, conditions: Conditions) -> Self {
+    pub fn in_environment(state: State, options: Options, environment: Environment) -> Self {
         Self(Arc::new(Inner {
             state: Mutex::new(state),
             hooks: Mutex::new(None),
-            around: Mutex::new(Around::new(conditions)),
+            environment: Mutex::new(EnvironmentState::new(environment)),
             limiter: Mutex::new(Limiter::new(options.calls_per_second)),
             tokens: Mutex::default(),
             clock: Mutex::default(),
@@ -139,16 +139,16 @@ impl Emulator {
     /// What the service knows now.
     #[must_use]
     pub fn state(&self) -> State {
-        self.settled().clone()
+        self.current_state().clone()
     }
 
     /// Changes what the service knows, between two calls.
     pub fn edit<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        self.change(&mut self.settled(), None, change)
+        self.change(&mut self.current_state(), None, change)
     }
 
     /// Sets the clock of the time in its answers, in milliseconds since 1970.
-    pub fn go_by(&self, clock: impl Fn() -> u64 + Send + Sync + 'static) {
+    pub fn set_clock(&self, clock: impl Fn() -> u64 + Send + Sync + 'static) {
         *lock(&self.0.clock) = TimeOfDay(Arc::new(clock));
     }
 
@@ -160,7 +160,7 @@ impl Emulator {
 
     /// One call from beginning to end, without a pause: a caller who hangs up cannot leave half a call behind. Others
     /// have `taken` so many calls of its budget.
-    fn call(&self, state: &mut State, head: &Parts, body: &[u8], taken: u32) -> Result<Answer, Refusal> {
+    fn call(&self, state: &mut State, head: &Parts, body: &[u8], taken: u32) -> Result<Success, Refusal> {
         let (app, call) = routes::find(&head.method, head.uri.path())?;
         app.check(state)?;
         let mut tokens = lock(&self.0.tokens);
@@ -168,7 +168,7 @@ impl Emulator {
         // never goes back for the limiter.
         let now = Instant::now();
         let caller = match call {
-            Call::Token => return answer::grant(&mut tokens, state, body, now),
+            Call::Token => return dispatch::grant(&mut tokens, state, body, now),
             _ => tokens.caller(state, &head.headers, now)?,
         };
         if let Some(budget) = call.budget()
@@ -177,7 +177,7 @@ impl Emulator {
             return Err(Refusal::OverRate);
         }
         caller.check(state, &call)?;
-        answer::perform(state, self.0.profile, &call, (head, body), self.now_ms())
+        dispatch::perform(state, self.0.profile, &call, (head, body), self.now_ms())
     }
 }
 

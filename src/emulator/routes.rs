@@ -89,14 +89,14 @@ pub(super) enum Call {
 
 /// What calls are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Budget {
+pub(super) enum RateBudget {
     Method(Method),
     AllowList,
     Allow,
     Disallow,
 }
 
-impl Budget {
+impl RateBudget {
     /// Calls a second that it never has more than.
     pub(super) fn most(self) -> Option<NonZeroU32> {
         match self {
@@ -107,7 +107,7 @@ impl Budget {
     }
 }
 
-impl From<Method> for Budget {
+impl From<Method> for RateBudget {
     fn from(method: Method) -> Self {
         Self::Method(method)
     }
@@ -132,12 +132,12 @@ impl Call {
     }
 
     /// Whose call budget it draws on. What sets a scene has none. [?]
-    pub(super) fn budget(&self) -> Option<Budget> {
+    pub(super) fn budget(&self) -> Option<RateBudget> {
         match self {
-            Self::AllowList { .. } => Some(Budget::AllowList),
-            Self::Allow { .. } => Some(Budget::Allow),
-            Self::Disallow { .. } => Some(Budget::Disallow),
-            _ => self.method().map(Budget::Method),
+            Self::AllowList { .. } => Some(RateBudget::AllowList),
+            Self::Allow { .. } => Some(RateBudget::Allow),
+            Self::Disallow { .. } => Some(RateBudget::Disallow),
+            _ => self.method().map(RateBudget::Method),
         }
     }
 }

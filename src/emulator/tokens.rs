@@ -1,4 +1,4 @@
-//! Tokens: which are good, and those that the service makes itself.
+//! TokenStore: which are good, and those that the service makes itself.
 
 use super::access_token::{self, BadAccessToken};
 use super::caller::Caller;
@@ -42,9 +42,9 @@ pub(super) struct Granted {
 
 /// The tokens that the service made.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(HashMap<String, (Caller, Instant)>);
+pub(super) struct TokenStore(HashMap<String, (Caller, Instant)>);
 
-impl Tokens {
+impl TokenStore {
     /// Whom the request's token stands for.
     pub(super) fn caller(&self, state: &State, headers: &HeaderMap, now: Instant) -> Result<Caller, Refusal> {
         let token = bearer(headers).ok_or(Refusal::Unauthorized)?;
@@ -117,7 +117,7 @@ impl Tokens {
         Ok(Granted {
             access_token,
             expires_in,
-            application: super::answer::APPLICATION,
+            application: super::dispatch::APPLICATION,
         })
     }
 }

@@ -61,14 +61,14 @@ impl Webhook {
 
 /// What happened to somebody in a room.
 #[derive(Debug, Clone, Copy)]
-enum Change {
+enum MembershipChange {
     Joined,
     Left,
     Promoted,
     Demoted,
 }
 
-impl Change {
+impl MembershipChange {
     /// The event's `operation`, and the `type` of its payload, which says what that leaves open. [?]
     fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -106,32 +106,32 @@ struct Payload {
 
 /// Where events go in.
 #[derive(Debug)]
-pub(super) struct Hooks {
+pub(super) struct WebhookQueue {
     secret: String,
     queue: mpsc::Sender<Event>,
 }
 
 /// Posts the events of one emulator, each at most once.
 #[derive(Debug)]
-pub struct Poster {
+pub struct WebhookPoster {
     webhook: Webhook,
     queue: mpsc::Receiver<Event>,
 }
 
-pub(super) fn channel(webhook: Webhook) -> (Hooks, Poster) {
+pub(super) fn channel(webhook: Webhook) -> (WebhookQueue, WebhookPoster) {
     let (sender, receiver) = mpsc::channel(MAX_WAITING);
-    let hooks = Hooks {
+    let hooks = WebhookQueue {
         secret: webhook.secret.clone(),
         queue: sender,
     };
-    let poster = Poster {
+    let poster = WebhookPoster {
         webhook,
         queue: receiver,
     };
     (hooks, poster)
 }
 
-impl Hooks {
+impl WebhookQueue {
     /// Tells what this operator has changed in a room since `before`.
     pub(super) fn changed(&self, state: &State, id: &RoomId, before: &Room, operator: &str) {
         let Some(after) = state.rooms.get(id) else { return };
@@ -140,20 +140,36 @@ impl Hooks {
             missing.map(str::to_owned).collect()
         };
         let tell = |change, people| self.tell(state, id, change, people, operator);
-        tell(Change::Joined, only_in(after.members(), before.members()));
-        tell(Change::Promoted, only_in(after.admins(), before.admins()));
-        tell(Change::Demoted, only_in(before.admins(), after.admins()));
-        tell(Change::Left, only_in(before.members(), after.members()));
+        tell(
+            MembershipChange::Joined,
+            only_in(after.members(), before.members()),
+        );
+        tell(
+            MembershipChange::Promoted,
+            only_in(after.admins(), before.admins()),
+        );
+        tell(
+            MembershipChange::Demoted,
+            only_in(before.admins(), after.admins()),
+        );
+        tell(MembershipChange::Left, only_in(before.members(), after.members()));
     }
 
     /// Tells who has left a room because they were offline: each of them did it themselves. [?]
     pub(super) fn gone_offline(&self, state: &State, id: &RoomId, users: &Names) {
         for user in users.iter() {
-            self.tell(state, id, Change::Left, vec![user.to_owned()], user);
+            self.tell(state, id, MembershipChange::Left, vec![user.to_owned()], user);
         }
     }
 
-    fn tell(&self, state: &State, id: &RoomId, change: Change, member: Vec<String>, operator: &str) {
+    fn tell(
+        &self,
+        state: &State,
+        id: &RoomId,
+        change: MembershipChange,
+        member: Vec<String>,
+        operator: &str,
+    ) {
         if member.is_empty() {
             return;
         }
@@ -185,7 +201,7 @@ fn security(call_id: &str, secret: &str, timestamp: u64) -> String {
     hex(&digest)
 }
 
-impl Poster {
+impl WebhookPoster {
     /// Posts until `shutdown` completes or the emulator is gone; what waits then is lost.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let post = async {

@@ -1,6 +1,6 @@
 //! A folder with settings and room files, the service they are for, and a daemon that runs in it.
 
-use roomsync::emulator::{Conditions, Emulator, Options, State, serve};
+use roomsync::emulator::{Emulator, Environment, Options, State, serve};
 use roomsync::model::RoomId;
 use std::collections::BTreeSet;
 use std::fs;
@@ -38,9 +38,9 @@ impl Place {
         let state = format!(
             "{{app_key: \"acme#demo\", tokens: [secret], rooms: {{\"{ROOM}\": {{owner: boss, members: [a, b, c, d]}}}}}}"
         );
-        let conditions = Conditions {
+        let environment = Environment {
             latency,
-            ..Conditions::default()
+            ..Environment::default()
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -49,7 +49,7 @@ impl Place {
             .unwrap();
         let emulator = {
             let _inside = runtime.enter();
-            Emulator::under(State::parse(&state).unwrap(), Options::default(), conditions)
+            Emulator::in_environment(State::parse(&state).unwrap(), Options::default(), environment)
         };
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

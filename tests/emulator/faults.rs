@@ -4,7 +4,7 @@ use super::support::{ROOM, STATE, emulator, refusal, room, send};
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use http::Request;
-use roomsync::emulator::{Conditions, Emulator, Fault, Options, State};
+use roomsync::emulator::{Emulator, Environment, Fault, Options, State};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -224,13 +224,14 @@ async fn another_program_takes_part_of_the_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn latency_and_jitter() {
-    let conditions = Conditions {
+    let environment = Environment {
         latency: Duration::from_millis(50),
         jitter: Duration::from_millis(20),
-        ..Conditions::default()
+        ..Environment::default()
     };
     let times = async || {
-        let emulator = Emulator::under(State::parse(STATE).unwrap(), Options::default(), conditions);
+        let emulator =
+            Emulator::in_environment(State::parse(STATE).unwrap(), Options::default(), environment);
         let mut times = Vec::new();
         for _ in 0..20 {
             let start = Instant::now();
@@ -277,11 +278,11 @@ async fn room_detail_that_does_not_show_everyone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_is_dealt_with_half_way() {
-    let conditions = Conditions {
+    let environment = Environment {
         latency: Duration::from_millis(50),
-        ..Conditions::default()
+        ..Environment::default()
     };
-    let emulator = Emulator::under(State::parse(STATE).unwrap(), Options::default(), conditions);
+    let emulator = Emulator::in_environment(State::parse(STATE).unwrap(), Options::default(), environment);
     send(&emulator, &list(), "").await;
     send(&emulator, &list(), "").await;
     let at: Vec<u64> = emulator.journal().calls.iter().map(|call| call.at_ms).collect();

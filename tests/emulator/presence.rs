@@ -2,7 +2,7 @@
 //! (owner and admins are on it by themselves)." [P]
 
 use super::support::{ROOM, STATE, emulator, room, send};
-use roomsync::emulator::{Conditions, Emulator, Options, State};
+use roomsync::emulator::{Emulator, Environment, Options, State};
 use std::time::Duration;
 use tokio::time::advance;
 
@@ -16,11 +16,11 @@ fn members(emulator: &Emulator) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn who_is_offline_long_enough_leaves() {
-    let conditions = Conditions {
+    let environment = Environment {
         offline_after: Some(Duration::from_secs(120)),
-        ..Conditions::default()
+        ..Environment::default()
     };
-    let emulator = Emulator::under(State::parse(STATE).unwrap(), Options::default(), conditions);
+    let emulator = Emulator::in_environment(State::parse(STATE).unwrap(), Options::default(), environment);
     assert_eq!(
         send(&emulator, &format!("POST /chatrooms/{ROOM}/users/dave"), "")
             .await

@@ -2,7 +2,7 @@
 
 use super::support::{ROOM, STATE, send, send_raw};
 use md5::{Digest as _, Md5};
-use roomsync::emulator::{Conditions, Emulator, Fault, Options, State, Webhook};
+use roomsync::emulator::{Emulator, Environment, Fault, Options, State, Webhook};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -33,11 +33,11 @@ async fn take(listener: &TcpListener) -> (String, Value) {
 #[tokio::test]
 async fn every_change_is_posted_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let conditions = Conditions {
+    let environment = Environment {
         offline_after: Some(Duration::from_millis(20)),
-        ..Conditions::default()
+        ..Environment::default()
     };
-    let emulator = Emulator::under(State::parse(STATE).unwrap(), Options::default(), conditions);
+    let emulator = Emulator::in_environment(State::parse(STATE).unwrap(), Options::default(), environment);
     let url = format!("http://{}/events?from=emulator", listener.local_addr().unwrap());
     let poster = emulator.webhook(Webhook::parse(&url, "s3cret").unwrap());
     let posting = tokio::spawn(poster.run(std::future::pending()));

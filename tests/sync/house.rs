@@ -54,7 +54,7 @@ pub(crate) fn house(service: Service, more_settings: &str, story: impl AsyncFnOn
         let clock = Clock::from(START.parse::<Timestamp>().unwrap());
         let of_service = clock.clone();
         let now_ms = move || u64::try_from(of_service.now().as_millisecond()).unwrap();
-        service.emulator.go_by(now_ms);
+        service.emulator.set_clock(now_ms);
         let house = House {
             folder,
             service,

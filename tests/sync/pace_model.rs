@@ -8,7 +8,7 @@ use futures_util::future::{join, join_all};
 use roomsync::chat::{
     BoxFuture, CallError, Client, HttpTransport, Request, Response, Transport, TransportError, Writer,
 };
-use roomsync::emulator::{Conditions, Emulator, Fault, Options, Room, State, serve};
+use roomsync::emulator::{Emulator, Environment, Fault, Options, Room, State, serve};
 use roomsync::model::{RoomId, UserId};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -247,7 +247,7 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome<Figures> {
         .start_paused(true)
         .build()?;
     runtime.block_on(async {
-        let emulator = emulator(scenario.service, Conditions::default())?;
+        let emulator = emulator(scenario.service, Environment::default())?;
         let line = Line {
             router: emulator.router(),
             path: scenario.path,
@@ -286,11 +286,11 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome<Figures> {
 pub(crate) fn run_for_real(name: &str, path: Path, rate: f64) -> Outcome<(Scenario, Figures)> {
     let scenario = plain(name, path, rate);
     let (shortest, longest) = path.round_trip_ms;
-    let conditions = Conditions {
+    let environment = Environment {
         seed: 1,
         latency: Duration::from_millis((shortest + longest) / 2),
         jitter: Duration::from_millis((longest - shortest) / 2),
-        ..Conditions::default()
+        ..Environment::default()
     };
     let service = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -300,7 +300,7 @@ pub(crate) fn run_for_real(name: &str, path: Path, rate: f64) -> Outcome<(Scenar
     let base = format!("http://{}", listener.local_addr()?);
     let emulator = {
         let _inside = service.enter();
-        emulator(scenario.service, conditions)?
+        emulator(scenario.service, environment)?
     };
     service.spawn(serve(listener, emulator.clone(), std::future::pending()));
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -354,14 +354,14 @@ impl Transport for Timed {
 }
 
 /// A service of one room that takes so many calls of each method in any second.
-pub(crate) fn emulator(calls_per_second: u32, conditions: Conditions) -> Outcome<Emulator> {
+pub(crate) fn emulator(calls_per_second: u32, environment: Environment) -> Outcome<Emulator> {
     let mut state = State::default();
     state.rooms.insert(RoomId::parse(ROOM)?, Room::new("boss"));
     let options = Options {
         calls_per_second: NonZeroU32::new(calls_per_second),
         ..Options::default()
     };
-    Ok(Emulator::under(state, options, conditions))
+    Ok(Emulator::in_environment(state, options, environment))
 }
 
 /// Makes so many calls at once, and waits until all are made.

@@ -10,7 +10,7 @@ use super::service::{BATCH, Service, config, desired, failed, pass, room_id, roo
 use roomsync::chat::wire::Method;
 use roomsync::chat::{BatchLimits, Client};
 use roomsync::cli::Exit;
-use roomsync::emulator::{Emulator, Entry, Options, Profile, Side};
+use roomsync::emulator::{Emulator, JournalEntry, Options, Profile, Side};
 use roomsync::model::{Op, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -98,7 +98,7 @@ fn removals(service: &Service) -> Vec<(Duration, String)> {
 
 fn asked_for(service: &Service, what: &str) -> Vec<(Duration, String)> {
     let journal = service.emulator.journal();
-    let removal = |entry: &Entry| {
+    let removal = |entry: &JournalEntry| {
         let (_, users) = entry.path.split_once(what).filter(|_| entry.method == "DELETE")?;
         Some((Duration::from_millis(entry.at_ms), users.to_owned()))
     };

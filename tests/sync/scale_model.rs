@@ -10,7 +10,7 @@ use roomsync::chat::{
     BoxFuture, HttpTransport, PathPrefix, Request, Response, Transport, TransportError, classify,
 };
 use roomsync::desired::{AllowEmpty, DesiredRoom, OwnGuards};
-use roomsync::emulator::{Conditions, Emulator, Options, Room, State, serve};
+use roomsync::emulator::{Emulator, Environment, Options, Room, State, serve};
 use roomsync::model::{Absent, Guards, Limit, MemberSet, Mode, RoomId, UserId};
 use roomsync::plan::{Calls, FleetGuard};
 use roomsync::reconcile;
@@ -244,11 +244,11 @@ fn emulator(live: State) -> Emulator {
         calls_per_second: NonZeroU32::new(RATE),
         ..Options::default()
     };
-    let conditions = Conditions {
+    let environment = Environment {
         latency: ROUND_TRIP,
-        ..Conditions::default()
+        ..Environment::default()
     };
-    Emulator::under(live, options, conditions)
+    Emulator::in_environment(live, options, environment)
 }
 
 /// On virtual time.

@@ -1,10 +1,10 @@
 //! What can be arranged around the service: faults, delay, who is online; and what can be seen of it.
 
 use super::delay::Delay;
-use super::fault::{Active, Fault, Faults};
+use super::fault::{ActiveFault, Fault, Faults};
 use super::journal::{Counters, Journal, Recorder};
 use super::presence::Presence;
-use super::webhook::{self, Poster, Webhook};
+use super::webhook::{self, Webhook, WebhookPoster};
 use super::{Emulator, State, lock};
 use crate::model::RoomId;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 /// The circumstances of a service, beside its rules.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Conditions {
+pub struct Environment {
     /// What everything at random is drawn from, unless a fault names a seed of its own.
     pub seed: u64,
     /// How long a call takes, there and back alike.
@@ -28,7 +28,7 @@ pub struct Conditions {
 
 /// A fault in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FaultInPlace {
+pub struct FaultStatus {
     /// Its number, from 1.
     pub id: u64,
     /// As [`Fault::parse`] reads it, its seed included.
@@ -39,8 +39,8 @@ pub struct FaultInPlace {
     pub struck: u64,
 }
 
-impl From<&Active> for FaultInPlace {
-    fn from(active: &Active) -> Self {
+impl From<&ActiveFault> for FaultStatus {
+    fn from(active: &ActiveFault) -> Self {
         Self {
             id: active.id,
             fault: active.fault.to_string(),
@@ -52,7 +52,7 @@ impl From<&Active> for FaultInPlace {
 
 /// Everything around the service that changes as it runs.
 #[derive(Debug)]
-pub(super) struct Around {
+pub(super) struct EnvironmentState {
     pub(super) faults: Faults,
     pub(super) delay: Delay,
     pub(super) recorder: Recorder,
@@ -61,14 +61,14 @@ pub(super) struct Around {
     past: VecDeque<State>,
 }
 
-impl Around {
-    pub(super) fn new(conditions: Conditions) -> Self {
-        let Conditions {
+impl EnvironmentState {
+    pub(super) fn new(environment: Environment) -> Self {
+        let Environment {
             seed,
             latency,
             jitter,
             offline_after,
-        } = conditions;
+        } = environment;
         Self {
             faults: Faults::new(seed),
             delay: Delay::new(latency, jitter, seed),
@@ -86,14 +86,14 @@ impl Around {
 
 impl Emulator {
     /// Puts a fault in place.
-    pub fn add_fault(&self, fault: Fault) -> FaultInPlace {
-        lock(&self.0.around).faults.add(fault).into()
+    pub fn add_fault(&self, fault: Fault) -> FaultStatus {
+        lock(&self.0.environment).faults.add(fault).into()
     }
 
     /// The faults in place, in the order in which they are asked.
     #[must_use]
-    pub fn faults(&self) -> Vec<FaultInPlace> {
-        lock(&self.0.around)
+    pub fn faults(&self) -> Vec<FaultStatus> {
+        lock(&self.0.environment)
             .faults
             .active()
             .iter()
@@ -103,60 +103,62 @@ impl Emulator {
 
     /// Takes a fault away; `false` if there is none of this number.
     pub fn remove_fault(&self, id: u64) -> bool {
-        lock(&self.0.around).faults.remove(id)
+        lock(&self.0.environment).faults.remove(id)
     }
 
     /// Takes all faults away; tokens that had expired are good again.
     pub fn clear_faults(&self) {
-        let around = &mut lock(&self.0.around);
-        around.faults.clear();
-        around.past.clear();
+        let environment = &mut lock(&self.0.environment);
+        environment.faults.clear();
+        environment.past.clear();
     }
 
     /// The last calls.
     #[must_use]
     pub fn journal(&self) -> Journal {
-        lock(&self.0.around).recorder.journal().clone()
+        lock(&self.0.environment).recorder.journal().clone()
     }
 
     /// Forgets the calls so far, not the counts of them.
     pub fn clear_journal(&self) {
-        lock(&self.0.around).recorder.clear_journal();
+        lock(&self.0.environment).recorder.clear_journal();
     }
 
     /// The counts since the start.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        lock(&self.0.around).recorder.counters().clone()
+        lock(&self.0.environment).recorder.counters().clone()
     }
 
     /// Says that these users are online, as everybody is at the start; gives who is offline now.
     pub fn online(&self, users: &[String]) -> Vec<String> {
         // Those whose time has come leave first.
-        drop(self.settled());
-        let presence = &mut lock(&self.0.around).presence;
+        drop(self.current_state());
+        let presence = &mut lock(&self.0.environment).presence;
         presence.online(users);
         presence.who_is_offline()
     }
 
     /// Says that these users have gone offline; gives who is offline now.
     pub fn offline(&self, users: &[String]) -> Vec<String> {
-        let presence = &mut lock(&self.0.around).presence;
+        let presence = &mut lock(&self.0.environment).presence;
         presence.offline(users, Instant::now());
         presence.who_is_offline()
     }
 
     /// Sends membership events from now on, as far as the poster is run. There can be one poster.
-    pub fn webhook(&self, webhook: Webhook) -> Poster {
+    pub fn webhook(&self, webhook: Webhook) -> WebhookPoster {
         let (hooks, poster) = webhook::channel(webhook);
         *lock(&self.0.hooks) = Some(hooks);
         poster
     }
 
     /// What the service knows, after those have left whose time has come.
-    pub(super) fn settled(&self) -> MutexGuard<'_, State> {
+    pub(super) fn current_state(&self) -> MutexGuard<'_, State> {
         let mut state = lock(&self.0.state);
-        let left = lock(&self.0.around).presence.sweep(&mut state, Instant::now());
+        let left = lock(&self.0.environment)
+            .presence
+            .sweep(&mut state, Instant::now());
         if let Some(hooks) = &*lock(&self.0.hooks) {
             for (room, users) in &left {
                 hooks.gone_offline(&state, room, users);
@@ -173,7 +175,7 @@ impl Emulator {
         room: Option<(&RoomId, &str)>,
         change: impl FnOnce(&mut State) -> T,
     ) -> T {
-        let memory = lock(&self.0.around).faults.memory();
+        let memory = lock(&self.0.environment).faults.memory();
         let past = (memory > 0).then(|| state.clone());
         // Held until the events are in the queue, so that they are there in the order of the changes.
         let hooks = lock(&self.0.hooks);
@@ -181,10 +183,10 @@ impl Emulator {
         let before = watched.and_then(|(_, (id, _))| state.rooms.get(id).cloned());
         let result = change(state);
         if let Some(past) = past.filter(|past| past != state) {
-            let around = &mut lock(&self.0.around);
-            around.past.push_back(past);
-            while around.past.len() > memory {
-                around.past.pop_front();
+            let environment = &mut lock(&self.0.environment);
+            environment.past.push_back(past);
+            while environment.past.len() > memory {
+                environment.past.pop_front();
             }
         }
         if let (Some((hooks, (id, operator))), Some(before)) = (watched, before) {

@@ -1,11 +1,11 @@
 //! What a request goes through between the network and the service's rules: delay, faults, and the journal.
 
 use super::caller::Caller;
-use super::fault::{Fault, Phase, Said, What, documented};
-use super::journal::Entry;
+use super::fault::{Fault, FaultBody, FaultEffect, Phase, documented};
+use super::journal::JournalEntry;
 use super::refusal::Refusal;
 use super::webhook::APP;
-use super::{Emulator, MAX_BODY_BYTES, State, answer, bearer, lock, routes};
+use super::{Emulator, MAX_BODY_BYTES, State, bearer, dispatch, lock, routes};
 use crate::chat::wire::{ErrorBody, Method};
 use crate::model::{RoomId, UserId};
 use axum::body::{Body, Bytes, to_bytes};
@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout};
 const OVERSIZED_BYTES: usize = 32 << 20;
 
 /// How a call ends.
-enum Ending {
+enum CallEnd {
     Answer(Response),
     Reset,
     Never,
@@ -36,31 +36,31 @@ impl Emulator {
             Ok(body) => body,
             Err(error) => {
                 let refusal = Refusal::BadArgument(error.to_string());
-                return answer::respond(Err(refusal), self.now_ms());
+                return dispatch::respond(Err(refusal), self.now_ms());
             }
         };
         let method = routes::find(&head.method, head.uri.path())
             .ok()
             .and_then(|(_, call)| call.method());
         let (fault, delay) = {
-            let around = &mut *lock(&self.0.around);
-            (around.faults.decide(method), around.delay.draw())
+            let environment = &mut *lock(&self.0.environment);
+            (environment.faults.decide(method), environment.delay.draw())
         };
         self.pause(delay / 2).await;
         if let Some((time, Phase::Before)) = slow(fault.as_ref()) {
             self.pause(time).await;
         }
-        let ending = self.deal(method, &head, &body, fault.as_ref());
+        let ending = self.process(method, &head, &body, fault.as_ref());
         if let Some((time, Phase::After)) = slow(fault.as_ref()) {
             self.pause(time).await;
         }
         self.pause(delay - delay / 2).await;
         match (ending, fault.map(|fault| fault.what)) {
-            (Ending::Answer(answer), Some(What::Truncated)) => truncated(answer).await,
-            (Ending::Answer(answer), Some(What::Oversized)) => oversized(answer).await,
-            (Ending::Answer(answer), _) => answer,
-            (Ending::Reset, _) => reset(),
-            (Ending::Never, _) => {
+            (CallEnd::Answer(answer), Some(FaultEffect::Truncated)) => truncated(answer).await,
+            (CallEnd::Answer(answer), Some(FaultEffect::Oversized)) => oversized(answer).await,
+            (CallEnd::Answer(answer), _) => answer,
+            (CallEnd::Reset, _) => reset(),
+            (CallEnd::Never, _) => {
                 self.closed().await;
                 reset()
             }
@@ -68,25 +68,25 @@ impl Emulator {
     }
 
     /// What the call does and how it ends, written down.
-    fn deal(&self, method: Option<Method>, head: &Parts, body: &[u8], fault: Option<&Fault>) -> Ending {
+    fn process(&self, method: Option<Method>, head: &Parts, body: &[u8], fault: Option<&Fault>) -> CallEnd {
         let strike = |phase: Phase| {
             let fault = fault.filter(|fault| fault.phase == phase)?;
-            self.strike(&fault.what, head)
+            self.apply_fault(&fault.what, head)
         };
         let (ending, effect) = match strike(Phase::Before) {
             Some(ending) => (ending, false),
             None => {
-                let answer = self.take(head, body, fault.map(|fault| &fault.what));
+                let answer = self.deliver(head, body, fault.map(|fault| &fault.what));
                 let effect = answer.status().is_success() && writes(head);
-                (strike(Phase::After).unwrap_or(Ending::Answer(answer)), effect)
+                (strike(Phase::After).unwrap_or(CallEnd::Answer(answer)), effect)
             }
         };
         let status = match &ending {
-            Ending::Answer(answer) => Some(answer.status().as_u16()),
-            Ending::Reset | Ending::Never => None,
+            CallEnd::Answer(answer) => Some(answer.status().as_u16()),
+            CallEnd::Reset | CallEnd::Never => None,
         };
         let path = head.uri.path_and_query().map_or("", |path| path.as_str());
-        let entry = Entry {
+        let entry = JournalEntry {
             at_ms: 0,
             call: method.map(Method::as_str),
             method: head.method.to_string(),
@@ -96,48 +96,52 @@ impl Emulator {
             fault: fault.map(ToString::to_string),
         };
         // The clock is read under the lock, so that it never goes back for the recorder.
-        let recorder = &mut lock(&self.0.around).recorder;
+        let recorder = &mut lock(&self.0.environment).recorder;
         recorder.record(method, entry, Instant::now());
         ending
     }
 
     /// What a fault does in its place; `None` where the call goes on.
-    fn strike(&self, what: &What, head: &Parts) -> Option<Ending> {
+    fn apply_fault(&self, what: &FaultEffect, head: &Parts) -> Option<CallEnd> {
         match what {
-            What::Reset => Some(Ending::Reset),
-            What::Timeout => Some(Ending::Never),
-            What::Answer(status, said) => Some(Ending::Answer(answered(*status, said, self.now_ms()))),
-            What::Html(status) => Some(Ending::Answer(page(*status))),
-            What::Join(people) => self.come_and_go(head, people, &[]),
-            What::Leave(people) => self.come_and_go(head, &[], people),
-            What::Slow(_)
-            | What::Truncated
-            | What::Oversized
-            | What::Stale(_)
-            | What::Rows(_)
-            | What::Expired(_)
-            | What::Budget(_) => None,
+            FaultEffect::Reset => Some(CallEnd::Reset),
+            FaultEffect::Timeout => Some(CallEnd::Never),
+            FaultEffect::Answer(status, said) => {
+                Some(CallEnd::Answer(answered(*status, said, self.now_ms())))
+            }
+            FaultEffect::Html(status) => Some(CallEnd::Answer(page(*status))),
+            FaultEffect::Join(people) => self.come_and_go(head, people, &[]),
+            FaultEffect::Leave(people) => self.come_and_go(head, &[], people),
+            FaultEffect::Slow(_)
+            | FaultEffect::Truncated
+            | FaultEffect::Oversized
+            | FaultEffect::Stale(_)
+            | FaultEffect::Rows(_)
+            | FaultEffect::Expired(_)
+            | FaultEffect::Budget(_) => None,
         }
     }
 
     /// Hands the call to the service, through whatever stands between the two.
-    fn take(&self, head: &Parts, body: &[u8], what: Option<&What>) -> Response {
-        let mut state = self.settled();
+    fn deliver(&self, head: &Parts, body: &[u8], what: Option<&FaultEffect>) -> Response {
+        let mut state = self.current_state();
         if let Some(token) = bearer(&head.headers) {
-            let faults = &mut lock(&self.0.around).faults;
-            if let Some(What::Expired(calls)) = what {
+            let faults = &mut lock(&self.0.environment).faults;
+            if let Some(FaultEffect::Expired(calls)) = what {
                 faults.expire(token, *calls);
             }
             if faults.has_expired(token) {
-                return answered(StatusCode::UNAUTHORIZED, &Said::Documented, self.now_ms());
+                return answered(StatusCode::UNAUTHORIZED, &FaultBody::Documented, self.now_ms());
             }
         }
         let past = match what {
-            Some(What::Stale(changes)) if !writes(head) => lock(&self.0.around).past(*changes).cloned(),
+            Some(FaultEffect::Stale(changes)) if !writes(head) => {
+                lock(&self.0.environment).past(*changes).cloned()
+            }
             _ => None,
         };
         let taken = match what {
-            Some(What::Budget(calls)) => *calls,
+            Some(FaultEffect::Budget(calls)) => *calls,
             _ => 0,
         };
         let mut result = match past {
@@ -153,15 +157,15 @@ impl Emulator {
             }
             None => self.call(&mut state, head, body, taken),
         };
-        if let (Ok(answer), Some(What::Rows(most))) = (&mut result, what) {
+        if let (Ok(answer), Some(FaultEffect::Rows(most))) = (&mut result, what) {
             answer.cut_rows(*most);
         }
-        answer::respond(result, self.now_ms())
+        dispatch::respond(result, self.now_ms())
     }
 
-    fn come_and_go(&self, head: &Parts, join: &[UserId], leave: &[UserId]) -> Option<Ending> {
+    fn come_and_go(&self, head: &Parts, join: &[UserId], leave: &[UserId]) -> Option<CallEnd> {
         let id = room_in(head)?;
-        self.change(&mut self.settled(), Some((&id, APP)), |state| {
+        self.change(&mut self.current_state(), Some((&id, APP)), |state| {
             if let Some(room) = state.rooms.get_mut(&id) {
                 for user in join {
                     room.join(user.as_str());
@@ -204,7 +208,7 @@ fn writes(head: &Parts) -> bool {
 fn slow(fault: Option<&Fault>) -> Option<(Duration, Phase)> {
     match fault {
         Some(Fault {
-            what: What::Slow(time),
+            what: FaultEffect::Slow(time),
             phase,
             ..
         }) => Some((*time, *phase)),
@@ -219,13 +223,13 @@ fn room_in(head: &Parts) -> Option<RoomId> {
 }
 
 /// An answer that a fault gives.
-fn answered(status: StatusCode, said: &Said, now_ms: u64) -> Response {
+fn answered(status: StatusCode, said: &FaultBody, now_ms: u64) -> Response {
     let (error, description) = match said {
-        Said::Body(text) => {
+        FaultBody::Body(text) => {
             return (status, [(header::CONTENT_TYPE, "application/json")], text.clone()).into_response();
         }
-        Said::Error(kind) => (kind.as_str(), kind.replace('_', " ")),
-        Said::Documented => {
+        FaultBody::Error(kind) => (kind.as_str(), kind.replace('_', " ")),
+        FaultBody::Documented => {
             let (kind, text) = documented(status);
             (kind, text.to_owned())
         }
@@ -237,7 +241,7 @@ fn answered(status: StatusCode, said: &Said, now_ms: u64) -> Response {
         duration: 0,
         error_description: description,
     };
-    answer::json(status, &body)
+    dispatch::json(status, &body)
 }
 
 /// The server's own class of an error, which is its kind in capitals.

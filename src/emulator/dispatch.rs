@@ -1,13 +1,13 @@
 //! What goes back: the JSON of a success or of a refusal.
 
 use super::State;
+use super::admin_api::UserEntity;
 use super::allow_list::{Allow, Allowed};
 use super::pages::JoinedRow;
 use super::profile::Profile;
 use super::refusal::Refusal;
 use super::routes::Call;
-use super::scene::UserEntity;
-use super::tokens::{Granted, Tokens};
+use super::tokens::{Granted, TokenStore};
 use crate::chat::wire::{
     AddMany, AddedMany, Demoted, Envelope, ErrorBody, MAX_PAGE_SIZE, MemberResult, MemberRow, Promote,
     Promoted, RoomDetail, RoomRow,
@@ -27,7 +27,7 @@ const DEFAULT_LIMIT: usize = 10;
 /// The body of a success.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Answer {
+pub(super) enum Success {
     Data(Box<Envelope<Data>>),
     Users(Users),
     Token(Granted),
@@ -75,7 +75,7 @@ pub(super) enum Data {
     },
 }
 
-impl Answer {
+impl Success {
     /// Has room detail show no more than so many people of each room; none at all where that is nobody.
     pub(super) fn cut_rows(&mut self, most: usize) {
         let Self::Data(envelope) = self else { return };
@@ -96,12 +96,12 @@ type Query = BTreeMap<String, Vec<String>>;
 
 /// Answers `POST /token`.
 pub(super) fn grant(
-    tokens: &mut Tokens,
+    tokens: &mut TokenStore,
     state: &State,
     body: &[u8],
     now: Instant,
-) -> Result<Answer, Refusal> {
-    Ok(Answer::Token(tokens.grant(state, decode(body)?, now)?))
+) -> Result<Success, Refusal> {
+    Ok(Success::Token(tokens.grant(state, decode(body)?, now)?))
 }
 
 /// Does what was asked and makes the answer.
@@ -111,7 +111,7 @@ pub(super) fn perform(
     call: &Call,
     (head, body): (&Parts, &[u8]),
     now_ms: u64,
-) -> Result<Answer, Refusal> {
+) -> Result<Success, Refusal> {
     let mut params = None;
     let mut cursor = None;
     let query = query(head);
@@ -173,16 +173,16 @@ pub(super) fn perform(
         }
         Call::CreateUsers => {
             let entities = state.create_users(profile, decode(body)?, now_ms)?;
-            return Ok(Answer::Users(users(state, head, entities, now_ms)));
+            return Ok(Success::Users(users(state, head, entities, now_ms)));
         }
         Call::DeleteUser { user } => {
             let entities = state.delete_user(&profile.spell(user), now_ms)?;
-            return Ok(Answer::Users(users(state, head, entities, now_ms)));
+            return Ok(Success::Users(users(state, head, entities, now_ms)));
         }
         Call::DeleteUsers => {
             let limit = number(&query, "limit", 1, DEFAULT_LIMIT)?;
             let entities = state.delete_users(limit, now_ms)?;
-            return Ok(Answer::Users(users(state, head, entities, now_ms)));
+            return Ok(Success::Users(users(state, head, entities, now_ms)));
         }
         // Answered before anybody's token was looked at.
         Call::Token => return Err(Refusal::NoSuchCall),
@@ -194,7 +194,7 @@ pub(super) fn perform(
         Data::Admins(names) | Data::AllowList(names) => Some(names.len()),
         _ => None,
     };
-    Ok(Answer::Data(Box::new(Envelope {
+    Ok(Success::Data(Box::new(Envelope {
         action: action(head),
         application: APPLICATION.to_owned(),
         params,
@@ -239,7 +239,7 @@ fn names(profile: Profile, usernames: &[String]) -> Result<Vec<String>, Refusal>
 }
 
 /// The whole response.
-pub(super) fn respond(result: Result<Answer, Refusal>, now_ms: u64) -> Response {
+pub(super) fn respond(result: Result<Success, Refusal>, now_ms: u64) -> Response {
     match result {
         Ok(answer) => json(StatusCode::OK, &answer),
         Err(refusal) => {

@@ -9,7 +9,7 @@ use std::path::Path;
 /// A state as [`State::read`] reads it. Of an owner who has left their room the form knows nothing: read again, they
 /// are back in it.
 #[derive(Serialize)]
-pub(super) struct Saved<'a> {
+pub(super) struct StateDocument<'a> {
     app_key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     app_id: Option<&'a str>,
@@ -25,11 +25,11 @@ pub(super) struct Saved<'a> {
     passwords: &'a BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     users: Option<InOrder<'a>>,
-    rooms: BTreeMap<String, SavedRoom<'a>>,
+    rooms: BTreeMap<String, RoomDocument<'a>>,
 }
 
 #[derive(Serialize)]
-struct SavedRoom<'a> {
+struct RoomDocument<'a> {
     owner: &'a str,
     admins: InOrder<'a>,
     /// Everybody in the room, because the order tells when each came.
@@ -50,7 +50,7 @@ impl Serialize for InOrder<'_> {
     }
 }
 
-impl<'a> Saved<'a> {
+impl<'a> StateDocument<'a> {
     pub(super) fn of(state: &'a State) -> Self {
         let State {
             app_key,
@@ -65,7 +65,7 @@ impl<'a> Saved<'a> {
             // Ids that are taken are passed over anyway.
             rooms_created: _,
         } = state;
-        let room = |room: &'a Room| SavedRoom {
+        let room = |room: &'a Room| RoomDocument {
             owner: room.owner(),
             admins: InOrder(room.admins()),
             members: InOrder(room.members()),
@@ -97,7 +97,7 @@ pub fn save(state: &State, path: &Path) -> io::Result<()> {
         _ => Path::new("."),
     };
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    let mut text = serde_json::to_vec_pretty(&Saved::of(state))?;
+    let mut text = serde_json::to_vec_pretty(&StateDocument::of(state))?;
     text.push(b'\n');
     file.write_all(&text)?;
     file.as_file().sync_all()?;
