@@ -1,6 +1,6 @@
 //! One write call, and what its answer says of each of its users.
 
-use super::lanes::method;
+use super::in_flight::method;
 use super::report::Reason;
 use crate::chat::wire::Method;
 use crate::chat::{CallError, CallErrorKind, Reader, Writer};
@@ -10,7 +10,7 @@ use crate::plan::Step;
 use tokio::time::Instant;
 
 /// What a call came to.
-pub(super) enum Answer {
+pub(super) enum CallOutcome {
     /// Done, but for these users.
     Done(Vec<(UserId, Reason)>),
     /// Not done, and that is certain: it was about one user, who is not as wanted.
@@ -23,7 +23,7 @@ pub(super) enum Answer {
     Inconsistent(CallError, Reason),
 }
 
-impl Answer {
+impl CallOutcome {
     /// Why the call did not succeed; `None`: it did.
     pub(super) fn reason(&self) -> Option<Reason> {
         match self {
@@ -50,15 +50,15 @@ impl Answer {
 
 /// A room's way to the service.
 #[derive(Clone, Copy)]
-pub(super) struct Way<'a> {
+pub(super) struct RoomClient<'a> {
     pub(super) writer: &'a Writer,
     pub(super) reader: &'a Reader,
     pub(super) room: &'a RoomId,
 }
 
 /// Makes a step's call. A removal or demotion does not go out after `not_after`.
-pub(super) async fn call(way: Way<'_>, step: &Step, not_after: Instant) -> Answer {
-    let Way { writer, room, .. } = way;
+pub(super) async fn call(client: RoomClient<'_>, step: &Step, not_after: Instant) -> CallOutcome {
+    let RoomClient { writer, room, .. } = client;
     let answer = match step {
         Step::Add(users) => match users.as_slice() {
             [user] if may_go_alone(writer) => writer.add_one(room, user).await.map(|()| Vec::new()),
@@ -71,15 +71,15 @@ pub(super) async fn call(way: Way<'_>, step: &Step, not_after: Instant) -> Answe
         }
         Step::Promote(user) => {
             let answer = writer.promote(room, user).await;
-            return role(way, Op::Promote, user, answer).await;
+            return role(client, Op::Promote, user, answer).await;
         }
         Step::Demote(demotion) => {
             let user = demotion.user();
             let answer = writer.demote(room, user, not_after).await;
-            return role(way, Op::Demote, user, answer).await;
+            return role(client, Op::Demote, user, answer).await;
         }
     };
-    answer.map_or_else(Answer::Failed, Answer::Done)
+    answer.map_or_else(CallOutcome::Failed, CallOutcome::Done)
 }
 
 /// Whether one user is added the sooner by the call for one, whose budget is its own.
@@ -100,27 +100,29 @@ fn refused(rows: Vec<(UserId, CallErrorKind)>) -> Vec<(UserId, Reason)> {
 }
 
 /// What the answer to a promotion or demotion means for this user.
-async fn role(way: Way<'_>, op: Op, user: &UserId, answer: Result<(), CallError>) -> Answer {
+async fn role(client: RoomClient<'_>, op: Op, user: &UserId, answer: Result<(), CallError>) -> CallOutcome {
     let error = match answer {
-        Ok(()) => return Answer::Done(Vec::new()),
+        Ok(()) => return CallOutcome::Done(Vec::new()),
         Err(error) => error,
     };
     match &error.kind {
         // Refused, but perhaps because it is so already: the list tells.
         CallErrorKind::AlreadySo(_) | CallErrorKind::Refused { .. } => {
-            match live::read_admins(way.reader, way.room).await {
-                Err(unseen) => Answer::Unseen(error, unseen),
+            match live::read_admins(client.reader, client.room).await {
+                Err(unseen) => CallOutcome::Unseen(error, unseen),
                 Ok(admins) => match admins.inconsistency {
                     Some(inconsistency) => {
                         let why = Reason::new(ReasonCode::NoClearAnswer, inconsistency.to_string());
-                        Answer::Inconsistent(error, why)
+                        CallOutcome::Inconsistent(error, why)
                     }
-                    None if admins.names.contains(user) == (op == Op::Promote) => Answer::Done(Vec::new()),
-                    None => Answer::Refused(error),
+                    None if admins.names.contains(user) == (op == Op::Promote) => {
+                        CallOutcome::Done(Vec::new())
+                    }
+                    None => CallOutcome::Refused(error),
                 },
             }
         }
-        CallErrorKind::NoSuchUser(_) | CallErrorKind::UserInTooManyRooms(_) => Answer::Refused(error),
-        _ => Answer::Failed(error),
+        CallErrorKind::NoSuchUser(_) | CallErrorKind::UserInTooManyRooms(_) => CallOutcome::Refused(error),
+        _ => CallOutcome::Failed(error),
     }
 }

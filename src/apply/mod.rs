@@ -5,18 +5,19 @@
 //! that a run can only do less than its plan.
 
 mod call;
-mod confirm;
-mod lanes;
-mod line;
+mod executor;
+mod fan_out;
+mod in_flight;
+mod on_answer;
+mod phase;
 mod removal_check;
 mod report;
 mod room;
-mod run;
-mod settle;
-mod stretch;
-mod tell;
-mod turns;
-mod verdict;
+mod room_report;
+mod room_state;
+mod schedule;
+mod verify;
+mod waiting_list;
 
 pub use report::{Failure, Outcome, Reason, Report, RoomReport, Tally};
 
@@ -25,9 +26,9 @@ use crate::desired::DesiredRoom;
 use crate::model::{Op, ReasonCode, RoomId, UserId};
 use crate::plan::RoomPlan;
 use futures_util::future::LocalBoxFuture;
-use lanes::Lanes;
+use in_flight::InFlight;
 use removal_check::RemovalCheck;
-use run::RoomRun;
+use room_state::RoomRun;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -45,16 +46,16 @@ pub struct Job<'a> {
 
 /// A way to end a run before its end: no new call is made, the calls in flight end.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<Ends>);
+pub struct Cancel(Arc<CancelState>);
 
 #[derive(Debug, Default)]
-struct Ends {
+struct CancelState {
     reason: Mutex<Option<Reason>>,
     /// Whether not even a call may go that was begun and waits for its turn.
     interrupted: watch::Sender<bool>,
 }
 
-impl Stop {
+impl Cancel {
     /// Turns true once not even a call may go that was begun.
     fn interrupted(&self) -> watch::Receiver<bool> {
         self.0.interrupted.subscribe()
@@ -96,14 +97,14 @@ impl Stop {
 /// Is told what became of each user of each call, before any call is begun that comes after it in that room.
 pub trait Journal: Sync {
     /// Records what a call did.
-    fn record(&self, room: &RoomId, answers: &[Answer<'_>]);
+    fn record(&self, room: &RoomId, answers: &[UserResult<'_>]);
     /// Waits until everything recorded so far is written. The error ends the run: what cannot be written down must not be done.
     fn written(&self) -> LocalBoxFuture<'_, Result<(), Reason>>;
 }
 
 /// What became of one user of a call.
 #[derive(Debug, Clone, Copy)]
-pub struct Answer<'a> {
+pub struct UserResult<'a> {
     /// The person.
     pub user: &'a UserId,
     /// What was to be done to them.
@@ -113,9 +114,9 @@ pub struct Answer<'a> {
 }
 
 /// Has a say in each room of a run.
-pub trait Claims: Sync {
+pub trait RoomHooks: Sync {
     /// The room's turn has come. What ends the work in it, and in no other; `None`: it is left alone.
-    fn begin<'a>(&'a self, plan: &'a RoomPlan) -> LocalBoxFuture<'a, Option<Stop>>;
+    fn begin<'a>(&'a self, plan: &'a RoomPlan) -> LocalBoxFuture<'a, Option<Cancel>>;
     /// A write call of a room was answered, well or for this reason not, before any other of that room is begun after it.
     fn answered(&self, plan: &RoomPlan, failed: Option<&Reason>);
     /// What came of a room that was begun, and what ended the work in it early, if something did.
@@ -124,51 +125,51 @@ pub trait Claims: Sync {
 
 /// How a run is conducted.
 #[derive(Clone, Copy)]
-pub struct Conduct<'a> {
+pub struct ApplyOptions<'a> {
     /// About so many rooms and so many calls at a time.
     pub at_once: usize,
     /// What ends it early.
-    pub stop: &'a Stop,
+    pub cancel: &'a Cancel,
     /// Called once a call, with what it is to do.
     pub progress: &'a (dyn Fn(Op) + Sync),
     /// Who is told of every call.
     pub journal: Option<&'a dyn Journal>,
     /// Who has a say in each room.
-    pub claims: Option<&'a dyn Claims>,
+    pub hooks: Option<&'a dyn RoomHooks>,
 }
 
 /// Applies the plans of all rooms.
-pub async fn run(client: &Client, jobs: &[Job<'_>], conduct: Conduct<'_>) -> Report {
-    let hands = Hands {
+pub async fn run(client: &Client, jobs: &[Job<'_>], options: ApplyOptions<'_>) -> Report {
+    let context = RunContext {
         client,
         reader: client.reader(),
-        lanes: Lanes::new(conduct.at_once),
+        in_flight: InFlight::new(options.at_once),
         check: RemovalCheck::new(client.reader()),
-        last_looks: Semaphore::new(confirm::at_a_time(&client.reader())),
-        conduct,
+        last_looks: Semaphore::new(verify::at_a_time(&client.reader())),
+        options,
     };
     let (busy, idle): (Vec<Job<'_>>, Vec<Job<'_>>) = jobs
         .iter()
         .partition(|job| job.read_at.is_some() && !job.plan.steps().is_empty());
     let unchanged = idle
         .into_iter()
-        .map(|job| RoomRun::new(&hands, job, conduct.stop.clone()).report());
+        .map(|job| RoomRun::new(&context, job, options.cancel.clone()).report());
     let mut rooms: Vec<RoomReport> = unchanged.collect();
-    rooms.extend(confirm::rooms(&hands, busy).await);
+    rooms.extend(executor::rooms(&context, busy).await);
     rooms.sort_by(|a, b| a.id.cmp(&b.id));
     Report {
         rooms,
-        stopped: conduct.stop.reason(),
+        stopped: options.cancel.reason(),
     }
 }
 
 /// What the rooms of one run share.
-struct Hands<'a> {
+struct RunContext<'a> {
     client: &'a Client,
     reader: Reader,
-    lanes: Lanes,
+    in_flight: InFlight,
     check: RemovalCheck,
     /// For last looks at admins.
     last_looks: Semaphore,
-    conduct: Conduct<'a>,
+    options: ApplyOptions<'a>,
 }

@@ -4,9 +4,9 @@
 //! again in a long series. Rooms that need it at about the same time share one call for their owners.
 
 use super::Job;
+use super::fan_out::{Waiter, fan_out};
 use super::report::Reason;
-use super::run::{End, RoomRun};
-use super::tell::{Told, tell};
+use super::room_state::{PhaseEnd, RoomRun};
 use crate::chat::wire::{MAX_DETAIL_ROOMS, Method};
 use crate::chat::{CallError, CallErrorKind, Reader};
 use crate::desired::DesiredRoom;
@@ -43,7 +43,7 @@ struct Waiting {
     room: RoomId,
     /// About so many rows its detail has.
     rows: usize,
-    told: Told<Owner>,
+    told: Waiter<Owner>,
 }
 
 /// Owner and admins of a room.
@@ -108,7 +108,7 @@ impl RemovalCheck {
             turn = self.turns.acquire() => turn,
         };
         let reading = async {
-            tell(self.next(), async |rooms, each| {
+            fan_out(self.next(), async |rooms, each| {
                 live::read_owners(&self.reader, rooms, each).await
             })
             .await;
@@ -119,7 +119,7 @@ impl RemovalCheck {
     }
 
     /// Takes as many of those that wait, the first first, as one call can be about.
-    fn next(&self) -> Vec<(RoomId, Told<Owner>)> {
+    fn next(&self) -> Vec<(RoomId, Waiter<Owner>)> {
         let mut waiting = self.waiting.borrow_mut();
         let mut rows = 0;
         let mut fits = |next: &Waiting| {
@@ -216,24 +216,24 @@ impl RoomRun<'_> {
     }
 
     /// Reads owner and admins once more. The error is why nothing may be done on what was read.
-    pub(super) async fn check(&mut self) -> Result<(), End> {
+    pub(super) async fn check(&mut self) -> Result<(), PhaseEnd> {
         for _ in 0..CHECKS {
-            let roles = match self.hands.check.roles(self.job.plan).await {
+            let roles = match self.context.check.roles(self.job.plan).await {
                 Ok(roles) => roles,
                 Err(Unsure::Unread(error)) => return Err(self.end(&error)),
                 Err(Unsure::Inconsistent(inconsistency)) => {
                     let why = Reason::new(ReasonCode::IncompleteRead, inconsistency.to_string());
-                    return Err(End::Look(why));
+                    return Err(PhaseEnd::Look(why));
                 }
             };
-            self.gate.see(&roles.admins);
+            self.last_admin.see(&roles.admins);
             let is_in_time = Instant::now() < roles.hold_until();
             self.roles = Some(roles);
             if is_in_time {
                 return Ok(());
             }
         }
-        Err(End::Look(grown_old()))
+        Err(PhaseEnd::Look(grown_old()))
     }
 
     /// True if the last check allows this. Otherwise the reason is reported.

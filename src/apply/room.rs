@@ -1,12 +1,12 @@
 //! One room: its calls in order, and further looks where they are needed.
 
-use super::lanes::{Slot, takes_away};
+use super::in_flight::{Slot, takes_away};
+use super::phase::Phase;
 use super::removal_check::{Roles, grown_old, spare};
 use super::report::Reason;
-use super::run::{End, Gate, RoomRun, people};
-use super::stretch::Stretch;
-use super::verdict::shows;
-use super::{Hands, Job};
+use super::room_report::shows;
+use super::room_state::{LastAdminGuard, PhaseEnd, RoomRun, people};
+use super::{Job, RunContext};
 use crate::live::{self, LiveRoom, ReadRequest};
 use crate::model::{Op, ReasonCode, UserId};
 use crate::plan::{self, BatchSizes, Constraints, GuardTripped, RoomPlan, Step, users_of};
@@ -22,16 +22,16 @@ const FRESH_ENOUGH: Duration = Duration::from_secs(20);
 const LOOKS: usize = 3;
 
 /// Makes one room's calls; `None`: it is not to be touched.
-pub(super) async fn write<'a>(hands: &'a Hands<'a>, job: Job<'a>) -> Option<RoomRun<'a>> {
-    let stop = match hands.conduct.claims {
-        None => hands.conduct.stop.clone(),
-        Some(claims) => claims.begin(job.plan).await?,
+pub(super) async fn write<'a>(context: &'a RunContext<'a>, job: Job<'a>) -> Option<RoomRun<'a>> {
+    let cancel = match context.options.hooks {
+        None => context.options.cancel.clone(),
+        Some(hooks) => hooks.begin(job.plan).await?,
     };
-    let mut run = RoomRun::new(hands, job, stop);
+    let mut run = RoomRun::new(context, job, cancel);
     if let Some(read_at) = job.read_at {
         run.steps(job.plan.steps().to_vec(), read_at).await;
     }
-    RoomRun::written(hands, &run.stop).await;
+    RoomRun::written(context, &run.cancel).await;
     Some(run)
 }
 
@@ -53,7 +53,7 @@ impl<'a> RoomRun<'a> {
             };
             // In a long queue a look may grow too old many times; what counts is whether the work goes on.
             looks = if people(&rest) < before { 1 } else { looks + 1 };
-            if looks > LOOKS || self.stop.is_interruption() {
+            if looks > LOOKS || self.cancel.is_interruption() {
                 return self.fail_steps(&rest, &reason);
             }
             match self.replan(&rest).await {
@@ -67,7 +67,7 @@ impl<'a> RoomRun<'a> {
     async fn replan(&mut self, rest: &[Step]) -> Result<(Vec<Step>, Instant), Reason> {
         let desired = self.job.desired;
         let begun = Instant::now();
-        let observed = live::read_room(&self.hands.reader, ReadRequest::from(desired))
+        let observed = live::read_room(&self.context.reader, ReadRequest::from(desired))
             .await
             .map_err(|error| {
                 if error.kind.stops_the_run() {
@@ -88,21 +88,21 @@ impl<'a> RoomRun<'a> {
         // Constraints would take out only what is not in `rest` anyway.
         let plan = match plan::diff(desired, &observed, &Constraints::default()) {
             Ok(diff) => diff
-                .revalidate(rest, &self.line.reserves, desired)
+                .revalidate(rest, &self.waiting_list.reserves, desired)
                 .into_plan(sizes),
             Err(failed) => {
                 let reason = failed.error.as_ref().map(Reason::from);
                 return Err(reason.unwrap_or_else(|| Reason::new(ReasonCode::Moved, "the room has changed")));
             }
         };
-        self.take_line(&plan);
+        self.take_waiting(&plan);
         self.report_held(&plan);
         // What was read just now counts as a check.
         self.roles = observed.complete().map(|seen| Roles::seen(seen, begun));
         self.report_spared(rest, &plan, observed.room());
         self.expected.change(rest, plan.steps());
         self.guarded |= !plan.blocked.is_empty();
-        self.gate = Gate::new(&plan);
+        self.last_admin = LastAdminGuard::new(&plan);
         Ok((plan.steps().to_vec(), observed.room().read_at))
     }
 
@@ -165,37 +165,37 @@ impl<'a> RoomRun<'a> {
         slot: &mut Option<Slot<'a>>,
     ) -> Result<(), (Vec<Step>, Reason)> {
         let mut queue = VecDeque::from(steps);
-        while let Some(mut stretch) = Stretch::from_front(&mut queue, self.line.last.as_ref()) {
-            let op = stretch.op;
+        while let Some(mut phase) = Phase::from_front(&mut queue, self.waiting_list.last.as_ref()) {
+            let op = phase.op;
             if takes_away(op) {
-                let lanes = &self.hands.lanes;
+                let in_flight = &self.context.in_flight;
                 // The rate may have fallen since.
-                slot.take_if(|slot| lanes.is_crowded(slot, &self.writer));
+                slot.take_if(|slot| in_flight.is_crowded(slot, &self.writer));
                 if slot.is_none() {
-                    *slot = Some(lanes.slot(op, &self.writer).await);
+                    *slot = Some(in_flight.slot(op, &self.writer).await);
                 }
                 if !just_looked && read_at.elapsed() > FRESH_ENOUGH {
-                    stretch.todo.append(&mut queue);
-                    return Err((stretch.todo.into(), grown_old()));
+                    phase.todo.append(&mut queue);
+                    return Err((phase.todo.into(), grown_old()));
                 }
             } else {
                 *slot = None;
             }
             just_looked = false;
-            let end = self.stretch(&mut stretch, read_at + FRESH).await;
-            let mut undone = stretch.todo;
+            let end = self.phase(&mut phase, read_at + FRESH).await;
+            let mut undone = phase.todo;
             match end {
                 Ok(()) => {}
-                Err(End::Look(reason)) => {
+                Err(PhaseEnd::Look(reason)) => {
                     undone.append(&mut queue);
                     return Err((undone.into(), reason));
                 }
-                Err(End::Room(reason)) => {
+                Err(PhaseEnd::Room(reason)) => {
                     undone.append(&mut queue);
                     self.fail_steps(undone.make_contiguous(), &reason);
                     return Ok(());
                 }
-                Err(End::Op(reason)) => {
+                Err(PhaseEnd::Op(reason)) => {
                     self.fail_steps(undone.make_contiguous(), &reason);
                     let (over, others): (Vec<Step>, Vec<Step>) =
                         queue.into_iter().partition(|step| step.op() == op);

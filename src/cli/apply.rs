@@ -1,11 +1,11 @@
 //! `roomsync apply`.
 
-use super::bar::Watched;
+use super::context::Context;
 use super::exit::{Exit, Usage};
-use super::saved::Saved;
-use super::site::Site;
+use super::plan_file::PlanFile;
+use super::progress_bar::Watched;
 use super::{Globals, buffered, max_calls, output, output_json, output_plan, write_plan};
-use crate::apply::{Conduct, Failure, Outcome, Reason, Report, RoomReport, Stop, Tally};
+use crate::apply::{ApplyOptions, Cancel, Failure, Outcome, Reason, Report, RoomReport, Tally};
 use crate::model::{Op, ReasonCode, RoomId, counted, printable};
 use crate::plan::Calls;
 use crate::reconcile::progress::Progress;
@@ -86,11 +86,11 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
             Usage("there is no terminal to ask at: pass --yes to apply without asking".into()).into(),
         );
     }
-    let mut site = Site::load_settled(globals, &args.room).await?;
+    let mut context = Context::load_settled(globals, &args.room).await?;
     loop {
-        match attempt(globals, args, &site).await? {
+        match attempt(globals, args, &context).await? {
             Attempt::Ended(exit) => return Ok(exit),
-            Attempt::FilesChanged(now) => site = *now,
+            Attempt::FilesChanged(now) => context = *now,
         }
     }
 }
@@ -99,28 +99,28 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
 enum Attempt {
     Ended(Exit),
     /// Nothing was done, because the room files have changed since they were read.
-    FilesChanged(Box<Site>),
+    FilesChanged(Box<Context>),
 }
 
-async fn attempt(globals: &Globals, args: &Args, site: &Site) -> anyhow::Result<Attempt> {
+async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::Result<Attempt> {
     let saved = args.plan.as_deref();
     let saved = saved
-        .map(|path| Saved::read(path, &args.approve, site))
+        .map(|path| PlanFile::read(path, &args.approve, context))
         .transpose()?;
-    let client = site.connect()?;
-    let rooms = saved.as_ref().map_or_else(|| site.rooms(), Saved::rooms);
+    let client = context.connect()?;
+    let rooms = saved.as_ref().map_or_else(|| context.rooms(), PlanFile::rooms);
     let planned = match &saved {
-        None => site.plan(globals, &client, &rooms).await,
-        Some(saved) => saved.plan(globals, site, &client).await,
+        None => context.plan(globals, &client, &rooms).await,
+        Some(saved) => saved.plan(globals, context, &client).await,
     };
     let Planned { plan, stopped, .. } = &planned;
     if stopped.is_none()
         && plan.takes_away()
-        && let Some(now) = site.settle(globals).await?
+        && let Some(now) = context.settle(globals).await?
     {
         return Ok(Attempt::FilesChanged(Box::new(now)));
     }
-    let meta = site.meta();
+    let meta = context.meta();
     let seconds = meta.rates.seconds(plan);
     let (plan_id, document) = match &saved {
         None => {
@@ -157,30 +157,30 @@ async fn attempt(globals: &Globals, args: &Args, site: &Site) -> anyhow::Result<
     // Whoever was asked may have taken an hour to answer.
     if asking
         && plan.takes_away()
-        && let Some(now) = site.settle(globals).await?
+        && let Some(now) = context.settle(globals).await?
     {
         return Ok(Attempt::FilesChanged(Box::new(now)));
     }
-    let stop = Stop::default();
+    let stop = Cancel::default();
     let report = {
         let done = Arc::new(Progress::of_calls(Calls::of(plan)));
-        let _bar = globals.bar(Watched {
+        let _bar = globals.progress_bar(Watched {
             what: "applying",
             progress: Arc::clone(&done),
             reader: client.reader(),
             stop: Some(stop.clone()),
         });
-        let at_once = site.settings.limits.concurrency;
+        let at_once = context.settings.limits.concurrency;
         let progress = |op| done.called(op);
-        let conduct = Conduct {
+        let options = ApplyOptions {
             at_once,
-            stop: &stop,
+            cancel: &stop,
             progress: &progress,
             journal: None,
-            claims: None,
+            hooks: None,
         };
         let of = (plan_id.as_str(), meta.source.revision.as_deref());
-        let work = reconcile::apply(&client, &rooms, &planned, of, conduct);
+        let work = reconcile::apply(&client, &rooms, &planned, of, options);
         until_interrupted(work, &stop).await?
     };
     if args.format == Format::Text {
@@ -192,7 +192,7 @@ async fn attempt(globals: &Globals, args: &Args, site: &Site) -> anyhow::Result<
 }
 
 /// Works to the end. The first SIGINT or SIGTERM ends the work in order, a second one at once.
-async fn until_interrupted<T>(work: impl Future<Output = T>, stop: &Stop) -> anyhow::Result<T> {
+async fn until_interrupted<T>(work: impl Future<Output = T>, stop: &Cancel) -> anyhow::Result<T> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut work = pin!(work);

@@ -1,9 +1,9 @@
 //! One file a command; the only place with anyhow and with standard output, and where everything is wired together.
 
 mod apply;
-mod bar;
-mod base;
+mod base_files;
 mod completions;
+mod context;
 mod demo;
 pub mod emulator;
 mod exit;
@@ -13,10 +13,10 @@ mod export;
 mod man;
 mod max_calls;
 mod plan;
+mod plan_file;
+mod progress_bar;
 mod run;
-mod saved;
 mod schema;
-mod site;
 pub mod validate;
 
 pub use exit::Exit;

@@ -1,8 +1,8 @@
 //! `roomsync plan`.
 
-use super::base::{self, Base};
+use super::base_files::{self, BaseFiles};
+use super::context::Context;
 use super::exit::{Exit, Usage};
-use super::site::Site;
 use super::{Globals, buffered, max_calls, output, output_json, output_plan};
 use crate::base::BaseDiff;
 use crate::model::RoomId;
@@ -55,31 +55,31 @@ pub(super) enum Format {
 
 /// Runs `roomsync plan`.
 pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
-    let site = Site::load(globals, &args.room)?;
+    let context = Context::load(globals, &args.room)?;
     let out = args
         .out
         .as_deref()
-        .map(|path| OutFile::open(path, &site))
+        .map(|path| OutFile::open(path, &context))
         .transpose()?;
-    let guards = &site.settings.guards;
-    let base = Base::load(&args.base, globals, &site.settings)?;
-    let client = site.connect()?;
-    let rooms = site.rooms();
-    let mut planned = site.plan(globals, &client, &rooms).await;
+    let guards = &context.settings.guards;
+    let base = BaseFiles::load(&args.base, globals, &context.settings)?;
+    let client = context.connect()?;
+    let rooms = context.rooms();
+    let mut planned = context.plan(globals, &client, &rooms).await;
     let whole = args.room.is_empty();
     let base_diff = base
         .as_ref()
         .map(|base| base.compare(&rooms, whole, &mut planned.plan, guards));
     let base_diff = base_diff.as_ref().map(|diff| diff.as_ref().map_err(|why| *why));
     let Planned { plan, stopped, .. } = &planned;
-    let meta = site.meta();
+    let meta = context.meta();
     let document = Document::new(plan, &meta)?;
     if let Some(out) = out {
         out.write(&document)?;
     }
     match args.format {
         Format::Text => {
-            let base_diff = base_diff.map(|diff| diff.map_or_else(base::not_said, BaseDiff::text));
+            let base_diff = base_diff.map(|diff| diff.map_or_else(base_files::not_said, BaseDiff::text));
             output_plan(&base_diff.unwrap_or_default(), plan, meta.rates.seconds(plan))?;
         }
         Format::Json => output_json(&document)?,
@@ -118,11 +118,11 @@ enum OutFile {
 
 impl OutFile {
     /// Makes sure, before any call, that the file can be written and is none that the run reads.
-    fn open(path: &Path, site: &Site) -> anyhow::Result<Self> {
+    fn open(path: &Path, context: &Context) -> anyhow::Result<Self> {
         let refuse = |why: &dyn fmt::Display| Usage(format!("--out {}: {why}", path.display()));
         // What a link points at is meant, not the link.
         let path = resolved(path);
-        if site.owns(&path) {
+        if context.owns(&path) {
             return Err(refuse(&"this is a file of roomsync's own, or would be one; choose another").into());
         }
         let meta = fs::metadata(&path).ok();

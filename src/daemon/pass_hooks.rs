@@ -6,7 +6,7 @@ use super::handle::{DaemonHandle, lock};
 use super::log_dedup::Subject;
 use super::room_status::{self, Applied};
 use super::workqueue::Ticket;
-use crate::apply::{Answer, Claims, Journal, Reason, RoomReport, Stop};
+use crate::apply::{Cancel, Journal, Reason, RoomHooks, RoomReport, UserResult};
 use crate::desired::{Origin, Query};
 use crate::model::{Op, ReasonCode, RoomId, UserId};
 use crate::plan::{FleetPlan, RoomPlan, users_of};
@@ -66,10 +66,10 @@ pub(super) struct PassJournal<'a> {
 }
 
 impl Journal for PassJournal<'_> {
-    fn record(&self, room: &RoomId, answers: &[Answer<'_>]) {
+    fn record(&self, room: &RoomId, answers: &[UserResult<'_>]) {
         let mut controller = lock(&self.daemon.controller);
         let time = controller.now();
-        for Answer { user, op, result } in answers {
+        for UserResult { user, op, result } in answers {
             let origin = self.origins.get(&(room.clone(), *op, (*user).clone()));
             let change = Change {
                 time,
@@ -118,7 +118,7 @@ pub(super) struct PassHooks<'a> {
     daemon: &'a DaemonHandle,
     tickets: &'a HashMap<&'a RoomId, &'a Ticket>,
     /// Ends the pass early.
-    cancel: &'a Stop,
+    cancel: &'a Cancel,
     /// True once the controller knows of the trouble that ended the pass.
     is_reported: AtomicBool,
 }
@@ -127,7 +127,7 @@ impl<'a> PassHooks<'a> {
     pub(super) fn new(
         daemon: &'a DaemonHandle,
         tickets: &'a HashMap<&'a RoomId, &'a Ticket>,
-        cancel: &'a Stop,
+        cancel: &'a Cancel,
     ) -> Self {
         Self {
             daemon,
@@ -147,7 +147,7 @@ impl<'a> PassHooks<'a> {
         }
     }
 
-    async fn may_begin(&self, plan: &RoomPlan) -> Option<Stop> {
+    async fn may_begin(&self, plan: &RoomPlan) -> Option<Cancel> {
         let ticket = self.tickets.get(&plan.id)?;
         self.daemon.flush_audit().await;
         let mut controller = lock(&self.daemon.controller);
@@ -165,8 +165,8 @@ impl<'a> PassHooks<'a> {
     }
 }
 
-impl Claims for PassHooks<'_> {
-    fn begin<'s>(&'s self, plan: &'s RoomPlan) -> LocalBoxFuture<'s, Option<Stop>> {
+impl RoomHooks for PassHooks<'_> {
+    fn begin<'s>(&'s self, plan: &'s RoomPlan) -> LocalBoxFuture<'s, Option<Cancel>> {
         self.may_begin(plan).boxed_local()
     }
 

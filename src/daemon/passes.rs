@@ -9,7 +9,7 @@ use super::log_dedup::{LogDedup, Subject};
 use super::pass_hooks::{PassHooks, PassJournal, change_origins};
 use super::room_status;
 use super::workqueue::Ticket;
-use crate::apply::{self, Conduct, Job, Reason, Report, Stop, Tally};
+use crate::apply::{self, ApplyOptions, Cancel, Job, Reason, Report, Tally};
 use crate::desired::DesiredRoom;
 use crate::model::{Op, RoomId, UserId};
 use crate::plan::{Calls, RoomPlan, users_of};
@@ -192,7 +192,7 @@ async fn carry_out(
         revision,
         origins: change_origins(&planned.plan, Arc::clone(&chosen.set)).await,
     };
-    let cancel = Stop::default();
+    let cancel = Cancel::default();
     let hooks = PassHooks::new(daemon, &tickets, &cancel);
     let jobs: Vec<Job<'_>> = chosen_plans
         .iter()
@@ -204,12 +204,12 @@ async fn carry_out(
             })
         })
         .collect();
-    let options = Conduct {
+    let options = ApplyOptions {
         at_once: link.at_once,
-        stop: &cancel,
+        cancel: &cancel,
         progress: &|op| progress.called(op),
         journal: Some(&journal),
-        claims: Some(&hooks),
+        hooks: Some(&hooks),
     };
     let mut report = apply::run(client, &jobs, options).await;
     let mut controller = lock(&daemon.controller);

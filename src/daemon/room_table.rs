@@ -7,7 +7,7 @@ mod tests;
 pub(super) use room::Room;
 
 use super::workqueue::{Ticket, Workqueue};
-use crate::apply::Stop;
+use crate::apply::Cancel;
 use crate::backoff::Backoff;
 use crate::desired::DesiredRoom;
 use crate::model::RoomId;
@@ -33,7 +33,7 @@ pub(super) struct RoomTable {
     /// Number of entries that rooms have had in all.
     generations: u64,
     /// Ends the work in rooms that have left the files.
-    leaving: BTreeMap<RoomId, Stop>,
+    leaving: BTreeMap<RoomId, Cancel>,
 }
 
 impl RoomTable {
@@ -180,13 +180,13 @@ impl RoomTable {
     }
 
     /// Marks the room of this ticket as being changed. `None`: somebody changes it already, or it has another entry by now.
-    pub(super) fn claim(&mut self, ticket: &Ticket) -> Option<Stop> {
+    pub(super) fn claim(&mut self, ticket: &Ticket) -> Option<Cancel> {
         let room = self.current(ticket)?;
         if room.is_being_changed() {
             room.due = Some(Instant::now());
             return None;
         }
-        let stop = Stop::default();
+        let stop = Cancel::default();
         room.work = Work::Applying(stop.clone());
         self.queue.remove(&ticket.desired.id);
         Some(stop)

@@ -1,6 +1,6 @@
 //! One pass, wired together: look at the rooms, plan, log what is planned.
 
-use crate::apply::{self, Conduct, Job, Report};
+use crate::apply::{self, ApplyOptions, Job, Report};
 use crate::chat::wire::Method;
 use crate::chat::{CallError, Client, Reader};
 use crate::desired::{DesiredRoom, Source};
@@ -201,7 +201,7 @@ pub async fn apply(
     rooms: &[&DesiredRoom],
     planned: &Planned,
     (plan_id, revision): (&str, Option<&str>),
-    conduct: Conduct<'_>,
+    options: ApplyOptions<'_>,
 ) -> Report {
     for room in &planned.plan.rooms {
         log_room(room, "planned");
@@ -221,7 +221,7 @@ pub async fn apply(
             })
         })
         .collect();
-    apply::run(client, &jobs, conduct).await
+    apply::run(client, &jobs, options).await
 }
 
 /// So many names of a list go into one line: what writes lines keeps room for the longest, and what reads them cuts longer ones.

@@ -3,7 +3,7 @@
 use super::house::{House, house, id, names, one_room, room_text};
 use super::service::{BATCH, Service, desired, pass, pass_until, people, room_id, room_of, state, virtually};
 use http::Method as Http;
-use roomsync::apply::{Outcome, Report, Stop};
+use roomsync::apply::{Cancel, Outcome, Report};
 use roomsync::cli::Exit;
 use roomsync::daemon::Daemon;
 use roomsync::plan::FleetPlan;
@@ -155,7 +155,7 @@ fn an_apply_that_is_interrupted_says_which_rooms_it_did_not_begin() {
         let mut random = fastrand::Rng::with_seed(seed);
         // As one of the last reads is answered.
         let (service, read) = telling(service(), reads - random.usize(0..ROOMS * 2));
-        let stop = Stop::default();
+        let stop = Cancel::default();
         let (planned, report) = virtually(async {
             let client = service.client(BATCH);
             let interrupting = async {

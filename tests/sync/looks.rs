@@ -5,7 +5,7 @@ use crate::service::{
     room_id, room_of, set, state, virtually, writes,
 };
 use http::Method as Http;
-use roomsync::apply::{Outcome, Stop};
+use roomsync::apply::{Cancel, Outcome};
 use roomsync::emulator::Emulator;
 use roomsync::model::Op;
 use roomsync::plan::Status;
@@ -336,7 +336,7 @@ fn an_admin_who_is_not_in_the_room_is_nobody_to_rely_on() {
 
 #[test]
 fn an_interrupted_run_makes_no_new_call_and_says_what_is_undone() {
-    let stop = Stop::default();
+    let stop = Cancel::default();
     let service = Service::new(room(&["old"], &["a", "b"])).with_fault({
         let stop = stop.clone();
         move |_, request, _| {

@@ -8,7 +8,7 @@ use crate::service::{
 };
 use crate::shortage;
 use proptest::prelude::*;
-use roomsync::apply::{Conduct, Outcome, Report, Stop};
+use roomsync::apply::{ApplyOptions, Cancel, Outcome, Report};
 use roomsync::chat::{BatchLimits, Client};
 use roomsync::desired::{Desired, DesiredRoom};
 use roomsync::live::Observed;
@@ -198,14 +198,14 @@ async fn apply(
         ..FleetGuard::of_all_rooms(limit)
     };
     let planned = looked.plan(Some(guard), &reader);
-    let conduct = Conduct {
+    let options = ApplyOptions {
         at_once: 64,
-        stop: &Stop::default(),
+        cancel: &Cancel::default(),
         progress: &|_| {},
         journal: None,
-        claims: None,
+        hooks: None,
     };
-    let report = reconcile::apply(client, &rooms, &planned, (saved.id(), None), conduct).await;
+    let report = reconcile::apply(client, &rooms, &planned, (saved.id(), None), options).await;
     (planned, report)
 }
 

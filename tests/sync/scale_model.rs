@@ -4,7 +4,7 @@
 
 use crate::near::{BASE, Outcome, client, hand_on};
 use axum::Router;
-use roomsync::apply::{Conduct, Report, Stop};
+use roomsync::apply::{ApplyOptions, Cancel, Report};
 use roomsync::chat::wire::Method;
 use roomsync::chat::{
     BoxFuture, HttpTransport, PathPrefix, Request, Response, Transport, TransportError, classify,
@@ -213,14 +213,14 @@ async fn apply<T: Transport + 'static>(base: &str, inner: T, fleet: &[DesiredRoo
     let begun = Instant::now();
     let guard = FleetGuard::of_all_rooms(Limit::parse("100%")?);
     let planned = reconcile::plan(&client.reader(), &rooms, Some(guard), &|| {}).await;
-    let conduct = Conduct {
+    let options = ApplyOptions {
         at_once: 64,
-        stop: &Stop::default(),
+        cancel: &Cancel::default(),
         progress: &|_| {},
         journal: None,
-        claims: None,
+        hooks: None,
     };
-    let report: Report = reconcile::apply(&client, &rooms, &planned, ("bench", None), conduct).await;
+    let report: Report = reconcile::apply(&client, &rooms, &planned, ("bench", None), options).await;
     let whole = begun.elapsed();
     let tally = report.tally();
     let busiest = Calls::of(&planned.plan)

@@ -3,7 +3,7 @@
 use crate::near;
 use bytes::Bytes;
 use http::Method as Http;
-use roomsync::apply::{Conduct, Report, Stop};
+use roomsync::apply::{ApplyOptions, Cancel, Report};
 use roomsync::chat::wire::Method;
 use roomsync::chat::{
     BatchLimits, BoxFuture, Client, ClientConfig, MAX_ANSWER_BYTES, PathPrefix, Rates, Request, Response,
@@ -261,7 +261,7 @@ pub(crate) fn desired(files: &[&str]) -> Desired {
 
 /// One pass over all rooms: the plan, and what came of it.
 pub(crate) async fn pass(client: &Client, desired: &Desired, total: Option<Limit>) -> (Planned, Report) {
-    pass_until(client, desired, total, &Stop::default()).await
+    pass_until(client, desired, total, &Cancel::default()).await
 }
 
 /// The same, ended early.
@@ -269,7 +269,7 @@ pub(crate) async fn pass_until(
     client: &Client,
     desired: &Desired,
     total: Option<Limit>,
-    stop: &Stop,
+    stop: &Cancel,
 ) -> (Planned, Report) {
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
     let planned = reconcile::plan(
@@ -279,14 +279,14 @@ pub(crate) async fn pass_until(
         &|| {},
     )
     .await;
-    let conduct = Conduct {
+    let options = ApplyOptions {
         at_once: 64,
-        stop,
+        cancel: stop,
         progress: &|_| {},
         journal: None,
-        claims: None,
+        hooks: None,
     };
-    let report = reconcile::apply(client, &rooms, &planned, ("test", None), conduct).await;
+    let report = reconcile::apply(client, &rooms, &planned, ("test", None), options).await;
     (planned, report)
 }
 

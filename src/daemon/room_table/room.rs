@@ -1,6 +1,6 @@
 //! A managed room.
 
-use crate::apply::Stop;
+use crate::apply::Cancel;
 use crate::daemon::holds::wanted;
 use crate::daemon::workqueue::Ticket;
 use crate::desired::DesiredRoom;
@@ -45,7 +45,7 @@ pub(super) enum Work {
     /// A pass over the rooms that are due looks at it.
     Looking,
     /// A pass writes to it.
-    Applying(Stop),
+    Applying(Cancel),
 }
 
 impl Room {

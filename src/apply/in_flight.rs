@@ -20,7 +20,7 @@ const LINE_SECONDS: usize = 3;
 ///
 /// A room's first call of a kind may always stand in line; more of its calls only while few calls of that kind are on
 /// their way at all. So one large room alone fills a method's budget, and beside others it does not keep them waiting.
-pub(super) struct Lanes {
+pub(super) struct InFlight {
     /// The bound of all calls in flight.
     at_once: usize,
     add: AtomicUsize,
@@ -41,7 +41,7 @@ struct Slots {
     free: Notify,
 }
 
-impl Lanes {
+impl InFlight {
     pub(super) fn new(at_once: usize) -> Self {
         Self {
             at_once,

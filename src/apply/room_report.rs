@@ -1,7 +1,7 @@
 //! What came of a room: what a last look has shown, and the report.
 
 use super::report::{Failure, Outcome, Reason, RoomReport};
-use super::run::{RoomRun, held, people};
+use super::room_state::{RoomRun, held, people};
 use crate::chat::CallError;
 use crate::live::{AdminList, MemberList, Observed, Owner};
 use crate::model::{Op, ReasonCode, UserId};
@@ -9,13 +9,13 @@ use crate::plan::Status;
 
 /// What a last look at a room has shown; `None`: it was not asked for.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct LastLook {
     pub(super) members: Option<Result<MemberList, CallError>>,
     pub(super) owner: Option<Result<Owner, CallError>>,
     pub(super) admins: Option<Result<AdminList, CallError>>,
 }
 
-impl Seen {
+impl LastLook {
     /// Owner of the room, if this shows one.
     fn owner(&self) -> Option<&str> {
         let of_list = self.members.as_ref().and_then(|list| list.as_ref().ok());
@@ -58,12 +58,12 @@ impl Seen {
 impl RoomRun<'_> {
     /// Whether anything was done that a last look has to show.
     pub(super) fn needs_a_look(&self) -> bool {
-        self.calls > 0 && !self.stop.is_interruption()
+        self.calls > 0 && !self.cancel.is_interruption()
     }
 
     /// Reports what this run was to do and is not to be seen, and takes back what it reported and is to be seen after all.
     /// Judges nothing else.
-    pub(super) fn confirm(&mut self, seen: &Seen) {
+    pub(super) fn confirm(&mut self, seen: &LastLook) {
         let errors = [
             seen.members.as_ref().and_then(|list| list.as_ref().err()),
             seen.owner.as_ref().and_then(|owner| owner.as_ref().err()),
@@ -110,10 +110,10 @@ impl RoomRun<'_> {
 
     /// Ends the work in the room.
     pub(super) fn finish(self) -> RoomReport {
-        let (claims, plan, stopped) = (self.hands.conduct.claims, self.job.plan, self.stopped());
+        let (hooks, plan, stopped) = (self.context.options.hooks, self.job.plan, self.stopped());
         let report = self.report();
-        if let Some(claims) = claims {
-            claims.end(plan, &report, stopped.as_ref());
+        if let Some(hooks) = hooks {
+            hooks.end(plan, &report, stopped.as_ref());
         }
         report
     }

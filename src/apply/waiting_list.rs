@@ -1,12 +1,12 @@
 //! Waiting list of a full room: somebody who is refused gives their place to the next.
 
-use super::run::RoomRun;
+use super::room_state::RoomRun;
 use crate::model::{Op, ReasonCode, UserId};
 use crate::plan::RoomPlan;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Waiting list of a full room.
-pub(super) struct Line {
+pub(super) struct WaitingList {
     /// In the order in which they come in.
     pub(super) reserves: VecDeque<UserId>,
     /// Person who is added last, in a call of their own: there may be no place for them.
@@ -15,7 +15,7 @@ pub(super) struct Line {
     places: BTreeMap<UserId, UserId>,
 }
 
-impl Line {
+impl WaitingList {
     pub(super) fn of(plan: &RoomPlan) -> Self {
         Self {
             reserves: plan.reserves.iter().cloned().collect(),
@@ -31,10 +31,10 @@ impl RoomRun<'_> {
         if op != Op::Add {
             return None;
         }
-        let next = self.line.reserves.pop_front()?;
+        let next = self.waiting_list.reserves.pop_front()?;
         self.failed.remove(&(Op::Add, next.clone()));
         self.expected.include(Op::Add, &next);
-        self.line.places.insert(refused.clone(), next.clone());
+        self.waiting_list.places.insert(refused.clone(), next.clone());
         Some(next)
     }
 
@@ -42,7 +42,7 @@ impl RoomRun<'_> {
     pub(super) fn promote_in_place_of(&mut self, refused: UserId) -> Option<UserId> {
         let mut user = refused;
         while self.failed.contains_key(&(Op::Add, user.clone())) {
-            user = self.line.places.get(&user)?.clone();
+            user = self.waiting_list.places.get(&user)?.clone();
         }
         let promotion = (Op::Promote, user.clone());
         let held = self
@@ -56,13 +56,13 @@ impl RoomRun<'_> {
     }
 
     /// Takes over who waits after a new look. Who came in by themselves is no longer reported as without a place.
-    pub(super) fn take_line(&mut self, plan: &RoomPlan) {
-        for user in std::mem::take(&mut self.line.reserves) {
+    pub(super) fn take_waiting(&mut self, plan: &RoomPlan) {
+        for user in std::mem::take(&mut self.waiting_list.reserves) {
             if !plan.reserves.contains(&user) {
                 self.failed.remove(&(Op::Add, user));
             }
         }
-        self.line.reserves = plan.reserves.iter().cloned().collect();
-        self.line.last.clone_from(&plan.last);
+        self.waiting_list.reserves = plan.reserves.iter().cloned().collect();
+        self.waiting_list.last.clone_from(&plan.last);
     }
 }

@@ -1,26 +1,31 @@
 //! What to make of an answer: who is dealt with, who goes into further calls, and whether the room's work can go on.
 
-use super::call::Answer;
+use super::call::CallOutcome;
+use super::phase::Phase;
 use super::report::Reason;
-use super::run::{End, RoomRun};
-use super::stretch::Stretch;
+use super::room_state::{PhaseEnd, RoomRun};
 use crate::chat::{CallError, CallErrorKind};
 use crate::model::{MemberSet, Op, UserId};
 use crate::plan::Step;
 
 impl RoomRun<'_> {
     /// Takes down what an answer says. The error says why the stretch ends; whoever is not dealt with is in its `todo`.
-    pub(super) fn settle(&mut self, stretch: &mut Stretch, step: Step, answer: Answer) -> Result<(), End> {
-        let op = stretch.op;
+    pub(super) fn on_answer(
+        &mut self,
+        phase: &mut Phase,
+        step: Step,
+        answer: CallOutcome,
+    ) -> Result<(), PhaseEnd> {
+        let op = phase.op;
         match answer {
-            Answer::Done(refused) => {
+            CallOutcome::Done(refused) => {
                 if refused.len() < step.users().len() {
-                    stretch.taken();
+                    phase.taken();
                 }
                 self.done(&step, refused);
                 Ok(())
             }
-            Answer::Refused(error) => {
+            CallOutcome::Refused(error) => {
                 let reason = Reason::from(&error);
                 self.journal(op, step.users(), Err(&reason));
                 for user in step.users() {
@@ -28,19 +33,19 @@ impl RoomRun<'_> {
                 }
                 Ok(())
             }
-            Answer::Unseen(_, error) => {
-                stretch.todo.push_front(step);
+            CallOutcome::Unseen(_, error) => {
+                phase.todo.push_front(step);
                 Err(self.end(&error))
             }
-            Answer::Inconsistent(_, reason) => {
-                stretch.todo.push_front(step);
-                Err(End::Look(reason))
+            CallOutcome::Inconsistent(_, reason) => {
+                phase.todo.push_front(step);
+                Err(PhaseEnd::Look(reason))
             }
-            Answer::Failed(error) => match step {
-                Step::Add(_) | Step::Remove(_) => self.settle_many(stretch, step, &error),
+            CallOutcome::Failed(error) => match step {
+                Step::Add(_) | Step::Remove(_) => self.on_failed_batch(phase, step, &error),
                 Step::Promote(_) | Step::Demote(_) => {
                     let end = self.unsettled(op, step.users(), &error);
-                    stretch.todo.push_front(step);
+                    phase.todo.push_front(step);
                     Err(end)
                 }
             },
@@ -50,8 +55,8 @@ impl RoomRun<'_> {
     fn done(&mut self, step: &Step, refused: Vec<(UserId, Reason)>) {
         let op = step.op();
         if op == Op::Promote {
-            self.gate.has_promoted = true;
-            self.gate.open_promotes = self.gate.open_promotes.saturating_sub(1);
+            self.last_admin.has_promoted = true;
+            self.last_admin.open_promotes = self.last_admin.open_promotes.saturating_sub(1);
         }
         let is_done = |user: &&UserId| refused.iter().all(|(other, _)| other != *user);
         self.journal(op, step.users().iter().filter(is_done), Ok(()));
@@ -62,7 +67,7 @@ impl RoomRun<'_> {
     }
 
     /// A call that went out without a clear answer is taken down as such.
-    fn unsettled(&mut self, op: Op, users: &[UserId], error: &CallError) -> End {
+    fn unsettled(&mut self, op: Op, users: &[UserId], error: &CallError) -> PhaseEnd {
         if !error.kind.was_not_sent() {
             self.journal(op, users, Err(&Reason::from(error)));
         }
@@ -70,19 +75,19 @@ impl RoomRun<'_> {
     }
 
     /// Decides about the users of a call that failed: some are dealt with, the others go into further calls.
-    fn settle_many(&mut self, stretch: &mut Stretch, step: Step, error: &CallError) -> Result<(), End> {
-        let op = stretch.op;
+    fn on_failed_batch(&mut self, phase: &mut Phase, step: Step, error: &CallError) -> Result<(), PhaseEnd> {
+        let op = phase.op;
         let (text, named) = match (&error.kind, error.kind.message()) {
             // The next call has fewer.
             (CallErrorKind::TooManyNames(most), _) if *most < step.users().len() => {
-                stretch.again(step);
+                phase.again(step);
                 return Ok(());
             }
             (CallErrorKind::TooManyNames(_), _) => ("", MemberSet::default()),
             (_, Some(message)) => (message.text.as_str(), message.named.clone()),
             (_, None) => {
                 let end = self.unsettled(op, step.users(), error);
-                stretch.again(step);
+                phase.again(step);
                 return Err(end);
             }
         };
@@ -93,31 +98,31 @@ impl RoomRun<'_> {
                     successors.extend(self.give_place_of(op, user));
                 }
             }
-            stretch.again(without(step, &named, successors));
+            phase.again(without(step, &named, successors));
             return Ok(());
         }
         if let [user] = step.users() {
             let refused = self.is_refused(op, user, error);
-            if refused && stretch.refused_alike(text) {
-                return Err(End::Op(Reason::from(error)));
+            if refused && phase.refused_alike(text) {
+                return Err(PhaseEnd::Op(Reason::from(error)));
             }
             let next = if refused {
                 self.give_place_of(op, user)
             } else {
                 None
             };
-            stretch.again(next.map(|user| Step::Add([user].into_iter().collect())));
+            phase.again(next.map(|user| Step::Add([user].into_iter().collect())));
             return Ok(());
         }
         if named.is_empty() || named.len() == step.users().len() {
             let [first, second] = step.halves();
-            stretch.again(second);
-            stretch.again(first);
+            phase.again(second);
+            phase.again(first);
         } else {
             for user in &named {
-                stretch.again(step.clone().filter(|other| other == user));
+                phase.again(step.clone().filter(|other| other == user));
             }
-            stretch.again(without(step, &named, Vec::new()));
+            phase.again(without(step, &named, Vec::new()));
         }
         Ok(())
     }

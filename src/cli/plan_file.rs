@@ -1,8 +1,8 @@
 //! A plan that was written down, on its way to being applied.
 
 use super::Globals;
+use super::context::Context;
 use super::exit::Usage;
-use super::site::Site;
 use crate::chat::Client;
 use crate::desired::DesiredRoom;
 use crate::model::RoomId;
@@ -20,7 +20,7 @@ use std::path::Path;
 const LARGEST: u64 = 512 * 1024 * 1024;
 
 /// The plan of `--plan`, and what of the site it is about.
-pub(super) struct Saved<'a> {
+pub(super) struct PlanFile<'a> {
     pub(super) plan: SavedPlan,
     /// In the order of the plan. In approved ones the guards are loosened.
     rooms: Vec<Cow<'a, DesiredRoom>>,
@@ -28,9 +28,9 @@ pub(super) struct Saved<'a> {
     is_whole: bool,
 }
 
-impl<'a> Saved<'a> {
+impl<'a> PlanFile<'a> {
     /// Reads the plan and refuses it where it is not of this site.
-    pub(super) fn read(path: &Path, approved: &'a [RoomId], site: &'a Site) -> anyhow::Result<Self> {
+    pub(super) fn read(path: &Path, approved: &'a [RoomId], context: &'a Context) -> anyhow::Result<Self> {
         let refuse = |why: &dyn fmt::Display| Usage(format!("--plan {}: {why}", path.display()));
         let file = File::open(path).map_err(|error| refuse(&error))?;
         let mut text = Vec::new();
@@ -39,10 +39,10 @@ impl<'a> Saved<'a> {
         if text.len() as u64 > LARGEST {
             return Err(refuse(&"this is too large to be a plan").into());
         }
-        let all = site.rooms();
-        let app = site.settings.service.app.to_string();
+        let all = context.rooms();
+        let app = context.settings.service.app.to_string();
         let plan = SavedPlan::parse(&text)
-            .and_then(|plan| plan.check(&app, site.files_digest(), &all).map(|()| plan))
+            .and_then(|plan| plan.check(&app, context.files_digest(), &all).map(|()| plan))
             .with_context(|| {
                 format!(
                     "{}: refused, and nothing was sent; make a new one with `roomsync plan --out`",
@@ -81,13 +81,13 @@ impl<'a> Saved<'a> {
     }
 
     /// Looks at the rooms again, and gives what of the plan still holds.
-    pub(super) async fn plan(&self, globals: &Globals, site: &Site, client: &Client) -> Planned {
+    pub(super) async fn plan(&self, globals: &Globals, context: &Context, client: &Client) -> Planned {
         let rooms = self.rooms();
-        let looked = site.look(globals, client, &rooms).await;
+        let looked = context.look(globals, client, &rooms).await;
         let (looked, elsewhere) = looked.narrowed_to(&self.plan, &rooms, self.approved);
         let guard = self.is_whole.then(|| FleetGuard {
             elsewhere,
-            ..site.fleet_guard()
+            ..context.fleet_guard()
         });
         looked.plan(guard, &client.reader())
     }

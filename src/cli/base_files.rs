@@ -13,9 +13,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms of the base version, or why they cannot be used.
-pub(super) struct Base(Result<Vec<DesiredRoom>, String>);
+pub(super) struct BaseFiles(Result<Vec<DesiredRoom>, String>);
 
-impl Base {
+impl BaseFiles {
     /// Reads the base version from all of these paths, if there are any, with the guards of the settings. That it is not valid is
     /// no error: a change that repairs the files can be planned, too.
     pub(super) fn load(

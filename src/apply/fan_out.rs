@@ -6,19 +6,19 @@ use std::cell::RefCell;
 use tokio::sync::oneshot;
 
 /// Channel on which a room waits for its answer.
-pub(super) type Told<T> = oneshot::Sender<Result<T, CallError>>;
+pub(super) type Waiter<T> = oneshot::Sender<Result<T, CallError>>;
 
 /// Hands over what was read of the room at this place.
 pub(super) type Each<'a, T> = dyn Fn(usize, Result<T, CallError>) + 'a;
 
 /// Reads something of rooms, and tells each room as soon as its own is known.
-pub(super) async fn tell<T>(
-    asked: Vec<(RoomId, Told<T>)>,
+pub(super) async fn fan_out<T>(
+    asked: Vec<(RoomId, Waiter<T>)>,
     read: impl AsyncFnOnce(&[&RoomId], &Each<'_, T>) -> Result<(), CallError>,
 ) {
-    let (rooms, told): (Vec<RoomId>, Vec<Told<T>>) = asked.into_iter().unzip();
+    let (rooms, told): (Vec<RoomId>, Vec<Waiter<T>>) = asked.into_iter().unzip();
     let rooms: Vec<&RoomId> = rooms.iter().collect();
-    let told: RefCell<Vec<Option<Told<T>>>> = RefCell::new(told.into_iter().map(Some).collect());
+    let told: RefCell<Vec<Option<Waiter<T>>>> = RefCell::new(told.into_iter().map(Some).collect());
     let each = |at: usize, what| {
         if let Some(told) = told.borrow_mut().get_mut(at).and_then(Option::take) {
             // A room waits for it until it comes.

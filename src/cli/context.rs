@@ -1,8 +1,8 @@
 //! What plan and apply begin with: settings, room files, the rooms in question and a client.
 
 use super::Globals;
-use super::bar::Watched;
 use super::exit::Usage;
+use super::progress_bar::Watched;
 use crate::chat::Client;
 use crate::desired::{self, Desired, DesiredRoom, Retain};
 use crate::diagnostics::Diagnostic;
@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep};
 
 /// A site that is valid as far as can be told without a call.
-pub(super) struct Site {
+pub(super) struct Context {
     config: PathBuf,
     pub(super) settings: Settings,
     desired: Desired,
@@ -31,12 +31,12 @@ pub(super) struct Site {
     selected: Vec<RoomId>,
 }
 
-impl Site {
+impl Context {
     /// Reads settings and room files. `selected` are the ids of `--room`.
     pub(super) fn load(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<Self> {
-        let (site, warnings) = Self::read(globals, selected)?;
+        let (context, warnings) = Self::read(globals, selected)?;
         globals.diagnose(&warnings)?;
-        Ok(site)
+        Ok(context)
     }
 
     fn read(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<(Self, Vec<Diagnostic>)> {
@@ -55,7 +55,7 @@ impl Site {
             revision = source.revision,
             "files are valid"
         );
-        let site = Self {
+        let context = Self {
             config: globals.config.clone(),
             settings,
             changed: loaded.changed(),
@@ -64,19 +64,23 @@ impl Site {
             desired: loaded.desired,
             selected: selected.to_vec(),
         };
-        Ok((site, loaded.warnings))
+        Ok((context, loaded.warnings))
     }
 
     /// Reads them like [`Self::load`], once the room files have been unchanged for `sync.settle`.
     pub(super) async fn load_settled(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<Self> {
-        let (mut site, mut warnings) = Self::read(globals, selected)?;
-        let wait = site.settings.sync.settle.saturating_sub(site.unchanged_for());
+        let (mut context, mut warnings) = Self::read(globals, selected)?;
+        let wait = context
+            .settings
+            .sync
+            .settle
+            .saturating_sub(context.unchanged_for());
         if !wait.is_zero() {
             sleep(wait).await;
-            (site, warnings) = Self::read(globals, selected)?;
+            (context, warnings) = Self::read(globals, selected)?;
         }
         globals.diagnose(&warnings)?;
-        Ok(site)
+        Ok(context)
     }
 
     /// Waits until the room files have been unchanged for `sync.settle_removals`, as what takes people away has to, and reads
@@ -161,7 +165,7 @@ impl Site {
     /// Looks at these rooms.
     pub(super) async fn look(&self, globals: &Globals, client: &Client, rooms: &[&DesiredRoom]) -> Looked {
         let progress = Arc::new(Progress::of_rooms(rooms.len()));
-        let _bar = globals.bar(Watched {
+        let _bar = globals.progress_bar(Watched {
             what: "looking at rooms",
             progress: Arc::clone(&progress),
             reader: client.reader(),

@@ -1,9 +1,9 @@
 //! A room in work: what was done so far, and what may be done.
 
-use super::line::Line;
 use super::removal_check::Roles;
 use super::report::Reason;
-use super::{Answer, Hands, Job, Stop};
+use super::waiting_list::WaitingList;
+use super::{Cancel, Job, RunContext, UserResult};
 use crate::chat::{CallError, CallErrorKind, Writer};
 use crate::model::{MemberSet, Op, ReasonCode, UserId};
 use crate::plan::{Note, RoomPlan, Step, users_of};
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Why steps end before they are done. Of several the greatest counts.
 #[derive(Debug, Clone)]
-pub(super) enum End {
+pub(super) enum PhaseEnd {
     /// Nothing more of this kind can be done in this room.
     Op(Reason),
     /// The room has to be looked at before anything more is done.
@@ -20,7 +20,7 @@ pub(super) enum End {
     Room(Reason),
 }
 
-impl End {
+impl PhaseEnd {
     /// The greater of two.
     pub(super) fn or(self, other: Option<Self>) -> Self {
         let rank = |end: &Self| match end {
@@ -37,10 +37,10 @@ impl End {
 
 /// A room in work.
 pub(super) struct RoomRun<'a> {
-    pub(super) hands: &'a Hands<'a>,
+    pub(super) context: &'a RunContext<'a>,
     pub(super) job: Job<'a>,
     /// What ends the work in this room.
-    pub(super) stop: Stop,
+    pub(super) cancel: Cancel,
     pub(super) writer: Writer,
     pub(super) calls: usize,
     pub(super) failed: BTreeMap<(Op, UserId), Reason>,
@@ -48,9 +48,9 @@ pub(super) struct RoomRun<'a> {
     pub(super) expected: Expected,
     /// Whether a guard has tripped on a later look.
     pub(super) guarded: bool,
-    pub(super) gate: Gate,
+    pub(super) last_admin: LastAdminGuard,
     /// People who wait for a place.
-    pub(super) line: Line,
+    pub(super) waiting_list: WaitingList,
     /// Owner and admins, as read right before somebody is removed or demoted.
     pub(super) roles: Option<Roles>,
     /// People for whom a removal or demotion was sent.
@@ -62,7 +62,7 @@ pub(super) struct RoomRun<'a> {
 }
 
 /// Whether a demotion may go: only when every promotion of the room succeeded, or a wanted admin stands.
-pub(super) struct Gate {
+pub(super) struct LastAdminGuard {
     /// Wanted admins who were seen last.
     standing: MemberSet,
     /// A wanted admin was made.
@@ -71,7 +71,7 @@ pub(super) struct Gate {
     pub(super) open_promotes: usize,
 }
 
-impl Gate {
+impl LastAdminGuard {
     pub(super) fn new(plan: &RoomPlan) -> Self {
         Self {
             standing: plan.standing.clone(),
@@ -177,21 +177,21 @@ pub(super) fn no_other_admin() -> Reason {
 
 impl<'a> RoomRun<'a> {
     /// Takes a room into work, which `stop` ends.
-    pub(super) fn new(hands: &'a Hands<'a>, job: Job<'a>, stop: Stop) -> Self {
+    pub(super) fn new(context: &'a RunContext<'a>, job: Job<'a>, cancel: Cancel) -> Self {
         Self {
             writer: Writer::new(
-                hands.client,
-                [stop.interrupted(), hands.conduct.stop.interrupted()],
+                context.client,
+                [cancel.interrupted(), context.options.cancel.interrupted()],
             ),
-            hands,
+            context,
             job,
-            stop,
+            cancel,
             calls: 0,
             failed: held(job.plan),
             expected: Expected::of(job.plan),
             guarded: false,
-            gate: Gate::new(job.plan),
-            line: Line::of(job.plan),
+            last_admin: LastAdminGuard::new(job.plan),
+            waiting_list: WaitingList::of(job.plan),
             roles: None,
             taken_away: BTreeSet::new(),
             error: None,
@@ -210,13 +210,13 @@ impl<'a> RoomRun<'a> {
         users: impl IntoIterator<Item = &'u UserId>,
         result: Result<(), &Reason>,
     ) {
-        let Some(journal) = self.hands.conduct.journal else {
+        let Some(journal) = self.context.options.journal else {
             return;
         };
         let is_unclear = result.is_err_and(|reason| reason.code == ReasonCode::NoClearAnswer);
-        let answers: Vec<Answer<'_>> = users
+        let answers: Vec<UserResult<'_>> = users
             .into_iter()
-            .map(|user| Answer { user, op, result })
+            .map(|user| UserResult { user, op, result })
             .collect();
         if is_unclear {
             self.unclear
@@ -226,25 +226,27 @@ impl<'a> RoomRun<'a> {
     }
 
     /// Waits until everything recorded so far is written. If it cannot be, the run ends.
-    pub(super) async fn written(hands: &Hands<'_>, stop: &Stop) {
-        if let Some(journal) = hands.conduct.journal
+    pub(super) async fn written(context: &RunContext<'_>, cancel: &Cancel) {
+        if let Some(journal) = context.options.journal
             && let Err(reason) = journal.written().await
         {
-            stop.now(reason.clone());
-            hands.conduct.stop.now(reason);
+            cancel.now(reason.clone());
+            context.options.cancel.now(reason);
         }
     }
 
     /// Why no new call is to be made, if so.
     pub(super) fn stopped(&self) -> Option<Reason> {
-        self.stop.reason().or_else(|| self.hands.conduct.stop.reason())
+        self.cancel
+            .reason()
+            .or_else(|| self.context.options.cancel.reason())
     }
 
     /// Ends the run, or where only this room is interrupted the work in it.
     pub(super) fn end_run(&self, reason: &Reason) {
-        self.stop.now(reason.clone());
+        self.cancel.now(reason.clone());
         if reason.code != ReasonCode::Interrupted {
-            self.hands.conduct.stop.now(reason.clone());
+            self.context.options.cancel.now(reason.clone());
         }
     }
 
@@ -257,22 +259,22 @@ impl<'a> RoomRun<'a> {
     }
 
     /// What a failed call means for the room.
-    pub(super) fn end(&self, error: &CallError) -> End {
+    pub(super) fn end(&self, error: &CallError) -> PhaseEnd {
         let reason = match (&error.kind, self.stopped()) {
             // It waited for its turn when the run was ended: for this.
             (CallErrorKind::Interrupted, Some(why)) => why.before_it_was_sent(),
             _ => Reason::from(error),
         };
         match &error.kind {
-            CallErrorKind::RoomFull(_) => End::Op(reason),
+            CallErrorKind::RoomFull(_) => PhaseEnd::Op(reason),
             CallErrorKind::NoClearAnswer(_) | CallErrorKind::AnswerTooLarge(_) | CallErrorKind::StaleRead => {
-                End::Look(reason)
+                PhaseEnd::Look(reason)
             }
             kind => {
                 if kind.stops_the_run() {
                     self.end_run(&reason);
                 }
-                End::Room(reason)
+                PhaseEnd::Room(reason)
             }
         }
     }

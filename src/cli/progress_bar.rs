@@ -1,7 +1,7 @@
 //! Progress for people: a bar on standard error, with the rate, the share of the call budget and the time left.
 
 use super::Globals;
-use crate::apply::Stop;
+use crate::apply::Cancel;
 use crate::chat::Reader;
 use crate::model::ReasonCode;
 use crate::reconcile::progress::{Progress, outlook, shares};
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const BEAT: Duration = Duration::from_millis(200);
 
 /// A progress bar that goes away with its work.
-pub(super) struct Bar {
+pub(super) struct BarGuard {
     bar: ProgressBar,
     drawing: Option<AbortHandle>,
 }
@@ -28,12 +28,12 @@ pub(super) struct Watched {
     pub(super) progress: Arc<Progress>,
     pub(super) reader: Reader,
     /// What may end the work before its end.
-    pub(super) stop: Option<Stop>,
+    pub(super) stop: Option<Cancel>,
 }
 
 impl Globals {
     /// A bar on standard error, if people read that, for as long as the value lives.
-    pub(super) fn bar(&self, watched: Watched) -> Bar {
+    pub(super) fn progress_bar(&self, watched: Watched) -> BarGuard {
         let style = ProgressStyle::with_template("{prefix} [{wide_bar}] {msg}");
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_prefix(watched.what);
         let bar = match style {
@@ -53,14 +53,14 @@ impl Globals {
             };
             tokio::spawn(drawing).abort_handle()
         });
-        Bar { bar, drawing }
+        BarGuard { bar, drawing }
     }
 }
 
 impl Watched {
     fn draw(&self, bar: &ProgressBar) {
         let outlook = outlook(&self.progress.stand(), &shares(&self.reader));
-        let stopped = self.stop.as_ref().and_then(Stop::reason);
+        let stopped = self.stop.as_ref().and_then(Cancel::reason);
         let told = match stopped {
             None => outlook.to_string(),
             Some(reason) => {
@@ -86,7 +86,7 @@ impl Watched {
     }
 }
 
-impl Drop for Bar {
+impl Drop for BarGuard {
     fn drop(&mut self) {
         if let Some(drawing) = &self.drawing {
             drawing.abort();

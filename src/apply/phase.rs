@@ -1,9 +1,9 @@
 //! Steps of one kind that follow each other in a room: their calls are on their way at the same time.
 
-use super::call::{Answer, Way, call};
-use super::lanes::{Lanes, method, takes_away};
+use super::call::{CallOutcome, RoomClient, call};
+use super::in_flight::{InFlight, method, takes_away};
 use super::removal_check::CHECKS;
-use super::run::{End, RoomRun, no_other_admin};
+use super::room_state::{PhaseEnd, RoomRun, no_other_admin};
 use crate::model::{Op, UserId};
 use crate::plan::Step;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 const ALIKE: usize = 5;
 
 /// Steps of one kind.
-pub(super) struct Stretch {
+pub(super) struct Phase {
     pub(super) op: Op,
     /// What is not on its way yet.
     pub(super) todo: VecDeque<Step>,
@@ -31,7 +31,7 @@ pub(super) struct Stretch {
     late: (usize, usize),
 }
 
-impl Stretch {
+impl Phase {
     /// Takes the steps of the first one's kind from the front of a queue, that of whoever comes last by itself; `None`: it is
     /// empty.
     pub(super) fn from_front(queue: &mut VecDeque<Step>, last: Option<&UserId>) -> Option<Self> {
@@ -78,8 +78,8 @@ impl Stretch {
     }
 
     /// Notes that a call could not go in time, and says whether it is to be tried again: as long as others go, or a few times.
-    fn is_late(&mut self, lanes: &Lanes) -> bool {
-        let sent = lanes.taken_away();
+    fn is_late(&mut self, in_flight: &InFlight) -> bool {
+        let sent = in_flight.taken_away();
         let (times, sent_then) = self.late;
         let times = if sent == sent_then { times + 1 } else { 1 };
         self.late = (times, sent);
@@ -106,31 +106,31 @@ enum Proof<'a> {
 
 impl<'a> RoomRun<'a> {
     /// Makes the calls of a stretch until every user is dealt with, or something ends it: then `todo` keeps who is not.
-    pub(super) async fn stretch(&mut self, stretch: &mut Stretch, not_after: Instant) -> Result<(), End> {
-        let (hands, op) = (self.hands, stretch.op);
+    pub(super) async fn phase(&mut self, phase: &mut Phase, not_after: Instant) -> Result<(), PhaseEnd> {
+        let (context, op) = (self.context, phase.op);
         let writer = self.writer.clone();
-        let way = Way {
+        let client = RoomClient {
             writer: &writer,
-            reader: &hands.reader,
+            reader: &context.reader,
             room: &self.job.plan.id,
         };
         let mut calls = FuturesUnordered::new();
-        let mut end: Option<End> = None;
+        let mut end: Option<PhaseEnd> = None;
         loop {
             while end.is_none()
-                && calls.len() < stretch.window
-                && hands.lanes.has_place(op, calls.len(), &writer)
+                && calls.len() < phase.window
+                && context.in_flight.has_place(op, calls.len(), &writer)
             {
-                if let Some(reason) = self.stopped().filter(|_| !stretch.todo.is_empty()) {
-                    end = Some(End::Room(reason.before_it_was_sent()));
+                if let Some(reason) = self.stopped().filter(|_| !phase.todo.is_empty()) {
+                    end = Some(PhaseEnd::Room(reason.before_it_was_sent()));
                     break;
                 }
-                let proof = match self.proof(stretch, calls.is_empty()).await {
+                let proof = match self.proof(phase, calls.is_empty()).await {
                     Proof::NotNeeded => None,
                     Proof::Ours(proof) => Some(proof),
                     Proof::Underway => break,
                 };
-                if takes_away(op) && !stretch.todo.is_empty() && !self.is_checked() {
+                if takes_away(op) && !phase.todo.is_empty() && !self.is_checked() {
                     if !calls.is_empty() {
                         break;
                     }
@@ -142,19 +142,19 @@ impl<'a> RoomRun<'a> {
                         continue;
                     }
                 }
-                let Some(step) = stretch.todo.pop_front() else {
+                let Some(step) = phase.todo.pop_front() else {
                     break;
                 };
                 let Some(step) = self.allowed(step) else {
-                    (hands.conduct.progress)(op);
+                    (context.options.progress)(op);
                     continue;
                 };
-                let begun = hands.lanes.begin(op);
+                let begun = context.in_flight.begin(op);
                 let not_after = not_after.min(self.checked_until());
-                let stop = self.stop.clone();
+                let cancel = self.cancel.clone();
                 calls.push(async move {
-                    Self::written(hands, &stop).await;
-                    let answer = call(way, &step, not_after).await;
+                    Self::written(context, &cancel).await;
+                    let answer = call(client, &step, not_after).await;
                     drop((begun, proof));
                     (step, answer)
                 });
@@ -164,26 +164,26 @@ impl<'a> RoomRun<'a> {
             };
             self.calls += usize::from(answer.was_sent());
             if takes_away(op) && answer.was_sent() {
-                hands.lanes.count_taken_away();
+                context.in_flight.count_taken_away();
                 let users = step.users().iter();
                 self.taken_away.extend(users.map(|user| (op, user.clone())));
             }
-            if answer.is_too_late() && Instant::now() < not_after && stretch.is_late(&hands.lanes) {
+            if answer.is_too_late() && Instant::now() < not_after && phase.is_late(&context.in_flight) {
                 // Only the check has grown old.
-                stretch.todo.push_front(step);
-                stretch.window = 1;
+                phase.todo.push_front(step);
+                phase.window = 1;
                 self.roles = None;
                 continue;
             }
-            if let (Some(claims), true) = (hands.conduct.claims, answer.was_sent()) {
-                claims.answered(self.job.plan, answer.reason().as_ref());
+            if let (Some(hooks), true) = (context.options.hooks, answer.was_sent()) {
+                hooks.answered(self.job.plan, answer.reason().as_ref());
             }
-            stretch.window = match &answer {
-                Answer::Done(_) => stretch.window + 1,
+            phase.window = match &answer {
+                CallOutcome::Done(_) => phase.window + 1,
                 _ => 1,
             };
-            match self.settle(stretch, step, answer) {
-                Ok(()) => (hands.conduct.progress)(op),
+            match self.on_answer(phase, step, answer) {
+                Ok(()) => (context.options.progress)(op),
                 Err(why) => end = Some(why.or(end)),
             }
         }
@@ -192,17 +192,17 @@ impl<'a> RoomRun<'a> {
 
     /// Fits what is left to what the service takes; where the next call has more names than any that it has taken so far, it
     /// goes alone, and those of other rooms wait for its answer.
-    async fn proof(&self, stretch: &mut Stretch, may_wait: bool) -> Proof<'a> {
-        let lanes = &self.hands.lanes;
-        let is_new = |stretch: &mut Stretch| {
-            stretch.fit(self.most_names(stretch.op));
-            let next = stretch.todo.front().map_or(0, |step| step.users().len());
-            next > self.writer.largest_accepted(method(stretch.op)).max(1)
+    async fn proof(&self, phase: &mut Phase, may_wait: bool) -> Proof<'a> {
+        let in_flight = &self.context.in_flight;
+        let is_new = |phase: &mut Phase| {
+            phase.fit(self.most_names(phase.op));
+            let next = phase.todo.front().map_or(0, |step| step.users().len());
+            next > self.writer.largest_accepted(method(phase.op)).max(1)
         };
-        if !is_new(stretch) {
+        if !is_new(phase) {
             return Proof::NotNeeded;
         }
-        let proving = lanes.proving(stretch.op);
+        let proving = in_flight.proving(phase.op);
         let ours = if may_wait {
             proving.lock().await
         } else {
@@ -213,7 +213,7 @@ impl<'a> RoomRun<'a> {
             }
         };
         // What was waited for may have told.
-        if is_new(stretch) {
+        if is_new(phase) {
             Proof::Ours(ours)
         } else {
             Proof::NotNeeded
@@ -244,10 +244,10 @@ impl<'a> RoomRun<'a> {
             },
             Step::Demote(_) => step.filter(|user| {
                 let may_touch = self.may_touch(Op::Demote, user);
-                if may_touch && !self.gate.is_open() {
+                if may_touch && !self.last_admin.is_open() {
                     self.fail(Op::Demote, user, no_other_admin());
                 }
-                may_touch && self.gate.is_open()
+                may_touch && self.last_admin.is_open()
             }),
         }
     }
@@ -259,7 +259,7 @@ impl<'a> RoomRun<'a> {
         }
         let reason = match self.failed.get(&(Op::Demote, user.clone())) {
             Some(reason) => reason.clone(),
-            None if !self.gate.is_open() => no_other_admin(),
+            None if !self.last_admin.is_open() => no_other_admin(),
             None => return true,
         };
         self.fail(Op::Remove, user, reason);
