@@ -1,10 +1,10 @@
-//! How many names go into one call: as configured, or fewer where the service taught so.
+//! Most names in one call: as configured, or fewer if the service said so.
 
 use super::error::CallErrorKind;
 use super::wire::{MAX_REMOVE_BATCH, Method};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many names go into one call.
+/// Most names in one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
     /// Of `add_many`.
@@ -13,26 +13,25 @@ pub struct BatchLimits {
     pub remove: usize,
 }
 
-/// What a client knows of the sizes of calls.
+/// What a client has learned of the limits.
 #[derive(Debug)]
-pub(super) struct Sizes {
-    add: Size,
-    remove: Size,
+pub(super) struct LearnedBatchLimits {
+    add: LearnedLimit,
+    remove: LearnedLimit,
 }
 
 #[derive(Debug)]
-struct Size {
-    /// No call has more names.
+struct LearnedLimit {
     most: AtomicUsize,
-    /// The service has been asked for so many in one call, and has not said that they are too many.
-    proven: AtomicUsize,
+    /// Most names in a call that the service did not refuse for their number.
+    largest_accepted: AtomicUsize,
 }
 
-impl Size {
+impl LearnedLimit {
     fn new(most: usize) -> Self {
         Self {
             most: AtomicUsize::new(most.clamp(1, MAX_REMOVE_BATCH)),
-            proven: AtomicUsize::new(0),
+            largest_accepted: AtomicUsize::new(0),
         }
     }
 
@@ -40,20 +39,21 @@ impl Size {
         self.most.load(Ordering::Relaxed)
     }
 
-    fn limit(&self, most: usize) -> usize {
+    /// Lowers the limit and gives the one before.
+    fn lower(&self, most: usize) -> usize {
         self.most.fetch_min(most.max(1), Ordering::Relaxed)
     }
 }
 
-impl Sizes {
+impl LearnedBatchLimits {
     pub(super) fn new(BatchLimits { add, remove }: BatchLimits) -> Self {
         Self {
-            add: Size::new(add),
-            remove: Size::new(remove),
+            add: LearnedLimit::new(add),
+            remove: LearnedLimit::new(remove),
         }
     }
 
-    fn of(&self, method: Method) -> Option<&Size> {
+    fn of(&self, method: Method) -> Option<&LearnedLimit> {
         match method {
             Method::AddMany => Some(&self.add),
             Method::RemoveMany => Some(&self.remove),
@@ -68,33 +68,33 @@ impl Sizes {
         }
     }
 
-    /// Puts no more names into one call than these.
-    pub(super) fn limit(&self, BatchLimits { add, remove }: BatchLimits) {
-        self.add.limit(add);
-        self.remove.limit(remove);
+    pub(super) fn lower(&self, BatchLimits { add, remove }: BatchLimits) {
+        self.add.lower(add);
+        self.remove.lower(remove);
     }
 
-    /// The most names that the service was asked for in one call of this method without saying that they are too many; of a
-    /// method that takes one there is no such number.
+    /// Most names that one call of this method had without the service saying that they are too many; no bound for a method
+    /// that takes one.
     pub(super) fn largest_accepted(&self, method: Method) -> usize {
-        let of = |size: &Size| size.proven.load(Ordering::Relaxed);
+        let of = |limit: &LearnedLimit| limit.largest_accepted.load(Ordering::Relaxed);
         self.of(method).map_or(usize::MAX, of)
     }
 
-    /// Takes down how a call of so many names was answered.
-    pub(super) fn answered(&self, method: Method, names: usize, kind: Option<&CallErrorKind>) {
-        let Some(size) = self.of(method) else { return };
-        match kind {
+    /// Learns from the end of a call with so many names.
+    pub(super) fn answered(&self, method: Method, names: usize, error: Option<&CallErrorKind>) {
+        let Some(limit) = self.of(method) else { return };
+        match error {
             Some(CallErrorKind::TooManyNames(most)) => {
                 // A limit that this call kept to says nothing.
-                if *most < names && size.limit(*most) > *most {
+                if *most < names && limit.lower(*most) > *most {
                     tracing::info!(%method, most, "this server takes fewer names in one call than configured; keeping to that");
                 }
             }
+            Some(CallErrorKind::RateLimited) => {}
             Some(kind) if kind.was_not_sent() => {}
-            // Whatever else came of it: nobody need wait any longer to see whether it is taken.
+            // Whatever else came of it: the number of names was no reason to refuse it.
             _ => {
-                size.proven.fetch_max(names, Ordering::Relaxed);
+                limit.largest_accepted.fetch_max(names, Ordering::Relaxed);
             }
         }
     }

@@ -1,9 +1,11 @@
-//! What can go wrong with a call, and what that means for whoever made it.
+//! Failures of calls, by what is to be done about them.
 
-use super::error_text::{max_size, names_in};
+use super::error_text::{max_size, names_in, says_already_so};
+use super::transport::TransportError;
 use super::wire::{ErrorBody, Method};
 use crate::model::{MemberSet, ReasonCode, RoomId, UserId};
-use std::fmt;
+use crate::secrets;
+use std::{fmt, slice};
 
 /// A call that did not do what it was for.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -11,7 +13,7 @@ use std::fmt;
 pub struct CallError {
     /// Which call.
     pub method: Method,
-    /// In which room, where it is about one.
+    /// Its room, if it is about one.
     pub room: Option<RoomId>,
     /// Why.
     pub kind: CallErrorKind,
@@ -28,11 +30,13 @@ pub struct ServiceMessage {
 
 impl ServiceMessage {
     /// Reads the names out of the words; those that were not in the call do not count.
-    fn of(text: String, users: &[UserId]) -> Self {
-        let names = names_in(&text);
+    fn new(text: &str, users: &[UserId]) -> Self {
+        let names = names_in(text);
         let is_named = |user: &&UserId| names.iter().any(|name| name == user.as_str());
-        let named = users.iter().filter(is_named).cloned().collect();
-        Self { text, named }
+        Self {
+            text: without_secrets(text),
+            named: users.iter().filter(is_named).cloned().collect(),
+        }
     }
 }
 
@@ -42,7 +46,7 @@ impl fmt::Display for ServiceMessage {
     }
 }
 
-/// Why a call failed, by what is to be done about it.
+/// Kinds of failure, by what is to be done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallErrorKind {
     /// It never reached the service, several times over.
@@ -60,7 +64,7 @@ pub enum CallErrorKind {
     /// The pricing plan's quota is used up.
     #[error("the pricing plan's quota is used up: {0}; raise the plan, or wait until the quota is renewed")]
     Quota(String),
-    /// The token was not taken.
+    /// The service does not accept the token.
     #[error(
         "the service does not take the token: {0}; renew it where `service.auth` says, or ROOMSYNC_TOKEN"
     )]
@@ -82,8 +86,8 @@ pub enum CallErrorKind {
     /// There is no such user.
     #[error("there is no such user: {0}; register them, or take the name out of the files")]
     NoSuchUser(ServiceMessage),
-    /// There was nothing to change for this user: they are what the call would have made them, or not even in the room. A
-    /// look at the room tells which.
+    /// There was nothing to change for this user: they are what the call would have made them, or not even in the room. Only
+    /// a read of the room shows which.
     #[error("the service says: {0}")]
     AlreadySo(ServiceMessage),
     /// More names than this server takes in one call.
@@ -105,13 +109,13 @@ pub enum CallErrorKind {
         /// Its words.
         message: ServiceMessage,
     },
-    /// The look at the room that this call stands on had become too old by the time the call could go.
+    /// The read of the room that this call stands on was too old by the time the call could go.
     #[error("not sent: the room was looked at too long ago")]
     StaleRead,
-    /// The client was closed before the call could go.
+    /// The client was closed, or the run interrupted, before the call could go.
     #[error("not sent: roomsync is ending")]
     Interrupted,
-    /// Our own gate: the request would not have been exactly one of the known calls.
+    /// The request would not have been exactly one of the known calls.
     #[error("not sent: the request's path would not be exactly this call")]
     NotAKnownCall,
 }
@@ -143,7 +147,7 @@ impl CallErrorKind {
         }
     }
 
-    /// Whether every other call would end the same way, so that the whole run stops.
+    /// True if every other call would end the same way, so that the whole run stops.
     #[must_use]
     pub fn stops_the_run(&self) -> bool {
         matches!(
@@ -157,54 +161,16 @@ impl CallErrorKind {
         )
     }
 
-    /// The same with other words.
+    /// True if the same call with less in it could succeed.
     #[must_use]
-    pub(super) fn map_text(self, words: impl Fn(String) -> String) -> Self {
-        let message_in = |message: ServiceMessage| ServiceMessage {
-            text: words(message.text),
-            named: message.named,
-        };
-        match self {
-            Self::ServiceUnreachable(text) => Self::ServiceUnreachable(words(text)),
-            Self::NoClearAnswer(text) => Self::NoClearAnswer(words(text)),
-            Self::AnswerTooLarge(text) => Self::AnswerTooLarge(words(text)),
-            Self::Quota(text) => Self::Quota(words(text)),
-            Self::CredentialsRefused(text) => Self::CredentialsRefused(words(text)),
-            Self::NoSuchApp(text) => Self::NoSuchApp(words(text)),
-            Self::NoPermission(text) => Self::NoPermission(words(text)),
-            Self::Redirected(status) => Self::Redirected(status),
-            Self::NoSuchRoom(text) => Self::NoSuchRoom(words(text)),
-            Self::NoSuchUser(message) => Self::NoSuchUser(message_in(message)),
-            Self::AlreadySo(message) => Self::AlreadySo(message_in(message)),
-            Self::RoomFull(text) => Self::RoomFull(words(text)),
-            Self::UserInTooManyRooms(message) => Self::UserInTooManyRooms(message_in(message)),
-            Self::Refused {
-                status,
-                error,
-                message,
-            } => Self::Refused {
-                status,
-                error: words(error),
-                message: message_in(message),
-            },
-            Self::RateLimited
-            | Self::TooManyNames(_)
-            | Self::StaleRead
-            | Self::Interrupted
-            | Self::NotAKnownCall => self,
-        }
-    }
-
-    /// Whether the same call with less in it could succeed.
-    #[must_use]
-    pub fn is_about_what_was_asked(&self) -> bool {
+    pub fn smaller_call_may_succeed(&self) -> bool {
         matches!(
             self,
             Self::NoSuchRoom(_) | Self::Refused { .. } | Self::AnswerTooLarge(_)
         )
     }
 
-    /// Whether the call certainly never went out.
+    /// True if the call certainly never went out.
     #[must_use]
     pub fn was_not_sent(&self) -> bool {
         matches!(
@@ -226,26 +192,20 @@ impl CallErrorKind {
     }
 
     /// Reads why one person of a call for many was refused.
-    pub(super) fn of_row(text: String, user: &UserId) -> Self {
-        let is_already_so = says_already_so(&text);
-        let message = ServiceMessage::of(text, std::slice::from_ref(user));
-        if is_already_so {
-            Self::AlreadySo(message)
+    pub(super) fn of_row(text: &str, user: &UserId) -> Self {
+        if says_already_so(text) {
+            Self::AlreadySo(ServiceMessage::new(text, slice::from_ref(user)))
         } else {
-            Self::result(message)
+            Self::of_result(text, slice::from_ref(user))
         }
     }
 
     /// Reads a result that is no success in an answer of status 200.
-    pub(super) fn of_result(text: String, user: &UserId) -> Self {
-        Self::result(ServiceMessage::of(text, std::slice::from_ref(user)))
-    }
-
-    fn result(message: ServiceMessage) -> Self {
+    pub(super) fn of_result(text: &str, users: &[UserId]) -> Self {
         Self::Refused {
             status: 200,
             error: "result".into(),
-            message,
+            message: ServiceMessage::new(text, users),
         }
     }
 
@@ -260,43 +220,45 @@ impl CallErrorKind {
             return Self::without_body(status);
         };
         let mentions = |part: &str| text.contains(part);
-        let rejected = |error, text| Self::Refused {
+        let words = || without_secrets(&text);
+        let message = || ServiceMessage::new(&text, users);
+        let refused = || Self::Refused {
             status,
-            error,
-            message: ServiceMessage::of(text, users),
+            error: without_secrets(&error),
+            message: message(),
         };
         Some(match (status, error.as_str()) {
-            (401, "group_authorization") => Self::NoPermission(text),
-            (401, _) => Self::CredentialsRefused(text),
-            (_, "resource_limited") => Self::Quota(text),
+            (401, "group_authorization") => Self::NoPermission(words()),
+            (401, _) => Self::CredentialsRefused(words()),
+            (_, "resource_limited") => Self::Quota(words()),
             (429, _) | (503, "reach_limit") => return None,
-            (408 | 500.., _) => Self::NoClearAnswer(format!("status {status}, {error}: {text}")),
-            (404, "organization_application_not_found") => Self::NoSuchApp(text),
-            _ if mentions("has joined too many") => Self::UserInTooManyRooms(ServiceMessage::of(text, users)),
-            (_, "exceed_limit") => Self::RoomFull(text),
-            _ if mentions("greater than max user size") => Self::RoomFull(text),
+            (408 | 500.., _) => {
+                Self::NoClearAnswer(without_secrets(&format!("status {status}, {error}: {text}")))
+            }
+            (404, "organization_application_not_found") => Self::NoSuchApp(words()),
+            _ if mentions("has joined too many") => Self::UserInTooManyRooms(message()),
+            (_, "exceed_limit") => Self::RoomFull(words()),
+            _ if mentions("greater than max user size") => Self::RoomFull(words()),
             _ if mentions("more than maxSize") => match max_size(&text) {
                 Some(size @ 1..) => Self::TooManyNames(size),
-                _ => rejected(error, text),
+                _ => refused(),
             },
-            _ if says_already_so(&text) => Self::AlreadySo(ServiceMessage::of(text, users)),
+            _ if says_already_so(&text) => Self::AlreadySo(message()),
             _ if mentions("do not find this group")
                 || (mentions("grpID") && mentions("does not exist"))
                 || error == "service_resource_not_found" =>
             {
-                Self::NoSuchRoom(text)
+                Self::NoSuchRoom(words())
             }
-            _ if mentions("username") && mentions("doesn't exist") => {
-                Self::NoSuchUser(ServiceMessage::of(text, users))
-            }
-            _ => rejected(error, text),
+            _ if mentions("username") && mentions("doesn't exist") => Self::NoSuchUser(message()),
+            _ => refused(),
         })
     }
 
+    /// Reads an error answer that is not the service's JSON.
     fn without_body(status: u16) -> Option<Self> {
-        let text = || String::from("no reason given");
         match status {
-            401 => Some(Self::CredentialsRefused(text())),
+            401 => Some(Self::CredentialsRefused("no reason given".into())),
             429 => None,
             300..=399 => Some(Self::Redirected(status)),
             _ => Some(Self::NoClearAnswer(format!(
@@ -306,15 +268,26 @@ impl CallErrorKind {
     }
 }
 
-/// True if the service's words say that there was nothing to change for somebody.
-fn says_already_so(text: &str) -> bool {
-    const KNOWN: [&str; 4] = [
-        "already in group",
-        "are not members of",
-        "doesn't exist in group",
-        "is not admin of",
-    ];
-    KNOWN.iter().any(|known| text.contains(known))
+impl From<serde_json::Error> for CallErrorKind {
+    fn from(error: serde_json::Error) -> Self {
+        let text = format!("an answer that is not the service's JSON: {error}");
+        Self::NoClearAnswer(without_secrets(&text))
+    }
+}
+
+impl From<TransportError> for CallErrorKind {
+    fn from(error: TransportError) -> Self {
+        let text = without_secrets(&error.to_string());
+        match error {
+            TransportError::Unsent(_) => Self::ServiceUnreachable(text),
+            TransportError::Unclear(_) => Self::NoClearAnswer(text),
+            TransportError::TooLarge => Self::AnswerTooLarge(text),
+        }
+    }
+}
+
+fn without_secrets(text: &str) -> String {
+    secrets::redact(text).into_owned()
 }
 
 #[cfg(test)]

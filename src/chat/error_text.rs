@@ -1,7 +1,7 @@
-//! Whom an error is about, read out of its words.
+//! Names and numbers read out of the words of the service's errors.
 
-/// The names that an error's text is about, in lower case, as far as its known forms tell. Believe a name only if it was
-/// in the call.
+/// Names that an error's text is about, in lower case, as far as its form is known. Believe a name only if it was in the
+/// call.
 pub(super) fn names_in(text: &str) -> Vec<String> {
     const MARKERS: [&str; 4] = ["username ", "usernames ", "user:", "users "];
     const ENDS: [&str; 8] = [
@@ -46,11 +46,22 @@ pub(super) fn names_in(text: &str) -> Vec<String> {
     names
 }
 
-/// The most names that a call may have, as the service says it of one that has more.
+/// Most names that a call may have, in the refusal of one that has more.
 pub(super) fn max_size(text: &str) -> Option<usize> {
     let (_, said) = text.split_once("more than maxSize")?;
     let number = said.trim_start_matches([' ', ':', '=']);
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// True if there was nothing to change for somebody.
+pub(super) fn says_already_so(text: &str) -> bool {
+    const KNOWN: [&str; 4] = [
+        "already in group",
+        "are not members of",
+        "doesn't exist in group",
+        "is not admin of",
+    ];
+    KNOWN.iter().any(|known| text.contains(known))
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
-//! The service's client: typed calls, paced, retried within bounds, over a transport that can be exchanged.
+//! The service's client: typed calls, within its call rate, retried within bounds, over a transport that can be exchanged.
 //!
-//! [`Client`] carries what all calls share; a [`Reader`] makes the calls that change nothing, a [`Writer`] the others.
+//! A [`Client`] is all that calls share; a [`Reader`] makes the calls that change nothing, a [`Writer`] the others.
 //! Only `apply` makes a `Writer`.
 
 mod batch_limits;
 mod call;
+mod caller;
+mod classify;
 mod client;
 mod error;
 mod error_text;
+mod http_transport;
 mod rate_limit;
 mod reader;
 mod token;
@@ -16,13 +19,13 @@ pub mod wire;
 mod writer;
 
 pub use batch_limits::BatchLimits;
-pub use call::{PathPrefix, classify};
-pub use client::{Client, ClientConfig, Observer};
+pub use caller::{Answer, ClientConfig, Observer};
+pub use classify::{PathPrefix, classify};
+pub use client::Client;
 pub use error::{CallError, CallErrorKind};
+pub use http_transport::{HttpTransport, SetupError};
 pub use rate_limit::{CallBudget, Rates};
-pub use reader::{List, Reader, RoomPage};
+pub use reader::Reader;
 pub use token::{BadToken, TokenSource, check_token, read_token};
-pub use transport::{
-    BoxFuture, HttpTransport, MAX_ANSWER_BYTES, Request, Response, SetupError, Transport, TransportError,
-};
+pub use transport::{BoxFuture, MAX_ANSWER_BYTES, Request, Response, Transport, TransportError};
 pub use writer::Writer;

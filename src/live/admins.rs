@@ -1,17 +1,17 @@
-use super::Inconsistency;
-use crate::chat::{CallError, List, Reader};
+use super::room::Inconsistency;
+use crate::chat::{Answer, CallError, Reader};
 use crate::model::{MemberSet, RoomId, UserId};
 use std::collections::BTreeSet;
 use tokio::time::Instant;
 
-/// The admins of a room, the owner perhaps among them.
+/// Admins of a room, perhaps with the owner among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AdminList {
     /// Their names.
     pub names: MemberSet,
     /// Names that break our rules.
     pub foreign: BTreeSet<String>,
-    /// How the list contradicts itself, if it does.
+    /// Contradiction within the list, if there is one.
     pub inconsistency: Option<Inconsistency>,
 }
 
@@ -20,28 +20,30 @@ pub async fn read_admins(reader: &Reader, room: &RoomId) -> Result<AdminList, Ca
     Ok(read_admins_at(reader, room).await?.0)
 }
 
-/// Reads the admins, and gives when the call was sent that told who they are.
+/// Reads the admins, and gives the time at which the call was sent.
 pub async fn read_admins_at(reader: &Reader, room: &RoomId) -> Result<(AdminList, Instant), CallError> {
-    let (List { rows, count }, sent_at) = reader.list_admins(room).await?;
-    let inconsistency =
-        count
-            .filter(|count| *count != rows.len() as u64)
-            .map(|count| Inconsistency::AdminCount {
-                rows: rows.len(),
-                count,
-            });
+    let Answer {
+        data: rows,
+        count,
+        sent_at,
+        ..
+    } = reader.list_admins(room).await?;
+    let other_count = count.filter(|count| *count != rows.len() as u64);
+    let inconsistency = other_count.map(|count| Inconsistency::AdminCount {
+        rows: rows.len(),
+        count,
+    });
     let mut foreign = BTreeSet::new();
-    let mut names = Vec::new();
-    for name in rows {
-        match UserId::parse(&name) {
-            Ok(user) => names.push(user),
-            Err(_) => {
-                foreign.insert(name.to_lowercase());
-            }
+    let parse = |name: String| {
+        let user = UserId::parse(&name).ok();
+        if user.is_none() {
+            foreign.insert(name.to_lowercase());
         }
-    }
+        user
+    };
+    let names = rows.into_iter().filter_map(parse).collect();
     let admins = AdminList {
-        names: names.into_iter().collect(),
+        names,
         foreign,
         inconsistency,
     };

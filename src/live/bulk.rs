@@ -144,7 +144,7 @@ impl<'a, T> Run<'a, T> {
                     }
                 }
                 // One bad room can spoil the answer for all.
-                Err(error) if range.len() > 1 && error.kind.is_about_what_was_asked() => {
+                Err(error) if range.len() > 1 && error.kind.smaller_call_may_succeed() => {
                     self.todo.halve(range, &error.kind);
                 }
                 Err(error) => {

@@ -3,7 +3,7 @@
 use super::Inconsistency;
 use super::people::People;
 use crate::chat::wire::MemberRow;
-use crate::chat::{CallError, List, Reader};
+use crate::chat::{Answer, CallError, Reader};
 use crate::model::RoomId;
 use futures_util::stream::{self, Stream, StreamExt as _};
 use std::cell::Cell;
@@ -43,16 +43,16 @@ pub(super) async fn read(
 /// Takes pages in, in their order, to the end of the list.
 async fn take(
     people: &mut People,
-    pages: &mut (impl Stream<Item = Result<List<MemberRow>, CallError>> + Unpin),
+    pages: &mut (impl Stream<Item = Result<Answer<Vec<MemberRow>>, CallError>> + Unpin),
     said: Option<u64>,
 ) -> Result<Option<Inconsistency>, CallError> {
     let mut number = 0;
     while let Some(page) = pages.next().await {
         let page = page?;
         number += 1;
-        let rows = page.rows.len();
+        let rows = page.data.len();
         if let Some(count) = page.count.filter(|count| *count != rows as u64) {
-            people.take(page.rows);
+            people.take(page.data);
             return Ok(Some(Inconsistency::Count {
                 page: number,
                 rows,
@@ -60,7 +60,7 @@ async fn take(
             }));
         }
         let before = people.listed();
-        people.take(page.rows);
+        people.take(page.data);
         let missing = said.unwrap_or_default().saturating_sub(people.listed());
         // The owner may have left the room and still be counted.
         if rows == 0

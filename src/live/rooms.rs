@@ -1,6 +1,6 @@
 //! The app's rooms, page after page.
 
-use crate::chat::{CallError, Reader, RoomPage};
+use crate::chat::{Answer, CallError, Reader};
 use crate::model::RoomId;
 use std::collections::{BTreeSet, HashSet};
 
@@ -38,7 +38,11 @@ pub async fn list_rooms(reader: &Reader) -> Result<RoomList, RoomListError> {
     let mut cursors = HashSet::new();
     let mut cursor: Option<String> = None;
     for number in 1.. {
-        let RoomPage { rows, cursor: next } = reader.list_rooms(cursor.as_deref()).await?;
+        let Answer {
+            data: rows,
+            cursor: next,
+            ..
+        } = reader.list_rooms(cursor.as_deref()).await?;
         let before = list.len();
         // An empty page is past the end, whatever it leads to.
         let ended = rows.is_empty();

@@ -117,7 +117,7 @@ fn a_batch_limit_that_cannot_be_is_not_learned() {
         )]);
         let (_, report) = virtually(pass(&client, &desired, None));
         assert_eq!(report.rooms[0].status, Outcome::Converged, "{said}");
-        assert_eq!(client.batch_limits(), BATCH, "{said}");
+        assert_eq!(client.reader().batch_limits(), BATCH, "{said}");
         // Halved until it is taken.
         assert_eq!(writes(&service.take_sent()), 7, "{said}");
     }

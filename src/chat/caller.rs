@@ -1,0 +1,271 @@
+//! The way of every call: token, call rate, transport, bounded retries.
+
+use super::batch_limits::{BatchLimits, LearnedBatchLimits};
+use super::call::Call;
+use super::classify::PathPrefix;
+use super::error::{CallError, CallErrorKind};
+use super::rate_limit::{GaveUp, Permit, RateLimiter, Rates};
+use super::token::TokenSource;
+use super::transport::{Request, Response, Transport, TransportError};
+use super::wire::{Envelope, Method};
+use crate::backoff::Backoff;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use url::Url;
+
+/// Tries of a call that never reached the service, or of a read that got no clear answer.
+const TRIES: u32 = 4;
+/// Waits between these tries.
+const RETRY: Backoff = Backoff {
+    first: Duration::from_millis(250),
+    longest: Duration::from_secs(10),
+};
+/// Tries of a call that the service turns away for its rate while it lets others of its method through. If it lets none
+/// through, the rate limit gives up long before.
+const RATE_TRIES: u32 = 32;
+/// Longest `Retry-After` that is waited for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// Settings of a client.
+#[derive(Debug)]
+pub struct ClientConfig {
+    /// Scheme, host and port.
+    pub base: Url,
+    /// The app's part of every path.
+    pub prefix: PathPrefix,
+    /// The token of every call.
+    pub token: TokenSource,
+    /// Calls a second.
+    pub rates: Rates,
+    /// Most calls in flight.
+    pub concurrency: usize,
+    /// Longest time from sending a call to the end of its answer.
+    pub timeout: Duration,
+    /// Most names in one call.
+    pub batch: BatchLimits,
+    /// True if members are taken from room detail where it shows all of them.
+    pub bulk_reads: bool,
+    /// Told of every answer.
+    pub observer: Option<Box<dyn Observer>>,
+}
+
+/// Told of every call that was made.
+pub trait Observer: std::fmt::Debug + Send + Sync {
+    /// A call was answered with this HTTP status, or with nothing that is known, after so long.
+    fn answered(&self, method: Method, status: Option<u16>, took: Duration);
+
+    /// A success has just come, after so long; the service made it at this time in milliseconds since 1970, 0 if it says none.
+    fn dated(&self, timestamp: u64, took: Duration) {
+        let _ = (timestamp, took);
+    }
+}
+
+/// Answer to a call that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<T> {
+    /// What was asked for; rows are in no order.
+    pub data: T,
+    /// Number of rows that the answer says it has.
+    pub count: Option<u64>,
+    /// Begin of the next page, with lists in cursor form; `None` on the last page.
+    pub cursor: Option<String>,
+    /// The time at which the call was sent that this answers.
+    pub sent_at: Instant,
+}
+
+/// What all calls share.
+#[derive(Debug)]
+pub(super) struct Caller {
+    transport: Box<dyn Transport>,
+    pub(super) config: ClientConfig,
+    pub(super) rate_limiter: RateLimiter,
+    pub(super) batch_limits: LearnedBatchLimits,
+    closed: watch::Sender<bool>,
+}
+
+impl Caller {
+    pub(super) fn new(transport: Box<dyn Transport>, config: ClientConfig) -> Self {
+        Self {
+            transport,
+            rate_limiter: RateLimiter::new(&config.rates, config.concurrency),
+            batch_limits: LearnedBatchLimits::new(config.batch),
+            config,
+            closed: watch::Sender::new(false),
+        }
+    }
+
+    /// Lets no further call go, be it a first try or another one; those in flight end.
+    pub(super) fn close(&self) {
+        self.closed.send_replace(true);
+    }
+
+    /// Makes a call.
+    pub(super) async fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<Answer<T>, CallError> {
+        let result = self.try_call(call).await;
+        let error = result.as_ref().err();
+        self.batch_limits.answered(call.method, call.users.len(), error);
+        result.map_err(|kind| call.error(kind))
+    }
+
+    async fn try_call<T: DeserializeOwned>(&self, call: &Call) -> Result<Answer<T>, CallErrorKind> {
+        let method = call.method;
+        let url = call.url(&self.config.base, &self.config.prefix);
+        let mut request = Request {
+            method: call.http_method(),
+            url: url.ok_or(CallErrorKind::NotAKnownCall)?,
+            token: self.config.token.current().await,
+            body: call.body.clone(),
+        };
+        let (mut tries, mut rate_tries, mut renewed) = (0, 0, false);
+        loop {
+            let permit = self.permit(call).await?;
+            let sent_at = Instant::now();
+            let answer = self.exchange(call, request.clone()).await;
+            let took = sent_at.elapsed();
+            let kind = match answer {
+                Ok(Response {
+                    status: 200..300,
+                    body,
+                    ..
+                }) => {
+                    permit.answered();
+                    match serde_json::from_slice::<Envelope<T>>(&body) {
+                        Ok(envelope) => {
+                            if let Some(observer) = &self.config.observer {
+                                observer.dated(envelope.timestamp, took);
+                            }
+                            return Ok(Answer {
+                                data: envelope.data,
+                                count: envelope.count,
+                                cursor: envelope.cursor.filter(|cursor| !cursor.is_empty()),
+                                sent_at,
+                            });
+                        }
+                        Err(error) => error.into(),
+                    }
+                }
+                Ok(Response {
+                    status,
+                    body,
+                    retry_after,
+                }) => match CallErrorKind::from_answer(status, &body, &call.users) {
+                    // Whatever stands in between may have given up before the service took the call.
+                    Some(kind @ CallErrorKind::NoClearAnswer(_)) => {
+                        drop(permit);
+                        kind
+                    }
+                    Some(kind) => {
+                        permit.answered();
+                        kind
+                    }
+                    None => {
+                        rate_tries += 1;
+                        tracing::debug!(%method, ?retry_after, rate_tries, "over the call rate");
+                        let retry_after = retry_after.map(|wait| wait.min(MAX_RETRY_AFTER));
+                        if permit.turned_away(retry_after) && rate_tries < RATE_TRIES {
+                            continue;
+                        }
+                        return Err(CallErrorKind::RateLimited);
+                    }
+                },
+                Err(error) => {
+                    drop(permit);
+                    error.into()
+                }
+            };
+            let again = match &kind {
+                CallErrorKind::CredentialsRefused(_) if !renewed => {
+                    renewed = true;
+                    let other = self.config.token.other_than(&request.token).await;
+                    other.map(|token| request.token = token).is_some()
+                }
+                // A write without a clear answer may have taken effect: whoever made it has to check first.
+                CallErrorKind::NoClearAnswer(_) if method.writes() => false,
+                CallErrorKind::ServiceUnreachable(_) | CallErrorKind::NoClearAnswer(_)
+                    if tries + 1 < TRIES =>
+                {
+                    tries += 1;
+                    tracing::debug!(%method, fault = %kind, tries, "trying again");
+                    let wait = RETRY.jittered(tries, &mut fastrand::Rng::new());
+                    self.while_open(call, sleep(wait)).await.is_some()
+                }
+                _ => false,
+            };
+            if !again {
+                return Err(kind);
+            }
+        }
+    }
+
+    /// Waits until this call may go.
+    async fn permit(&self, call: &Call) -> Result<Permit<'_>, CallErrorKind> {
+        let too_late = || call.not_after.is_some_and(|instant| Instant::now() >= instant);
+        if too_late() {
+            return Err(CallErrorKind::StaleRead);
+        }
+        let permit = self.while_open(call, self.rate_limiter.permit(call.method));
+        let permit = match call.not_after {
+            None => permit.await,
+            Some(instant) => timeout_at(instant, permit)
+                .await
+                .map_err(|_| CallErrorKind::StaleRead)?,
+        };
+        let permit = permit
+            .ok_or(CallErrorKind::Interrupted)?
+            .map_err(|GaveUp| CallErrorKind::RateLimited)?;
+        // Only now is it certain when the call goes out.
+        if too_late() {
+            permit.give_back();
+            return Err(CallErrorKind::StaleRead);
+        }
+        Ok(permit)
+    }
+
+    /// Waits, unless the client is closed or the call's run is interrupted first.
+    async fn while_open<T>(&self, call: &Call, wait: impl Future<Output = T>) -> Option<T> {
+        let mut closed = self.closed.subscribe();
+        let mut interrupted = call.interrupted.clone();
+        let interruption = async {
+            let Some([one, other]) = &mut interrupted else {
+                return std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                () = comes_true(one) => {}
+                () = comes_true(other) => {}
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = closed.wait_for(|closed| *closed) => None,
+            () = interruption => None,
+            done = wait => Some(done),
+        }
+    }
+
+    /// Sends a request once.
+    async fn exchange(&self, call: &Call, request: Request) -> Result<Response, TransportError> {
+        let Call { method, room, .. } = call;
+        let longest = self.config.timeout;
+        let begun = Instant::now();
+        let answer = timeout(longest, self.transport.send(request)).await;
+        let answer =
+            answer.unwrap_or_else(|_| Err(TransportError::Unclear(format!("no answer within {longest:?}"))));
+        let status = answer.as_ref().map(|answer| answer.status).ok();
+        let room = room.as_ref().map(ToString::to_string);
+        let took = begun.elapsed();
+        tracing::debug!(%method, room, status, ?took, "call");
+        if let Some(observer) = &self.config.observer {
+            observer.answered(*method, status, took);
+        }
+        answer
+    }
+}
+
+/// Waits until it is true, for ever if nobody is left who could make it so.
+async fn comes_true(condition: &mut watch::Receiver<bool>) {
+    if condition.wait_for(|is_so| *is_so).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
