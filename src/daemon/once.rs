@@ -105,6 +105,7 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
         }
     };
     files.stop().await;
+    handle.flush().await;
     let Some((planned, mut written)) = passed else {
         return Ok(None);
     };

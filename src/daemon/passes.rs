@@ -11,7 +11,7 @@ use super::room_status;
 use super::workqueue::Ticket;
 use crate::apply::{self, ApplyOptions, Cancel, Job, Reason, Report, Tally};
 use crate::desired::DesiredRoom;
-use crate::model::{Op, RoomId, UserId};
+use crate::model::{Op, ReasonCode, RoomId, UserId};
 use crate::plan::{Calls, RoomPlan, users_of};
 use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, Looked, Planned, Written};
@@ -160,7 +160,7 @@ async fn carry_out(
     if !has_steps && link.writes.is_some() {
         return Written::Nothing;
     }
-    daemon.flush().await;
+    daemon.see_disk();
     let chosen = choose(&mut lock(&daemon.controller), planned);
     let Some(client) = &link.writes else {
         return Written::DryRun;
@@ -175,6 +175,8 @@ async fn carry_out(
         .iter()
         .filter(|room| chosen.has(room))
         .collect();
+    // Before anything is awaited: a pass that plans meanwhile must count these removals.
+    lock(&daemon.controller).spend(removals(&chosen_plans));
     if let Err(why) = record(daemon, &chosen, &chosen_plans).await {
         let mut controller = lock(&daemon.controller);
         if let Some(room) = &chosen.probe {
@@ -252,9 +254,16 @@ fn choose(controller: &mut Controller, planned: &Planned) -> Result<Chosen, Stri
     Ok(Chosen { plan_id, set, probe })
 }
 
-/// Records the pass in the audit log and its removals in the budget. Once this has succeeded, all that must outlive a crash is on
-/// the disk. The error: nothing may be written, for this reason.
+/// Records the pass in the audit log. Once this has succeeded, all that must outlive a crash is on the disk. The error: nothing may be
+/// written, for this reason.
 async fn record(daemon: &DaemonHandle, chosen: &Chosen, plans: &[&RoomPlan]) -> Result<(), String> {
+    let now = lock(&daemon.controller).now();
+    daemon.audit.check(now);
+    daemon.flush().await;
+    let suspended = lock(&daemon.controller).gate.suspended();
+    if let Some(why) = suspended.filter(|why| chosen.probe.is_none() || why.code != ReasonCode::Quota) {
+        return Err(why.message);
+    }
     let steps = || plans.iter().flat_map(|room| room.steps());
     let pass = PassLine {
         plan: chosen.plan_id.clone(),
@@ -263,14 +272,9 @@ async fn record(daemon: &DaemonHandle, chosen: &Chosen, plans: &[&RoomPlan]) -> 
         changes: steps().map(|step| step.users().len()).sum(),
         calls: Calls::of_steps(steps()).total(),
     };
-    let now = lock(&daemon.controller).now();
     let proved = daemon.audit.prove(now, pass).await;
     daemon.see_disk();
-    proved.map_err(|_| "the audit log cannot be written".to_owned())?;
-    lock(&daemon.controller).spend(removals(plans));
-    let saved = daemon.persister.on_disk().await;
-    daemon.see_disk();
-    saved.map_err(|error| format!("the state cannot be saved: {error}"))
+    proved.map_err(|_| "the audit log cannot be written".to_owned())
 }
 
 /// People who are removed, with their rooms.

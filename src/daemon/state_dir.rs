@@ -1,4 +1,4 @@
-//! What the daemon must not forget, in `state_dir`: holds, the lists they are judged by, the fleet's budget, who is set aside.
+//! State that outlives the daemon, in `state_dir`: holds, the lists they are judged by, the fleet's budget, who is set aside.
 //!
 //! Three files make one set, and none of them is kept without the others. Each names its version and the set, and carries a
 //! checksum of itself. Files are replaced in one step and synced, so that a crash at any instant leaves the old one or the new one.
@@ -40,7 +40,7 @@ const BUDGET: &str = "budget.json";
 /// While there is a file of this name, nothing is written to the service.
 const PAUSE: &str = "pause";
 
-/// Why the daemon cannot keep what it must not forget.
+/// Reason why the daemon cannot keep its state.
 #[derive(Debug, thiserror::Error)]
 pub enum StateDirError {
     /// The folder or a file in it cannot be used.
@@ -50,7 +50,7 @@ pub enum StateDirError {
     Io {
         /// Its path.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
     /// Another daemon keeps its state here.
@@ -75,7 +75,7 @@ pub enum StateDirError {
     Damaged {
         /// Its path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Its fault.
         why: String,
         /// Every file of the set that is there.
         all: String,
@@ -120,7 +120,7 @@ struct PauseFile {
 }
 
 impl PauseFile {
-    /// Whether it is there. Fails if the folder is not the one that was taken, as when a disk is no longer mounted there.
+    /// True if it is there. Fails if the folder is not the one that was taken, as when a disk is no longer mounted there.
     fn exists(&self) -> io::Result<bool> {
         self.folder.is_the_one_taken()?;
         self.path.try_exists()

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 
 /// A guard that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Blocked")]
 pub struct GuardTripped {
     /// Its name in the settings.
     #[schemars(with = "String", extend("enum" = ["max_removals", "max_demotions", "max_additions", "max_removals_total"]))]

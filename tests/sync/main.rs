@@ -37,3 +37,4 @@ mod search;
 mod service;
 mod settling;
 mod shortage;
+mod slow_disk;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// What is to be saved. Files without a snapshot stay as they are.
+/// State to be saved. Files without a snapshot stay as they are.
 #[derive(Debug, Default)]
 pub(in crate::daemon) struct Snapshot {
     pub(in crate::daemon) rosters: Option<Rosters>,
@@ -74,12 +74,12 @@ impl Persister {
         self.pausing.ask(|()| ());
     }
 
-    /// Whether the pause file was there the last time. The error: the folder is out of reach.
+    /// True if the pause file was there the last time. The error: the folder is out of reach.
     pub(in crate::daemon) fn was_paused(&self) -> Result<bool, String> {
         self.pausing.last()
     }
 
-    /// Whether the pause file is there now. The error: the folder is out of reach.
+    /// True if the pause file is there now. The error: the folder is out of reach.
     pub(in crate::daemon) async fn paused(&self) -> Result<bool, String> {
         self.find_pause();
         self.pausing.done().await
@@ -107,7 +107,7 @@ impl Snapshot {
 #[derive(Debug)]
 struct Saving {
     dir: StateDir,
-    /// What is not on the disk yet.
+    /// State that is not on the disk yet.
     unsaved: Snapshot,
 }
 
