@@ -13,7 +13,7 @@ pub struct BatchLimits {
     pub remove: usize,
 }
 
-/// What a client has learned of the limits.
+/// Limits as a client has learned them.
 #[derive(Debug)]
 pub(super) struct LearnedBatchLimits {
     add: LearnedLimit,

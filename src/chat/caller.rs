@@ -75,7 +75,7 @@ pub struct Answer<T> {
     pub sent_at: Instant,
 }
 
-/// What all calls share.
+/// Parts that all calls share.
 #[derive(Debug)]
 pub(super) struct Caller {
     transport: Box<dyn Transport>,

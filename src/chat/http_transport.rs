@@ -14,7 +14,7 @@ use url::Url;
 /// The largest file of certificates that is read, in bytes: several times the system's own.
 const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Why there is no client for the network.
+/// Reason for which there is no client for the network.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The extra root certificate cannot be read.

@@ -47,7 +47,7 @@ pub struct CallBudget {
     pub method: Method,
     /// Calls that count at present: in flight, or answered within the last second.
     pub used: usize,
-    /// How many may count at a time; less than `full` after the service has turned calls away.
+    /// Most that may count at a time; less than `full` after the service has turned calls away.
     pub limit: usize,
     /// How many may count at a time where the service turns nothing away: as configured.
     pub full: usize,
@@ -89,7 +89,7 @@ impl RateLimiter {
         })
     }
 
-    /// Whether a call of this method would have to wait for its turn now: no lease is free, the method is held back, or
+    /// True if a call of this method would have to wait for its turn now: no lease is free, the method is held back, or
     /// somebody stands in line already. The few milliseconds that smoothing can cost are not counted.
     pub(super) fn would_wait(&self, method: Method) -> bool {
         self.methods
@@ -97,7 +97,7 @@ impl RateLimiter {
             .is_some_and(|limiter| limiter.would_wait(Instant::now()))
     }
 
-    /// What is in use now, for each method.
+    /// Use of each method's budget now.
     pub(super) fn budget(&self) -> Vec<CallBudget> {
         let now = Instant::now();
         self.methods
@@ -106,13 +106,13 @@ impl RateLimiter {
             .collect()
     }
 
-    /// How many calls of a method may count at a time by now.
+    /// Calls of a method that may count at a time by now.
     pub(super) fn limit(&self, method: Method) -> usize {
         self.methods.get(&method).map_or(0, Limiter::limit)
     }
 }
 
-/// Why a call does not go: the service has turned every call of its method away for too long.
+/// Refusal of a call: the service has turned every call of its method away for too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct GaveUp;
 

@@ -1,4 +1,4 @@
-//! Where the bearer token comes from.
+//! Source of the bearer token.
 
 use crate::disk::{self, DiskError};
 use crate::secrets;
@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The same after the service refused that token.
 const LONG_LOOK: Duration = Duration::from_secs(10);
 
-/// Why there is no usable token.
+/// Reason for which there is no usable token.
 #[derive(Debug, thiserror::Error)]
 pub enum BadToken {
     /// The file cannot be read.
@@ -61,7 +61,7 @@ fn token_of(path: &Path, read: Result<Vec<u8>, DiskError>) -> Result<SecretStrin
     Ok(token.into())
 }
 
-/// Whether a text can be sent as a bearer token.
+/// Checks that a text can be sent as a bearer token.
 pub fn check_token(token: &str) -> Result<(), BadToken> {
     if token.is_empty() {
         return Err(BadToken::Empty);
@@ -89,7 +89,7 @@ struct Held {
     hanging: usize,
 }
 
-/// What tells one state of a file from another.
+/// State of a file, as time of change and length.
 type Stamp = (Option<SystemTime>, u64);
 
 fn stamp(path: &Path) -> Option<Stamp> {

@@ -36,7 +36,7 @@ pub struct Response {
     pub body: Bytes,
 }
 
-/// Why there is no answer.
+/// Reason for which there is no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TransportError {
     /// The request certainly did not reach the service.

@@ -1,4 +1,4 @@
-//! What goes over the wire: the JSON of the calls, of their answers and of the service's errors.
+//! The JSON of the calls, of their answers and of the service's errors.
 //!
 //! From the seed ("Manage chat room members") and, where marked `[P]` there, other public documents. The client and the
 //! emulator share these shapes and nothing else; literal JSON pins them on both sides. Decoding is lenient: unknown
@@ -22,7 +22,7 @@ pub const MAX_DETAIL_ROOMS: usize = 100;
 pub const MAX_ROOMS_PAGE: usize = 100;
 /// Calls a second that the service allows for each method of an App Key (seed, at every call).
 pub const CALLS_PER_SECOND: u32 = 100;
-/// What it allows of `list_rooms` (`[P]`).
+/// The same for `list_rooms` (`[P]`).
 pub const LIST_ROOMS_PER_SECOND: u32 = 50;
 
 /// The service's methods. Each has a call budget of its own.
@@ -82,7 +82,7 @@ impl Method {
         }
     }
 
-    /// Whether a call of this method can change anything.
+    /// True if a call of this method can change anything.
     #[must_use]
     pub fn writes(self) -> bool {
         !matches!(
@@ -124,7 +124,7 @@ pub struct Envelope<T> {
         skip_serializing_if = "Option::is_none"
     )]
     pub properties: Option<BTreeMap<String, ()>>,
-    /// What was asked for.
+    /// Content that was asked for.
     pub data: T,
     /// Milliseconds since 1970.
     #[serde(default, deserialize_with = "or_default")]
@@ -189,7 +189,7 @@ fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::E
     })
 }
 
-/// Whether a call did what it was asked to: `true` and `false` for members, `"success"` for admins. The seed's tables
+/// Result of a call: `true` and `false` for members, `"success"` for admins. The seed's tables
 /// and samples disagree, so either form is taken everywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -206,7 +206,7 @@ impl Outcome {
         Self::Text("success".into())
     }
 
-    /// Whether it was done.
+    /// True if it was done.
     #[must_use]
     pub fn is_success(&self) -> bool {
         match self {
@@ -243,12 +243,12 @@ impl<'de> Deserialize<'de> for Outcome {
 /// `data` of `add_one` and `remove_one`, and a row of `remove_many`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberResult {
-    /// Whether this user was added or removed.
+    /// Success for this user.
     pub result: Outcome,
     /// `add_member` or `remove_member`
     #[serde(default, deserialize_with = "or_default")]
     pub action: String,
-    /// Why not, where `result` is false.
+    /// Reason, if `result` is false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The user.
@@ -262,7 +262,7 @@ pub struct MemberResult {
 /// `data` of `add_many`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddedMany {
-    /// Who was added; whether those who were there already are listed depends on the server.
+    /// Users added; whether those who were there already are listed depends on the server.
     #[serde(default, deserialize_with = "or_default")]
     pub newmembers: Vec<String>,
     /// `add_member`
@@ -276,23 +276,23 @@ pub struct AddedMany {
 /// Body of `add_many`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddMany {
-    /// Who to add.
+    /// Users to add.
     pub usernames: Vec<String>,
 }
 
 /// Body of `promote`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promote {
-    /// Who is to be an admin.
+    /// User to be an admin.
     pub newadmin: String,
 }
 
 /// `data` of `promote`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promoted {
-    /// Whether it was done.
+    /// True if it was done.
     pub result: Outcome,
-    /// Who was promoted.
+    /// User promoted.
     #[serde(default, deserialize_with = "or_default")]
     pub newadmin: String,
 }
@@ -300,9 +300,9 @@ pub struct Promoted {
 /// `data` of `demote`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Demoted {
-    /// Whether it was done.
+    /// True if it was done.
     pub result: Outcome,
-    /// Who was demoted.
+    /// User demoted.
     #[serde(default, deserialize_with = "or_default")]
     pub oldadmin: String,
 }
@@ -348,16 +348,16 @@ pub struct RoomDetail {
     /// Its name on the service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Who owns it, listed as a member or not.
+    /// Owner, listed as a member or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// How many people it holds, the owner counted.
+    /// Most people in it, the owner counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maxusers: Option<u64>,
-    /// How many people are in it, the owner counted.
+    /// People in it, the owner counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affiliations_count: Option<u64>,
-    /// Who is in it; not every server sends all, or any.
+    /// People in it; not every server sends all, or any.
     #[serde(default, deserialize_with = "rows", skip_serializing_if = "Option::is_none")]
     pub affiliations: Option<Vec<MemberRow>>,
 }
@@ -370,10 +370,10 @@ pub struct RoomRow {
     /// Its name on the service.
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
-    /// Who owns it.
+    /// Owner.
     #[serde(default, deserialize_with = "or_default")]
     pub owner: String,
-    /// How many people are in it, the owner counted.
+    /// People in it, the owner counted.
     #[serde(default, deserialize_with = "or_default")]
     pub affiliations_count: u64,
 }
@@ -381,7 +381,7 @@ pub struct RoomRow {
 /// The body of an error (`[P]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
-    /// What kind of error, such as `forbidden_op`.
+    /// Kind of error, such as `forbidden_op`.
     pub error: String,
     /// The server's own class of it.
     #[serde(default, deserialize_with = "or_default")]
@@ -392,7 +392,7 @@ pub struct ErrorBody {
     /// Milliseconds the call took.
     #[serde(default, deserialize_with = "or_default")]
     pub duration: u64,
-    /// What is wrong, in words.
+    /// Description in words.
     #[serde(default, deserialize_with = "or_default")]
     pub error_description: String,
 }

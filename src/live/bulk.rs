@@ -14,10 +14,10 @@ use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit, mpsc};
 
-/// How many rooms are in work at a time: what the service lets one method do in a second, and more than are answered in the
+/// Most rooms in work at a time: what the service lets one method do in a second, and more than are answered in the
 /// time that one call takes.
 const ROOMS_IN_WORK: usize = 100;
-/// How many members the rooms in work may have together.
+/// Most members of all rooms in work together.
 const MEMBERS_IN_WORK: u32 = 200_000;
 /// As how many a room counts at most: so that one that takes its time does not keep the others waiting.
 const MOST_COUNTED: u32 = MEMBERS_IN_WORK / 4;
@@ -101,7 +101,7 @@ async fn each_room<T>(
     }
 }
 
-/// What those share who ask for details and those who work on rooms.
+/// State shared by those who ask for details and those who work on rooms.
 struct Run<'a, T> {
     reader: &'a Reader,
     rooms: &'a [&'a RoomId],
@@ -213,13 +213,13 @@ impl Todo {
     }
 }
 
-/// What the looks of one run have shown of the service itself.
+/// State of the service, as the reads of one run have shown it.
 #[derive(Default)]
 struct Progress(RefCell<ServiceState>);
 
 #[derive(Default)]
 struct ServiceState {
-    /// Whether any answer was clear.
+    /// True once an answer was clear.
     answered: bool,
     stopped: Option<CallError>,
 }
@@ -236,7 +236,7 @@ impl Progress {
         self.0.borrow_mut().answered |= !unclear;
     }
 
-    /// Whether the other looks would end the same way. A service that has never given a clear answer is away.
+    /// True if the other reads would end the same way. A service that has never given a clear answer is away.
     fn is_fatal(&self, error: &CallError) -> bool {
         let never_answered = !self.0.borrow().answered;
         error.kind.stops_the_run()

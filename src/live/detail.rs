@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use tokio::time::Instant;
 
-/// What room detail says of a room.
+/// Room detail of a room.
 #[derive(Debug)]
 pub(super) struct Detail {
     pub(super) name: Option<String>,
@@ -17,7 +17,7 @@ pub(super) struct Detail {
     /// Owner named by a row, in lower case. If rows name several, one who is not `owner`.
     pub(super) owner_in_rows: Option<String>,
     pub(super) max_users: Option<u64>,
-    /// How many people are in the room, the owner counted.
+    /// People in the room, the owner counted.
     pub(super) count: Option<u64>,
     /// Everyone in the room, and when the call was begun that told so.
     pub(super) everyone: Option<(People, Instant)>,
@@ -27,7 +27,7 @@ pub(super) struct Detail {
 pub(super) struct Details {
     /// One for each room, in their order.
     pub(super) rooms: Vec<Result<Detail, CallError>>,
-    /// How many rows the answer had.
+    /// Rows of the answer.
     pub(super) rows: usize,
 }
 

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::future::ready;
 use std::pin::pin;
 
-/// How many pages of a room are on their way at a time.
+/// Most pages of a room on their way at a time.
 const AT_ONCE: usize = 8;
 
 /// Reads pages until one is shorter than asked for, several at a time where room detail has `said` how many people there are.
@@ -85,7 +85,7 @@ async fn take(
     Ok(far.map(|detail| Inconsistency::Size { listed, detail }))
 }
 
-/// How far a list may be from room detail's count: people come and go between the two calls.
+/// Distance that a list may have from room detail's count: people come and go between the two calls.
 fn slack(count: u64) -> u64 {
     2 + count / 20
 }

@@ -1,4 +1,4 @@
-//! Who is in a room, as the rows of a list show it.
+//! People in a room, as the rows of a list show them.
 
 use super::Inconsistency;
 use crate::chat::wire::MemberRow;
@@ -18,7 +18,7 @@ pub(super) struct People {
 }
 
 impl People {
-    /// How many people the rows showed. An owner who stands among the members, too, counts twice.
+    /// People that the rows showed. An owner who stands among the members, too, counts twice.
     pub(super) fn listed(&self) -> u64 {
         (self.members.len() + self.foreign.len() + usize::from(self.owner.is_some())) as u64
     }
@@ -48,7 +48,7 @@ impl People {
         self.members.dedup();
     }
 
-    /// Whether these are all of so many people, as so many rows show them: nobody is missing, nobody stands there twice, and
+    /// True if these are all of so many people, as so many rows show them: nobody is missing, nobody stands there twice, and
     /// somebody owns the room. Rows that show nobody at all show nothing.
     pub(super) fn is_everyone(&self, rows: usize, count: u64, owner: Option<&str>) -> bool {
         let is_twice = |owner: &String| {
@@ -62,7 +62,7 @@ impl People {
             && self.about_owner(owner).is_none()
     }
 
-    /// What the rows say about the owner, against what room detail says, in lower case.
+    /// Contradiction about the owner between the rows and room detail, in lower case.
     pub(super) fn about_owner(&self, detail: Option<&str>) -> Option<Inconsistency> {
         match (&self.owner, self.second_owner.as_deref().or(detail)) {
             (None, None) => Some(Inconsistency::NoOwner),
@@ -73,7 +73,7 @@ impl People {
         }
     }
 
-    /// Whether anybody but the owner is not among these.
+    /// True if anybody but the owner is not among these.
     pub(super) fn any_beyond(&self, is_among: impl Fn(&UserId) -> bool) -> bool {
         !self.members.iter().all(is_among)
     }

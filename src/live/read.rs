@@ -1,4 +1,4 @@
-//! One room: what is read of it, and whether the answers can all be true.
+//! Reads of one room, with checks that the answers can all be true.
 
 use super::admins::{AdminList, read_admins};
 use super::detail::{self, Detail};
@@ -9,10 +9,10 @@ use crate::desired::DesiredRoom;
 use crate::model::{MemberSet, Mode, RoomId};
 use tokio::time::Instant;
 
-/// How often a room is read whose answers contradict each other.
+/// Reads of a room whose answers contradict each other.
 const TRIES: usize = 3;
 
-/// What to look at, and what depends on the answer.
+/// Room to read, and the use of the answer.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadRequest<'a> {
     /// The room.
@@ -23,7 +23,7 @@ pub struct ReadRequest<'a> {
 }
 
 impl<'a> ReadRequest<'a> {
-    /// Who is there, for nobody's removal.
+    /// A read for nobody's removal.
     #[must_use]
     pub fn of_all(room: &'a RoomId) -> Self {
         Self {
@@ -50,14 +50,14 @@ impl<'a> From<&'a DesiredRoom> for ReadRequest<'a> {
     }
 }
 
-/// Who is in a room, without a word about who of them are admins: enough to tell who came, never that somebody is to go.
+/// People in a room, without their roles: enough to see who came, never to remove somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberList {
     /// Everyone in the room but the owner, admins included, as far as their names keep to our rules.
     pub names: MemberSet,
     /// Owner in lower case, in the room or not.
     pub owner: Option<String>,
-    /// How the last of several tries contradicted itself, if each did: then somebody may be missing here.
+    /// Contradiction in the last of several tries, if each had one: then somebody may be missing here.
     pub inconsistency: Option<Inconsistency>,
 }
 

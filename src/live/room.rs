@@ -3,14 +3,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use tokio::time::Instant;
 
-/// What one look at a room saw.
+/// A room as one read showed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveRoom {
     /// The room.
     pub id: RoomId,
-    /// What the service calls it.
+    /// Its name on the service.
     pub name: Option<String>,
-    /// Who owns it, in lower case, whether or not a row of the list names them.
+    /// Owner in lower case, whether or not a row of the list names them.
     pub owner: Option<String>,
     /// True if a list of those in the room names the owner. An owner who has left still owns it.
     pub owner_is_in: bool,
@@ -22,9 +22,9 @@ pub struct LiveRoom {
     pub foreign: BTreeSet<String>,
     /// Admins whose names break our rules.
     pub foreign_admins: BTreeSet<String>,
-    /// How many people the room holds, the owner counted, where the service says so.
+    /// Most people in the room, the owner counted, if the service says so.
     pub max_users: Option<u64>,
-    /// When the look began.
+    /// Time at which the read began.
     pub read_at: Instant,
 }
 
@@ -41,7 +41,7 @@ pub enum Observed {
 }
 
 impl Observed {
-    /// What was seen, complete or not.
+    /// The room as seen, complete or not.
     #[must_use]
     pub fn room(&self) -> &LiveRoom {
         match self {
@@ -49,7 +49,7 @@ impl Observed {
         }
     }
 
-    /// What was seen, if it can be trusted to be everything.
+    /// The room as seen, if it can be trusted to be everything.
     #[must_use]
     pub fn complete(&self) -> Option<&LiveRoom> {
         match self {
@@ -59,7 +59,7 @@ impl Observed {
     }
 }
 
-/// Why the answers of one look cannot all be true.
+/// Reason for which the answers of one read cannot all be true.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inconsistency {
     /// This page has the rows of the page before it.
@@ -70,16 +70,16 @@ pub enum Inconsistency {
     Count {
         /// The page, from 1.
         page: u32,
-        /// How many rows it has.
+        /// Rows that it has.
         rows: usize,
-        /// How many it says it has.
+        /// Rows that it says it has.
         count: u64,
     },
     /// The list shows `listed` people, room detail says `detail`.
     Size {
-        /// How many people the pages show, the owner counted.
+        /// People that the pages show, the owner counted.
         listed: u64,
-        /// What room detail says.
+        /// People by room detail.
         detail: u64,
     },
     /// Neither the list nor room detail names an owner.
@@ -88,9 +88,9 @@ pub enum Inconsistency {
     TwoOwners(String, String),
     /// The admin list has `rows` rows and says it has `count`.
     AdminCount {
-        /// How many rows it has.
+        /// Rows that it has.
         rows: usize,
-        /// How many it says it has.
+        /// Rows that it says it has.
         count: u64,
     },
     /// Two lists of the admins, one right after the other, differ.

@@ -16,7 +16,7 @@ pub struct RoomList {
     pub foreign: BTreeSet<String>,
 }
 
-/// Why the app's rooms are not known.
+/// Reason for which the app's rooms are not known.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RoomListError {
     /// A page could not be read.

@@ -1,14 +1,15 @@
-//! How many calls of a method may count at a time: as configured, until the service turns some away.
+//! Limit of the calls of a method that may count at a time: as configured, until the service turns some away.
 //!
 //! A call that is turned away tells how much the service leaves us: what it let through in the second before. That
 //! becomes the limit at once, and stays it for a while; then one call more is tried. Where that fails the limit goes back
 //! to what held, for twice as long as before. Where it holds the steps double, so that a budget that others no longer
 //! use is found again within a minute.
 
-use super::limiter::WINDOW;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The service's window (seed: calls per second). Whether it slides is unknown, so every 1,000 ms counts as one.
+pub(super) const WINDOW: Duration = Duration::from_secs(1);
 /// How long a limit stays after calls were turned away, the first time and at the most.
 const HOLD: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(32));
 /// How long a higher limit must do before a still higher one is tried: a window that is full of it, and the way.
@@ -20,7 +21,7 @@ pub(super) struct AdaptiveLimit {
     full: usize,
     /// As many as may count at present.
     limit: usize,
-    /// What is being tried.
+    /// Higher limit under trial.
     trial: Option<Trial>,
     /// The time at which more may be tried, and how long to wait after the next failure.
     raise_at: Instant,
@@ -33,9 +34,9 @@ pub(super) struct AdaptiveLimit {
 /// A limit that is higher than what is known to hold.
 #[derive(Debug, Clone, Copy)]
 struct Trial {
-    /// What held.
+    /// Limit that held.
     held: usize,
-    /// How much more is tried.
+    /// Calls more than that.
     step: usize,
 }
 

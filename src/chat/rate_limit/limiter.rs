@@ -1,6 +1,6 @@
 //! One method's part of the pace: its leases, its line, its smoothing.
 
-use super::adaptive_limit::AdaptiveLimit;
+use super::adaptive_limit::{AdaptiveLimit, WINDOW};
 use super::round_trip::RoundTrips;
 use super::smoothing::Smoothing;
 use super::{CallBudget, GaveUp, Method};
@@ -11,8 +11,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-/// The service's window (seed: calls per second). Whether it slides is unknown, so every 1,000 ms counts as one.
-pub(super) const WINDOW: Duration = Duration::from_secs(1);
 /// How often in a row calls are turned away, each time after a longer pause, before those that wait are given up.
 const IN_A_ROW: u32 = 8;
 /// Pauses of a method whose calls are all turned away.
@@ -40,7 +38,7 @@ struct Leases {
     /// When the last calls were counted that were let through, as far as can be told: no more than fit into a window.
     let_through: VecDeque<Instant>,
     paused_until: Option<Instant>,
-    /// How often those who wait were given up.
+    /// Number of times that those who wait were given up.
     given_up: u64,
 }
 
@@ -49,11 +47,11 @@ struct Leases {
 struct Counting {
     /// One second after its end.
     until: Instant,
-    /// Whether it ended with an answer, so that it was counted earlier.
+    /// True if it ended with an answer, so that it was counted earlier.
     answered: bool,
 }
 
-/// How a call ended.
+/// End of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     /// With nothing that is known: it may be counted as late as now.
@@ -103,12 +101,12 @@ impl Limiter {
         }
     }
 
-    /// How many calls may count at a time by now.
+    /// Calls that may count at a time by now.
     pub(super) fn limit(&self) -> usize {
         self.leases().adaptive_limit.limit()
     }
 
-    /// Whether a call would have to wait for its turn now.
+    /// True if a call would have to wait for its turn now.
     pub(super) fn would_wait(&self, now: Instant) -> bool {
         // The line's lock goes to whoever has waited longest, so it is never free while somebody waits.
         self.line.try_lock().is_err() || self.leases().free(now).is_err()
@@ -147,7 +145,7 @@ impl Limiter {
 }
 
 impl Leases {
-    /// How many calls count.
+    /// Calls that count.
     fn used(&self) -> usize {
         self.in_flight + self.counting.len()
     }

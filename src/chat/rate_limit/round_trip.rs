@@ -1,4 +1,4 @@
-//! How much of a round trip a lease can be given back earlier.
+//! Part of a round trip by which a lease can be given back earlier.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -72,7 +72,7 @@ impl RoundTrips {
         self.seen().turned_away = Some(now);
     }
 
-    /// How much earlier than one second after its answer a lease comes back.
+    /// Time by which a lease comes back earlier than one second after its answer.
     pub(super) fn given_back(&self, now: Instant) -> Duration {
         let seen = self.seen();
         let quiet = seen.turned_away.is_none_or(|then| now >= then + QUIET);
