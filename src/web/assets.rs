@@ -26,7 +26,8 @@ pub(super) async fn script(headers: HeaderMap) -> Response {
             include_str!("page/kit.js"),
             include_str!("page/words.js"),
             include_str!("page/rooms.js"),
-            include_str!("page/app.js")
+            include_str!("page/app.js"),
+            include_str!("page/poll.js")
         ),
     )
 }
@@ -48,7 +49,7 @@ fn asset(headers: &HeaderMap, kind: &'static str, text: &'static str) -> Respons
     }
 }
 
-/// Whether the asker has what this tag stands for.
+/// True if the client has the content with this tag.
 pub(super) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let known = headers.get_all(IF_NONE_MATCH).iter();
     let known = known.filter_map(|value| value.to_str().ok());

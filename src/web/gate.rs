@@ -1,4 +1,4 @@
-//! Who may ask what: the host that is asked, the token that comes along, and the headers that every answer carries.
+//! Access control: the requested host, the token of the request, and the headers of every response.
 
 use axum::response::Response;
 use http::header::{
@@ -40,7 +40,7 @@ pub(super) async fn guarded(mut response: Response) -> Response {
     response
 }
 
-/// Whether a request names this machine by number or as `localhost`. A page elsewhere can have its own name lead to a
+/// True if a request names this machine by number or as `localhost`. A page elsewhere can have its own name lead to a
 /// loopback address, but the browser still sends that name.
 pub(super) fn is_local(head: &Parts) -> bool {
     let mut hosts = head.headers.get_all(HOST).iter();
@@ -59,7 +59,7 @@ fn is_local_name(authority: &Authority) -> bool {
         || v6.is_some_and(|host| host.parse::<Ipv6Addr>().is_ok())
 }
 
-/// Whether the request carries this token. The digests are compared, whole: how long that takes tells nothing of the token.
+/// True if the request carries this token. Whole digests are compared, so that the time it takes reveals nothing of the token.
 pub(super) fn is_admin(headers: &HeaderMap, token: &SecretString) -> bool {
     let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
     let Some((scheme, given)) = given.and_then(|given| given.split_at_checked("Bearer ".len())) else {

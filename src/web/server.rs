@@ -16,13 +16,13 @@ use tokio::time::{sleep, timeout};
 
 /// Most connections at a time. People, probes and scrapers need a few, and each may hold an answer of megabytes.
 const MAX_CONNECTIONS: usize = 64;
-/// How long a request's head may take to arrive, and how long a connection may wait for the next one.
+/// Time limit for the head of a request, and for the wait of a connection for the next one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of a request's head; nobody asks for a body.
 const MAX_HEAD_BYTES: usize = 16 << 10;
-/// How long a connection is taken to be of use. After that it ends with the answer that is on its way.
+/// Lifetime of a connection. After that it ends with the response that is on its way.
 const LIFE: Duration = Duration::from_secs(60);
-/// How long an answer on its way may take at the end, whether of the connection or of the daemon.
+/// Time limit for a response on its way when the connection or the daemon ends.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Serves until `shutdown` completes, and then at most 2 s longer: for answers that are on their way.
