@@ -5,7 +5,7 @@
 //! [`Profile`] says which it follows. It shares [`crate::chat::wire`] with the client and nothing else, so that a
 //! mistake in one is not hidden by the same mistake in the other.
 //!
-//! EnvironmentState the service stands what can be arranged for a test: faults, delay, who is online, webhooks; and a journal and
+//! Around the service stands what can be arranged for a test: faults, delay, who is online, webhooks; and a journal and
 //! counters of what was called. The library gives it as methods of [`Emulator`], the network through [`serve_control`].
 
 mod access_token;
@@ -111,7 +111,7 @@ impl Emulator {
         Self::in_environment(state, options, Environment::default())
     }
 
-    /// Starts the service from a state, under other environment than the best.
+    /// Starts the service from a state, in this environment.
     #[must_use]
     pub fn in_environment(state: State, options: Options, environment: Environment) -> Self {
         Self(Arc::new(Inner {

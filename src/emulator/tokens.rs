@@ -1,4 +1,4 @@
-//! TokenStore: which are good, and those that the service makes itself.
+//! Tokens: which are good, and those that the service makes itself.
 
 use super::access_token::{self, BadAccessToken};
 use super::caller::Caller;
