@@ -23,7 +23,7 @@ use crate::model::{ReasonCode, RoomId, UserId};
 use crate::plan::{Constraints, FleetGuard};
 use crate::reconcile::{Look, Looked, Planned};
 use crate::settings::Settings;
-use crate::status::{Change, PassOutcome};
+use crate::status::PassOutcome;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -66,7 +66,12 @@ impl Controller {
             files: FilesInForce::new(settled, Instant::now()),
             rooms: RoomTable::default(),
             safeguards: Safeguards::new(clock, Arc::clone(&metrics.service_time), restored),
-            gate: WriteGate::new(dry_run, settings.sync.paused, persister.pause_file().to_owned()),
+            gate: WriteGate::new(
+                dry_run,
+                settings.sync.paused,
+                persister.pause_file(),
+                persister.was_paused(),
+            ),
             health: ServiceHealth::default(),
             history: PassHistory::new(),
             log: LogDedup::default(),
@@ -88,7 +93,7 @@ impl Controller {
             .into_iter()
             .map(|room| (room.id.clone(), Arc::new(room)))
             .collect();
-        let before = self.rooms.iter().map(|room| room.desired());
+        let before = self.rooms.iter().map(Room::desired);
         let kept = |room: &DesiredRoom| self.safeguards.kept_in(room);
         self.files
             .begin_to_settle(&desired.source.digest, &rooms, before, kept);
@@ -348,12 +353,6 @@ impl Controller {
             self.health.up();
         }
         outcome
-    }
-
-    /// Records a change, for the log and for the page.
-    pub(super) fn changed(&mut self, change: Change, message: Option<&str>) {
-        self.audit.record(change.clone(), message);
-        self.history.changed(change);
     }
 
     /// Records that the service keeps every call from succeeding.

@@ -97,8 +97,9 @@ impl DaemonHandle {
         self.wake.notify_one();
     }
 
-    /// Does what time alone asks for. The disk's answers come later.
+    /// Does what time alone asks for. The disk is asked, and its last answer taken in; the next one wakes the loop if it differs.
     pub(super) fn tick(&self) {
+        self.see_disk();
         let mut controller = lock(&self.controller);
         controller.tick();
         self.audit.check(controller.now());

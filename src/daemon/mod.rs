@@ -58,6 +58,7 @@ use handle::{DaemonHandle, Shared, lock};
 use learned_limits::ServiceLink;
 use state_dir::{Persister, RestoredFrom, StateDir};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use systemd::Manager;
@@ -250,18 +251,20 @@ impl Daemon {
         manager.stopping();
         tracing::info!("ending: no new call is made, those in flight end");
         end(&daemon, &link);
+        let mut ending = pin!(async {
+            while passes.next().await.is_some() {}
+            files.stop().await;
+            daemon.flush().await;
+        });
         loop {
             tokio::select! {
-                next = passes.next() => if next.is_none() { break },
+                () = &mut ending => return ended,
                 _ = beat.tick() => {
                     daemon.beat();
                     manager.alive(|| "ending".to_owned());
                 }
             }
         }
-        files.stop().await;
-        daemon.flush().await;
-        ended
     }
 }
 

@@ -90,7 +90,9 @@ impl Journal for PassJournal<'_> {
             if result.is_ok() && *op == Op::Add {
                 added(&mut controller, room, user);
             }
-            controller.changed(change, result.err().map(|reason| reason.message.as_str()));
+            let message = result.err().map(|reason| reason.message.as_str());
+            controller.audit.record(change.clone(), message);
+            controller.history.changed(change);
         }
     }
 

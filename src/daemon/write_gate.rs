@@ -4,7 +4,7 @@
 use super::quota::Quota;
 use crate::model::{ReasonCode, RoomId};
 use crate::status::WritesSuspended;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Lets writes through, or says why it does not.
 #[derive(Debug)]
@@ -43,15 +43,20 @@ pub(super) enum GateTurn {
 }
 
 impl WriteGate {
-    /// A gate that is paused until somebody has seen that there is no such file.
-    pub(super) fn new(dry_run: bool, paused_by_settings: bool, pause_file: PathBuf) -> Self {
+    /// `pause_file` is the file that pauses the daemon, and `paused` says whether it is there. If nobody can tell, the daemon is paused.
+    pub(super) fn new(
+        dry_run: bool,
+        paused_by_settings: bool,
+        pause_file: &Path,
+        paused: Result<bool, String>,
+    ) -> Self {
         Self {
             dry_run,
             paused_by_settings,
-            paused: true,
-            pause_file,
+            paused: paused.as_ref().copied().unwrap_or(true),
+            pause_file: pause_file.to_owned(),
             disk: DiskReport {
-                paused: Ok(true),
+                paused,
                 unsaved: None,
                 unaudited: None,
             },
@@ -178,9 +183,9 @@ mod tests {
 
     #[test]
     fn each_reason_closes_it_and_is_reported_once() {
-        let mut gate = WriteGate::new(false, false, "/state/pause".into());
+        let mut gate = WriteGate::new(false, false, Path::new("/state/pause"), Ok(true));
         let code = |gate: &WriteGate| gate.suspended().map(|why| why.code);
-        assert_eq!(code(&gate), Some(ReasonCode::Paused), "nobody has looked yet");
+        assert_eq!(code(&gate), Some(ReasonCode::Paused), "there is such a file");
         assert_eq!((gate.turn(), gate.turn()), (GateTurn::Closed, GateTurn::None));
         gate.see_disk(disk(Ok(false), None, None));
         assert_eq!((code(&gate), gate.turn()), (None, GateTurn::Opened));

@@ -87,7 +87,7 @@ impl ServiceSpec {
         const HELP: &str = "write one of `app_key: \"org#app\"` and `app_id: ID`";
         match (self.app_key.entry, self.app_id.entry) {
             (None, None) => {
-                cx.error_in_map(RawDiagnostic::new("no-app", "`service` names no app").help(HELP))
+                cx.error_in_map(RawDiagnostic::new("no-app", "`service` names no app").help(HELP));
             }
             (Some(key), Some(id)) => {
                 let message = "`service` names the app twice, by `app_key` and by `app_id`";

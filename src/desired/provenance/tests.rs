@@ -27,9 +27,9 @@ fn loaded() -> Loaded {
         let people: Vec<String> = (0..PEOPLE).map(|n| format!("u{room}-{n}")).collect();
         let people = people.join(", ");
         let mut text = format!("groups: {{g{room}: [{people}, x{room}]}}\n");
-        write!(
+        writeln!(
             text,
-            "rooms: [{{id: {}, members: [group:g{room}, {people}]}}]\n",
+            "rooms: [{{id: {}, members: [group:g{room}, {people}]}}]",
             room + 1
         )
         .unwrap();
