@@ -1,12 +1,19 @@
-//! Reads that never wait for ever, and of regular files only: a pipe, a device or a file of the kernel is refused unread.
+//! Reads that never wait for ever, and of regular files only: a pipe, a device or a file of the kernel is refused unread. And
+//! work on the disk off the loop.
 
 mod file;
+mod fsync;
 mod time_limit;
+mod worker;
 
 pub(crate) use file::{FileSystems, is_kernel_path, open_at, open_path, read_opened};
+pub use fsync::Fsync;
+#[cfg(test)]
+pub(crate) use fsync::gate;
 #[cfg(test)]
 pub(crate) use time_limit::hang;
 pub(crate) use time_limit::{DiskTimeout, PieceSender, Progress, TimeLimit, stream, with_limit};
+pub(crate) use worker::{DiskJob, DiskWorker};
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@
 //!
 //! - [`model`]: the words. No I/O, imports nothing of ours.
 //! - [`backoff`]: waits between tries. Imports nothing of ours.
-//! - `disk`: reads that never wait for ever, of regular files only. Imports nothing of ours.
+//! - `disk`: reads that never wait for ever, of regular files only, and writes off the loop. Imports nothing of ours.
 //! - `secrets`: the secrets of this process, and texts without them. Imports nothing of ours.
 //! - [`diagnostics`]: what is wrong with files: types, places, and the text for people.
 //! - `yaml`: a strict reader that finds every problem of a file in one run.
@@ -26,6 +26,9 @@
 //! - [`file_source`]: follows the room files, and says once they are finished and valid.
 //! - [`status`]: the types of what the daemon shows.
 //! - `clock`: the time of day, and a steady time that nobody sets. Imports nothing of ours.
+//! - `audit_log`: a JSON line a change, written off the loop.
+//! - `exclusions`: people who must not be touched for now: held, set aside, coming and going, within the removal budget. No clock
+//!   but the time passed in.
 //! - [`daemon`]: keeps the rooms as the files say; wires things together.
 //! - [`web`]: renders `status`: page, probes and metrics.
 //! - [`cli`]: one file a command; wires things together.
@@ -33,6 +36,7 @@
 //! `tests/architecture.rs` keeps these rules.
 
 pub mod apply;
+mod audit_log;
 pub mod backoff;
 pub mod base;
 pub mod chat;
@@ -43,6 +47,7 @@ pub mod desired;
 pub mod diagnostics;
 mod disk;
 pub mod emulator;
+mod exclusions;
 pub mod explain;
 pub mod export;
 pub mod file_source;

@@ -185,6 +185,17 @@ const RULES: &[Rule] = &[
         broken: |source| source.imports_beyond("status", &["diagnostics", "model", "plan"]),
     },
     Rule {
+        text: "`exclusions` imports only `clock`, `desired`, `model`, `plan` and `status`",
+        broken: |source| {
+            let allowed = ["clock", "desired::DesiredRoom", "model", "plan", "status"];
+            source.imports_beyond("exclusions", &allowed)
+        },
+    },
+    Rule {
+        text: "`audit_log` imports only `disk`, `model` and `status`",
+        broken: |source| source.imports_beyond("audit_log", &["disk", "model", "status"]),
+    },
+    Rule {
         text: "`clock` imports nothing of ours",
         broken: |source| source.imports_beyond("clock", &[]),
     },
@@ -265,6 +276,7 @@ fn the_house_keeps_its_rules() {
     let houses: BTreeSet<&str> = sources.iter().map(|source| source.house.as_str()).collect();
     for house in [
         "apply",
+        "audit_log",
         "base",
         "chat",
         "cli",
@@ -274,6 +286,7 @@ fn the_house_keeps_its_rules() {
         "diagnostics",
         "disk",
         "emulator",
+        "exclusions",
         "explain",
         "export",
         "file_source",

@@ -1,7 +1,6 @@
 //! What the daemon knows, put together: takes in files, looks and reports, and says what is to be done. It never waits and never
 //! calls: that is for `passes`.
 
-use super::audit_log::AuditLog;
 use super::call_metrics::CallMetrics;
 use super::files_in_force::{FilesInForce, Stirring};
 use super::learned_limits::{LearnedLimits, ServiceLink};
@@ -15,6 +14,7 @@ use super::state_dir::{FilesSnapshot, Persister, Restored, Snapshot};
 use super::workqueue::Ticket;
 use super::write_gate::{DiskReport, GateTurn, WriteGate};
 use crate::apply::Report;
+use crate::audit_log::AuditLog;
 use crate::chat::{CallError, CallErrorKind};
 use crate::desired::{DesiredRoom, Loaded};
 use crate::file_source::Stillness;

@@ -1,10 +1,10 @@
 //! What the loop, its passes and those who look at it share.
 
-use super::audit_log::LogWriter;
 use super::call_metrics::CallMetrics;
 use super::controller::Controller;
 use super::state_dir::Persister;
 use super::write_gate::DiskReport;
+use crate::audit_log::LogWriter;
 use crate::chat::Reader;
 use crate::reconcile::progress::{Progress, Stand};
 use crate::web::Metrics;

@@ -4,17 +4,11 @@
 //! `controller` decides, `passes` waits and calls, and the disk is written off the loop. Nothing runs detached: when the loop ends,
 //! all has ended.
 
-mod audit_log;
 mod call_metrics;
-mod coming_and_going;
 mod controller;
-mod disk_worker;
-mod exclusions;
 mod files_in_force;
 mod fleet_budget;
-mod fsync;
 mod handle;
-mod holds;
 mod learned_limits;
 mod log_dedup;
 mod once;
@@ -23,13 +17,11 @@ mod pass_hooks;
 mod passes;
 mod quota;
 mod reload;
-mod removal_budget;
 mod room_status;
 mod room_table;
 mod safeguards;
 mod service_clock;
 mod service_health;
-mod set_aside;
 mod settling;
 mod state_dir;
 mod status_source;
@@ -37,9 +29,10 @@ mod systemd;
 mod workqueue;
 mod write_gate;
 
-pub use fsync::Fsync;
+pub use crate::disk::Fsync;
 pub use state_dir::StateDirError;
 
+use crate::audit_log::AuditLog;
 use crate::chat::{Client, Observer};
 use crate::clock::Clock;
 use crate::desired::Remembered;
@@ -49,7 +42,6 @@ use crate::reconcile::{ConnectError, Once};
 use crate::settings::Settings;
 use crate::status::StatusSource;
 use crate::web::Metrics;
-use audit_log::AuditLog;
 use call_metrics::CallMetrics;
 use controller::Controller;
 use futures_util::future::LocalBoxFuture;

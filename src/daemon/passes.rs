@@ -1,6 +1,5 @@
 //! Passes: over all rooms, and over those that are due on their own. They run side by side; a room is changed by one at a time.
 
-use super::audit_log::PassLine;
 use super::controller::Controller;
 use super::files_in_force::FileSet;
 use super::handle::{DaemonHandle, lock};
@@ -10,6 +9,7 @@ use super::pass_hooks::{PassHooks, PassJournal, change_origins};
 use super::room_status;
 use super::workqueue::Ticket;
 use crate::apply::{self, ApplyOptions, Cancel, Job, Reason, Report, Tally};
+use crate::audit_log::PassLine;
 use crate::desired::DesiredRoom;
 use crate::model::{Op, ReasonCode, RoomId, UserId};
 use crate::plan::{Calls, RoomPlan, users_of};

@@ -2,9 +2,9 @@
 
 use super::log_dedup::{LogDedup, Subject};
 use super::room_table::{Room, RoomTable};
-use super::set_aside::Refusal;
 use super::workqueue::Ticket;
 use crate::apply::{Failure, Outcome, Reason, RoomReport};
+use crate::exclusions::Refusal;
 use crate::model::{MemberSet, Op, ReasonCode, UserId, printable};
 use crate::plan::{Note, RoomPlan, Status, users_of};
 use crate::status::RoomState;

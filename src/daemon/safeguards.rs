@@ -1,16 +1,16 @@
 //! Everything that keeps people whom the files in force no longer want, or leaves alone those they want: holds, removal budgets,
 //! people set aside or coming and going, and the clock that their times are on.
 
-use super::exclusions::{Exclusions, HoldChanges};
 use super::fleet_budget::{FleetBudget, Lifetime};
 use super::learned_limits::LearnedLimits;
-use super::removal_budget::RemovalBudgets;
 use super::room_table::RoomTable;
 use super::service_clock::{ClockCheck, ServiceTime};
-use super::set_aside::Refusal;
 use super::state_dir::{PersistedState, Restored};
 use crate::clock::Clock;
 use crate::desired::DesiredRoom;
+use crate::exclusions::Refusal;
+use crate::exclusions::RemovalBudgets;
+use crate::exclusions::{Exclusions, HoldChanges};
 use crate::model::{Limit, MemberSet, RoomId, UserId};
 use crate::plan::{Constraints, FleetGuard};
 use crate::reconcile::Looked;

@@ -13,14 +13,14 @@ mod tests;
 pub(super) use persister::{FilesSnapshot, Persister, Snapshot};
 
 use super::fleet_budget::Spending;
-use super::fsync::Fsync;
-use super::holds::Rosters;
 use super::learned_limits::LearnedLimits;
-use super::removal_budget::RemovalBudgets;
-use super::set_aside::SetAside;
 use crate::clock::Anchor;
 use crate::desired::Remembered;
+use crate::disk::Fsync;
 use crate::disk::{self, Progress, TimeLimit};
+use crate::exclusions::RemovalBudgets;
+use crate::exclusions::Rosters;
+use crate::exclusions::SetAside;
 use folder::{Folder, Place, unusable};
 use sealed::{Bad, Content, Stage, seal, unseal};
 use serde::{Deserialize, Serialize};

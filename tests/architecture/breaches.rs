@@ -160,6 +160,18 @@ fn the_rules_can_be_broken() {
         ),
         ("clock.rs", "use crate::model::RoomId;", 1, "`clock` imports"),
         (
+            "audit_log.rs",
+            "use crate::desired::load;",
+            1,
+            "`audit_log` imports",
+        ),
+        (
+            "exclusions/holds.rs",
+            "use crate::desired::load;",
+            1,
+            "`exclusions` imports",
+        ),
+        (
             "file_source/look.rs",
             "use crate::web::Metrics;",
             1,

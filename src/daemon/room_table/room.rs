@@ -1,9 +1,9 @@
 //! A managed room.
 
 use crate::apply::Cancel;
-use crate::daemon::holds::wanted;
 use crate::daemon::workqueue::Ticket;
 use crate::desired::DesiredRoom;
+use crate::exclusions::wanted;
 use crate::live::LiveRoom;
 use crate::model::{MemberSet, UserId};
 use crate::plan::{Note, RoomPlan};

@@ -1,7 +1,7 @@
 //! The folder itself: who has it, and how files come into it.
 
 use super::{BUDGET, SET, StateDirError};
-use crate::daemon::fsync::Fsync;
+use crate::disk::Fsync;
 use crate::disk::Progress;
 use rustix::fs::OFlags;
 use std::fs::{self, File, FileType, OpenOptions, TryLockError};

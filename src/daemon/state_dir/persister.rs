@@ -1,9 +1,9 @@
 //! Saves the state off the loop. The newest snapshot of each file counts, and a write to the service awaits what it depends on.
 
 use super::{PauseFile, PersistedState, StateDir};
-use crate::daemon::disk_worker::{DiskJob, DiskWorker};
-use crate::daemon::holds::Rosters;
 use crate::desired::Provenance;
+use crate::disk::{DiskJob, DiskWorker};
+use crate::exclusions::Rosters;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -3,11 +3,11 @@
 use super::PersistedState;
 use crate::clock::Anchor;
 use crate::daemon::fleet_budget::Spending;
-use crate::daemon::holds::{Hold, Lists, Roster, Rosters};
 use crate::daemon::learned_limits::LearnedLimits;
-use crate::daemon::removal_budget::RemovalBudgets;
-use crate::daemon::set_aside::{Entry, SetAside};
 use crate::desired::Remembered;
+use crate::exclusions::RemovalBudgets;
+use crate::exclusions::{Entry, SetAside};
+use crate::exclusions::{Hold, Lists, Roster, Rosters};
 use crate::model::{Limit, MemberSet, RoomId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

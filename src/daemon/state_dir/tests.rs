@@ -1,8 +1,8 @@
 mod crash;
 
 use super::*;
-use crate::daemon::holds::{Hold, Lists, Roster};
-use crate::daemon::set_aside::Refusal;
+use crate::exclusions::Refusal;
+use crate::exclusions::{Hold, Lists, Roster};
 use crate::model::{Limit, MemberSet, ReasonCode, RoomId, UserId};
 use jiff::Timestamp;
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};

@@ -1,6 +1,6 @@
 use super::*;
 use crate::daemon::fleet_budget::Spending;
-use crate::daemon::fsync::gate::Gate;
+use crate::disk::gate::Gate;
 use jiff::Timestamp;
 use std::fs;
 use std::time::Duration;

@@ -15,7 +15,7 @@ const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
 /// People who were put back within the last hour, by room, and how often.
 #[derive(Debug, Default)]
-pub(super) struct ComingAndGoing(BTreeMap<RoomId, BTreeMap<UserId, Window>>);
+pub(crate) struct ComingAndGoing(BTreeMap<RoomId, BTreeMap<UserId, Window>>);
 
 #[derive(Debug)]
 struct Window {
@@ -25,7 +25,7 @@ struct Window {
 
 impl ComingAndGoing {
     /// Counts somebody who was put back. `true`: they are left alone from now on.
-    pub(super) fn put_back(&mut self, room: &RoomId, user: &UserId, now: Timestamp) -> bool {
+    pub(crate) fn put_back(&mut self, room: &RoomId, user: &UserId, now: Timestamp) -> bool {
         let fresh = Window {
             ends: now.checked_add(WINDOW).unwrap_or(now),
             times: 0,
@@ -44,7 +44,7 @@ impl ComingAndGoing {
     }
 
     /// People who are left alone in this room now, and why.
-    pub(super) fn waiting_in(&self, room: &RoomId, now: Moment) -> Vec<(UserId, NotTried)> {
+    pub(crate) fn waiting_in(&self, room: &RoomId, now: Moment) -> Vec<(UserId, NotTried)> {
         let waiting = |(user, window): (&UserId, &Window)| {
             let message = format!(
                 "put back {TIMES} times within an hour and gone again; left alone until {:.0}",
@@ -61,7 +61,7 @@ impl ComingAndGoing {
     }
 
     /// Everyone who is left alone now.
-    pub(super) fn shown(&self, now: Moment) -> Vec<status::ComingAndGoing> {
+    pub(crate) fn shown(&self, now: Moment) -> Vec<status::ComingAndGoing> {
         let all = self.0.iter();
         all.flat_map(|(room, users)| users.iter().map(move |(user, window)| (room, user, window)))
             .filter(|(_, _, window)| window.keeps_out(now.steady))
@@ -74,7 +74,7 @@ impl ComingAndGoing {
     }
 
     /// Forgets everyone whose hour is over.
-    pub(super) fn forget(&mut self, now: Timestamp) {
+    pub(crate) fn forget(&mut self, now: Timestamp) {
         self.0.retain(|_, users| {
             users.retain(|_, window| window.ends > now);
             !users.is_empty()
@@ -82,7 +82,7 @@ impl ComingAndGoing {
     }
 
     /// Follows a move of the steady time.
-    pub(super) fn moved(&mut self, moved: &Moved) {
+    pub(crate) fn moved(&mut self, moved: &Moved) {
         for window in self.0.values_mut().flat_map(BTreeMap::values_mut) {
             window.ends = moved.of(window.ends);
         }

@@ -13,38 +13,38 @@ use std::sync::Arc;
 /// What the last set of files said of each room, and what is held of it. A room that leaves the files is remembered, so that
 /// leaving and coming back is no way around a hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Rosters(pub(super) BTreeMap<RoomId, Roster>);
+pub(crate) struct Rosters(pub(crate) BTreeMap<RoomId, Roster>);
 
 /// A room's lists, and what is held of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Roster {
+pub(crate) struct Roster {
     /// Lists of the set in force.
-    pub(super) now: Lists,
+    pub(crate) now: Lists,
     /// Lists of the last settled set, if they differ. Holds are judged against them, so that a set that was only half written
     /// leaves no trace.
-    pub(super) settled: Option<Box<Lists>>,
+    pub(crate) settled: Option<Box<Lists>>,
 }
 
 /// A room's lists as a set of files gave them, and what is held.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Lists {
+pub(crate) struct Lists {
     /// Everyone who was wanted; `None`: members were never managed.
-    pub(super) people: Option<MemberSet>,
+    pub(crate) people: Option<MemberSet>,
     /// The wanted admins; `None`: admins were never managed.
-    pub(super) admins: Option<MemberSet>,
-    pub(super) removals: Option<Hold>,
-    pub(super) demotions: Option<Hold>,
+    pub(crate) admins: Option<MemberSet>,
+    pub(crate) removals: Option<Hold>,
+    pub(crate) demotions: Option<Hold>,
 }
 
 /// Names that were dropped from a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Hold {
+pub(crate) struct Hold {
     /// Who is still held.
-    pub(super) users: MemberSet,
-    pub(super) limit: Limit,
-    pub(super) dropped: u64,
-    pub(super) of: u64,
-    pub(super) since: Timestamp,
+    pub(crate) users: MemberSet,
+    pub(crate) limit: Limit,
+    pub(crate) dropped: u64,
+    pub(crate) of: u64,
+    pub(crate) since: Timestamp,
 }
 
 impl From<&Hold> for plan::HeldNames {
@@ -68,7 +68,7 @@ impl From<&Hold> for plan::HeldNames {
 impl Rosters {
     /// Takes a new set of files. Says in which rooms something is held that was not, or no longer is, and whether anything is
     /// to be kept that was not.
-    pub(super) fn take(
+    pub(crate) fn take(
         &mut self,
         rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>,
         now: Timestamp,
@@ -89,7 +89,7 @@ impl Rosters {
     }
 
     /// The set in force has settled, with these rooms in it. Of a room that is not, no later set than its last settled one counts.
-    pub(super) fn settle(&mut self, is_in_it: impl Fn(&RoomId) -> bool) {
+    pub(crate) fn settle(&mut self, is_in_it: impl Fn(&RoomId) -> bool) {
         for (id, roster) in &mut self.0 {
             if let Some(settled) = roster.settled.take()
                 && !is_in_it(id)
@@ -99,7 +99,7 @@ impl Rosters {
         }
     }
 
-    pub(super) fn of(&self, room: &RoomId) -> Option<&Lists> {
+    pub(crate) fn of(&self, room: &RoomId) -> Option<&Lists> {
         self.0.get(room).map(|roster| &roster.now)
     }
 }
@@ -120,7 +120,7 @@ impl Roster {
 
 impl Lists {
     /// The two holds, each with the guard that made it.
-    pub(super) fn by_guard(&self) -> [(Guard, &Option<Hold>); 2] {
+    pub(crate) fn by_guard(&self) -> [(Guard, &Option<Hold>); 2] {
         [
             (Guard::MaxRemovals, &self.removals),
             (Guard::MaxDemotions, &self.demotions),
@@ -160,7 +160,7 @@ impl Lists {
 }
 
 /// Everyone whom the files want in a room; `None` where members are not managed.
-pub(super) fn wanted(room: &DesiredRoom) -> Option<MemberSet> {
+pub(crate) fn wanted(room: &DesiredRoom) -> Option<MemberSet> {
     let admins = room.admins.clone().unwrap_or_default();
     room.members.as_ref().map(|members| members.or(&admins))
 }

@@ -1,8 +1,7 @@
 //! The file of the audit log, and what is still to go into it.
 
 use super::{ChangeLine, PassLine};
-use crate::daemon::disk_worker::DiskJob;
-use crate::daemon::fsync::Fsync;
+use crate::disk::{DiskJob, Fsync};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::fs::{self, File};
@@ -212,7 +211,7 @@ impl LogFile {
 mod tests {
     use super::super::AuditLog;
     use super::*;
-    use crate::daemon::fsync::gate::Gate;
+    use crate::disk::gate::Gate;
     use crate::model::{Op, RoomId, UserId};
     use crate::status::Change;
     use std::sync::Arc;

@@ -9,8 +9,7 @@
 
 mod file;
 
-use super::disk_worker::DiskWorker;
-use super::fsync::Fsync;
+use crate::disk::{DiskWorker, Fsync};
 use crate::model::{Op, RoomId, UserId};
 use crate::status::Change;
 use file::{LogFile, Request};
@@ -26,7 +25,7 @@ const MOST_REMEMBERED: usize = 10_000;
 
 /// The log, as far as the loop has to do with it.
 #[derive(Debug)]
-pub(super) struct AuditLog {
+pub(crate) struct AuditLog {
     writer: LogWriter,
     /// False if no log is kept.
     is_kept: bool,
@@ -36,18 +35,18 @@ pub(super) struct AuditLog {
 
 /// Writes the log's lines. Clones share it.
 #[derive(Debug, Clone)]
-pub(super) struct LogWriter(DiskWorker<LogFile>);
+pub(crate) struct LogWriter(DiskWorker<LogFile>);
 
 /// A pass that begins to write to the service.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct PassLine {
-    pub(super) plan: String,
-    pub(super) revision: Option<String>,
+pub(crate) struct PassLine {
+    pub(crate) plan: String,
+    pub(crate) revision: Option<String>,
     /// Rooms that change.
-    pub(super) rooms: usize,
+    pub(crate) rooms: usize,
     /// People who are added, promoted, demoted or removed.
-    pub(super) changes: usize,
-    pub(super) calls: usize,
+    pub(crate) changes: usize,
+    pub(crate) calls: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -64,7 +63,7 @@ struct ChangeLine {
 
 impl AuditLog {
     /// `None`: no log is kept. `changed` is notified when writing begins to fail or no longer fails.
-    pub(super) fn new(path: Option<PathBuf>, fsync: Fsync, changed: &Arc<Notify>) -> Self {
+    pub(crate) fn new(path: Option<PathBuf>, fsync: Fsync, changed: &Arc<Notify>) -> Self {
         let is_kept = path.is_some();
         let writer = DiskWorker::new(LogFile::new(path, fsync), Ok(()), Arc::clone(changed));
         Self {
@@ -74,18 +73,18 @@ impl AuditLog {
         }
     }
 
-    pub(super) fn writer(&self) -> LogWriter {
+    pub(crate) fn writer(&self) -> LogWriter {
         self.writer.clone()
     }
 
     /// Has the file closed. The next line opens it anew, under its name.
-    pub(super) fn reopen(&mut self, path: Option<PathBuf>) {
+    pub(crate) fn reopen(&mut self, path: Option<PathBuf>) {
         self.is_kept = path.is_some();
         self.writer.ask(Request::Reopen(path));
     }
 
     /// Has a change written. A failure that goes on is counted, and not repeated.
-    pub(super) fn record(&mut self, change: Change, message: Option<&str>) {
+    pub(crate) fn record(&mut self, change: Change, message: Option<&str>) {
         if !self.is_kept {
             return;
         }
@@ -116,22 +115,22 @@ impl AuditLog {
 
 impl LogWriter {
     /// Has it checked that more can be written. After a failure a new line must prove it.
-    pub(super) fn check(&self, now: Timestamp) {
+    pub(crate) fn check(&self, now: Timestamp) {
         self.ask(Request::Check(now));
     }
 
     /// Error of the last line that could not be written, unless one was written since.
-    pub(super) fn trouble(&self) -> Option<String> {
+    pub(crate) fn trouble(&self) -> Option<String> {
         self.0.last().err()
     }
 
     /// Waits until every line so far is written. The error: it cannot be.
-    pub(super) async fn written(&self) -> Result<(), String> {
+    pub(crate) async fn written(&self) -> Result<(), String> {
         self.0.done().await
     }
 
     /// Writes the line of a pass, and waits until the disk has taken it.
-    pub(super) async fn prove(&self, time: Timestamp, pass: PassLine) -> Result<(), String> {
+    pub(crate) async fn prove(&self, time: Timestamp, pass: PassLine) -> Result<(), String> {
         let (proved, proof) = oneshot::channel();
         self.ask(Request::Pass { time, pass, proved });
         let _ = self.written().await;

@@ -18,19 +18,19 @@ use std::collections::BTreeMap;
 /// The lists of every room over its window, as far as somebody has left one. Times are on the steady clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct RemovalBudgets(BTreeMap<RoomId, RoomBudget>);
+pub(crate) struct RemovalBudgets(BTreeMap<RoomId, RoomBudget>);
 
 /// People whom a room's budgets keep.
 #[derive(Debug, Default)]
-pub(super) struct KeptInRoom {
-    pub(super) people: Option<OverBudget>,
-    pub(super) admins: Option<OverBudget>,
+pub(crate) struct KeptInRoom {
+    pub(crate) people: Option<OverBudget>,
+    pub(crate) admins: Option<OverBudget>,
 }
 
 impl RemovalBudgets {
     /// Takes in a room's new entry; `old` is what was wanted before. `may_pass`: the clock is right, so windows pass. `true`: something is
     /// to be kept on the disk.
-    pub(super) fn take(&mut self, old: &Lists, room: &DesiredRoom, may_pass: bool, now: Timestamp) -> bool {
+    pub(crate) fn take(&mut self, old: &Lists, room: &DesiredRoom, may_pass: bool, now: Timestamp) -> bool {
         let mut budget = self.0.remove(&room.id).unwrap_or_default();
         let mut differs = budget.take(old, room, now);
         if may_pass {
@@ -43,13 +43,13 @@ impl RemovalBudgets {
     }
 
     /// Releases people of this room for whom the windows have room by now. `true`: there were some.
-    pub(super) fn advance(&mut self, room: &DesiredRoom, now: Timestamp) -> bool {
+    pub(crate) fn advance(&mut self, room: &DesiredRoom, now: Timestamp) -> bool {
         let budget = self.0.get_mut(&room.id);
         budget.is_some_and(|budget| budget.advance(room, now))
     }
 
     /// The same in all rooms that `desired` knows. Gives the rooms where there were some.
-    pub(super) fn advance_all<'a>(
+    pub(crate) fn advance_all<'a>(
         &mut self,
         desired: impl Fn(&RoomId) -> Option<&'a DesiredRoom>,
         now: Timestamp,
@@ -62,7 +62,7 @@ impl RemovalBudgets {
     }
 
     /// People whom the budgets keep in this room.
-    pub(super) fn kept_in(&self, room: &DesiredRoom, now: Moment) -> KeptInRoom {
+    pub(crate) fn kept_in(&self, room: &DesiredRoom, now: Moment) -> KeptInRoom {
         let Some(budget) = self.0.get(&room.id) else {
             return KeptInRoom::default();
         };
@@ -71,7 +71,7 @@ impl RemovalBudgets {
     }
 
     /// Number of people who are kept in the rooms that `desired` knows.
-    pub(super) fn count_kept<'a>(&self, desired: impl Fn(&RoomId) -> Option<&'a DesiredRoom>) -> usize {
+    pub(crate) fn count_kept<'a>(&self, desired: impl Fn(&RoomId) -> Option<&'a DesiredRoom>) -> usize {
         let kept = |(id, budget): (&RoomId, &RoomBudget)| {
             let kept = budget.kept(desired(id)?);
             let [people, admins] = kept.map(|kept| kept.map(|kept| kept.users).unwrap_or_default());
@@ -81,7 +81,7 @@ impl RemovalBudgets {
     }
 
     /// Changes every time in it.
-    pub(super) fn each_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
+    pub(crate) fn each_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
         for budget in self.0.values_mut() {
             budget.each_time(&change);
         }
@@ -112,7 +112,7 @@ fn over_budget(kept: Kept, now: Moment) -> OverBudget {
 
 /// A room's lists over the last window.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct RoomBudget {
+pub(crate) struct RoomBudget {
     /// Everyone who is wanted in the room.
     #[serde(default, skip_serializing_if = "ListHistory::is_empty")]
     people: ListHistory,
@@ -123,7 +123,7 @@ pub(super) struct RoomBudget {
 
 impl RoomBudget {
     /// Takes in the lists of a new set, as [`ListHistory::take`] does. A list that is not managed drops nobody.
-    pub(super) fn take(&mut self, old: &Lists, new: &DesiredRoom, now: Timestamp) -> bool {
+    pub(crate) fn take(&mut self, old: &Lists, new: &DesiredRoom, now: Timestamp) -> bool {
         let Self { people, admins } = self;
         let mut differs = false;
         for (history, old, new) in [
@@ -136,7 +136,7 @@ impl RoomBudget {
     }
 
     /// Releases those for whom the windows have room by now. True if there were some.
-    pub(super) fn advance(&mut self, room: &DesiredRoom, now: Timestamp) -> bool {
+    pub(crate) fn advance(&mut self, room: &DesiredRoom, now: Timestamp) -> bool {
         let Self { people, admins } = self;
         let budget = room.guards.removal_budget;
         let of_people = people.advance(size(wanted(room)), &budget, now);
@@ -144,7 +144,7 @@ impl RoomBudget {
     }
 
     /// The people and the admins of this room who are kept.
-    pub(super) fn kept(&self, room: &DesiredRoom) -> [Option<Kept>; 2] {
+    pub(crate) fn kept(&self, room: &DesiredRoom) -> [Option<Kept>; 2] {
         let Self { people, admins } = self;
         let budget = room.guards.removal_budget;
         [
@@ -153,13 +153,13 @@ impl RoomBudget {
         ]
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         let Self { people, admins } = self;
         people.is_empty() && admins.is_empty()
     }
 
     /// Changes every time in it.
-    pub(super) fn each_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
+    pub(crate) fn each_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
         let Self { people, admins } = self;
         people.each_time(&change);
         admins.each_time(&change);

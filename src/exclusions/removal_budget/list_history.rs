@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// One list of a room, its people or its admins, over the last window. Times are on the steady clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ListHistory {
+pub(crate) struct ListHistory {
     /// Sizes that the list had, each with the time until which it had it, without those that a later one exceeds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sizes: Vec<(Timestamp, u64)>,
@@ -28,23 +28,23 @@ struct Left {
 
 /// The people that a budget keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::daemon) struct Kept {
+pub(crate) struct Kept {
     /// Their names.
-    pub(in crate::daemon) users: MemberSet,
+    pub(crate) users: MemberSet,
     /// Number of people who left the list within the window, including those who are kept.
-    pub(in crate::daemon) dropped: u64,
+    pub(crate) dropped: u64,
     /// The size of the largest list of the window.
-    pub(in crate::daemon) of: u64,
+    pub(crate) of: u64,
     /// Latest time at which the window has room for the next of them.
-    pub(in crate::daemon) next: Option<Timestamp>,
+    pub(crate) next: Option<Timestamp>,
     /// The most who may go within the window.
-    pub(in crate::daemon) limit: Limit,
+    pub(crate) limit: Limit,
 }
 
 impl ListHistory {
     /// Takes a new list: who is no longer on it leaves, and is kept for now; who is back is forgotten. `true`: something is to be
     /// kept on the disk.
-    pub(super) fn take(&mut self, old: Option<&MemberSet>, new: &MemberSet, now: Timestamp) -> bool {
+    pub(crate) fn take(&mut self, old: Option<&MemberSet>, new: &MemberSet, now: Timestamp) -> bool {
         let before = self.clone();
         self.left.retain(|user, _| !new.contains(user));
         let dropped = old.map(|old| old.minus(new)).unwrap_or_default();
@@ -65,7 +65,7 @@ impl ListHistory {
     }
 
     /// Releases those for whom the window has room by now. `listed` is the size of the list. True if there were some.
-    pub(super) fn advance(&mut self, listed: u64, budget: &RemovalBudget, now: Timestamp) -> bool {
+    pub(crate) fn advance(&mut self, listed: u64, budget: &RemovalBudget, now: Timestamp) -> bool {
         let is_over = is_over(budget, now);
         self.sizes.retain(|(until, _)| !is_over(*until));
         self.left.retain(|_, left| {
@@ -129,7 +129,7 @@ impl ListHistory {
     }
 
     /// People who are kept. `None` if there are none.
-    pub(super) fn kept(&self, listed: u64, budget: &RemovalBudget) -> Option<Kept> {
+    pub(crate) fn kept(&self, listed: u64, budget: &RemovalBudget) -> Option<Kept> {
         // Also while no window passes.
         if budget.is_off() {
             return None;
@@ -157,7 +157,7 @@ impl ListHistory {
     }
 
     /// Changes every time in it, as where the clock was wrong by which they were kept.
-    pub(super) fn each_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
+    pub(crate) fn each_time(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
         for (until, _) in &mut self.sizes {
             *until = change(*until);
         }
@@ -168,7 +168,7 @@ impl ListHistory {
     }
 
     /// True if nothing of it matters any more.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.sizes.is_empty() && self.left.is_empty()
     }
 

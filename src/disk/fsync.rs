@@ -17,7 +17,7 @@ impl Fsync {
         Self(Arc::new(sync))
     }
 
-    pub(super) fn file(&self, file: &File) -> io::Result<()> {
+    pub(crate) fn file(&self, file: &File) -> io::Result<()> {
         (self.0)(file)
     }
 }
@@ -35,7 +35,7 @@ impl fmt::Debug for Fsync {
 }
 
 #[cfg(test)]
-pub(super) mod gate {
+pub(crate) mod gate {
     //! A disk that syncs nothing before a test lets it.
 
     use super::Fsync;
@@ -43,7 +43,7 @@ pub(super) mod gate {
     use std::sync::{Arc, Condvar, Mutex};
 
     #[derive(Clone, Default)]
-    pub(in crate::daemon) struct Gate(Arc<(Mutex<State>, Condvar)>);
+    pub(crate) struct Gate(Arc<(Mutex<State>, Condvar)>);
 
     #[derive(Default)]
     struct State {
@@ -52,7 +52,7 @@ pub(super) mod gate {
     }
 
     impl Gate {
-        pub(in crate::daemon) fn fsync(&self) -> Fsync {
+        pub(crate) fn fsync(&self) -> Fsync {
             let Self(gate) = self.clone();
             Fsync::by(move |file: &File| {
                 let (state, changed) = &*gate;
@@ -65,17 +65,17 @@ pub(super) mod gate {
             })
         }
 
-        pub(in crate::daemon) fn shut(&self) {
+        pub(crate) fn shut(&self) {
             self.0.0.lock().unwrap().shut = true;
         }
 
-        pub(in crate::daemon) fn open(&self) {
+        pub(crate) fn open(&self) {
             self.0.0.lock().unwrap().shut = false;
             self.0.1.notify_all();
         }
 
         /// Blocks until a sync waits at the gate.
-        pub(in crate::daemon) fn until_one_waits(&self) {
+        pub(crate) fn until_one_waits(&self) {
             let (state, changed) = &*self.0;
             let state = state.lock().unwrap();
             drop(changed.wait_while(state, |state| state.waiting == 0).unwrap());

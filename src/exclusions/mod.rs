@@ -1,13 +1,20 @@
 //! People who must not be touched for now, by room: held names, people set aside, and people who come and go.
 
-use super::coming_and_going::ComingAndGoing;
-use super::holds::{Lists, Rosters};
-use super::set_aside::{Refusal, SetAside};
+mod coming_and_going;
+mod holds;
+mod removal_budget;
+mod set_aside;
+
+pub(crate) use holds::{Hold, Lists, Roster, Rosters, wanted};
+pub(crate) use removal_budget::RemovalBudgets;
+pub(crate) use set_aside::{Entry, Refusal, SetAside};
+
 use crate::clock::{Moment, Moved};
 use crate::desired::DesiredRoom;
 use crate::model::{RoomId, UserId};
 use crate::plan::{self, NotTried};
 use crate::status;
+use coming_and_going::ComingAndGoing;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,7 +24,7 @@ const NAMES_SHOWN: usize = 100;
 
 /// Everyone who must not be touched for now. Times are on the steady clock.
 #[derive(Debug, Default)]
-pub(super) struct Exclusions {
+pub(crate) struct Exclusions {
     holds: Rosters,
     set_aside: SetAside,
     coming_and_going: ComingAndGoing,
@@ -26,16 +33,16 @@ pub(super) struct Exclusions {
 /// Effects of a new set of files on the holds.
 #[derive(Debug)]
 #[must_use]
-pub(super) struct HoldChanges {
+pub(crate) struct HoldChanges {
     /// Rooms in which something is held that was not before, or no longer.
-    pub(super) rooms: BTreeSet<RoomId>,
+    pub(crate) rooms: BTreeSet<RoomId>,
     /// True if there is something to be kept on the disk that was not before.
-    pub(super) differs: bool,
+    pub(crate) differs: bool,
 }
 
 impl Exclusions {
     /// Goes on from what an earlier process kept.
-    pub(super) fn new(holds: Rosters, mut set_aside: SetAside, now: Timestamp) -> Self {
+    pub(crate) fn new(holds: Rosters, mut set_aside: SetAside, now: Timestamp) -> Self {
         set_aside.void_the_future(now);
         Self {
             holds,
@@ -44,21 +51,21 @@ impl Exclusions {
         }
     }
 
-    pub(super) fn rosters(&self) -> &Rosters {
+    pub(crate) fn rosters(&self) -> &Rosters {
         &self.holds
     }
 
-    pub(super) fn set_aside(&self) -> &SetAside {
+    pub(crate) fn set_aside(&self) -> &SetAside {
         &self.set_aside
     }
 
     /// Lists of a room by the set in force, with their holds.
-    pub(super) fn lists(&self, room: &RoomId) -> Option<&Lists> {
+    pub(crate) fn lists(&self, room: &RoomId) -> Option<&Lists> {
         self.holds.of(room)
     }
 
     /// Takes a new set of files, and reports what is held by it.
-    pub(super) fn take(&mut self, rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>, now: Timestamp) -> HoldChanges {
+    pub(crate) fn take(&mut self, rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>, now: Timestamp) -> HoldChanges {
         let (changed, differs) = self.holds.take(rooms, now);
         for id in &changed {
             if let Some(lists) = self.holds.of(id) {
@@ -72,17 +79,17 @@ impl Exclusions {
     }
 
     /// The set in force has settled, with the rooms in it of which `is_in_it` is true.
-    pub(super) fn have_settled(&mut self, is_in_it: impl Fn(&RoomId) -> bool) {
+    pub(crate) fn have_settled(&mut self, is_in_it: impl Fn(&RoomId) -> bool) {
         self.holds.settle(is_in_it);
     }
 
     /// Forgets people set aside who are seen in the room after all. `true`: there were some.
-    pub(super) fn see(&mut self, room: &RoomId, is_there: impl Fn(&UserId) -> bool) -> bool {
+    pub(crate) fn see(&mut self, room: &RoomId, is_there: impl Fn(&UserId) -> bool) -> bool {
         self.set_aside.seen_in(room, is_there)
     }
 
     /// Sets somebody aside whom the service refuses. `named_by`: the digest of the files that name them.
-    pub(super) fn refuse(
+    pub(crate) fn refuse(
         &mut self,
         user: &UserId,
         refusal: Refusal<'_>,
@@ -98,19 +105,19 @@ impl Exclusions {
     }
 
     /// Lets go of people set aside whose files changed, or whom no file names any more. `true`: there were some.
-    pub(super) fn let_go(&mut self, named_by: &BTreeMap<UserId, String>) -> bool {
+    pub(crate) fn let_go(&mut self, named_by: &BTreeMap<UserId, String>) -> bool {
         self.set_aside.let_go(named_by)
     }
 
     /// Counts somebody who was put back, and reports if they are left alone from now on.
-    pub(super) fn put_back(&mut self, room: &RoomId, user: &UserId, now: Timestamp) {
+    pub(crate) fn put_back(&mut self, room: &RoomId, user: &UserId, now: Timestamp) {
         if self.coming_and_going.put_back(room, user, now) {
             tracing::info!(%room, %user, "comes and goes: left alone for the rest of the hour");
         }
     }
 
     /// Wanted people of a room who are not to be tried now, and why.
-    pub(super) fn waiting_in(&self, desired: &DesiredRoom, now: Moment) -> BTreeMap<UserId, NotTried> {
+    pub(crate) fn waiting_in(&self, desired: &DesiredRoom, now: Moment) -> BTreeMap<UserId, NotTried> {
         let mut waiting = self.coming_and_going.waiting_in(&desired.id, now);
         let wanted: Vec<_> = [&desired.members, &desired.admins]
             .into_iter()
@@ -121,7 +128,7 @@ impl Exclusions {
     }
 
     /// Removals and demotions that are held in a room.
-    pub(super) fn holds_in(&self, room: &RoomId) -> [Option<plan::HeldNames>; 2] {
+    pub(crate) fn holds_in(&self, room: &RoomId) -> [Option<plan::HeldNames>; 2] {
         let lists = self.lists(room);
         [
             lists.and_then(|lists| lists.removals.as_ref()),
@@ -131,7 +138,7 @@ impl Exclusions {
     }
 
     /// Number of names that are held in these rooms.
-    pub(super) fn count_held<'a>(&self, rooms: impl Iterator<Item = &'a RoomId>) -> usize {
+    pub(crate) fn count_held<'a>(&self, rooms: impl Iterator<Item = &'a RoomId>) -> usize {
         let lists = rooms.filter_map(|id| self.lists(id));
         lists
             .flat_map(|lists| [&lists.removals, &lists.demotions])
@@ -141,7 +148,7 @@ impl Exclusions {
     }
 
     /// Holds of a room, to be shown.
-    pub(super) fn shown_holds(&self, room: &RoomId) -> Vec<status::Hold> {
+    pub(crate) fn shown_holds(&self, room: &RoomId) -> Vec<status::Hold> {
         let Some(lists) = self.lists(room) else {
             return Vec::new();
         };
@@ -163,17 +170,17 @@ impl Exclusions {
     }
 
     /// People who come and go and are left alone now.
-    pub(super) fn shown_coming_and_going(&self, now: Moment) -> Vec<status::ComingAndGoing> {
+    pub(crate) fn shown_coming_and_going(&self, now: Moment) -> Vec<status::ComingAndGoing> {
         self.coming_and_going.shown(now)
     }
 
     /// Forgets everyone whose time is over.
-    pub(super) fn forget(&mut self, now: Timestamp) {
+    pub(crate) fn forget(&mut self, now: Timestamp) {
         self.coming_and_going.forget(now);
     }
 
     /// Follows a move of the steady time.
-    pub(super) fn moved(&mut self, moved: &Moved) {
+    pub(crate) fn moved(&mut self, moved: &Moved) {
         self.set_aside.moved(moved);
         self.coming_and_going.moved(moved);
     }

@@ -15,7 +15,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
 /// People set aside, in one room or in all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct SetAside {
+pub(crate) struct SetAside {
     everywhere: BTreeMap<UserId, Entry>,
     in_room: BTreeMap<RoomId, BTreeMap<UserId, Entry>>,
     /// People of `everywhere` by the room in which the service refused them.
@@ -24,7 +24,7 @@ pub(super) struct SetAside {
 
 /// Reason and end of setting somebody aside, in steady time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     code: String,
     message: String,
     since: Timestamp,
@@ -37,12 +37,12 @@ pub(super) struct Entry {
 
 /// A refusal of one person.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Refusal<'a> {
-    pub(super) room: &'a RoomId,
+pub(crate) struct Refusal<'a> {
+    pub(crate) room: &'a RoomId,
     /// True if every room would refuse them.
-    pub(super) everywhere: bool,
-    pub(super) code: ReasonCode,
-    pub(super) message: &'a str,
+    pub(crate) everywhere: bool,
+    pub(crate) code: ReasonCode,
+    pub(crate) message: &'a str,
 }
 
 impl Entry {
@@ -60,7 +60,7 @@ impl Entry {
 
 impl SetAside {
     /// `None` as the room: everywhere.
-    pub(super) fn from_entries(entries: impl IntoIterator<Item = (UserId, Option<RoomId>, Entry)>) -> Self {
+    pub(crate) fn from_entries(entries: impl IntoIterator<Item = (UserId, Option<RoomId>, Entry)>) -> Self {
         let mut all = Self::default();
         for (user, room, entry) in entries {
             all.insert(user, room, entry);
@@ -69,7 +69,7 @@ impl SetAside {
     }
 
     /// Everyone, by name; a person's entry for all rooms comes before those for one.
-    pub(super) fn entries(&self) -> Vec<(&UserId, Option<&RoomId>, &Entry)> {
+    pub(crate) fn entries(&self) -> Vec<(&UserId, Option<&RoomId>, &Entry)> {
         let everywhere = self.everywhere.iter().map(|(user, entry)| (user, None, entry));
         let in_room = self
             .in_room
@@ -81,7 +81,7 @@ impl SetAside {
     }
 
     /// Sets somebody aside, for twice as long as the last time. `true`: for the first time.
-    pub(super) fn put(
+    pub(crate) fn put(
         &mut self,
         user: &UserId,
         refusal: Refusal<'_>,
@@ -114,7 +114,7 @@ impl SetAside {
 
     /// People on these lists of a room who are not to be tried there now, and why. Costs no more than the shorter of the two lists:
     /// the room's, and everyone set aside.
-    pub(super) fn waiting_in(
+    pub(crate) fn waiting_in(
         &self,
         room: &RoomId,
         lists: &[&MemberSet],
@@ -149,7 +149,7 @@ impl SetAside {
 
     /// Forgets people who are seen after all in the room that refused them. Another room may list somebody whom the service no
     /// longer knows. `true`: there were some.
-    pub(super) fn seen_in(&mut self, room: &RoomId, is_there: impl Fn(&UserId) -> bool) -> bool {
+    pub(crate) fn seen_in(&mut self, room: &RoomId, is_there: impl Fn(&UserId) -> bool) -> bool {
         let mut any = false;
         if let Some(users) = self.in_room.get_mut(room) {
             let before = users.len();
@@ -173,7 +173,7 @@ impl SetAside {
     }
 
     /// Everyone known here, even if their wait is over.
-    pub(super) fn users(&self) -> BTreeSet<UserId> {
+    pub(crate) fn users(&self) -> BTreeSet<UserId> {
         self.entries()
             .into_iter()
             .map(|(user, _, _)| user.clone())
@@ -181,7 +181,7 @@ impl SetAside {
     }
 
     /// Lets go of people whose files changed, or whom no file names any more. `true`: there were some.
-    pub(super) fn let_go(&mut self, named_by: &BTreeMap<UserId, String>) -> bool {
+    pub(crate) fn let_go(&mut self, named_by: &BTreeMap<UserId, String>) -> bool {
         self.retain(|user, entry| {
             named_by
                 .get(user)
@@ -190,7 +190,7 @@ impl SetAside {
     }
 
     /// Lets go of people set aside later than now, and lets nobody wait longer than the longest wait.
-    pub(super) fn void_the_future(&mut self, now: Timestamp) {
+    pub(crate) fn void_the_future(&mut self, now: Timestamp) {
         self.retain(|_, entry| entry.since <= now);
         for entry in self.entries_mut() {
             entry.until = entry.since.checked_add(entry.wait()).unwrap_or(now);
@@ -198,7 +198,7 @@ impl SetAside {
     }
 
     /// Follows a move of the steady time.
-    pub(super) fn moved(&mut self, moved: &Moved) {
+    pub(crate) fn moved(&mut self, moved: &Moved) {
         for entry in self.entries_mut() {
             // Both by the same, or the wait would be another one.
             let wait = entry.wait();
@@ -208,7 +208,7 @@ impl SetAside {
     }
 
     /// People who are left alone now.
-    pub(super) fn shown(&self, now: Moment) -> Vec<status::Aside> {
+    pub(crate) fn shown(&self, now: Moment) -> Vec<status::Aside> {
         self.entries()
             .into_iter()
             .filter(|(_, _, entry)| entry.waits(now.steady))

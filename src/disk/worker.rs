@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 /// Work on a disk with the state it needs.
-pub(super) trait DiskJob: Send + 'static {
+pub(crate) trait DiskJob: Send + 'static {
     /// Everything that was asked for since the last run began.
     type Request: Default + Send;
     /// Outcome of a run.
@@ -20,7 +20,7 @@ pub(super) trait DiskJob: Send + 'static {
 }
 
 /// Runs a job, once at a time, and once for everything that is asked for meanwhile.
-pub(super) struct DiskWorker<J: DiskJob>(Arc<Inner<J>>);
+pub(crate) struct DiskWorker<J: DiskJob>(Arc<Inner<J>>);
 
 struct Inner<J: DiskJob> {
     queue: Mutex<Queue<J::Request>>,
@@ -63,7 +63,7 @@ impl<J: DiskJob> fmt::Debug for DiskWorker<J> {
 
 impl<J: DiskJob> DiskWorker<J> {
     /// `outcome` stands until the first run has ended. `changed` is notified of each outcome that differs from the one before.
-    pub(super) fn new(job: J, outcome: J::Outcome, changed: Arc<Notify>) -> Self {
+    pub(crate) fn new(job: J, outcome: J::Outcome, changed: Arc<Notify>) -> Self {
         let queue = Queue {
             request: J::Request::default(),
             asked: 0,
@@ -78,7 +78,7 @@ impl<J: DiskJob> DiskWorker<J> {
     }
 
     /// Asks for a run with this added to its request. Never blocks, except outside a runtime, where the run is made here.
-    pub(super) fn ask(&self, add: impl FnOnce(&mut J::Request)) {
+    pub(crate) fn ask(&self, add: impl FnOnce(&mut J::Request)) {
         let mut queue = lock(&self.0.queue);
         add(&mut queue.request);
         queue.asked += 1;
@@ -96,12 +96,12 @@ impl<J: DiskJob> DiskWorker<J> {
     }
 
     /// Outcome of the last run that has ended.
-    pub(super) fn last(&self) -> J::Outcome {
+    pub(crate) fn last(&self) -> J::Outcome {
         self.0.last.borrow().outcome.clone()
     }
 
     /// Waits until everything asked for so far is done, and returns the outcome.
-    pub(super) async fn done(&self) -> J::Outcome {
+    pub(crate) async fn done(&self) -> J::Outcome {
         let asked = lock(&self.0.queue).asked;
         let mut last = self.0.last.subscribe();
         // The sender lives as long as `self`.
