@@ -16,7 +16,7 @@ pub(super) struct Watch {
     warned: bool,
 }
 
-/// What the watcher's own thread judges events by.
+/// State by which the watcher's own thread judges events.
 #[derive(Default)]
 struct Watched {
     folders: Mutex<BTreeMap<PathBuf, WatchedFolder>>,
@@ -51,12 +51,12 @@ impl Watch {
         }
     }
 
-    /// Tells which files are being written.
+    /// Reports which files are being written.
     pub(super) fn written(&self) -> Written {
         Written(Arc::clone(&self.watched))
     }
 
-    /// Watches these directories and no others, and tells whether there are new ones, in which something may have
+    /// Watches these directories and no others. True if there are new ones, in which something may have
     /// changed before they were watched.
     #[must_use]
     pub(super) fn follow(&mut self, folders: &BTreeMap<PathBuf, WatchedFolder>) -> bool {
@@ -89,9 +89,13 @@ impl Watch {
             let parent = path.parent();
             parent.is_some_and(|parent| folders.contains_key(parent) && !is_new(parent))
         };
-        self.watched
-            .being_written()
-            .retain(|path| is_watched(path) && path.exists());
+        // The disk is asked without the lock: a call that hangs there must not stop whoever asks what is being written.
+        let being_written = self.watched.being_written().clone();
+        let gone: Vec<PathBuf> = being_written
+            .into_iter()
+            .filter(|path| !(is_watched(path) && path.exists()))
+            .collect();
+        self.watched.being_written().retain(|path| !gone.contains(path));
         for path in old {
             // It is an error to forget what is gone already.
             let _ = watcher.unwatch(&path);
@@ -129,7 +133,7 @@ impl Watch {
     }
 }
 
-/// Tells which files are being written, and waits for nobody.
+/// Reports which files are being written, without waiting.
 #[derive(Clone)]
 pub(super) struct Written(Arc<Watched>);
 
@@ -208,7 +212,7 @@ impl Watched {
     }
 }
 
-/// Whether an event may be about what is read.
+/// True if an event may concern a file that is read.
 fn counts(folders: &mut BTreeMap<PathBuf, WatchedFolder>, path: &Path, kind: EventKind) -> bool {
     if folders.contains_key(path) {
         // With the directory went the watch, even if there is another directory by now.
