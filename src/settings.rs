@@ -29,7 +29,7 @@ pub struct Settings {
     pub service: Service,
     /// Room files, and directories of them.
     pub rooms: Vec<PathBuf>,
-    /// How much at a time.
+    /// Limits of the calls.
     pub limits: Limits,
     /// The guards of a room that says nothing else.
     pub guards: Guards,
@@ -41,11 +41,11 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// Where the daemon listens; `None`: nowhere.
     pub listen: Option<SocketAddr>,
-    /// Whether the status page is served on a listener that is not loopback too.
+    /// True if the status page is served on a listener that is not loopback too.
     pub status_page: bool,
     /// Where the daemon writes a line a change.
     pub audit_log: Option<PathBuf>,
-    /// What a caller must show who wants the daemon to do something; `None`: nobody can.
+    /// Secret of callers who may give the daemon orders. `None`: nobody may.
     pub admin_token: Option<SecretString>,
 }
 
@@ -56,7 +56,7 @@ pub struct Service {
     pub url: Url,
     /// Which app's rooms.
     pub app: App,
-    /// What proves that we may.
+    /// Credentials for the service.
     pub auth: Auth,
     /// An extra root certificate.
     pub ca_file: Option<PathBuf>,
@@ -88,7 +88,7 @@ impl fmt::Display for App {
     }
 }
 
-/// What proves to the service that we may.
+/// Credentials for the service.
 #[derive(Debug, Clone)]
 pub enum Auth {
     /// A file with a token, see [`read_token`].
@@ -97,7 +97,7 @@ pub enum Auth {
     Token(SecretString),
 }
 
-/// How much at a time.
+/// Limits of the calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Calls a second that this process makes: its share of what is configured.
@@ -108,7 +108,7 @@ pub struct Limits {
     pub add_batch: usize,
     /// Names in one `remove_many`.
     pub remove_batch: usize,
-    /// Whether members are taken from room detail, where it shows all of them.
+    /// True if members are taken from room detail if it shows all of them.
     pub bulk_reads: bool,
 }
 
@@ -117,11 +117,11 @@ pub struct Limits {
 pub struct Timing {
     /// Between two looks at all rooms.
     pub interval: Duration,
-    /// How long changed files must rest.
+    /// Time for which changed files must be unchanged before they are read.
     pub settle: Duration,
     /// Time for which room files must be unchanged before somebody is removed or demoted.
     pub settle_removals: Duration,
-    /// Whether to read and show only, and write nothing.
+    /// True if the daemon only reads and shows.
     pub paused: bool,
 }
 
@@ -134,9 +134,9 @@ pub struct Env {
     pub token: Option<SecretString>,
     /// `ROOMSYNC_ADMIN_TOKEN`
     pub admin_token: Option<SecretString>,
-    /// Whether `ROOMSYNC_APP_CERTIFICATE` is set.
+    /// True if `ROOMSYNC_APP_CERTIFICATE` is set.
     pub app_certificate: bool,
-    /// Whether `ROOMSYNC_CLIENT_SECRET` is set.
+    /// True if `ROOMSYNC_CLIENT_SECRET` is set.
     pub client_secret: bool,
 }
 
@@ -166,7 +166,7 @@ impl Env {
     }
 }
 
-/// What is needed to judge room files: the settings without the way into the service.
+/// Settings that judge room files, without the credentials for the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offline {
     /// Room files, and directories of them.

@@ -1,4 +1,4 @@
-//! What a room's entry says otherwise than it did, and that lets no more through for it.
+//! Changes of a room's entry that let no more through than before.
 
 use super::named;
 use super::relaxations::{Bound, bounds, budget_against, is_looser, reach};
@@ -6,7 +6,7 @@ use crate::desired::DesiredRoom;
 use crate::model::{Limit, Mode, RoomId, UserId};
 use crate::plan::LiveSummary;
 
-/// What of a room is different from its earlier entry, beside its people and what is looser now.
+/// Differences of a room's entry from its earlier one, apart from its people and from relaxations.
 /// `labelled` is the room that had its label before.
 pub(super) fn between(
     before: &DesiredRoom,

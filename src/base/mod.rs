@@ -25,13 +25,13 @@ pub struct BaseDiff {
 pub struct RoomDiff {
     /// The base has no such room.
     pub is_new: bool,
-    /// Who was wanted and no longer is.
+    /// People who were wanted and no longer are.
     pub people: MemberSet,
-    /// Who was wanted as an admin and now is as a plain member.
+    /// People who were wanted as admins and now are wanted as plain members.
     pub admins: MemberSet,
-    /// What lets more through than it did; in a new room, than the settings do.
+    /// Bounds that let more through than they did; in a new room, than the settings do.
     pub relaxations: Vec<Relaxation>,
-    /// What else its entry says otherwise, in words.
+    /// Other changes of its entry, in words.
     pub changes: Vec<String>,
 }
 
@@ -152,7 +152,7 @@ impl RoomDiff {
             .chain(admins)
     }
 
-    /// Whether this is one of the notes that [`BaseDiff::note`] makes of what has a place of its own in the comment.
+    /// True for a note that [`BaseDiff::note`] makes of something that has a place of its own in the comment.
     pub(crate) fn made(note: &Note) -> bool {
         [
             ReasonCode::NewRoom,

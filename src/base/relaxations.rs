@@ -1,4 +1,4 @@
-//! What lets more through than something else does.
+//! Guards, modes and lists that let more through than their earlier values.
 
 use super::named;
 use crate::desired::DesiredRoom;
@@ -43,7 +43,7 @@ pub(super) fn budget_against(now: RemovalBudget, other: RemovalBudget, said: &st
     format!("removal_budget is {now}, {said} {other}")
 }
 
-/// What of a room lets more through than its earlier entry.
+/// Everything in a room's entry that lets more through than its earlier entry.
 pub(super) fn between(
     before: &DesiredRoom,
     now: &DesiredRoom,
@@ -108,7 +108,7 @@ pub(super) struct Bound {
     key: &'static str,
     pub(super) now: Option<Limit>,
     pub(super) other: Option<Limit>,
-    /// What both are held against, where that is known.
+    /// Number of people that both are measured against, if known.
     of: Option<u64>,
 }
 
@@ -161,7 +161,7 @@ fn looser_bounds(
         })
 }
 
-/// Whether a bound lets more through than the other one. A share and a number can only be compared with what they are held
+/// True if a bound lets more through than the other one. A share and a number can only be compared with what they are held
 /// against; without, the bound is taken for looser.
 pub(super) fn is_looser(bound: &Bound) -> bool {
     match (bound.now, bound.other, bound.of) {
@@ -174,7 +174,7 @@ pub(super) fn is_looser(bound: &Bound) -> bool {
     }
 }
 
-/// How much a mode may do.
+/// Rank of a mode by the calls that it allows.
 pub(super) fn reach(mode: Mode) -> u8 {
     match mode {
         Mode::Observe => 0,

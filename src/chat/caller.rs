@@ -65,7 +65,7 @@ pub trait Observer: std::fmt::Debug + Send + Sync {
 /// Answer to a call that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer<T> {
-    /// What was asked for; rows are in no order.
+    /// Rows of the answer, in no order.
     pub data: T,
     /// Number of rows that the answer says it has.
     pub count: Option<u64>,

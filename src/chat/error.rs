@@ -15,7 +15,7 @@ pub struct CallError {
     pub method: Method,
     /// Its room, if it is about one.
     pub room: Option<RoomId>,
-    /// Why.
+    /// Cause of the failure.
     pub kind: CallErrorKind,
 }
 

@@ -22,7 +22,7 @@ pub enum SetupError {
     CaFile {
         /// Which file.
         path: PathBuf,
-        /// Why.
+        /// Cause of the failure.
         reason: String,
     },
     /// The HTTP client cannot be made.
@@ -150,7 +150,7 @@ impl Transport for HttpTransport {
     }
 }
 
-/// How long to wait as `Retry-After` says: seconds, or a date, which is held against the answer's own `Date` where it has one,
+/// Time to wait by `Retry-After`: seconds, or a date, which is compared with the answer's own `Date` if it has one,
 /// so that it does not matter whether the two clocks agree.
 fn retry_after(text: &str, date: Option<&HeaderValue>) -> Option<Duration> {
     let text = text.trim();

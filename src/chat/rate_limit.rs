@@ -1,4 +1,4 @@
-//! How fast calls may go: never more than the configured number in any 1,000 ms, for each method.
+//! The rate limit: never more than the configured number of calls in any 1,000 ms, for each method.
 //!
 //! Three parts. A lease for the guarantee: as many permits as the limit, each given back one second after its call has been
 //! answered (less a part of the way, see [`round_trip`]), so that whenever within its flight the service counted the
@@ -49,7 +49,7 @@ pub struct CallBudget {
     pub used: usize,
     /// Most that may count at a time; less than `full` after the service has turned calls away.
     pub limit: usize,
-    /// How many may count at a time where the service turns nothing away: as configured.
+    /// Configured limit, which holds while the service turns nothing away.
     pub full: usize,
 }
 

@@ -25,7 +25,7 @@ pub enum BadToken {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause of the failure.
         source: io::Error,
     },
     /// The file is larger than any token.

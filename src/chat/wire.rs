@@ -98,7 +98,7 @@ impl fmt::Display for Method {
     }
 }
 
-/// What surrounds the `data` of a successful answer.
+/// Envelope around the `data` of a successful answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
 pub struct Envelope<T> {

@@ -1,4 +1,4 @@
-//! What the daemon knows, put together: takes in files, looks and reports, and says what is to be done. It never waits and never
+//! The daemon's whole state: accepts files, looks and reports, and decides what is to be done. It never waits and never
 //! calls: that is for `passes`.
 
 use super::call_metrics::CallMetrics;
@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// What the daemon knows.
+/// The daemon's whole state.
 #[derive(Debug)]
 pub(super) struct Controller {
     pub(super) settings: Settings,

@@ -42,7 +42,7 @@ pub(super) struct FilesInForce {
     settled_before: Option<String>,
 }
 
-/// What the stillness of the files asks for.
+/// Action that the stillness of the files asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Stirring {

@@ -1,4 +1,4 @@
-//! What the loop, its passes and those who look at it share.
+//! State shared by the loop, its passes and the web server.
 
 use super::call_metrics::CallMetrics;
 use super::controller::Controller;

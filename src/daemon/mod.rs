@@ -95,7 +95,7 @@ pub enum Command {
 /// Reason why there is no daemon, or no longer one.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// What it must not forget cannot be kept.
+    /// The state that must survive a restart cannot be kept.
     #[error(transparent)]
     StateDir(#[from] StateDirError),
     /// There is no way to the service.

@@ -1,4 +1,4 @@
-//! What adds is followed fast, what takes away slowly: while the room files settle, somebody goes only if every set of files since
+//! Additions are followed fast, removals slowly: while the room files settle, somebody goes only if every set of files since
 //! the last that had settled would let them go.
 //!
 //! A file that is written slowly, or two files that are saved one after the other, are each a valid set that wants fewer people

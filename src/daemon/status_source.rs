@@ -107,7 +107,7 @@ fn progress(stand: &Stand, shares: &[Share]) -> status::Progress {
 struct View<'a>(&'a Controller);
 
 impl View<'_> {
-    /// What needs attention, a line each.
+    /// Lines about everything that needs attention.
     fn attention(&self) -> Vec<String> {
         let Self(daemon) = self;
         let now = daemon.now();

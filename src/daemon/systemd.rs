@@ -1,4 +1,4 @@
-//! What the service manager is told; nothing where there is none.
+//! Notifications to the service manager; none without one.
 
 use sd_notify::NotifyState;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(super) struct Manager {
     is_there: bool,
-    /// How often it is to be told that the loop moves: twice within the time it allows.
+    /// Interval of the watchdog messages: half of the time that it allows.
     every: Option<Duration>,
     told: Instant,
     status: String,

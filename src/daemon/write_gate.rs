@@ -21,7 +21,7 @@ pub(super) struct WriteGate {
     reported: Option<WritesSuspended>,
 }
 
-/// What the disk said last.
+/// Last report of the disk.
 #[derive(Debug)]
 pub(super) struct DiskReport {
     /// True if the file is there that pauses the daemon. The error: `state_dir` is out of reach.

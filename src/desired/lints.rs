@@ -1,4 +1,4 @@
-//! What is not wrong, but not as most people would mean it. Said of a set without an error only: what a mistake hides
+//! Warnings about what is valid, and yet probably not meant. Only a set without errors gets them: what a mistake hides
 //! cannot be judged.
 
 use super::group_index::{Group, GroupIndex};
@@ -200,8 +200,8 @@ fn note(place: Place, name: &str, own: &str, base: impl Display, when: &str, mor
     Problem::note(place, raw)
 }
 
-/// Whether `own` allows more than `base`, and of which rooms: a number and a share can only be compared for a room of
-/// a known size, so the sizes are told.
+/// Describes the rooms in which `own` allows more than `base`; `None` if there are none. A number and a share can only be
+/// compared for a room of a known size, so the text names the sizes.
 fn when_looser(own: Limit, base: Limit, of: &str) -> Option<String> {
     const WHOLE: u128 = 10_000;
     match (own, base) {

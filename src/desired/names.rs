@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What a group is referred to by, before its name.
+/// Prefix of a group's name where the group is listed.
 const GROUP_PREFIX: &str = "group:";
 /// Most characters of a room's label.
 pub(super) const MAX_LABEL: usize = 100;
@@ -21,7 +21,7 @@ pub(super) fn user(text: &str) -> Result<UserId, RawDiagnostic> {
     })
 }
 
-/// What to write in the place of a name that is none.
+/// Help for a text that is not a name.
 fn instead_of(text: &str, error: &BadUserId) -> String {
     match error {
         BadUserId::Empty => "write the user's name, or remove the quotes".to_owned(),

@@ -64,14 +64,14 @@ impl<'a> Query<'a> {
         Self { room, what }
     }
 
-    /// Who is not listed is not to be in the room: said by the key `members`.
+    /// People who are not listed do not belong in the room: said by the key `members`.
     #[must_use]
     pub fn no_member(room: &'a RoomId) -> Self {
         let what = What::NoMember;
         Self { room, what }
     }
 
-    /// Who is not listed is not to be an admin of the room: said by the key `admins`.
+    /// People who are not listed are no admins of the room: said by the key `admins`.
     #[must_use]
     pub fn no_admin(room: &'a RoomId) -> Self {
         let what = What::NoAdmin;

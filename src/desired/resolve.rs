@@ -63,7 +63,7 @@ fn twice(ids: &mut Ids, at: RoomAt, room: &RoomSpec) -> Option<Problem> {
     }
 }
 
-/// What a room is read against.
+/// Shared input of all rooms of a set: groups, defaults and guards.
 struct Context<'s> {
     groups: &'s ResolvedGroups<'s>,
     defaults: Option<&'s Defaults>,
@@ -177,7 +177,7 @@ impl<'s> Context<'s> {
         })
     }
 
-    /// Who a key comes to.
+    /// People that a key resolves to.
     fn people(
         &self,
         listed: Option<&Listed<'_>>,
@@ -205,7 +205,7 @@ impl<'s> Context<'s> {
         Some(people.set)
     }
 
-    /// What a room ignores, and where that is said: its own list replaces that of the defaults.
+    /// Patterns that a room ignores, and the place of their list. A room's own list replaces that of the defaults.
     fn ignore<'r>(&'r self, at: RoomAt, own: &'r Defaults) -> (&'r [Option<Glob>], ListAt) {
         let (field, at) = match self.defaults {
             Some(defaults) if own.ignore.entry.is_none() => {

@@ -87,7 +87,7 @@ pub(super) fn at_least(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": ["integer", "string"], "minimum": 0, "maximum": MOST_AT_LEAST, "pattern": "^[0-9]+$"})
 }
 
-/// Which lists may come to nobody. What stands between quotes is taken, too, and not offered.
+/// Lists that may be empty. A quoted `true` or `false` is accepted too, and not offered.
 pub(super) fn allow_empty(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "anyOf": [
@@ -97,7 +97,7 @@ pub(super) fn allow_empty(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// What the keys of a room ask of each other: there is an id, and a list; an empty list is meant.
+/// Adds the rules between a room's keys: there is an id and a list, and an empty list is confirmed.
 pub(super) fn room(room: &mut Schema) {
     let meant = |list: &str| {
         json!({

@@ -1,4 +1,4 @@
-//! What is to be thought of files that rest: whether they are finished, good, and news.
+//! Judges files that rest: whether they are finished, valid, and new.
 
 use super::Event;
 use crate::desired::{Loaded, Remembered, Texts};
@@ -12,10 +12,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a file may stay unfinished.
+/// Longest time for which a file may stay unfinished.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What was thought of the files until now.
+/// Judgements of the files until now.
 #[derive(Debug, Default)]
 pub(super) struct Judge {
     in_force: Option<InForce>,
@@ -176,7 +176,7 @@ impl Judge {
         Verdict::Event(Event::Bad(diagnostics))
     }
 
-    /// What is wrong with a file that somebody seems to be writing still.
+    /// Diagnostic of a file that somebody still seems to be writing.
     fn unfinished(&self, file: &SourceFile) -> Option<Diagnostic> {
         let content = file.content.as_ref()?;
         let (code, message, help) = if content.length == 0 {
@@ -205,7 +205,7 @@ impl Judge {
         Some(Diagnostic::of_file(file.name.clone(), raw))
     }
 
-    /// Whether it is the very file of the set in force, without its end. A file that took its place is no such thing:
+    /// True if it is the very file of the set in force, without its end. A file that took its place is not:
     /// who makes a new one writes it first.
     fn is_cut_short(&self, file: &SourceFile) -> bool {
         let cut = || {

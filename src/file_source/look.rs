@@ -27,7 +27,7 @@ pub(super) struct Disk {
     slow: Mutex<Option<DiskTimeout>>,
 }
 
-/// What a reading came to.
+/// Outcome of a reading.
 pub(super) enum Seen {
     /// Not what was expected, or changed while it was read: what is seen now.
     Moved(Fingerprint),

@@ -21,7 +21,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
 use watch::Watch;
 
-/// What to follow.
+/// Files to follow, and the rules for reading them.
 #[derive(Debug, Clone)]
 pub struct Follow {
     /// Room files, and directories of them.
@@ -30,13 +30,13 @@ pub struct Follow {
     pub settings_file: Option<PathBuf>,
     /// Those of the settings.
     pub guards: Guards,
-    /// How long changed files must rest.
+    /// Time for which changed files must be unchanged before they are read.
     pub settle: Duration,
     /// The files of the set before this process, by which one that was cut short since is known.
     pub remembered: Remembered,
 }
 
-/// What became of the files on the disk.
+/// News of the files on the disk.
 #[derive(Debug)]
 pub enum Event {
     /// Another set, which is in force from now on.
@@ -160,7 +160,7 @@ impl FileSource {
         self.stillness.clone()
     }
 
-    /// What became of the files since the last news. Cancelling this loses nothing. `None`: the task ended by a fault.
+    /// Waits for the next news of the files. Cancelling this loses nothing. `None`: the task ended by a fault.
     pub async fn event(&mut self) -> Option<Event> {
         self.news.recv().await
     }

@@ -16,7 +16,7 @@ const STATES: [(RoomState, &str); 6] = [
     (RoomState::Observed, "observed"),
 ];
 
-/// What holds at present. What has no value yet is left out: a 0 would be taken for one.
+/// Registry of present values. Gauges without a value yet are left out: a 0 would be taken for one.
 pub(super) fn present(gauges: &Gauges) -> Registry {
     let Gauges {
         rooms,

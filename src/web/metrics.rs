@@ -1,4 +1,4 @@
-//! What is counted, for Prometheus. No label names a room or a person: the lines stay few however many rooms there are.
+//! Metrics for Prometheus. No label names a room or a person: the lines stay few however many rooms there are.
 
 use super::exposition;
 use crate::model::Op;

@@ -1,4 +1,4 @@
-//! What is asked, and what is answered.
+//! Routes, and their answers.
 
 use super::assets;
 use super::gate::{guarded, is_admin, is_local};
@@ -22,22 +22,22 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// How long a daemon that is busy is waited for.
+/// Longest wait for a daemon that is busy.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const OPENMETRICS: &str = "application/openmetrics-text";
 
-/// What is served, and to whom.
+/// Access rules of a listener.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Whether the page and its API are served: they show the names of people.
+    /// True if the page and its API are served. They show the names of people.
     pub page: bool,
-    /// Whether only this machine can reach the listener. The page then answers no other host's name, so that no page
+    /// True if only this machine can reach the listener. The page then answers no other host's name, so that no page
     /// elsewhere can read it through a browser here.
     pub loopback: bool,
-    /// What lets somebody ask for a pass; without one nobody can.
+    /// Secret of callers who may ask for a pass. `None`: nobody may.
     pub admin_token: Option<SecretString>,
 }
 

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 /// The service's window (seed: calls per second). Whether it slides is unknown, so every 1,000 ms counts as one.
 pub(super) const WINDOW: Duration = Duration::from_secs(1);
-/// How long a limit stays after calls were turned away, the first time and at the most.
+/// Time for which a limit stays after calls were turned away: the first time, and at most.
 const HOLD: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(32));
-/// How long a higher limit must do before a still higher one is tried: a window that is full of it, and the way.
+/// Time for which a higher limit must hold before a still higher one is tried: a full window, and the round trip.
 const TRIAL: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct AdaptiveLimit {
     raise_at: Instant,
     hold: Duration,
     lowered: Option<Lowered>,
-    /// How often in a row calls were turned away without one being let through in between.
+    /// Refusals since a call was last let through.
     in_a_row: u32,
 }
 
@@ -43,15 +43,15 @@ struct Trial {
 /// The last time that the limit was lowered.
 #[derive(Debug, Clone, Copy)]
 struct Lowered {
-    /// What is sent up to then was sent under the limit before.
+    /// Calls sent up to then were sent under the earlier limit.
     at: Instant,
     /// When the call was turned away, as far as can be told.
     counted: Instant,
     /// The limit before.
     from: usize,
-    /// Whether the limit is what was let through, so that an answer still to come can raise it.
+    /// True if the limit is the number of calls let through, so that an answer still to come can raise it.
     measured: bool,
-    /// How many calls were let through in the second before, as far as is known.
+    /// Number of calls let through in the second before, as far as is known.
     let_through: usize,
 }
 
@@ -76,7 +76,7 @@ impl AdaptiveLimit {
         self.limit
     }
 
-    /// How often in a row calls were turned away without one being let through in between.
+    /// Refusals since a call was last let through.
     pub(super) fn in_a_row(&self) -> u32 {
         self.in_a_row
     }
@@ -192,7 +192,7 @@ mod tests {
             self.adaptive_limit.limit()
         }
 
-        /// How many seconds after now the limit is raised, and to what.
+        /// Seconds until the limit is raised, and the limit after that.
         fn raised(&mut self) -> (u64, usize) {
             let (before, from) = (self.adaptive_limit.limit(), self.now);
             while self.adaptive_limit.limit() == before {

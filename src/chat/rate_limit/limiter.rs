@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-/// How often in a row calls are turned away, each time after a longer pause, before those that wait are given up.
+/// Refusals in a row, each after a longer pause, at which the waiting calls are given up.
 const IN_A_ROW: u32 = 8;
 /// Pauses of a method whose calls are all turned away.
 const PAUSE: Backoff = Backoff {
@@ -89,7 +89,7 @@ impl Limiter {
         }
     }
 
-    /// What is in use now.
+    /// Permits in use now, and the limit.
     pub(super) fn budget(&self, method: Method, now: Instant) -> CallBudget {
         let mut leases = self.leases();
         leases.forget(now);
@@ -165,7 +165,7 @@ impl Leases {
         Ok(())
     }
 
-    /// Whether a lease is free, or until when there is none; `None`: until one is given back.
+    /// `Ok` if a lease is free. The error is the time until which there is none; `None`: until one is given back.
     fn free(&mut self, now: Instant) -> Result<(), Option<Instant>> {
         if let Some(until) = self.paused_until.filter(|until| *until > now) {
             return Err(Some(until));

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// A half is safe while the shortest way back and the shortest way there together take half of what they took in the
 /// shortest call.
 ///
-/// What is left of risk: a path that becomes faster than that between two calls. The first of them has been measured by
+/// One risk is left: a path that becomes faster than that between two calls. The first of them has been measured by
 /// then, so that δ is at most half of its own round trip: where its way back takes half of it or more, nothing can go wrong.
 /// Where most of the time is spent on the way there, and that suddenly falls to less than half, the calls sent before the first
 /// fast answer can be too early, by δ at most.
@@ -26,7 +26,7 @@ const ENOUGH: u32 = 20;
 const STEADY: u32 = 5;
 /// The average moves by this part of its distance to each new round trip.
 const WEIGHT: u32 = 16;
-/// How long nothing is given back after the service has turned a call away, of whatever method: something is not as
+/// Time for which nothing is given back early after the service has turned a call of any method away: something is not as
 /// believed, and a call turned away costs more than this wins.
 const QUIET: Duration = Duration::from_secs(60);
 

@@ -9,7 +9,7 @@ use crate::model::{Glob, RoomId, UserId};
 use crate::yaml::{Field, Items};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-/// What the files say of a person in a room.
+/// All places in the files that concern one person in one room.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mentions {
     /// Every item that names them and that a list of the room comes to.
