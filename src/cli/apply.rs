@@ -58,7 +58,7 @@ pub(super) enum Format {
     Json,
 }
 
-/// What `--format json` prints.
+/// Output of `--format json`.
 #[derive(serde::Serialize)]
 struct Output<'a> {
     plan: PlanJson<'a>,
@@ -230,7 +230,7 @@ fn confirmed(calls: usize) -> io::Result<bool> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// What came of it, for people.
+/// The report as text for people.
 fn told(report: &Report) -> String {
     let mut out = String::new();
     let stopped_by = |reason: &Reason| report.stopped.as_ref().is_some_and(|why| why.code == reason.code);

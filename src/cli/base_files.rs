@@ -70,7 +70,7 @@ impl BaseFiles {
         Ok(Some(Self(Err(format!("{first}{more}")))))
     }
 
-    /// What has changed since for these rooms; noted in the plan, too. `whole`: these are all the rooms of the files.
+    /// Changes since then for these rooms; noted in the plan, too. `whole`: these are all the rooms of the files.
     pub(super) fn compare(
         &self,
         now: &[&DesiredRoom],

@@ -1,4 +1,4 @@
-//! What plan and apply begin with: settings, room files, the rooms in question and a client.
+//! Inputs of plan and apply: settings, room files, the rooms in question and a client.
 
 use super::Globals;
 use super::exit::Usage;
@@ -119,7 +119,7 @@ impl Context {
         self.desired.rooms.iter().filter(wanted).collect()
     }
 
-    /// Whether this file, a canonical path, is one of roomsync's own, or would be: it must not be written over.
+    /// True if this file, a canonical path, is one of roomsync's own, or would be: it must not be written over.
     pub(super) fn owns(&self, file: &Path) -> bool {
         let Settings {
             service,
@@ -185,7 +185,7 @@ impl Context {
         &self.desired.source.digest
     }
 
-    /// What a plan says of its making.
+    /// Origin of a plan, for its document.
     pub(super) fn meta(&self) -> Meta {
         reconcile::meta(&self.settings, &self.desired.source, jiff::Timestamp::now())
     }

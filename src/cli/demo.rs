@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep};
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Args {}
 
-/// What the emulated service begins with: a lobby that has drifted, and a support room with somebody who left the team.
+/// First state of the emulated service: a lobby that has drifted, and a support room with somebody who left the team.
 const STATE: &str = r#"
 app_key: "acme#demo"
 tokens: [demo-token]
@@ -58,9 +58,9 @@ const LOBBY: &str = "66213271109633";
 /// The edit: bob moves out of support.
 const EDIT: (&str, &str) = ("    members: [bob, carol, dan]\n", "    members: [carol, dan]\n");
 
-/// How often the service is asked whether the daemon is done, so that the times told are true to a tenth of a second.
+/// Interval between checks whether the daemon is done: the times shown are true to a tenth of a second.
 const GLANCE: Duration = Duration::from_millis(10);
-/// How long the daemon may take for what takes it about a second, on a machine that is busy.
+/// Time limit for what takes the daemon about a second, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Runs `roomsync demo`.
@@ -252,7 +252,7 @@ impl Watched<'_> {
         output(&format!("    {what} {:.1} s later:\n{lines}", took.as_secs_f64()))
     }
 
-    /// What was done, and which line of which file asks for it.
+    /// The change, and the file and line that ask for it.
     fn line(&self, change: &Change) -> String {
         let name = if change.room.as_str() == LOBBY {
             "lobby"

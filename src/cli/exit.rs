@@ -1,4 +1,4 @@
-//! How a command ends, and the one table from errors to exit codes.
+//! End of a command, and the one table from errors to exit codes.
 
 use crate::apply::{Failure, Outcome, Report};
 use crate::chat::CallError;
@@ -45,7 +45,7 @@ impl Exit {
         }
     }
 
-    /// What an error means.
+    /// Exit of this error.
     pub(super) fn of_error(error: &anyhow::Error) -> Self {
         if error.is::<Usage>() {
             Self::Usage
@@ -58,7 +58,7 @@ impl Exit {
         }
     }
 
-    /// What a plan says, `stopped` being what kept it from looking at every room.
+    /// Exit of this plan; `stopped` is the error that kept it from reading every room.
     pub(super) fn of_plan(plan: &FleetPlan, stopped: Option<&CallError>) -> Self {
         let unseen = plan.rooms.iter().filter(|room| room.live.is_none());
         let of_service = |code| code != ReasonCode::NoSuchRoom;
@@ -96,7 +96,7 @@ impl Exit {
         Self::of_plan(plan, stopped.as_ref()).max(of_writing)
     }
 
-    /// What a report says.
+    /// Exit of this report.
     #[must_use]
     pub fn of_report(report: &Report) -> Self {
         let any = |outcomes: &[Outcome]| report.rooms.iter().any(|room| outcomes.contains(&room.status));
@@ -118,7 +118,7 @@ impl Exit {
     }
 }
 
-/// Whether calls were made, none of them did anything, and the service is the reason rather than a user or a room.
+/// True if calls were made, none of them did anything, and the service is the reason rather than a user or a room.
 fn wrote_nothing(report: &Report) -> bool {
     let of_service = |failure: &Failure| {
         matches!(

@@ -92,7 +92,7 @@ fn find<'r>(rooms: &'r [DesiredRoom], text: &str) -> Result<&'r DesiredRoom, Usa
     }
 }
 
-/// What a pass over this room would do, without the guard over all rooms.
+/// Plan of a pass over this room, without the guard over all rooms.
 fn plan_of(reader: &Reader, room: &DesiredRoom, observed: &Observed) -> FleetPlan {
     let diff: Result<_, Box<RoomPlan>> = plan::diff(room, observed, &Constraints::default());
     FleetPlan::new(vec![diff], None, reconcile::sizes(reader))

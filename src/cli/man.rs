@@ -10,7 +10,7 @@ use std::path::Path;
 
 const FOLDER: &str = "deploy/man";
 
-/// What the environment can say.
+/// Environment variables.
 const ENVIRONMENT: [(&str, &str); 4] = [
     (
         "ROOMSYNC_CONFIG",
@@ -94,7 +94,7 @@ fn pages(command: &Command, pages: &mut BTreeMap<String, String>) {
     );
 }
 
-/// What was made in parts as one page: quotes are meant as they are, and lines that the help breaks are broken.
+/// One page out of its parts: quotes are meant as they are, and lines that the help breaks are broken.
 fn tidy(page: &str) -> String {
     let mut kept: Vec<String> = Vec::new();
     let mut filling = true;

@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 /// So many rooms are named that need most.
 const NAMED: usize = 5;
 
-/// Whether the plan makes more calls than `--max-calls` allows; then it is said, and what to do.
+/// True if the plan makes more calls than `--max-calls` allows; also prints so, and what to do.
 pub(super) fn exceeded(plan: &FleetPlan, most: Option<usize>) -> io::Result<bool> {
     let calls = plan.summary().calls;
     let Some(most) = most.filter(|most| calls > *most) else {

@@ -100,7 +100,7 @@ enum Command {
     Completions(completions::Args),
 }
 
-/// What every command is given.
+/// Options of every command.
 #[derive(Debug, Clone)]
 struct Globals {
     config: PathBuf,
@@ -175,7 +175,7 @@ fn print(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> anyhow::Re
     }
 }
 
-/// How long a command that has ended waits for what still reads or writes a disk.
+/// Time that a command waits at its end for what still reads or writes a disk.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// Runs the command of this process.

@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-/// What takes no longer is over before anybody has read a bar.
+/// Time before a bar is shown: shorter work is over before anybody has read one.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often it is drawn.
+/// Interval between two drawings.
 const BEAT: Duration = Duration::from_millis(200);
 
 /// A progress bar that goes away with its work.
@@ -22,12 +22,12 @@ pub(super) struct BarGuard {
     drawing: Option<AbortHandle>,
 }
 
-/// What a bar shows, and from where.
+/// Contents of a bar, and their source.
 pub(super) struct Watched {
     pub(super) what: &'static str,
     pub(super) progress: Arc<Progress>,
     pub(super) reader: Reader,
-    /// What may end the work before its end.
+    /// Signal that may stop the work early.
     pub(super) stop: Option<Cancel>,
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Args {
     pub(super) dry_run: bool,
 }
 
-/// What ends a daemon that is told so a second time.
+/// Exit code of a daemon that gets a second signal.
 const ENDED_AT_ONCE: i32 = 128 + 15;
 
 /// Runs `roomsync run`.
@@ -115,7 +115,7 @@ async fn once(config: Config, signals: Signals) -> anyhow::Result<Exit> {
     Ok(Exit::of_once(&once))
 }
 
-/// What the daemon of these settings is made of.
+/// Configuration of the daemon with these settings.
 pub(super) fn config(globals: &Globals, args: &Args, settings: Settings) -> Config {
     let (file, env) = (globals.config.clone(), globals.env.clone());
     Config {

@@ -69,7 +69,7 @@ pub fn check(args: &Args, config: &Path, env: &Env, styled: bool, out: &mut impl
     Ok(found.is_valid())
 }
 
-/// What a check came to.
+/// Result of a check.
 struct Found {
     /// `None`: the files are not valid.
     sizes: Option<Sizes>,
@@ -147,7 +147,7 @@ impl Found {
     }
 }
 
-/// How much a valid set holds.
+/// Size of a valid set.
 struct Sizes {
     files: usize,
     rooms: usize,

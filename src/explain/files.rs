@@ -1,4 +1,4 @@
-//! What the files say.
+//! Sentences about the files.
 
 use super::{Subject, shown};
 use crate::desired::{DesiredRoom, Mention, Mentions, Origin, OtherGroup, Pattern};
@@ -115,7 +115,7 @@ fn write(
     Ok(())
 }
 
-/// What each key means for who is not in it.
+/// Meaning of each key for people who are not in it.
 fn write_keys(out: &mut String, subject: Subject<'_>, mentions: &Mentions) -> fmt::Result {
     let Subject { user, room } = subject;
     if room.owner.as_ref() == Some(user) || subject.is_ignored() {

@@ -1,4 +1,4 @@
-//! What is there, and what a pass would do about it.
+//! Sentences about the live room, and about what a pass would do there.
 
 use super::{Subject, joined};
 use crate::live::{LiveRoom, Observed};
@@ -25,7 +25,7 @@ pub fn no_room(why: &str) -> String {
     )
 }
 
-/// What somebody is in a room.
+/// Role of somebody in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Owner,
@@ -139,7 +139,7 @@ fn write_plan(out: &mut String, subject: Subject<'_>, observed: &Observed, plan:
     Ok(())
 }
 
-/// What is wanted and not done, for the reason that the plan has for all.
+/// Changes that are wanted and not made, for the reason that the plan has for all.
 fn write_unsent(out: &mut String, user: &UserId, unsent: &[Op], plan: &RoomPlan) -> fmt::Result {
     let unsent = ops(unsent);
     if plan.status == Status::Observed {
@@ -167,7 +167,7 @@ fn write_unsent(out: &mut String, user: &UserId, unsent: &[Op], plan: &RoomPlan)
     Ok(())
 }
 
-/// Why nothing is done.
+/// Reason why nothing is done.
 fn idle(subject: Subject<'_>, observed: &Observed, plan: &RoomPlan) -> String {
     let Subject { user, room } = subject;
     let role = Role::of(user, observed.room());

@@ -10,12 +10,12 @@ pub use look::{look, no_room};
 use crate::desired::DesiredRoom;
 use crate::model::{UserId, printable};
 
-/// Who and where.
+/// A person and a room.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     /// The person.
     pub user: &'a UserId,
-    /// What the files want of the room.
+    /// The room as the files want it.
     pub room: &'a DesiredRoom,
 }
 

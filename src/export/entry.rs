@@ -60,7 +60,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Whether the key is written. An additive list of nobody wants nothing; left out, it also takes nobody's place once
+    /// True if the key is written. An additive list of nobody wants nothing; left out, it also takes nobody's place once
     /// the room is made authoritative. But an entry needs one of the two.
     fn has(&self, key: ListKey) -> bool {
         let nobody = self.admins.is_empty() && self.members.is_empty();
@@ -95,7 +95,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// What people should know of the room, and what of it is not in the entry.
+    /// Remarks on the room, and on the parts of it that are not in the entry.
     fn write_remarks(&self, out: &mut String) -> fmt::Result {
         let live = self.live;
         if let Some(name) = live.name.as_deref().filter(|name| !name.trim().is_empty()) {
@@ -131,7 +131,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Whether the service's name for a room can be its label in a file.
+/// True if the service's name for a room can be its label in a file.
 fn is_label(text: &str) -> bool {
     !text.trim().is_empty() && label(text).is_ok()
 }

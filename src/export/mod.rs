@@ -13,12 +13,12 @@ use entry::Entry;
 use std::fmt::Write as _;
 use yaml::told;
 
-/// How rooms are written down.
+/// Form of the written rooms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// The mode of every entry.
     pub mode: Mode,
-    /// Whether people who are the same in several rooms become groups.
+    /// True if people who are the same in several rooms become groups.
     pub group_by_common: bool,
 }
 
@@ -37,7 +37,7 @@ pub struct RoomFile {
 pub struct LeftOut {
     /// The room.
     pub room: RoomId,
-    /// Why not.
+    /// Reason, in words.
     pub why: String,
 }
 

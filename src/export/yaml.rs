@@ -7,7 +7,7 @@ const MOST_ON_A_LINE: usize = 5;
 /// Longest line that a list is put on.
 const LINE: usize = 100;
 
-/// What some YAML reader takes for something else than a text, though it begins with a letter.
+/// Words that begin with a letter and that some YAML reader does not read as a text.
 const WORDS: [&str; 10] = [
     "false", "inf", "n", "nan", "no", "null", "off", "on", "true", "yes",
 ];
@@ -48,7 +48,7 @@ pub(super) fn told(text: &str) -> String {
     }
 }
 
-/// Whether a character can stand as it is: Rust's own idea of what can be printed, which leaves out controls, formats
+/// True if a character can stand as it is: Rust's own idea of what can be printed, which leaves out controls, formats
 /// and all blanks but the plain one.
 fn is_seen(c: char) -> bool {
     if c.is_ascii() {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// Why a text is not a length of time.
+/// Error of a text that is not a length of time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a length of time is a whole number with its unit: ms, s, m or h, such as 500ms or 5m")]
 pub struct BadDuration;

@@ -5,7 +5,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Glob(CompactString);
 
-/// Why a text is not a pattern.
+/// Error of a text that is not a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadGlob {
     /// Nothing between the quotes.
@@ -31,7 +31,7 @@ impl Glob {
         Ok(Self(pattern))
     }
 
-    /// Whether the pattern stands for this name, which is in lower case.
+    /// True if the pattern matches this name, which is in lower case.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         // Greedy with one step back: at a mismatch the last `*` swallows one more character. O(pattern × name), no recursion.

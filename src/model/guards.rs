@@ -63,12 +63,12 @@ pub struct Guards {
     pub max_additions: Option<Limit>,
     /// Removals and demotions over time, against the room's lists in the files.
     pub removal_budget: RemovalBudget,
-    /// Who is never removed or demoted.
+    /// People who are never removed or demoted.
     pub protect: Vec<Glob>,
 }
 
 impl Guards {
-    /// Whether this person is never removed or demoted.
+    /// True if this person is never removed or demoted.
     #[must_use]
     pub fn protects(&self, user: &UserId) -> bool {
         self.protect.iter().any(|glob| glob.matches(user.as_str()))

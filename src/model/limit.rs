@@ -9,7 +9,7 @@ pub enum Limit {
     Share(u32),
 }
 
-/// Why a text is not a bound.
+/// Error of a text that is not a bound.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a guard is a whole number such as 20, or a percentage from 0% to 100% such as 25% or 2.5%")]
 pub struct BadLimit;

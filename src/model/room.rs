@@ -5,7 +5,7 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoomId(CompactString);
 
-/// Why a text is not a room id.
+/// Error of a text that is not a room id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a room id is a whole number without sign or leading zero, at most 32 digits long")]
 pub struct BadRoomId;
@@ -59,7 +59,7 @@ impl serde::Serialize for RoomId {
     }
 }
 
-/// How far roomsync may go in a room.
+/// Limit of the changes that roomsync may make in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     /// The files are the whole truth: add, remove, promote, demote.
@@ -92,7 +92,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// What to do with a wanted member who is not there.
+/// Treatment of a wanted member who is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Absent {
     /// Add them again.

@@ -4,7 +4,7 @@ use super::{Absent, Glob, Limit, MemberSet, Mode, RoomId, UserId};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
-/// What a plain scalar of YAML can be to a schema. In our files it is the text that stands there: `007`, `1.10` and `true` are
+/// JSON types that a plain scalar of YAML can have. In our files it is the text that stands there: `007`, `1.10` and `true` are
 /// names, and an editor that has made a number of them must not underline them.
 pub(crate) const SCALAR: [&str; 3] = ["string", "number", "boolean"];
 

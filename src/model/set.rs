@@ -31,25 +31,25 @@ impl MemberSet {
         self.as_slice().iter()
     }
 
-    /// How many names.
+    /// Number of names.
     #[must_use]
     pub fn len(&self) -> usize {
         self.view.len()
     }
 
-    /// Whether there is no name.
+    /// True if there is no name.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.view.is_empty()
     }
 
-    /// Whether the name is in the set, in O(log n).
+    /// True if the name is in the set, in O(log n).
     #[must_use]
     pub fn contains(&self, user: &UserId) -> bool {
         self.as_slice().binary_search(user).is_ok()
     }
 
-    /// Who is here and not in `other`.
+    /// Names that are here and not in `other`.
     #[must_use]
     pub fn minus(&self, other: &Self) -> Self {
         if other.is_empty() {
@@ -58,7 +58,7 @@ impl MemberSet {
         self.join(other, |here, there| here && !there)
     }
 
-    /// Who is only here, and who is only in `other`, in one walk.
+    /// Names that are only here, and names that are only in `other`, in one walk.
     #[must_use]
     pub fn differences(&self, other: &Self) -> (Self, Self) {
         let sets = [self, other];
@@ -71,7 +71,7 @@ impl MemberSet {
         (here.into_set(), there.into_set())
     }
 
-    /// Who is in both.
+    /// Names that are in both.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         if self.is_empty() || other.is_empty() {
@@ -80,7 +80,7 @@ impl MemberSet {
         self.join(other, |here, there| here && there)
     }
 
-    /// Who is in either.
+    /// Names that are in either.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
         if other.is_empty() {
@@ -109,7 +109,7 @@ impl MemberSet {
         })
     }
 
-    /// Who is in any of these. Parts of one list that follow each other are put together without a copy.
+    /// Names that are in any of these. Parts of one list that follow each other are put together without a copy.
     #[must_use]
     pub fn of_all<'a>(sets: impl IntoIterator<Item = &'a Self>) -> Self {
         let sets: Vec<&Self> = sets.into_iter().filter(|set| !set.is_empty()).collect();
@@ -183,7 +183,7 @@ impl MemberSet {
     }
 }
 
-/// What is picked out of two sets, in order: as long as it is one piece of either of them, only where that begins.
+/// Names picked out of two sets, in order: only a start and an end as long as they are one piece of either set.
 struct Picked<'a> {
     sets: [&'a MemberSet; 2],
     len: usize,
@@ -304,7 +304,7 @@ mod tests {
         set.iter().map(ToString::to_string).collect()
     }
 
-    /// Whether the two view the same list.
+    /// True if the two view the same list.
     fn shared(one: &MemberSet, other: &MemberSet) -> bool {
         match (&one.names, &other.names) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),

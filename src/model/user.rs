@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(CompactString);
 
-/// Why a text is not a username.
+/// Error of a text that is not a username.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadUserId {
     /// Nothing between the quotes.
@@ -31,7 +31,7 @@ const CAPITAL: u8 = 2;
 const DOT: u8 = 4;
 const OTHER: u8 = 8;
 
-/// What a byte is in a name.
+/// Class of a byte in a name.
 fn kind(byte: u8) -> u8 {
     match byte {
         b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => PLAIN,

@@ -1,8 +1,8 @@
-//! What is to change in a room, as sets and as calls.
+//! Changes of a room, as sets and as calls.
 
 use crate::model::{MemberSet, Op, UserId};
 
-/// What has to change in a room.
+/// Wanted changes of a room.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Changes {
     pub(super) add: MemberSet,
@@ -140,7 +140,7 @@ pub fn users_of(op: Op, steps: &[Step]) -> MemberSet {
     }
 }
 
-/// What of the changes the steps carry out.
+/// The changes that the steps carry out.
 pub(super) fn carried_out(changes: &Changes, steps: &[Step]) -> Changes {
     let of = |op: Op, all: &MemberSet| all.and(&users_of(op, steps));
     Changes {

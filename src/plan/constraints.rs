@@ -1,16 +1,16 @@
-//! What is not to be done in a room for now, whatever its files and its live guards would let through.
+//! Changes that a room must not get for now, even if its files ask for them and its guards allow them.
 
 use super::changes::Changes;
 use super::{GuardTripped, Note, Revocations};
 use crate::model::{Guard, Limit, MemberSet, Op, ReasonCode, UserId, counted};
 use std::collections::BTreeMap;
 
-/// What is not to be done in a room for now. A one-shot command has none.
+/// Changes that a room must not get for now. A one-shot command has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Constraints {
-    /// Who was dropped from the room's list, more at once than `max_removals` allows: none of them is removed.
+    /// People dropped from the room's list, more at once than `max_removals` allows: none of them is removed.
     pub removals: Option<HeldNames>,
-    /// Who was dropped from the room's admins, more at once than `max_demotions` allows: none of them is demoted.
+    /// People dropped from the room's admins, more at once than `max_demotions` allows: none of them is demoted.
     pub demotions: Option<HeldNames>,
     /// Wanted people who are not tried at present.
     pub not_tried: BTreeMap<UserId, NotTried>,
@@ -51,15 +51,15 @@ pub struct Unsettled {
 pub struct HeldNames {
     /// Their names.
     pub users: MemberSet,
-    /// What the guard allowed when the names were dropped.
+    /// The guard's limit when the names were dropped.
     pub limit: Limit,
-    /// How many were dropped.
+    /// Number of dropped names.
     pub dropped: u64,
     /// From a list of how many.
     pub of: u64,
 }
 
-/// Why somebody is not tried at present.
+/// Reason why somebody is not tried at present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotTried {
     /// [`ReasonCode::SetAside`] or [`ReasonCode::ComingAndGoing`].

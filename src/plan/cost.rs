@@ -1,4 +1,4 @@
-//! What a plan costs: its write calls, by method, and how long they take at the least.
+//! Cost of a plan: its write calls, by method, and the least time they take.
 
 use super::{FleetPlan, Step};
 use crate::model::counted;

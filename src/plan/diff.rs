@@ -122,7 +122,7 @@ fn foreign_note(name: &str) -> Note {
     .about(name)
 }
 
-/// What the files want of a room, the owner left out.
+/// The room as the files want it, without the owner.
 struct Wanted {
     /// Managed admins.
     admins: Option<MemberSet>,
@@ -161,7 +161,7 @@ impl Wanted {
     }
 }
 
-/// What is there, without the owner and those who are ignored.
+/// The room as it is, without the owner and ignored people.
 struct Seen<'a> {
     owner: Option<&'a str>,
     admins: MemberSet,

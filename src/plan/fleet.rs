@@ -10,14 +10,14 @@ use serde::Serialize;
 pub struct FleetPlan {
     /// By id.
     pub rooms: Vec<RoomPlan>,
-    /// How many members the rooms have that were looked at, those that are only observed not counted.
+    /// Number of members in the rooms that were read, without the rooms that are only observed.
     pub members: u64,
 }
 
 /// The guard over the removals of all rooms, `max_removals_total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FleetGuard {
-    /// What it allows.
+    /// The guard's limit.
     pub limit: Limit,
     /// Removals since the last look at all rooms that this plan's come on top of.
     pub spent: usize,

@@ -6,7 +6,7 @@ pub(super) fn sha256_text(hash: Sha256) -> String {
     format!("sha256:{}", hex(&hash.finalize()))
 }
 
-/// How much of a live digest tells the owner.
+/// Length of the part of a live digest that depends on the owner.
 const OWNER_PART: usize = "sha256:".len() + 32;
 
 /// The digest of what was seen in a room: the first half is the owner's, so that another owner is known whoever else has
@@ -18,7 +18,7 @@ pub(super) fn live_digest(owner: Option<&str>, people: Sha256) -> String {
     halves.into_iter().flatten().collect()
 }
 
-/// Whether two live digests are of rooms with the same owner.
+/// True if two live digests are of rooms with the same owner.
 pub(super) fn same_owner(one: &str, other: &str) -> bool {
     one.get(..OWNER_PART) == other.get(..OWNER_PART)
 }

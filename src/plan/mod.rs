@@ -101,15 +101,15 @@ pub struct RoomPlan {
     pub id: RoomId,
     /// The files' label.
     pub name: Option<String>,
-    /// What the plan makes of it.
+    /// Status of the room by this plan.
     pub status: Status,
-    /// What was seen; `None` when nothing could be.
+    /// The look in numbers; `None` if the room could not be read.
     pub live: Option<LiveSummary>,
-    /// Who should come in. In a blocked or observed room these four say what is wanted; `steps` say what is sent.
+    /// People to add. In a blocked or observed room these four say what is wanted; `steps` say what is sent.
     pub add: MemberSet,
-    /// Who should go.
+    /// People to remove.
     pub remove: MemberSet,
-    /// Who should become an admin.
+    /// People to make an admin.
     pub promote: MemberSet,
     /// Which admins should become plain members; those who are removed are among them.
     pub demote: MemberSet,
@@ -121,7 +121,7 @@ pub struct RoomPlan {
     pub last: Option<UserId>,
     /// Wanted admins who are admins already: while there is one, a demotion leaves the room with an admin.
     pub standing: MemberSet,
-    /// How many people should become an admin and will not by these steps.
+    /// Number of people who should become an admin and will not by these steps.
     pub unmet_promotes: usize,
     /// People who stay until the files in force have settled. They are also in the lists above.
     pub pending: Revocations,
@@ -129,7 +129,7 @@ pub struct RoomPlan {
     pub blocked: Vec<GuardTripped>,
     /// Remarks.
     pub notes: Vec<Note>,
-    /// Why nothing can be done.
+    /// Reason why nothing can be done.
     pub error: Option<Note>,
 }
 
@@ -184,7 +184,7 @@ impl RoomPlan {
         }
     }
 
-    /// How many people the steps do this to.
+    /// Number of people to whom the steps do this.
     #[must_use]
     pub fn sent(&self, op: Op) -> usize {
         self.steps
@@ -200,7 +200,7 @@ impl RoomPlan {
         self.status == Status::Changed && !self.pending.is_empty()
     }
 
-    /// Whether nothing is done because the room is no longer as it was when the plan was made.
+    /// True if nothing is done because the room is no longer as it was when the plan was made.
     #[must_use]
     pub fn has_moved(&self) -> bool {
         self.error
@@ -208,7 +208,7 @@ impl RoomPlan {
             .is_some_and(|error| error.code == ReasonCode::Moved)
     }
 
-    /// Whether something that is wanted here will not be done, beside what the guards hold.
+    /// True if something that is wanted here will not be done, apart from what the guards hold.
     #[must_use]
     pub fn falls_short(&self) -> bool {
         match self.status {

@@ -9,7 +9,7 @@ use super::changes::{Changes, Step};
 use super::room_diff::held;
 use crate::model::{MemberSet, Op, ReasonCode, UserId};
 
-/// How many names go into one call.
+/// Number of names in one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchSizes {
     /// Of `add_many`, at least 1.
@@ -18,18 +18,18 @@ pub struct BatchSizes {
     pub remove_batch: usize,
 }
 
-/// What a room has place for, and who is an admin to rely on.
+/// Free places of a room, and its reliable admins.
 #[derive(Debug, Clone)]
 pub(super) struct Capacity {
-    /// How many admins can be added.
+    /// Number of admins that can be added.
     pub(super) admins: usize,
-    /// How many members can be added; `None` where the service does not say.
+    /// Number of members that can be added; `None` if the service does not say.
     pub(super) members: Option<usize>,
     /// True if there may be a place for one more: the owner has left, and the service may or may not count them.
     pub(super) one_more: bool,
     /// Wanted admins who are admins already.
     pub(super) standing: MemberSet,
-    /// Whether somebody should be made an admin who is not among the changes.
+    /// True if somebody should be made an admin who is not among the changes.
     pub(super) short_of_admins: bool,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn order(changes: &Changes, capacity: &Capacity, sizes: BatchSizes) -
 /// The changes while they are being fitted to the room.
 struct Sequence<'a> {
     capacity: &'a Capacity,
-    /// Whether there is no place for the adds until somebody has left.
+    /// True if there is no place for the adds until somebody has left.
     full: bool,
     add: MemberSet,
     promote: MemberSet,
@@ -68,14 +68,14 @@ struct Sequence<'a> {
     remove: MemberSet,
     /// Goes before everything, so that those who leave may.
     opener: Option<UserId>,
-    /// Whether somebody should be made an admin who will not be.
+    /// True if somebody should be made an admin who will not be.
     short_of_admins: bool,
     reserves: Vec<UserId>,
     last: Option<UserId>,
     held: Vec<Note>,
 }
 
-/// How the promotes and demotes interleave: `first`, then `demotes`, then the other promotes and demotes.
+/// Order of the promotes and demotes: `first`, then `demotes`, then the other promotes and demotes.
 struct Before {
     first: MemberSet,
     demotes: MemberSet,
@@ -106,7 +106,7 @@ impl<'a> Sequence<'a> {
         }
     }
 
-    /// Whether a demotion may go although no promotion has succeeded yet.
+    /// True if a demotion may go although no promotion has succeeded yet.
     fn may_demote(&self) -> bool {
         !self.capacity.standing.is_empty() || (self.promote.is_empty() && !self.short_of_admins)
     }

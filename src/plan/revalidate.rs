@@ -1,4 +1,4 @@
-//! What of a saved plan still holds on a new look.
+//! The part of a saved plan that still holds on a new look.
 
 use super::guard::GuardTripped;
 use super::live_digest::same_owner;
@@ -8,7 +8,7 @@ use super::{BatchSizes, Note, RoomPlan, Status};
 use crate::desired::DesiredRoom;
 use crate::model::{Guard, MemberSet, Mode, Op, ReasonCode, counted};
 
-/// How many names go into a call does not matter where only the names are compared.
+/// Batches of one: the number of names in a call does not matter if only the names are compared.
 const ONE_EACH: BatchSizes = BatchSizes {
     add_batch: 1,
     remove_batch: 1,
@@ -91,7 +91,7 @@ impl RoomDiff {
         Ok(self)
     }
 
-    /// Whether the very same is planned again.
+    /// True if the very same is planned again.
     fn is_as_planned(&self, saved: &SavedRoom) -> bool {
         let again = self.clone().plan_under(saved);
         self.complete
@@ -144,7 +144,7 @@ impl RoomDiff {
         }
     }
 
-    /// How the room is no longer as it was when the plan was made, if it is not.
+    /// The difference between the room now and when the plan was made, if there is one.
     fn moved_from(&self, saved: &SavedRoom) -> Option<String> {
         if !self.has_owner_of(saved) {
             return Some("it has another owner".to_owned());
@@ -169,7 +169,7 @@ impl RoomDiff {
             .find_map(|(op, now, then)| differs(op, now, then))
     }
 
-    /// What would be planned now, with no more adds than were planned and with the guards that held then.
+    /// The plan that would be made now, with no more adds than were planned and with the guards that held then.
     fn planned_again(&self, saved: &SavedRoom) -> RoomPlan {
         let mut again = self.clone();
         if saved.status != Status::Failed {
@@ -188,7 +188,7 @@ impl RoomDiff {
         self.into_plan(ONE_EACH)
     }
 
-    /// Whether nobody else owns the room than then; a room that was not seen then had nobody.
+    /// True if the room has the same owner as then; a room that was not seen then had none.
     fn has_owner_of(&self, saved: &SavedRoom) -> bool {
         let before = saved.live.as_ref();
         before.is_none_or(|before| same_owner(&before.digest, &self.live.digest))

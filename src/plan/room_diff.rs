@@ -29,7 +29,7 @@ pub struct RoomDiff {
     pub(super) notes: Vec<Note>,
     /// People who get the place of somebody who cannot come, in this order.
     pub(super) reserves: Vec<UserId>,
-    /// Whether a person has allowed what the guards would hold.
+    /// True if a person has allowed what the guards would hold.
     pub(super) is_approved: bool,
     /// People whom the removal budget keeps. They are not among `changes`.
     pub(super) over_budget: Revocations,
@@ -40,7 +40,7 @@ pub struct RoomDiff {
 }
 
 impl RoomDiff {
-    /// How many people are in the room, the owner and ignored people not counted; in a room that is only observed, none.
+    /// Number of people in the room without the owner and ignored people; 0 in a room that is only observed.
     #[must_use]
     pub fn managed_members(&self) -> u64 {
         if self.mode == Mode::Observe {
@@ -50,7 +50,7 @@ impl RoomDiff {
         }
     }
 
-    /// Who is removed as far as the room's own guards let through.
+    /// True if this draft removes `user` and the room's own guards allow it.
     #[must_use]
     pub fn removes(&self, user: &UserId) -> bool {
         self.open_removals() > 0 && self.changes.remove.contains(user)
@@ -69,7 +69,7 @@ impl RoomDiff {
         }
     }
 
-    /// How many removals the room's own guards let through.
+    /// Number of removals that the room's own guards allow.
     pub(super) fn open_removals(&self) -> usize {
         if self.mode == Mode::Observe || !self.blocked.is_empty() {
             0
@@ -78,7 +78,7 @@ impl RoomDiff {
         }
     }
 
-    /// How many removals the fleet's guard is to judge.
+    /// Number of removals that the fleet's guard judges.
     pub(super) fn guarded_removals(&self) -> usize {
         if self.is_approved { 0 } else { self.open_removals() }
     }
@@ -236,8 +236,8 @@ pub(super) fn held<'a>(
     users.into_iter().map(note)
 }
 
-/// What the guards leave: a blocked room gets no removal and no demotion; with `max_additions` blocked no add either, and
-/// so no promotion of somebody who would have to be added.
+/// The changes that the guards allow: a blocked room gets no removal and no demotion; with `max_additions` blocked no add
+/// either, and so no promotion of somebody who would have to be added.
 fn let_through(changes: &Changes, blocked: &[GuardTripped]) -> Changes {
     if blocked.is_empty() {
         return changes.clone();
@@ -257,12 +257,12 @@ fn let_through(changes: &Changes, blocked: &[GuardTripped]) -> Changes {
     }
 }
 
-/// Whether nothing is wrong with the room itself, only with a person.
+/// True if nothing is wrong with the room itself, only with a person.
 fn is_waiting(note: &Note) -> bool {
     [ReasonCode::SetAside, ReasonCode::ComingAndGoing].contains(&note.code)
 }
 
-/// Why a room without any step is not in order, if it is not.
+/// Reason why a room without any step is not in order, if it is not.
 fn stuck(changes: &Changes, complete: bool, notes: &[Note]) -> Option<Note> {
     if changes.is_empty() && complete {
         return None;

@@ -16,7 +16,7 @@ pub struct SavedPlan {
     fields: Fields,
 }
 
-/// Why a plan is refused as a whole.
+/// Reason why a plan is refused as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StalePlan {
     /// The text is no plan.
@@ -44,7 +44,7 @@ pub enum StalePlan {
     Room(RoomId),
 }
 
-/// What is read of the document; what else it holds is for people.
+/// The keys of the document that are read; the others are for people.
 #[derive(Debug, Clone, Deserialize)]
 struct Fields {
     id: String,
@@ -58,7 +58,7 @@ struct SourceFields {
     digest: String,
 }
 
-/// What the plan says of a room.
+/// A room of the saved plan.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SavedRoom {
     #[serde(deserialize_with = "room_id")]
@@ -191,7 +191,7 @@ impl SavedPlan {
         &self.fields.id
     }
 
-    /// What it says of each room.
+    /// The plan's rooms.
     #[must_use]
     pub fn rooms(&self) -> &[SavedRoom] {
         &self.fields.rooms
@@ -205,7 +205,7 @@ impl SavedRoom {
         &self.id
     }
 
-    /// Whether a guard holds something here that a person can approve.
+    /// True if a guard holds something here that a person can approve.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         !self.blocked.is_empty()

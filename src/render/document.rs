@@ -9,11 +9,11 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::fmt::Write as _;
 
-/// What the schema says of a plan.
+/// The schema's description of a plan.
 const ABOUT_PLANS: &str = "What an apply would do in every room, as `roomsync plan --format json` prints it. Where a room is \
     blocked or only observed, `add`, `remove`, `promote` and `demote` say what is wanted; `calls` and the summary say what is sent.";
 
-/// What a plan's document says of its making.
+/// Origin of a plan, as its document gives it.
 #[derive(Debug, Clone)]
 pub struct Meta {
     /// When, as RFC 3339.
@@ -22,7 +22,7 @@ pub struct Meta {
     pub app: String,
     /// Of which files.
     pub source: Source,
-    /// How fast the calls may go.
+    /// Rate limits of the calls.
     pub rates: Rates,
 }
 

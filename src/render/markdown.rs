@@ -44,18 +44,18 @@ const PART: usize = 5;
 /// The most rooms for which there can be a place.
 const MOST_CARDS: usize = MARKDOWN_BYTES / room_block::LEAST;
 
-/// What a comment says beside the plan.
+/// Contents of a comment beside the plan.
 #[derive(Debug, Clone, Copy)]
 pub struct Review<'a> {
     /// The plan's id.
     pub id: &'a str,
     /// Of its making.
     pub meta: &'a Meta,
-    /// What the files say of the plan's rooms.
+    /// The plan's rooms as the files want them.
     pub desired: &'a [&'a DesiredRoom],
     /// The guards of a room that says nothing else.
     pub guards: &'a Guards,
-    /// What the files change; the error is why that cannot be said. `None`: nobody asked.
+    /// The files' changes, or the reason why they are not known. `None`: nobody asked.
     pub base_diff: Option<Result<&'a BaseDiff, &'a str>>,
 }
 
@@ -112,7 +112,7 @@ fn cards<'a>(plan: &'a FleetPlan, review: &Review<'a>) -> Vec<RoomBlock<'a>> {
     cards
 }
 
-/// How many bytes each room gets. First the rooms where people go or that are blocked get something to read, then the other risky
+/// Bytes for each room. First the rooms where people go or that are blocked get something to read, then the other risky
 /// ones their part, then all that is risky its place, and at last everything.
 fn share_out<'a, 'b>(cards: &'b [RoomBlock<'a>], budget: usize) -> Vec<(&'b RoomBlock<'a>, usize)> {
     let mut all: Vec<(&RoomBlock<'a>, usize)> = cards.iter().map(|card| (card, 0)).collect();
@@ -264,7 +264,7 @@ fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[RoomBlock<'_>]) -> Strin
     out
 }
 
-/// What is wanted in the rooms of this status, without what is sent: removals, demotions, promotions, adds.
+/// Wanted changes in the rooms of this status, without those that are sent: removals, demotions, promotions, adds.
 fn wanted_in(plan: &FleetPlan, status: Status, without_sent: bool) -> [usize; 4] {
     let rooms = || plan.rooms.iter().filter(|room| room.status == status);
     let count = |op: Op, wanted: fn(&RoomPlan) -> &MemberSet| {
@@ -280,7 +280,7 @@ fn wanted_in(plan: &FleetPlan, status: Status, without_sent: bool) -> [usize; 4]
     ]
 }
 
-/// What the files change against their base version, in numbers, and the rooms that are no longer managed.
+/// The files' changes against their base version, in numbers, and the rooms that are no longer managed.
 fn changed_files(out: &mut String, base_diff: &BaseDiff) {
     let BaseDiff { rooms, gone } = base_diff;
     let names: usize = rooms.values().map(|room| room.people.len()).sum();

@@ -1,4 +1,4 @@
-//! What `roomsync validate --format github` prints: a workflow command a line, which a pull request shows at the line meant.
+//! Output of `roomsync validate --format github`: a workflow command a line, which a pull request shows at the line meant.
 
 use crate::diagnostics::{Diagnostic, Location, Severity};
 use std::env;

@@ -1,4 +1,4 @@
-//! What `roomsync validate --format json` prints: one object, for programs.
+//! Output of `roomsync validate --format json`: one object, for programs.
 
 use super::Found;
 use crate::diagnostics::{Diagnostic, Location, Position, Severity};
@@ -11,14 +11,14 @@ const VERSION: u32 = 1;
 #[derive(Serialize)]
 pub(super) struct Report<'f> {
     version: u32,
-    /// Whether the files can be used: whether there is no error.
+    /// True if the files can be used: there is no error.
     valid: bool,
     summary: Summary,
     /// In the order of the files and of the lines in each, notes after the rest; what no file is at fault for has no place.
     diagnostics: Vec<One<'f>>,
 }
 
-/// How much there is. What is in the files is known of a valid set only, and `null` otherwise.
+/// Numbers. Those of the files' contents are known of a valid set only, and `null` otherwise.
 #[derive(Serialize)]
 struct Summary {
     files: Option<usize>,
@@ -48,7 +48,7 @@ struct One<'f> {
     /// The column after the last character that is meant, in the same line; `null` where that line may hold a secret, or is
     /// too long to be shown.
     end_column: Option<usize>,
-    /// What to do now.
+    /// Advice.
     help: Option<&'f str>,
     /// The other places that have to do with it.
     also: Vec<Other<'f>>,
@@ -60,7 +60,7 @@ struct Other<'f> {
     line: Option<usize>,
     column: Option<usize>,
     end_column: Option<usize>,
-    /// What is there.
+    /// The finding.
     message: &'f str,
 }
 

@@ -1,9 +1,9 @@
-//! Who gets how much of a comment that is too small for all.
+//! Division of a comment that is too small for all.
 
 /// However many there are to share it, the first ones get something to read: so many bytes, about a hundred rows.
 pub(super) const FLOOR: usize = 1_500;
 
-/// How much a part of the comment can do with.
+/// Bytes that a part of the comment needs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask {
     /// With less it cannot be shown at all.
@@ -13,7 +13,7 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    /// What is asked for on top of this.
+    /// The bytes asked for beyond `share`.
     pub(super) fn beyond(self, share: usize) -> Self {
         Self {
             least: if share > 0 { 0 } else { self.least },

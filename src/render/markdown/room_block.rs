@@ -42,7 +42,7 @@ pub(super) struct RoomBlock<'a> {
     more: usize,
     risky: usize,
     whole: usize,
-    /// Whether this version of the files lets more through than the base version did.
+    /// True if this version of the files allows more than the base version did.
     loosened: bool,
 }
 
@@ -106,7 +106,7 @@ impl<'a> RoomBlock<'a> {
         )
     }
 
-    /// How much it matters that the room is seen.
+    /// Importance of showing the room.
     pub(super) fn risk(&self) -> Risk {
         let loses = [Kind::Removal, Kind::Demotion];
         let loses = loses.into_iter().any(|kind| self.counts.of(kind) > 0);
@@ -156,7 +156,7 @@ impl<'a> RoomBlock<'a> {
         counts
     }
 
-    /// Who has a row, by the kind of the row.
+    /// People who have a row, by the kind of the row.
     fn groups(&self) -> [(Kind, Box<dyn Iterator<Item = &'a UserId> + 'a>); 6] {
         let RoomPlan {
             add,
@@ -243,7 +243,7 @@ impl<'a> RoomBlock<'a> {
         head
     }
 
-    /// What is to be known of the room before its people.
+    /// Facts about the room, shown before its people.
     fn facts(&self) -> String {
         let mut out = String::new();
         for Relaxation { key: _, message } in &self.relaxations {
@@ -285,7 +285,7 @@ impl<'a> RoomBlock<'a> {
         out
     }
 
-    /// How long the room is up to its risky rows, and as a whole.
+    /// Length of the room up to its risky rows, and as a whole.
     fn measure(&self) -> (usize, usize) {
         let (mut risky, mut rows) = (0, 0);
         for (kind, row) in self.rows() {
@@ -317,7 +317,7 @@ impl<'a> RoomBlock<'a> {
         (risky.min(whole), whole)
     }
 
-    /// What the room takes with its risky rows, if they take no more than this, and with as many of them otherwise.
+    /// Bytes for the room with its risky rows, or with as many of them as fit into `most`.
     pub(super) fn up_to(&self, most: usize) -> Ask {
         let ask = self.risky();
         Ask {
@@ -326,7 +326,7 @@ impl<'a> RoomBlock<'a> {
         }
     }
 
-    /// What the room takes with its risky rows.
+    /// Bytes for the room with its risky rows.
     pub(super) fn risky(&self) -> Ask {
         Ask {
             need: self.risky,
@@ -334,7 +334,7 @@ impl<'a> RoomBlock<'a> {
         }
     }
 
-    /// What the room takes.
+    /// Bytes for the whole room.
     pub(super) fn all(&self) -> Ask {
         Ask {
             least: (self.head.len() + self.more + CLOSE.len()).min(self.whole),
@@ -371,7 +371,7 @@ impl<'a> RoomBlock<'a> {
     }
 }
 
-/// What is left out of a room, if anything is.
+/// Note on the rows that are left out of a room, if any are.
 fn more(left: &Counts) -> String {
     if left.is_empty() {
         return String::new();

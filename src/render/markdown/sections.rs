@@ -1,4 +1,4 @@
-//! What the comment tells apart: sections of rooms, kinds of rows.
+//! Parts of the comment: sections of rooms, kinds of rows.
 
 use super::escape::grouped;
 
@@ -17,7 +17,7 @@ pub(super) enum Section {
     Observed,
 }
 
-/// How much it matters that a room is seen, the most first.
+/// Importance of showing a room, the highest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Risk {
     /// People go or would go but for a guard, or admins become members.
@@ -62,7 +62,7 @@ impl Section {
     }
 }
 
-/// What a row is about, the riskiest first.
+/// Subject of a row, the riskiest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Removal,
@@ -93,7 +93,7 @@ const KINDS: [(Kind, &str, &str); 7] = [
     (Kind::Note, "note", "notes"),
 ];
 
-/// How many rows of each kind.
+/// Number of rows of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Counts([usize; 7]);
 
