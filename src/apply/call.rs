@@ -9,7 +9,7 @@ use crate::model::{Op, ReasonCode, RoomId, UserId};
 use crate::plan::Step;
 use tokio::time::Instant;
 
-/// What a call came to.
+/// Result of a call.
 pub(super) enum CallOutcome {
     /// Done, but for these users.
     Done(Vec<(UserId, Reason)>),
@@ -24,7 +24,7 @@ pub(super) enum CallOutcome {
 }
 
 impl CallOutcome {
-    /// Why the call did not succeed; `None`: it did.
+    /// Reason why the call did not succeed; `None`: it did.
     pub(super) fn reason(&self) -> Option<Reason> {
         match self {
             Self::Done(_) => None,
@@ -39,7 +39,7 @@ impl CallOutcome {
         matches!(self, Self::Failed(error) if matches!(error.kind, CallErrorKind::StaleRead))
     }
 
-    /// Whether the call went out.
+    /// True if the call went out.
     pub(super) fn was_sent(&self) -> bool {
         match self {
             Self::Failed(error) => !error.kind.was_not_sent(),
@@ -82,12 +82,12 @@ pub(super) async fn call(client: RoomClient<'_>, step: &Step, not_after: Instant
     answer.map_or_else(CallOutcome::Failed, CallOutcome::Done)
 }
 
-/// Whether one user is added the sooner by the call for one, whose budget is its own.
+/// True if one user is added sooner by the call for one, whose budget is its own.
 fn may_go_alone(writer: &Writer) -> bool {
     writer.would_wait(method(Op::Add)) && !writer.would_wait(Method::AddOne)
 }
 
-/// Who is not removed, and why. Whoever is not there is as wanted.
+/// People who are not removed, with the reason. Whoever is not there is as wanted.
 fn refused(rows: Vec<(UserId, CallErrorKind)>) -> Vec<(UserId, Reason)> {
     let is_there = |(_, kind): &(UserId, CallErrorKind)| !matches!(kind, CallErrorKind::AlreadySo(_));
     let reason = |(user, kind): (UserId, CallErrorKind)| {
@@ -99,7 +99,7 @@ fn refused(rows: Vec<(UserId, CallErrorKind)>) -> Vec<(UserId, Reason)> {
     rows.into_iter().filter(is_there).map(reason).collect()
 }
 
-/// What the answer to a promotion or demotion means for this user.
+/// Meaning of the answer to a promotion or demotion for this user.
 async fn role(client: RoomClient<'_>, op: Op, user: &UserId, answer: Result<(), CallError>) -> CallOutcome {
     let error = match answer {
         Ok(()) => return CallOutcome::Done(Vec::new()),

@@ -9,9 +9,9 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// How long a room waits for others that can be looked at by the same call, as long as others are in work.
+/// Longest wait of a room for others that can be looked at by the same call, as long as others are in work.
 const LINGER: Duration = Duration::from_secs(1);
-/// How many such looks are under way at a time: each holds the members of its rooms, and one may wait long for a single room.
+/// Number of such looks under way at a time: each holds the members of its rooms, and one may wait long for a single room.
 const LOOKS: usize = 8;
 
 /// Works on rooms, and confirms what was done in each.

@@ -1,4 +1,4 @@
-//! What the rooms of a run share: how many calls of each kind are on their way, and how many rooms take people's rights away
+//! State that the rooms of a run share: calls of each kind that are on their way, and rooms that take people's rights away
 //! at a time.
 
 use crate::chat::Writer;
@@ -16,7 +16,7 @@ const LEAST_TAKING_AWAY: usize = 2;
 /// holds that each makes before.
 const LINE_SECONDS: usize = 3;
 
-/// How the rooms of a run take turns.
+/// Turns of the rooms of a run.
 ///
 /// A room's first call of a kind may always stand in line; more of its calls only while few calls of that kind are on
 /// their way at all. So one large room alone fills a method's budget, and beside others it does not keep them waiting.
@@ -34,7 +34,7 @@ pub(super) struct InFlight {
     taken_away: AtomicUsize,
 }
 
-/// How many rooms hold a slot.
+/// Number of rooms that hold a slot.
 #[derive(Default)]
 struct Slots {
     held: AtomicUsize,
@@ -65,7 +65,7 @@ impl InFlight {
         }
     }
 
-    /// Whether a room that has so many calls of this kind on their way may begin another one.
+    /// True if a room that has so many calls of this kind on their way may begin another one.
     pub(super) fn has_place(&self, op: Op, own: usize, writer: &Writer) -> bool {
         let least = if takes_away(op) {
             LEAST_TAKING_AWAY
@@ -99,7 +99,7 @@ impl InFlight {
         if op == Op::Add { adds } else { others }
     }
 
-    /// How many rooms may remove or demote at a time.
+    /// Most rooms that may remove or demote at a time.
     fn slots(&self, op: Op, writer: &Writer) -> usize {
         (limit(op, writer) * LINE_SECONDS).clamp(1, self.at_once.max(1))
     }
@@ -130,13 +130,13 @@ impl InFlight {
         }
     }
 
-    /// Whether more rooms hold such a slot than may by now.
+    /// True if more rooms hold such a slot than may by now.
     pub(super) fn is_crowded(&self, slot: &Slot<'_>, writer: &Writer) -> bool {
         slot.slots.held.load(Ordering::Relaxed) > self.slots(slot.op, writer)
     }
 }
 
-/// How many calls of a kind may count in a second by now. A removal goes by the call for one or by that for many.
+/// Most calls of a kind that may count in a second by now. A removal goes by the call for one or by that for many.
 fn limit(op: Op, writer: &Writer) -> usize {
     let limit = writer.calls_per_second(method(op));
     if op == Op::Remove {

@@ -36,9 +36,9 @@ use tokio::time::Instant;
 /// A room's plan with what it was made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
-    /// What should be.
+    /// The room as it should be.
     pub desired: &'a DesiredRoom,
-    /// What is to be done.
+    /// The plan to be carried out.
     pub plan: &'a RoomPlan,
     /// When the look at the room began that the plan stands on; `None` if there was none.
     pub read_at: Option<Instant>,
@@ -51,7 +51,7 @@ pub struct Cancel(Arc<CancelState>);
 #[derive(Debug, Default)]
 struct CancelState {
     reason: Mutex<Option<Reason>>,
-    /// Whether not even a call may go that was begun and waits for its turn.
+    /// True if not even a call may go that was begun and waits for its turn.
     interrupted: watch::Sender<bool>,
 }
 
@@ -66,7 +66,7 @@ impl Cancel {
         self.now(Reason::interrupted());
     }
 
-    /// Whether somebody asked for it.
+    /// True if somebody asked for it.
     #[must_use]
     pub fn is_interruption(&self) -> bool {
         self.reason()
@@ -83,7 +83,7 @@ impl Cancel {
         self.0.interrupted.send_replace(true);
     }
 
-    /// Why the run ends before its end, if it does.
+    /// Reason why the run ends early, if it does.
     #[must_use]
     pub fn reason(&self) -> Option<Reason> {
         self.0
@@ -102,14 +102,14 @@ pub trait Journal: Sync {
     fn written(&self) -> LocalBoxFuture<'_, Result<(), Reason>>;
 }
 
-/// What became of one user of a call.
+/// Result of a call for one of its users.
 #[derive(Debug, Clone, Copy)]
 pub struct UserResult<'a> {
     /// The person.
     pub user: &'a UserId,
-    /// What was to be done to them.
+    /// The operation on them.
     pub op: Op,
-    /// Why it is not done, or not known to be.
+    /// Reason why it is not done, or not known to be.
     pub result: Result<(), &'a Reason>,
 }
 
@@ -119,22 +119,22 @@ pub trait RoomHooks: Sync {
     fn begin<'a>(&'a self, plan: &'a RoomPlan) -> LocalBoxFuture<'a, Option<Cancel>>;
     /// A write call of a room was answered, well or for this reason not, before any other of that room is begun after it.
     fn answered(&self, plan: &RoomPlan, failed: Option<&Reason>);
-    /// What came of a room that was begun, and what ended the work in it early, if something did.
+    /// Reports what came of a room that was begun, and what ended the work in it early, if something did.
     fn end(&self, plan: &RoomPlan, report: &RoomReport, stopped: Option<&Reason>);
 }
 
-/// How a run is conducted.
+/// Options of a run.
 #[derive(Clone, Copy)]
 pub struct ApplyOptions<'a> {
     /// About so many rooms and so many calls at a time.
     pub at_once: usize,
-    /// What ends it early.
+    /// Ends the run early.
     pub cancel: &'a Cancel,
     /// Called once a call, with what it is to do.
     pub progress: &'a (dyn Fn(Op) + Sync),
-    /// Who is told of every call.
+    /// Records every call.
     pub journal: Option<&'a dyn Journal>,
-    /// Who has a say in each room.
+    /// Hooks into the work of each room.
     pub hooks: Option<&'a dyn RoomHooks>,
 }
 
@@ -163,7 +163,7 @@ pub async fn run(client: &Client, jobs: &[Job<'_>], options: ApplyOptions<'_>) -
     }
 }
 
-/// What the rooms of one run share.
+/// State that the rooms of one run share.
 struct RunContext<'a> {
     client: &'a Client,
     reader: Reader,

@@ -1,4 +1,4 @@
-//! What to make of an answer: who is dealt with, who goes into further calls, and whether the room's work can go on.
+//! Meaning of an answer: who is dealt with, who goes into further calls, and whether the room's work can go on.
 
 use super::call::CallOutcome;
 use super::phase::Phase;

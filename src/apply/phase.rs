@@ -18,14 +18,14 @@ const ALIKE: usize = 5;
 /// Steps of one kind.
 pub(super) struct Phase {
     pub(super) op: Op,
-    /// What is not on its way yet.
+    /// Steps that are not on their way yet.
     pub(super) todo: VecDeque<Step>,
-    /// How many calls may be on their way: one, and after each that succeeds one more, so that a room that refuses everybody
+    /// Most calls that may be on their way: one, and after each that succeeds one more, so that a room that refuses everybody
     /// is not asked many times at once.
     window: usize,
     /// Words that refused one user, and how often in a row.
     refusal: Option<(String, usize)>,
-    /// Whether anybody was taken: then it is not the room that refuses.
+    /// True if anybody was taken: then it is not the room that refuses.
     any_taken: bool,
     /// Checks in a row that became too old before their call could go, and the calls sent in all rooms by then.
     late: (usize, usize),
@@ -95,7 +95,7 @@ impl Phase {
     }
 }
 
-/// Whether a call is the first of its size.
+/// Need of a proof that a call of this size is accepted.
 enum Proof<'a> {
     NotNeeded,
     /// It is, and no other is on its way.
@@ -220,7 +220,7 @@ impl<'a> RoomRun<'a> {
         }
     }
 
-    /// How many names go into one call by now.
+    /// Most names that go into one call by now.
     fn most_names(&self, op: Op) -> usize {
         let sizes = self.writer.batch_limits();
         match op {
@@ -230,7 +230,7 @@ impl<'a> RoomRun<'a> {
         }
     }
 
-    /// What of a step may be done; `None`: nothing of it.
+    /// Part of a step that may be done; `None`: nothing of it.
     fn allowed(&mut self, step: Step) -> Option<Step> {
         match step {
             Step::Add(_) => Some(step),
@@ -252,7 +252,7 @@ impl<'a> RoomRun<'a> {
         }
     }
 
-    /// Whether somebody may be removed: an admin only once demoted, and only while the gate is open.
+    /// True if somebody may be removed: an admin only once demoted, and only while the guard of the last admin is open.
     fn may_remove(&mut self, user: &UserId) -> bool {
         if !self.job.plan.demote.contains(user) {
             return true;

@@ -4,17 +4,17 @@ use crate::plan::{Note, RoomPlan, Step};
 use serde::Serialize;
 use std::collections::HashSet;
 
-/// What became of a plan.
+/// Result of a plan.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Report {
     /// By id.
     pub rooms: Vec<RoomReport>,
-    /// What ended the run before its end, if something did.
+    /// Reason for which the run ended early, if it did.
     pub stopped: Option<Reason>,
 }
 
-/// What became of a room.
+/// Result of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RoomReport {
     /// The service's id.
@@ -23,14 +23,14 @@ pub struct RoomReport {
     pub status: Outcome,
     /// Write calls made.
     pub calls: usize,
-    /// What was wanted and is not done.
+    /// People who were wanted so and are not, each with the operation.
     pub failed: Vec<Failure>,
     /// Error of the whole room, such as a room that has moved since the plan was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Reason>,
 }
 
-/// What became of a room, in a word.
+/// Result of a room, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -57,13 +57,13 @@ pub enum Outcome {
 pub struct Failure {
     /// For whom.
     pub user: String,
-    /// What.
+    /// The operation.
     pub op: Op,
-    /// Why not.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// Why something is not done.
+/// Reason why something is not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
     /// Stable.

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 const FRESH: Duration = Duration::from_secs(30);
 /// A room that begins to remove or demote on an older look than this is looked at first: what is left is for the line.
 const FRESH_ENOUGH: Duration = Duration::from_secs(20);
-/// How often in a row a room is looked at again without anything getting done in between.
+/// Most looks at a room in a row without anything getting done in between.
 const LOOKS: usize = 3;
 
 /// Makes one room's calls; `None`: it is not to be touched.

@@ -1,4 +1,4 @@
-//! What came of a room: what a last look has shown, and the report.
+//! Result of a room: what a last look has shown, and the report.
 
 use super::report::{Failure, Outcome, Reason, RoomReport};
 use super::room_state::{RoomRun, held, people};
@@ -7,7 +7,7 @@ use crate::live::{AdminList, MemberList, Observed, Owner};
 use crate::model::{Op, ReasonCode, UserId};
 use crate::plan::Status;
 
-/// What a last look at a room has shown; `None`: it was not asked for.
+/// Result of a last look at a room; `None`: it was not asked for.
 #[derive(Default)]
 pub(super) struct LastLook {
     pub(super) members: Option<Result<MemberList, CallError>>,
@@ -25,7 +25,7 @@ impl LastLook {
             .or_else(|| of_detail?.name.as_deref())
     }
 
-    /// Whether it shows this done, or why not.
+    /// Checks that this is shown as done. The error says why it is not.
     fn shows(&self, op: Op, user: &UserId) -> Result<(), String> {
         // No list of members or admins shows the owner: that is not what it looks like.
         if matches!(op, Op::Remove | Op::Demote) && self.owner() == Some(user.as_str()) {
@@ -56,7 +56,7 @@ impl LastLook {
 }
 
 impl RoomRun<'_> {
-    /// Whether anything was done that a last look has to show.
+    /// True if anything was done that a last look has to show.
     pub(super) fn needs_a_look(&self) -> bool {
         self.calls > 0 && !self.cancel.is_interruption()
     }
@@ -166,7 +166,7 @@ impl RoomRun<'_> {
     }
 }
 
-/// Whether a look shows this done. That somebody is not there, only a complete one shows.
+/// True if a look shows this done. That somebody is not there, only a complete one shows.
 pub(super) fn shows(observed: &Observed, op: Op, user: &UserId) -> bool {
     let room = observed.room();
     let complete = observed.complete().is_some() && room.owner.as_deref() != Some(user.as_str());

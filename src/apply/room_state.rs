@@ -9,7 +9,7 @@ use crate::model::{MemberSet, Op, ReasonCode, UserId};
 use crate::plan::{Note, RoomPlan, Step, users_of};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Why steps end before they are done. Of several the greatest counts.
+/// Reason why steps end before they are done. Of several the greatest counts.
 #[derive(Debug, Clone)]
 pub(super) enum PhaseEnd {
     /// Nothing more of this kind can be done in this room.
@@ -39,14 +39,14 @@ impl PhaseEnd {
 pub(super) struct RoomRun<'a> {
     pub(super) context: &'a RunContext<'a>,
     pub(super) job: Job<'a>,
-    /// What ends the work in this room.
+    /// Ends the work in this room.
     pub(super) cancel: Cancel,
     pub(super) writer: Writer,
     pub(super) calls: usize,
     pub(super) failed: BTreeMap<(Op, UserId), Reason>,
-    /// What a last look has to show.
+    /// Changes that a last look has to show.
     pub(super) expected: Expected,
-    /// Whether a guard has tripped on a later look.
+    /// True if a guard has tripped on a later look.
     pub(super) guarded: bool,
     pub(super) last_admin: LastAdminGuard,
     /// People who wait for a place.
@@ -57,11 +57,11 @@ pub(super) struct RoomRun<'a> {
     pub(super) taken_away: BTreeSet<(Op, UserId)>,
     /// Error of the whole room.
     pub(super) error: Option<Reason>,
-    /// What was taken down as not known to be done.
+    /// Changes that were recorded as not known to be done.
     pub(super) unclear: BTreeSet<(Op, UserId)>,
 }
 
-/// Whether a demotion may go: only when every promotion of the room succeeded, or a wanted admin stands.
+/// Guard of the last admin: a demotion may go only if every promotion of the room succeeded, or a wanted admin stands.
 pub(super) struct LastAdminGuard {
     /// Wanted admins who were seen last.
     standing: MemberSet,
@@ -157,12 +157,12 @@ impl Expected {
         ]
     }
 
-    /// Whether the member list has to show something.
+    /// True if the member list has to show something.
     pub(super) fn is_about_members(&self) -> bool {
         !self.add.is_empty() || !self.remove.is_empty()
     }
 
-    /// Whether the admin list has to show something.
+    /// True if the admin list has to show something.
     pub(super) fn is_about_admins(&self) -> bool {
         !self.promote.is_empty() || !self.demote.is_empty()
     }
@@ -235,7 +235,7 @@ impl<'a> RoomRun<'a> {
         }
     }
 
-    /// Why no new call is to be made, if so.
+    /// Reason why no new call is to be made, if there is one.
     pub(super) fn stopped(&self) -> Option<Reason> {
         self.cancel
             .reason()
@@ -258,7 +258,7 @@ impl<'a> RoomRun<'a> {
         }
     }
 
-    /// What a failed call means for the room.
+    /// Meaning of a failed call for the room.
     pub(super) fn end(&self, error: &CallError) -> PhaseEnd {
         let reason = match (&error.kind, self.stopped()) {
             // It waited for its turn when the run was ended: for this.
@@ -280,7 +280,7 @@ impl<'a> RoomRun<'a> {
     }
 }
 
-/// What the plan itself holds back, beside what the guards hold; in a room that has moved that is everything.
+/// People whom the plan itself holds back, beside those whom the guards hold; in a room that has moved these are all.
 pub(super) fn held(plan: &RoomPlan) -> BTreeMap<(Op, UserId), Reason> {
     if plan.has_moved() {
         let reason = plan.error.as_ref().map(Reason::from);
@@ -303,7 +303,7 @@ pub(super) fn held(plan: &RoomPlan) -> BTreeMap<(Op, UserId), Reason> {
     plan.notes.iter().filter_map(of_user).collect()
 }
 
-/// How many people these steps are about.
+/// Number of people these steps are about.
 pub(super) fn people(steps: &[Step]) -> usize {
     steps.iter().map(|step| step.users().len()).sum()
 }

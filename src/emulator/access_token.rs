@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::io::Read;
 
-/// What every such token begins with.
+/// Beginning of every such token.
 pub(super) const VERSION: &str = "007";
 /// The longest life of a token, in seconds, whatever it says itself.
 const MAX_LIFE_S: u32 = 24 * 60 * 60;
@@ -18,7 +18,7 @@ const CHAT: u16 = 5;
 /// The privilege of an app's own calls.
 const APP: u16 = 2;
 
-/// Why a token does not stand for the app.
+/// Reason why a token does not stand for the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BadAccessToken {
     /// Not made with this certificate, for this app, or for the app's own calls; or not such a token at all.

@@ -7,7 +7,7 @@ use crate::model::{BadUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// What a room holds unless its creator says otherwise. [P]
+/// Places of a room unless its creator says otherwise. [P]
 const CREATED_MAXUSERS: u64 = 200;
 /// Before the ids of the rooms that the service creates: as long as those of the real one.
 const FIRST_ROOM: u64 = 66_213_271_109_634;

@@ -1,4 +1,4 @@
-//! Who makes a call, and what their role lets them do.
+//! The caller, and what their role lets them do.
 
 use super::State;
 use super::refusal::Refusal;

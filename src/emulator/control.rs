@@ -28,7 +28,7 @@ struct NewFault {
     fault: String,
 }
 
-/// What the control endpoint refuses: a status, and why.
+/// Refusal of the control endpoint: a status, and the reason.
 type Refused = (StatusCode, String);
 
 /// Serves the control endpoint of an emulator until `shutdown` completes.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// How long the service takes for a call: a base, and up to a jitter more or less.
+/// Delay of the service for a call: a base, and up to a jitter more or less.
 #[derive(Debug)]
 pub(super) struct Delay {
     latency: Duration,

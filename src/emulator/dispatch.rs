@@ -1,4 +1,4 @@
-//! What goes back: the JSON of a success or of a refusal.
+//! Answers: the JSON of a success or of a refusal.
 
 use super::State;
 use super::admin_api::UserEntity;

@@ -1,4 +1,4 @@
-//! What can be arranged around the service: faults, delay, who is online; and what can be seen of it.
+//! Environment of the service: faults, delay, who is online; and what can be seen of it.
 
 use super::delay::Delay;
 use super::fault::{ActiveFault, Fault, Faults};
@@ -16,13 +16,13 @@ use tokio::time::Instant;
 /// The circumstances of a service, beside its rules.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Environment {
-    /// What everything at random is drawn from, unless a fault names a seed of its own.
+    /// RNG of everything at random, unless a fault names a seed of its own.
     pub seed: u64,
-    /// How long a call takes, there and back alike.
+    /// Duration of a call, there and back alike.
     pub latency: Duration,
-    /// How much longer or less long it takes, at most.
+    /// Most by which it takes longer or less long.
     pub jitter: Duration,
-    /// How long a member of a room can be offline before they leave it; `None` lets everybody stay.
+    /// Time for which a member of a room can be offline before they leave it; `None` lets everybody stay.
     pub offline_after: Option<Duration>,
 }
 
@@ -33,9 +33,9 @@ pub struct FaultStatus {
     pub id: u64,
     /// As [`Fault::parse`] reads it, its seed included.
     pub fault: String,
-    /// How many calls it has counted.
+    /// Number of calls it has counted.
     pub counted: u64,
-    /// How many of them it struck.
+    /// Number of calls it struck.
     pub struck: u64,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct EnvironmentState {
     pub(super) delay: Delay,
     pub(super) recorder: Recorder,
     presence: Presence,
-    /// What the service knew before its last changes, oldest first; as many as a fault asks for.
+    /// States of the service before its last changes, oldest first; as many as a fault asks for.
     past: VecDeque<State>,
 }
 
@@ -78,7 +78,7 @@ impl EnvironmentState {
         }
     }
 
-    /// What the service knew so many changes ago, or as long ago as is remembered.
+    /// State of the service so many changes ago, or as long ago as is remembered.
     pub(super) fn past(&self, changes: usize) -> Option<&State> {
         self.past.get(self.past.len().saturating_sub(changes))
     }
@@ -153,7 +153,7 @@ impl Emulator {
         poster
     }
 
-    /// What the service knows, after those have left whose time has come.
+    /// State of the service, after those have left whose time has come.
     pub(super) fn current_state(&self) -> MutexGuard<'_, State> {
         let mut state = lock(&self.0.state);
         let left = lock(&self.0.environment)

@@ -13,9 +13,9 @@ pub struct Fault {
     pub calls: CallFilter,
     /// Which of those it strikes.
     pub when: Trigger,
-    /// What becomes of them.
+    /// Effect of the fault on them.
     pub what: FaultEffect,
-    /// Whether the call has taken effect by then.
+    /// True if the call has taken effect by then.
     pub phase: Phase,
 }
 
@@ -45,7 +45,7 @@ pub enum Trigger {
     AtRandom(f64, Option<u64>),
 }
 
-/// Whether a fault comes before the call's effect, and in its place, or after it.
+/// Place of a fault: before the call's effect, and instead of it, or after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// The call has no effect, unless it goes on.
@@ -54,7 +54,7 @@ pub enum Phase {
     After,
 }
 
-/// What becomes of a call.
+/// Effect of a fault on a call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FaultEffect {
     /// The connection breaks without an answer.
@@ -88,7 +88,7 @@ pub enum FaultEffect {
 /// The body of an answer that a fault gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultBody {
-    /// What is documented for the status.
+    /// Documented answer of the status.
     Documented,
     /// An error of this kind.
     Error(String),
@@ -133,9 +133,9 @@ pub(super) struct Faults {
 pub(super) struct ActiveFault {
     pub(super) id: u64,
     pub(super) fault: Fault,
-    /// How many calls it has counted.
+    /// Number of calls it has counted.
     pub(super) counted: u64,
-    /// How many of them it struck.
+    /// Number of calls it struck.
     pub(super) struck: u64,
     rng: fastrand::Rng,
 }
@@ -185,7 +185,7 @@ impl Faults {
         self.expired.clear();
     }
 
-    /// What becomes of the next call. Every fault counts it; the first that strikes is the one.
+    /// Fault of the next call. Every fault counts it; the first that strikes is the one.
     pub(super) fn decide(&mut self, method: Option<Method>) -> Option<Fault> {
         let mut decided = None;
         for active in &mut self.active {
@@ -200,7 +200,7 @@ impl Faults {
         decided
     }
 
-    /// How many past states the faults in place ask for.
+    /// Number of past states that the faults in place ask for.
     pub(super) fn memory(&self) -> usize {
         let depths = self.active.iter().map(|active| match active.fault.what {
             FaultEffect::Stale(changes) => changes,
@@ -215,7 +215,7 @@ impl Faults {
         self.expired.push((token.to_owned(), calls));
     }
 
-    /// Whether a call with this token meets one that has expired; counts the call.
+    /// True if a call with this token meets one that has expired; counts the call.
     pub(super) fn has_expired(&mut self, token: &str) -> bool {
         let Some((_, left)) = self.expired.iter_mut().find(|(expired, _)| expired == token) else {
             return false;

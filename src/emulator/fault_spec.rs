@@ -1,4 +1,4 @@
-//! How a fault is written: `CALLS[WHEN]:WHAT[:before|:after]`.
+//! Text of a fault: `CALLS[WHEN]:WHAT[:before|:after]`.
 
 use super::fault::{CallFilter, Fault, FaultBody, FaultEffect, Phase, Trigger};
 use crate::chat::wire::Method;
@@ -7,7 +7,7 @@ use http::StatusCode;
 use std::fmt;
 use std::time::Duration;
 
-/// How faults are written, for people.
+/// Syntax of faults, for people.
 pub const FAULT_HELP: &str = "\
 Something that goes wrong with some calls, written CALLS[WHEN]:WHAT[:before|:after]; can be given often:\n  \
 add_many@3:reset:after    any%0.05,seed=7:502    list_members@2:join=zoe+yan\n\
@@ -36,7 +36,7 @@ budget=N        another program takes N calls a second of the method's budget\n\
 Whether before (the default) or after the call has taken effect can be said of reset, timeout, slow, STATUS, html, \
 join and leave";
 
-/// Why a text is not a fault.
+/// Reason why a text is not a fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadFault {
     /// There is no colon.
@@ -56,11 +56,11 @@ pub enum BadFault {
     /// It takes no value, needs one, or cannot take this one.
     #[error("{what}={value}: {need}")]
     Value {
-        /// What should happen.
+        /// The expected part.
         what: String,
-        /// What stands behind it.
+        /// The text that stands behind it.
         value: String,
-        /// What is needed there.
+        /// The text that is needed there.
         need: &'static str,
     },
     /// It is neither before nor after the effect.
@@ -93,7 +93,7 @@ impl Fault {
 }
 
 impl FaultEffect {
-    /// Whether it can be before as well as after the effect.
+    /// True if it can be before as well as after the effect.
     fn has_phase(&self) -> bool {
         match self {
             Self::Reset | Self::Timeout | Self::Slow(_) | Self::Answer(..) | Self::Html(_) => true,

@@ -1,4 +1,4 @@
-//! What was called and how it ended: the last calls in order, and counts of all.
+//! Calls and how they ended: the last ones in order, and counts of all.
 
 use crate::chat::wire::Method;
 use serde::Serialize;
@@ -19,7 +19,7 @@ pub struct JournalEntry {
     pub path: String,
     /// The answer's status; none where there was no answer.
     pub status: Option<u16>,
-    /// Whether the service did what a call that may change something asked for, whatever the answer says.
+    /// True if the service did what a call asked for that may change something, whatever the answer says.
     pub effect: bool,
     /// The fault that struck the call, as it is written.
     pub fault: Option<String>,
@@ -28,9 +28,9 @@ pub struct JournalEntry {
 /// The last calls, in the order in which they were dealt with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Journal {
-    /// How many calls are kept at most.
+    /// Most calls that are kept.
     pub size: usize,
-    /// How many older calls are not kept any longer.
+    /// Number of older calls that are no longer kept.
     pub dropped: u64,
     /// The calls, oldest first.
     pub calls: VecDeque<JournalEntry>,

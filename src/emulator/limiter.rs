@@ -25,7 +25,7 @@ impl Limiter {
         }
     }
 
-    /// Whether a call made now is let through while others have `taken` so many of its budget. One that is not does not
+    /// True if a call made now is let through while others have `taken` so many of its budget. One that is not does not
     /// count. `now` must never go back.
     pub(super) fn admit(&mut self, budget: impl Into<RateBudget>, taken: u32, now: Instant) -> bool {
         let Some(limit) = self.limit else { return true };

@@ -69,12 +69,12 @@ use webhook::WebhookQueue;
 /// Most bytes of a request's body: far more than the largest batch needs.
 const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// How the service behaves, beside what it knows.
+/// Behaviour of the service, beside its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Calls that each method takes in any 1,000 ms; `None` takes every call.
     pub calls_per_second: Option<NonZeroU32>,
-    /// What it follows where the documents disagree.
+    /// Behaviour where the documents disagree.
     pub profile: Profile,
 }
 
@@ -136,7 +136,7 @@ impl Emulator {
         })
     }
 
-    /// What the service knows now.
+    /// State of the service now.
     #[must_use]
     pub fn state(&self) -> State {
         self.current_state().clone()

@@ -47,19 +47,19 @@ impl Names {
         }
     }
 
-    /// Whether the name is there, in whatever spelling.
+    /// True if the name is there, in whatever spelling.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.turns.contains_key(&fold(name))
     }
 
-    /// How many names.
+    /// Number of names.
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_turn.len()
     }
 
-    /// Whether there is no name.
+    /// True if there is no name.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_turn.is_empty()

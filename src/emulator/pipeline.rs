@@ -1,4 +1,4 @@
-//! What a request goes through between the network and the service's rules: delay, faults, and the journal.
+//! Way of a request between the network and the service's rules: delay, faults, and the journal.
 
 use super::caller::Caller;
 use super::fault::{Fault, FaultBody, FaultEffect, Phase, documented};
@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout};
 /// An oversized body's length in bytes: several times what any page of the service has.
 const OVERSIZED_BYTES: usize = 32 << 20;
 
-/// How a call ends.
+/// End of a call.
 enum CallEnd {
     Answer(Response),
     Reset,
@@ -67,7 +67,7 @@ impl Emulator {
         }
     }
 
-    /// What the call does and how it ends, written down.
+    /// Effect and end of the call, written down.
     fn process(&self, method: Option<Method>, head: &Parts, body: &[u8], fault: Option<&Fault>) -> CallEnd {
         let strike = |phase: Phase| {
             let fault = fault.filter(|fault| fault.phase == phase)?;
@@ -101,7 +101,7 @@ impl Emulator {
         ending
     }
 
-    /// What a fault does in its place; `None` where the call goes on.
+    /// Effect of a fault in the call's place; `None` if the call goes on.
     fn apply_fault(&self, what: &FaultEffect, head: &Parts) -> Option<CallEnd> {
         match what {
             FaultEffect::Reset => Some(CallEnd::Reset),
@@ -178,7 +178,7 @@ impl Emulator {
         None
     }
 
-    /// Who a call's events say did it (`[P]`).
+    /// Author of a change as the events of a call name them (`[P]`).
     fn operator(&self, state: &State, headers: &HeaderMap) -> String {
         match lock(&self.0.tokens).caller(state, headers, Instant::now()) {
             Ok(Caller::User(user)) => user,
@@ -200,7 +200,7 @@ impl Emulator {
     }
 }
 
-/// Whether a request may change something.
+/// True if a request may change something.
 fn writes(head: &Parts) -> bool {
     head.method != http::Method::GET
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Who is offline, and since when. Everybody is online at the start.
+/// People who are offline, and since when. Everybody is online at the start.
 ///
 /// "Members who go offline are dropped from the room after about 2 minutes" (`[P]`). Somebody who is put back while
 /// still offline leaves again within another such time. [?]
 #[derive(Debug, Default)]
 pub(super) struct Presence {
-    /// How long somebody can be offline before they leave; `None` lets everybody stay.
+    /// Time for which somebody can be offline before they leave; `None` lets everybody stay.
     after: Option<Duration>,
     /// When those who are offline leave next, by name in lower case.
     leave_at: BTreeMap<String, Instant>,
@@ -42,7 +42,7 @@ impl Presence {
         self.next = self.leave_at.values().min().copied();
     }
 
-    /// Who is offline, by name.
+    /// People who are offline, by name.
     pub(super) fn who_is_offline(&self) -> Vec<String> {
         self.leave_at.keys().cloned().collect()
     }
@@ -77,7 +77,7 @@ impl Presence {
     }
 }
 
-/// Whether somebody stays in a room however long they are offline: its owner, its admins and who is on its allow list
+/// True if somebody stays in a room however long they are offline: its owner, its admins and who is on its allow list
 /// (`[P]`).
 fn is_kept(room: &Room, user: &str) -> bool {
     room.is_owner(user) || room.admins().contains(user) || room.allows(user)

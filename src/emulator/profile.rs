@@ -13,7 +13,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// What this side says, given what each of them says.
+    /// Behaviour of this side, by what each of them says.
     pub(super) fn pick<T>(self, seed: T, newer: T) -> T {
         match self {
             Self::Seed => seed,
@@ -43,7 +43,7 @@ macro_rules! points {
             }
         }
 
-        /// What the service follows at every point where the documents disagree; by default the seed.
+        /// Behaviour of the service at every point where the documents disagree; by default the seed's.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         pub struct Profile {
             $($(#[$doc])* pub $field: Side,)*
@@ -108,7 +108,7 @@ impl Profile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Switch(pub Point, pub Side);
 
-/// Why a text is no [`Switch`].
+/// Reason why a text is no [`Switch`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadSwitch {
     /// Something other than a name, `=` and a side.

@@ -3,7 +3,7 @@ use crate::chat::wire::MAX_DETAIL_ROOMS;
 use crate::model::MAX_ADMINS;
 use http::StatusCode;
 
-/// Why the service refuses a call.
+/// Reason why the service refuses a call.
 ///
 /// Statuses, kinds and texts are those of the recorded answers (`[P]`). Where nobody says (`[?]`), a variant's comment does.
 #[derive(Debug, Clone, PartialEq, Eq)]

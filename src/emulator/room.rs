@@ -1,7 +1,7 @@
 use super::{Names, Profile};
 use crate::chat::wire::MemberRow;
 
-/// What somebody is in a room, lowest first.
+/// Role of somebody in a room, lowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
     Outside,
@@ -20,14 +20,14 @@ pub struct Room {
     admins: Names,
     members: Names,
     allowed: Names,
-    /// What people call it.
+    /// Its name for people.
     pub name: Option<String>,
-    /// How many people it holds, the owner counted.
+    /// Number of people it holds, the owner counted.
     pub maxusers: u64,
 }
 
 impl Room {
-    /// What a room holds unless something else is said.
+    /// Places of a room unless something else is said.
     pub const DEFAULT_MAXUSERS: u64 = 10_000;
 
     /// Makes a room with nobody in it but its owner.
@@ -43,31 +43,31 @@ impl Room {
         }
     }
 
-    /// Who owns the room, in it or not.
+    /// Owner of the room, in it or not.
     #[must_use]
     pub fn owner(&self) -> &str {
         &self.owner
     }
 
-    /// Who is an admin, the owner not counted, in the order of promotion.
+    /// Admins, the owner not counted, in the order of promotion.
     #[must_use]
     pub fn admins(&self) -> &Names {
         &self.admins
     }
 
-    /// Who is in the room, in joining order: admins too, and the owner unless they left.
+    /// People in the room, in joining order: admins too, and the owner unless they left.
     #[must_use]
     pub fn members(&self) -> &Names {
         &self.members
     }
 
-    /// Whether this is the owner, in whatever spelling.
+    /// True if this is the owner, in whatever spelling.
     #[must_use]
     pub fn is_owner(&self, user: &str) -> bool {
         self.owner.eq_ignore_ascii_case(user)
     }
 
-    /// What this user is here. An owner who left is still the owner.
+    /// Role of this user here. An owner who left is still the owner.
     pub(super) fn rank(&self, user: &str) -> Rank {
         if self.is_owner(user) {
             Rank::Owner
@@ -80,7 +80,7 @@ impl Room {
         }
     }
 
-    /// Who of the room stays when they go offline: owner and admins by themselves, and whoever was put on the list.
+    /// People of the room who stay when they go offline: owner and admins by themselves, and whoever was put on the list.
     #[must_use]
     pub fn allow_list(&self) -> Names {
         let own = [self.owner()].into_iter().chain(self.admins.iter());
@@ -89,7 +89,7 @@ impl Room {
             .collect()
     }
 
-    /// Whether somebody was put on the allow list.
+    /// True if somebody was put on the allow list.
     pub(super) fn allows(&self, user: &str) -> bool {
         self.allowed.contains(user)
     }

@@ -87,7 +87,7 @@ pub(super) enum Call {
     Token,
 }
 
-/// What calls are counted by.
+/// Key by which calls are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RateBudget {
     Method(Method),

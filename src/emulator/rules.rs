@@ -1,4 +1,4 @@
-//! What the calls do to the state. No HTTP, no clock.
+//! Effects of the calls on the state. No HTTP, no clock.
 
 use super::profile::{Profile, Side};
 use super::refusal::Refusal;

@@ -25,12 +25,12 @@ pub struct State {
     pub users: Option<Names>,
     /// The rooms.
     pub rooms: BTreeMap<RoomId, Room>,
-    /// How many rooms were created by a call, so that no id is given twice.
+    /// Number of rooms created by a call, so that no id is given twice.
     pub rooms_created: u64,
 }
 
 impl State {
-    /// Whether this is a user of the app.
+    /// True if this is a user of the app.
     #[must_use]
     pub fn knows(&self, user: &str) -> bool {
         match &self.users {
@@ -101,7 +101,7 @@ impl fmt::Display for AppKey {
     }
 }
 
-/// Whether a text stands for itself as a segment of a path.
+/// True if a text stands for itself as a segment of a path.
 pub(super) fn is_path_word(text: &str) -> bool {
     !text.is_empty()
         && text

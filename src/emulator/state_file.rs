@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{fs, io};
 
-/// Why a state file cannot be taken.
+/// Reason why a state file cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The file cannot be read.
@@ -40,17 +40,17 @@ pub enum StateError {
     /// A key of `rooms` is not a room id.
     #[error("{id:?} in `rooms` is not a room id")]
     RoomId {
-        /// What stands there.
+        /// The text that stands there.
         id: String,
-        /// Why not.
+        /// The reason.
         source: BadRoomId,
     },
     /// A name in `users` breaks the rules.
     #[error("{name:?} in `users` is not a username")]
     User {
-        /// What stands there.
+        /// The text that stands there.
         name: String,
-        /// Why not.
+        /// The reason.
         source: BadUserId,
     },
     /// A name in a room breaks the rules.
@@ -58,9 +58,9 @@ pub enum StateError {
     Member {
         /// The room.
         room: RoomId,
-        /// What stands there.
+        /// The text that stands there.
         name: String,
-        /// Why not.
+        /// The reason.
         source: BadUserId,
     },
     /// Somebody in a room is not among the users.
@@ -84,7 +84,7 @@ pub enum StateError {
     TooManyAdmins {
         /// The room.
         room: RoomId,
-        /// How many it has.
+        /// Number of people it has.
         admins: usize,
     },
 }

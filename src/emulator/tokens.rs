@@ -10,9 +10,9 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
-/// What the service's own tokens begin with, so that one that has expired is never taken for one from elsewhere.
+/// Beginning of the service's own tokens, so that one that has expired is never taken for one from elsewhere.
 const OWN: &str = "YWMt-emulator-";
-/// How long such a token is good, in seconds, if nobody asks for less: 60 days. [P]
+/// Life of such a token in seconds, if nobody asks for less: 60 days. [P]
 const DEFAULT_TTL_S: u32 = 60 * 24 * 60 * 60;
 
 /// Body of `POST /token`. [P]
@@ -31,7 +31,7 @@ pub(super) enum Grant {
     },
 }
 
-/// What `POST /token` gives. [P]
+/// Answer of `POST /token`. [P]
 #[derive(Debug, Serialize)]
 pub(super) struct Granted {
     access_token: String,

@@ -15,7 +15,7 @@ use url::{Host, Url};
 
 /// Most events that wait to be posted; more are lost, as they may be with the service.
 const MAX_WAITING: usize = 1_000;
-/// How long the receiver has: it is to answer quickly.
+/// Time that the receiver has: it is to answer quickly.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The operator of a call made with an app token (`[P]`).
 pub(super) const APP: &str = "@ppAdmin";
@@ -28,7 +28,7 @@ pub struct Webhook {
     secret: String,
 }
 
-/// Why nothing can be posted to an address.
+/// Reason why nothing can be posted to an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no place for events: take http://, a loopback address with its port, and a path")]
 pub struct BadWebhook(String);
@@ -59,7 +59,7 @@ impl Webhook {
     }
 }
 
-/// What happened to somebody in a room.
+/// Event of somebody in a room.
 #[derive(Debug, Clone, Copy)]
 enum MembershipChange {
     Joined,

@@ -3,7 +3,7 @@ use crate::chat::{
 };
 use crate::settings::{App, Auth, Settings};
 
-/// Why there is no way to the service.
+/// Reason why there is no way to the service.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No usable token.
@@ -27,7 +27,7 @@ pub fn connect(settings: &Settings, observer: Option<Box<dyn Observer>>) -> Resu
     Ok(Client::new(Box::new(transport), config))
 }
 
-/// What a client needs to know, over whatever transport.
+/// Configuration of a client, over whatever transport.
 pub fn config(
     settings: &Settings,
     observer: Option<Box<dyn Observer>>,

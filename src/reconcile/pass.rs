@@ -17,17 +17,17 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use tokio::time::Instant;
 
-/// What a look at the rooms saw.
+/// Result of a look at the rooms.
 #[derive(Debug)]
 #[must_use]
 pub struct Looked {
     /// In the order of the rooms asked for.
     pub rooms: Vec<Look>,
-    /// What ended the look before every room was seen, if something did.
+    /// Error that ended the look before every room was seen, if one did.
     pub stopped: Option<CallError>,
 }
 
-/// What a look at a room led to.
+/// Result of a look at a room.
 #[derive(Debug)]
 pub struct Look {
     /// The room.
@@ -38,7 +38,7 @@ pub struct Look {
     pub read_at: Option<Instant>,
 }
 
-/// What a look at the rooms led to.
+/// Plan that a look at the rooms led to.
 #[derive(Debug)]
 #[must_use]
 pub struct Planned {
@@ -46,7 +46,7 @@ pub struct Planned {
     pub plan: FleetPlan,
     /// When the look at each room began that could be looked at.
     pub read_at: HashMap<RoomId, Instant>,
-    /// What ended the look before every room was seen, if something did.
+    /// Error that ended the look before every room was seen, if one did.
     pub stopped: Option<CallError>,
 }
 
@@ -140,7 +140,7 @@ impl Looked {
     }
 }
 
-/// How many names go into a call, as far as the service has taught it by now.
+/// Most names in a call, as far as the service has taught it by now.
 #[must_use]
 pub fn sizes(reader: &Reader) -> BatchSizes {
     let sizes = reader.batch_limits();
@@ -161,7 +161,7 @@ pub async fn plan(
     look(reader, rooms, &free, seen).await.plan(guard, reader)
 }
 
-/// What a plan says of its making.
+/// Description of a plan's making.
 #[must_use]
 pub fn meta(settings: &Settings, source: &Source, now: Timestamp) -> Meta {
     Meta {
@@ -172,7 +172,7 @@ pub fn meta(settings: &Settings, source: &Source, now: Timestamp) -> Meta {
     }
 }
 
-/// How fast the calls of a plan may go.
+/// Rates at which the calls of a plan may go.
 #[must_use]
 pub fn rates(settings: &Settings) -> Rates {
     let rate = |method| settings.limits.calls_per_second.of(method);

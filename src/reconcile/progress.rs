@@ -1,4 +1,4 @@
-//! How far a pass is: what is done of what is to do, how fast, with how much of the call budget, and for how long still.
+//! Progress of a pass: what is done of what is to do, how fast, with how much of the call budget, and for how long still.
 
 use crate::chat::Reader;
 use crate::chat::wire::Method;
@@ -106,7 +106,7 @@ impl Progress {
     }
 }
 
-/// What is left to be made. Removals of one and of several count as one kind, so what is left of them is so of each in its share.
+/// Calls left to be made. Removals of one and of several count as one kind, so what is left of them is so of each in its share.
 fn left(planned: Calls, made: Made) -> Calls {
     let removals = planned.remove_one + planned.remove_many;
     let removed = made.remove.min(removals);
@@ -120,7 +120,7 @@ fn left(planned: Calls, made: Made) -> Calls {
     }
 }
 
-/// How often something happened lately.
+/// Rate at which something happened lately.
 #[derive(Debug)]
 struct Recent {
     since: Instant,
@@ -215,9 +215,9 @@ pub struct Share {
     pub method: &'static str,
     /// Calls that count at present.
     pub used: usize,
-    /// How many may count now.
+    /// Most calls that may count now.
     pub limit: usize,
-    /// How many may count when the service does not slow us down.
+    /// Most calls that may count when the service does not slow us down.
     pub configured: usize,
 }
 
@@ -235,10 +235,10 @@ pub fn shares(reader: &Reader) -> Vec<Share> {
         .collect()
 }
 
-/// What is told of passes under way.
+/// Outlook of passes under way.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outlook {
-    /// Whether calls are made; otherwise rooms are looked at.
+    /// True if calls are made; otherwise rooms are looked at.
     pub applying: bool,
     /// Calls made, or rooms looked at.
     pub done: usize,
@@ -248,11 +248,11 @@ pub struct Outlook {
     pub per_second: f64,
     /// The method that decides how long it takes.
     pub bound: Option<Share>,
-    /// How long it still takes; `None`: all calls are made, and what came of them is looked at.
+    /// Time left; `None`: all calls are made, and what came of them is looked at.
     pub left: Option<Duration>,
 }
 
-/// What is to be told of passes that stand like this.
+/// Outlook of passes that stand like this.
 #[must_use]
 pub fn outlook(stand: &Stand, shares: &[Share]) -> Outlook {
     let share = |method: &str| shares.iter().find(|share| share.method == method).copied();
@@ -298,7 +298,7 @@ pub fn outlook(stand: &Stand, shares: &[Share]) -> Outlook {
     }
 }
 
-/// How long so many take; nothing is known without a rate.
+/// Time that so many take; nothing is known without a rate.
 fn seconds(number: usize, per_second: f64) -> f64 {
     if per_second > 0.0 {
         number as f64 / per_second
@@ -339,7 +339,7 @@ impl fmt::Display for Outlook {
     }
 }
 
-/// What is in use of what is allowed now.
+/// Share of the allowed calls that is in use.
 struct Percent(Share);
 
 impl fmt::Display for Percent {
