@@ -1,4 +1,4 @@
-//! What needs neither real time nor the program as a daemon: files, plans, schemas, the emulator. One binary, so that the
+//! Tests that need neither real time nor the program as a daemon: files, plans, schemas, the emulator. One binary, so that the
 //! crate is linked once for all of it. What is in which folder: `tests/README.md`.
 
 // So that clippy knows the helpers, too, for tests: they may fail by panicking.

@@ -243,7 +243,7 @@ const RULES: &[Rule] = &[
     },
 ];
 
-/// What breaks a rule in these sources: the rule, and the place.
+/// Places in these sources that break a rule, each with the rule.
 fn broken(sources: &[Source]) -> Vec<(&'static str, String)> {
     let mut broken = BTreeSet::new();
     for Rule { text, broken: lines } in RULES {

@@ -1,4 +1,4 @@
-//! What is tested for real: the program as a child process, sockets, a browser, the clock. One binary, so that the crate is
+//! Tests for real: the program as a child process, sockets, a browser, the clock. One binary, so that the crate is
 //! linked once for all of it. What is in which folder: `tests/README.md`.
 
 // So that clippy knows the helpers, too, for tests: they may fail by panicking.

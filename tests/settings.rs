@@ -247,7 +247,7 @@ fn a_missing_settings_file() {
     insta::assert_snapshot!("missing-file", render(&invalid.diagnostics, false));
 }
 
-/// What `roomsync validate` writes, and whether it holds the files to be valid.
+/// Output of `roomsync validate`, and true if it holds the files to be valid.
 fn validate(paths: &[&str], config: &str) -> (String, bool) {
     #[derive(clap::Parser)]
     struct Cli {

@@ -100,7 +100,7 @@ fn is_name(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// How many bytes of a comment, a string or a character literal the text begins with.
+/// Number of bytes of the comment, string or character literal that the text begins with.
 fn skipped(text: &str) -> usize {
     if text.starts_with("//") {
         return text.find('\n').unwrap_or(text.len());
@@ -168,7 +168,7 @@ struct Paths<'a> {
     tokens: &'a [Token],
     /// The module that the file is.
     module: &'a [&'a str],
-    /// How many braces are open, and at which of them a module within the file began.
+    /// Number of open braces, and at which of them a module within the file began.
     depth: usize,
     inner_modules: Vec<usize>,
     found: Vec<Token>,

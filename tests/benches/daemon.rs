@@ -1,4 +1,4 @@
-//! How soon the daemon acts on an edit, and what it takes while nothing happens: `roomsync run` as a process of its own with
+//! Delay of the daemon's reaction to an edit, and its cost while nothing happens: `roomsync run` as a process of its own with
 //! 1,000 rooms of ten people, a file each, and default settings; the emulator in this process, without latency, is the service.
 //!
 //! `cargo bench --bench daemon` prints each figure with its bound and fails where one is not kept. It takes about three minutes.
@@ -250,7 +250,7 @@ impl Daemon {
         Ok(answer)
     }
 
-    /// How many looks at all rooms have ended.
+    /// Number of looks at all rooms that have ended.
     fn passes(&self) -> Outcome<u64> {
         let metrics = self.ask("GET", "/metrics")?;
         let passes = metrics.lines().filter(|line| {

@@ -1,4 +1,4 @@
-//! How fast the emulator is and how much memory it takes, in this process, on one core, with the rate limit off.
+//! Speed and memory of the emulator, in this process, on one core, with the rate limit off.
 //!
 //! `cargo bench --bench emulator` prints each figure with its bound and fails where one is not kept.
 

@@ -1,4 +1,4 @@
-//! How long an apply to a large fleet takes, against the time that its busiest method's calls take at the least.
+//! Time of an apply to a large fleet, against the time that its busiest method's calls take at the least.
 //!
 //! `cargo bench --bench fleet` runs on virtual time, so that it is the same everywhere. It prints each figure with its bound and
 //! fails where one is missed. `cargo bench --bench fleet -- --real` does the same in real time over sockets: four minutes.

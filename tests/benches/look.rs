@@ -1,4 +1,4 @@
-//! How long a look at 10,000 rooms takes, with how many calls and how much memory: `roomsync plan` as a process of its own
+//! Time of a look at 10,000 rooms, with its calls and its memory: `roomsync plan` as a process of its own
 //! against `roomsync emulator`, 20 ms away, with 50 people in each room and nothing to change.
 //!
 //! `cargo bench --bench look` prints each figure with its bound and fails where one is not kept. It takes about two minutes,

@@ -1,4 +1,4 @@
-//! How much memory and processor time `roomsync plan` and `roomsync apply` take, as processes of their own against
+//! Memory and processor time of `roomsync plan` and `roomsync apply`, as processes of their own against
 //! `roomsync emulator` without a rate limit: names of at most 24 bytes, a file for each 100 rooms.
 //!
 //! `cargo bench --bench memory` prints each figure with its bound and fails where one is not kept; with `-- --all` it goes over
@@ -13,13 +13,13 @@ use wait4::Wait4 as _;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// What every command may take above `roomsync --version`, in bytes.
+/// Bytes that every command may take above `roomsync --version`.
 const BASE: u64 = 15_000_000;
-/// What it may take for each membership of the files beside that.
+/// Bytes that it may take for each membership of the files beside that.
 const MOST: f64 = 40.0;
 /// The same for one huge room, whose file is read as a whole.
 const MOST_OF_ONE_ROOM: f64 = 80.0;
-/// How straight the line through the peaks of fleets has to be.
+/// Least straightness of the line through the peaks of fleets.
 const LEAST_FIT: f64 = 0.95;
 const ROOMS_IN_A_FILE: usize = 100;
 
@@ -31,7 +31,7 @@ struct Fleet {
     most: f64,
 }
 
-/// What is there before a run.
+/// State of the service before a run.
 #[derive(Clone, Copy, PartialEq)]
 enum Case {
     InSync,
@@ -194,7 +194,7 @@ fn write_rooms(folder: &Path, Fleet { rooms, people, .. }: Fleet) -> Outcome {
     Ok(())
 }
 
-/// What is there: as wanted, nobody but the owner, or one in ten missing, one in ten too many and another admin.
+/// State of the service: as wanted, nobody but the owner, or one in ten missing, one in ten too many and another admin.
 fn write_state(folder: &Path, Fleet { rooms, people, .. }: Fleet, case: Case) -> Outcome {
     let mut file = BufWriter::new(File::create(folder.join("state.json"))?);
     write!(file, "{{\"app_key\": \"acme#demo\", \"rooms\": {{")?;
@@ -235,7 +235,7 @@ fn write_state(folder: &Path, Fleet { rooms, people, .. }: Fleet, case: Case) ->
 struct Emulator {
     process: Child,
     url: String,
-    /// What it prints it prints to somebody.
+    /// Its output goes to somebody.
     _out: BufReader<ChildStdout>,
 }
 
@@ -277,7 +277,7 @@ impl Drop for Emulator {
     }
 }
 
-/// What a run took.
+/// Cost of a run.
 struct Run {
     peak: u64,
     seconds: f64,

@@ -1,4 +1,4 @@
-//! How long a million names take: the difference of two lists against the time that sorting them takes, and room files up to
+//! Time of a million names: the difference of two lists against the time that sorting them takes, and room files up to
 //! what they say against the YAML library alone.
 //!
 //! `cargo bench --bench names` prints each ratio with its bound and fails where one is not kept.
@@ -100,7 +100,7 @@ fn difference(percent: usize) -> Outcome<bool> {
     )
 }
 
-/// What the library alone makes of a room file.
+/// Result of the library alone for a room file.
 #[derive(Deserialize)]
 struct Plain {
     rooms: Vec<PlainRoom>,
@@ -205,7 +205,7 @@ fn people(room: &PlainRoom) -> usize {
     admins.len() + members.len()
 }
 
-/// How long this process has run by now, all of its threads together: what others do on the machine is not counted.
+/// Run time of this process so far, all of its threads together: what others do on the machine is not counted.
 fn on_the_processor() -> Outcome<Duration> {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Ok(Duration::new(time.tv_sec.try_into()?, time.tv_nsec.try_into()?))

@@ -1,4 +1,4 @@
-//! How near to the call limit calls go, and that they do not run into it.
+//! Distance of calls from the call limit, and a check that they do not run into it.
 //!
 //! `cargo bench --bench pace` runs on virtual time, so that it is quick and the same everywhere. It prints each figure, the worst
 //! where a scenario is played several times, with what is wanted, and fails where that is missed. `cargo bench --bench pace

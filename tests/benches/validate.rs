@@ -1,4 +1,4 @@
-//! How long `roomsync validate` takes and how much memory: 100,000 users in 1,000 files, and harder shapes of as many.
+//! Time and memory of `roomsync validate`: 100,000 users in 1,000 files, and harder shapes of as many.
 //!
 //! `cargo bench --bench validate` prints each figure with its bound and fails where one is not kept.
 
@@ -27,7 +27,7 @@ struct Shape {
     name: &'static str,
     write: fn(&Path) -> Outcome,
     valid: bool,
-    /// Whether memory is held to its bound.
+    /// True if memory is held to its bound.
     bounded: bool,
 }
 

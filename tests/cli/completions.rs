@@ -17,7 +17,7 @@ fn script(shell: &str) -> (TempDir, String) {
     (folder, path)
 }
 
-/// What a shell prints that is told this; `None`, with a printed line: it is not here.
+/// Output of a shell that runs this; `None`, with a printed line: it is not here.
 fn tell(shell: &str, args: &[&str]) -> Option<String> {
     let home = tempfile::tempdir().unwrap();
     match Command::new(shell).args(args).env("HOME", home.path()).output() {

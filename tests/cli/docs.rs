@@ -1,4 +1,4 @@
-//! What `--help` and the README say.
+//! Texts of `--help` and the README.
 
 use super::service::Service;
 use super::site::{Run, Site, roomsync};

@@ -58,7 +58,7 @@ fn of(head: &Parts, method: &Method, end: &str) -> bool {
     head.method == *method && head.uri.path().ends_with(end)
 }
 
-/// What can come in an answer's place.
+/// Bodies that can come in an answer's place.
 fn failures() -> Vec<(&'static str, Response)> {
     let error = |status, error: &str| {
         let body = format!(

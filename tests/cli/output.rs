@@ -1,4 +1,4 @@
-//! What is printed, and where.
+//! Output of commands, and its channel.
 
 use super::service::{ROOM, STATE, Service};
 use super::site::{Run, Site};
@@ -23,7 +23,7 @@ fn take_digest(value: &mut Value) {
     );
 }
 
-/// What `plan --format json` prints for the state and the rooms of every test, but for digests and the time.
+/// Output of `plan --format json` for the state and the rooms of every test, but for digests and the time.
 fn document() -> Value {
     json!({
         "version": 1,

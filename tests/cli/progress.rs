@@ -45,7 +45,7 @@ fn on_a_terminal(site: &Site, args: &str) -> Option<Run> {
     }
 }
 
-/// What stood on the terminal's lines, each time that one was drawn.
+/// Lines of the terminal, each time that one was drawn.
 fn lines(run: &Run) -> Vec<String> {
     let mut text = String::new();
     let mut rest = run.stdout.chars();
@@ -66,7 +66,7 @@ fn lines(run: &Run) -> Vec<String> {
         .collect()
 }
 
-/// What the bar said, without the bar.
+/// Text of the bar, without the bar.
 fn bars(run: &Run) -> Vec<String> {
     let lines = lines(run);
     let of_bar = lines.iter().filter(|line| line.starts_with("applying ["));

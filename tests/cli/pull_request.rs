@@ -5,7 +5,7 @@ use super::site::{ROOMS, Site};
 use serde_json::{Value, json};
 use std::fs;
 
-/// What [`ROOMS`] was before: eve was wanted, who is not there, and another room was managed.
+/// State of [`ROOMS`] before: eve was wanted, who is not there, and another room was managed.
 const BASE: &str = r#"rooms:
   - {id: 66213271109633, name: lobby, members: [bob, carol, dan, eve, mia], mode: additive}
   - {id: 77, name: "<b>old</b>", members: [bob]}

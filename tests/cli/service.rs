@@ -125,7 +125,7 @@ impl Service {
         calls
     }
 
-    /// Who is in [`ROOM`], the admins marked with a star.
+    /// People in [`ROOM`], the admins marked with a star.
     pub(crate) fn people(&self) -> String {
         let state = self.emulator.state();
         let room = &state.rooms[&RoomId::parse(ROOM).unwrap()];

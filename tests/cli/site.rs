@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
-/// What brings the room of [`super::service::STATE`] out of step: one add and one promotion are wanted.
+/// Files that bring the room of [`super::service::STATE`] out of step: one add and one promotion are wanted.
 pub(crate) const ROOMS: &str = r#"rooms:
   - id: "66213271109633"
     name: lobby
@@ -81,7 +81,7 @@ pub(crate) fn roomsync(folder: &Path) -> Command {
     command
 }
 
-/// What came of a run.
+/// Result of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 pub(crate) const ROOM: &str = "66213271109633";
-/// How long anything may take on a busy machine.
+/// Time that anything may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The folder and the service. Both end when dropped.
@@ -159,7 +159,7 @@ impl Place {
         journal.calls.iter().filter(|call| call.method != "GET").count()
     }
 
-    /// Who is said to be put in by the audit log of this name.
+    /// People who are put in by the audit log of this name.
     pub(crate) fn audited(&self, name: &str) -> BTreeSet<String> {
         let text = fs::read_to_string(self.path(name)).unwrap_or_default();
         text.lines()

@@ -1,4 +1,4 @@
-//! What is served to people, probes and Prometheus.
+//! Answers to people, probes and Prometheus.
 
 use super::place::{Place, ROOM, until};
 use roomsync::model::RoomId;

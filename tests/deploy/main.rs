@@ -1,4 +1,4 @@
-//! What is in `deploy/`: the unit, the manifests and the alerts, held against the real binary.
+//! Contents of `deploy/`: the unit, the manifests and the alerts, held against the real binary.
 
 mod alerts;
 mod daemon;
@@ -8,7 +8,7 @@ mod systemd;
 
 use std::process::{Command, Output};
 
-/// What CI installs, where a check that is skipped would go unseen.
+/// Tools that CI installs, where a check that is skipped would go unseen.
 const IN_CI: [&str; 3] = ["mandoc", "promtool", "systemd-analyze"];
 
 /// Runs a checker; `None`, with a printed line: it is not here.
@@ -24,7 +24,7 @@ fn checker(program: &str, args: &[&str]) -> Option<Output> {
     }
 }
 
-/// What a checker said; asserts that it found nothing wrong.
+/// Output of a checker; asserts that it found nothing wrong.
 #[track_caller]
 fn passed(output: &Output) -> String {
     let said = [&output.stdout[..], &output.stderr].concat();

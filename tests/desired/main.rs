@@ -30,7 +30,7 @@ fn load(paths: &[&Path]) -> Result<Loaded, Vec<Diagnostic>> {
     desired::load(&paths, None, &Guards::default(), Retain::Provenance).map_err(|invalid| invalid.diagnostics)
 }
 
-/// What is said of the directory, with the directory's own name left out.
+/// Text on the directory, with the directory's own name left out.
 fn said(dir: &tempfile::TempDir) -> String {
     let text = match load(&[dir.path()]) {
         Ok(loaded) => render(&loaded.warnings, false),

@@ -222,7 +222,7 @@ fn everything_that_is_said_of_somebody() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
-    /// Who is wanted is mentioned, each place is theirs, and each way is one that the files have.
+    /// Everybody who is wanted is mentioned, each place is theirs, and each way is one that the files have.
     #[test]
     fn mentions_agree_with_what_is_wanted(
         groups in prop::collection::vec(prop::collection::vec(0usize..9, 0..5), 4),

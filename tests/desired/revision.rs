@@ -14,14 +14,14 @@ use tempfile::TempDir;
 
 const ROOMS: &str = "rooms: [{id: 7, members: [bob]}]\n";
 
-/// What is shown of the room files in these places.
+/// Revision shown of the room files in these places.
 pub(super) fn revision_of(paths: &[&Path]) -> Option<String> {
     let paths: Vec<PathBuf> = paths.iter().map(|path| path.to_path_buf()).collect();
     let texts = desired::read(&paths, None).with_revision();
     texts.resolve(&Guards::default()).unwrap().desired.source.revision
 }
 
-/// Whether git is here; CI must have it.
+/// True if git is here; CI must have it.
 pub(super) fn has_git() -> bool {
     let here = Command::new("git").arg("--version").output().is_ok();
     assert!(here || std::env::var("CI").as_deref() != Ok("true"), "no git");
@@ -564,7 +564,7 @@ fn nothing_in_a_repository_is_executed_and_nothing_leads_out_of_it() {
 }
 
 impl Tree {
-    /// What is checked out, by the files alone: git itself would do what the settings say.
+    /// The commit that is checked out, by the files alone: git itself would do what the settings say.
     fn head_without_settings(&self) -> String {
         let text = fs::read_to_string(self.0.join(".git/refs/heads/main")).unwrap();
         text.trim().to_owned()

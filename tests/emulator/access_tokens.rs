@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const APP_ID: &str = "970CA35de60c44645bbae8a215061b33";
 const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";
 
-/// What a token says, and the certificate that it is made with.
+/// Text of a token, and the certificate that it is made with.
 #[derive(Debug, Clone, Copy)]
 struct Token {
     app_id: &'static str,

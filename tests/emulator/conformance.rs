@@ -35,7 +35,7 @@ fn crowd() -> Room {
 }
 
 struct Row {
-    /// How the sentence begins.
+    /// Beginning of the sentence.
     says: &'static str,
     /// Calls of the app that go before, each a success.
     before: &'static [&'static str],
@@ -257,7 +257,7 @@ fn parameters() -> Vec<Row> {
     ]
 }
 
-/// What the seed says at each of its eight calls.
+/// Statements of the seed on each of its eight calls.
 fn at_every_call() -> Vec<Row> {
     let mut rows = Vec::new();
     for call in [ADD, USERS, LIST, REMOVE, REMOVE_MANY, PROMOTE, ADMINS, DEMOTE] {

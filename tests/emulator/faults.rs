@@ -1,4 +1,4 @@
-//! What goes wrong on request, and what of it the service has done by then.
+//! Failures on request, and what of them the service has done by then.
 
 use super::support::{ROOM, STATE, emulator, refusal, room, send};
 use axum::body::{Body, to_bytes};

@@ -164,7 +164,7 @@ async fn dots_are_never_resolved() {
     }
 }
 
-/// What a library on the way makes of `…/users/..`: the room is gone. [P]
+/// Path that a library on the way makes of `…/users/..`: the room is gone. [P]
 #[tokio::test(start_paused = true)]
 async fn a_room_can_be_deleted() {
     for slash in ["", "/"] {

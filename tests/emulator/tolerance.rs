@@ -1,4 +1,4 @@
-//! What real clients rely on, beside the calls as they are written down.
+//! Habits of the service that real clients rely on, beside the calls as they are written down.
 
 use super::support::{ROOM, emulator, room, send, send_raw};
 use http::Request;

@@ -1,4 +1,4 @@
-//! What the files change against an earlier version of them.
+//! Changes of the files against an earlier version of them.
 
 use super::plans::{desired, fleet, id, room, users};
 use roomsync::base::{BaseDiff, RoomDiff, relaxations_of_settings};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// Stands in every text of the tests that is not ours: it must never be seen outside of code.
 pub(crate) const FOREIGN: char = 'Ω';
 
-/// What a comment shows and counts, by kind of row.
+/// Rows that a comment shows and counts, by kind.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// Rows.

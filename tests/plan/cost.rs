@@ -1,4 +1,4 @@
-//! What a plan costs, in numbers. That the numbers are right is shown by the random fleets of `tests/sync`.
+//! Cost of a plan, in numbers. That the numbers are right is shown by the random fleets of `tests/sync`.
 
 use super::plans::{RATES, fleet, many, room, sent, users};
 use roomsync::chat::wire::Method;

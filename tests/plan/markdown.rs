@@ -509,7 +509,7 @@ prop_compose! {
     }
 }
 
-/// How many rows of each kind there are, by names and sets of the standard library.
+/// Number of rows of each kind, by names and sets of the standard library.
 fn rows(room: &RoomPlan, base_diff: Option<&RoomDiff>) -> BTreeMap<&'static str, usize> {
     let set = |users: &MemberSet| users.iter().cloned().collect::<std::collections::BTreeSet<_>>();
     let [add, remove, promote, demote] = [&room.add, &room.remove, &room.promote, &room.demote].map(set);

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// How far an editor comes with a problem.
+/// Knowledge that an editor has of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sight {
     /// Its own parser refuses the file.
@@ -22,7 +22,7 @@ enum Sight {
     Blind(&'static str),
 }
 
-/// Whether a schema sees a problem of this code in this document.
+/// True if a schema sees a problem of this code in this document.
 fn sight(kind: Kind, code: &str, document: &Value) -> Sight {
     use Sight::{Blind, Parser, Schema};
     match code {
@@ -87,7 +87,7 @@ fn codes(kind: Kind, path: &Path) -> BTreeMap<PathBuf, Vec<&'static str>> {
     codes
 }
 
-/// Whether the file is refused as expected; otherwise, what is wrong.
+/// Checks that the file is refused as expected. The error says what is wrong.
 fn judged(kind: Kind, judge: &Judge, path: &Path, codes: &[&str]) -> Result<bool, String> {
     let Ok(text) = fs::read_to_string(path) else {
         return Ok(true);

@@ -19,7 +19,7 @@ fn names(range: impl IntoIterator<Item = usize>) -> Names {
     range.into_iter().map(|n| format!("u{n}")).collect()
 }
 
-/// What the files said, and who was put out.
+/// Statements of the files, and people who were put out.
 struct History {
     /// Lists, each with the time from which it may have been in force.
     lists: Vec<(Instant, Names)>,

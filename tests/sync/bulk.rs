@@ -409,7 +409,7 @@ fn the_pages_of_a_large_room_are_read_several_at_a_time() {
     });
 }
 
-/// What bounds a look at a fleet is that the lists of admins come one by one.
+/// A look at a fleet is bound by the lists of admins, which come one by one.
 #[test]
 fn a_look_takes_as_long_as_its_lists_of_admins() {
     const ROOMS: usize = 2_000;

@@ -80,7 +80,7 @@ fn with_zed(story: impl AsyncFnOnce(House)) {
     });
 }
 
-/// How long it takes until somebody is tried, to the second.
+/// Seconds until somebody is tried.
 async fn until_tried(house: &House, within: Duration) -> Option<Duration> {
     let begun = Instant::now();
     while begun.elapsed() < within {

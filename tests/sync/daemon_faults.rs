@@ -1,4 +1,4 @@
-//! What the random search found, each told on its own.
+//! Faults that the random search found, each on its own.
 
 use super::house::{House, house, minutes};
 use super::service::{Reply, Service, people, room_id, room_of, state};

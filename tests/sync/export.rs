@@ -110,7 +110,7 @@ async fn export(reader: &Reader, options: Options) -> RoomFile {
     room_file("acme#demo", looks.into_inner(), options)
 }
 
-/// What a file says, which must be without any warning. The guards allow everything.
+/// Rooms of a file, which must be without any warning. The guards allow everything.
 fn parsed(text: &str) -> Loaded {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("exported.yaml");

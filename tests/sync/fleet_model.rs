@@ -49,7 +49,7 @@ pub(crate) struct Case {
     pub(crate) total_percent: u8,
     /// Of a call: a slow service makes looks grow too old in the midst of a room.
     pub(crate) latency: Duration,
-    /// How many people of a room its detail shows at most, if not all.
+    /// Most people of a room that its detail shows, if not all.
     pub(crate) shown: Option<usize>,
 }
 
@@ -119,7 +119,7 @@ prop_compose! {
 }
 
 impl RoomCase {
-    /// Whether a key that comes to nobody makes the file itself invalid.
+    /// True if a key that comes to nobody makes the file itself invalid.
     fn must_allow_empty(&self) -> bool {
         let said: Set = self.owner_said.iter().cloned().collect();
         let nobody = |set: &Set| lower(set).is_subset(&said);
@@ -201,7 +201,7 @@ impl RoomCase {
     }
 }
 
-/// What the model says of a room.
+/// Statement of the model on a room.
 #[derive(Debug, Default)]
 pub(crate) struct Expected {
     pub(crate) after: People,

@@ -32,7 +32,7 @@ pub(crate) struct House {
     pub(crate) dry_run: bool,
     /// The time of day, which goes on through restarts; the service's is the same at first.
     pub(crate) clock: Clock,
-    /// What everything that is sent passes on its way to the service.
+    /// Gate that everything sent passes on its way to the service.
     pub(crate) through: Option<Arc<Through>>,
 }
 

@@ -224,7 +224,7 @@ fn a_pass_that_is_ended_while_it_waits_leaves_no_set_that_seems_to_have_settled(
     );
 }
 
-/// What is unfinished when the time is over is nothing to go by, and no more is what was there before it.
+/// Work that is unfinished when the time is over is nothing to go by, and no more is what was there before it.
 #[test]
 fn a_pass_goes_by_no_set_that_is_no_longer_there() {
     house(

@@ -1,4 +1,4 @@
-//! How near to the call limit calls go: the client's calls against the emulator's sliding window, and what came of them.
+//! Distance of calls from the call limit: the client's calls against the emulator's sliding window, and what came of them.
 //!
 //! Shared by a test and by `cargo bench --bench pace`.
 
@@ -25,17 +25,17 @@ const ROOM: &str = "66213271109633";
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
     pub(crate) name: String,
-    /// How many calls are made, all asked for at once.
+    /// Number of calls that are made, all asked for at once.
     pub(crate) calls: usize,
     /// Calls a second, as configured.
     pub(crate) configured: u32,
     /// Calls that the service takes in any 1,000 ms.
     pub(crate) service: u32,
     pub(crate) path: Path,
-    /// Whether every lease comes back a whole second after its answer: because one answer took no time at all.
+    /// True if every lease comes back a whole second after its answer: because one answer took no time at all.
     pub(crate) whole_windows: bool,
     pub(crate) others: Others,
-    /// How much later than we others begin (ms).
+    /// Delay after which we others begin (ms).
     pub(crate) others_from_ms: u64,
     pub(crate) wanted: Wanted,
 }
@@ -51,7 +51,7 @@ impl Scenario {
         f64::from(self.service) - theirs
     }
 
-    /// What is wanted, in words.
+    /// The request, in words.
     pub(crate) fn wants(&self) -> String {
         let Wanted {
             rate,
@@ -121,7 +121,7 @@ impl Path {
     }
 }
 
-/// What others on the same App Key do.
+/// Calls of others on the same App Key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Others {
     Nothing,
@@ -135,7 +135,7 @@ pub(crate) enum Others {
     AtOnce(u32),
 }
 
-/// What is to be kept.
+/// Bounds that are to be kept.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     /// Calls a second, at least.
@@ -146,7 +146,7 @@ pub(crate) struct Wanted {
     pub(crate) found_again: f64,
 }
 
-/// What came of it.
+/// Result of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Figures {
     /// Calls ÷ the time from the first to the last that was sent, in calls a second.
@@ -457,7 +457,7 @@ fn windows(dealt: &[Dealt]) -> Vec<(Instant, usize)> {
     counted.iter().enumerate().map(window).collect()
 }
 
-/// How many seconds later 95 % of the limit were in use.
+/// Seconds until 95 % of the limit were in use.
 fn found_again(dealt: &[Dealt], ended: Instant, limit: u32) -> Option<f64> {
     let full = (f64::from(limit) * 0.95) as usize;
     windows(dealt)
@@ -498,7 +498,7 @@ fn plain(name: &str, path: Path, rate: f64) -> Scenario {
     }
 }
 
-/// What is asserted at every commit.
+/// Bounds that are asserted at every commit.
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let mut all: Vec<_> = PATHS.map(|(path, name, rate)| plain(name, path, rate)).into();
     for (name, others) in [
@@ -536,7 +536,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     all
 }
 
-/// What is shown beside it: other splits of a round trip, what the giving back wins, and what it risks.
+/// Figures shown beside it: other splits of a round trip, what the giving back wins, and what it risks.
 pub(crate) fn more_scenarios() -> Vec<Scenario> {
     let mut all = Vec::new();
     for (path, name, rate) in PATHS {

@@ -1,4 +1,4 @@
-//! How far a daemon's passes are, as those who look at it are told.
+//! Progress of a daemon's passes, as those who look at it see it.
 
 use super::house::{House, house, minutes, names};
 use super::service::{Reply, Service, room_id, room_of, state};
@@ -25,7 +25,7 @@ fn files(house: &House) {
     house.rooms(&format!("rooms:\n{lines}"));
 }
 
-/// What was told of the first pass, every 250 ms.
+/// Progress of the first pass, every 250 ms.
 async fn told(house: &House) -> Vec<Progress> {
     files(house);
     let daemon = house.start();

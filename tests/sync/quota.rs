@@ -20,7 +20,7 @@ const SETTINGS: &str = "limits: {add_batch: 1}";
 #[derive(Clone, Default)]
 struct Quota {
     used_up: Arc<AtomicBool>,
-    /// Whether the calls that it is on are lost instead.
+    /// True if the calls that it is on are lost instead.
     lost: Arc<AtomicBool>,
     refused: Arc<Mutex<Vec<Instant>>>,
 }
@@ -94,7 +94,7 @@ fn a_run_sends_nothing_after_the_first_refusal_not_even_what_waits_for_its_turn(
     assert_eq!(codes, BTreeSet::from(["quota"]), "for this reason and no other");
 }
 
-/// What is sent that is no look, and how many looks at details were.
+/// Calls that were sent and are no looks, and the number of looks at details.
 fn sent(house: &House) -> (usize, usize) {
     let sent = house.service.take_sent();
     let reads = sent

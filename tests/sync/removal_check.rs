@@ -31,7 +31,7 @@ enum Role {
 /// From when to when somebody had a role; those that go on end nowhere.
 type Held = Vec<(String, Role, Duration, Option<Duration>)>;
 
-/// Who has which role, as this test hands them out.
+/// Roles of people, as this test hands them out.
 struct Roles {
     start: Instant,
     held: Held,
@@ -53,7 +53,7 @@ impl Roles {
         }
     }
 
-    /// Whether somebody had the role all through a time that ends here.
+    /// True if somebody had the role all through a time that ends here.
     fn had(&self, user: &str, role: Role, until: Duration) -> bool {
         let Some(from) = until.checked_sub(HELD) else {
             return false;

@@ -1,4 +1,4 @@
-//! What a plan looks like: one fleet with a room of every kind, as text and as JSON.
+//! Looks of a plan: one fleet with a room of every kind, as text and as JSON.
 
 use crate::service::{Service, desired, room_of, state, virtually};
 use roomsync::chat::BatchLimits;

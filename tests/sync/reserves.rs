@@ -112,7 +112,7 @@ struct Case {
     admins: BTreeSet<usize>,
     /// Whom the app does not know.
     unknown: BTreeSet<usize>,
-    /// Who is in too many rooms.
+    /// People who are in too many rooms.
     blocked: BTreeSet<usize>,
     /// Places beside those that are taken.
     places: u64,

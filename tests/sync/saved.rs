@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 const APP: &str = "acme#demo";
 
-/// What happens to a room between plan and apply.
+/// Events in a room between plan and apply.
 #[derive(Debug, Clone)]
 enum Move {
     Join(String),
@@ -81,7 +81,7 @@ fn moved(room: &RoomCase, moves: &[Move]) -> RoomCase {
     room
 }
 
-/// What the model says of a room that was planned as `then` and is `now`.
+/// Statement of the model on a room that was planned as `then` and is `now`.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 enum Fate {
     Stale,

@@ -27,13 +27,13 @@ use tokio::time::Instant;
 const RATE: u32 = 100;
 const ROUND_TRIP: Duration = Duration::from_millis(20);
 
-/// What is there and what should be.
+/// State of the service, and the rooms as they should be.
 pub(crate) struct Fleet {
     live: State,
     desired: Vec<DesiredRoom>,
 }
 
-/// How an apply went.
+/// Course of an apply.
 #[derive(Debug)]
 pub(crate) struct Figures {
     /// Answered calls by method.

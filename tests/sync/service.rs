@@ -20,10 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// What was sent: method, path with query, body; and the answer's status.
+/// Calls that were sent: method, path with query, body; and the answer's status.
 pub(crate) type Sent = (Http, String, String, u16);
 
-/// What to do with a request instead of handing it to the emulator; `None` hands it on.
+/// Answer to a request in place of the emulator's; `None` hands it on.
 pub(crate) type Fault = Arc<dyn Fn(&Emulator, &Request, usize) -> Option<Reply> + Send + Sync>;
 
 /// An answer that is not the emulator's.
@@ -328,7 +328,7 @@ pub(crate) fn state(rooms: impl IntoIterator<Item = (RoomId, Room)>) -> State {
     state
 }
 
-/// Whether this is exactly one of the calls that the product makes; written apart from the product's own gate.
+/// True if this is exactly one of the calls that the product makes; written apart from the product's own gate.
 pub(crate) fn is_known_call((method, path, _, _): &Sent) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let user = |text: &str| {
@@ -359,7 +359,7 @@ pub(crate) fn is_known_call((method, path, _, _): &Sent) -> bool {
     }
 }
 
-/// How many pages of member lists were read.
+/// Number of pages of member lists that were read.
 pub(crate) fn pages(sent: &[Sent]) -> usize {
     let is_page = |(method, path, ..): &&Sent| method == Http::GET && path.contains("/users?");
     sent.iter().filter(is_page).count()

@@ -18,7 +18,7 @@ const SETTLE_REMOVALS: Duration = Duration::from_secs(10);
 /// A writer never pauses for longer.
 const LONGEST_PAUSE: u64 = 8_000;
 
-/// What is on while files are written: who must not lose anything, and what was seen to happen.
+/// State while files are written: who must not lose anything, and what was seen to happen.
 struct Watch<'h> {
     house: &'h House,
     daemon: Option<Running>,

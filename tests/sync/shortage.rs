@@ -21,7 +21,7 @@ const MAX_ADMINS: usize = 99;
 pub(crate) struct Case {
     live_admins: Set,
     live_members: Set,
-    /// How many more people the room holds than are in it.
+    /// Number of people that the room holds beyond those in it.
     places: usize,
     admins: Set,
     members: Set,
@@ -101,7 +101,7 @@ impl Case {
         }
     }
 
-    /// Whether the files can come true at all, by steps that never leave the room without a wanted admin.
+    /// True if the files can come true at all, by steps that never leave the room without a wanted admin.
     fn can_come_true(&self) -> bool {
         let live = people(&self.live());
         let fits = self.wanted().members.len() <= live.members.len() + self.places;

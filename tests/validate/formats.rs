@@ -101,7 +101,7 @@ fn every_format_tells_the_same() {
     }
 }
 
-/// What may be a secret is in no format.
+/// Text that may be a secret is in no format.
 #[test]
 fn secrets_are_not_told() {
     for path in entries("tests/invalid/settings") {

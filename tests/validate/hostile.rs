@@ -4,7 +4,7 @@ use super::{json, rooms};
 use proptest::prelude::*;
 use std::fs;
 
-/// What GitHub's runner makes of a line: the properties and the text, if the line is a command.
+/// GitHub's runner on a line: the properties and the text, if the line is a command.
 fn command(line: &str) -> Option<(Vec<(String, String)>, String)> {
     let (head, data) = line.strip_prefix("::")?.split_once("::")?;
     let (_, properties) = head.split_once(' ').unwrap_or((head, ""));

@@ -16,7 +16,7 @@ struct Cli {
     args: validate::Args,
 }
 
-/// What `roomsync validate` writes, and whether it holds the files to be valid.
+/// Output of `roomsync validate`, and true if it holds the files to be valid.
 fn run(args: &[&str], config: &Path) -> (String, bool) {
     let args = ["validate"].iter().chain(args);
     let cli: Cli = clap::Parser::parse_from(args);

@@ -17,7 +17,7 @@ use std::{env, fs};
 use tempfile::TempDir;
 use url::{ParseError, Url};
 
-/// How long the page may take to show what it is told, on a machine that has other things to do.
+/// Time that the page may take to show what it is told, on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running chromedriver.
@@ -153,7 +153,7 @@ impl Window {
         self.client.goto(url).await.unwrap();
     }
 
-    /// What a piece of script gives.
+    /// Result of a piece of script.
     pub(crate) async fn eval(&self, script: &str) -> Value {
         self.client
             .execute(&format!("return {script}"), vec![])
@@ -207,7 +207,7 @@ impl Window {
         self.eval(&script).await;
     }
 
-    /// What the console has said since it was asked last: errors, warnings, breaches of the policy.
+    /// Output of the console since it was asked last: errors, warnings, breaches of the policy.
     pub(crate) async fn console(&self) -> Vec<String> {
         let entries = self.order("se/log", json!({"type": "browser"})).await;
         let entries = entries.as_array().cloned().unwrap_or_default();

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// What the fixture says.
+/// State that the fixture shows.
 pub(crate) struct Said {
     pub(crate) alive: Result<(), String>,
     pub(crate) ready: Result<(), Vec<String>>,
@@ -44,7 +44,7 @@ impl Fixture {
         change(&mut self.said.lock().unwrap());
     }
 
-    /// How often a pass was asked for.
+    /// Number of times that a pass was asked for.
     pub(crate) fn reconciled(&self) -> usize {
         self.reconciled.load(Ordering::SeqCst)
     }

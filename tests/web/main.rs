@@ -1,4 +1,4 @@
-//! What the daemon shows: routes, metrics, the page in a browser.
+//! Everything that the daemon shows: routes, metrics, the page in a browser.
 
 mod browser;
 mod fixture;

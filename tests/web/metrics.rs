@@ -1,4 +1,4 @@
-//! What is counted, and that Prometheus takes it.
+//! The counts, and a check that Prometheus takes them.
 
 use super::fixture::Fixture;
 use super::scenes;

@@ -31,7 +31,7 @@ async fn say(address: SocketAddr, text: &str) -> TcpStream {
     stream
 }
 
-/// What comes until the other side is done with us.
+/// Bytes that come until the other side is done with us.
 async fn rest(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     // A connection may be reset, too: what came before is what counts.

@@ -1,4 +1,4 @@
-//! What servers do beyond the samples [P], and what is sent.
+//! Behaviour of servers beyond the samples [P], and the calls that are sent.
 
 use roomsync::chat::wire::{
     AddMany, Demoted, Envelope, ErrorBody, MemberResult, MemberRow, Outcome, Promote, Promoted, RoomDetail,

@@ -1,4 +1,4 @@
-//! What the linters of the field say of the examples, where they are at hand.
+//! Verdict of the field's linters on the examples, if they are at hand.
 
 use super::{GITLAB, PLAN, WORKFLOWS, passed, scripts, tool};
 use std::fs;

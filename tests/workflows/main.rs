@@ -1,4 +1,4 @@
-//! What is in `examples/` for CI: its rules, its syntax, and its steps run for real against a service and an API on loopback.
+//! Contents of `examples/` for CI: its rules, its syntax, and its steps run for real against a service and an API on loopback.
 
 mod apply;
 mod hooks;
@@ -15,7 +15,7 @@ const PLAN: &str = "examples/github-workflow/.github/workflows/roomsync-plan.yml
 const APPLY: &str = "examples/github-workflow/.github/workflows/roomsync-apply.yml";
 const VALIDATE: &str = "examples/github-workflow/.github/workflows/roomsync-validate.yml";
 const WORKFLOWS: [&str; 3] = [PLAN, APPLY, VALIDATE];
-/// What the scripts of the workflows share.
+/// Code that the scripts of the workflows share.
 const SHARED: &str = "examples/github-workflow/.github/roomsync.sh";
 const GITLAB: &str = "examples/gitlab-ci.yml";
 /// The host that the examples bind, in whose place the tests put theirs.
@@ -102,7 +102,7 @@ fn tool(program: &str, args: &[&str]) -> Option<Output> {
     }
 }
 
-/// What a tool said; asserts that it found nothing wrong.
+/// Output of a tool; asserts that it found nothing wrong.
 #[track_caller]
 fn passed(output: &Output) -> String {
     let said = [&output.stdout[..], &output.stderr].concat();

@@ -1,4 +1,4 @@
-//! What the steps of the workflows run in: a repository with a request, the chat service, and the API that takes comments.
+//! World of the workflows' steps: a repository with a request, the chat service, and the API that takes comments.
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -23,7 +23,7 @@ pub(crate) const TOKEN: &str = "t0k3n-t0-g3t-1n";
 const API_TOKEN: &str = "c0mm3nts";
 /// Whom the API takes the token's owner for.
 const BOT: &str = "github-actions[bot]";
-/// What every comment of the workflows begins with.
+/// Beginning of every comment of the workflows.
 pub(crate) const MARKER: &str = "<!-- roomsync-plan -->";
 
 const STATE: &str = r#"
@@ -144,13 +144,13 @@ pub(crate) struct Place {
     pub(crate) api: Arc<Api>,
     pub(crate) service_url: String,
     pub(crate) api_url: String,
-    /// What a host that is none of ours was asked.
+    /// Requests to a host that is none of ours.
     pub(crate) elsewhere: Arc<Mutex<Vec<String>>>,
     pub(crate) elsewhere_url: String,
     _runtime: Runtime,
 }
 
-/// What came of steps.
+/// Result of steps.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) said: String,
@@ -283,7 +283,7 @@ impl Place {
         }
     }
 
-    /// What stands between the scripts and the world, for both services.
+    /// Layer between the scripts and the world, for both services.
     pub(crate) fn secrets(&self) -> HashMap<String, String> {
         [
             ("ROOMSYNC_TOKEN", TOKEN),

@@ -12,7 +12,7 @@ fn triggers(workflow: &Value) -> BTreeSet<&str> {
     entries(&workflow["on"]).map(|(name, _)| name).collect()
 }
 
-/// What is between `${{` and `}}`.
+/// Text between `${{` and `}}`.
 fn expressions(text: &str) -> impl Iterator<Item = &str> {
     let parts = text.split("${{").skip(1);
     parts.map(|part| part.split_once("}}").unwrap().0.trim())

@@ -18,7 +18,7 @@ pub(super) struct Entry {
     pub(super) file: usize,
 }
 
-/// What the files say together.
+/// Statement of the files together.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Site {
     pub(super) rooms: BTreeMap<usize, Entry>,
@@ -70,7 +70,7 @@ impl Site {
         text
     }
 
-    /// Who is wanted in a room; `None`: nobody is said to be unwanted.
+    /// People who are wanted in a room; `None`: nobody is said to be unwanted.
     pub(super) fn people(&self, room: usize) -> Option<Names> {
         let entry = self.rooms.get(&room)?;
         let mut people = entry.members.clone()?;
