@@ -3,7 +3,7 @@
 
 use crate::chat::Writer;
 use crate::chat::wire::Method;
-use crate::model::Op;
+use crate::model::{Op, PerOp};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Mutex, Notify};
 
@@ -23,10 +23,8 @@ const LINE_SECONDS: usize = 3;
 pub(super) struct InFlight {
     /// The bound of all calls in flight.
     at_once: usize,
-    add: AtomicUsize,
-    promote: AtomicUsize,
-    demote: AtomicUsize,
-    remove: AtomicUsize,
+    /// Calls on their way.
+    begun: PerOp<AtomicUsize>,
     demoting: Slots,
     removing: Slots,
     proving: [Mutex<()>; 2],
@@ -45,23 +43,11 @@ impl InFlight {
     pub(super) fn new(at_once: usize) -> Self {
         Self {
             at_once,
-            add: AtomicUsize::new(0),
-            promote: AtomicUsize::new(0),
-            demote: AtomicUsize::new(0),
-            remove: AtomicUsize::new(0),
+            begun: PerOp::default(),
             demoting: Slots::default(),
             removing: Slots::default(),
             proving: Default::default(),
             taken_away: AtomicUsize::new(0),
-        }
-    }
-
-    fn begun(&self, op: Op) -> &AtomicUsize {
-        match op {
-            Op::Add => &self.add,
-            Op::Promote => &self.promote,
-            Op::Demote => &self.demote,
-            Op::Remove => &self.remove,
         }
     }
 
@@ -73,12 +59,12 @@ impl InFlight {
             LEAST_BEGUN
         };
         let most = limit(op, writer).clamp(least, self.at_once.max(least));
-        own == 0 || self.begun(op).load(Ordering::Relaxed) < most
+        own == 0 || self.begun.of(op).load(Ordering::Relaxed) < most
     }
 
     /// Counts a call from here until what is given is dropped.
     pub(super) fn begin(&self, op: Op) -> Begun<'_> {
-        let begun = self.begun(op);
+        let begun = self.begun.of(op);
         begun.fetch_add(1, Ordering::Relaxed);
         Begun(begun)
     }

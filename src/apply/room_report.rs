@@ -86,7 +86,7 @@ impl RoomRun<'_> {
             ));
         }
         let expected = std::mem::take(&mut self.expected);
-        for (op, users) in expected.by_op() {
+        for (op, users) in expected.0.iter() {
             for user in users {
                 let shown = seen.shows(op, user);
                 let failed = self.failed.contains_key(&(op, user.clone()));

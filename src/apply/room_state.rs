@@ -5,7 +5,7 @@ use super::report::Reason;
 use super::waiting_list::WaitingList;
 use super::{Cancel, Job, RunContext, UserResult};
 use crate::chat::{CallError, CallErrorKind, Writer};
-use crate::model::{MemberSet, Op, ReasonCode, UserId};
+use crate::model::{MemberSet, Op, PerOp, ReasonCode, UserId};
 use crate::plan::{Note, RoomPlan, Step, users_of};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,77 +94,33 @@ impl LastAdminGuard {
 
 /// To whom a run does what, as far as a last look has to show it.
 #[derive(Default)]
-pub(super) struct Expected {
-    pub(super) add: MemberSet,
-    pub(super) remove: MemberSet,
-    pub(super) promote: MemberSet,
-    pub(super) demote: MemberSet,
-}
+pub(super) struct Expected(pub(super) PerOp<MemberSet>);
 
 impl Expected {
     fn of(plan: &RoomPlan) -> Self {
-        let of = |op| users_of(op, plan.steps());
-        Self {
-            add: of(Op::Add),
-            remove: of(Op::Remove),
-            promote: of(Op::Promote),
-            demote: of(Op::Demote),
-        }
+        Self(PerOp::from_fn(|op| users_of(op, plan.steps())))
     }
 
     /// After a new look some of what was left to do no longer is.
     pub(super) fn change(&mut self, before: &[Step], now: &[Step]) {
-        let Self {
-            add,
-            remove,
-            promote,
-            demote,
-        } = self;
-        for (op, users) in [
-            (Op::Add, add),
-            (Op::Remove, remove),
-            (Op::Promote, promote),
-            (Op::Demote, demote),
-        ] {
-            *users = users.minus(&users_of(op, before)).or(&users_of(op, now));
-        }
+        let after = |op| self.0.of(op).minus(&users_of(op, before)).or(&users_of(op, now));
+        self.0 = PerOp::from_fn(after);
     }
 
     /// This is to be done to one more.
     pub(super) fn include(&mut self, op: Op, user: &UserId) {
-        let users = match op {
-            Op::Add => &mut self.add,
-            Op::Remove => &mut self.remove,
-            Op::Promote => &mut self.promote,
-            Op::Demote => &mut self.demote,
-        };
+        let users = self.0.of_mut(op);
         *users = users.or(&MemberSet::from_iter([user.clone()]));
-    }
-
-    /// In the order in which it is done.
-    pub(super) fn by_op(&self) -> [(Op, &MemberSet); 4] {
-        let Self {
-            add,
-            remove,
-            promote,
-            demote,
-        } = self;
-        [
-            (Op::Add, add),
-            (Op::Promote, promote),
-            (Op::Demote, demote),
-            (Op::Remove, remove),
-        ]
     }
 
     /// True if the member list has to show something.
     pub(super) fn is_about_members(&self) -> bool {
-        !self.add.is_empty() || !self.remove.is_empty()
+        !self.0.add.is_empty() || !self.0.remove.is_empty()
     }
 
     /// True if the admin list has to show something.
     pub(super) fn is_about_admins(&self) -> bool {
-        !self.promote.is_empty() || !self.demote.is_empty()
+        !self.0.promote.is_empty() || !self.0.demote.is_empty()
     }
 }
 
@@ -284,15 +240,9 @@ impl<'a> RoomRun<'a> {
 pub(super) fn held(plan: &RoomPlan) -> BTreeMap<(Op, UserId), Reason> {
     if plan.has_moved() {
         let reason = plan.error.as_ref().map(Reason::from);
-        let lists = [
-            (Op::Add, &plan.add),
-            (Op::Remove, &plan.remove),
-            (Op::Promote, &plan.promote),
-            (Op::Demote, &plan.demote),
-        ];
-        return lists
+        return Op::ALL
             .into_iter()
-            .flat_map(|(op, users)| users.iter().map(move |user| (op, user.clone())))
+            .flat_map(|op| plan.wanted(op).iter().map(move |user| (op, user.clone())))
             .filter_map(|change| Some((change, reason.clone()?)))
             .collect();
     }

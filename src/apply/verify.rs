@@ -29,7 +29,8 @@ pub(super) async fn verify(context: &RunContext<'_>, runs: Vec<RoomRun<'_>>) -> 
             let (id, expected) = (&run.job.plan.id, &run.expected);
             let members = expected.is_about_members().then(|| asked(id, &mut of_members));
             // A list of members names the owner, too.
-            let owner = (members.is_none() && !expected.demote.is_empty()).then(|| asked(id, &mut of_owners));
+            let owner =
+                (members.is_none() && !expected.0.demote.is_empty()).then(|| asked(id, &mut of_owners));
             end(context, run, members, owner)
         })
         .collect();

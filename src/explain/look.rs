@@ -2,7 +2,7 @@
 
 use super::{Subject, joined};
 use crate::live::{LiveRoom, Observed};
-use crate::model::{MemberSet, Mode, Op, UserId, printable};
+use crate::model::{Mode, Op, UserId, printable};
 use crate::plan::{GuardTripped, Note, RoomPlan, Status, users_of};
 use std::fmt::{self, Write as _};
 
@@ -82,16 +82,8 @@ fn write_live(out: &mut String, subject: Subject<'_>, observed: &Observed) -> fm
 
 fn write_plan(out: &mut String, subject: Subject<'_>, observed: &Observed, plan: &RoomPlan) -> fmt::Result {
     let user = subject.user;
-    let wanted: Vec<Op> = [
-        (Op::Add, &plan.add),
-        (Op::Promote, &plan.promote),
-        (Op::Demote, &plan.demote),
-        (Op::Remove, &plan.remove),
-    ]
-    .into_iter()
-    .filter(|(_, users): &(Op, &MemberSet)| users.contains(user))
-    .map(|(op, _)| op)
-    .collect();
+    let is_wanted = |op: &Op| plan.wanted(*op).contains(user);
+    let wanted: Vec<Op> = Op::ALL.into_iter().filter(is_wanted).collect();
     let notes: Vec<&Note> = plan
         .notes
         .iter()

@@ -1,29 +1,9 @@
 //! Changes of a room, as sets and as calls.
 
-use crate::model::{MemberSet, Op, UserId};
+use crate::model::{MemberSet, Op, PerOp, UserId};
 
 /// Wanted changes of a room.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Changes {
-    pub(super) add: MemberSet,
-    pub(super) remove: MemberSet,
-    pub(super) promote: MemberSet,
-    pub(super) demote: MemberSet,
-}
-
-impl Changes {
-    pub(super) fn is_empty(&self) -> bool {
-        let Self {
-            add,
-            remove,
-            promote,
-            demote,
-        } = self;
-        [add, remove, promote, demote]
-            .into_iter()
-            .all(MemberSet::is_empty)
-    }
-}
+pub(super) type Changes = PerOp<MemberSet>;
 
 /// One write call.
 ///
@@ -142,11 +122,5 @@ pub fn users_of(op: Op, steps: &[Step]) -> MemberSet {
 
 /// The changes that the steps carry out.
 pub(super) fn carried_out(changes: &Changes, steps: &[Step]) -> Changes {
-    let of = |op: Op, all: &MemberSet| all.and(&users_of(op, steps));
-    Changes {
-        add: of(Op::Add, &changes.add),
-        remove: of(Op::Remove, &changes.remove),
-        promote: of(Op::Promote, &changes.promote),
-        demote: of(Op::Demote, &changes.demote),
-    }
+    PerOp::from_fn(|op| changes.of(op).and(&users_of(op, steps)))
 }

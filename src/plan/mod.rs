@@ -24,6 +24,7 @@ pub use diff::diff;
 pub use fleet::{FleetGuard, FleetPlan, Summary};
 pub use guard::GuardTripped;
 pub use order::BatchSizes;
+pub use revalidate::revalidate;
 pub use revocations::Revocations;
 pub use room_diff::{NEW_ADMIN, RoomDiff};
 pub use saved::{SavedPlan, SavedRoom, StalePlan};
@@ -174,6 +175,17 @@ impl RoomPlan {
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// People to whom this should be done, whether or not the steps do it.
+    #[must_use]
+    pub fn wanted(&self, op: Op) -> &MemberSet {
+        match op {
+            Op::Add => &self.add,
+            Op::Promote => &self.promote,
+            Op::Demote => &self.demote,
+            Op::Remove => &self.remove,
+        }
     }
 
     /// The same without any call, to be shown.

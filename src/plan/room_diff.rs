@@ -264,7 +264,7 @@ fn is_waiting(note: &Note) -> bool {
 
 /// Reason why a room without any step is not in order, if it is not.
 fn stuck(changes: &Changes, complete: bool, notes: &[Note]) -> Option<Note> {
-    if changes.is_empty() && complete {
+    if complete && changes.iter().all(|(_, users)| users.is_empty()) {
         return None;
     }
     notes

@@ -5,7 +5,7 @@ use crate::chat::wire::Method;
 use crate::chat::{CallError, Client, Reader};
 use crate::desired::{DesiredRoom, Source};
 use crate::live::{self, Observed, ReadRequest};
-use crate::model::{MemberSet, Op, ReasonCode, RoomId};
+use crate::model::{MemberSet, PerOp, ReasonCode, RoomId};
 use crate::plan::{
     self, BatchSizes, Constraints, FleetGuard, FleetPlan, Note, Rates, RoomDiff, RoomPlan, SavedPlan,
     users_of,
@@ -111,7 +111,7 @@ impl Looked {
         let looks = std::mem::take(&mut self.rooms);
         for ((mut look, saved), room) in looks.into_iter().zip(saved.rooms()).zip(rooms) {
             let members = look.diff.as_ref().map_or(0, RoomDiff::managed_members);
-            look.diff = saved.revalidate(look.diff, approved.contains(&look.id), room);
+            look.diff = plan::revalidate(saved, look.diff, approved.contains(&look.id), room);
             if let Err(refused) = &look.diff
                 && refused.has_moved()
             {
@@ -229,12 +229,8 @@ const NAMES_IN_A_LINE: usize = 1_000;
 
 /// A line for a room that changes, or would; more where it has very many changes.
 pub(crate) fn log_room(room: &RoomPlan, message: &str) {
-    let [add, remove, promote, demote] =
-        [Op::Add, Op::Remove, Op::Promote, Op::Demote].map(|op| users_of(op, room.steps()));
-    let most = [&add, &remove, &promote, &demote]
-        .map(MemberSet::len)
-        .into_iter()
-        .max();
+    let sent = PerOp::from_fn(|op| users_of(op, room.steps()));
+    let most = sent.iter().map(|(_, users)| users.len()).max();
     let lines = most.unwrap_or_default().div_ceil(NAMES_IN_A_LINE);
     let guards: Vec<&str> = room.blocked.iter().map(|block| block.guard.as_str()).collect();
     for line in 0..lines {
@@ -246,10 +242,10 @@ pub(crate) fn log_room(room: &RoomPlan, message: &str) {
             room = %room.id,
             name = room.name,
             part = (lines > 1).then(|| format!("{} of {lines}", line + 1)),
-            add = names(&add),
-            remove = names(&remove),
-            promote = names(&promote),
-            demote = names(&demote),
+            add = names(&sent.add),
+            remove = names(&sent.remove),
+            promote = names(&sent.promote),
+            demote = names(&sent.demote),
             blocked = guards.join(", "),
             calls = room.steps().len(),
             "{message}"

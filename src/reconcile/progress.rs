@@ -2,7 +2,7 @@
 
 use crate::chat::Reader;
 use crate::chat::wire::Method;
-use crate::model::Op;
+use crate::model::{Op, PerOp};
 use crate::plan::Calls;
 use std::collections::VecDeque;
 use std::fmt;
@@ -23,18 +23,10 @@ struct Counts {
     rooms: usize,
     looked: usize,
     planned: Calls,
-    made: Made,
+    /// Planned calls that were made.
+    made: PerOp<usize>,
     looks: Recent,
     calls: Recent,
-}
-
-/// Planned calls that were made.
-#[derive(Debug, Clone, Copy, Default)]
-struct Made {
-    add: usize,
-    promote: usize,
-    demote: usize,
-    remove: usize,
 }
 
 impl Progress {
@@ -45,7 +37,7 @@ impl Progress {
             rooms,
             looked: 0,
             planned: Calls::default(),
-            made: Made::default(),
+            made: PerOp::default(),
             looks: Recent::new(),
             calls: Recent::new(),
         }))
@@ -77,12 +69,7 @@ impl Progress {
     /// One more planned call was made.
     pub fn called(&self, op: Op) {
         let mut counts = self.counts();
-        *match op {
-            Op::Add => &mut counts.made.add,
-            Op::Promote => &mut counts.made.promote,
-            Op::Demote => &mut counts.made.demote,
-            Op::Remove => &mut counts.made.remove,
-        } += 1;
+        *counts.made.of_mut(op) += 1;
         counts.calls.count();
     }
 
@@ -107,7 +94,7 @@ impl Progress {
 }
 
 /// Calls left to be made. Removals of one and of several count as one kind, so what is left of them is so of each in its share.
-fn left(planned: Calls, made: Made) -> Calls {
+fn left(planned: Calls, made: PerOp<usize>) -> Calls {
     let removals = planned.remove_one + planned.remove_many;
     let removed = made.remove.min(removals);
     let many = (removals - removed) * planned.remove_many / removals.max(1);

@@ -13,7 +13,7 @@ mod sections;
 use super::Meta;
 use crate::base::{BaseDiff, Relaxation, relaxations_of_settings};
 use crate::desired::{DesiredRoom, Source};
-use crate::model::{Guards, MemberSet, Op, RoomId};
+use crate::model::{Guards, Op, RoomId};
 use crate::plan::{Calls, FleetPlan, RoomPlan, Status, Summary};
 use byte_budget::{Ask, FLOOR, shares};
 use escape::{code, grouped, many};
@@ -267,17 +267,11 @@ fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[RoomBlock<'_>]) -> Strin
 /// Wanted changes in the rooms of this status, without those that are sent: removals, demotions, promotions, adds.
 fn wanted_in(plan: &FleetPlan, status: Status, without_sent: bool) -> [usize; 4] {
     let rooms = || plan.rooms.iter().filter(|room| room.status == status);
-    let count = |op: Op, wanted: fn(&RoomPlan) -> &MemberSet| {
-        let wanted: usize = rooms().map(|room| wanted(room).len()).sum();
+    [Op::Remove, Op::Demote, Op::Promote, Op::Add].map(|op| {
+        let wanted: usize = rooms().map(|room| room.wanted(op).len()).sum();
         let sent: usize = rooms().map(|room| room.sent(op)).sum();
         wanted.saturating_sub(if without_sent { sent } else { 0 })
-    };
-    [
-        count(Op::Remove, |room| &room.remove),
-        count(Op::Demote, |room| &room.demote),
-        count(Op::Promote, |room| &room.promote),
-        count(Op::Add, |room| &room.add),
-    ]
+    })
 }
 
 /// The files' changes against their base version, in numbers, and the rooms that are no longer managed.
