@@ -98,7 +98,11 @@ audit_log: log/audit.jsonl
 "#;
     let settings = load_text(text, Some("tok-en\r\n"), &Env::default()).unwrap();
     assert_eq!(settings.service.app, App::Id("8be024f0-e978-4a6d.x".to_owned()));
-    assert!(matches!(&settings.service.auth, Auth::TokenFile(path) if path.ends_with("token")));
+    let auth = &settings.service.auth;
+    assert!(
+        matches!(auth, Auth::TokenFile(path) if path.ends_with("token")),
+        "{auth:?}"
+    );
     assert!(settings.service.ca_file.unwrap().ends_with("ca.pem"));
     assert_eq!(settings.rooms.len(), 2);
     assert_eq!(settings.limits.calls_per_second.of(Method::ListAdmins), 90);

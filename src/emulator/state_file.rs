@@ -319,6 +319,6 @@ mod tests {
         room 7 has 100 admins, and a room has at most 99
         "#);
         let missing = State::read(Path::new("no/such/file")).unwrap_err();
-        assert!(matches!(missing, StateError::Read(_)));
+        assert!(matches!(missing, StateError::Read(_)), "{missing:?}");
     }
 }

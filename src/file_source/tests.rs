@@ -95,7 +95,7 @@ const TWO: &str = "rooms:\n  - id: 2\n    members:\n      - ann\n";
 async fn the_first_look_is_at_once_and_the_same_is_no_news() {
     let mut site = Site::new(&[("a.yaml", ONE)]);
     let (news, after) = site.within(Duration::from_secs(30)).await.unwrap();
-    assert!(matches!(news, Event::Taken(_)));
+    assert!(matches!(news, Event::Taken(_)), "{news:?}");
     assert!(after < SETTLE, "{after:?}");
     assert!(site.look().await.is_none());
     // Neither other times nor another file of the same content are.
@@ -112,7 +112,7 @@ async fn without_events_changes_are_found_by_rescans() {
     assert_eq!(rooms(site.within(Duration::ZERO + SETTLE).await), 1);
     site.replace("b.yaml", TWO);
     let (news, after) = site.within(Duration::from_secs(90)).await.unwrap();
-    assert!(matches!(news, Event::Taken(_)));
+    assert!(matches!(news, Event::Taken(_)), "{news:?}");
     assert!(after > Duration::from_secs(50), "{after:?}");
     fs::remove_dir_all(site.dir.path()).unwrap();
     let gone = site.within(Duration::from_secs(90)).await;
@@ -137,7 +137,7 @@ async fn what_changes_must_rest_and_is_news_then() {
         assert!(site.within(SETTLE / 2).await.is_none());
     }
     let (news, after) = site.within(Duration::from_secs(5)).await.unwrap();
-    assert!(matches!(news, Event::Taken(_)));
+    assert!(matches!(news, Event::Taken(_)), "{news:?}");
     assert!(after <= SETTLE, "{after:?}");
 }
 

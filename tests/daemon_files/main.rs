@@ -115,7 +115,8 @@ async fn what_editors_do() {
     write(&file, &room(1, "f@y"));
     assert_eq!(site.bad().await, ["bad-name"]);
     write(&file, &room(1, "fay"));
-    assert!(matches!(site.event().await, Event::AsBefore));
+    let event = site.event().await;
+    assert!(matches!(event, Event::AsBefore), "{event:?}");
     // The same again is no news.
     write(&file, &room(1, "fay"));
     site.quiet().await;
@@ -139,7 +140,8 @@ async fn folders_come_and_go() {
     fs::remove_dir(site.path("rooms")).unwrap();
     assert_eq!(site.bad().await, ["unreadable"]);
     fs::rename(site.path("gone"), site.path("rooms")).unwrap();
-    assert!(matches!(site.event().await, Event::AsBefore));
+    let event = site.event().await;
+    assert!(matches!(event, Event::AsBefore), "{event:?}");
     // And another directory of the same name, at once.
     fs::remove_dir_all(site.path("rooms/team")).unwrap();
     fs::create_dir_all(site.path("rooms/team/deep")).unwrap();
@@ -207,7 +209,8 @@ async fn a_root_is_followed_wherever_it_leads_and_other_links_below_it() {
     symlink(site.path("links/d.yaml"), site.path("work/two/d.yaml")).unwrap();
     assert_eq!(site.bad().await, ["link-outside"]);
     fs::remove_file(site.path("work/two/d.yaml")).unwrap();
-    assert!(matches!(site.event().await, Event::AsBefore));
+    let event = site.event().await;
+    assert!(matches!(event, Event::AsBefore), "{event:?}");
     site.following.stop().await;
 }
 

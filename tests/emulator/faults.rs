@@ -81,7 +81,7 @@ async fn slow_before_and_after_the_effect() {
         let start = Instant::now();
         let call = add("dave");
         let impatient = timeout(Duration::from_secs(1), raw(&emulator, "secret", &call));
-        assert!(impatient.await.is_err());
+        impatient.await.unwrap_err();
         // Who hangs up before the effect has done nothing.
         assert_eq!(is_in(&emulator, "dave"), effect, "{phase}");
         raw(&emulator, "secret", &call).await;

@@ -43,7 +43,7 @@ fn edits_are_followed_and_drift_is_repaired() {
         // A bad edit changes nothing, is told, and drift is still repaired.
         house.rooms("rooms: [{id: 1, membrs: []}]\n");
         daemon.until(minutes(2), |status| !status.files.valid).await;
-        assert!(daemon.source.ready().is_err());
+        daemon.source.ready().unwrap_err();
         house.service.emulator.edit(|state| {
             state.rooms.get_mut(&room_id(1)).unwrap().leave("u5");
         });
@@ -53,7 +53,7 @@ fn edits_are_followed_and_drift_is_repaired() {
         fs::remove_dir_all(house.path("rooms")).unwrap();
         sleep(minutes(10)).await;
         assert_eq!(members(&house.service), names(1..9).into_iter().collect());
-        assert!(daemon.source.ready().is_err());
+        daemon.source.ready().unwrap_err();
 
         let lines: Vec<String> = house
             .audit()

@@ -11,6 +11,7 @@ use roomsync::settings::{self, Env};
 use roomsync::status::{RoomState, Status, StatusSource};
 use std::collections::BTreeSet;
 use std::fs;
+use std::panic::Location;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -171,25 +172,40 @@ impl Running {
         self.source.status()
     }
 
-    /// Waits until this holds, and panics with the status when it does not within so long.
-    pub(crate) async fn until(&self, within: Duration, mut holds: impl FnMut(&Status) -> bool) {
-        let step = Duration::from_millis(50);
-        let mut waited = Duration::ZERO;
-        while !holds(&self.status()) {
-            assert!(waited < within, "not within {within:?}: {:#?}", self.status());
-            sleep(step).await;
-            waited += step;
+    /// Waits until this holds. After `within` it panics with the caller's line, the condition as written there, and the status.
+    #[track_caller]
+    pub(crate) fn until<'a>(
+        &'a self,
+        within: Duration,
+        mut holds: impl FnMut(&Status) -> bool + 'a,
+    ) -> impl Future<Output = ()> + 'a {
+        let caller = Location::caller();
+        async move {
+            let step = Duration::from_millis(50);
+            let mut waited = Duration::ZERO;
+            while !holds(&self.status()) {
+                assert!(
+                    waited < within,
+                    "{}:{}: not within {within:?}:\n{}\nbut\n{:#?}",
+                    caller.file(),
+                    caller.line(),
+                    statement_at(caller),
+                    self.status()
+                );
+                sleep(step).await;
+                waited += step;
+            }
         }
     }
 
     /// Waits until every room is as wanted and nothing wants a person.
-    pub(crate) async fn until_well(&self, within: Duration) {
+    #[track_caller]
+    pub(crate) fn until_well(&self, within: Duration) -> impl Future<Output = ()> + '_ {
         self.until(within, |status| {
             status.attention.is_empty()
                 && !status.rooms.is_empty()
                 && status.rooms.iter().all(|room| room.state == RoomState::InSync)
         })
-        .await;
     }
 
     pub(crate) async fn tell(&self, command: Command) {
@@ -212,6 +228,39 @@ impl Running {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
     }
+}
+
+/// The statement that begins at this place of a source, up to its semicolon.
+fn statement_at(place: &Location<'_>) -> String {
+    let source = fs::read_to_string(place.file()).unwrap_or_default();
+    let from = source.lines().skip(place.line() as usize - 1);
+    let mut statement: Vec<&str> = Vec::new();
+    for line in from {
+        statement.push(line);
+        if line.ends_with(".await;") || statement.len() == 20 {
+            break;
+        }
+    }
+    statement.join("\n")
+}
+
+#[test]
+fn a_wait_in_vain_says_where_and_for_what() {
+    let failed = std::panic::catch_unwind(|| {
+        house(Service::new(state([])), "", async |house: House| {
+            house.rooms("rooms: []\n");
+            let running = house.start();
+            running
+                .until(Duration::from_secs(1), |status| status.rooms.len() == 7)
+                .await;
+        });
+    });
+    let message = failed.unwrap_err();
+    let message = message.downcast_ref::<String>().unwrap();
+    assert!(message.starts_with("tests/sync/house.rs:"), "{message}");
+    assert!(message.contains("not within 1s"), "{message}");
+    assert!(message.contains("status.rooms.len() == 7"), "{message}");
+    assert!(message.contains("attention: "), "{message}");
 }
 
 pub(crate) fn minutes(minutes: u64) -> Duration {

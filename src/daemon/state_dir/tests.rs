@@ -113,7 +113,8 @@ fn what_is_kept_is_found_again_and_nothing_else_is_left_behind() {
     let dir = dir.path().join("state");
     let (store, found) = open(&dir).unwrap();
     assert_eq!(found, Restored::default());
-    assert!(matches!(open(&dir), Err(StateDirError::Taken(_))));
+    let taken = open(&dir);
+    assert!(matches!(taken, Err(StateDirError::Taken(_))), "{taken:?}");
     save(&store, &kept());
     drop(store);
     let (store, found) = open(&dir).unwrap();
