@@ -22,6 +22,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
 
+/// Default of `guards.max_removals_total`.
+const MAX_REMOVALS_TOTAL: Limit = Limit::Share(10_00);
+
 /// Everything that the settings file and the environment say, with what they leave out filled in.
 #[derive(Debug, Clone)]
 pub struct Settings {

@@ -1,7 +1,7 @@
 //! The groups of a set of files, and which of them hold which: found once, and used by all that asks about groups.
 
+use super::entry::{Entry, GroupName};
 use super::place::{ListAt, Specs};
-use super::spec::{Entry, GroupName};
 use crate::diagnostics::{Problem, RawDiagnostic, shown};
 use crate::model::UserId;
 use crate::yaml::Items;

@@ -1,8 +1,8 @@
 //! Groups, and the people that lists come to.
 
+use super::entry::{Entry, GroupName};
 use super::group_index::GroupIndex;
 use super::place::{ListAt, Specs};
-use super::spec::{Entry, GroupName};
 use crate::diagnostics::{Place, Problem, RawDiagnostic, closest, shown};
 use crate::model::{MemberSet, UserId};
 use crate::yaml::Items;

@@ -1,9 +1,10 @@
 //! Warnings about what is valid, and yet probably not meant. Only a set without errors gets them: what a mistake hides
 //! cannot be judged.
 
+use super::entry::Entry;
 use super::group_index::{Group, GroupIndex};
 use super::place::{ListAt, Specs, place, rooms};
-use super::spec::{Entry, FileSpec, GuardsSpec};
+use super::spec::{FileSpec, GuardsSpec};
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Guards, Limit, UserId};
 use crate::yaml::{Field, Items};

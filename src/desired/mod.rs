@@ -1,5 +1,6 @@
 //! Room files → [`Desired`]: the rooms as they should be.
 
+mod entry;
 mod group_index;
 mod groups;
 mod lints;

@@ -1,7 +1,7 @@
 //! The texts of room files → the words of [`crate::model`], each with what is wrong where it is none.
 
+use super::entry::{Entry, GROUP_PREFIX, GroupName};
 use super::room::AllowEmpty;
-use super::spec::{Entry, GroupName};
 use crate::diagnostics::{RawDiagnostic, closest, shown, suggest};
 use crate::model::{Absent, BadUserId, Glob, Limit, Mode, RoomId, UserId, parse_duration};
 use std::fmt::Display;
@@ -9,8 +9,6 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Prefix of a group's name where the group is listed.
-const GROUP_PREFIX: &str = "group:";
 /// Most characters of a room's label.
 pub(super) const MAX_LABEL: usize = 100;
 

@@ -4,9 +4,10 @@ mod mentions;
 
 pub use mentions::{Mention, Mentions, OtherGroup, Pattern};
 
+use super::entry::Entry;
 use super::group_index::GroupIndex;
 use super::place::{ListAt, RoomAt, Specs, rooms};
-use super::spec::{Entry, FileSpec};
+use super::spec::FileSpec;
 use crate::diagnostics::line_index::LineStarts;
 use crate::diagnostics::node_spans;
 use crate::diagnostics::{NodePath, Place, Target};
@@ -139,6 +140,12 @@ impl Provenance {
         let of_file =
             |file: &SourceFile| Some((file.identity?, String::from_utf8(file.bytes().to_vec()).ok()?));
         Remembered(self.0.files.iter().filter_map(of_file).collect())
+    }
+
+    /// Everything that the files say of this person in this room.
+    #[must_use]
+    pub fn mentions(&self, room: &RoomId, user: &UserId) -> Mentions {
+        Mentions::of(self, room, user)
     }
 
     /// Where each query is said; `None`: the files do not say it. Who is named by way of a group is said where the

@@ -1,9 +1,10 @@
 //! Room files together → [`DesiredRoom`]s: groups, defaults and guards filled in, and the rules that need more than one place.
 
+use super::entry::Entry;
 use super::groups::{Listed, ResolvedGroups};
 use super::place::{ListAt, RoomAt, Specs, place};
 use super::room::DesiredRoom;
-use super::spec::{Defaults, Entry, FileSpec, GuardsSpec, RoomSpec};
+use super::spec::{Defaults, FileSpec, GuardsSpec, RoomSpec};
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Glob, Guards, MAX_ADMINS, MemberSet, RoomId, UserId};
 use crate::yaml::{Field, Items};

@@ -1,5 +1,6 @@
 //! The shape of a room file.
 
+use super::entry::{Entry, GroupName};
 use super::names;
 use super::room::{AllowEmpty, OwnGuards};
 use super::schema;
@@ -8,24 +9,10 @@ use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
 use crate::yaml::{
     Field, Fields, FieldsOf, Items, NamedList, NamedListsOf, ReadContext, Scalar, Shape, Unread, fields,
 };
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::MapAccess;
+use serde_json::{Value, json};
 use std::time::Duration;
-
-/// A group's name: of the same characters as a user's, and compared without case too.
-///
-/// In a box, so that an item of a list is no larger than the user that it nearly always is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct GroupName(pub(super) Box<UserId>);
-
-/// An item of a list of people.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Entry {
-    User(UserId),
-    Group(GroupName),
-}
-
-const _: () = assert!(size_of::<Option<Entry>>() == size_of::<UserId>());
 
 const PEOPLE: &str = "a list of names";
 const PERSON: Scalar<Entry> = Scalar {
@@ -88,7 +75,7 @@ fields! {
 
 /// A room, and who belongs in it.
 #[derive(Debug, Default, JsonSchema)]
-#[schemars(rename = "Room", default, deny_unknown_fields, transform = schema::room)]
+#[schemars(rename = "Room", default, deny_unknown_fields, transform = room_schema)]
 pub(super) struct RoomSpec {
     /// The service's id of the room.
     pub(super) id: Field<RoomId>,
@@ -153,6 +140,31 @@ impl Fields for RoomSpec {
     }
 }
 
+/// Adds the rules between a room's keys: there is an id and a list, and an empty list is confirmed.
+fn room_schema(room: &mut Schema) {
+    let meant = |list: &str| {
+        json!({
+            "if": {"required": [list], "properties": {list: {"type": "array", "maxItems": 0}}},
+            "then": {"required": ["allow_empty"], "properties": {"allow_empty": {"enum": [list, true, "true"]}}},
+        })
+    };
+    room.insert("required".to_owned(), json!(["id"]));
+    room.insert(
+        "anyOf".to_owned(),
+        json!([{"required": ["admins"]}, {"required": ["members"]}]),
+    );
+    room.insert("allOf".to_owned(), json!([meant("admins"), meant("members")]));
+    // What a room leaves out is as in the file's `defaults`, whatever these say.
+    for key in Defaults::KEYS {
+        if let Some(key) = room
+            .pointer_mut(&format!("/properties/{key}"))
+            .and_then(Value::as_object_mut)
+        {
+            key.remove("default");
+        }
+    }
+}
+
 /// How much may change in a room at once. A room that wants more is blocked until a person allows it here.
 #[derive(Debug, Default, JsonSchema)]
 #[schemars(rename = "Guards", default, deny_unknown_fields)]
@@ -164,7 +176,7 @@ pub(crate) struct GuardsSpec {
     /// Most people added to a room at once, against its members; `null` is no bound.
     pub(super) max_additions: Field<Option<Limit>>,
     /// Most people of the lists who may go within a length of time, however many edits it takes; or `off`. The daemon alone has it.
-    #[schemars(schema_with = "schema::removal_budget")]
+    #[schemars(schema_with = "removal_budget_schema")]
     pub(super) removal_budget: Field<RemovalBudgetSpec>,
     /// People who are never removed or demoted. A room's own list adds to that of the settings.
     #[schemars(with = "Vec<Glob>")]
@@ -252,7 +264,7 @@ pub(crate) struct RemovalBudgetSpec {
     /// Against the largest list of the window; `100%` is the same as `off`.
     pub(super) limit: Field<Limit>,
     /// People who may always go, however small the list; of admins never more than 2.
-    #[schemars(schema_with = "schema::at_least")]
+    #[schemars(schema_with = "at_least_schema")]
     pub(super) at_least: Field<u64>,
     /// The length of the window, from 1m to 720h.
     #[schemars(schema_with = "crate::model::schema::duration")]
@@ -281,7 +293,15 @@ impl Fields for RemovalBudgetSpec {
 }
 
 /// More people than any room holds.
-pub(super) const MOST_AT_LEAST: u64 = 1_000_000;
+const MOST_AT_LEAST: u64 = 1_000_000;
+
+fn at_least_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["integer", "string"], "minimum": 0, "maximum": MOST_AT_LEAST, "pattern": "^[0-9]+$"})
+}
+
+fn removal_budget_schema(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({"anyOf": [{"const": "off"}, generator.subschema_for::<RemovalBudgetSpec>()]})
+}
 
 /// A budget, or `off`.
 struct BudgetOrOff;
@@ -315,5 +335,20 @@ impl<'de> Shape<'de> for BudgetOrOff {
         map: A,
     ) -> Result<Option<RemovalBudgetSpec>, A::Error> {
         FieldsOf::new().map(cx, map)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema::tests::assert_keys;
+    use super::*;
+
+    #[test]
+    fn the_schema_knows_the_keys_that_are_read() {
+        assert_keys::<FileSpec>();
+        assert_keys::<Defaults>();
+        assert_keys::<RoomSpec>();
+        assert_keys::<GuardsSpec>();
+        assert_keys::<RemovalBudgetSpec>();
     }
 }

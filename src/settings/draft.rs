@@ -2,7 +2,7 @@
 
 use super::file::{FleetGuardsSpec, LimitsSpec, ServiceSpec, SettingsSpec, SyncSpec};
 use super::words::{refuse_http, url};
-use super::{App, Auth, Env, Limits, Service, Settings, Timing};
+use super::{App, Auth, Env, Limits, MAX_REMOVALS_TOTAL, Service, Settings, Timing};
 use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
 use crate::diagnostics::{Diagnostic, EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, diagnose};
 use crate::model::{Guards, Limit};
@@ -21,7 +21,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_secs(5 * 60);
 const SETTLE: Duration = Duration::from_millis(500);
 const SETTLE_REMOVALS: Duration = Duration::from_secs(10);
-pub(super) const MAX_REMOVALS_TOTAL: Limit = Limit::Share(10_00);
 const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
 
 /// Settings without the token.

@@ -1,7 +1,7 @@
 //! The shape of `roomsync.yaml`.
 
 use super::rates::{RateOrRates, RatesSpec};
-use super::words::{app_id, app_key, listen, path, share, truth, url};
+use super::words::{WHOLE, app_id, app_key, listen, path, share, truth, url};
 use super::{App, schema};
 use crate::desired::GuardsSpec;
 use crate::desired::names::{self, duration, whole};
@@ -16,7 +16,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
-pub(super) const WHOLE: &str = "a whole number";
 const DURATION: &str = "a length of time such as 10s";
 const TRUTH: &str = "`true` or `false`";
 const PATH: &str = "a path";

@@ -1,7 +1,7 @@
 //! `limits.calls_per_second`: one rate for every method, or a map of them.
 
-use super::file::WHOLE;
 use super::schema;
+use super::words::WHOLE;
 use crate::chat::Rates;
 use crate::chat::wire::Method;
 use crate::desired::names::whole;

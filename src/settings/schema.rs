@@ -1,6 +1,6 @@
 //! The settings as a JSON Schema: what the shapes of [`super::file`] cannot say of themselves.
 
-use super::draft::MAX_REMOVALS_TOTAL;
+use super::MAX_REMOVALS_TOTAL;
 use crate::model::schema::{NAME, SCALAR};
 use crate::model::{Glob, Guards, Limit, RemovalBudget, show_duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

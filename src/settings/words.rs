@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use url::{Host, Url};
 
+pub(super) const WHOLE: &str = "a whole number";
+
 /// Longest part of an app's name.
 const MAX_APP_NAME: usize = 64;
 

@@ -1,8 +1,9 @@
 //! Everything that the files say of one person in one room, with every place.
 
+use super::super::entry::Entry;
 use super::super::group_index::GroupIndex;
 use super::super::place::{ListAt, RoomAt, Specs, place, rooms};
-use super::super::spec::{Defaults, Entry, GuardsSpec, RoomSpec};
+use super::super::spec::{Defaults, GuardsSpec, RoomSpec};
 use super::{FilesRead, Origin, Provenance, users_in};
 use crate::diagnostics::{EntryPart, NodePath, Place, Target};
 use crate::model::{Glob, RoomId, UserId};
@@ -62,13 +63,12 @@ pub struct Pattern {
     pub at: Origin,
 }
 
-impl Provenance {
+impl Mentions {
     /// Everything that the files say of this person in this room.
-    #[must_use]
-    pub fn mentions(&self, room: &RoomId, user: &UserId) -> Mentions {
-        let read = &*self.0;
+    pub(super) fn of(provenance: &Provenance, room: &RoomId, user: &UserId) -> Self {
+        let read = &*provenance.0;
         let Some(entry) = RoomEntry::find(&read.specs, room) else {
-            return Mentions::default();
+            return Self::default();
         };
         let names = Names { read, user };
         let (lists, used) = entry.lists(&names);
@@ -86,7 +86,7 @@ impl Provenance {
         let globs = ignored.iter().chain(&protected).map(|(_, place)| place);
         let places = items.chain(globs).chain(keys.iter().flatten());
         let nodes: Vec<(usize, NodePath)> = places.filter_map(node).collect();
-        let found = self.at(nodes.iter().cloned().map(Some).collect());
+        let found = provenance.at(nodes.iter().cloned().map(Some).collect());
         let found: HashMap<(usize, NodePath), Option<Origin>> = nodes.into_iter().zip(found).collect();
         let origin = |place: &Place| found.get(&node(place)?)?.clone();
         let mention = |(list, groups, place): Way| {
@@ -102,7 +102,7 @@ impl Provenance {
             Some(Pattern { glob, at })
         };
         let [admins, members, owner, mode] = keys.map(|place| origin(&place?));
-        Mentions {
+        Self {
             lists: lists.into_iter().filter_map(mention).collect(),
             other_groups: others.into_iter().filter_map(other_group).collect(),
             ignored: ignored.into_iter().filter_map(pattern).collect(),
