@@ -1,9 +1,9 @@
 //! The task that follows the files: when to look at them, and when they have rested.
 
+use super::event::{Event, Follow, Order, Stillness};
 use super::judge::{Judge, Verdict};
 use super::look::{Disk, Seen, Watched};
 use super::slow::Halt;
-use super::{Event, Follow, Order, Stillness};
 use crate::desired::{Loaded, Texts};
 use crate::diagnostics::Invalid;
 use crate::disk::DiskTimeout;

@@ -1,6 +1,6 @@
 //! Judges files that rest: whether they are finished, valid, and new.
 
-use super::Event;
+use super::event::Event;
 use crate::desired::{Loaded, Remembered, Texts};
 use crate::diagnostics::{Diagnostic, Invalid, Location, RawDiagnostic, Severity};
 use crate::disk::DiskTimeout;

@@ -1,5 +1,6 @@
 //! Follows the room files: tells what became of them once they rest, and keeps quiet otherwise.
 
+mod event;
 mod follower;
 mod judge;
 mod look;
@@ -8,96 +9,17 @@ mod slow;
 mod tests;
 mod watch;
 
-use crate::desired::{Loaded, Remembered};
-use crate::diagnostics::Diagnostic;
+pub(crate) use event::RETRY;
+pub use event::{Event, Follow, Stillness};
+
 use crate::disk::TimeLimit;
-use crate::model::Guards;
+use event::Order;
 use follower::Follower;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, mpsc, oneshot, watch as signal};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
 use watch::Watch;
-
-/// Files to follow, and the rules for reading them.
-#[derive(Debug, Clone)]
-pub struct Follow {
-    /// Room files, and directories of them.
-    pub paths: Vec<PathBuf>,
-    /// Never taken for a room file.
-    pub settings_file: Option<PathBuf>,
-    /// Those of the settings.
-    pub guards: Guards,
-    /// Time for which changed files must be unchanged before they are read.
-    pub settle: Duration,
-    /// The files of the set before this process, by which one that was cut short since is known.
-    pub remembered: Remembered,
-}
-
-/// News of the files on the disk.
-#[derive(Debug)]
-pub enum Event {
-    /// Another set, which is in force from now on.
-    Taken(Box<Loaded>),
-    /// They cannot be used: the set in force stays.
-    Bad(Vec<Diagnostic>),
-    /// After [`Event::Bad`]: they are those of the set in force again.
-    AsBefore,
-}
-
-/// Delay before a file that is being written is checked again.
-pub(super) const RETRY: Duration = Duration::from_secs(1);
-
-/// Stillness of the files. Removals and demotions wait until it has lasted long enough.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stillness {
-    /// Since when their contents are what they are, as far as has been seen.
-    pub unchanged_since: Instant,
-    /// Start of the last read that confirmed it. Without events nothing later is known.
-    pub seen_at: Instant,
-    /// True if the files on the disk are the set in force: read to the end, valid and finished.
-    pub is_in_force: bool,
-    /// Time of the last change of a file, in content or not, by the clock of its disk.
-    pub newest: Option<SystemTime>,
-    /// A file that somebody has written to and not closed since, where the system tells.
-    pub being_written: Option<PathBuf>,
-    /// The file that changed last.
-    pub changed: Option<PathBuf>,
-    /// Number of sets taken so far, including the one in force.
-    pub sets: u64,
-}
-
-impl Stillness {
-    /// Time left until the files have been unchanged for `settle`. A time in the future counts as the time of the first look.
-    pub(super) fn left_of(&self, settle: Duration) -> Duration {
-        let age = self
-            .newest
-            .and_then(|newest| SystemTime::now().duration_since(newest).ok());
-        let unchanged = age.unwrap_or_default().max(self.unchanged_since.elapsed());
-        let left = settle.saturating_sub(unchanged);
-        if self.is_in_force && self.being_written.is_none() {
-            left
-        } else {
-            // Nobody can tell how long it takes until they are finished.
-            left.max(RETRY.min(settle))
-        }
-    }
-
-    /// Nothing is known of the files yet.
-    pub(super) fn unknown(now: Instant) -> Self {
-        Self {
-            unchanged_since: now,
-            seen_at: now,
-            is_in_force: false,
-            newest: None,
-            being_written: None,
-            changed: None,
-            sets: 0,
-        }
-    }
-}
 
 /// A task that follows the files. It ends when this is dropped.
 #[derive(Debug)]
@@ -107,12 +29,6 @@ pub struct FileSource {
     stillness: signal::Receiver<Stillness>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
-}
-
-#[derive(Debug)]
-enum Order {
-    Look,
-    Change(Box<Follow>),
 }
 
 impl FileSource {

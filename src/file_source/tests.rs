@@ -3,12 +3,14 @@
 mod hangs;
 
 use super::*;
-use crate::desired;
+use crate::desired::{self, Remembered};
 use crate::diagnostics::render;
+use crate::model::Guards;
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 

@@ -1,6 +1,5 @@
 //! The present as metrics, made anew for every scrape; and Prometheus's own text format.
 
-use super::metrics::Labels;
 use crate::status::{Gauges, Progress, RoomState};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
@@ -15,6 +14,8 @@ const STATES: [(RoomState, &str); 6] = [
     (RoomState::Failed, "failed"),
     (RoomState::Observed, "observed"),
 ];
+
+pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
 
 /// Registry of present values. Gauges without a value yet are left out: a 0 would be taken for one.
 pub(super) fn present(gauges: &Gauges) -> Registry {

@@ -1,6 +1,6 @@
 //! Metrics for Prometheus. No label names a room or a person: the lines stay few however many rooms there are.
 
-use super::exposition;
+use super::exposition::{self, Labels};
 use crate::model::Op;
 use crate::status::{ChangeResult, Gauges, PassKind, PassOutcome};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
@@ -20,7 +20,6 @@ const PASS_SECONDS: [f64; 12] = [
 /// Of a call, in seconds, up to its default time-out and a little beyond.
 const CALL_SECONDS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
 
-pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
 type Histograms = Family<Labels<1>, Histogram, fn() -> Histogram>;
 
 /// The daemon's counters, and how they are written out.
