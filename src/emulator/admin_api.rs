@@ -75,120 +75,118 @@ fn uuid(username: &str) -> String {
     uuid
 }
 
-impl State {
-    /// One name that cannot be, and nobody is created. [?] Where every name is known, nobody is there already.
-    pub(super) fn create_users(
-        &mut self,
-        profile: Profile,
-        new: CreateUsers,
-        now_ms: u64,
-    ) -> Result<Vec<UserEntity>, Refusal> {
-        let new = match new {
-            CreateUsers::One(user) => vec![user],
-            CreateUsers::Many(users) => users,
-        };
-        for NewUser { username, .. } in &new {
-            if !matches!(UserId::parse(username), Ok(_) | Err(BadUserId::DotsOnly)) {
-                return Err(Refusal::BadArgument(format!(
-                    "username [{username}] is not legal"
-                )));
-            }
-            if self.users.as_ref().is_some_and(|users| users.contains(username)) {
-                return Err(Refusal::UserExists(username.clone()));
-            }
+/// One name that cannot be, and nobody is created. [?] Where every name is known, nobody is there already.
+pub(super) fn create_users(
+    state: &mut State,
+    profile: Profile,
+    new: CreateUsers,
+    now_ms: u64,
+) -> Result<Vec<UserEntity>, Refusal> {
+    let new = match new {
+        CreateUsers::One(user) => vec![user],
+        CreateUsers::Many(users) => users,
+    };
+    for NewUser { username, .. } in &new {
+        if !matches!(UserId::parse(username), Ok(_) | Err(BadUserId::DotsOnly)) {
+            return Err(Refusal::BadArgument(format!(
+                "username [{username}] is not legal"
+            )));
         }
-        let create = |NewUser { username, password }| {
-            let username = profile.spell(&username);
-            if let Some(users) = &mut self.users {
-                users.insert(&username);
-            }
-            if let Some(password) = password {
-                self.passwords.insert(username.to_ascii_lowercase(), password);
-            }
-            UserEntity::new(&username, now_ms)
-        };
-        Ok(new.into_iter().map(create).collect())
-    }
-
-    /// Their rooms lose them; a room that they own keeps them as its owner. [?]
-    pub(super) fn delete_user(&mut self, user: &str, now_ms: u64) -> Result<Vec<UserEntity>, Refusal> {
-        let gone = match &mut self.users {
-            Some(users) => users.remove(user),
-            None => self.knows(user),
-        };
-        if !gone {
-            return Err(Refusal::NoSuchEntity);
-        }
-        self.passwords.remove(&user.to_ascii_lowercase());
-        for room in self.rooms.values_mut() {
-            room.leave(user);
-        }
-        Ok(vec![UserEntity::new(user, now_ms)])
-    }
-
-    /// Deletes so many users, the oldest first. [?]
-    pub(super) fn delete_users(&mut self, limit: usize, now_ms: u64) -> Result<Vec<UserEntity>, Refusal> {
-        let users: Vec<String> = self
-            .users
-            .iter()
-            .flat_map(|users| users.iter().take(limit))
-            .map(str::to_owned)
-            .collect();
-        let mut gone = Vec::new();
-        for user in users {
-            gone.extend(self.delete_user(&user, now_ms)?);
-        }
-        Ok(gone)
-    }
-
-    /// Creates a room and gives its id.
-    pub(super) fn create_room(&mut self, profile: Profile, new: CreateRoom) -> Result<String, Refusal> {
-        let CreateRoom {
-            name,
-            owner,
-            members,
-            maxusers,
-        } = new;
-        if let Some(stranger) = [&owner]
-            .into_iter()
-            .chain(&members)
-            .find(|user| !self.knows(user))
-        {
-            let side = profile.add_many_stranger;
-            return Err(Refusal::NoSuchUser {
-                user: stranger.clone(),
-                side,
-            });
-        }
-        let mut room = Room::new(&profile.spell(&owner));
-        for member in &members {
-            room.join(&profile.spell(member));
-        }
-        room.maxusers = maxusers.unwrap_or(CREATED_MAXUSERS);
-        room.name = Some(name);
-        if u64::try_from(room.members().len()).unwrap_or(u64::MAX) > room.maxusers {
-            return Err(Refusal::RoomFull);
-        }
-        loop {
-            let id = (FIRST_ROOM + self.rooms_created).to_string();
-            self.rooms_created += 1;
-            match RoomId::parse(&id) {
-                Ok(room_id) if self.rooms.contains_key(&room_id) => {}
-                Ok(room_id) => {
-                    self.rooms.insert(room_id, room);
-                    return Ok(id);
-                }
-                Err(_) => return Err(Refusal::NoSuchRoom(id)),
-            }
+        if state.users.as_ref().is_some_and(|users| users.contains(username)) {
+            return Err(Refusal::UserExists(username.clone()));
         }
     }
-
-    /// The call that nobody may ever cause by accident: what `DELETE …/users/..` becomes once a library on the way has
-    /// resolved the dots. [P]
-    pub(super) fn delete_room(&mut self, id: &str) -> Result<(), Refusal> {
-        match RoomId::parse(id).ok().and_then(|id| self.rooms.remove(&id)) {
-            Some(_) => Ok(()),
-            None => Err(Refusal::NoSuchRoom(id.to_owned())),
+    let create = |NewUser { username, password }| {
+        let username = profile.spell(&username);
+        if let Some(users) = &mut state.users {
+            users.insert(&username);
         }
+        if let Some(password) = password {
+            state.passwords.insert(username.to_ascii_lowercase(), password);
+        }
+        UserEntity::new(&username, now_ms)
+    };
+    Ok(new.into_iter().map(create).collect())
+}
+
+/// Their rooms lose them; a room that they own keeps them as its owner. [?]
+pub(super) fn delete_user(state: &mut State, user: &str, now_ms: u64) -> Result<Vec<UserEntity>, Refusal> {
+    let gone = match &mut state.users {
+        Some(users) => users.remove(user),
+        None => state.knows(user),
+    };
+    if !gone {
+        return Err(Refusal::NoSuchEntity);
+    }
+    state.passwords.remove(&user.to_ascii_lowercase());
+    for room in state.rooms.values_mut() {
+        room.leave(user);
+    }
+    Ok(vec![UserEntity::new(user, now_ms)])
+}
+
+/// Deletes so many users, the oldest first. [?]
+pub(super) fn delete_users(state: &mut State, limit: usize, now_ms: u64) -> Result<Vec<UserEntity>, Refusal> {
+    let users: Vec<String> = state
+        .users
+        .iter()
+        .flat_map(|users| users.iter().take(limit))
+        .map(str::to_owned)
+        .collect();
+    let mut gone = Vec::new();
+    for user in users {
+        gone.extend(delete_user(state, &user, now_ms)?);
+    }
+    Ok(gone)
+}
+
+/// Creates a room and gives its id.
+pub(super) fn create_room(state: &mut State, profile: Profile, new: CreateRoom) -> Result<String, Refusal> {
+    let CreateRoom {
+        name,
+        owner,
+        members,
+        maxusers,
+    } = new;
+    if let Some(stranger) = [&owner]
+        .into_iter()
+        .chain(&members)
+        .find(|user| !state.knows(user))
+    {
+        let side = profile.add_many_stranger;
+        return Err(Refusal::NoSuchUser {
+            user: stranger.clone(),
+            side,
+        });
+    }
+    let mut room = Room::new(&profile.spell(&owner));
+    for member in &members {
+        room.join(&profile.spell(member));
+    }
+    room.maxusers = maxusers.unwrap_or(CREATED_MAXUSERS);
+    room.name = Some(name);
+    if u64::try_from(room.members().len()).unwrap_or(u64::MAX) > room.maxusers {
+        return Err(Refusal::RoomFull);
+    }
+    loop {
+        let id = (FIRST_ROOM + state.rooms_created).to_string();
+        state.rooms_created += 1;
+        match RoomId::parse(&id) {
+            Ok(room_id) if state.rooms.contains_key(&room_id) => {}
+            Ok(room_id) => {
+                state.rooms.insert(room_id, room);
+                return Ok(id);
+            }
+            Err(_) => return Err(Refusal::NoSuchRoom(id)),
+        }
+    }
+}
+
+/// The call that nobody may ever cause by accident: what `DELETE …/users/..` becomes once a library on the way has
+/// resolved the dots. [P]
+pub(super) fn delete_room(state: &mut State, id: &str) -> Result<(), Refusal> {
+    match RoomId::parse(id).ok().and_then(|id| state.rooms.remove(&id)) {
+        Some(_) => Ok(()),
+        None => Err(Refusal::NoSuchRoom(id.to_owned())),
     }
 }

@@ -1,6 +1,5 @@
 //! Answers: the JSON of a success or of a refusal.
 
-use super::State;
 use super::admin_api::UserEntity;
 use super::allow_list::{Allow, Allowed};
 use super::pages::JoinedRow;
@@ -8,6 +7,7 @@ use super::profile::Profile;
 use super::refusal::Refusal;
 use super::routes::Call;
 use super::tokens::{Granted, TokenStore};
+use super::{State, admin_api, allow_list, pages, rules};
 use crate::chat::wire::{
     AddMany, AddedMany, Demoted, Envelope, ErrorBody, MAX_PAGE_SIZE, MemberResult, MemberRow, Promote,
     Promoted, RoomDetail, RoomRow,
@@ -116,15 +116,22 @@ pub(super) fn perform(
     let mut cursor = None;
     let query = query(head);
     let data = match call {
-        Call::AddOne { room, user } => Data::Member(state.add_one(profile, room, &profile.spell(user))?),
+        Call::AddOne { room, user } => {
+            Data::Member(rules::add_one(state, profile, room, &profile.spell(user))?)
+        }
         Call::AddMany { room } => {
             let AddMany { usernames } = decode(body)?;
-            Data::Added(state.add_many(profile, room, &names(profile, &usernames)?)?)
+            Data::Added(rules::add_many(
+                state,
+                profile,
+                room,
+                &names(profile, &usernames)?,
+            )?)
         }
         Call::ListMembers { room } if query.contains_key("cursor") || query.contains_key("limit") => {
             let limit = number(&query, "limit", 1, DEFAULT_LIMIT)?;
             let timed = value(&query, "joined_time") == Some("true");
-            let page = state.members_from(profile, room, given_cursor(&query), limit, timed)?;
+            let page = pages::members_from(state, profile, room, given_cursor(&query), limit, timed)?;
             cursor = page.cursor;
             params = Some(query);
             Data::Joined(page.rows)
@@ -133,55 +140,57 @@ pub(super) fn perform(
             let page = number(&query, "pagenum", 1, 1)?;
             let size = number(&query, "pagesize", 0, MAX_PAGE_SIZE)?;
             params = (!query.is_empty()).then_some(query);
-            Data::Members(state.list_members(profile, room, page, size)?)
+            Data::Members(pages::list_members(state, profile, room, page, size)?)
         }
         Call::RemoveOne { room, user } => {
-            Data::Member(state.remove_one(profile, room, &profile.spell(user))?)
+            Data::Member(rules::remove_one(state, profile, room, &profile.spell(user))?)
         }
         Call::RemoveMany { room, users } => {
-            Data::Removed(state.remove_many(profile, room, &profile.spell(users))?)
+            Data::Removed(rules::remove_many(state, profile, room, &profile.spell(users))?)
         }
         Call::Promote { room } => {
             let Promote { newadmin } = decode(body)?;
-            Data::Promoted(state.promote(profile, room, &profile.spell(&newadmin))?)
+            Data::Promoted(rules::promote(state, profile, room, &profile.spell(&newadmin))?)
         }
-        Call::ListAdmins { room } => Data::Admins(state.list_admins(profile, room)?),
-        Call::Demote { room, user } => Data::Demoted(state.demote(room, &profile.spell(user))?),
-        Call::RoomDetail { rooms } => Data::Detail(state.room_detail(profile, rooms)?),
+        Call::ListAdmins { room } => Data::Admins(rules::list_admins(state, profile, room)?),
+        Call::Demote { room, user } => Data::Demoted(rules::demote(state, room, &profile.spell(user))?),
+        Call::RoomDetail { rooms } => Data::Detail(rules::room_detail(state, profile, rooms)?),
         Call::ListRooms => {
             let limit = number(&query, "limit", 1, DEFAULT_LIMIT)?;
-            let page = state.list_rooms(profile, given_cursor(&query), limit)?;
+            let page = pages::list_rooms(state, profile, given_cursor(&query), limit)?;
             cursor = page.cursor;
             params = (!query.is_empty()).then_some(query);
             Data::Rooms(page.rows)
         }
-        Call::AllowList { room } => Data::AllowList(state.allow_list(profile, room)?),
+        Call::AllowList { room } => Data::AllowList(allow_list::allow_list(state, profile, room)?),
         Call::Allow { room } => {
             let Allow { usernames } = decode(body)?;
-            Data::Allowed(state.allow(room, &names(profile, &usernames)?)?)
+            Data::Allowed(allow_list::allow(state, room, &names(profile, &usernames)?)?)
         }
-        Call::Disallow { room, users } => Data::Allowed(state.disallow(room, &profile.spell(users))?),
+        Call::Disallow { room, users } => {
+            Data::Allowed(allow_list::disallow(state, room, &profile.spell(users))?)
+        }
         Call::CreateRoom => Data::Created {
-            id: state.create_room(profile, decode(body)?)?,
+            id: admin_api::create_room(state, profile, decode(body)?)?,
         },
         Call::DeleteRoom { room } => {
-            state.delete_room(room)?;
+            admin_api::delete_room(state, room)?;
             Data::Deleted {
                 success: true,
                 id: room.clone(),
             }
         }
         Call::CreateUsers => {
-            let entities = state.create_users(profile, decode(body)?, now_ms)?;
+            let entities = admin_api::create_users(state, profile, decode(body)?, now_ms)?;
             return Ok(Success::Users(users(state, head, entities, now_ms)));
         }
         Call::DeleteUser { user } => {
-            let entities = state.delete_user(&profile.spell(user), now_ms)?;
+            let entities = admin_api::delete_user(state, &profile.spell(user), now_ms)?;
             return Ok(Success::Users(users(state, head, entities, now_ms)));
         }
         Call::DeleteUsers => {
             let limit = number(&query, "limit", 1, DEFAULT_LIMIT)?;
-            let entities = state.delete_users(limit, now_ms)?;
+            let entities = admin_api::delete_users(state, limit, now_ms)?;
             return Ok(Success::Users(users(state, head, entities, now_ms)));
         }
         // Answered before anybody's token was looked at.

@@ -14,186 +14,189 @@ const NEWER_ADD_BATCH: usize = 100;
 /// Most names in one `remove_many` of newer servers. [P]
 const NEWER_REMOVE_BATCH: usize = 60;
 
-impl State {
-    /// "If the specified user does not exist in the app or is already a member of the chat room, the request fails"
-    /// (seed, "Adding a chat room member").
-    pub(super) fn add_one(
-        &mut self,
-        profile: Profile,
-        id: &str,
-        user: &str,
-    ) -> Result<MemberResult, Refusal> {
-        let known = self.knows(user);
-        let room = self.room_mut(id)?;
-        if !known {
-            return Err(Refusal::NoSuchUser {
-                user: user.to_owned(),
-                side: profile.add_one_stranger,
-            });
-        }
-        let there = room.members().contains(user);
-        if there && profile.add_one_member == Side::Seed {
-            return Err(Refusal::AlreadyMember {
-                user: user.to_owned(),
-                room: id.to_owned(),
-            });
-        }
-        make_place(room, usize::from(!there))?;
+/// "If the specified user does not exist in the app or is already a member of the chat room, the request fails"
+/// (seed, "Adding a chat room member").
+pub(super) fn add_one(
+    state: &mut State,
+    profile: Profile,
+    id: &str,
+    user: &str,
+) -> Result<MemberResult, Refusal> {
+    let known = state.knows(user);
+    let room = state.room_mut(id)?;
+    if !known {
+        return Err(Refusal::NoSuchUser {
+            user: user.to_owned(),
+            side: profile.add_one_stranger,
+        });
+    }
+    let there = room.members().contains(user);
+    if there && profile.add_one_member == Side::Seed {
+        return Err(Refusal::AlreadyMember {
+            user: user.to_owned(),
+            room: id.to_owned(),
+        });
+    }
+    make_place(room, usize::from(!there))?;
+    room.join(user);
+    Ok(member_result("add_member", id, user, None))
+}
+
+/// One unknown user, or too little place, and nobody is added. Those who are there already are left out of the
+/// answer, or listed in it.
+pub(super) fn add_many(
+    state: &mut State,
+    profile: Profile,
+    id: &str,
+    users: &[String],
+) -> Result<AddedMany, Refusal> {
+    let stranger = users.iter().find(|user| !state.knows(user));
+    let room = state.room_mut(id)?;
+    let most = profile.add_batch.pick(MAX_ADD_BATCH, NEWER_ADD_BATCH);
+    if users.len() > most {
+        return Err(Refusal::TooManyToAdd(most));
+    }
+    if let Some(stranger) = stranger {
+        return Err(Refusal::NoSuchUser {
+            user: stranger.clone(),
+            side: profile.add_many_stranger,
+        });
+    }
+    let newcomers: Names = users
+        .iter()
+        .filter(|user| !room.members().contains(user))
+        .collect();
+    make_place(room, newcomers.len())?;
+    for user in newcomers.iter() {
         room.join(user);
-        Ok(member_result("add_member", id, user, None))
     }
+    let listed = match profile.add_many_member {
+        Side::Seed => newcomers,
+        Side::Newer => users.iter().collect(),
+    };
+    Ok(AddedMany {
+        newmembers: listed.iter().map(str::to_owned).collect(),
+        action: "add_member".to_owned(),
+        id: id.to_owned(),
+    })
+}
 
-    /// One unknown user, or too little place, and nobody is added. Those who are there already are left out of the
-    /// answer, or listed in it.
-    pub(super) fn add_many(
-        &mut self,
-        profile: Profile,
-        id: &str,
-        users: &[String],
-    ) -> Result<AddedMany, Refusal> {
-        let stranger = users.iter().find(|user| !self.knows(user));
-        let room = self.room_mut(id)?;
-        let most = profile.add_batch.pick(MAX_ADD_BATCH, NEWER_ADD_BATCH);
-        if users.len() > most {
-            return Err(Refusal::TooManyToAdd(most));
-        }
-        if let Some(stranger) = stranger {
-            return Err(Refusal::NoSuchUser {
-                user: stranger.clone(),
-                side: profile.add_many_stranger,
-            });
-        }
-        let newcomers: Names = users
-            .iter()
-            .filter(|user| !room.members().contains(user))
-            .collect();
-        make_place(room, newcomers.len())?;
-        for user in newcomers.iter() {
-            room.join(user);
-        }
-        let listed = match profile.add_many_member {
-            Side::Seed => newcomers,
-            Side::Newer => users.iter().collect(),
-        };
-        Ok(AddedMany {
-            newmembers: listed.iter().map(str::to_owned).collect(),
-            action: "add_member".to_owned(),
+/// Removes anybody, the owner too: the service does not protect them. [P]
+pub(super) fn remove_one(
+    state: &mut State,
+    profile: Profile,
+    id: &str,
+    user: &str,
+) -> Result<MemberResult, Refusal> {
+    if leave(state.room_mut(id)?, profile, user) {
+        Ok(member_result("remove_member", id, user, None))
+    } else {
+        Err(Refusal::NotMember {
+            users: user.to_owned(),
+            side: profile.remove_one_absent,
+        })
+    }
+}
+
+/// A row for each name; one who is not there is a row `result: false`, and the others are removed all the same
+/// (seed, "Removing multiple chat room members").
+pub(super) fn remove_many(
+    state: &mut State,
+    profile: Profile,
+    id: &str,
+    users: &str,
+) -> Result<Vec<MemberResult>, Refusal> {
+    let room = state.room_mut(id)?;
+    let most = profile.remove_batch.pick(MAX_REMOVE_BATCH, NEWER_REMOVE_BATCH);
+    if users.split(',').count() > most {
+        return Err(Refusal::TooManyToRemove(most));
+    }
+    let nobody = !users.split(',').any(|user| room.members().contains(user));
+    if nobody && profile.remove_many_absent == Side::Newer {
+        return Err(Refusal::NotMember {
+            users: users.replace(',', ", "),
+            side: Side::Newer,
+        });
+    }
+    let remove = |user: &str| {
+        let reason =
+            (!leave(room, profile, user)).then(|| format!("user: {user} doesn't exist in group: {id}"));
+        member_result("remove_member", id, user, reason)
+    };
+    Ok(users.split(',').map(remove).collect())
+}
+
+/// "Adds a regular chat room member as the chat room admin" (seed, "Adding a chat room admin"): not somebody from
+/// outside, not an admin, and not the owner either. [?]
+pub(super) fn promote(
+    state: &mut State,
+    profile: Profile,
+    id: &str,
+    user: &str,
+) -> Result<Promoted, Refusal> {
+    let room = state.room_mut(id)?;
+    if !room.members().contains(user) {
+        return Err(Refusal::CannotPromote {
+            user: user.to_owned(),
+            room: id.to_owned(),
+            side: profile.promote_outsider,
+        });
+    }
+    let admin = room.admins().contains(user);
+    if room.is_owner(user) || (admin && profile.promote_admin == Side::Seed) {
+        return Err(Refusal::AlreadyAdmin {
+            user: user.to_owned(),
+            room: id.to_owned(),
+        });
+    }
+    if !admin && room.admins().len() >= MAX_ADMINS {
+        return Err(Refusal::TooManyAdmins);
+    }
+    room.promote(user);
+    Ok(Promoted {
+        result: Outcome::success(),
+        newadmin: user.to_owned(),
+    })
+}
+
+/// Not paged, and without the owner. [P]
+pub(super) fn list_admins(state: &State, profile: Profile, id: &str) -> Result<Vec<String>, Refusal> {
+    let admins = state.room(id)?.admins().iter();
+    Ok(admins.map(|name| profile.spell(name)).collect())
+}
+
+/// Demoting the owner is answered as a success too [P]; that it changes nothing is an assumption. [?]
+pub(super) fn demote(state: &mut State, id: &str, user: &str) -> Result<Demoted, Refusal> {
+    let room = state.room_mut(id)?;
+    if !room.demote(user) && !room.is_owner(user) {
+        return Err(Refusal::NotAdmin {
+            user: user.to_owned(),
+            room: id.to_owned(),
+        });
+    }
+    Ok(Demoted {
+        result: Outcome::success(),
+        oldadmin: user.to_owned(),
+    })
+}
+
+/// One unknown room, and the whole call is refused with its name. [?]
+pub(super) fn room_detail(state: &State, profile: Profile, ids: &str) -> Result<Vec<RoomDetail>, Refusal> {
+    if ids.split(',').count() > MAX_DETAIL_ROOMS {
+        return Err(Refusal::TooManyRooms);
+    }
+    let detail = |id: &str| {
+        let room = state.room(id)?;
+        Ok(RoomDetail {
             id: id.to_owned(),
+            name: room.name.clone(),
+            owner: Some(profile.spell(room.owner())),
+            maxusers: Some(room.maxusers),
+            affiliations_count: Some(count(room.members().len())),
+            affiliations: Some(room.rows(profile).collect()),
         })
-    }
-
-    /// Removes anybody, the owner too: the service does not protect them. [P]
-    pub(super) fn remove_one(
-        &mut self,
-        profile: Profile,
-        id: &str,
-        user: &str,
-    ) -> Result<MemberResult, Refusal> {
-        if leave(self.room_mut(id)?, profile, user) {
-            Ok(member_result("remove_member", id, user, None))
-        } else {
-            Err(Refusal::NotMember {
-                users: user.to_owned(),
-                side: profile.remove_one_absent,
-            })
-        }
-    }
-
-    /// A row for each name; one who is not there is a row `result: false`, and the others are removed all the same
-    /// (seed, "Removing multiple chat room members").
-    pub(super) fn remove_many(
-        &mut self,
-        profile: Profile,
-        id: &str,
-        users: &str,
-    ) -> Result<Vec<MemberResult>, Refusal> {
-        let room = self.room_mut(id)?;
-        let most = profile.remove_batch.pick(MAX_REMOVE_BATCH, NEWER_REMOVE_BATCH);
-        if users.split(',').count() > most {
-            return Err(Refusal::TooManyToRemove(most));
-        }
-        let nobody = !users.split(',').any(|user| room.members().contains(user));
-        if nobody && profile.remove_many_absent == Side::Newer {
-            return Err(Refusal::NotMember {
-                users: users.replace(',', ", "),
-                side: Side::Newer,
-            });
-        }
-        let remove = |user: &str| {
-            let reason =
-                (!leave(room, profile, user)).then(|| format!("user: {user} doesn't exist in group: {id}"));
-            member_result("remove_member", id, user, reason)
-        };
-        Ok(users.split(',').map(remove).collect())
-    }
-
-    /// "Adds a regular chat room member as the chat room admin" (seed, "Adding a chat room admin"): not somebody from
-    /// outside, not an admin, and not the owner either. [?]
-    pub(super) fn promote(&mut self, profile: Profile, id: &str, user: &str) -> Result<Promoted, Refusal> {
-        let room = self.room_mut(id)?;
-        if !room.members().contains(user) {
-            return Err(Refusal::CannotPromote {
-                user: user.to_owned(),
-                room: id.to_owned(),
-                side: profile.promote_outsider,
-            });
-        }
-        let admin = room.admins().contains(user);
-        if room.is_owner(user) || (admin && profile.promote_admin == Side::Seed) {
-            return Err(Refusal::AlreadyAdmin {
-                user: user.to_owned(),
-                room: id.to_owned(),
-            });
-        }
-        if !admin && room.admins().len() >= MAX_ADMINS {
-            return Err(Refusal::TooManyAdmins);
-        }
-        room.promote(user);
-        Ok(Promoted {
-            result: Outcome::success(),
-            newadmin: user.to_owned(),
-        })
-    }
-
-    /// Not paged, and without the owner. [P]
-    pub(super) fn list_admins(&self, profile: Profile, id: &str) -> Result<Vec<String>, Refusal> {
-        let admins = self.room(id)?.admins().iter();
-        Ok(admins.map(|name| profile.spell(name)).collect())
-    }
-
-    /// Demoting the owner is answered as a success too [P]; that it changes nothing is an assumption. [?]
-    pub(super) fn demote(&mut self, id: &str, user: &str) -> Result<Demoted, Refusal> {
-        let room = self.room_mut(id)?;
-        if !room.demote(user) && !room.is_owner(user) {
-            return Err(Refusal::NotAdmin {
-                user: user.to_owned(),
-                room: id.to_owned(),
-            });
-        }
-        Ok(Demoted {
-            result: Outcome::success(),
-            oldadmin: user.to_owned(),
-        })
-    }
-
-    /// One unknown room, and the whole call is refused with its name. [?]
-    pub(super) fn room_detail(&self, profile: Profile, ids: &str) -> Result<Vec<RoomDetail>, Refusal> {
-        if ids.split(',').count() > MAX_DETAIL_ROOMS {
-            return Err(Refusal::TooManyRooms);
-        }
-        let detail = |id: &str| {
-            let room = self.room(id)?;
-            Ok(RoomDetail {
-                id: id.to_owned(),
-                name: room.name.clone(),
-                owner: Some(profile.spell(room.owner())),
-                maxusers: Some(room.maxusers),
-                affiliations_count: Some(count(room.members().len())),
-                affiliations: Some(room.rows(profile).collect()),
-            })
-        };
-        ids.split(',').map(detail).collect()
-    }
+    };
+    ids.split(',').map(detail).collect()
 }
 
 /// The admin role goes with its holder, or stays until they are demoted.
@@ -244,12 +247,12 @@ mod tests {
     impl Step {
         fn run(&self, state: &mut State, profile: Profile) -> Result<(), Refusal> {
             match self {
-                Self::AddOne(user) => state.add_one(profile, "7", user).map(drop),
-                Self::AddMany(users) => state.add_many(profile, "7", users).map(drop),
-                Self::RemoveOne(user) => state.remove_one(profile, "7", user).map(drop),
-                Self::RemoveMany(users) => state.remove_many(profile, "7", &users.join(",")).map(drop),
-                Self::Promote(user) => state.promote(profile, "7", user).map(drop),
-                Self::Demote(user) => state.demote("7", user).map(drop),
+                Self::AddOne(user) => add_one(state, profile, "7", user).map(drop),
+                Self::AddMany(users) => add_many(state, profile, "7", users).map(drop),
+                Self::RemoveOne(user) => remove_one(state, profile, "7", user).map(drop),
+                Self::RemoveMany(users) => remove_many(state, profile, "7", &users.join(",")).map(drop),
+                Self::Promote(user) => promote(state, profile, "7", user).map(drop),
+                Self::Demote(user) => demote(state, "7", user).map(drop),
             }
         }
     }
