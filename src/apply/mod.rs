@@ -1,15 +1,15 @@
 //! Runs a plan's calls and makes no choices of its own; gives a report of every call and every user.
 //!
 //! Rooms run side by side, a room's kinds of calls one after the other, calls of one kind at once. Nothing here decides who
-//! should be where: when a room has to be looked at again, the plan of the new look is cut down to what was planned before, so
-//! that a run can only do less than its plan.
+//! should be where: when a room has to be looked at again, [`Recheck`] gives a plan of the new look that is cut down to what was
+//! planned before, so that a run can only do less than its plan.
 
 mod call;
 mod executor;
-mod fan_out;
 mod in_flight;
 mod on_answer;
 mod phase;
+mod recheck;
 mod removal_check;
 mod report;
 mod room;
@@ -19,6 +19,7 @@ mod schedule;
 mod verify;
 mod waiting_list;
 
+pub use recheck::{Recheck, Replanned, Roles, UnknownRoles};
 pub use report::{Failure, Outcome, Reason, Report, RoomReport, Tally};
 
 use crate::chat::{Client, Reader};
@@ -27,7 +28,6 @@ use crate::model::{Op, ReasonCode, RoomId, UserId};
 use crate::plan::RoomPlan;
 use futures_util::future::LocalBoxFuture;
 use in_flight::InFlight;
-use removal_check::RemovalCheck;
 use room_state::RoomRun;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, watch};
@@ -136,6 +136,8 @@ pub struct ApplyOptions<'a> {
     pub journal: Option<&'a dyn Journal>,
     /// Hooks into the work of each room.
     pub hooks: Option<&'a dyn RoomHooks>,
+    /// Reads rooms again where calls depend on it.
+    pub recheck: &'a dyn Recheck,
 }
 
 /// Applies the plans of all rooms.
@@ -144,7 +146,6 @@ pub async fn run(client: &Client, jobs: &[Job<'_>], options: ApplyOptions<'_>) -
         client,
         reader: client.reader(),
         in_flight: InFlight::new(options.at_once),
-        check: RemovalCheck::new(client.reader()),
         last_looks: Semaphore::new(verify::at_a_time(&client.reader())),
         options,
     };
@@ -168,7 +169,6 @@ struct RunContext<'a> {
     client: &'a Client,
     reader: Reader,
     in_flight: InFlight,
-    check: RemovalCheck,
     /// For last looks at admins.
     last_looks: Semaphore,
     options: ApplyOptions<'a>,

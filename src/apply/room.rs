@@ -2,14 +2,15 @@
 
 use super::in_flight::{Slot, takes_away};
 use super::phase::Phase;
-use super::removal_check::{Roles, grown_old, spare};
+use super::recheck::{Replanned, Roles};
+use super::removal_check::{grown_old, spare};
 use super::report::Reason;
 use super::room_report::shows;
 use super::room_state::{LastAdminGuard, PhaseEnd, RoomRun, people};
 use super::{Job, RunContext};
-use crate::live::{self, LiveRoom, ReadRequest};
+use crate::live::LiveRoom;
 use crate::model::{Op, ReasonCode, UserId};
-use crate::plan::{self, BatchSizes, Constraints, GuardTripped, RoomPlan, Step, users_of};
+use crate::plan::{GuardTripped, RoomPlan, Step, users_of};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -65,36 +66,27 @@ impl<'a> RoomRun<'a> {
 
     /// Looks again and gives what still holds of these steps.
     async fn replan(&mut self, rest: &[Step]) -> Result<(Vec<Step>, Instant), Reason> {
-        let desired = self.job.desired;
-        let begun = Instant::now();
-        let observed = live::read_room(&self.context.reader, ReadRequest::from(desired))
-            .await
-            .map_err(|error| {
-                if error.kind.stops_the_run() {
-                    self.end_run(&Reason::from(&error));
-                }
-                Reason::from(&error)
-            })?;
+        let recheck = self.context.options.recheck;
+        let replanned = recheck
+            .replan(self.job.desired, rest, &self.waiting_list.reserves)
+            .await;
+        let Replanned {
+            observed,
+            begun,
+            plan,
+        } = replanned.map_err(|error| {
+            let reason = Reason::from(&error);
+            if error.kind.stops_the_run() {
+                self.end_run(&reason);
+            }
+            reason
+        })?;
         for (op, user) in std::mem::take(&mut self.unclear) {
             if shows(&observed, op, &user) {
                 self.journal(op, [&user], Ok(()));
             }
         }
-        let sizes = self.writer.batch_limits();
-        let sizes = BatchSizes {
-            add_batch: sizes.add,
-            remove_batch: sizes.remove,
-        };
-        // Constraints would take out only what is not in `rest` anyway.
-        let plan = match plan::diff(desired, &observed, &Constraints::default()) {
-            Ok(diff) => diff
-                .revalidate(rest, &self.waiting_list.reserves, desired)
-                .into_plan(sizes),
-            Err(failed) => {
-                let reason = failed.error.as_ref().map(Reason::from);
-                return Err(reason.unwrap_or_else(|| Reason::new(ReasonCode::Moved, "the room has changed")));
-            }
-        };
+        let plan = plan?;
         self.take_waiting(&plan);
         self.report_held(&plan);
         // What was read just now counts as a check.

@@ -1,6 +1,6 @@
 //! A room in work: what was done so far, and what may be done.
 
-use super::removal_check::Roles;
+use super::recheck::Roles;
 use super::report::Reason;
 use super::waiting_list::WaitingList;
 use super::{Cancel, Job, RunContext, UserResult};

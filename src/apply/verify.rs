@@ -1,13 +1,12 @@
 //! The second look: what was done in a room must show in its lists.
 
 use super::RunContext;
-use super::fan_out::{Waiter, fan_out};
 use super::report::RoomReport;
 use super::room_report::LastLook;
 use super::room_state::RoomRun;
 use crate::chat::wire::Method;
 use crate::chat::{CallError, Reader};
-use crate::live::{self, MemberList, Owner};
+use crate::live::{self, MemberList, Owner, Waiter, fan_out};
 use crate::model::RoomId;
 use futures_util::future::join_all;
 use tokio::sync::oneshot;

@@ -9,7 +9,7 @@ use crate::apply::{ApplyOptions, Cancel, Failure, Outcome, Reason, Report, RoomR
 use crate::model::{Op, ReasonCode, RoomId, counted, printable};
 use crate::plan::Calls;
 use crate::reconcile::progress::Progress;
-use crate::reconcile::{self, Planned};
+use crate::reconcile::{self, Planned, ServiceRecheck};
 use crate::render::Document;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
@@ -178,6 +178,7 @@ async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::R
             progress: &progress,
             journal: None,
             hooks: None,
+            recheck: &ServiceRecheck::new(client.reader()),
         };
         let of = (plan_id.as_str(), meta.source.revision.as_deref());
         let work = reconcile::apply(&client, &rooms, &planned, of, options);

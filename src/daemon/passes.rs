@@ -14,7 +14,7 @@ use crate::desired::DesiredRoom;
 use crate::model::{Op, ReasonCode, RoomId, UserId};
 use crate::plan::{Calls, RoomPlan, users_of};
 use crate::reconcile::progress::Progress;
-use crate::reconcile::{self, Looked, Planned, Written};
+use crate::reconcile::{self, Looked, Planned, ServiceRecheck, Written};
 use crate::render::Document;
 use crate::status::PassKind;
 use std::collections::{BTreeSet, HashMap};
@@ -212,6 +212,7 @@ async fn carry_out(
         progress: &|op| progress.called(op),
         journal: Some(&journal),
         hooks: Some(&hooks),
+        recheck: &ServiceRecheck::new(client.reader()),
     };
     let mut report = apply::run(client, &jobs, options).await;
     let mut controller = lock(&daemon.controller);

@@ -3,6 +3,7 @@
 mod admins;
 mod bulk;
 mod detail;
+mod fan_out;
 mod pages;
 mod people;
 mod read;
@@ -11,6 +12,7 @@ mod rooms;
 
 pub use admins::{AdminList, read_admins, read_admins_at};
 pub use bulk::{ROWS_AN_ANSWER, read_members, read_owners, read_rooms};
+pub(crate) use fan_out::{Waiter, fan_out};
 pub use read::{MemberList, Owner, ReadRequest, read_room};
 pub use room::{Inconsistency, LiveRoom, Observed};
 pub use rooms::{RoomList, RoomListError, list_rooms};

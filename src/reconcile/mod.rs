@@ -1,11 +1,14 @@
 //! One pass over rooms, for one-shot commands and the daemon alike: look, plan, log, apply.
 
 mod client;
+mod owner_reads;
 mod pass;
 pub mod progress;
+mod recheck;
 mod written;
 
 pub use client::{ConnectError, config, connect};
 pub use pass::{Look, Looked, Planned, Restrain, apply, look, meta, plan, rates, sizes};
 pub(crate) use pass::{log, log_room};
+pub use recheck::ServiceRecheck;
 pub use written::{Once, Written};

@@ -14,7 +14,7 @@ use roomsync::desired::{Desired, DesiredRoom};
 use roomsync::live::Observed;
 use roomsync::model::{Limit, RoomId};
 use roomsync::plan::{Constraints, FleetGuard, FleetPlan, Rates, SavedPlan, SavedRoom, StalePlan};
-use roomsync::reconcile::{self, Planned};
+use roomsync::reconcile::{self, Planned, ServiceRecheck};
 use roomsync::render::{Document, Meta};
 use std::collections::BTreeSet;
 
@@ -204,6 +204,7 @@ async fn apply(
         progress: &|_| {},
         journal: None,
         hooks: None,
+        recheck: &ServiceRecheck::new(client.reader()),
     };
     let report = reconcile::apply(client, &rooms, &planned, (saved.id(), None), options).await;
     (planned, report)

@@ -13,7 +13,7 @@ use roomsync::desired::{AllowEmpty, DesiredRoom, OwnGuards};
 use roomsync::emulator::{Emulator, Environment, Options, Room, State, serve};
 use roomsync::model::{Absent, Guards, Limit, MemberSet, Mode, RoomId, UserId};
 use roomsync::plan::{Calls, FleetGuard};
-use roomsync::reconcile;
+use roomsync::reconcile::{self, ServiceRecheck};
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::num::NonZeroU32;
@@ -219,6 +219,7 @@ async fn apply<T: Transport + 'static>(base: &str, inner: T, fleet: &[DesiredRoo
         progress: &|_| {},
         journal: None,
         hooks: None,
+        recheck: &ServiceRecheck::new(client.reader()),
     };
     let report: Report = reconcile::apply(&client, &rooms, &planned, ("bench", None), options).await;
     let whole = begun.elapsed();

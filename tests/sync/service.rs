@@ -14,7 +14,7 @@ use roomsync::diagnostics;
 use roomsync::emulator::{Emulator, Options, Room, State};
 use roomsync::model::{Guards, Limit, Op, RoomId};
 use roomsync::plan::{Calls, FleetGuard, FleetPlan};
-use roomsync::reconcile::{self, Planned};
+use roomsync::reconcile::{self, Planned, ServiceRecheck};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -285,6 +285,7 @@ pub(crate) async fn pass_until(
         progress: &|_| {},
         journal: None,
         hooks: None,
+        recheck: &ServiceRecheck::new(client.reader()),
     };
     let report = reconcile::apply(client, &rooms, &planned, ("test", None), options).await;
     (planned, report)

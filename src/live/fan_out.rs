@@ -6,13 +6,13 @@ use std::cell::RefCell;
 use tokio::sync::oneshot;
 
 /// Channel on which a room waits for its answer.
-pub(super) type Waiter<T> = oneshot::Sender<Result<T, CallError>>;
+pub(crate) type Waiter<T> = oneshot::Sender<Result<T, CallError>>;
 
 /// Hands over what was read of the room at this place.
-pub(super) type Each<'a, T> = dyn Fn(usize, Result<T, CallError>) + 'a;
+type Each<'a, T> = dyn Fn(usize, Result<T, CallError>) + 'a;
 
 /// Reads something of rooms, and tells each room as soon as its own is known.
-pub(super) async fn fan_out<T>(
+pub(crate) async fn fan_out<T>(
     asked: Vec<(RoomId, Waiter<T>)>,
     read: impl AsyncFnOnce(&[&RoomId], &Each<'_, T>) -> Result<(), CallError>,
 ) {

@@ -1,0 +1,89 @@
+//! Owners of rooms in work: rooms that need theirs at about the same time share one call.
+
+use crate::chat::wire::{MAX_DETAIL_ROOMS, Method};
+use crate::chat::{CallError, CallErrorKind, Reader};
+use crate::live::{self, Owner, ROWS_AN_ANSWER, Waiter, fan_out};
+use crate::model::RoomId;
+use futures_util::future::join;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::sleep;
+
+/// Time for which a room waits for others, so that one call reads the owners of all.
+const LINGER: Duration = Duration::from_millis(50);
+/// Most such calls in flight. Meanwhile others gather.
+const CALLS: usize = 2;
+
+/// Reads owners for the rooms of a run.
+pub(super) struct OwnerReads {
+    waiting: RefCell<VecDeque<Waiting>>,
+    turns: Semaphore,
+}
+
+/// A room whose owner is asked for.
+struct Waiting {
+    room: RoomId,
+    /// About so many rows its detail has.
+    rows: usize,
+    told: Waiter<Owner>,
+}
+
+impl OwnerReads {
+    pub(super) fn new() -> Self {
+        Self {
+            waiting: RefCell::default(),
+            turns: Semaphore::new(CALLS),
+        }
+    }
+
+    /// Reads who owns a room, together with those of others that are asked for at the same time.
+    pub(super) async fn owner(
+        &self,
+        reader: &Reader,
+        room: &RoomId,
+        rows: usize,
+    ) -> Result<Owner, CallError> {
+        let (told, mut owner) = oneshot::channel();
+        self.waiting.borrow_mut().push_back(Waiting {
+            room: room.clone(),
+            rows,
+            told,
+        });
+        sleep(LINGER).await;
+        let closed = || CallError {
+            method: Method::RoomDetail,
+            room: Some(room.clone()),
+            kind: CallErrorKind::Interrupted,
+        };
+        let turn = tokio::select! {
+            biased;
+            owner = &mut owner => return owner.unwrap_or_else(|_| Err(closed())),
+            turn = self.turns.acquire() => turn,
+        };
+        let reading = async {
+            fan_out(self.next(), async |rooms, each| {
+                live::read_owners(reader, rooms, each).await
+            })
+            .await;
+            drop(turn);
+        };
+        let (owner, ()) = join(owner, reading).await;
+        owner.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Takes as many of those that wait, the first first, as one call can be about.
+    fn next(&self) -> Vec<(RoomId, Waiter<Owner>)> {
+        let mut waiting = self.waiting.borrow_mut();
+        let mut rows = 0;
+        let mut fits = |next: &Waiting| {
+            rows += next.rows;
+            rows <= ROWS_AN_ANSWER || rows == next.rows
+        };
+        let most = waiting.len().min(MAX_DETAIL_ROOMS);
+        let number = waiting.iter().take(most).take_while(|next| fits(next)).count();
+        let next = waiting.drain(..number);
+        next.map(|Waiting { room, rows: _, told }| (room, told)).collect()
+    }
+}
