@@ -87,7 +87,7 @@ impl<'a> RoomRun<'a> {
             }
         }
         let plan = plan?;
-        self.take_waiting(&plan);
+        self.renew_waiting_list(&plan);
         self.report_held(&plan);
         // What was read just now counts as a check.
         self.roles = observed.complete().map(|seen| Roles::seen(seen, begun));

@@ -155,6 +155,38 @@ impl<'a> RoomRun<'a> {
         }
     }
 
+    /// Gives the place of somebody whose add was refused to the next who waits, if anybody does.
+    pub(super) fn give_place_of(&mut self, op: Op, refused: &UserId) -> Option<UserId> {
+        if op != Op::Add {
+            return None;
+        }
+        let next = self.waiting_list.give_place_of(refused)?;
+        self.failed.remove(&(Op::Add, next.clone()));
+        self.expected.include(Op::Add, &next);
+        Some(next)
+    }
+
+    /// Wanted admin who has the place of somebody who was refused, and is promoted instead of them.
+    pub(super) fn promote_in_place_of(&mut self, refused: UserId) -> Option<UserId> {
+        let mut user = refused;
+        while self.failed.contains_key(&(Op::Add, user.clone())) {
+            user = self.waiting_list.successor_of(&user)?.clone();
+        }
+        let promotion = (Op::Promote, user.clone());
+        let held = self.failed.get(&promotion);
+        held.filter(|why| why.code == ReasonCode::RoomFull)?;
+        self.failed.remove(&promotion);
+        self.expected.include(Op::Promote, &user);
+        Some(user)
+    }
+
+    /// Takes over who waits after a new look. Who came in by themselves is no longer reported as without a place.
+    pub(super) fn renew_waiting_list(&mut self, plan: &RoomPlan) {
+        for user in self.waiting_list.renew(plan) {
+            self.failed.remove(&(Op::Add, user));
+        }
+    }
+
     pub(super) fn fail(&mut self, op: Op, user: &UserId, reason: Reason) {
         self.failed.entry((op, user.clone())).or_insert(reason);
     }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What the last set of files said of each room, and what is held of it. A room that leaves the files is remembered, so that
+/// Lists of each room by the last set of files, and what is held of them. A room that leaves the files is remembered, so that
 /// leaving and coming back is no way around a hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Rosters(pub(crate) BTreeMap<RoomId, Roster>);
@@ -39,7 +39,7 @@ pub(crate) struct Lists {
 /// Names that were dropped from a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hold {
-    /// Who is still held.
+    /// Names that are still held.
     pub(crate) users: MemberSet,
     pub(crate) limit: Limit,
     pub(crate) dropped: u64,

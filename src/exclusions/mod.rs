@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// How many held names are shown of a room.
+/// Most held names of a room that are shown.
 const NAMES_SHOWN: usize = 100;
 
 /// Everyone who must not be touched for now. Times are on the steady clock.

@@ -27,7 +27,7 @@ struct Room {
     live: BTreeSet<UserId>,
     /// Lists with the time from which each was in force.
     lists: Vec<(i64, MemberSet)>,
-    /// Who was put out, and when.
+    /// People who were put out, and when.
     removals: Vec<(i64, UserId)>,
 }
 
