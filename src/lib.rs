@@ -18,8 +18,8 @@
 //! - [`render`]: pure, too. Plans as text, Markdown and JSON.
 //! - [`export`]: pure, too. Live rooms → a room file.
 //! - [`explain`]: pure, too. Files, a look and a plan → sentences about one person.
-//! - [`apply`]: runs a plan's calls, makes no choices of its own. The only place that makes a [`chat::Writer`], so a
-//!   dry run is a run that has no writer, never a flag.
+//! - [`apply`]: runs a plan's calls, makes no choices of its own; its caller hands it the way to plan a room again. The only place
+//!   that makes a [`chat::Writer`], so a dry run is a run that has no writer, never a flag.
 //! - [`chat`]: the service's client.
 //! - [`emulator`]: the service itself, in memory. Shares [`chat::wire`] with the client and nothing else.
 //! - [`reconcile`]: look, plan, log, apply, for one-shot commands and the daemon alike.

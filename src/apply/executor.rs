@@ -1,9 +1,11 @@
 //! Works on the rooms of a run, and has those whose calls are made verified, many by one call.
 
+use super::context::RunContext;
+use super::options::Job;
 use super::report::RoomReport;
-use super::room_state::RoomRun;
+use super::room_run::RoomRun;
 use super::verify::verify;
-use super::{Job, RunContext, room, schedule};
+use super::{room, schedule};
 use crate::chat::wire::MAX_DETAIL_ROOMS;
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Whose turn it is: in which order the rooms of a run are begun, and how many are in work.
 
-use super::Job;
+use super::options::Job;
 use crate::model::Op;
 use crate::plan::Step;
 use std::cmp::Reverse;

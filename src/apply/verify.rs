@@ -1,23 +1,14 @@
 //! The second look: what was done in a room must show in its lists.
 
-use super::RunContext;
+use super::context::RunContext;
+use super::last_look::LastLook;
 use super::report::RoomReport;
-use super::room_report::LastLook;
-use super::room_state::RoomRun;
-use crate::chat::wire::Method;
-use crate::chat::{CallError, Reader};
+use super::room_run::RoomRun;
+use crate::chat::CallError;
 use crate::live::{self, MemberList, Owner, Waiter, fan_out};
 use crate::model::RoomId;
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
-
-/// Most last looks at admins in flight: a quarter of a second's calls, so that removal checks, for which rooms wait, come soon.
-pub(super) fn at_a_time(reader: &Reader) -> usize {
-    const PART: usize = 4;
-    let budget = reader.budget();
-    let admins = budget.iter().find(|budget| budget.method == Method::ListAdmins);
-    admins.map_or(1, |budget| (budget.full / PART).max(1))
-}
 
 /// Looks at the lists that have to show what was done, and at no other. Each room ends as soon as its own were seen.
 pub(super) async fn verify(context: &RunContext<'_>, runs: Vec<RoomRun<'_>>) -> Vec<RoomReport> {
@@ -25,7 +16,7 @@ pub(super) async fn verify(context: &RunContext<'_>, runs: Vec<RoomRun<'_>>) -> 
     let rooms: Vec<_> = runs
         .into_iter()
         .map(|run| {
-            let (id, expected) = (&run.job.plan.id, &run.expected);
+            let (id, expected) = (&run.job.plan.id, &run.record.expected);
             let members = expected.is_about_members().then(|| asked(id, &mut of_members));
             // A list of members names the owner, too.
             let owner =
@@ -59,7 +50,7 @@ async fn end(
     owner: Option<oneshot::Receiver<Result<Owner, CallError>>>,
 ) -> RoomReport {
     let admins = async {
-        if run.expected.is_about_admins() {
+        if run.record.expected.is_about_admins() {
             // The semaphore is never closed.
             let _turn = context.last_looks.acquire().await.ok();
             Some(live::read_admins(&context.reader, &run.job.plan.id).await)
@@ -73,7 +64,7 @@ async fn end(
         owner,
         admins,
     });
-    RoomRun::written(context, &run.cancel).await;
+    context.written(&run.cancel).await;
     run.finish()
 }
 

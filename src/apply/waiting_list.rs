@@ -1,6 +1,7 @@
 //! Waiting list of a full room: somebody who is refused gives their place to the next.
 
-use crate::model::UserId;
+use super::room_record::RoomRecord;
+use crate::model::{Op, ReasonCode, UserId};
 use crate::plan::RoomPlan;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -23,24 +24,43 @@ impl WaitingList {
         }
     }
 
-    /// Gives the place of somebody who was refused to the next who waits, if anybody does.
-    pub(super) fn give_place_of(&mut self, refused: &UserId) -> Option<UserId> {
+    /// Gives the place of somebody whose add was refused to the next who waits, if anybody does.
+    pub(super) fn give_place_of(
+        &mut self,
+        op: Op,
+        refused: &UserId,
+        record: &mut RoomRecord<'_>,
+    ) -> Option<UserId> {
+        if op != Op::Add {
+            return None;
+        }
         let next = self.reserves.pop_front()?;
+        record.want(Op::Add, &next);
         self.places.insert(refused.clone(), next.clone());
         Some(next)
     }
 
-    /// Person who has the place of somebody who was refused.
-    pub(super) fn successor_of(&self, refused: &UserId) -> Option<&UserId> {
-        self.places.get(refused)
+    /// Wanted admin who has the place of somebody who was refused, and is promoted instead of them.
+    pub(super) fn promote_in_place_of(&self, refused: UserId, record: &mut RoomRecord<'_>) -> Option<UserId> {
+        let mut user = refused;
+        while record.failure(Op::Add, &user).is_some() {
+            user = self.places.get(&user)?.clone();
+        }
+        record
+            .failure(Op::Promote, &user)
+            .filter(|why| why.code == ReasonCode::RoomFull)?;
+        record.want(Op::Promote, &user);
+        Some(user)
     }
 
-    /// Takes over who waits after a new look. Gives those who no longer do, because they came in by themselves.
-    pub(super) fn renew(&mut self, plan: &RoomPlan) -> Vec<UserId> {
-        let now = plan.reserves.iter().cloned().collect();
-        let before = std::mem::replace(&mut self.reserves, now);
+    /// Takes over who waits after a new look. Who came in by themselves is no longer reported as without a place.
+    pub(super) fn replanned(&mut self, plan: &RoomPlan, record: &mut RoomRecord<'_>) {
+        for user in std::mem::take(&mut self.reserves) {
+            if !plan.reserves.contains(&user) {
+                record.take_back(Op::Add, &user);
+            }
+        }
+        self.reserves = plan.reserves.iter().cloned().collect();
         self.last.clone_from(&plan.last);
-        let gone = before.into_iter().filter(|user| !plan.reserves.contains(user));
-        gone.collect()
     }
 }

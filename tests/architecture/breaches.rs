@@ -131,6 +131,12 @@ fn the_rules_can_be_broken() {
             "`apply` imports",
         ),
         (
+            "apply/room.rs",
+            "use crate::plan::{self, RoomPlan};\nfn f() { plan::diff() }",
+            1,
+            "`apply` imports",
+        ),
+        (
             "emulator/rules.rs",
             "use crate::chat::Rates;",
             1,

@@ -1,0 +1,65 @@
+use super::cancel::Cancel;
+use super::recheck::Recheck;
+use super::report::{Reason, RoomReport};
+use crate::desired::DesiredRoom;
+use crate::model::{Op, RoomId, UserId};
+use crate::plan::RoomPlan;
+use futures_util::future::LocalBoxFuture;
+use tokio::time::Instant;
+
+/// A room's plan with what it was made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// The room as it should be.
+    pub desired: &'a DesiredRoom,
+    /// The plan to be carried out.
+    pub plan: &'a RoomPlan,
+    /// When the look at the room began that the plan stands on; `None` if there was none.
+    pub read_at: Option<Instant>,
+}
+
+/// Is told what became of each user of each call, before any call is begun that comes after it in that room.
+pub trait Journal: Sync {
+    /// Records what a call did.
+    fn record(&self, room: &RoomId, answers: &[UserResult<'_>]);
+    /// Waits until everything recorded so far is written. The error ends the run: what cannot be written down must not be done.
+    fn written(&self) -> LocalBoxFuture<'_, Result<(), Reason>>;
+}
+
+/// Result of a call for one of its users.
+#[derive(Debug, Clone, Copy)]
+pub struct UserResult<'a> {
+    /// The person.
+    pub user: &'a UserId,
+    /// The operation on them.
+    pub op: Op,
+    /// Reason why it is not done, or not known to be.
+    pub result: Result<(), &'a Reason>,
+}
+
+/// Has a say in each room of a run.
+pub trait RoomHooks: Sync {
+    /// The room's turn has come. What ends the work in it, and in no other; `None`: it is left alone.
+    fn begin<'a>(&'a self, plan: &'a RoomPlan) -> LocalBoxFuture<'a, Option<Cancel>>;
+    /// A write call of a room was answered, well or for this reason not, before any other of that room is begun after it.
+    fn answered(&self, plan: &RoomPlan, failed: Option<&Reason>);
+    /// Reports what came of a room that was begun, and what ended the work in it early, if something did.
+    fn end(&self, plan: &RoomPlan, report: &RoomReport, stopped: Option<&Reason>);
+}
+
+/// Options of a run.
+#[derive(Clone, Copy)]
+pub struct ApplyOptions<'a> {
+    /// About so many rooms and so many calls at a time.
+    pub at_once: usize,
+    /// Ends the run early.
+    pub cancel: &'a Cancel,
+    /// Called once a call, with what it is to do.
+    pub progress: &'a (dyn Fn(Op) + Sync),
+    /// Records every call.
+    pub journal: Option<&'a dyn Journal>,
+    /// Hooks into the work of each room.
+    pub hooks: Option<&'a dyn RoomHooks>,
+    /// Reads rooms again where calls depend on it.
+    pub recheck: &'a dyn Recheck,
+}

@@ -1,0 +1,156 @@
+//! A room in work: its record, its guard and its waiting list, and the ways to end it.
+
+use super::cancel::Cancel;
+use super::context::RunContext;
+use super::last_look::LastLook;
+use super::options::Job;
+use super::phase::{CHECKS, PhaseEnd, grown_old};
+use super::recheck::UnknownRoles;
+use super::removal_guard::RemovalGuard;
+use super::report::{Reason, RoomReport};
+use super::room_record::RoomRecord;
+use super::waiting_list::WaitingList;
+use crate::chat::{CallError, CallErrorKind, Writer};
+use crate::model::{Op, ReasonCode};
+use crate::plan::Step;
+
+/// A room in work.
+pub(super) struct RoomRun<'a> {
+    pub(super) context: &'a RunContext<'a>,
+    pub(super) job: Job<'a>,
+    /// Ends the work in this room.
+    pub(super) cancel: Cancel,
+    pub(super) writer: Writer,
+    pub(super) record: RoomRecord<'a>,
+    pub(super) guard: RemovalGuard<'a>,
+    /// People who wait for a place.
+    pub(super) waiting_list: WaitingList,
+}
+
+impl<'a> RoomRun<'a> {
+    /// Takes a room into work, which `cancel` ends.
+    pub(super) fn new(context: &'a RunContext<'a>, job: Job<'a>, cancel: Cancel) -> Self {
+        Self {
+            writer: Writer::new(
+                context.client,
+                [cancel.interrupted(), context.options.cancel.interrupted()],
+            ),
+            record: RoomRecord::new(job.plan, context.options.journal),
+            guard: RemovalGuard::new(job),
+            waiting_list: WaitingList::of(job.plan),
+            context,
+            job,
+            cancel,
+        }
+    }
+
+    /// Reason why no new call is to be made, if there is one.
+    pub(super) fn stopped(&self) -> Option<Reason> {
+        self.cancel
+            .reason()
+            .or_else(|| self.context.options.cancel.reason())
+    }
+
+    /// Ends the run, or only the work in this room if that alone is interrupted.
+    pub(super) fn end_run(&self, reason: &Reason) {
+        self.cancel.now(reason.clone());
+        if reason.code != ReasonCode::Interrupted {
+            self.context.options.cancel.now(reason.clone());
+        }
+    }
+
+    /// Meaning of a failed call for the room.
+    pub(super) fn end(&self, error: &CallError) -> PhaseEnd {
+        let reason = match (&error.kind, self.stopped()) {
+            // It waited for its turn when the run was ended: for this.
+            (CallErrorKind::Interrupted, Some(why)) => why.before_it_was_sent(),
+            _ => Reason::from(error),
+        };
+        match &error.kind {
+            CallErrorKind::RoomFull(_) => PhaseEnd::Op(reason),
+            CallErrorKind::NoClearAnswer(_) | CallErrorKind::AnswerTooLarge(_) | CallErrorKind::StaleRead => {
+                PhaseEnd::Look(reason)
+            }
+            kind => {
+                if kind.stops_the_run() {
+                    self.end_run(&reason);
+                }
+                PhaseEnd::Room(reason)
+            }
+        }
+    }
+
+    /// Reads owner and admins once more. The error is why nothing may be done on what was read.
+    pub(super) async fn check(&mut self) -> Result<(), PhaseEnd> {
+        for _ in 0..CHECKS {
+            match self.context.options.recheck.roles(self.job.plan).await {
+                Ok(roles) => {
+                    if self.guard.see(roles) {
+                        return Ok(());
+                    }
+                }
+                Err(UnknownRoles::Unread(error)) => return Err(self.end(&error)),
+                Err(UnknownRoles::Inconsistent(inconsistency)) => {
+                    let why = Reason::new(ReasonCode::IncompleteRead, inconsistency.to_string());
+                    return Err(PhaseEnd::Look(why));
+                }
+            }
+        }
+        Err(PhaseEnd::Look(grown_old()))
+    }
+
+    /// Part of a step that may be done; `None`: nothing of it. What may not is reported.
+    pub(super) fn allowed(&mut self, step: Step) -> Option<Step> {
+        let Self { record, guard, .. } = self;
+        let op = step.op();
+        match step {
+            Step::Add(_) => Some(step),
+            Step::Remove(_) | Step::Demote(_) => step.filter(|user| {
+                let objection = guard.objection(op, user, record);
+                let is_allowed = objection.is_none();
+                if let Some(reason) = objection {
+                    record.fail(op, user, reason);
+                }
+                is_allowed
+            }),
+            Step::Promote(user) => match record.failure(Op::Add, &user).cloned() {
+                None => Some(Step::Promote(user)),
+                Some(reason) => {
+                    record.fail(Op::Promote, &user, reason);
+                    let successor = self.waiting_list.promote_in_place_of(user, record);
+                    successor.map(Step::Promote)
+                }
+            },
+        }
+    }
+
+    /// True if anything was done that a last look has to show.
+    pub(super) fn needs_a_look(&self) -> bool {
+        self.record.has_calls() && !self.cancel.is_interruption()
+    }
+
+    /// Takes in a last look at the room.
+    pub(super) fn confirm(&mut self, look: &LastLook) {
+        for error in look.errors() {
+            if error.kind.stops_the_run() {
+                self.end_run(&Reason::from(error));
+            }
+        }
+        self.record.confirm(look);
+    }
+
+    /// Ends the work in the room.
+    pub(super) fn finish(self) -> RoomReport {
+        let (hooks, plan, stopped) = (self.context.options.hooks, self.job.plan, self.stopped());
+        let report = self.report();
+        if let Some(hooks) = hooks {
+            hooks.end(plan, &report, stopped.as_ref());
+        }
+        report
+    }
+
+    pub(super) fn report(self) -> RoomReport {
+        let stopped = self.stopped();
+        self.record.report(stopped.as_ref())
+    }
+}
