@@ -53,7 +53,7 @@ impl InFlight {
 
     /// True if a room that has so many calls of this kind on their way may begin another one.
     pub(super) fn has_place(&self, op: Op, own: usize, writer: &Writer) -> bool {
-        let least = if takes_away(op) {
+        let least = if op.takes_away() {
             LEAST_TAKING_AWAY
         } else {
             LEAST_BEGUN
@@ -130,11 +130,6 @@ fn limit(op: Op, writer: &Writer) -> usize {
     } else {
         limit
     }
-}
-
-/// True for removals and demotions.
-pub(super) fn takes_away(op: Op) -> bool {
-    matches!(op, Op::Demote | Op::Remove)
 }
 
 /// The method by which the calls of a kind go.

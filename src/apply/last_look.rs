@@ -35,7 +35,7 @@ impl LastLook {
     /// Checks that this is shown as done. The error says why it is not.
     pub(super) fn shows(&self, op: Op, user: &UserId) -> Result<(), String> {
         // No list of members or admins shows the owner: that is not what it looks like.
-        if matches!(op, Op::Remove | Op::Demote) && self.owner() == Some(user.as_str()) {
+        if op.takes_away() && self.owner() == Some(user.as_str()) {
             return Err("they own the room".to_owned());
         }
         let is_there = match op {
@@ -55,7 +55,7 @@ impl LastLook {
             Err(None) => Err("no second look at the room".to_owned()),
             Ok((true, _)) if matches!(op, Op::Add | Op::Promote) => Ok(()),
             // That somebody is not there, only a list shows that is all there.
-            Ok((false, None)) if matches!(op, Op::Remove | Op::Demote) => Ok(()),
+            Ok((false, None)) if op.takes_away() => Ok(()),
             Ok((_, Some(inconsistency))) => Err(format!("no second look at the whole room: {inconsistency}")),
             Ok((_, None)) => Err("a second look at the room does not show it done".to_owned()),
         }

@@ -1,7 +1,7 @@
 //! Calls of one kind in a room: they are on their way at the same time.
 
 use super::call::{CallOutcome, RoomClient, call};
-use super::in_flight::{method, takes_away};
+use super::in_flight::method;
 use super::on_answer::on_answer;
 use super::phase::{Phase, PhaseEnd};
 use super::room_run::RoomRun;
@@ -49,7 +49,7 @@ pub(super) async fn run(
                 Proof::Ours(proof) => Some(proof),
                 Proof::Underway => break,
             };
-            if takes_away(op) && !phase.todo.is_empty() && !room.guard.is_checked() {
+            if op.takes_away() && !phase.todo.is_empty() && !room.guard.is_checked() {
                 if !calls.is_empty() {
                     break;
                 }
@@ -83,7 +83,7 @@ pub(super) async fn run(
         };
         if answer.was_sent() {
             room.record.sent(&step);
-            if takes_away(op) {
+            if op.takes_away() {
                 context.in_flight.count_taken_away();
             }
         }

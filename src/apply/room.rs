@@ -1,7 +1,7 @@
 //! One room: its calls in order, and further looks where they are needed.
 
 use super::context::RunContext;
-use super::in_flight::{Slot, takes_away};
+use super::in_flight::Slot;
 use super::options::Job;
 use super::phase::{Phase, PhaseEnd, grown_old};
 use super::phase_run;
@@ -113,7 +113,7 @@ async fn steps_until_look<'a>(
     let mut queue = VecDeque::from(steps);
     while let Some(mut phase) = Phase::from_front(&mut queue, run.waiting_list.last.as_ref()) {
         let op = phase.op;
-        if takes_away(op) {
+        if op.takes_away() {
             let in_flight = &run.context.in_flight;
             // The rate may have fallen since.
             slot.take_if(|slot| in_flight.is_crowded(slot, &run.writer));

@@ -1,6 +1,5 @@
 //! Record of a room in work: its calls so far, and who is not as wanted.
 
-use super::in_flight::takes_away;
 use super::last_look::{LastLook, shows};
 use super::options::{Journal, UserResult};
 use super::report::{Failure, Outcome, Reason, RoomReport};
@@ -83,7 +82,7 @@ impl<'a> RoomRecord<'a> {
     pub(super) fn sent(&mut self, step: &Step) {
         self.calls += 1;
         let op = step.op();
-        if takes_away(op) {
+        if op.takes_away() {
             let users = step.users().iter();
             self.taken_away.extend(users.map(|user| (op, user.clone())));
         }

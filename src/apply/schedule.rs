@@ -21,7 +21,7 @@ pub(super) struct Queue<'a> {
 /// the soonest, or its budget would lie idle at the beginning, and of these those that remove or demote, because that stands
 /// on a fresh look.
 pub(super) fn queues<'a>(jobs: impl IntoIterator<Item = Job<'a>>, at_once: usize) -> Vec<Queue<'a>> {
-    let ops = [Op::Add, Op::Promote, Op::Demote, Op::Remove];
+    let ops = Op::ALL;
     let mut queues: Vec<Queue<'a>> = Vec::new();
     queues.resize_with(2 * ops.len(), || Queue {
         jobs: Vec::new(),
@@ -36,7 +36,7 @@ pub(super) fn queues<'a>(jobs: impl IntoIterator<Item = Job<'a>>, at_once: usize
             queue.jobs.push(job);
         }
     }
-    let takes_away = |step: &Step| matches!(step.op(), Op::Demote | Op::Remove);
+    let takes_away = |step: &Step| step.op().takes_away();
     for (place, queue) in queues.iter_mut().enumerate() {
         if place % 2 == 0 {
             queue

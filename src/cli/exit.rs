@@ -61,7 +61,7 @@ impl Exit {
     /// Exit of this plan; `stopped` is the error that kept it from reading every room.
     pub(super) fn of_plan(plan: &FleetPlan, stopped: Option<&CallError>) -> Self {
         let unseen = plan.rooms.iter().filter(|room| room.live.is_none());
-        let of_service = |code| code != ReasonCode::NoSuchRoom;
+        let of_service = |code| Cause::of(code) != Cause::Room;
         let mut unseen = unseen.filter_map(|room| room.error.as_ref()).peekable();
         let none_seen = plan.rooms.iter().all(|room| room.live.is_none()) && unseen.peek().is_some();
         if stopped.is_some() || (none_seen && unseen.any(|error| of_service(error.code))) {
@@ -118,14 +118,75 @@ impl Exit {
     }
 }
 
+/// Cause of a failure, as far as the exit code depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// The room: it is not there.
+    Room,
+    /// The service: it lets no call do anything.
+    Service,
+    /// Anything else: a person, a guard, a later look, or an end of the run, which the report states as a whole.
+    Other,
+}
+
+impl Cause {
+    fn of(code: ReasonCode) -> Self {
+        match code {
+            ReasonCode::NoSuchRoom => Self::Room,
+            ReasonCode::NoClearAnswer | ReasonCode::NoPermission | ReasonCode::RateLimited => Self::Service,
+            ReasonCode::Guard(_)
+            | ReasonCode::AdminKept
+            | ReasonCode::AdminsFull
+            | ReasonCode::AlreadySo
+            | ReasonCode::AnswerTooLarge
+            | ReasonCode::Approved
+            | ReasonCode::AuditLog
+            | ReasonCode::BecameAdmin
+            | ReasonCode::BecameOwner
+            | ReasonCode::ComingAndGoing
+            | ReasonCode::CredentialsRefused
+            | ReasonCode::DryRun
+            | ReasonCode::Empty
+            | ReasonCode::FilesChange
+            | ReasonCode::ForeignName
+            | ReasonCode::GuardLoosened
+            | ReasonCode::Held
+            | ReasonCode::IncompleteRead
+            | ReasonCode::Interrupted
+            | ReasonCode::LeavesFiles
+            | ReasonCode::Moved
+            | ReasonCode::NewRoom
+            | ReasonCode::NoOtherAdmin
+            | ReasonCode::NoSuchApp
+            | ReasonCode::NoSuchUser
+            | ReasonCode::NotAKnownCall
+            | ReasonCode::NotBegun
+            | ReasonCode::NotConfirmed
+            | ReasonCode::NotLookedAt
+            | ReasonCode::NotPlanned
+            | ReasonCode::OwnerDiffers
+            | ReasonCode::OwnerRemoved
+            | ReasonCode::Paused
+            | ReasonCode::Pending
+            | ReasonCode::Protected
+            | ReasonCode::Quota
+            | ReasonCode::Redirected
+            | ReasonCode::Refused
+            | ReasonCode::RoomFull
+            | ReasonCode::ServiceUnreachable
+            | ReasonCode::SetAside
+            | ReasonCode::StaleRead
+            | ReasonCode::StateDir
+            | ReasonCode::TooManyNames
+            | ReasonCode::UserInTooManyRooms
+            | ReasonCode::Wanted => Self::Other,
+        }
+    }
+}
+
 /// True if calls were made, none of them did anything, and the service is the reason rather than a user or a room.
 fn wrote_nothing(report: &Report) -> bool {
-    let of_service = |failure: &Failure| {
-        matches!(
-            failure.reason.code,
-            ReasonCode::NoClearAnswer | ReasonCode::RateLimited | ReasonCode::NoPermission
-        )
-    };
+    let of_service = |failure: &Failure| Cause::of(failure.reason.code) == Cause::Service;
     let mut written = report.rooms.iter().filter(|room| room.calls > 0).peekable();
     written.peek().is_some()
         && written.all(|room| room.status == Outcome::Failed && room.failed.iter().any(of_service))

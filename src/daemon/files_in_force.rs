@@ -253,3 +253,86 @@ impl FilesInForce {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTLE: Duration = Duration::from_secs(10);
+
+    fn source(digest: &str) -> Source {
+        Source {
+            files: 1,
+            digest: digest.to_owned(),
+            revision: None,
+        }
+    }
+
+    fn take(files: &mut FilesInForce, digest: &str) -> bool {
+        let none = BTreeMap::new();
+        files.begin_to_settle(digest, &none, std::iter::empty(), |_| Constraints::default());
+        files.take(source(digest), Provenance::default(), Timestamp::UNIX_EPOCH)
+    }
+
+    /// The first set is in force since `begun`, and was read at that time.
+    fn still(begun: Instant) -> Stillness {
+        Stillness {
+            is_in_force: true,
+            sets: 1,
+            ..Stillness::unknown(begun)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn files_settle_once_they_were_read_again_after_the_time() {
+        let begun = Instant::now();
+        let mut files = FilesInForce::new(None, begun);
+        assert!(take(&mut files, "a"));
+        assert_eq!((files.settled(), files.unsettled_since()), (None, Some(begun)));
+        assert_eq!(files.see_stillness(&still(begun), SETTLE), Stirring::Nothing);
+        assert_eq!(files.next_due(SETTLE), Some(begun + SETTLE));
+        tokio::time::advance(SETTLE).await;
+        // Not every change sends an event, so they are read once more, and asked for once.
+        assert_eq!(files.see_stillness(&still(begun), SETTLE), Stirring::ReadAgain);
+        assert_eq!(files.see_stillness(&still(begun), SETTLE), Stirring::Nothing);
+        assert_eq!(files.next_due(SETTLE), None);
+        let written = Stillness {
+            being_written: Some("a.yaml".into()),
+            seen_at: Instant::now(),
+            ..still(begun)
+        };
+        assert_eq!(files.see_stillness(&written, SETTLE), Stirring::Nothing);
+        let read = Stillness {
+            seen_at: Instant::now(),
+            ..still(begun)
+        };
+        assert_eq!(files.see_stillness(&read, SETTLE), Stirring::HaveSettled);
+        files.have_settled();
+        assert_eq!(files.settled().as_deref(), Some("a"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_set_that_had_settled_before_a_restart_has_settled() {
+        let mut files = FilesInForce::new(Some("a".to_owned()), Instant::now());
+        assert!(take(&mut files, "a"));
+        assert_eq!(files.settled().as_deref(), Some("a"));
+        assert!(!take(&mut files, "a"), "nothing differs");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trouble_names_the_first_problem_and_says_what_stays_in_force() {
+        let mut files = FilesInForce::new(None, Instant::now());
+        let unread = files.trouble().unwrap();
+        assert_eq!(unread, "the room files have not been read yet");
+        let raw =
+            crate::diagnostics::RawDiagnostic::new("no-rooms", "these files name no room").help("write one");
+        files.refuse(vec![Diagnostic::without_file(raw)]);
+        let before = files.trouble().unwrap();
+        assert_eq!(
+            before,
+            "the room files are not valid, and nothing is done until they are: 1 problem, first: these files name no room; write one"
+        );
+        take(&mut files, "a");
+        assert_eq!((files.trouble(), files.are_valid()), (None, true));
+    }
+}

@@ -181,3 +181,73 @@ fn besides(spent: &BTreeSet<Removal>, looked: &Looked) -> usize {
     let again = |(room, user): &&Removal| diffs.get(room).is_some_and(|diff| diff.removes(user));
     spent.iter().filter(|removal| !again(removal)).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_second(60 * minutes).unwrap()
+    }
+
+    /// Five minutes are the interval.
+    fn life(minutes: i64) -> Lifetime {
+        Lifetime {
+            now: at(minutes),
+            interval: Some(SignedDuration::from_mins(5)),
+        }
+    }
+
+    fn removal(user: &str) -> BTreeSet<Removal> {
+        let room = RoomId::parse("7").unwrap();
+        BTreeSet::from([(room, UserId::parse(user).unwrap())])
+    }
+
+    /// Removals that count beside a look that asks for none of them.
+    fn spent(budget: &FleetBudget, life: Lifetime) -> usize {
+        let looked = Looked {
+            rooms: Vec::new(),
+            stopped: None,
+        };
+        let limit = Limit::parse("10%").unwrap();
+        budget
+            .guard_of_all(limit, &looked, &RoomTable::default(), life)
+            .spent
+    }
+
+    #[test]
+    fn a_restart_goes_on_with_the_budget_for_an_interval_and_while_the_clock_may_be_wrong() {
+        let mut before = FleetBudget::new(None);
+        before.begin(10, life(0));
+        before.spend(removal("bob"));
+        let restarted = |life| spent(&FleetBudget::new(before.spending().cloned()), life);
+        assert_eq!((restarted(life(4)), restarted(life(5))), (1, 0));
+        let unsure = Lifetime {
+            interval: None,
+            ..life(500)
+        };
+        assert_eq!(restarted(unsure), 1);
+        // However often it is started again, the budget does not begin anew.
+        let mut again = FleetBudget::new(before.spending().cloned());
+        again.begin(10, life(4));
+        assert_eq!(again.spending().unwrap().looked, at(0));
+        assert_eq!(again.spending().unwrap().removals, removal("bob"));
+    }
+
+    #[test]
+    fn somebody_counts_once_and_a_look_at_all_rooms_begins_the_budget_anew() {
+        let mut budget = FleetBudget::new(None);
+        budget.begin(10, life(0));
+        budget.begin_look();
+        for _ in 0..3 {
+            budget.spend(removal("bob"));
+        }
+        // Begun while the look went on.
+        assert_eq!(spent(&budget, life(1)), 1);
+        budget.begin(10, life(1));
+        assert_eq!(budget.spending().unwrap().removals.len(), 1);
+        budget.begin_look();
+        budget.begin(10, life(6));
+        assert!(budget.spending().unwrap().removals.is_empty());
+    }
+}

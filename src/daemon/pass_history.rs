@@ -108,3 +108,50 @@ pub(super) fn outcome(
         PassOutcome::Good
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apply::Reason;
+    use crate::plan::FleetPlan;
+    use std::collections::HashMap;
+
+    fn planned() -> Planned {
+        Planned {
+            plan: FleetPlan {
+                rooms: Vec::new(),
+                members: 0,
+            },
+            read_at: HashMap::new(),
+            stopped: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_good_pass_is_the_last_good_one() {
+        let at = |minutes: i64| Timestamp::from_second(60 * minutes).unwrap();
+        let mut history = PassHistory::new();
+        history.begin(at(1));
+        assert!(history.is_running());
+        history.end(PassOutcome::Good, at(2));
+        history.begin(at(3));
+        history.end(PassOutcome::Partly, at(4));
+        let passes = history.passes();
+        assert_eq!(passes.last_begun, Some(at(3)));
+        assert_eq!(passes.last_ended, Some(at(4)));
+        assert_eq!(passes.last_good, Some(at(2)));
+        assert!(!history.is_running());
+    }
+
+    #[test]
+    fn a_run_that_was_ended_is_a_failure() {
+        let stopped = Report {
+            rooms: Vec::new(),
+            stopped: Some(Reason::interrupted()),
+        };
+        let rooms = RoomTable::default();
+        let of = |report| outcome(&planned(), report, &rooms, false);
+        assert_eq!(of(None), PassOutcome::Good);
+        assert_eq!(of(Some(&stopped)), PassOutcome::Failed);
+    }
+}

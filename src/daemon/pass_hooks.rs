@@ -24,7 +24,7 @@ pub(super) async fn change_origins(
 ) -> HashMap<(RoomId, Op, UserId), Origin> {
     let mut keys = Vec::new();
     for room in &plan.rooms {
-        for op in [Op::Add, Op::Promote, Op::Demote, Op::Remove] {
+        for op in Op::ALL {
             let users = users_of(op, room.steps());
             keys.extend(users.iter().map(|user| (room.id.clone(), op, user.clone())));
         }

@@ -149,11 +149,9 @@ pub(super) fn report(room: &Room, log: &mut LogDedup) {
             (kinds.join(", "), format!("blocked: {}", guards.join("; ")))
         }
         (RoomState::InSync | RoomState::Observed, _, _) => {
-            if let Some(times) = log.forget(&Subject::Room(id.clone())) {
+            if let Some(times) = log.forget_room(id) {
                 tracing::info!(room = %id, name, times, "in order again");
             }
-            log.forget(&Subject::Plan(id.clone()));
-            log.forget(&Subject::Would(id.clone()));
             return;
         }
         _ => return,

@@ -36,7 +36,7 @@ const PATTERN: Scalar<Glob> = Scalar {
 // The comments on the keys below are what editors show: they go into the schema.
 
 fields! {
-    /// What should be: who belongs in which chat room. All files of a folder are read as one set.
+    /// The desired state: who belongs in which chat room. All files of a folder are read as one set.
     #[schemars(title = "A room file of roomsync", default, deny_unknown_fields)]
     pub(crate) struct FileSpec("a room file") {
         /// Lists of people under a name of their own. Every file can use them, in any list of people, as `group:NAME`.
@@ -47,7 +47,7 @@ fields! {
                         list: PEOPLE,
                         item: PERSON,
                     }),
-        /// What holds for the rooms of this file that do not say otherwise.
+        /// Defaults for the rooms of this file that do not say otherwise.
         defaults: Defaults = |value| value.map(),
         /// The rooms, each in one place only.
         #[schemars(with = "Vec<RoomSpec>")]
@@ -56,19 +56,19 @@ fields! {
 }
 
 fields! {
-    /// What holds for the rooms of a file that do not say otherwise.
+    /// Defaults for the rooms of a file that do not say otherwise.
     #[schemars(default, deny_unknown_fields)]
     pub(super) struct Defaults("`defaults`") {
-        /// How far roomsync may go.
+        /// Extent of changes: how far roomsync may go.
         #[schemars(extend("default" = "authoritative"))]
         mode: Mode = |value| value.scalar("a mode", names::mode),
-        /// What to do with a wanted member who is not there.
+        /// Treatment of a wanted member who is not there.
         #[schemars(extend("default" = "readd"))]
         absent: Absent = |value| value.scalar("what to do", names::absent),
         /// People who are invisible here: they are never touched, and counted nowhere. A room's own list replaces that of `defaults`.
         #[schemars(with = "Vec<Glob>", extend("default" = []))]
         ignore: Items<Glob> = |value| value.list(PATTERNS, PATTERN),
-        /// How much may change at once. What is left out is as in the settings.
+        /// Limits on changes at once. A limit that is left out is as in the settings.
         guards: GuardsSpec = |value| value.map(),
     }
 }
@@ -82,12 +82,12 @@ pub(super) struct RoomSpec {
     /// A label for people. It is never sent.
     #[schemars(schema_with = "schema::label")]
     pub(super) name: Field<String>,
-    /// Who owns the room. Only checked: where somebody else does, nothing in the room is touched. An owner is never changed.
+    /// Owner of the room. Only checked: if somebody else owns it, nothing in the room is touched. An owner is never changed.
     pub(super) owner: Field<UserId>,
-    /// Who should be an admin; wanted admins are wanted members, too. Without this key nobody is promoted or demoted.
+    /// People who should be an admin; wanted admins are wanted members, too. Without this key nobody is promoted or demoted.
     #[schemars(with = "Vec<Entry>")]
     pub(super) admins: Field<Items<Entry>>,
-    /// Who should be a member. Without this key nobody is removed, and nobody but wanted admins is added.
+    /// People who should be a member. Without this key nobody is removed, and nobody but wanted admins is added.
     #[schemars(with = "Vec<Entry>")]
     pub(super) members: Field<Items<Entry>>,
     /// Which of the lists may come to nobody; otherwise an empty list is an error.
@@ -165,7 +165,7 @@ fn room_schema(room: &mut Schema) {
     }
 }
 
-/// How much may change in a room at once. A room that wants more is blocked until a person allows it here.
+/// Limits on changes in a room at once. A room that wants more is blocked until a person allows it here.
 #[derive(Debug, Default, JsonSchema)]
 #[schemars(rename = "Guards", default, deny_unknown_fields)]
 pub(crate) struct GuardsSpec {

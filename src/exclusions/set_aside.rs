@@ -1,17 +1,20 @@
 //! People whom the service refuses: recorded with the reason, and left alone for a while.
 
+use crate::backoff::Backoff;
 use crate::clock::{Moment, Moved};
 use crate::model::{MemberSet, ReasonCode, RoomId, UserId};
 use crate::plan::NotTried;
 use crate::status;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-/// The first wait; each further one is twice as long.
-const FIRST: SignedDuration = SignedDuration::from_hours(1);
-/// The longest wait.
-const LONGEST: SignedDuration = SignedDuration::from_hours(24);
+/// Waits until somebody is tried again.
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(3600),
+    longest: Duration::from_secs(24 * 3600),
+};
 
 /// People set aside, in one room or in all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,14 +50,14 @@ pub(crate) struct Refusal<'a> {
 
 impl Entry {
     /// Length of the wait, never more than the longest, even after a clock was wrong.
-    fn wait(&self) -> SignedDuration {
-        let set = self.until.duration_since(self.since);
-        set.clamp(SignedDuration::ZERO, LONGEST)
+    fn wait(&self) -> Duration {
+        let set = Duration::try_from(self.until.duration_since(self.since));
+        set.unwrap_or_default().min(BACKOFF.longest)
     }
 
     fn waits(&self, now: Timestamp) -> bool {
         let since = now.duration_since(self.since);
-        !since.is_negative() && since < self.wait()
+        Duration::try_from(since).is_ok_and(|since| since < self.wait())
     }
 }
 
@@ -98,7 +101,7 @@ impl SetAside {
             return false;
         }
         let last = before.map(Entry::wait);
-        let wait = last.map_or(FIRST, |last| (last * 2).clamp(FIRST, LONGEST));
+        let wait = last.map_or(BACKOFF.first, |last| BACKOFF.delay_after(last));
         let entry = Entry {
             code: refusal.code.to_string(),
             message: refusal.message.to_owned(),

@@ -111,9 +111,7 @@ impl FleetPlan {
             return true;
         }
         let steps = self.rooms.iter().flat_map(|room| &room.steps);
-        steps
-            .into_iter()
-            .any(|step| matches!(step.op(), Op::Remove | Op::Demote))
+        steps.into_iter().any(|step| step.op().takes_away())
     }
 
     /// The plan in numbers.

@@ -10,10 +10,10 @@ pub struct GuardTripped {
     /// Its name in the settings.
     #[schemars(with = "String", extend("enum" = ["max_removals", "max_demotions", "max_additions", "max_removals_total"]))]
     pub guard: Guard,
-    /// What it allows, as written.
+    /// Its limit, as written.
     #[serde(serialize_with = "as_text")]
     pub limit: Limit,
-    /// How many are wanted.
+    /// Number of people who are wanted.
     pub wanted: u64,
     /// Out of how many.
     pub of: u64,

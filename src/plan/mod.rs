@@ -32,7 +32,7 @@ pub use saved::{SavedPlan, SavedRoom, StalePlan};
 use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId};
 use std::fmt;
 
-/// What a plan makes of a room.
+/// Condition of a room by its plan.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -53,7 +53,7 @@ pub enum Status {
 /// A remark on a room, or on one person in it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Note {
-    /// What kind of remark; stable.
+    /// Kind of remark; stable.
     #[schemars(with = "String", regex(pattern = "^[a-z_]+$"))]
     pub code: ReasonCode,
     /// In words.
@@ -62,7 +62,7 @@ pub struct Note {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub user: Option<String>,
-    /// What was wanted for them and is not going to happen in this plan.
+    /// Operation that was wanted for them and does not happen in this plan.
     #[serde(skip)]
     pub held: Option<Op>,
 }

@@ -56,7 +56,7 @@ pub struct Document<'a> {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(rename = "Source")]
 struct SourceJson<'a> {
-    /// How many files.
+    /// Number of files.
     files: usize,
     /// `sha256:` and, in hex, the digest of the files' names and contents.
     #[schemars(regex(pattern = DIGEST))]
@@ -88,13 +88,13 @@ struct RoomJson<'a> {
     /// The files' label; `null` where they give none.
     name: Option<&'a str>,
     status: Status,
-    /// What was seen; `null` where nothing could be.
+    /// The room as it was seen; `null` if it could not be.
     live: Option<&'a LiveSummary>,
-    /// Who should come in.
+    /// People who should come in.
     add: &'a MemberSet,
-    /// Who should go.
+    /// People who should go.
     remove: &'a MemberSet,
-    /// Who should become an admin.
+    /// People who should become an admin.
     promote: &'a MemberSet,
     /// Which admins should become plain members; those who go are among them.
     demote: &'a MemberSet,
@@ -104,7 +104,7 @@ struct RoomJson<'a> {
     blocked: &'a [GuardTripped],
     /// Remarks on the room, and on people in it.
     notes: &'a [Note],
-    /// Why nothing can be done here; `null` where something can.
+    /// Reason why nothing can be done here; `null` if something can.
     error: Option<&'a Note>,
 }
 

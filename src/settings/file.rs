@@ -32,9 +32,9 @@ fields! {
         /// Where the room files are: a file, a folder, or a list of them.
         #[schemars(schema_with = "schema::path_or_paths", extend("default" = "rooms/"))]
         rooms: Items<PathBuf> = |value| value.shape(PathOrPaths),
-        /// How much is asked of the service at a time.
+        /// Load on the service: rates and sizes of calls.
         limits: LimitsSpec = |value| value.map(),
-        /// How much may change at once before a person is asked. Room files can say otherwise for their rooms.
+        /// Limits on changes at once; beyond them a person is asked. Room files can set others for their rooms.
         guards: FleetGuardsSpec = |value| value.map(),
         /// When the daemon looks at the rooms.
         sync: SyncSpec = |value| value.map(),
@@ -44,7 +44,7 @@ fields! {
         /// Where the daemon serves its status page, probes and metrics: an address with its port, or `off`.
         #[schemars(schema_with = "schema::listen", extend("default" = "127.0.0.1:9464"))]
         listen: Option<SocketAddr> = |value| value.scalar("an address or `off`", listen),
-        /// Whether the status page, which shows people's names, is served on an address that others can reach, too.
+        /// If true, the status page, which shows people's names, is served on an address that others can reach, too.
         #[schemars(schema_with = "schema::truth", extend("default" = false))]
         status_page: bool = |value| value.scalar(TRUTH, truth),
         /// A file to which the daemon writes a line of JSON for every change it makes.
@@ -67,15 +67,15 @@ fields! {
         /// The app's id, for a service that names it by one. Write this or `app_key`.
         #[schemars(schema_with = "schema::app_id")]
         app_id: App = |value| value.scalar("an app id", app_id),
-        /// What proves to the service that roomsync may. ROOMSYNC_TOKEN in the environment takes its place.
+        /// Credentials for the service. ROOMSYNC_TOKEN in the environment takes their place.
         auth: AuthSpec = |value| value.map(),
         /// A file with an extra root certificate, PEM.
         #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
         ca_file: Option<PathBuf> = |value| value.nullable(PATH, path),
-        /// How long one call may take, from 100ms to 10m.
+        /// Longest time of one call, from 100ms to 10m.
         #[schemars(schema_with = "duration_schema", extend("default" = "10s"))]
         timeout: Duration = |value| value.scalar(DURATION, |text| duration(text, "100ms", "10m")),
-        /// Whether plain http may be used to a host that is not loopback. It shows the token to everybody on the way.
+        /// If true, plain http may be used to a host that is not loopback. It shows the token to everybody on the way.
         #[schemars(schema_with = "schema::truth", extend("default" = false))]
         allow_http: bool = |value| value.scalar(TRUTH, truth),
     }
@@ -97,7 +97,7 @@ impl ServiceSpec {
     }
 }
 
-/// What proves to the service that roomsync may.
+/// Credentials for the service.
 #[derive(Debug, Default, JsonSchema)]
 #[schemars(rename = "Auth", default, deny_unknown_fields)]
 pub(super) struct AuthSpec {
@@ -127,7 +127,7 @@ impl Fields for AuthSpec {
 }
 
 fields! {
-    /// How much is asked of the service at a time.
+    /// Load on the service: rates and sizes of calls.
     #[schemars(rename = "Limits", default, deny_unknown_fields)]
     pub(super) struct LimitsSpec("`limits`") {
         /// Calls a second for each method, or a map of methods. The service allows 100, shared by everything on the App Key.
@@ -146,7 +146,7 @@ fields! {
         /// People removed by one call.
         #[schemars(with = "schema::Whole<100>", extend("default" = 100))]
         remove_batch: usize = |value| value.scalar(WHOLE, |text| whole(text, 1..=100)),
-        /// Whether members are taken from the detail of up to 100 rooms a call, where it shows all of them; otherwise page by page.
+        /// If true, members are taken from the detail of up to 100 rooms a call, if it shows all of them; otherwise page by page.
         #[schemars(schema_with = "schema::truth", extend("default" = true))]
         bulk_reads: bool = |value| value.scalar(TRUTH, truth),
     }
@@ -186,7 +186,7 @@ impl<'de> Shape<'de> for PathOrPaths {
     }
 }
 
-/// How much may change at once before a person is asked.
+/// Limits on changes at once; beyond them a person is asked.
 #[derive(Debug, Default, JsonSchema)]
 #[schemars(rename = "FleetGuards", default, deny_unknown_fields, transform = schema::guards)]
 pub(super) struct FleetGuardsSpec {
@@ -216,16 +216,16 @@ fields! {
     /// When the daemon looks at the rooms.
     #[schemars(rename = "Sync", default, deny_unknown_fields)]
     pub(super) struct SyncSpec("`sync`") {
-        /// How long from one look at all rooms to the next, give or take a tenth; from 100ms to 24h.
+        /// Time from one look at all rooms to the next, give or take a tenth; from 100ms to 24h.
         #[schemars(schema_with = "duration_schema", extend("default" = "5m"))]
         interval: Duration = |value| value.scalar(DURATION, |text| duration(text, "100ms", "24h")),
-        /// How long changed files must rest before they are read; at most 1m.
+        /// Time for which changed files must rest before they are read; at most 1m.
         #[schemars(schema_with = "duration_schema", extend("default" = "500ms"))]
         settle: Duration = |value| value.scalar(DURATION, |text| duration(text, "0ms", "1m")),
-        /// How long all room files must be unchanged before they take somebody's place or role away; at most 1h.
+        /// Time for which all room files must be unchanged before they take somebody's place or role away; at most 1h.
         #[schemars(schema_with = "duration_schema", extend("default" = "10s"))]
         settle_removals: Duration = |value| value.scalar(DURATION, |text| duration(text, "0ms", "1h")),
-        /// Whether the daemon only looks and shows, and writes nothing.
+        /// If true, the daemon only looks and shows, and writes nothing.
         #[schemars(schema_with = "schema::truth", extend("default" = false))]
         paused: bool = |value| value.scalar(TRUTH, truth),
     }

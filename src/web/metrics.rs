@@ -89,7 +89,7 @@ impl Metrics {
                 );
             }
         }
-        for op in [Op::Add, Op::Promote, Op::Demote, Op::Remove] {
+        for op in Op::ALL {
             for result in ChangeResult::ALL {
                 drop(
                     self.changes

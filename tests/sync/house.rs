@@ -237,7 +237,7 @@ fn statement_at(place: &Location<'_>) -> String {
     let mut statement: Vec<&str> = Vec::new();
     for line in from {
         statement.push(line);
-        if line.ends_with(".await;") || statement.len() == 20 {
+        if line.ends_with(';') && line.contains(".await") || statement.len() == 20 {
             break;
         }
     }

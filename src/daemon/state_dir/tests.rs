@@ -1,8 +1,7 @@
 mod crash;
 
 use super::*;
-use crate::exclusions::Refusal;
-use crate::exclusions::{Hold, Lists, Roster};
+use crate::exclusions::{Hold, Lists, Refusal, Roster};
 use crate::model::{Limit, MemberSet, ReasonCode, RoomId, UserId};
 use jiff::Timestamp;
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};

@@ -80,7 +80,8 @@ async fn what_could_not_be_saved_is_saved_with_the_next_or_when_asked_for_again(
         let error = persister.on_disk().await.unwrap_err();
         changed.notified().await;
         assert_eq!(persister.error(), Some(error));
-        assert!(persister.paused().await.is_err() && persister.was_paused().is_err());
+        persister.paused().await.unwrap_err();
+        persister.was_paused().unwrap_err();
         fs::rename(&away, dir.path()).unwrap();
         assert_eq!(persister.paused().await, Ok(false));
         assert!(persister.error().is_some(), "nothing was asked for since");
