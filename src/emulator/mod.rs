@@ -49,6 +49,7 @@ pub use state_save::save;
 pub use webhook::{BadWebhook, Webhook, WebhookPoster};
 
 use crate::chat::wire::CALLS_PER_SECOND;
+use crate::model::RoomId;
 use axum::Router;
 use axum::extract::Request;
 use dispatch::Success;
@@ -132,7 +133,7 @@ impl Emulator {
         // One handler for every path, because axum's own routes would decide which paths mean the same.
         Router::new().fallback(move |request: Request| {
             let emulator = emulator.clone();
-            async move { emulator.handle(request).await }
+            async move { pipeline::handle(&emulator, request).await }
         })
     }
 
@@ -150,6 +151,116 @@ impl Emulator {
     /// Sets the clock of the time in its answers, in milliseconds since 1970.
     pub fn set_clock(&self, clock: impl Fn() -> u64 + Send + Sync + 'static) {
         *lock(&self.0.clock) = TimeOfDay(Arc::new(clock));
+    }
+
+    /// Puts a fault in place.
+    pub fn add_fault(&self, fault: Fault) -> FaultStatus {
+        lock(&self.0.environment).faults.add(fault).into()
+    }
+
+    /// The faults in place, in the order in which they are asked.
+    #[must_use]
+    pub fn faults(&self) -> Vec<FaultStatus> {
+        lock(&self.0.environment)
+            .faults
+            .active()
+            .iter()
+            .map(Into::into)
+            .collect()
+    }
+
+    /// Takes a fault away; `false` if there is none of this number.
+    pub fn remove_fault(&self, id: u64) -> bool {
+        lock(&self.0.environment).faults.remove(id)
+    }
+
+    /// Takes all faults away; tokens that had expired are good again.
+    pub fn clear_faults(&self) {
+        let environment = &mut lock(&self.0.environment);
+        environment.faults.clear();
+        environment.past.clear();
+    }
+
+    /// The last calls.
+    #[must_use]
+    pub fn journal(&self) -> Journal {
+        lock(&self.0.environment).recorder.journal().clone()
+    }
+
+    /// Forgets the calls so far, not the counts of them.
+    pub fn clear_journal(&self) {
+        lock(&self.0.environment).recorder.clear_journal();
+    }
+
+    /// The counts since the start.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        lock(&self.0.environment).recorder.counters().clone()
+    }
+
+    /// Says that these users are online, as everybody is at the start; gives who is offline now.
+    pub fn online(&self, users: &[String]) -> Vec<String> {
+        // Those whose time has come leave first.
+        drop(self.current_state());
+        let presence = &mut lock(&self.0.environment).presence;
+        presence.online(users);
+        presence.who_is_offline()
+    }
+
+    /// Says that these users have gone offline; gives who is offline now.
+    pub fn offline(&self, users: &[String]) -> Vec<String> {
+        let presence = &mut lock(&self.0.environment).presence;
+        presence.offline(users, Instant::now());
+        presence.who_is_offline()
+    }
+
+    /// Sends membership events from now on, as far as the poster is run. There can be one poster.
+    pub fn webhook(&self, webhook: Webhook) -> WebhookPoster {
+        let (hooks, poster) = webhook::channel(webhook);
+        *lock(&self.0.hooks) = Some(hooks);
+        poster
+    }
+
+    /// State of the service, after those have left whose time has come.
+    fn current_state(&self) -> MutexGuard<'_, State> {
+        let mut state = lock(&self.0.state);
+        let left = lock(&self.0.environment)
+            .presence
+            .sweep(&mut state, Instant::now());
+        if let Some(hooks) = &*lock(&self.0.hooks) {
+            for (room, users) in &left {
+                hooks.gone_offline(&state, room, users);
+            }
+        }
+        state
+    }
+
+    /// Makes a change, remembers what was before it if a fault asks for that, and tells the webhook about the room and
+    /// who changed it.
+    fn change<T>(
+        &self,
+        state: &mut State,
+        room: Option<(&RoomId, &str)>,
+        change: impl FnOnce(&mut State) -> T,
+    ) -> T {
+        let memory = lock(&self.0.environment).faults.memory();
+        let past = (memory > 0).then(|| state.clone());
+        // Held until the events are in the queue, so that they are there in the order of the changes.
+        let hooks = lock(&self.0.hooks);
+        let watched = hooks.as_ref().zip(room);
+        let before = watched.and_then(|(_, (id, _))| state.rooms.get(id).cloned());
+        let result = change(state);
+        if let Some(past) = past.filter(|past| past != state) {
+            let environment = &mut lock(&self.0.environment);
+            environment.past.push_back(past);
+            while environment.past.len() > memory {
+                environment.past.pop_front();
+            }
+        }
+        if let (Some((hooks, (id, operator))), Some(before)) = (watched, before) {
+            hooks.changed(state, id, &before, operator);
+        }
+        result
     }
 
     /// The time of day in milliseconds since 1970.

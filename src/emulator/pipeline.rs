@@ -27,177 +27,185 @@ enum CallEnd {
     Never,
 }
 
-impl Emulator {
-    /// Takes a request. It has its effect and is written down at one go; the pauses are before and after, half of the latency
-    /// each: the way there and the way back.
-    pub(super) async fn handle(&self, request: Request) -> Response {
-        let (head, body) = request.into_parts();
-        let body = match to_bytes(body, MAX_BODY_BYTES).await {
-            Ok(body) => body,
-            Err(error) => {
-                let refusal = Refusal::BadArgument(error.to_string());
-                return dispatch::respond(Err(refusal), self.now_ms());
-            }
-        };
-        let method = routes::find(&head.method, head.uri.path())
-            .ok()
-            .and_then(|(_, call)| call.method());
-        let (fault, delay) = {
-            let environment = &mut *lock(&self.0.environment);
-            (environment.faults.decide(method), environment.delay.draw())
-        };
-        self.pause(delay / 2).await;
-        if let Some((time, Phase::Before)) = slow(fault.as_ref()) {
-            self.pause(time).await;
+/// Takes a request. It has its effect and is written down at one go; the pauses are before and after, half of the latency
+/// each: the way there and the way back.
+pub(super) async fn handle(emulator: &Emulator, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body = match to_bytes(body, MAX_BODY_BYTES).await {
+        Ok(body) => body,
+        Err(error) => {
+            let refusal = Refusal::BadArgument(error.to_string());
+            return dispatch::respond(Err(refusal), emulator.now_ms());
         }
-        let ending = self.process(method, &head, &body, fault.as_ref());
-        if let Some((time, Phase::After)) = slow(fault.as_ref()) {
-            self.pause(time).await;
-        }
-        self.pause(delay - delay / 2).await;
-        match (ending, fault.map(|fault| fault.what)) {
-            (CallEnd::Answer(answer), Some(FaultEffect::Truncated)) => truncated(answer).await,
-            (CallEnd::Answer(answer), Some(FaultEffect::Oversized)) => oversized(answer).await,
-            (CallEnd::Answer(answer), _) => answer,
-            (CallEnd::Reset, _) => reset(),
-            (CallEnd::Never, _) => {
-                self.closed().await;
-                reset()
-            }
+    };
+    let method = routes::find(&head.method, head.uri.path())
+        .ok()
+        .and_then(|(_, call)| call.method());
+    let (fault, delay) = {
+        let environment = &mut *lock(&emulator.0.environment);
+        (environment.faults.decide(method), environment.delay.draw())
+    };
+    pause(emulator, delay / 2).await;
+    if let Some((time, Phase::Before)) = slow(fault.as_ref()) {
+        pause(emulator, time).await;
+    }
+    let ending = process(emulator, method, &head, &body, fault.as_ref());
+    if let Some((time, Phase::After)) = slow(fault.as_ref()) {
+        pause(emulator, time).await;
+    }
+    pause(emulator, delay - delay / 2).await;
+    match (ending, fault.map(|fault| fault.what)) {
+        (CallEnd::Answer(answer), Some(FaultEffect::Truncated)) => truncated(answer).await,
+        (CallEnd::Answer(answer), Some(FaultEffect::Oversized)) => oversized(answer).await,
+        (CallEnd::Answer(answer), _) => answer,
+        (CallEnd::Reset, _) => reset(),
+        (CallEnd::Never, _) => {
+            closed(emulator).await;
+            reset()
         }
     }
+}
 
-    /// Effect and end of the call, written down.
-    fn process(&self, method: Option<Method>, head: &Parts, body: &[u8], fault: Option<&Fault>) -> CallEnd {
-        let strike = |phase: Phase| {
-            let fault = fault.filter(|fault| fault.phase == phase)?;
-            self.apply_fault(&fault.what, head)
-        };
-        let (ending, effect) = match strike(Phase::Before) {
-            Some(ending) => (ending, false),
-            None => {
-                let answer = self.deliver(head, body, fault.map(|fault| &fault.what));
-                let effect = answer.status().is_success() && writes(head);
-                (strike(Phase::After).unwrap_or(CallEnd::Answer(answer)), effect)
-            }
-        };
-        let status = match &ending {
-            CallEnd::Answer(answer) => Some(answer.status().as_u16()),
-            CallEnd::Reset | CallEnd::Never => None,
-        };
-        let path = head.uri.path_and_query().map_or("", |path| path.as_str());
-        let entry = JournalEntry {
-            at_ms: 0,
-            call: method.map(Method::as_str),
-            method: head.method.to_string(),
-            path: path.to_owned(),
-            status,
-            effect,
-            fault: fault.map(ToString::to_string),
-        };
-        // The clock is read under the lock, so that it never goes back for the recorder.
-        let recorder = &mut lock(&self.0.environment).recorder;
-        recorder.record(method, entry, Instant::now());
-        ending
-    }
+/// Effect and end of the call, written down.
+fn process(
+    emulator: &Emulator,
+    method: Option<Method>,
+    head: &Parts,
+    body: &[u8],
+    fault: Option<&Fault>,
+) -> CallEnd {
+    let strike = |phase: Phase| {
+        let fault = fault.filter(|fault| fault.phase == phase)?;
+        apply_fault(emulator, &fault.what, head)
+    };
+    let (ending, effect) = match strike(Phase::Before) {
+        Some(ending) => (ending, false),
+        None => {
+            let answer = deliver(emulator, head, body, fault.map(|fault| &fault.what));
+            let effect = answer.status().is_success() && writes(head);
+            (strike(Phase::After).unwrap_or(CallEnd::Answer(answer)), effect)
+        }
+    };
+    let status = match &ending {
+        CallEnd::Answer(answer) => Some(answer.status().as_u16()),
+        CallEnd::Reset | CallEnd::Never => None,
+    };
+    let path = head.uri.path_and_query().map_or("", |path| path.as_str());
+    let entry = JournalEntry {
+        at_ms: 0,
+        call: method.map(Method::as_str),
+        method: head.method.to_string(),
+        path: path.to_owned(),
+        status,
+        effect,
+        fault: fault.map(ToString::to_string),
+    };
+    // The clock is read under the lock, so that it never goes back for the recorder.
+    let recorder = &mut lock(&emulator.0.environment).recorder;
+    recorder.record(method, entry, Instant::now());
+    ending
+}
 
-    /// Effect of a fault in the call's place; `None` if the call goes on.
-    fn apply_fault(&self, what: &FaultEffect, head: &Parts) -> Option<CallEnd> {
-        match what {
-            FaultEffect::Reset => Some(CallEnd::Reset),
-            FaultEffect::Timeout => Some(CallEnd::Never),
-            FaultEffect::Answer(status, said) => {
-                Some(CallEnd::Answer(answered(*status, said, self.now_ms())))
-            }
-            FaultEffect::Html(status) => Some(CallEnd::Answer(page(*status))),
-            FaultEffect::Join(people) => self.come_and_go(head, people, &[]),
-            FaultEffect::Leave(people) => self.come_and_go(head, &[], people),
-            FaultEffect::Slow(_)
-            | FaultEffect::Truncated
-            | FaultEffect::Oversized
-            | FaultEffect::Stale(_)
-            | FaultEffect::Rows(_)
-            | FaultEffect::Expired(_)
-            | FaultEffect::Budget(_) => None,
+/// Effect of a fault in the call's place; `None` if the call goes on.
+fn apply_fault(emulator: &Emulator, what: &FaultEffect, head: &Parts) -> Option<CallEnd> {
+    match what {
+        FaultEffect::Reset => Some(CallEnd::Reset),
+        FaultEffect::Timeout => Some(CallEnd::Never),
+        FaultEffect::Answer(status, said) => {
+            Some(CallEnd::Answer(answered(*status, said, emulator.now_ms())))
+        }
+        FaultEffect::Html(status) => Some(CallEnd::Answer(page(*status))),
+        FaultEffect::Join(people) => come_and_go(emulator, head, people, &[]),
+        FaultEffect::Leave(people) => come_and_go(emulator, head, &[], people),
+        FaultEffect::Slow(_)
+        | FaultEffect::Truncated
+        | FaultEffect::Oversized
+        | FaultEffect::Stale(_)
+        | FaultEffect::Rows(_)
+        | FaultEffect::Expired(_)
+        | FaultEffect::Budget(_) => None,
+    }
+}
+
+/// Hands the call to the service, through whatever stands between the two.
+fn deliver(emulator: &Emulator, head: &Parts, body: &[u8], what: Option<&FaultEffect>) -> Response {
+    let mut state = emulator.current_state();
+    if let Some(token) = bearer(&head.headers) {
+        let faults = &mut lock(&emulator.0.environment).faults;
+        if let Some(FaultEffect::Expired(calls)) = what {
+            faults.expire(token, *calls);
+        }
+        if faults.has_expired(token) {
+            return answered(
+                StatusCode::UNAUTHORIZED,
+                &FaultBody::Documented,
+                emulator.now_ms(),
+            );
         }
     }
+    let past = match what {
+        Some(FaultEffect::Stale(changes)) if !writes(head) => {
+            lock(&emulator.0.environment).past(*changes).cloned()
+        }
+        _ => None,
+    };
+    let taken = match what {
+        Some(FaultEffect::Budget(calls)) => *calls,
+        _ => 0,
+    };
+    let mut result = match past {
+        Some(mut past) => emulator.call(&mut past, head, body, taken),
+        None if writes(head) => {
+            let operator = operator(emulator, &state, &head.headers);
+            let room = room_in(head);
+            emulator.change(
+                &mut state,
+                room.as_ref().map(|room| (room, operator.as_str())),
+                |state| emulator.call(state, head, body, taken),
+            )
+        }
+        None => emulator.call(&mut state, head, body, taken),
+    };
+    if let (Ok(answer), Some(FaultEffect::Rows(most))) = (&mut result, what) {
+        answer.cut_rows(*most);
+    }
+    dispatch::respond(result, emulator.now_ms())
+}
 
-    /// Hands the call to the service, through whatever stands between the two.
-    fn deliver(&self, head: &Parts, body: &[u8], what: Option<&FaultEffect>) -> Response {
-        let mut state = self.current_state();
-        if let Some(token) = bearer(&head.headers) {
-            let faults = &mut lock(&self.0.environment).faults;
-            if let Some(FaultEffect::Expired(calls)) = what {
-                faults.expire(token, *calls);
+fn come_and_go(emulator: &Emulator, head: &Parts, join: &[UserId], leave: &[UserId]) -> Option<CallEnd> {
+    let id = room_in(head)?;
+    emulator.change(&mut emulator.current_state(), Some((&id, APP)), |state| {
+        if let Some(room) = state.rooms.get_mut(&id) {
+            for user in join {
+                room.join(user.as_str());
             }
-            if faults.has_expired(token) {
-                return answered(StatusCode::UNAUTHORIZED, &FaultBody::Documented, self.now_ms());
+            for user in leave {
+                room.leave(user.as_str());
             }
         }
-        let past = match what {
-            Some(FaultEffect::Stale(changes)) if !writes(head) => {
-                lock(&self.0.environment).past(*changes).cloned()
-            }
-            _ => None,
-        };
-        let taken = match what {
-            Some(FaultEffect::Budget(calls)) => *calls,
-            _ => 0,
-        };
-        let mut result = match past {
-            Some(mut past) => self.call(&mut past, head, body, taken),
-            None if writes(head) => {
-                let operator = self.operator(&state, &head.headers);
-                let room = room_in(head);
-                self.change(
-                    &mut state,
-                    room.as_ref().map(|room| (room, operator.as_str())),
-                    |state| self.call(state, head, body, taken),
-                )
-            }
-            None => self.call(&mut state, head, body, taken),
-        };
-        if let (Ok(answer), Some(FaultEffect::Rows(most))) = (&mut result, what) {
-            answer.cut_rows(*most);
-        }
-        dispatch::respond(result, self.now_ms())
-    }
+    });
+    None
+}
 
-    fn come_and_go(&self, head: &Parts, join: &[UserId], leave: &[UserId]) -> Option<CallEnd> {
-        let id = room_in(head)?;
-        self.change(&mut self.current_state(), Some((&id, APP)), |state| {
-            if let Some(room) = state.rooms.get_mut(&id) {
-                for user in join {
-                    room.join(user.as_str());
-                }
-                for user in leave {
-                    room.leave(user.as_str());
-                }
-            }
-        });
-        None
+/// Author of a change as the events of a call name them (`[P]`).
+fn operator(emulator: &Emulator, state: &State, headers: &HeaderMap) -> String {
+    match lock(&emulator.0.tokens).caller(state, headers, Instant::now()) {
+        Ok(Caller::User(user)) => user,
+        Ok(Caller::App) | Err(_) => APP.to_owned(),
     }
+}
 
-    /// Author of a change as the events of a call name them (`[P]`).
-    fn operator(&self, state: &State, headers: &HeaderMap) -> String {
-        match lock(&self.0.tokens).caller(state, headers, Instant::now()) {
-            Ok(Caller::User(user)) => user,
-            Ok(Caller::App) | Err(_) => APP.to_owned(),
-        }
+/// Waits, but not for longer than the service is there.
+async fn pause(emulator: &Emulator, time: Duration) {
+    if !time.is_zero() {
+        // Over is over, in either way.
+        let _ = timeout(time, closed(emulator)).await;
     }
+}
 
-    /// Waits, but not for longer than the service is there.
-    async fn pause(&self, time: Duration) {
-        if !time.is_zero() {
-            // Over is over, in either way.
-            let _ = timeout(time, self.closed()).await;
-        }
-    }
-
-    async fn closed(&self) {
-        // The sender lives as long as the emulator.
-        let _ = self.0.closing.subscribe().wait_for(|closing| *closing).await;
-    }
+async fn closed(emulator: &Emulator) {
+    // The sender lives as long as the emulator.
+    let _ = emulator.0.closing.subscribe().wait_for(|closing| *closing).await;
 }
 
 /// True if a request may change something.

@@ -1,8 +1,10 @@
 use super::refusal::Refusal;
+use super::state_file::{self, StateError};
 use super::{Names, Room};
 use crate::model::{BadUserId, RoomId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::Path;
 
 /// Everything the service knows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,6 +32,16 @@ pub struct State {
 }
 
 impl State {
+    /// Reads a state file, YAML or JSON.
+    pub fn read(path: &Path) -> Result<Self, StateError> {
+        state_file::read(path)
+    }
+
+    /// Reads the text of a state file, YAML or JSON.
+    pub fn parse(text: &str) -> Result<Self, StateError> {
+        state_file::parse(text)
+    }
+
     /// True if this is a user of the app.
     #[must_use]
     pub fn knows(&self, user: &str) -> bool {

@@ -120,62 +120,60 @@ struct RoomFile {
     maxusers: Option<u64>,
 }
 
-impl State {
-    /// Reads a state file, YAML or JSON.
-    pub fn read(path: &Path) -> Result<Self, StateError> {
-        Self::parse(&fs::read_to_string(path).map_err(StateError::Read)?)
-    }
+/// Reads a state file, YAML or JSON.
+pub(super) fn read(path: &Path) -> Result<State, StateError> {
+    parse(&fs::read_to_string(path).map_err(StateError::Read)?)
+}
 
-    /// Reads the text of a state file, YAML or JSON.
-    pub fn parse(text: &str) -> Result<Self, StateError> {
-        let file: StateFile = serde_yaml::from_str(text).map_err(StateError::Yaml)?;
-        let app_key = match file.app_key {
-            Some(text) => AppKey::parse(&text).ok_or(StateError::AppKey(text))?,
-            None => AppKey::default(),
-        };
-        if let Some(app_id) = file.app_id.as_ref().filter(|app_id| !is_path_word(app_id)) {
-            return Err(StateError::AppId(app_id.clone()));
-        }
-        if let Some(certificate) = &file.app_certificate {
-            let hex = certificate.len() == 32 && certificate.bytes().all(|b| b.is_ascii_hexdigit());
-            if !hex || file.app_id.is_none() {
-                return Err(StateError::AppCertificate);
-            }
-        }
-        for name in file.users.iter().flatten() {
-            UserId::parse(name).map_err(|source| StateError::User {
-                name: name.clone(),
-                source,
-            })?;
-        }
-        let mut state = Self {
-            app_key,
-            app_id: file.app_id,
-            tokens: file.tokens,
-            app_certificate: file.app_certificate,
-            clients: file.clients,
-            users: file.users.map(Names::from_iter),
-            ..Self::default()
-        };
-        for (user, token) in file.user_tokens {
-            if !state.knows(&user) {
-                return Err(StateError::TokenOfNobody(user));
-            }
-            state.user_tokens.insert(token, user);
-        }
-        for (user, password) in file.passwords {
-            if !state.knows(&user) {
-                return Err(StateError::TokenOfNobody(user));
-            }
-            state.passwords.insert(user.to_ascii_lowercase(), password);
-        }
-        for (id, room) in file.rooms {
-            let id = RoomId::parse(&id).map_err(|source| StateError::RoomId { id, source })?;
-            let room = room.check(&id, &state)?;
-            state.rooms.insert(id, room);
-        }
-        Ok(state)
+/// Reads the text of a state file, YAML or JSON.
+pub(super) fn parse(text: &str) -> Result<State, StateError> {
+    let file: StateFile = serde_yaml::from_str(text).map_err(StateError::Yaml)?;
+    let app_key = match file.app_key {
+        Some(text) => AppKey::parse(&text).ok_or(StateError::AppKey(text))?,
+        None => AppKey::default(),
+    };
+    if let Some(app_id) = file.app_id.as_ref().filter(|app_id| !is_path_word(app_id)) {
+        return Err(StateError::AppId(app_id.clone()));
     }
+    if let Some(certificate) = &file.app_certificate {
+        let hex = certificate.len() == 32 && certificate.bytes().all(|b| b.is_ascii_hexdigit());
+        if !hex || file.app_id.is_none() {
+            return Err(StateError::AppCertificate);
+        }
+    }
+    for name in file.users.iter().flatten() {
+        UserId::parse(name).map_err(|source| StateError::User {
+            name: name.clone(),
+            source,
+        })?;
+    }
+    let mut state = State {
+        app_key,
+        app_id: file.app_id,
+        tokens: file.tokens,
+        app_certificate: file.app_certificate,
+        clients: file.clients,
+        users: file.users.map(Names::from_iter),
+        ..State::default()
+    };
+    for (user, token) in file.user_tokens {
+        if !state.knows(&user) {
+            return Err(StateError::TokenOfNobody(user));
+        }
+        state.user_tokens.insert(token, user);
+    }
+    for (user, password) in file.passwords {
+        if !state.knows(&user) {
+            return Err(StateError::TokenOfNobody(user));
+        }
+        state.passwords.insert(user.to_ascii_lowercase(), password);
+    }
+    for (id, room) in file.rooms {
+        let id = RoomId::parse(&id).map_err(|source| StateError::RoomId { id, source })?;
+        let room = room.check(&id, &state)?;
+        state.rooms.insert(id, room);
+    }
+    Ok(state)
 }
 
 impl RoomFile {
