@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::exit::{Exit, Usage};
 use super::plan_file::PlanFile;
-use super::progress_bar::Watched;
+use super::progress_bar::{Watched, progress_bar};
 use super::{Globals, buffered, max_calls, output, output_json, output_plan, write_plan};
 use crate::apply::{ApplyOptions, Cancel, Failure, Outcome, Reason, Report, RoomReport, Tally};
 use crate::model::{Op, ReasonCode, RoomId, counted, printable};
@@ -164,12 +164,15 @@ async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::R
     let stop = Cancel::default();
     let report = {
         let done = Arc::new(Progress::of_calls(Calls::of(plan)));
-        let _bar = globals.progress_bar(Watched {
-            what: "applying",
-            progress: Arc::clone(&done),
-            reader: client.reader(),
-            stop: Some(stop.clone()),
-        });
+        let _bar = progress_bar(
+            globals,
+            Watched {
+                what: "applying",
+                progress: Arc::clone(&done),
+                reader: client.reader(),
+                stop: Some(stop.clone()),
+            },
+        );
         let at_once = context.settings.limits.concurrency;
         let progress = |op| done.called(op);
         let options = ApplyOptions {

@@ -2,7 +2,7 @@
 
 use super::Globals;
 use super::exit::Usage;
-use super::progress_bar::Watched;
+use super::progress_bar::{Watched, progress_bar};
 use crate::chat::Client;
 use crate::desired::{self, Desired, DesiredRoom, Retain};
 use crate::diagnostics::Diagnostic;
@@ -165,12 +165,15 @@ impl Context {
     /// Looks at these rooms.
     pub(super) async fn look(&self, globals: &Globals, client: &Client, rooms: &[&DesiredRoom]) -> Looked {
         let progress = Arc::new(Progress::of_rooms(rooms.len()));
-        let _bar = globals.progress_bar(Watched {
-            what: "looking at rooms",
-            progress: Arc::clone(&progress),
-            reader: client.reader(),
-            stop: None,
-        });
+        let _bar = progress_bar(
+            globals,
+            Watched {
+                what: "looking at rooms",
+                progress: Arc::clone(&progress),
+                reader: client.reader(),
+                stop: None,
+            },
+        );
         let free = |_: usize, _: &Observed| Constraints::default();
         reconcile::look(&client.reader(), rooms, &free, &|| progress.looked()).await
     }

@@ -1,7 +1,7 @@
 //! `roomsync export`.
 
 use super::exit::Exit;
-use super::progress_bar::Watched;
+use super::progress_bar::{Watched, progress_bar};
 use super::{Globals, output};
 use crate::chat::{CallError, Reader};
 use crate::export::{LeftOut, Options, RoomFile, room_file};
@@ -111,12 +111,15 @@ type Looks = Vec<(RoomId, Result<Observed, String>)>;
 async fn look(globals: &Globals, reader: &Reader, ids: &BTreeSet<RoomId>) -> (Looks, Option<CallError>) {
     let requests: Vec<ReadRequest<'_>> = ids.iter().map(ReadRequest::of_all).collect();
     let progress = Arc::new(Progress::of_rooms(ids.len()));
-    let _bar = globals.progress_bar(Watched {
-        what: "looking at rooms",
-        progress: Arc::clone(&progress),
-        reader: reader.clone(),
-        stop: None,
-    });
+    let _bar = progress_bar(
+        globals,
+        Watched {
+            what: "looking at rooms",
+            progress: Arc::clone(&progress),
+            reader: reader.clone(),
+            stop: None,
+        },
+    );
     let looks: RefCell<Vec<Option<Result<Observed, String>>>> = RefCell::new(vec![None; ids.len()]);
     let take = |at: usize, observed: Result<Observed, CallError>| {
         progress.looked();

@@ -31,30 +31,28 @@ pub(super) struct Watched {
     pub(super) stop: Option<Cancel>,
 }
 
-impl Globals {
-    /// A bar on standard error, if people read that, for as long as the value lives.
-    pub(super) fn progress_bar(&self, watched: Watched) -> BarGuard {
-        let style = ProgressStyle::with_template("{prefix} [{wide_bar}] {msg}");
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_prefix(watched.what);
-        let bar = match style {
-            Ok(style) => bar.with_style(style.progress_chars("##-")),
-            Err(_) => bar,
-        };
-        let drawing = (!self.bars.is_hidden()).then(|| {
-            let (bars, bar) = (self.bars.clone(), bar.clone());
-            let drawing = async move {
-                sleep(PATIENCE).await;
+/// A bar on standard error, if people read that, for as long as the value lives.
+pub(super) fn progress_bar(globals: &Globals, watched: Watched) -> BarGuard {
+    let style = ProgressStyle::with_template("{prefix} [{wide_bar}] {msg}");
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_prefix(watched.what);
+    let bar = match style {
+        Ok(style) => bar.with_style(style.progress_chars("##-")),
+        Err(_) => bar,
+    };
+    let drawing = (!globals.bars.is_hidden()).then(|| {
+        let (bars, bar) = (globals.bars.clone(), bar.clone());
+        let drawing = async move {
+            sleep(PATIENCE).await;
+            watched.draw(&bar);
+            let bar = bars.add(bar);
+            loop {
                 watched.draw(&bar);
-                let bar = bars.add(bar);
-                loop {
-                    watched.draw(&bar);
-                    sleep(BEAT).await;
-                }
-            };
-            tokio::spawn(drawing).abort_handle()
-        });
-        BarGuard { bar, drawing }
-    }
+                sleep(BEAT).await;
+            }
+        };
+        tokio::spawn(drawing).abort_handle()
+    });
+    BarGuard { bar, drawing }
 }
 
 impl Watched {

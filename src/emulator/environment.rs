@@ -28,7 +28,7 @@ pub struct Environment {
 pub struct FaultStatus {
     /// Its number, from 1.
     pub id: u64,
-    /// As [`Fault::parse`] reads it, its seed included.
+    /// As [`super::Fault::parse`] reads it, its seed included.
     pub fault: String,
     /// Number of calls it has counted.
     pub counted: u64,
