@@ -21,7 +21,7 @@ use crate::file_source::Stillness;
 use crate::live::Observed;
 use crate::model::{ReasonCode, RoomId, UserId};
 use crate::plan::{Constraints, FleetGuard};
-use crate::reconcile::{Look, Looked, Planned};
+use crate::reconcile::{Looked, Planned};
 use crate::settings::Settings;
 use crate::status::PassOutcome;
 use jiff::Timestamp;
@@ -177,26 +177,6 @@ impl Controller {
             .min()
     }
 
-    /// Drops the looks at rooms that have another entry by now, that were looked at later, or that somebody changes.
-    pub(super) fn still_due(&mut self, looked: Looked, tickets: &[Ticket], begun: Instant) -> Looked {
-        self.check_clock();
-        let now = self.now();
-        let Looked { rooms, stopped } = looked;
-        let mut keep = |look: &Look, ticket: &Ticket| {
-            if stopped.is_some() && look.read_at.is_none() {
-                return false;
-            }
-            let room = self.rooms.current(ticket);
-            room.is_some_and(|room| room.see(begun, now))
-        };
-        let rooms = rooms
-            .into_iter()
-            .zip(tickets)
-            .filter_map(|(look, ticket)| keep(&look, ticket).then_some(look))
-            .collect();
-        Looked { rooms, stopped }
-    }
-
     /// The fleet's guard for a pass over all rooms.
     pub(super) fn guard_of_all(&self, looked: &Looked) -> FleetGuard {
         let budget = (self.settings.max_removals_total, self.settings.sync.interval);
@@ -286,7 +266,7 @@ impl Controller {
         }
     }
 
-    fn check_clock(&mut self) {
+    pub(super) fn check_clock(&mut self) {
         if self.safeguards.check_clock() {
             self.save_state();
         }

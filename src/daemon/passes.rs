@@ -14,7 +14,7 @@ use crate::desired::DesiredRoom;
 use crate::model::{Op, ReasonCode, RoomId, UserId};
 use crate::plan::{Calls, RoomPlan, users_of};
 use crate::reconcile::progress::Progress;
-use crate::reconcile::{self, Looked, Planned, ServiceRecheck, Written};
+use crate::reconcile::{self, Look, Looked, Planned, ServiceRecheck, Written};
 use crate::render::Document;
 use crate::status::PassKind;
 use std::collections::{BTreeSet, HashMap};
@@ -45,7 +45,7 @@ pub(super) async fn resync(
     let trouble = looked.stopped.clone();
     let planned = {
         let mut controller = lock(&daemon.controller);
-        let looked = controller.still_due(looked, &tickets, begun);
+        let looked = still_due(&mut controller, looked, &tickets, begun);
         let guard = controller.guard_of_all(&looked);
         let planned = looked.plan(Some(guard), &link.reader);
         match &trouble {
@@ -82,7 +82,7 @@ pub(super) async fn due(daemon: &DaemonHandle, link: &ServiceLink, tickets: Vec<
     let planned = {
         let mut controller = lock(&daemon.controller);
         controller.rooms.end_looks(&tickets);
-        let looked = controller.still_due(looked, &tickets, begun);
+        let looked = still_due(&mut controller, looked, &tickets, begun);
         let guard = controller.guard_of_some(&looked);
         if let Some(error) = &trouble {
             controller.look_stopped(error);
@@ -119,6 +119,33 @@ async fn look(
         () = daemon.ending() => None,
         looked = reconcile::look(&link.reader, &rooms, &constrain, &seen) => Some(looked),
     }
+}
+
+/// Drops the looks at rooms that have another entry by now, that were looked at later, or that a pass changes.
+fn still_due(controller: &mut Controller, looked: Looked, tickets: &[Ticket], begun: Instant) -> Looked {
+    controller.check_clock();
+    let now = controller.now();
+    let Looked { rooms, stopped } = looked;
+    let mut keep = |look: &Look, ticket: &Ticket| {
+        if stopped.is_some() && look.read_at.is_none() {
+            return false;
+        }
+        let Some(room) = controller.rooms.current(ticket) else {
+            return false;
+        };
+        let is_seen = room.see(begun, now);
+        if !is_seen && room.is_taken() {
+            // The look may have had a reason that the pass under way does not know of.
+            controller.rooms.schedule(&ticket.desired.id, Instant::now());
+        }
+        is_seen
+    };
+    let rooms = rooms
+        .into_iter()
+        .zip(tickets)
+        .filter_map(|(look, ticket)| keep(&look, ticket).then_some(look))
+        .collect();
+    Looked { rooms, stopped }
 }
 
 /// Part of a plan that is written to the service.
@@ -169,16 +196,11 @@ async fn carry_out(
         Ok(chosen) => chosen,
         Err(why) => return Written::Withheld(why),
     };
-    let chosen_plans: Vec<&RoomPlan> = planned
-        .plan
-        .rooms
-        .iter()
-        .filter(|room| chosen.has(room))
-        .collect();
-    // Before anything is awaited: a pass that plans meanwhile must count these removals.
-    lock(&daemon.controller).spend(removals(&chosen_plans));
+    // Before anything is awaited: a pass that plans meanwhile must leave these rooms alone, and count these removals.
+    let (chosen_plans, reserved) = reserve(&mut lock(&daemon.controller), planned, &chosen, &tickets);
     if let Err(why) = record(daemon, &chosen, &chosen_plans).await {
         let mut controller = lock(&daemon.controller);
+        controller.rooms.give_back(reserved);
         if let Some(room) = &chosen.probe {
             controller.gate.quota_mut().end_probe(room);
         }
@@ -217,6 +239,7 @@ async fn carry_out(
     let mut report = apply::run(client, &jobs, options).await;
     let mut controller = lock(&daemon.controller);
     hooks.report_trouble(&mut controller);
+    controller.rooms.give_back(reserved);
     controller.learn(link);
     if let Some(room) = &chosen.probe {
         controller.gate.quota_mut().end_probe(room);
@@ -253,6 +276,23 @@ fn choose(controller: &mut Controller, planned: &Planned) -> Result<Chosen, Stri
         .map_err(|error| format!("the plan has no id: {error}"))?
         .id;
     Ok(Chosen { plan_id, set, probe })
+}
+
+/// Reserves the chosen rooms that no other pass has, and counts their removals. Gives their plans and tickets.
+fn reserve<'a>(
+    controller: &mut Controller,
+    planned: &'a Planned,
+    chosen: &Chosen,
+    tickets: &HashMap<&RoomId, &'a Ticket>,
+) -> (Vec<&'a RoomPlan>, Vec<&'a Ticket>) {
+    let rooms = planned.plan.rooms.iter().filter(|room| chosen.has(room));
+    let reserved = rooms.filter_map(|plan| {
+        let ticket = *tickets.get(&plan.id)?;
+        controller.rooms.reserve(ticket).then_some((plan, ticket))
+    });
+    let (plans, tickets): (Vec<_>, Vec<_>) = reserved.unzip();
+    controller.spend(removals(&plans));
+    (plans, tickets)
 }
 
 /// Records the pass in the audit log. Once this has succeeded, all that must outlive a crash is on the disk. The error: nothing may be

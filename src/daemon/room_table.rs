@@ -90,8 +90,8 @@ impl RoomTable {
             room.failures = 0;
             match &room.work {
                 Work::Applying(stop) => stop.interrupt(),
-                // A look that goes on is for the entry before.
-                Work::None | Work::Looking => room.work = Work::None,
+                // A look that goes on and a plan that waits are for the entry before.
+                Work::None | Work::Looking | Work::Planned => room.work = Work::None,
             }
         } else {
             self.generations += 1;
@@ -179,17 +179,41 @@ impl RoomTable {
         }
     }
 
-    /// Marks the room of this ticket as being changed. `None`: somebody changes it already, or it has another entry by now.
+    /// Takes the room of this ticket for a pass that will change it. `false`: another pass has it, and it is looked at again after that;
+    /// or it has another entry by now.
+    pub(super) fn reserve(&mut self, ticket: &Ticket) -> bool {
+        let Some(room) = self.current(ticket) else {
+            return false;
+        };
+        if room.is_taken() {
+            room.due = Some(Instant::now());
+            return false;
+        }
+        room.work = Work::Planned;
+        self.queue.remove(&ticket.desired.id);
+        true
+    }
+
+    /// Marks a room that was reserved as being changed. `None`: it has another entry by now.
     pub(super) fn claim(&mut self, ticket: &Ticket) -> Option<Cancel> {
         let room = self.current(ticket)?;
-        if room.is_being_changed() {
-            room.due = Some(Instant::now());
+        if !matches!(room.work, Work::Planned) {
             return None;
         }
-        let stop = Cancel::default();
-        room.work = Work::Applying(stop.clone());
-        self.queue.remove(&ticket.desired.id);
-        Some(stop)
+        let cancel = Cancel::default();
+        room.work = Work::Applying(cancel.clone());
+        Some(cancel)
+    }
+
+    /// Gives back the rooms of these tickets that were reserved and are not changed after all.
+    pub(super) fn give_back<'a>(&mut self, tickets: impl IntoIterator<Item = &'a Ticket>) {
+        for ticket in tickets {
+            if let Some(room) = self.current(ticket)
+                && matches!(room.work, Work::Planned)
+            {
+                self.set_free(&ticket.desired.id);
+            }
+        }
     }
 
     /// Ends the work in a room, by whatever entry it was begun.

@@ -44,6 +44,8 @@ pub(super) enum Work {
     None,
     /// A pass over the rooms that are due looks at it.
     Looking,
+    /// A pass has a plan for it, and waits for the disk or for the room's turn.
+    Planned,
     /// A pass writes to it.
     Applying(Cancel),
 }
@@ -110,8 +112,9 @@ impl Room {
         matches!(self.work, Work::None)
     }
 
-    pub(in crate::daemon) fn is_being_changed(&self) -> bool {
-        matches!(self.work, Work::Applying(_))
+    /// True if a pass changes it, or is about to.
+    pub(in crate::daemon) fn is_taken(&self) -> bool {
+        matches!(self.work, Work::Planned | Work::Applying(_))
     }
 
     /// Ends the apply that goes on in it, if one does.
@@ -121,10 +124,10 @@ impl Room {
         }
     }
 
-    /// Records a look that began at `begun`. `false`: a later one was there before, or somebody changes the room.
+    /// Records a look that began at `begun`. `false`: a later one was there before, or a pass changes the room or is about to.
     pub(in crate::daemon) fn see(&mut self, begun: Instant, now: Timestamp) -> bool {
         let is_old = self.tried.is_some_and(|tried| tried > begun);
-        if is_old || self.is_being_changed() {
+        if is_old || self.is_taken() {
             return false;
         }
         self.tried = Some(Instant::now());

@@ -37,8 +37,11 @@ async fn a_room_has_one_worker_and_is_due_again_once_it_is_free() {
     let [seven, eight] = <[Ticket; 2]>::try_from(due(&mut table)).unwrap();
     assert!(due(&mut table).is_empty() && table.take_all(true).is_empty());
     table.end_looks(&[seven.clone(), eight]);
+    assert!(table.reserve(&seven));
+    // Another pass wants it while this one waits, and the files do, too.
+    assert!(!table.reserve(&seven));
+    assert_eq!((table.next_due(), table.take_all(true).len()), (None, 1));
     let stop = table.claim(&seven).unwrap();
-    // Somebody else wants it, and the files, too.
     assert!(table.claim(&seven).is_none());
     table.put(desired("7", "second"), false, Timestamp::UNIX_EPOCH);
     assert!(stop.is_interruption());
@@ -56,6 +59,7 @@ async fn a_room_has_one_worker_and_is_due_again_once_it_is_free() {
 async fn a_room_that_left_and_came_back_waits_for_the_end_of_its_work() {
     let mut table = table(&["7"]);
     let ticket = due(&mut table).remove(0);
+    assert!(table.reserve(&ticket));
     let stop = table.claim(&ticket).unwrap();
     let gone = table.remove_others(&BTreeMap::new());
     assert_eq!((gone, table.len()), (vec![ticket.desired.id.clone()], 0));
@@ -89,7 +93,27 @@ async fn a_look_is_dropped_after_a_later_one_and_while_somebody_changes_the_room
     let mut see = |begun| table.current(&ticket).unwrap().see(begun, Timestamp::UNIX_EPOCH);
     assert!(see(begun));
     assert!(!see(earlier));
-    table.claim(&ticket).unwrap();
+    assert!(table.reserve(&ticket));
     let room = table.current(&ticket).unwrap();
     assert!(!room.see(Instant::now(), Timestamp::UNIX_EPOCH));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_is_given_back_is_due_if_somebody_wanted_it_meanwhile() {
+    let mut table = table(&["7"]);
+    let ticket = due(&mut table).remove(0);
+    assert!(table.reserve(&ticket));
+    table.give_back([&ticket]);
+    assert!(table.claim(&ticket).is_none() && table.next_due().is_none());
+    assert!(table.reserve(&ticket));
+    table.schedule(&ticket.desired.id, Instant::now());
+    assert!(due(&mut table).is_empty());
+    table.give_back([&ticket]);
+    assert_eq!(due(&mut table).len(), 1);
+    // A new entry takes it from the pass that waits.
+    table.end_looks(std::slice::from_ref(&ticket));
+    assert!(table.reserve(&ticket));
+    table.put(desired("7", "second"), false, Timestamp::UNIX_EPOCH);
+    assert!(table.claim(&ticket).is_none());
+    assert_eq!(due(&mut table).len(), 1);
 }
