@@ -29,7 +29,7 @@ pub(super) async fn verify(context: &RunContext<'_>, runs: Vec<RoomRun<'_>>) -> 
         live::read_members(reader, rooms, each).await
     });
     let owners = fan_out(of_owners, async |rooms, each| {
-        live::read_owners(reader, rooms, each).await
+        live::read_owners(reader, rooms, &|_| None, each).await
     });
     let (reports, (), ()) = tokio::join!(join_all(rooms), members, owners);
     reports

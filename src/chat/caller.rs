@@ -3,11 +3,12 @@
 use super::batch_limits::{BatchLimits, LearnedBatchLimits};
 use super::call::Call;
 use super::classify::PathPrefix;
+use super::detail_support::DetailSupport;
 use super::error::{CallError, CallErrorKind};
 use super::rate_limit::{GaveUp, Permit, RateLimiter, Rates};
 use super::token::TokenSource;
 use super::transport::{Request, Response, Transport, TransportError};
-use super::wire::{Envelope, Method};
+use super::wire::{Envelope, Method, decode};
 use crate::backoff::Backoff;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -82,6 +83,7 @@ pub(super) struct Caller {
     pub(super) config: ClientConfig,
     pub(super) rate_limiter: RateLimiter,
     pub(super) batch_limits: LearnedBatchLimits,
+    pub(super) detail_support: DetailSupport,
     closed: watch::Sender<bool>,
 }
 
@@ -91,6 +93,7 @@ impl Caller {
             transport,
             rate_limiter: RateLimiter::new(&config.rates, config.concurrency),
             batch_limits: LearnedBatchLimits::new(config.batch),
+            detail_support: DetailSupport::default(),
             config,
             closed: watch::Sender::new(false),
         }
@@ -131,7 +134,7 @@ impl Caller {
                     ..
                 }) => {
                     permit.answered();
-                    match serde_json::from_slice::<Envelope<T>>(&body) {
+                    match decode::<Envelope<T>>(&body) {
                         Ok(envelope) => {
                             if let Some(observer) = &self.config.observer {
                                 observer.dated(envelope.timestamp, took);

@@ -2,7 +2,7 @@
 
 use super::error_text::{max_size, names_in, says_already_so};
 use super::transport::TransportError;
-use super::wire::{ErrorBody, Method};
+use super::wire::{ErrorBody, Method, decode};
 use crate::model::{MemberSet, ReasonCode, RoomId, UserId};
 use crate::secrets;
 use std::{fmt, slice};
@@ -72,6 +72,9 @@ pub enum CallErrorKind {
     /// There is no such app.
     #[error("the service does not know the app: {0}; check `service.app_key` or `service.app_id`")]
     NoSuchApp(String),
+    /// The server does not know the call: it may be another server, or an older one.
+    #[error("this server does not know the call: {0}; check `service.url` and the app")]
+    UnknownCall(String),
     /// The token's user may not do this.
     #[error("the token's user may not do this: {0}; use an app token")]
     NoPermission(String),
@@ -132,6 +135,7 @@ impl CallErrorKind {
             Self::Quota(_) => ReasonCode::Quota,
             Self::CredentialsRefused(_) => ReasonCode::CredentialsRefused,
             Self::NoSuchApp(_) => ReasonCode::NoSuchApp,
+            Self::UnknownCall(_) => ReasonCode::UnknownCall,
             Self::NoPermission(_) => ReasonCode::NoPermission,
             Self::Redirected(_) => ReasonCode::Redirected,
             Self::NoSuchRoom(_) => ReasonCode::NoSuchRoom,
@@ -161,13 +165,33 @@ impl CallErrorKind {
         )
     }
 
-    /// True if the same call with less in it could succeed.
+    /// True if nothing clear came back, so that it may be the service that fails and not this call.
     #[must_use]
-    pub fn smaller_call_may_succeed(&self) -> bool {
-        matches!(
-            self,
-            Self::NoSuchRoom(_) | Self::Refused { .. } | Self::AnswerTooLarge(_)
-        )
+    pub fn is_unclear(&self) -> bool {
+        matches!(self, Self::NoClearAnswer(_) | Self::ServiceUnreachable(_))
+    }
+
+    /// True if every other call may well end the same way: only these show it.
+    #[must_use]
+    pub fn may_be_the_service(&self) -> bool {
+        self.is_unclear() || matches!(self, Self::UnknownCall(_))
+    }
+
+    /// True if the service refused, or failed at, just such a call: then others may well succeed.
+    #[must_use]
+    pub fn is_of_this_call(&self) -> bool {
+        !self.stops_the_run()
+            && !matches!(
+                self,
+                Self::RateLimited | Self::NoSuchRoom(_) | Self::StaleRead | Self::NotAKnownCall
+            )
+    }
+
+    /// True if this is no answer to a page of a list that has ended before it.
+    #[must_use]
+    pub fn is_past_the_end(&self) -> bool {
+        matches!(self, Self::UnknownCall(_))
+            || matches!(self, Self::Refused { status, .. } if matches!(status, 400 | 404))
     }
 
     /// True if the call certainly never went out.
@@ -215,10 +239,13 @@ impl CallErrorKind {
             error,
             error_description: text,
             ..
-        }) = serde_json::from_slice(body)
+        }) = decode(body)
         else {
             return Self::without_body(status);
         };
+        if error.is_empty() && text.is_empty() {
+            return Self::without_body(status);
+        }
         let mentions = |part: &str| text.contains(part);
         let words = || without_secrets(&text);
         let message = || ServiceMessage::new(&text, users);
@@ -232,7 +259,7 @@ impl CallErrorKind {
             (401, _) => Self::CredentialsRefused(words()),
             (_, "resource_limited") => Self::Quota(words()),
             (429, _) | (503, "reach_limit") => return None,
-            (408 | 500.., _) => {
+            (408 | 500 | 502.., _) => {
                 Self::NoClearAnswer(without_secrets(&format!("status {status}, {error}: {text}")))
             }
             (404, "organization_application_not_found") => Self::NoSuchApp(words()),
@@ -244,11 +271,11 @@ impl CallErrorKind {
                 _ => refused(),
             },
             _ if says_already_so(&text) => Self::AlreadySo(message()),
-            _ if mentions("do not find this group")
-                || (mentions("grpID") && mentions("does not exist"))
-                || error == "service_resource_not_found" =>
-            {
+            _ if mentions("do not find this group") || (mentions("grpID") && mentions("does not exist")) => {
                 Self::NoSuchRoom(words())
+            }
+            (404, "service_resource_not_found") | (405 | 415 | 501, _) => {
+                Self::UnknownCall(without_secrets(&format!("status {status}, {error}: {text}")))
             }
             _ if mentions("username") && mentions("doesn't exist") => Self::NoSuchUser(message()),
             _ => refused(),
@@ -261,6 +288,7 @@ impl CallErrorKind {
             401 => Some(Self::CredentialsRefused("no reason given".into())),
             429 => None,
             300..=399 => Some(Self::Redirected(status)),
+            405 | 415 | 501 => Some(Self::UnknownCall(format!("status {status}"))),
             _ => Some(Self::NoClearAnswer(format!(
                 "status {status} without the service's JSON; is `service.url` the chat service?"
             ))),

@@ -1,9 +1,10 @@
 use super::batch_limits::BatchLimits;
 use super::call::Call;
 use super::caller::{Answer, Caller};
+use super::detail_support::DetailUse;
 use super::error::CallError;
 use super::rate_limit::CallBudget;
-use super::wire::{MAX_PAGE_SIZE, MAX_ROOMS_PAGE, MemberRow, Method, RoomDetail, RoomRow};
+use super::wire::{MAX_PAGE_SIZE, MAX_ROOMS_PAGE, MemberRow, Method, RoomDetail, RoomRow, Rows};
 use crate::model::RoomId;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 pub struct Reader(pub(super) Arc<Caller>);
 
 impl Reader {
-    /// Rows of a full page: a shorter one is a list's last (seed, "Query parameters").
+    /// Rows asked for on a page (seed, "Query parameters"). A server may serve fewer.
     pub const PAGE_SIZE: usize = MAX_PAGE_SIZE;
 
     /// Use of each method's call budget now.
@@ -50,24 +51,58 @@ impl Reader {
     }
 
     /// A page of the member list, from 1: owner and members. Admins are among the members.
-    pub async fn list_members(&self, room: &RoomId, page: u32) -> Result<Answer<Vec<MemberRow>>, CallError> {
+    pub async fn list_members(&self, room: &RoomId, page: u32) -> Result<Answer<Rows<MemberRow>>, CallError> {
         self.0
             .call(&Call::list_members(room, page, Self::PAGE_SIZE))
             .await
     }
 
     /// All admins, as the service spells them.
-    pub async fn list_admins(&self, room: &RoomId) -> Result<Answer<Vec<String>>, CallError> {
+    pub async fn list_admins(&self, room: &RoomId) -> Result<Answer<Rows<String>>, CallError> {
         self.0.call(&Call::list_admins(room)).await
     }
 
     /// Detail of up to [`wire::MAX_DETAIL_ROOMS`](super::wire::MAX_DETAIL_ROOMS) rooms.
     pub async fn room_detail(&self, rooms: &[&RoomId]) -> Result<Vec<RoomDetail>, CallError> {
-        Ok(self.0.call(&Call::room_detail(rooms)).await?.data)
+        let Rows { rows: details, .. } = self.0.call(&Call::room_detail(rooms)).await?.data;
+        self.0.detail_support.answered(rooms.len());
+        Ok(details)
+    }
+
+    /// Use to make of room detail, as far as this server knows it.
+    #[must_use]
+    pub fn detail_use(&self) -> DetailUse {
+        self.0.detail_support.now()
+    }
+
+    /// True if room detail was answered for several rooms in a call.
+    #[must_use]
+    pub fn knows_many_details(&self) -> bool {
+        self.0.detail_support.knows_many()
+    }
+
+    /// Notes that room detail is answered for one room at a time only.
+    pub fn only_single_details(&self) {
+        self.0.detail_support.only_single();
+    }
+
+    /// Notes that the detail of one room saves no other call.
+    pub fn detail_not_worth_it(&self) {
+        self.0.detail_support.not_worth_it();
+    }
+
+    /// Notes that room detail failed for one room alone, or without a clear answer for several. Says whether it is no longer asked for.
+    pub fn detail_failed(&self, error: &CallError) -> bool {
+        self.0.detail_support.failed(error)
+    }
+
+    /// Notes that a room was read without its detail.
+    pub fn done_without_detail(&self) {
+        self.0.detail_support.done_without();
     }
 
     /// A page of the app's rooms: the first one, or the one that a cursor leads to.
-    pub async fn list_rooms(&self, cursor: Option<&str>) -> Result<Answer<Vec<RoomRow>>, CallError> {
+    pub async fn list_rooms(&self, cursor: Option<&str>) -> Result<Answer<Rows<RoomRow>>, CallError> {
         self.0.call(&Call::list_rooms(MAX_ROOMS_PAGE, cursor)).await
     }
 }

@@ -3,7 +3,7 @@ use super::call::Call;
 use super::caller::{Answer, Caller};
 use super::client::Client;
 use super::error::{CallError, CallErrorKind};
-use super::wire::{AddedMany, MemberResult, Method};
+use super::wire::{AddedMany, MemberResult, Method, Outcome, Rows};
 use crate::model::{RoomId, UserId};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -82,24 +82,15 @@ impl Writer {
         users: &[UserId],
         not_after: Instant,
     ) -> Result<Vec<(UserId, CallErrorKind)>, CallError> {
-        /// With one name in the path this is `remove_one`, whose answer is one result and not a list.
-        #[derive(serde::Deserialize)]
-        #[serde(untagged)]
-        enum Results {
-            Many(Vec<MemberResult>),
-            One(MemberResult),
-        }
+        // With one name in the path this is `remove_one`, whose answer is one result and not a list.
         let call = self.interruptible(Call::remove_many(room, users).not_after(not_after));
-        let rows = match self.caller.call(&call).await?.data {
-            Results::Many(rows) => rows,
-            Results::One(row) => vec![row],
-        };
+        let Rows { rows, .. }: Rows<MemberResult> = self.caller.call(&call).await?.data;
         let refused = |row: MemberResult| {
             let is_of_row = |user: &&UserId| user.as_str().eq_ignore_ascii_case(&row.user);
             let user = users
                 .iter()
                 .find(is_of_row)
-                .filter(|_| !row.result.is_success())?;
+                .filter(|_| row.result != Outcome::Unsaid && !row.result.is_success())?;
             let reason = row.reason.as_deref().unwrap_or("no reason given");
             Some((user.clone(), CallErrorKind::of_row(reason, user)))
         };
@@ -121,7 +112,18 @@ impl Writer {
     /// common with that of members is that result.
     async fn change_one(&self, call: Call) -> Result<(), CallError> {
         let call = self.interruptible(call);
-        let done: MemberResult = self.caller.call(&call).await?.data;
+        let Rows { rows, .. }: Rows<MemberResult> = self.caller.call(&call).await?.data;
+        let done = match rows.into_iter().next() {
+            None
+            | Some(MemberResult {
+                result: Outcome::Unsaid,
+                ..
+            }) => {
+                let text = "the answer does not say whether it was done";
+                return Err(call.error(CallErrorKind::NoClearAnswer(text.into())));
+            }
+            Some(done) => done,
+        };
         if done.result.is_success() {
             return Ok(());
         }

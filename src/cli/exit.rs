@@ -133,7 +133,10 @@ impl Cause {
     fn of(code: ReasonCode) -> Self {
         match code {
             ReasonCode::NoSuchRoom => Self::Room,
-            ReasonCode::NoClearAnswer | ReasonCode::NoPermission | ReasonCode::RateLimited => Self::Service,
+            ReasonCode::NoClearAnswer
+            | ReasonCode::NoPermission
+            | ReasonCode::RateLimited
+            | ReasonCode::UnknownCall => Self::Service,
             ReasonCode::Guard(_)
             | ReasonCode::AdminKept
             | ReasonCode::AdminsFull

@@ -1,4 +1,5 @@
 use super::room::Inconsistency;
+use crate::chat::wire::Rows;
 use crate::chat::{Answer, CallError, Reader};
 use crate::model::{MemberSet, RoomId, UserId};
 use std::collections::BTreeSet;
@@ -23,16 +24,20 @@ pub async fn read_admins(reader: &Reader, room: &RoomId) -> Result<AdminList, Ca
 /// Reads the admins, and gives the time at which the call was sent.
 pub async fn read_admins_at(reader: &Reader, room: &RoomId) -> Result<(AdminList, Instant), CallError> {
     let Answer {
-        data: rows,
+        data: Rows { rows, unreadable },
         count,
         sent_at,
         ..
     } = reader.list_admins(room).await?;
     let other_count = count.filter(|count| *count != rows.len() as u64);
-    let inconsistency = other_count.map(|count| Inconsistency::AdminCount {
-        rows: rows.len(),
-        count,
-    });
+    let inconsistency = match other_count {
+        _ if unreadable > 0 => Some(Inconsistency::UnreadableAdmins(unreadable)),
+        None => None,
+        Some(count) => Some(Inconsistency::AdminCount {
+            rows: rows.len(),
+            count,
+        }),
+    };
     let mut foreign = BTreeSet::new();
     let parse = |name: String| {
         let user = UserId::parse(&name).ok();

@@ -7,8 +7,9 @@ use super::detail::{self, Detail, Details};
 use super::read::{read_members_from, read_owner_from, read_room_from};
 use super::{MemberList, Observed, Owner, ReadRequest};
 use crate::chat::wire::MAX_DETAIL_ROOMS;
-use crate::chat::{CallError, CallErrorKind, Reader};
+use crate::chat::{CallError, CallErrorKind, DetailUse, Reader};
 use crate::model::RoomId;
+use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -56,13 +57,15 @@ pub async fn read_members(
     each_room(reader, rooms, read, each).await
 }
 
-/// Reads who owns rooms, and nothing else, and hands them over like [`read_rooms`].
+/// Reads who owns rooms, and nothing else, and hands them over like [`read_rooms`]. `page` gives the page of a room's member list
+/// on which its owner stood before.
 pub async fn read_owners(
     reader: &Reader,
     rooms: &[&RoomId],
+    page: &dyn Fn(usize) -> Option<u32>,
     each: &dyn Fn(usize, Result<Owner, CallError>),
 ) -> Result<(), CallError> {
-    let read = async |_: usize, room: &RoomId, detail| read_owner_from(reader, room, detail).await;
+    let read = async |at: usize, room: &RoomId, detail| read_owner_from(reader, room, detail, page(at)).await;
     each_room(reader, rooms, read, each).await
 }
 
@@ -79,7 +82,7 @@ async fn each_room<T>(
         each,
         todo: Todo::new(rooms.len()),
         place: Semaphore::new(MEMBERS_IN_WORK as usize),
-        progress: Progress::default(),
+        progress: Progress::of_rooms(rooms.len()),
     };
     let run = &run;
     let (to_work, mut in_work) = mpsc::channel(1);
@@ -89,13 +92,21 @@ async fn each_room<T>(
     let working = stream::poll_fn(|cx| in_work.poll_recv(cx)).for_each_concurrent(
         ROOMS_IN_WORK,
         async |(at, detail, _held)| {
+            run.progress.turn().await;
             if let Some(room) = rooms.get(at).filter(|_| !run.progress.stopped()) {
-                run.hand_over(at, work(at, room, detail).await);
+                let work = async {
+                    let detail = match detail {
+                        Some(detail) => detail,
+                        None => detail::ask_one(reader, room).await?,
+                    };
+                    work(at, room, detail).await
+                };
+                run.hand_over(at, work.await);
             }
         },
     );
     tokio::join!(asking, working);
-    match run.progress.0.take().stopped {
+    match run.progress.state.take().stopped {
         Some(error) => Err(error),
         None => Ok(()),
     }
@@ -112,11 +123,12 @@ struct Run<'a, T> {
     progress: Progress,
 }
 
-/// A room to work on, and the place it takes.
-type ToWork<'a> = (usize, Detail, Result<SemaphorePermit<'a>, AcquireError>);
+/// A room to work on, its detail unless that is still to be asked for, and the place it takes.
+type ToWork<'a> = (usize, Option<Detail>, Result<SemaphorePermit<'a>, AcquireError>);
 
 impl<'a, T> Run<'a, T> {
     fn hand_over(&self, at: usize, result: Result<T, CallError>) {
+        self.progress.note(result.as_ref().err());
         match result {
             Err(error) if self.progress.is_fatal(&error) => self.progress.stop(error),
             result => (self.each)(at, result),
@@ -127,37 +139,82 @@ impl<'a, T> Run<'a, T> {
     async fn ask(&'a self, to_work: &mpsc::Sender<ToWork<'a>>) {
         while let Some(range) = self.todo.next().filter(|_| !self.progress.stopped()) {
             let asked = self.rooms.get(range.clone()).unwrap_or_default();
-            let answer = detail::ask(self.reader, asked).await;
-            self.progress.note(answer.as_ref().err());
-            match answer {
+            if self.reader.detail_use() != DetailUse::Many || asked.len() == 1 {
+                // Whoever works on a room asks for its detail, if it is to be had.
+                self.send(to_work, range, asked.iter().map(|_| None)).await;
+                continue;
+            }
+            match detail::ask(self.reader, asked).await {
                 Ok(Details { rooms, rows }) => {
+                    self.progress.answered();
                     self.todo.answered(range.len(), rows);
-                    for (at, detail) in range.zip(rooms) {
-                        match detail {
-                            Ok(detail) => {
-                                let place = self.place.acquire_many(counted(&detail)).await;
-                                // Who takes it is there until this ends.
-                                let _ = to_work.send((at, detail, place)).await;
-                            }
-                            Err(error) => self.hand_over(at, Err(error)),
-                        }
-                    }
+                    self.send(to_work, range, rooms).await;
                 }
-                // One bad room can spoil the answer for all.
-                Err(error) if range.len() > 1 && error.kind.smaller_call_may_succeed() => {
-                    self.todo.halve(range, &error.kind);
+                Err(error) => self.on_refused(to_work, range, asked, error).await,
+            }
+        }
+    }
+
+    /// Hands rooms over to work.
+    async fn send(
+        &'a self,
+        to_work: &mpsc::Sender<ToWork<'a>>,
+        range: Range<usize>,
+        details: impl IntoIterator<Item = Option<Detail>>,
+    ) {
+        for (at, detail) in range.zip(details) {
+            let place = self.place.acquire_many(counted(detail.as_ref())).await;
+            // Who takes it is there until this ends.
+            let _ = to_work.send((at, detail, place)).await;
+        }
+    }
+
+    /// Decides about rooms whose detail was refused to all of them together.
+    async fn on_refused(
+        &'a self,
+        to_work: &mpsc::Sender<ToWork<'a>>,
+        range: Range<usize>,
+        asked: &[&RoomId],
+        error: CallError,
+    ) {
+        let reader = self.reader;
+        match &error.kind {
+            // One bad room can spoil the answer for all.
+            CallErrorKind::NoSuchRoom(_) | CallErrorKind::AnswerTooLarge(_) => {
+                self.todo.halve(range, &error.kind);
+            }
+            kind if kind.is_unclear() && kind.is_of_this_call() => {
+                // The lists show whether it is only this call that fails.
+                let knows_many = reader.knows_many_details();
+                if !reader.detail_failed(&error) && knows_many {
+                    self.todo.halve(range, kind);
+                } else {
+                    let unknown = asked.iter().map(|_| Some(Detail::default()));
+                    self.send(to_work, range, unknown).await;
                 }
-                Err(error) => {
-                    for (at, room) in range.zip(asked) {
-                        let room = Some((*room).clone());
-                        self.hand_over(
-                            at,
-                            Err(CallError {
-                                room,
-                                ..error.clone()
-                            }),
-                        );
+            }
+            kind if kind.is_of_this_call() => {
+                if reader.knows_many_details() {
+                    self.todo.halve(range, kind);
+                } else if asked.len() > 2 {
+                    self.todo.try_a_pair(range);
+                } else {
+                    let details = join_all(asked.iter().map(|room| detail::ask_one(reader, room))).await;
+                    if details
+                        .iter()
+                        .all(|detail| detail.as_ref().is_ok_and(Detail::is_known))
+                    {
+                        reader.only_single_details();
                     }
+                    let details = details.into_iter().map(Result::ok);
+                    self.send(to_work, range, details).await;
+                }
+            }
+            _ => {
+                for (at, room) in range.zip(asked) {
+                    let room = Some((*room).clone());
+                    let error = error.clone();
+                    self.hand_over(at, Err(CallError { room, ..error }));
                 }
             }
         }
@@ -165,8 +222,11 @@ impl<'a, T> Run<'a, T> {
 }
 
 /// As how many members a room counts that goes in work.
-fn counted(detail: &Detail) -> u32 {
-    let members = detail.count.unwrap_or(UNKNOWN_SIZE).max(1);
+fn counted(detail: Option<&Detail>) -> u32 {
+    let members = detail
+        .and_then(|detail| detail.count)
+        .unwrap_or(UNKNOWN_SIZE)
+        .max(1);
     u32::try_from(members).map_or(MOST_COUNTED, |members| members.min(MOST_COUNTED))
 }
 
@@ -203,6 +263,12 @@ impl Todo {
         self.at_once.set(fit.clamp(1, MAX_DETAIL_ROOMS.min(now + growth)));
     }
 
+    /// Has the first two asked for before the others.
+    fn try_a_pair(&self, Range { start, end }: Range<usize>) {
+        let pair = start + 2;
+        self.ranges.borrow_mut().extend([pair..end, start..pair]);
+    }
+
     /// Has these asked for in two halves.
     fn halve(&self, Range { start, end }: Range<usize>, kind: &CallErrorKind) {
         let middle = start.midpoint(end);
@@ -213,41 +279,70 @@ impl Todo {
     }
 }
 
+/// After so many reads without a clear answer, and none with one, the service is away.
+const AWAY: usize = 3;
+
 /// State of the service, as the reads of one run have shown it.
-#[derive(Default)]
-struct Progress(RefCell<ServiceState>);
+struct Progress {
+    /// Reads without a clear answer that show, without one that has one, that the service is away.
+    away: usize,
+    /// Turns of the rooms that ask before anything was answered; closed once something was, or nothing will be.
+    first: Semaphore,
+    state: RefCell<ServiceState>,
+}
 
 #[derive(Default)]
 struct ServiceState {
     /// True once an answer was clear.
     answered: bool,
+    /// Reads that got no clear answer.
+    unclear: usize,
     stopped: Option<CallError>,
 }
 
 impl Progress {
-    /// Notes how a call ended.
-    fn note(&self, error: Option<&CallError>) {
-        let unclear = error.is_some_and(|error| {
-            matches!(
-                error.kind,
-                CallErrorKind::NoClearAnswer(_) | CallErrorKind::ServiceUnreachable(_)
-            )
-        });
-        self.0.borrow_mut().answered |= !unclear;
+    fn of_rooms(rooms: usize) -> Self {
+        Self {
+            away: AWAY.min(rooms),
+            first: Semaphore::new(AWAY),
+            state: RefCell::default(),
+        }
     }
 
-    /// True if the other reads would end the same way. A service that has never given a clear answer is away.
+    /// A call was answered.
+    fn answered(&self) {
+        self.state.borrow_mut().answered = true;
+        self.first.close();
+    }
+
+    /// Waits for a room's turn: as long as nothing was answered, few rooms ask.
+    async fn turn(&self) {
+        if let Ok(turn) = self.first.acquire().await {
+            turn.forget();
+        }
+    }
+
+    /// Notes how a read ended.
+    fn note(&self, error: Option<&CallError>) {
+        match error {
+            Some(error) if error.kind.may_be_the_service() => self.state.borrow_mut().unclear += 1,
+            _ => self.answered(),
+        }
+    }
+
+    /// True if the other reads would end the same way. A service that gives no clear answer to the first of them is away.
     fn is_fatal(&self, error: &CallError) -> bool {
-        let never_answered = !self.0.borrow().answered;
-        error.kind.stops_the_run()
-            || (never_answered && matches!(error.kind, CallErrorKind::NoClearAnswer(_)))
+        let state = self.state.borrow();
+        let is_away = !state.answered && state.unclear >= self.away;
+        error.kind.stops_the_run() || (is_away && error.kind.may_be_the_service())
     }
 
     fn stop(&self, error: CallError) {
-        self.0.borrow_mut().stopped.get_or_insert(error);
+        self.state.borrow_mut().stopped.get_or_insert(error);
+        self.first.close();
     }
 
     fn stopped(&self) -> bool {
-        self.0.borrow().stopped.is_some()
+        self.state.borrow().stopped.is_some()
     }
 }

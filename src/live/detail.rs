@@ -1,15 +1,15 @@
 //! Room detail: what it says of a room, and who is in it where it shows everyone.
 
 use super::people::People;
-use crate::chat::wire::{MemberRow, Method, RoomDetail};
-use crate::chat::{CallError, CallErrorKind, Reader};
+use crate::chat::wire::{MemberRow, RoomDetail};
+use crate::chat::{CallError, DetailUse, Reader};
 use crate::model::RoomId;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use tokio::time::Instant;
 
-/// Room detail of a room.
-#[derive(Debug)]
+/// Room detail of a room, as far as the service gives it.
+#[derive(Debug, Default)]
 pub(super) struct Detail {
     pub(super) name: Option<String>,
     /// In lower case.
@@ -25,8 +25,8 @@ pub(super) struct Detail {
 
 /// The answer to one call about some rooms.
 pub(super) struct Details {
-    /// One for each room, in their order.
-    pub(super) rooms: Vec<Result<Detail, CallError>>,
+    /// One for each room, in their order. `None`: the answer shows nothing that can be read of it.
+    pub(super) rooms: Vec<Option<Detail>>,
     /// Rows of the answer.
     pub(super) rows: usize,
 }
@@ -35,7 +35,12 @@ pub(super) struct Details {
 pub(super) async fn ask(reader: &Reader, rooms: &[&RoomId]) -> Result<Details, CallError> {
     // Before the call waits for its turn: who comes or goes from now on may or may not be seen.
     let begun = Instant::now();
-    let answer = reader.room_detail(rooms).await?;
+    let mut answer = reader.room_detail(rooms).await?;
+    if let ([room], [detail]) = (rooms, answer.as_mut_slice())
+        && detail.id.is_empty()
+    {
+        detail.id = room.to_string();
+    }
     let rows = |detail: &RoomDetail| detail.affiliations.as_ref().map_or(0, Vec::len);
     let rows = answer.iter().map(rows).sum();
     let mut details: HashMap<String, RoomDetail> = HashMap::with_capacity(answer.len());
@@ -49,8 +54,8 @@ pub(super) async fn ask(reader: &Reader, rooms: &[&RoomId]) -> Result<Details, C
         }
     }
     let found = |room: &&RoomId| {
-        let detail = details.remove(room.as_str()).ok_or_else(|| unknown(room))?;
-        Ok(Detail::new(detail, begun, reader.bulk_reads()))
+        let detail = details.remove(room.as_str())?;
+        Some(Detail::new(detail, begun, reader.bulk_reads()))
     };
     Ok(Details {
         rooms: rooms.iter().map(found).collect(),
@@ -58,18 +63,25 @@ pub(super) async fn ask(reader: &Reader, rooms: &[&RoomId]) -> Result<Details, C
     })
 }
 
-/// Asks for the detail of one room.
+/// Asks for the detail of one room, if this server gives any. Where it does not, nothing is known of the room by it.
 pub(super) async fn ask_one(reader: &Reader, room: &RoomId) -> Result<Detail, CallError> {
-    let Details { rooms, .. } = ask(reader, &[room]).await?;
-    rooms.into_iter().next().unwrap_or_else(|| Err(unknown(room)))
-}
-
-fn unknown(room: &RoomId) -> CallError {
-    CallError {
-        method: Method::RoomDetail,
-        room: Some(room.clone()),
-        kind: CallErrorKind::NoSuchRoom(format!("room detail does not show {room}")),
+    let asked_as = reader.detail_use();
+    if asked_as == DetailUse::None {
+        return Ok(Detail::default());
     }
+    let detail = match ask(reader, &[room]).await {
+        Ok(Details { mut rooms, .. }) => rooms.pop().flatten().unwrap_or_default(),
+        Err(error) if error.kind.is_of_this_call() => {
+            tracing::debug!(%room, %error, "reading the room without its detail");
+            reader.detail_failed(&error);
+            return Ok(Detail::default());
+        }
+        Err(error) => return Err(error),
+    };
+    if asked_as == DetailUse::Single && detail.everyone.is_none() {
+        reader.detail_not_worth_it();
+    }
+    Ok(detail)
 }
 
 /// Owner named by the rows, preferably one other than this.
@@ -82,6 +94,11 @@ fn owner_in(rows: &[MemberRow], other_than: Option<&str>) -> Option<String> {
 }
 
 impl Detail {
+    /// True if the service said anything of the room.
+    pub(super) fn is_known(&self) -> bool {
+        self.owner.is_some() || self.count.is_some() || self.max_users.is_some() || self.name.is_some()
+    }
+
     fn new(detail: RoomDetail, begun: Instant, bulk_reads: bool) -> Self {
         let RoomDetail {
             id: _,
@@ -91,7 +108,9 @@ impl Detail {
             affiliations_count: count,
             affiliations,
         } = detail;
-        let owner = owner.map(|owner| owner.to_lowercase());
+        let owner = owner
+            .filter(|owner| !owner.is_empty())
+            .map(|owner| owner.to_lowercase());
         let owner_in_rows = owner_in(affiliations.as_deref().unwrap_or_default(), owner.as_deref());
         let everyone = count.zip(affiliations).filter(|_| bulk_reads);
         let everyone = everyone.and_then(|(count, rows)| {
@@ -105,7 +124,8 @@ impl Detail {
             name,
             owner,
             owner_in_rows,
-            max_users,
+            // A room in which nobody has a place is none.
+            max_users: max_users.filter(|most| *most > 0),
             count,
             everyone,
         }

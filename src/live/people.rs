@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default)]
 pub(super) struct People {
     pub(super) owner: Option<String>,
+    /// Page of the list on which the owner stood, from 1.
+    pub(super) owner_page: Option<u32>,
     /// Somebody else whom a row names as the owner too.
     second_owner: Option<String>,
     /// Sorted.

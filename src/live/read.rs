@@ -110,11 +110,13 @@ pub(super) async fn read_members_from(
     })
 }
 
-/// Reads who owns a room whose detail was asked for just now; where that names nobody, out of the member list.
+/// Reads who owns a room whose detail was asked for just now. Where that names nobody, the member list does: the page on which
+/// the owner stood before, and all pages only if they no longer stand there.
 pub(super) async fn read_owner_from(
     reader: &Reader,
     room: &RoomId,
     mut detail: Detail,
+    page: Option<u32>,
 ) -> Result<Owner, CallError> {
     let (name, inconsistency) = match (detail.owner.take(), detail.owner_in_rows.take()) {
         (Some(owner), Some(other)) if owner != other => {
@@ -123,11 +125,39 @@ pub(super) async fn read_owner_from(
         }
         (Some(owner), _) | (None, Some(owner)) => (Some(owner), None),
         (None, None) => {
-            let (people, inconsistency, _) = read_people(reader, room, &mut detail).await?;
-            (people.owner, inconsistency)
+            let on_page = match page {
+                Some(page) => read_owner_on(reader, room, page).await?,
+                None => None,
+            };
+            match on_page {
+                Some(owner) => (Some(owner), None),
+                None => {
+                    let (people, inconsistency, _) = read_people(reader, room, &mut detail).await?;
+                    (people.owner, inconsistency)
+                }
+            }
         }
     };
     Ok(Owner { name, inconsistency })
+}
+
+/// Reads one page of the member list; gives the owner if that page names one, and no other.
+async fn read_owner_on(reader: &Reader, room: &RoomId, page: u32) -> Result<Option<String>, CallError> {
+    let rows = match reader.list_members(room, page).await {
+        Ok(answer) => answer.data,
+        Err(error) if error.kind.is_past_the_end() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if rows.unreadable > 0 {
+        return Ok(None);
+    }
+    let mut people = People::default();
+    people.take(rows.rows);
+    Ok(people
+        .about_owner(None)
+        .is_none()
+        .then_some(people.owner)
+        .flatten())
 }
 
 /// Reads until the answers do not contradict each other, but not for ever; after the first time, the members by pages.
@@ -162,6 +192,7 @@ async fn read_once(
     // Both to their end, whatever becomes of the other: calls on their way count against the call rate.
     let (people, admins) = tokio::join!(read_people(reader, room, &mut detail), read_admins(reader, room));
     let ((people, inconsistency, read_at), admins) = (people?, admins?);
+    reader.done_without_detail();
     let mut inconsistency = inconsistency.or(admins.inconsistency.clone());
     let may_go =
         |wanted: &MemberSet| people.any_beyond(|user| wanted.contains(user) || admins.names.contains(user));
@@ -199,6 +230,7 @@ fn live_room(
     read_at: Instant,
 ) -> LiveRoom {
     let listed = people.listed();
+    let owner_page = people.owner_page;
     let owner_row = people.owner.take();
     let has_owner_row = owner_row.is_some();
     let owner = owner_row.or(detail.owner);
@@ -212,6 +244,7 @@ fn live_room(
         admins: admins.names.filter(|user| !is_owner(user.as_str())),
         foreign_admins,
         max_users: detail.max_users,
+        owner_page,
         read_at,
         owner_is_in: has_owner_row || listed > (members.len() + foreign.len()) as u64,
         members,

@@ -12,6 +12,8 @@ pub struct LiveRoom {
     pub name: Option<String>,
     /// Owner in lower case, whether or not a row of the list names them.
     pub owner: Option<String>,
+    /// Page of the member list on which the owner stood, from 1, if pages were read.
+    pub owner_page: Option<u32>,
     /// True if a list of those in the room names the owner. An owner who has left still owns it.
     pub owner_is_in: bool,
     /// The admins, the owner not among them.
@@ -75,6 +77,15 @@ pub enum Inconsistency {
         /// Rows that it says it has.
         count: u64,
     },
+    /// So many rows of this page name nobody.
+    UnreadableRows {
+        /// The page, from 1.
+        page: u32,
+        /// Rows that were not understood.
+        rows: usize,
+    },
+    /// So many rows of the admin list name nobody.
+    UnreadableAdmins(usize),
     /// The list shows `listed` people, room detail says `detail`.
     Size {
         /// People that the pages show, the owner counted.
@@ -110,6 +121,13 @@ impl fmt::Display for Inconsistency {
                     "page {page} of the member list has {rows} rows and says it has {count}"
                 )
             }
+            Self::UnreadableRows { page, rows } => {
+                write!(
+                    f,
+                    "page {page} of the member list has rows that name nobody: {rows}"
+                )
+            }
+            Self::UnreadableAdmins(rows) => write!(f, "the admin list has rows that name nobody: {rows}"),
             Self::Size { listed, detail } => {
                 write!(
                     f,

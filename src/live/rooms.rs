@@ -1,5 +1,6 @@
 //! The app's rooms, page after page.
 
+use crate::chat::wire::Rows;
 use crate::chat::{Answer, CallError, Reader};
 use crate::model::RoomId;
 use std::collections::{BTreeSet, HashSet};
@@ -22,6 +23,9 @@ pub enum RoomListError {
     /// A page could not be read.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// A row of the list names no room.
+    #[error("list_rooms: page {0} has a row that names no room; name the rooms instead")]
+    Unreadable(usize),
     /// The list has no end.
     #[error(
         "list_rooms: page {0} leads on and names no room that the pages before it do not; name the rooms instead"
@@ -39,11 +43,14 @@ pub async fn list_rooms(reader: &Reader) -> Result<RoomList, RoomListError> {
     let mut cursor: Option<String> = None;
     for number in 1.. {
         let Answer {
-            data: rows,
+            data: Rows { rows, unreadable },
             cursor: next,
             ..
         } = reader.list_rooms(cursor.as_deref()).await?;
         let before = list.len();
+        if unreadable > 0 || rows.iter().any(|row| row.id.is_empty()) {
+            return Err(RoomListError::Unreadable(number));
+        }
         // An empty page is past the end, whatever it leads to.
         let ended = rows.is_empty();
         for row in rows {

@@ -121,6 +121,8 @@ reason_codes! {
     StateDir = "state_dir",
     /// The server accepts fewer names in one call.
     TooManyNames = "too_many_names",
+    /// The server does not know the call.
+    UnknownCall = "unknown_call",
     /// The user is in as many rooms as they can be.
     UserInTooManyRooms = "user_in_too_many_rooms",
     /// The files want somebody as they are whom a step would remove or demote.

@@ -164,6 +164,7 @@ impl Wanted {
 /// The room as it is, without the owner and ignored people.
 struct Seen<'a> {
     owner: Option<&'a str>,
+    owner_page: Option<u32>,
     admins: MemberSet,
     members: MemberSet,
     foreign: Vec<&'a str>,
@@ -176,6 +177,7 @@ impl<'a> Seen<'a> {
             |name: &str| Some(name) != owner && !desired.ignore.iter().any(|glob| glob.matches(name));
         Self {
             owner,
+            owner_page: live.owner_page,
             admins: live.admins.filter(|user| visible(user.as_str())),
             members: live.members.filter(|user| visible(user.as_str())),
             foreign: live
@@ -204,6 +206,7 @@ impl<'a> Seen<'a> {
             members: (self.members.len() + self.foreign.len()) as u64,
             admins: self.admins.len() as u64,
             digest: live_digest(self.owner, people),
+            owner_page: self.owner_page,
         }
     }
 }

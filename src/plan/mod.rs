@@ -145,6 +145,10 @@ pub struct LiveSummary {
     /// `sha256:` and a digest of the room in hex: half of it tells the owner, half of it admins and members.
     #[schemars(regex(pattern = checksum::DIGEST))]
     pub digest: String,
+    /// Page of the member list on which the owner stood, from 1, if pages were read.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub owner_page: Option<u32>,
 }
 
 impl RoomPlan {

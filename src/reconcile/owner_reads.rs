@@ -27,6 +27,8 @@ struct Waiting {
     room: RoomId,
     /// About so many rows its detail has.
     rows: usize,
+    /// Page of its member list on which the owner stood.
+    page: Option<u32>,
     told: Waiter<Owner>,
 }
 
@@ -44,11 +46,13 @@ impl OwnerReads {
         reader: &Reader,
         room: &RoomId,
         rows: usize,
+        page: Option<u32>,
     ) -> Result<Owner, CallError> {
         let (told, mut owner) = oneshot::channel();
         self.waiting.borrow_mut().push_back(Waiting {
             room: room.clone(),
             rows,
+            page,
             told,
         });
         sleep(LINGER).await;
@@ -63,8 +67,10 @@ impl OwnerReads {
             turn = self.turns.acquire() => turn,
         };
         let reading = async {
-            fan_out(self.next(), async |rooms, each| {
-                live::read_owners(reader, rooms, each).await
+            let (waiting, pages) = self.next();
+            let page = |at: usize| pages.get(at).copied().flatten();
+            fan_out(waiting, async |rooms, each| {
+                live::read_owners(reader, rooms, &page, each).await
             })
             .await;
             drop(turn);
@@ -73,8 +79,8 @@ impl OwnerReads {
         owner.unwrap_or_else(|_| Err(closed()))
     }
 
-    /// Takes as many of those that wait, the first first, as one call can be about.
-    fn next(&self) -> Vec<(RoomId, Waiter<Owner>)> {
+    /// Takes as many of those that wait, the first first, as one call can be about. With them, the page of each.
+    fn next(&self) -> (Vec<(RoomId, Waiter<Owner>)>, Vec<Option<u32>>) {
         let mut waiting = self.waiting.borrow_mut();
         let mut rows = 0;
         let mut fits = |next: &Waiting| {
@@ -84,6 +90,6 @@ impl OwnerReads {
         let most = waiting.len().min(MAX_DETAIL_ROOMS);
         let number = waiting.iter().take(most).take_while(|next| fits(next)).count();
         let next = waiting.drain(..number);
-        next.map(|Waiting { room, rows: _, told }| (room, told)).collect()
+        next.map(|next| ((next.room, next.told), next.page)).unzip()
     }
 }

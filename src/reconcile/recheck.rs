@@ -34,10 +34,11 @@ impl ServiceRecheck {
 
     async fn read_roles(&self, plan: &RoomPlan) -> Result<Roles, UnknownRoles> {
         let begun = Instant::now();
-        let members = plan.live.as_ref().map_or(0, |live| live.members);
-        let rows = usize::try_from(members).unwrap_or(usize::MAX);
+        let live = plan.live.as_ref();
+        let rows = usize::try_from(live.map_or(0, |live| live.members)).unwrap_or(usize::MAX);
+        let page = live.and_then(|live| live.owner_page);
         let admins = live::read_admins_at(&self.reader, &plan.id);
-        let owner = self.owners.owner(&self.reader, &plan.id, rows);
+        let owner = self.owners.owner(&self.reader, &plan.id, rows, page);
         let (admins, owner, sent_at) = if self.reader.would_wait(Method::ListAdmins) {
             // The owner only afterwards: what is read before a long wait has grown old after it.
             let (admins, sent_at) = admins.await?;

@@ -35,6 +35,7 @@ pub(crate) fn room(number: usize) -> RoomPlan {
         members: 100,
         admins: 4,
         digest: "sha256:00".into(),
+        owner_page: None,
     });
     room
 }
@@ -57,6 +58,7 @@ pub(crate) fn sent(room: RoomPlan) -> RoomPlan {
         id: room.id.clone(),
         name: None,
         owner: Some("owner".to_owned()),
+        owner_page: None,
         owner_is_in: true,
         admins,
         members,

@@ -20,6 +20,7 @@ mod learned_limits;
 mod looks;
 mod named;
 mod near;
+mod odd_servers;
 mod pace;
 #[expect(dead_code, reason = "what is not used here is for the bench")]
 mod pace_model;

@@ -226,6 +226,7 @@ fn support(line: RoomLine) -> RoomDetail {
             members: 120,
             admins: 2,
             digest: "sha256:77".to_owned(),
+            owner_page: None,
         }),
         diff,
         remarks: vec![Note {

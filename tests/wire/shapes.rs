@@ -58,7 +58,7 @@ fn rows_of_room_detail() {
     for other in [
         json!(null),
         json!([{"owner": "user1"}, {"admin": "user2"}]),
-        json!([{"owner": "user1"}, {"member": 2}]),
+        json!([{"owner": "user1"}, {"member": 2.5}]),
         json!([{"owner": "user1"}, "user2"]),
         json!([{"owner": "user1", "member": "user1"}]),
     ] {
@@ -106,7 +106,7 @@ fn list_of_rooms() {
 
     let last: Envelope<Vec<RoomRow>> = from_value(json!({"data": [], "cursor": null})).unwrap();
     assert_eq!((last.data.len(), last.cursor), (0, None));
-    assert!(from_value::<RoomRow>(json!({"name": "no id"})).is_err());
+    assert_eq!(from_value::<RoomRow>(json!({"name": "no id"})).unwrap().id, "");
 }
 
 /// Everything but `data` may be missing, and whatever is unknown is passed over.
