@@ -152,7 +152,7 @@ fn a_list_is_read_to_its_end_whatever_size_the_pages_have() {
     for size in [50, 100, 999, 1_000] {
         for large in [50, 94, 95, 244, 2_494] {
             for detail in [true, false] {
-                for (name, past) in &pasts {
+                for (name, past) in pasts.iter().take(if large > 1_000 { 1 } else { 3 }) {
                     let past = *past;
                     let (live, files) = fleet(1, large);
                     let service =
