@@ -18,6 +18,7 @@ mod house;
 mod interrupted;
 mod learned_limits;
 mod looks;
+mod mutation;
 mod named;
 mod near;
 mod odd_servers;
