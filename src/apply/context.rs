@@ -1,3 +1,4 @@
+use super::call_evidence::CallEvidence;
 use super::cancel::Cancel;
 use super::in_flight::InFlight;
 use super::options::ApplyOptions;
@@ -10,6 +11,7 @@ pub(super) struct RunContext<'a> {
     pub(super) client: &'a Client,
     pub(super) reader: Reader,
     pub(super) in_flight: InFlight,
+    pub(super) evidence: CallEvidence,
     /// For last looks at admins.
     pub(super) last_looks: Semaphore,
     pub(super) options: ApplyOptions<'a>,
@@ -21,6 +23,7 @@ impl<'a> RunContext<'a> {
         Self {
             client,
             in_flight: InFlight::new(options.at_once),
+            evidence: CallEvidence::default(),
             last_looks: Semaphore::new(last_looks_at_a_time(&reader)),
             reader,
             options,

@@ -5,6 +5,7 @@
 //! planned before, so that a run can only do less than its plan.
 
 mod call;
+mod call_evidence;
 mod cancel;
 mod context;
 mod executor;
@@ -21,6 +22,7 @@ mod room;
 mod room_record;
 mod room_run;
 mod schedule;
+mod splitting;
 mod verify;
 mod waiting_list;
 

@@ -1,6 +1,7 @@
 //! Meaning of an answer: who is dealt with, who goes into further calls, and whether the room's work can go on.
 
 use super::call::CallOutcome;
+use super::in_flight::method;
 use super::phase::{Phase, PhaseEnd};
 use super::report::Reason;
 use super::room_run::RoomRun;
@@ -20,6 +21,10 @@ pub(super) fn on_answer(
         CallOutcome::Done(refused) => {
             if refused.len() < step.users().len() {
                 phase.taken();
+                room.context.evidence.through(op);
+                if let Some(part) = room.splitting.through(op, step.users()) {
+                    room.writer.learn_length(method(op), part.as_slice(), false);
+                }
             }
             done(room, &step, refused);
             Ok(())
@@ -70,6 +75,9 @@ fn unsettled(room: &mut RoomRun<'_>, op: Op, users: &[UserId], error: &CallError
     if !error.kind.was_not_sent() {
         room.record.journal(op, users, Err(&Reason::from(error)));
     }
+    if matches!(error.kind, CallErrorKind::NoClearAnswer(_)) {
+        room.splitting.failed(op, users, Reason::from(error));
+    }
     room.end(error)
 }
 
@@ -88,6 +96,15 @@ fn on_failed_batch(
             return Ok(());
         }
         (CallErrorKind::TooManyNames(_), _) => ("", MemberSet::default()),
+        (CallErrorKind::RequestTooLong(_), _) => {
+            if let [user] = step.users() {
+                is_refused(room, op, user, error);
+            } else {
+                room.writer.learn_length(method(op), step.users(), true);
+                phase.again(step);
+            }
+            return Ok(());
+        }
         (_, Some(message)) => (message.text.as_str(), message.named.clone()),
         (_, None) => {
             let end = unsettled(room, op, step.users(), error);

@@ -7,6 +7,7 @@ use super::phase::{Phase, PhaseEnd};
 use super::room_run::RoomRun;
 use crate::chat::Writer;
 use crate::model::Op;
+use crate::plan::Step;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
@@ -114,7 +115,7 @@ pub(super) async fn run(
 async fn proof<'a>(room: &RoomRun<'a>, phase: &mut Phase, may_wait: bool) -> Proof<'a> {
     let in_flight = &room.context.in_flight;
     let is_new = |phase: &mut Phase| {
-        phase.fit(most_names(&room.writer, phase.op));
+        phase.fit(most_names(&room.writer, phase));
         let next = phase.todo.front().map_or(0, |step| step.users().len());
         next > room.writer.largest_accepted(method(phase.op)).max(1)
     };
@@ -140,11 +141,14 @@ async fn proof<'a>(room: &RoomRun<'a>, phase: &mut Phase, may_wait: bool) -> Pro
 }
 
 /// Most names that go into one call by now.
-fn most_names(writer: &Writer, op: Op) -> usize {
+fn most_names(writer: &Writer, phase: &Phase) -> usize {
     let sizes = writer.batch_limits();
-    match op {
+    let size = match phase.op {
         Op::Add => sizes.add,
         Op::Remove => sizes.remove,
-        Op::Promote | Op::Demote => 1,
-    }
+        Op::Promote | Op::Demote => return 1,
+    };
+    let users = phase.todo.iter().flat_map(Step::users);
+    let longest = users.map(|user| user.as_str().len()).max();
+    size.min(writer.fitting(method(phase.op), longest.unwrap_or_default()))
 }

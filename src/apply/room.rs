@@ -9,6 +9,7 @@ use super::recheck::{Replanned, Roles};
 use super::report::Reason;
 use super::room_record::people;
 use super::room_run::RoomRun;
+use super::splitting::Judgement;
 use crate::live::LiveRoom;
 use crate::model::Op;
 use crate::plan::{RoomPlan, Step, users_of};
@@ -32,6 +33,7 @@ pub(super) async fn write<'a>(context: &'a RunContext<'a>, job: Job<'a>) -> Opti
     let mut run = RoomRun::new(context, job, cancel);
     if let Some(read_at) = job.read_at {
         work(&mut run, job.plan.steps().to_vec(), read_at).await;
+        run.splitting.conclude(&context.evidence, &mut run.record);
     }
     context.written(&run.cancel).await;
     Some(run)
@@ -44,13 +46,29 @@ async fn work(run: &mut RoomRun<'_>, mut steps: Vec<Step>, mut read_at: Instant)
     // How old the look is of which a plan was made that waited for its turn, nobody can tell beforehand.
     let mut just_looked = false;
     loop {
+        steps = run.splitting.arrange(steps);
         let before = people(&steps);
-        let (rest, reason) = match steps_until_look(run, steps, read_at, just_looked, &mut slot).await {
+        let (mut rest, reason) = match steps_until_look(run, steps, read_at, just_looked, &mut slot).await {
             Ok(()) => return,
             Err(stopped) => stopped,
         };
         // In a long queue a look may grow too old many times; what counts is whether the work goes on.
         looks = if people(&rest) < before { 1 } else { looks + 1 };
+        if run.splitting.is_due() {
+            // Another room may wait for the slot and keep this one waiting.
+            slot = None;
+            match run.judge().await {
+                Judgement::Again => {}
+                Judgement::Narrowed => {
+                    looks = 1;
+                    rest = run.splitting.arrange(rest);
+                }
+                Judgement::Service => return run.record.fail_steps(&rest, &reason),
+            }
+            if rest.is_empty() {
+                return;
+            }
+        }
         if looks > LOOKS || run.cancel.is_interruption() {
             return run.record.fail_steps(&rest, &reason);
         }

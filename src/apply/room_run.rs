@@ -9,6 +9,7 @@ use super::recheck::UnknownRoles;
 use super::removal_guard::RemovalGuard;
 use super::report::{Reason, RoomReport};
 use super::room_record::RoomRecord;
+use super::splitting::{Judgement, Splitting};
 use super::waiting_list::WaitingList;
 use crate::chat::{CallError, CallErrorKind, Writer};
 use crate::model::{Op, ReasonCode};
@@ -25,6 +26,7 @@ pub(super) struct RoomRun<'a> {
     pub(super) guard: RemovalGuard<'a>,
     /// People who wait for a place.
     pub(super) waiting_list: WaitingList,
+    pub(super) splitting: Splitting<'a>,
 }
 
 impl<'a> RoomRun<'a> {
@@ -38,6 +40,7 @@ impl<'a> RoomRun<'a> {
             record: RoomRecord::new(job.plan, context.options.journal),
             guard: RemovalGuard::new(job),
             waiting_list: WaitingList::of(job.plan),
+            splitting: Splitting::default(),
             context,
             job,
             cancel,
@@ -67,7 +70,7 @@ impl<'a> RoomRun<'a> {
             _ => Reason::from(error),
         };
         match &error.kind {
-            CallErrorKind::RoomFull(_) => PhaseEnd::Op(reason),
+            CallErrorKind::RoomFull(_) | CallErrorKind::AdminsFull(_) => PhaseEnd::Op(reason),
             CallErrorKind::NoClearAnswer(_) | CallErrorKind::AnswerTooLarge(_) | CallErrorKind::StaleRead => {
                 PhaseEnd::Look(reason)
             }
@@ -127,6 +130,18 @@ impl<'a> RoomRun<'a> {
     /// True if anything was done that a last look has to show.
     pub(super) fn needs_a_look(&self) -> bool {
         self.record.has_calls() && !self.cancel.is_interruption()
+    }
+
+    /// Judges the call that failed last.
+    pub(super) async fn judge(&mut self) -> Judgement {
+        let Self {
+            context,
+            job,
+            record,
+            splitting,
+            ..
+        } = self;
+        splitting.judge(&context.evidence, &job.plan.id, record).await
     }
 
     /// Takes in a last look at the room.

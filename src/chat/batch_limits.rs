@@ -2,7 +2,11 @@
 
 use super::error::CallErrorKind;
 use super::wire::{MAX_REMOVE_BATCH, Method};
+use crate::model::UserId;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes between two names: `%2C` in a path, `","` in a body.
+const SEPARATOR: usize = 3;
 
 /// Most names in one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +29,8 @@ struct LearnedLimit {
     most: AtomicUsize,
     /// Most names in a call that the service did not refuse for their number.
     largest_accepted: AtomicUsize,
+    /// Most bytes that the names of one call may take, each with its comma.
+    bytes: AtomicUsize,
 }
 
 impl LearnedLimit {
@@ -32,6 +38,7 @@ impl LearnedLimit {
         Self {
             most: AtomicUsize::new(most.clamp(1, MAX_REMOVE_BATCH)),
             largest_accepted: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(usize::MAX),
         }
     }
 
@@ -80,6 +87,31 @@ impl LearnedBatchLimits {
         self.of(method).map_or(usize::MAX, of)
     }
 
+    /// Most names of this length that fit into one call of this method.
+    pub(super) fn fitting(&self, method: Method, longest: usize) -> usize {
+        let bytes = self
+            .of(method)
+            .map_or(usize::MAX, |limit| limit.bytes.load(Ordering::Relaxed));
+        (bytes / (longest + SEPARATOR)).max(1)
+    }
+
+    /// No more bytes than the names of this call take fit into one of this method, or only half of them where it was `too_long`.
+    pub(super) fn learn_bytes(&self, method: Method, users: &[UserId], too_long: bool) {
+        let Some(limit) = self.of(method) else { return };
+        let taken: usize = users.iter().map(|user| user.as_str().len() + SEPARATOR).sum();
+        let most = if too_long { taken / 2 } else { taken };
+        if limit.bytes.fetch_min(most, Ordering::Relaxed) > most {
+            let batch = (users.len() / if too_long { 2 } else { 1 }).max(1);
+            tracing::info!(
+                %method,
+                most,
+                "this server, or a proxy in front of it, takes no longer requests; keeping to so many bytes of names in a call; \
+                 `limits.{}: {batch}` does the same from the start",
+                if method == Method::AddMany { "add_batch" } else { "remove_batch" },
+            );
+        }
+    }
+
     /// Learns from the end of a call with so many names.
     pub(super) fn answered(&self, method: Method, names: usize, error: Option<&CallErrorKind>) {
         let Some(limit) = self.of(method) else { return };
@@ -90,7 +122,7 @@ impl LearnedBatchLimits {
                     tracing::info!(%method, most, "this server takes fewer names in one call than configured; keeping to that");
                 }
             }
-            Some(CallErrorKind::RateLimited) => {}
+            Some(CallErrorKind::RateLimited | CallErrorKind::RequestTooLong(_)) => {}
             Some(kind) if kind.was_not_sent() => {}
             // Whatever else came of it: the number of names was no reason to refuse it.
             _ => {

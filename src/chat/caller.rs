@@ -153,7 +153,7 @@ impl Caller {
                     status,
                     body,
                     retry_after,
-                }) => match CallErrorKind::from_answer(status, &body, &call.users) {
+                }) => match CallErrorKind::from_answer(status, &body, method, &call.users) {
                     // Whatever stands in between may have given up before the service took the call.
                     Some(kind @ CallErrorKind::NoClearAnswer(_)) => {
                         drop(permit);

@@ -96,6 +96,15 @@ pub enum CallErrorKind {
     /// More names than this server takes in one call.
     #[error("this server takes at most {0} names in one call")]
     TooManyNames(usize),
+    /// The request has more bytes than this server, or a proxy in front of it, takes.
+    #[error(
+        "the request is too long for this server, or for a proxy in front of it (status {0}); lower `limits.remove_batch` or \
+         `limits.add_batch`"
+    )]
+    RequestTooLong(u16),
+    /// The room has no place for another admin.
+    #[error("the room has as many admins as it can have: {0}; take somebody out of its `admins`")]
+    AdminsFull(String),
     /// The room has no place.
     #[error("the room is full: {0}; make it larger, or remove somebody")]
     RoomFull(String),
@@ -142,6 +151,8 @@ impl CallErrorKind {
             Self::NoSuchUser(_) => ReasonCode::NoSuchUser,
             Self::AlreadySo(_) => ReasonCode::AlreadySo,
             Self::TooManyNames(_) => ReasonCode::TooManyNames,
+            Self::RequestTooLong(_) => ReasonCode::RequestTooLong,
+            Self::AdminsFull(_) => ReasonCode::AdminsFull,
             Self::RoomFull(_) => ReasonCode::RoomFull,
             Self::UserInTooManyRooms(_) => ReasonCode::UserInTooManyRooms,
             Self::Refused { .. } => ReasonCode::Refused,
@@ -233,8 +244,11 @@ impl CallErrorKind {
         }
     }
 
-    /// Reads the error answer to a call about these people. `None`: the answer says the call rate is exceeded.
-    pub(super) fn from_answer(status: u16, body: &[u8], users: &[UserId]) -> Option<Self> {
+    /// Reads the error answer to a call of this method about these people. `None`: the answer says the call rate is exceeded.
+    pub(super) fn from_answer(status: u16, body: &[u8], method: Method, users: &[UserId]) -> Option<Self> {
+        if let 413 | 414 | 431 = status {
+            return Some(Self::RequestTooLong(status));
+        }
         let Ok(ErrorBody {
             error,
             error_description: text,
@@ -264,9 +278,10 @@ impl CallErrorKind {
             }
             (404, "organization_application_not_found") => Self::NoSuchApp(words()),
             _ if mentions("has joined too many") => Self::UserInTooManyRooms(message()),
+            (_, "exceed_limit") if method == Method::Promote => Self::AdminsFull(words()),
             (_, "exceed_limit") => Self::RoomFull(words()),
             _ if mentions("greater than max user size") => Self::RoomFull(words()),
-            _ if mentions("more than maxSize") => match max_size(&text) {
+            _ if mentions("more than maxSize") || mentions("more than max limit") => match max_size(&text) {
                 Some(size @ 1..) => Self::TooManyNames(size),
                 _ => refused(),
             },
@@ -276,6 +291,10 @@ impl CallErrorKind {
             }
             (404, "service_resource_not_found") | (405 | 415 | 501, _) => {
                 Self::UnknownCall(without_secrets(&format!("status {status}, {error}: {text}")))
+            }
+            // Whom the service no longer knows is in no room.
+            _ if mentions("username") && mentions("doesn't exist") && takes_away(method) => {
+                Self::AlreadySo(message())
             }
             _ if mentions("username") && mentions("doesn't exist") => Self::NoSuchUser(message()),
             _ => refused(),
@@ -312,6 +331,10 @@ impl From<TransportError> for CallErrorKind {
             TransportError::TooLarge => Self::AnswerTooLarge(text),
         }
     }
+}
+
+fn takes_away(method: Method) -> bool {
+    matches!(method, Method::RemoveOne | Method::RemoveMany | Method::Demote)
 }
 
 fn without_secrets(text: &str) -> String {

@@ -48,7 +48,10 @@ pub(super) fn names_in(text: &str) -> Vec<String> {
 
 /// Most names that a call may have, in the refusal of one that has more.
 pub(super) fn max_size(text: &str) -> Option<usize> {
-    let (_, said) = text.split_once("more than maxSize")?;
+    let said = ["more than maxSize", "more than max limit"]
+        .iter()
+        .find_map(|words| text.split_once(words))?
+        .1;
     let number = said.trim_start_matches([' ', ':', '=']);
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
@@ -101,8 +104,13 @@ mod tests {
             ("", None),
             (" : 99999999999999999999999", None),
         ] {
-            let text = format!("addMembers: addMembers number more than maxSize{said}");
-            assert_eq!(max_size(&text), size, "{text}");
+            for words in [
+                "addMembers number more than maxSize",
+                "usernames size is more than max limit",
+            ] {
+                let text = format!("{words}{said}");
+                assert_eq!(max_size(&text), size, "{text}");
+            }
         }
     }
 }

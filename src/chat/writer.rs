@@ -45,6 +45,17 @@ impl Writer {
         self.caller.batch_limits.largest_accepted(method)
     }
 
+    /// Most names of this length that fit into one call of this method, as far as the service has taught it.
+    #[must_use]
+    pub fn fitting(&self, method: Method, longest: usize) -> usize {
+        self.caller.batch_limits.fitting(method, longest)
+    }
+
+    /// Notes that a call with these names was short enough where a longer one was not, or was itself `too_long`.
+    pub fn learn_length(&self, method: Method, users: &[UserId], too_long: bool) {
+        self.caller.batch_limits.learn_bytes(method, users, too_long);
+    }
+
     /// True if a call of this method would have to wait for its turn now.
     #[must_use]
     pub fn would_wait(&self, method: Method) -> bool {

@@ -150,6 +150,7 @@ impl Cause {
             | ReasonCode::CredentialsRefused
             | ReasonCode::DryRun
             | ReasonCode::Empty
+            | ReasonCode::FailsAlone
             | ReasonCode::FilesChange
             | ReasonCode::ForeignName
             | ReasonCode::GuardLoosened
@@ -175,6 +176,7 @@ impl Cause {
             | ReasonCode::Quota
             | ReasonCode::Redirected
             | ReasonCode::Refused
+            | ReasonCode::RequestTooLong
             | ReasonCode::RoomFull
             | ReasonCode::ServiceUnreachable
             | ReasonCode::SetAside

@@ -179,6 +179,7 @@ pub(super) fn refusals<'a>(plan: &'a RoomPlan, report: &'a RoomReport) -> BTreeM
         let everywhere = match failure.reason.code {
             ReasonCode::NoSuchUser => true,
             ReasonCode::UserInTooManyRooms => false,
+            ReasonCode::FailsAlone if failure.op == Op::Add => false,
             ReasonCode::Refused if is_personal(failure) => false,
             _ => return None,
         };

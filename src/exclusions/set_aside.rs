@@ -16,6 +16,9 @@ const BACKOFF: Backoff = Backoff {
     longest: Duration::from_secs(24 * 3600),
 };
 
+/// Somebody whose calls fail in so many rooms is set aside in all.
+const ROOMS: usize = 3;
+
 /// People set aside, in one room or in all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SetAside {
@@ -87,10 +90,12 @@ impl SetAside {
     pub(crate) fn put(
         &mut self,
         user: &UserId,
-        refusal: Refusal<'_>,
+        mut refusal: Refusal<'_>,
         named_by: Option<String>,
         now: Timestamp,
     ) -> bool {
+        refusal.everywhere |=
+            refusal.code == ReasonCode::FailsAlone && self.fails_in_rooms(user, refusal.room, now);
         let before = if refusal.everywhere {
             self.everywhere.get(user)
         } else {
@@ -113,6 +118,18 @@ impl SetAside {
         let room = (!refusal.everywhere).then(|| refusal.room.clone());
         self.insert(user.clone(), room, entry);
         last.is_none()
+    }
+
+    /// True if calls that name somebody fail in so many other rooms that every room would see the same.
+    fn fails_in_rooms(&self, user: &UserId, room: &RoomId, now: Timestamp) -> bool {
+        let code = ReasonCode::FailsAlone.as_str();
+        let fails = |(other, users): &(&RoomId, &BTreeMap<UserId, Entry>)| {
+            *other != room
+                && users
+                    .get(user)
+                    .is_some_and(|entry| entry.code == code && entry.waits(now))
+        };
+        self.in_room.iter().filter(fails).count() + 1 >= ROOMS
     }
 
     /// People on these lists of a room who are not to be tried there now, and why. Costs no more than the shorter of the two lists:

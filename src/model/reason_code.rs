@@ -51,6 +51,8 @@ reason_codes! {
     DryRun = "dry_run",
     /// With the owner left out, a managed key comes to nobody.
     Empty = "empty",
+    /// Each call that names somebody fails, while calls for others go through.
+    FailsAlone = "fails_alone",
     /// A key of the room says otherwise than in the base version of the files, and lets no more through for it.
     FilesChange = "files_change",
     /// A live name breaks our rules and is left alone.
@@ -109,6 +111,8 @@ reason_codes! {
     Redirected = "redirected",
     /// The service refused for a reason of its own.
     Refused = "refused",
+    /// The request has more bytes than the server takes.
+    RequestTooLong = "request_too_long",
     /// There is no place for another member.
     RoomFull = "room_full",
     /// The service cannot be reached.

@@ -4,6 +4,7 @@
 
 mod budget;
 mod bulk;
+mod choking;
 mod daemon;
 mod daemon_clock;
 mod daemon_faults;

@@ -5,7 +5,7 @@ fn kind(status: u16, error: &str, text: &str) -> Option<CallErrorKind> {
         "error": error, "exception": "com.easemob.group.exception.X", "timestamp": 1, "duration": 0,
         "error_description": text,
     });
-    CallErrorKind::from_answer(status, body.to_string().as_bytes(), &[])
+    CallErrorKind::from_answer(status, body.to_string().as_bytes(), Method::AddMany, &[])
 }
 
 #[test]
@@ -133,7 +133,9 @@ fn every_documented_error_is_told_apart() {
 
 #[test]
 fn answers_of_something_in_between() {
-    let code = |status| CallErrorKind::from_answer(status, b"<html>", &[]).map(|kind| kind.code().as_str());
+    let code = |status| {
+        CallErrorKind::from_answer(status, b"<html>", Method::AddMany, &[]).map(|kind| kind.code().as_str())
+    };
     assert_eq!(code(401), Some("credentials_refused"));
     assert_eq!(code(429), None);
     assert_eq!(code(302), Some("redirected"));
@@ -147,7 +149,7 @@ fn only_people_of_the_call_are_named() {
     let users = ["403", "ann", "group", "in"].map(|name| UserId::parse(name).unwrap());
     let named = |status, error: &str, text: &str| {
         let body = serde_json::json!({"error": error, "error_description": text}).to_string();
-        let kind = CallErrorKind::from_answer(status, body.as_bytes(), &users).unwrap();
+        let kind = CallErrorKind::from_answer(status, body.as_bytes(), Method::AddMany, &users).unwrap();
         let named = kind.message().map(|message| message.named.to_string());
         named.unwrap_or_default()
     };

@@ -1,0 +1,129 @@
+//! Evidence of one run's write calls: whether a kind of call goes through, and where it fails.
+//!
+//! It tells a person whom the service chokes on from a service that fails.
+
+use crate::model::{Op, PerOp, RoomId};
+use std::sync::{Mutex as SyncMutex, MutexGuard as SyncGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
+
+/// Evidence older than this says nothing of the service as it is now.
+const RECENT: Duration = Duration::from_secs(60);
+
+/// Evidence of one run's write calls.
+#[derive(Default)]
+pub(super) struct CallEvidence {
+    of_op: PerOp<SyncMutex<OfOp>>,
+    probing: PerOp<Mutex<()>>,
+}
+
+/// What became of one kind of call.
+#[derive(Default)]
+struct OfOp {
+    /// When a call last went through.
+    through: Option<Instant>,
+    /// The two rooms in which a call last failed, and when.
+    failed: [Option<(RoomId, Instant)>; 2],
+    /// When it was last found that no part of a batch goes through.
+    found_failing: Option<Instant>,
+}
+
+fn is_recent(then: Option<Instant>) -> bool {
+    then.is_some_and(|then| then.elapsed() < RECENT)
+}
+
+impl CallEvidence {
+    fn of(&self, op: Op) -> SyncGuard<'_, OfOp> {
+        self.of_op.of(op).lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call did something for somebody.
+    pub(super) fn through(&self, op: Op) {
+        self.of(op).through = Some(Instant::now());
+    }
+
+    /// A call in this room got no clear answer.
+    pub(super) fn failed(&self, op: Op, room: &RoomId) {
+        let failure = Some((room.clone(), Instant::now()));
+        let mut of = self.of(op);
+        let [last, before] = &mut of.failed;
+        if last.as_ref().is_some_and(|(other, _)| other != room) {
+            before.clone_from(last);
+        }
+        *last = failure;
+    }
+
+    /// When a call of this kind last went through, if that was less than a minute before or after this moment.
+    pub(super) fn goes_through_at(&self, op: Op, then: Instant) -> bool {
+        let near = |through: Instant| through.max(then) - through.min(then) < RECENT;
+        self.of(op).through.is_some_and(near)
+    }
+
+    /// True if calls of this kind fail in other rooms too, and lately none went through.
+    pub(super) fn fails_elsewhere(&self, op: Op, room: &RoomId) -> bool {
+        let of = self.of(op);
+        let elsewhere = |failure: &Option<(RoomId, Instant)>| {
+            let failure = failure.as_ref().filter(|(other, _)| other != room);
+            is_recent(failure.map(|(_, then)| *then))
+        };
+        !is_recent(of.through) && of.failed.iter().any(elsewhere)
+    }
+
+    /// Waits for the right to find out whether it is the service that fails. `None`: somebody has found out just now that it is.
+    pub(super) async fn probe(&self, op: Op) -> Option<MutexGuard<'_, ()>> {
+        let probing = self.probing.of(op).lock().await;
+        let found_failing = self.of(op).found_failing;
+        (!is_recent(found_failing)).then_some(probing)
+    }
+
+    /// No part of a batch goes through.
+    pub(super) fn found_failing(&self, op: Op) {
+        self.of(op).found_failing = Some(Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room(number: u32) -> RoomId {
+        RoomId::parse(&number.to_string()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_the_service_where_others_fail_and_none_goes_through() {
+        let evidence = CallEvidence::default();
+        let fails = || evidence.fails_elsewhere(Op::Add, &room(1));
+        assert!(!fails());
+        evidence.failed(Op::Add, &room(1));
+        assert!(!fails(), "only here");
+        evidence.failed(Op::Add, &room(2));
+        evidence.failed(Op::Add, &room(1));
+        assert!(fails() && !evidence.fails_elsewhere(Op::Remove, &room(1)));
+        evidence.through(Op::Add);
+        assert!(!fails());
+        tokio::time::advance(RECENT).await;
+        assert!(!fails(), "the failures are as old");
+        evidence.failed(Op::Add, &room(2));
+        assert!(fails());
+        let (then, through) = (Instant::now(), evidence.goes_through_at(Op::Add, Instant::now()));
+        assert!(!through);
+        tokio::time::advance(RECENT / 2).await;
+        evidence.through(Op::Add);
+        assert!(evidence.goes_through_at(Op::Add, then));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_room_finds_out_for_all() {
+        let evidence = CallEvidence::default();
+        let probe = evidence.probe(Op::Add).await;
+        assert!(probe.is_some());
+        evidence.found_failing(Op::Add);
+        drop(probe);
+        assert!(evidence.probe(Op::Add).await.is_none());
+        assert!(evidence.probe(Op::Remove).await.is_some());
+        tokio::time::advance(RECENT).await;
+        assert!(evidence.probe(Op::Add).await.is_some());
+    }
+}
