@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 /// Evidence older than this says nothing of the service as it is now.
-const RECENT: Duration = Duration::from_secs(60);
+pub(super) const RECENT: Duration = Duration::from_secs(60);
 
 /// Evidence of one run's write calls.
 #[derive(Default)]
@@ -24,9 +24,36 @@ struct OfOp {
     /// When a call last went through.
     through: Option<Instant>,
     /// The two rooms in which a call last failed, and when.
-    failed: [Option<(RoomId, Instant)>; 2],
+    failed: LastTwo<RoomId>,
     /// When it was last found that no part of a batch goes through.
     found_failing: Option<Instant>,
+}
+
+/// The last two things of a kind that differ, each with its time.
+#[derive(Debug)]
+pub(super) struct LastTwo<T>([Option<(T, Instant)>; 2]);
+
+impl<T> Default for LastTwo<T> {
+    fn default() -> Self {
+        Self([None, None])
+    }
+}
+
+impl<T: Clone + PartialEq> LastTwo<T> {
+    /// This was seen just now.
+    pub(super) fn note(&mut self, what: &T) {
+        let [last, before] = &mut self.0;
+        if last.as_ref().is_some_and(|(other, _)| other != what) {
+            *before = last.take();
+        }
+        *last = Some((what.clone(), Instant::now()));
+    }
+
+    /// When others than this were seen last.
+    pub(super) fn other_than(&self, what: &T) -> impl Iterator<Item = Instant> {
+        let others = self.0.iter().flatten().filter(move |(other, _)| other != what);
+        others.map(|(_, then)| *then)
+    }
 }
 
 fn is_recent(then: Option<Instant>) -> bool {
@@ -45,29 +72,13 @@ impl CallEvidence {
 
     /// A call in this room got no clear answer.
     pub(super) fn failed(&self, op: Op, room: &RoomId) {
-        let failure = Some((room.clone(), Instant::now()));
-        let mut of = self.of(op);
-        let [last, before] = &mut of.failed;
-        if last.as_ref().is_some_and(|(other, _)| other != room) {
-            before.clone_from(last);
-        }
-        *last = failure;
-    }
-
-    /// When a call of this kind last went through, if that was less than a minute before or after this moment.
-    pub(super) fn goes_through_at(&self, op: Op, then: Instant) -> bool {
-        let near = |through: Instant| through.max(then) - through.min(then) < RECENT;
-        self.of(op).through.is_some_and(near)
+        self.of(op).failed.note(room);
     }
 
     /// True if calls of this kind fail in other rooms too, and lately none went through.
     pub(super) fn fails_elsewhere(&self, op: Op, room: &RoomId) -> bool {
         let of = self.of(op);
-        let elsewhere = |failure: &Option<(RoomId, Instant)>| {
-            let failure = failure.as_ref().filter(|(other, _)| other != room);
-            is_recent(failure.map(|(_, then)| *then))
-        };
-        !is_recent(of.through) && of.failed.iter().any(elsewhere)
+        !is_recent(of.through) && of.failed.other_than(room).any(|then| is_recent(Some(then)))
     }
 
     /// Waits for the right to find out whether it is the service that fails. `None`: somebody has found out just now that it is.
@@ -107,11 +118,6 @@ mod tests {
         assert!(!fails(), "the failures are as old");
         evidence.failed(Op::Add, &room(2));
         assert!(fails());
-        let (then, through) = (Instant::now(), evidence.goes_through_at(Op::Add, Instant::now()));
-        assert!(!through);
-        tokio::time::advance(RECENT / 2).await;
-        evidence.through(Op::Add);
-        assert!(evidence.goes_through_at(Op::Add, then));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Batches that fail time and again. They are split until whoever makes them fail stands alone; the others go in.
 
-use super::call_evidence::CallEvidence;
+use super::call_evidence::{CallEvidence, LastTwo, RECENT};
 use super::report::Reason;
 use super::room_record::RoomRecord;
 use crate::model::{MemberSet, Op, PerOp, ReasonCode, RoomId, UserId};
@@ -63,9 +63,17 @@ struct OfOp {
     nobody_alone: bool,
     /// People of the largest part that went through.
     largest_through: MemberSet,
+    /// People for whom a call went through last.
+    through: LastTwo<UserId>,
 }
 
 impl OfOp {
+    /// True if a call of this kind went through for somebody else, less than a minute before or after this moment.
+    fn goes_through_for_others(&self, user: &UserId, then: Instant) -> bool {
+        let mut others = self.through.other_than(user);
+        others.any(|through| through.max(then) - through.min(then) < RECENT)
+    }
+
     /// The part with these people.
     fn part_with(&self, users: &MemberSet) -> Option<usize> {
         self.parts.iter().position(|part| users.minus(part).is_empty())
@@ -118,8 +126,9 @@ impl<'a> Splitting<'a> {
     /// Takes in a call that did something for these people. Gives those of the largest part, if all parts of a batch went
     /// through: then the batch was too long for a request, and that part was not.
     pub(super) fn through(&mut self, op: Op, users: &[UserId]) -> Option<MemberSet> {
-        let users: MemberSet = users.iter().cloned().collect();
         let of = self.of_op.of_mut(op);
+        users.iter().take(2).for_each(|user| of.through.note(user));
+        let users: MemberSet = users.iter().cloned().collect();
         of.batches
             .retain(|(failed, _)| !failed.users.minus(&users).is_empty());
         of.parts_failed = 0;
@@ -241,10 +250,12 @@ impl<'a> Splitting<'a> {
         arranged
     }
 
-    /// Says of those who failed alone whether it was they: others went in by the same kind of call.
-    pub(super) fn conclude(&self, evidence: &CallEvidence, record: &mut RoomRecord<'_>) {
+    /// Says of those who failed alone whether it was they: calls of the same kind went through for others in this room. Where none
+    /// did, it may be the room.
+    pub(super) fn conclude(&self, record: &mut RoomRecord<'_>) {
         for Alone { op, user, at, reason } in &self.alone {
-            if evidence.goes_through_at(*op, *at) && record.failure(*op, user).is_some() {
+            let is_theirs = self.of_op.of(*op).goes_through_for_others(user, *at);
+            if is_theirs && record.failure(*op, user).is_some() {
                 let why = format!(
                     "each call that names them fails, while others go through: {}; ask the service's operator what is \
                      wrong with this user",

@@ -139,7 +139,13 @@ fn answers_of_something_in_between() {
     assert_eq!(code(401), Some("credentials_refused"));
     assert_eq!(code(429), None);
     assert_eq!(code(302), Some("redirected"));
-    for unclear in [400, 403, 404, 413, 500, 502, 503, 504] {
+    for too_long in [413, 414] {
+        assert_eq!(code(too_long), Some("request_too_long"));
+    }
+    for unknown in [405, 415, 501] {
+        assert_eq!(code(unknown), Some("unknown_call"));
+    }
+    for unclear in [400, 403, 404, 500, 502, 503, 504] {
         assert_eq!(code(unclear), Some("no_clear_answer"), "{unclear}");
     }
 }
