@@ -13,7 +13,7 @@ use crate::backoff::Backoff;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
 /// Tries of a call that never reached the service, or of a read that got no clear answer.
@@ -252,9 +252,7 @@ impl Caller {
         let Call { method, room, .. } = call;
         let longest = self.config.timeout;
         let begun = Instant::now();
-        let answer = timeout(longest, self.transport.send(request)).await;
-        let answer =
-            answer.unwrap_or_else(|_| Err(TransportError::Unclear(format!("no answer within {longest:?}"))));
+        let answer = self.transport.send_within(request, longest).await;
         let status = answer.as_ref().map(|answer| answer.status).ok();
         let room = room.as_ref().map(ToString::to_string);
         let took = begun.elapsed();

@@ -9,7 +9,7 @@ use std::{fmt, slice};
 
 /// A call that did not do what it was for.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{method}{}: {kind}", room.as_ref().map(|room| format!(" in room {room}")).unwrap_or_default())]
+#[error("{}{kind}", self.place())]
 pub struct CallError {
     /// Which call.
     pub method: Method,
@@ -17,6 +17,17 @@ pub struct CallError {
     pub room: Option<RoomId>,
     /// Cause of the failure.
     pub kind: CallErrorKind,
+}
+
+impl CallError {
+    /// The call, unless the failure is about none in particular.
+    fn place(&self) -> String {
+        match (&self.kind, &self.room) {
+            (CallErrorKind::ServiceUnreachable(_) | CallErrorKind::Misconfigured(_), _) => String::new(),
+            (_, None) => format!("{}: ", self.method),
+            (_, Some(room)) => format!("{} in room {room}: ", self.method),
+        }
+    }
 }
 
 /// The service's words, and the people of the call whom they name.
@@ -50,8 +61,11 @@ impl fmt::Display for ServiceMessage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallErrorKind {
     /// It never reached the service, several times over.
-    #[error("the service cannot be reached: {0}; check `service.url` (or ROOMSYNC_URL) and the network")]
+    #[error("the service cannot be reached: {0}")]
     ServiceUnreachable(String),
+    /// Neither this call nor any other reaches the service before something is changed.
+    #[error("the service cannot be reached: {0}")]
+    Misconfigured(String),
     /// It may or may not have taken effect.
     #[error("no clear answer: {0}")]
     NoClearAnswer(String),
@@ -137,7 +151,7 @@ impl CallErrorKind {
     #[must_use]
     pub fn code(&self) -> ReasonCode {
         match self {
-            Self::ServiceUnreachable(_) => ReasonCode::ServiceUnreachable,
+            Self::ServiceUnreachable(_) | Self::Misconfigured(_) => ReasonCode::ServiceUnreachable,
             Self::NoClearAnswer(_) => ReasonCode::NoClearAnswer,
             Self::AnswerTooLarge(_) => ReasonCode::AnswerTooLarge,
             Self::RateLimited => ReasonCode::RateLimited,
@@ -168,6 +182,7 @@ impl CallErrorKind {
         matches!(
             self,
             Self::ServiceUnreachable(_)
+                | Self::Misconfigured(_)
                 | Self::Quota(_)
                 | Self::CredentialsRefused(_)
                 | Self::NoSuchApp(_)
@@ -179,7 +194,10 @@ impl CallErrorKind {
     /// True if nothing clear came back, so that it may be the service that fails and not this call.
     #[must_use]
     pub fn is_unclear(&self) -> bool {
-        matches!(self, Self::NoClearAnswer(_) | Self::ServiceUnreachable(_))
+        matches!(
+            self,
+            Self::NoClearAnswer(_) | Self::ServiceUnreachable(_) | Self::Misconfigured(_)
+        )
     }
 
     /// True if every other call may well end the same way: only these show it.
@@ -210,7 +228,11 @@ impl CallErrorKind {
     pub fn was_not_sent(&self) -> bool {
         matches!(
             self,
-            Self::ServiceUnreachable(_) | Self::StaleRead | Self::Interrupted | Self::NotAKnownCall
+            Self::ServiceUnreachable(_)
+                | Self::Misconfigured(_)
+                | Self::StaleRead
+                | Self::Interrupted
+                | Self::NotAKnownCall
         )
     }
 
@@ -327,6 +349,7 @@ impl From<TransportError> for CallErrorKind {
         let text = without_secrets(&error.to_string());
         match error {
             TransportError::Unsent(_) => Self::ServiceUnreachable(text),
+            TransportError::Misconfigured(_) => Self::Misconfigured(text),
             TransportError::Unclear(_) => Self::NoClearAnswer(text),
             TransportError::TooLarge => Self::AnswerTooLarge(text),
         }

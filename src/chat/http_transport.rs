@@ -1,30 +1,35 @@
 //! The network, by reqwest.
 
+mod fault;
+mod proxy;
+mod tls;
+mod tls_fault;
+
 use super::transport::{BoxFuture, MAX_ANSWER_BYTES, Request, Response, Transport, TransportError};
-use crate::disk::{self, DiskError};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use fault::{Route, bytes};
 use http::HeaderValue;
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
+use proxy::{BadProxy, Proxy};
 use secrecy::ExposeSecret as _;
-use std::path::{Path, PathBuf};
+use std::env::var_os;
+use std::path::Path;
 use std::time::Duration;
+use tls::TlsError;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
-
-/// The largest file of certificates that is read, in bytes: several times the system's own.
-const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Reason for which there is no client for the network.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The extra root certificate cannot be read.
-    #[error("`service.ca_file` {path} cannot be used: {reason}")]
-    CaFile {
-        /// Which file.
-        path: PathBuf,
-        /// Cause of the failure.
-        reason: String,
-    },
+    /// No certificate could be checked.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The environment names a proxy that cannot be used.
+    #[error(transparent)]
+    Proxy(#[from] BadProxy),
     /// The HTTP client cannot be made.
     #[error("no HTTP client: {0}")]
     Client(#[from] reqwest::Error),
@@ -38,53 +43,42 @@ pub enum SetupError {
 pub struct HttpTransport {
     lists: reqwest::Client,
     others: reqwest::Client,
+    route: Route,
+    /// Longest time of a call that its caller does not bound.
+    timeout: Duration,
 }
 
 impl HttpTransport {
-    /// Makes the client for this service, whose calls are given up after `timeout` by whoever makes them. Beside the system's root certificates those of `ca_file` (PEM) are trusted.
+    /// Makes the client for this service, whose calls may take `timeout`. Beside the system's root certificates those of
+    /// `ca_file` (PEM) are trusted. For https the environment may name a proxy, see [`Proxy::find`].
     pub fn new(base: &Url, ca_file: Option<&Path>, timeout: Duration) -> Result<Self, SetupError> {
-        let roots = ca_file.map(Self::roots).transpose()?;
-        let client = || {
+        let tls = tls::config(base.scheme() == "https", ca_file)?;
+        let proxy = Proxy::find(base, var_os)?;
+        // Well before the call itself is given up: then it is certain that nothing was sent.
+        let connect_timeout = timeout / 2;
+        let client = || -> Result<reqwest::Client, SetupError> {
             let client = reqwest::Client::builder()
                 .user_agent(concat!("roomsync/", env!("CARGO_PKG_VERSION")))
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
-                // Well before the call itself is given up: then it is certain that nothing was sent.
-                .connect_timeout(timeout / 2);
-            let client = match &roots {
-                Some(roots) => client.tls_certs_merge(roots.clone()),
+                .tls_backend_preconfigured(tls.clone())
+                // HTTP/2 would carry all calls on one connection, and whatever stalls that would stall every call.
+                .http1_only()
+                .connect_timeout(connect_timeout)
+                // That of the environment is found above: reqwest goes past one that is malformed.
+                .no_proxy();
+            let client = match &proxy {
+                Some(proxy) => client.proxy(proxy.to_client()?),
                 None => client,
             };
-            if base.scheme() == "http" {
-                // Through a proxy a plain request would hand the token to the proxy.
-                client.no_proxy().build()
-            } else {
-                client.build()
-            }
+            Ok(client.build()?)
         };
         Ok(Self {
             lists: client()?,
             others: client()?,
+            route: Route::new(base, proxy, connect_timeout),
+            timeout,
         })
-    }
-
-    /// The certificates of `service.ca_file`.
-    fn roots(path: &Path) -> Result<Vec<reqwest::Certificate>, SetupError> {
-        let unusable = |reason: String| SetupError::CaFile {
-            path: path.into(),
-            reason,
-        };
-        let pem = disk::read(path, MAX_CA_BYTES).map_err(|error| match error {
-            DiskError::NotAFile | DiskError::Kernel | DiskError::TooLarge(_) => {
-                unusable("it is not a file of certificates".into())
-            }
-            DiskError::Timeout(_) | DiskError::Io(_) => unusable(error.to_string()),
-        })?;
-        let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(chain(&error)))?;
-        if roots.is_empty() {
-            return Err(unusable("it holds no PEM certificate".into()));
-        }
-        Ok(roots)
     }
 
     /// The client for a call: all that reads but the short list of a room's admins has many rows.
@@ -96,7 +90,29 @@ impl HttpTransport {
         }
     }
 
-    async fn exchange(&self, request: Request) -> Result<Response, TransportError> {
+    /// Sends a request and reads the answer to its end, within this time in all.
+    ///
+    /// Connecting is bounded by itself, and so is the time in which no byte of a body comes: half of the whole each.
+    async fn exchange(&self, request: Request, longest: Duration) -> Result<Response, TransportError> {
+        let deadline = Instant::now() + longest;
+        let method = request.method.clone();
+        let answer = timeout_at(deadline, self.builder(request).send())
+            .await
+            .map_err(|_| TransportError::no_answer(longest))?
+            .map_err(|error| self.route.fault(&method, &error))?;
+        let headers = answer.headers();
+        let retry_after = headers
+            .get(RETRY_AFTER)
+            .and_then(|value| retry_after(value.to_str().ok()?, headers.get(DATE)));
+        Ok(Response {
+            status: answer.status().as_u16(),
+            retry_after,
+            body: body(answer, deadline, longest).await?,
+        })
+    }
+
+    /// The request as it is sent.
+    fn builder(&self, request: Request) -> reqwest::RequestBuilder {
         let client = self.client(&request);
         let Request {
             method,
@@ -104,49 +120,63 @@ impl HttpTransport {
             token,
             body,
         } = request;
-        let mut builder = client
+        let has_length = method == http::Method::POST;
+        let builder = client
             .request(method, url)
             .bearer_auth(token.expose_secret())
-            .header(http::header::ACCEPT, "application/json")
-            .header(http::header::CONTENT_TYPE, "application/json");
-        if let Some(body) = body {
-            builder = builder.body(body);
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/json");
+        match body {
+            Some(body) => builder.body(body),
+            // Without a length, servers may answer 411, and reqwest sends none for a body that is not there.
+            None if has_length => builder.header(CONTENT_LENGTH, 0),
+            None => builder,
         }
-        let mut answer = builder.send().await.map_err(|error| {
-            let text = chain(&error);
-            if error.is_connect() || error.is_builder() {
-                TransportError::Unsent(text)
+    }
+}
+
+/// Reads the body of an answer, which may take until `deadline`, the end of `longest`.
+async fn body(
+    mut answer: reqwest::Response,
+    deadline: Instant,
+    longest: Duration,
+) -> Result<Bytes, TransportError> {
+    // Of a large answer that grew piece by piece the allocator would keep the outgrown pieces.
+    let length = answer.content_length();
+    let length = length.and_then(|length| usize::try_from(length).ok());
+    let mut body = BytesMut::with_capacity(length.unwrap_or_default().min(MAX_ANSWER_BYTES));
+    let silence = longest / 2;
+    loop {
+        let silent = Instant::now() + silence;
+        let Ok(chunk) = timeout_at(deadline.min(silent), answer.chunk()).await else {
+            let received = bytes(body.len());
+            return Err(TransportError::Unclear(if silent < deadline {
+                format!("the answer stopped after {received}: nothing more came within {silence:?}")
             } else {
-                TransportError::Unclear(text)
-            }
-        })?;
-        let retry_after = answer
-            .headers()
-            .get(http::header::RETRY_AFTER)
-            .and_then(|value| retry_after(value.to_str().ok()?, answer.headers().get(http::header::DATE)));
-        // Of a large answer that grew piece by piece the allocator would keep the outgrown pieces.
-        let length = answer
-            .content_length()
-            .and_then(|length| usize::try_from(length).ok());
-        let mut body = BytesMut::with_capacity(length.unwrap_or_default().min(MAX_ANSWER_BYTES));
-        let broken = |error: reqwest::Error| TransportError::Unclear(chain(&error));
-        while let Some(chunk) = answer.chunk().await.map_err(broken)? {
-            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                format!("the answer did not end within {longest:?}: {received} of it came")
+            }));
+        };
+        match chunk.map_err(|error| Route::body_fault(&error, body.len()))? {
+            None => return Ok(body.freeze()),
+            Some(chunk) if body.len() + chunk.len() > MAX_ANSWER_BYTES => {
                 return Err(TransportError::TooLarge);
             }
-            body.extend_from_slice(&chunk);
+            Some(chunk) => body.extend_from_slice(&chunk),
         }
-        Ok(Response {
-            status: answer.status().as_u16(),
-            retry_after,
-            body: body.freeze(),
-        })
     }
 }
 
 impl Transport for HttpTransport {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
-        Box::pin(self.exchange(request))
+        self.send_within(request, self.timeout)
+    }
+
+    fn send_within(
+        &self,
+        request: Request,
+        longest: Duration,
+    ) -> BoxFuture<'_, Result<Response, TransportError>> {
+        Box::pin(self.exchange(request, longest))
     }
 }
 
@@ -164,37 +194,5 @@ fn retry_after(text: &str, date: Option<&HeaderValue>) -> Option<Duration> {
     Some(wait.try_into().unwrap_or_default())
 }
 
-/// An error with its causes, without the address, which says nothing new.
-fn chain(error: &reqwest::Error) -> String {
-    let mut causes = vec![];
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        causes.push(cause.to_string());
-        next = cause.source();
-    }
-    if causes.is_empty() {
-        error.to_string()
-    } else {
-        causes.join(": ")
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let date = HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT");
-        let seconds = |text| retry_after(text, Some(&date)).map(|wait| wait.as_secs());
-        assert_eq!(seconds("0"), Some(0));
-        assert_eq!(seconds(" 120 "), Some(120));
-        assert_eq!(seconds("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30));
-        assert_eq!(seconds("Sun, 06 Nov 1994 08:49:07 GMT"), Some(0), "it is past");
-        for none in ["", "-1", "1.5", "soon", "Sun, 31 Nov 1994 08:50:07 GMT"] {
-            assert_eq!(seconds(none), None, "{none:?}");
-        }
-        let long_past = retry_after("Sun, 06 Nov 1994 08:50:07 GMT", None);
-        assert_eq!(long_past, Some(Duration::ZERO), "against our own clock");
-    }
-}
+mod tests;

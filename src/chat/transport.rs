@@ -4,6 +4,7 @@ use bytes::Bytes;
 use secrecy::SecretString;
 use std::pin::Pin;
 use std::time::Duration;
+use tokio::time::timeout;
 use url::Url;
 
 /// The largest answer that is read, in bytes: ten times a page of 1,000 rows of the longest names, and room for details.
@@ -42,6 +43,10 @@ pub enum TransportError {
     /// The request certainly did not reach the service.
     #[error("{0}")]
     Unsent(String),
+    /// It did not have any effect, and no other try would have one before something is changed: a certificate, the protocol or
+    /// the proxy.
+    #[error("{0}")]
+    Misconfigured(String),
     /// It may have.
     #[error("{0}")]
     Unclear(String),
@@ -50,8 +55,27 @@ pub enum TransportError {
     TooLarge,
 }
 
+impl TransportError {
+    /// Not even the beginning of an answer came within this time.
+    pub(super) fn no_answer(within: Duration) -> Self {
+        Self::Unclear(format!("no answer within {within:?}"))
+    }
+}
+
 /// Carries a request to the service and its answer back. Follows no redirect, repeats nothing.
 pub trait Transport: Send + Sync + std::fmt::Debug {
     /// Sends one request.
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>>;
+
+    /// Sends one request and gives it up after this time, from its begin to the end of its answer.
+    fn send_within(
+        &self,
+        request: Request,
+        longest: Duration,
+    ) -> BoxFuture<'_, Result<Response, TransportError>> {
+        Box::pin(async move {
+            let answer = timeout(longest, self.send(request)).await;
+            answer.unwrap_or_else(|_| Err(TransportError::no_answer(longest)))
+        })
+    }
 }

@@ -1,19 +1,13 @@
-//! Ways to the service: both prefixes, TLS, a token that changes, answers that are too large.
+//! Ways to the service: both prefixes, a token that changes, answers that are too large or do not end.
 
 use super::service::{ROOM, STATE, Service, TOKEN, answer};
 use super::site::{Run, Site};
-use axum::serve::Listener;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use roomsync::chat::MAX_ANSWER_BYTES;
 use std::fs;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::server::TlsStream;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread::{self, sleep};
+use std::time::Duration;
 
 #[test]
 fn an_app_is_named_by_its_key_or_by_its_id() {
@@ -76,72 +70,78 @@ fn an_answer_that_never_ends_is_not_read_to_its_end() {
 
 #[test]
 fn an_answer_that_does_not_come_is_not_waited_for() {
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let site = Site::at(&url).with_settings("service:\n", "service:\n  timeout: 100ms\n");
     let run = site.run(&["plan"]).ends_with(1);
     assert!(run.stdout.contains("no answer within 100ms"), "{}", run.stdout);
 }
 
-#[test]
-fn a_certificate_of_ones_own_needs_ca_file() {
-    let issuer_key = KeyPair::generate().unwrap();
-    let mut issuer = CertificateParams::new([]).unwrap();
-    issuer.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(issuer, issuer_key).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(["127.0.0.1".to_owned()])
-        .unwrap()
-        .signed_by(&key, &issuer)
-        .unwrap();
-    let acceptor = acceptor(certificate.der().clone(), key.serialize_der());
-    let service = Service::listening(STATE, Box::new(|_, _| None), |listener| Tls {
-        listener,
-        acceptor,
-    });
-
-    let site = Site::at(&format!("https://{}", service.address));
-    let run = site.run(&["plan"]).ends_with(1);
-    assert!(run.stdout.contains("certificate"), "{}", run.stdout);
-    assert_eq!(service.calls(), [""; 0]);
-
-    site.write("ca.pem", &issuer.pem());
-    let site = site.with_settings("service:\n", "service:\n  ca_file: ca.pem\n");
-    site.run(&["apply", "--yes"]).ends_with(0);
-    assert_eq!(service.people(), "alice bob carol dan mia*");
-}
-
-fn acceptor(certificate: CertificateDer<'static>, key: Vec<u8>) -> TlsAcceptor {
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], PrivateKeyDer::Pkcs8(key.into()))
-        .unwrap();
-    TlsAcceptor::from(Arc::new(config))
-}
-
-/// TLS on top of a plain listener.
-struct Tls {
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-}
-
-impl Listener for Tls {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
-        loop {
-            let (stream, address) = self.listener.accept().await.unwrap();
-            // A client who does not trust us hangs up here.
-            if let Ok(stream) = self.acceptor.accept(stream).await {
-                return (stream, address);
-            }
+/// A service that begins an answer of 99,999 bytes to each call, and goes on like this. It lives as long as the test.
+fn beginning(go_on: impl Fn(&mut TcpStream) + Send + Clone + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let go_on = go_on.clone();
+            thread::spawn(move || {
+                let _ = stream.read(&mut [0; 4096]);
+                let head = "HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n";
+                let _ = stream.write_all(head.as_bytes());
+                go_on(&mut stream);
+            });
         }
-    }
+    });
+    url
+}
 
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
+/// Standard output of a plan against it.
+fn planned(url: &str) -> String {
+    let site = Site::at(url).with_settings("service:\n", "service:\n  timeout: 400ms\n");
+    site.run(&["plan"]).ends_with(1).stdout
+}
+
+#[test]
+fn an_answer_that_stops_breaks_off_or_drips_is_named_as_such() {
+    let begin = |stream: &mut TcpStream| {
+        let _ = stream.write_all(&[b' '; 12_345]);
+    };
+    let stopped = planned(&beginning(move |stream| {
+        begin(stream);
+        sleep(Duration::from_secs(20));
+    }));
+    let text = "the answer stopped after 12,345 bytes: nothing more came within 200ms";
+    assert!(stopped.contains(text), "{stopped}");
+
+    let broken = planned(&beginning(begin));
+    assert!(
+        broken.contains("the answer broke off after 12,345 bytes\n"),
+        "{broken}"
+    );
+
+    let dripping = planned(&beginning(|stream| {
+        while stream.write_all(b" ").is_ok() {
+            sleep(Duration::from_millis(20));
+        }
+    }));
+    assert!(
+        dripping.contains("the answer did not end within 400ms: "),
+        "{dripping}"
+    );
+    assert!(dripping.contains(" bytes of it came\n"), "{dripping}");
+}
+
+#[test]
+fn a_connection_that_ends_without_an_answer_is_named_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = stream.unwrap().read(&mut [0; 4096]);
+        }
+    });
+    let stdout = planned(&format!("http://{address}"));
+    let text = format!("no clear answer: the connection broke before {address} answered\n");
+    assert!(stdout.contains(&text), "{stdout}");
 }
