@@ -113,6 +113,8 @@ pub struct Limits {
     pub remove_batch: usize,
     /// True if members are taken from room detail if it shows all of them.
     pub bulk_reads: bool,
+    /// True if a call counts until a full second after its answer.
+    pub strict: bool,
 }
 
 /// When the daemon looks.

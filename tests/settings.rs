@@ -62,6 +62,7 @@ fn the_defaults_are_those_of_the_contract() {
         (64, 60, 100)
     );
     assert!(limits.bulk_reads);
+    assert!(!limits.strict);
     assert!(
         Method::ALL
             .iter()
@@ -88,7 +89,7 @@ service:
   ca_file: ca.pem
   timeout: 500ms
 rooms: [a, b.yaml]
-limits: {calls_per_second: {default: 40, list_admins: 90}, concurrency: 8, add_batch: 100, remove_batch: 60, bulk_reads: false}
+limits: {calls_per_second: {default: 40, list_admins: 90}, concurrency: 8, add_batch: 100, remove_batch: 60, bulk_reads: false, strict: true}
 guards: {max_removals: 3, max_demotions: 1%, max_removals_total: 5%, max_additions: 7, protect: [Bot, "ops-*"]}
 sync: {interval: 1h, settle: 0ms, paused: true}
 state_dir: /var/lib/roomsync
@@ -108,6 +109,7 @@ audit_log: log/audit.jsonl
     assert_eq!(settings.limits.calls_per_second.of(Method::ListAdmins), 90);
     assert_eq!(settings.limits.calls_per_second.of(Method::Promote), 40);
     assert!(!settings.limits.bulk_reads);
+    assert!(settings.limits.strict);
     assert_eq!(settings.guards.max_additions, Some(Limit::Count(7)));
     assert_eq!(settings.guards.protect[0].as_str(), "bot");
     assert_eq!(settings.max_removals_total, Limit::Share(500));

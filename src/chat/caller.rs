@@ -48,6 +48,8 @@ pub struct ClientConfig {
     pub batch: BatchLimits,
     /// True if members are taken from room detail where it shows all of them.
     pub bulk_reads: bool,
+    /// True if a call counts until a full second after its answer, and not part of a round trip less.
+    pub strict: bool,
     /// Told of every answer.
     pub observer: Option<Box<dyn Observer>>,
 }
@@ -91,7 +93,7 @@ impl Caller {
     pub(super) fn new(transport: Box<dyn Transport>, config: ClientConfig) -> Self {
         Self {
             transport,
-            rate_limiter: RateLimiter::new(&config.rates, config.concurrency),
+            rate_limiter: RateLimiter::new(&config.rates, config.concurrency, config.strict),
             batch_limits: LearnedBatchLimits::new(config.batch),
             detail_support: DetailSupport::default(),
             config,

@@ -1,6 +1,6 @@
 //! Failures of calls, by what is to be done about them.
 
-use super::error_text::{max_size, names_in, says_already_so};
+use super::error_text::{max_size, names_in, says_already_so, says_rate_exceeded};
 use super::transport::TransportError;
 use super::wire::{ErrorBody, Method, decode};
 use crate::model::{MemberSet, ReasonCode, RoomId, UserId};
@@ -295,6 +295,7 @@ impl CallErrorKind {
             (401, _) => Self::CredentialsRefused(words()),
             (_, "resource_limited") => Self::Quota(words()),
             (429, _) | (503, "reach_limit") => return None,
+            _ if says_rate_exceeded(&text) => return None,
             (408 | 500 | 502.., _) => {
                 Self::NoClearAnswer(without_secrets(&format!("status {status}, {error}: {text}")))
             }

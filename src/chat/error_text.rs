@@ -67,6 +67,17 @@ pub(super) fn says_already_so(text: &str) -> bool {
     KNOWN.iter().any(|known| text.contains(known))
 }
 
+/// True if the call was turned away for the call rate, whatever its status and code are: a 403 `forbidden_op` can say so.
+pub(super) fn says_rate_exceeded(text: &str) -> bool {
+    // With "request": rooms and lists reach a maximum of their own.
+    const KNOWN: [&str; 2] = [
+        "request has reached the maximum limit",
+        "request has reached api limit",
+    ];
+    let text = text.to_lowercase();
+    KNOWN.iter().any(|known| text.contains(known))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,16 +1,20 @@
-//! The rate limit: never more than the configured number of calls in any 1,000 ms, for each method.
+//! The rate limit: the configured number of calls in any 1,000 ms and no more, for each method.
 //!
-//! Three parts. A lease for the guarantee: as many permits as the limit, each given back one second after its call has been
-//! answered (less a part of the way, see [`round_trip`]), so that whenever within its flight the service counted the
-//! call, no window holds more. governor for the smoothing, so that calls do not come in bursts. And a limit that follows
-//! the service where it takes fewer calls than configured, see [`adaptive_limit`]. Time is tokio's, which tests hold still.
+//! Four parts. A lease for the guarantee: as many permits as the limit, each given back one second after its call has been
+//! answered, so that whenever within its flight the service counted the call, no window holds more; less a part of the way,
+//! unless the limit is strict, which is a bet on the ways, see [`round_trip`]. governor for the smoothing, so that calls do
+//! not come in bursts. A careful start, while the service may still count calls of before it, see [`first_window`]. And a
+//! limit that follows the service where it takes fewer calls than configured, see [`adaptive_limit`]. Time is tokio's,
+//! which tests hold still.
 
 mod adaptive_limit;
+mod first_window;
 mod limiter;
 mod round_trip;
 mod smoothing;
 
 use super::wire::{LIST_ROOMS_PER_SECOND, Method};
+use first_window::FirstWindow;
 use limiter::{Lease, Limiter};
 use round_trip::RoundTrips;
 use std::collections::BTreeMap;
@@ -61,13 +65,24 @@ pub(super) struct RateLimiter {
 }
 
 impl RateLimiter {
-    pub(super) fn new(rates: &Rates, concurrency: usize) -> Self {
-        Self::with(rates, concurrency, RoundTrips::default())
+    /// `strict`: nothing is given back early, see [`round_trip`].
+    pub(super) fn new(rates: &Rates, concurrency: usize, strict: bool) -> Self {
+        let round_trips = if strict {
+            RoundTrips::strict()
+        } else {
+            RoundTrips::default()
+        };
+        Self::with(rates, concurrency, round_trips)
     }
 
     fn with(rates: &Rates, concurrency: usize, round_trips: RoundTrips) -> Self {
         let round_trips = Arc::new(round_trips);
-        let limiter = |method| (method, Limiter::new(rates.of(method), Arc::clone(&round_trips)));
+        let reported = Arc::default();
+        let limiter = |method| {
+            let first_window = FirstWindow::new(method, Arc::clone(&reported));
+            let limiter = Limiter::new(rates.of(method), first_window, Arc::clone(&round_trips));
+            (method, limiter)
+        };
         Self {
             methods: Method::ALL.into_iter().map(limiter).collect(),
             in_flight: Semaphore::new(concurrency),

@@ -53,6 +53,7 @@ pub fn config(
             remove: limits.remove_batch,
         },
         bulk_reads: limits.bulk_reads,
+        strict: limits.strict,
         observer,
     })
 }

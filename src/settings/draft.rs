@@ -157,6 +157,7 @@ fn limits_of(spec: LimitsSpec) -> Limits {
         add_batch,
         remove_batch,
         bulk_reads,
+        strict,
     } = spec;
     let rates = calls_per_second.value.unwrap_or_default();
     Limits {
@@ -165,6 +166,7 @@ fn limits_of(spec: LimitsSpec) -> Limits {
         add_batch: add_batch.value.unwrap_or(MAX_ADD_BATCH),
         remove_batch: remove_batch.value.unwrap_or(MAX_REMOVE_BATCH),
         bulk_reads: bulk_reads.value.unwrap_or(true),
+        strict: strict.value.unwrap_or(false),
     }
 }
 

@@ -5,13 +5,18 @@
 //! -- --real` makes the calls of the first three in real time, over sockets, with the emulator on a thread of its own: 20
 //! seconds each.
 
+#[path = "../sync/line.rs"]
+mod line;
 #[path = "../sync/near.rs"]
 mod near;
 #[path = "../sync/pace_model.rs"]
 mod pace_model;
+#[path = "../sync/pace_scenarios.rs"]
+mod pace_scenarios;
 
 use near::Outcome;
-use pace_model::{Figures, PATHS, Scenario, more_scenarios, run, run_for_real, scenarios};
+use pace_model::{Figures, Scenario, run, run_for_real};
+use pace_scenarios::{PATHS, more_scenarios, plain, scenarios};
 use std::io::{Write as _, stdout};
 
 fn main() -> Outcome {
@@ -30,7 +35,8 @@ fn main() -> Outcome {
     if std::env::args().any(|arg| arg == "--real") {
         let _ = rustls::crypto::ring::default_provider().install_default();
         for (path, name, rate) in PATHS {
-            let (scenario, figures) = run_for_real(name, path, rate)?;
+            let scenario = plain(name, path, rate);
+            let figures = run_for_real(&scenario)?;
             missed += usize::from(!tell(&scenario, &figures)?);
         }
     } else {

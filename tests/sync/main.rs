@@ -18,6 +18,7 @@ mod fleet_model;
 mod house;
 mod interrupted;
 mod learned_limits;
+mod line;
 mod looks;
 mod mutation;
 mod named;
@@ -26,6 +27,9 @@ mod odd_servers;
 mod pace;
 #[expect(dead_code, reason = "what is not used here is for the bench")]
 mod pace_model;
+#[expect(dead_code, reason = "what is not used here is for the bench")]
+mod pace_scenarios;
+mod pace_starts;
 mod progress;
 mod promises;
 mod quota;

@@ -46,7 +46,12 @@ pub(crate) async fn hand_on(router: &Router, request: &Request) -> Result<Respon
 
 /// A client of so many calls a second for each method, and otherwise by the settings' defaults.
 pub(crate) fn client(base: &str, transport: Box<dyn Transport>, calls_per_second: u32) -> Outcome<Client> {
-    let config = ClientConfig {
+    Ok(Client::new(transport, config(base, calls_per_second)?))
+}
+
+/// The configuration of such a client.
+pub(crate) fn config(base: &str, calls_per_second: u32) -> Outcome<ClientConfig> {
+    Ok(ClientConfig {
         base: base.parse()?,
         prefix: PathPrefix::new("acme", "demo").ok_or("no prefix")?,
         token: TokenSource::fixed("secret".into()),
@@ -58,7 +63,7 @@ pub(crate) fn client(base: &str, transport: Box<dyn Transport>, calls_per_second
         timeout: Duration::from_secs(10),
         batch: BatchLimits { add: 60, remove: 100 },
         bulk_reads: true,
+        strict: false,
         observer: None,
-    };
-    Ok(Client::new(transport, config))
+    })
 }

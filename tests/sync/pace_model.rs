@@ -2,24 +2,30 @@
 //!
 //! Shared by a test and by `cargo bench --bench pace`.
 
-use crate::near::{BASE, Outcome, client, hand_on};
-use axum::Router;
+use crate::line::{Dealt, Line, Path, WINDOW, lock, windows};
+use crate::near::{BASE, Outcome, client, config, hand_on};
 use futures_util::future::{join, join_all};
+use roomsync::chat::wire::Method;
 use roomsync::chat::{
-    BoxFuture, CallError, Client, HttpTransport, Request, Response, Transport, TransportError, Writer,
+    BoxFuture, CallError, Client, ClientConfig, HttpTransport, Request, Response, Transport, TransportError,
+    Writer,
 };
 use roomsync::emulator::{Emulator, Environment, Fault, Options, Room, State, serve};
 use roomsync::model::{RoomId, UserId};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-const WINDOW: Duration = Duration::from_secs(1);
 const ROOM: &str = "66213271109633";
+/// Method of all calls.
+const METHOD: Option<Method> = Some(Method::AddMany);
+
+/// Percent of the answers.
+pub(crate) const NEVER: f64 = 0.0;
 
 /// Some calls, the circumstances, and what is wanted.
 #[derive(Debug, Clone)]
@@ -32,8 +38,10 @@ pub(crate) struct Scenario {
     /// Calls that the service takes in any 1,000 ms.
     pub(crate) service: u32,
     pub(crate) path: Path,
-    /// True if every lease comes back a whole second after its answer: because one answer took no time at all.
-    pub(crate) whole_windows: bool,
+    /// `limits.strict`.
+    pub(crate) strict: bool,
+    /// What the path's times are drawn from.
+    pub(crate) seed: u64,
     pub(crate) others: Others,
     /// Delay after which we others begin (ms).
     pub(crate) others_from_ms: u64,
@@ -70,54 +78,6 @@ impl Scenario {
             wants.push(format!("all within {found_again} s after"));
         }
         wants.join(", ")
-    }
-}
-
-/// The way to the service and back.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Path {
-    /// The shortest and the longest round trip, all between alike (ms).
-    pub(crate) round_trip_ms: (u64, u64),
-    pub(crate) split: Split,
-    /// From when on it takes how long, there and back (ms).
-    pub(crate) later_ms: Option<(u64, u64)>,
-}
-
-/// Where a round trip's time goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Split {
-    Half,
-    AllThere,
-    AllBack,
-}
-
-impl Path {
-    pub(crate) const fn between(shortest: u64, longest: u64) -> Self {
-        Self {
-            round_trip_ms: (shortest, longest),
-            split: Split::Half,
-            later_ms: None,
-        }
-    }
-
-    pub(crate) const fn split(self, split: Split) -> Self {
-        Self { split, ..self }
-    }
-
-    /// The way there and the way back of a call.
-    fn draw(&self, rng: &mut fastrand::Rng, since: Duration) -> (Duration, Duration) {
-        let (shortest, longest) = match self.later_ms {
-            Some((from, round_trip)) if since >= Duration::from_millis(from) => (round_trip, round_trip),
-            _ => self.round_trip_ms,
-        };
-        let spread = (longest - shortest) as f64 * rng.f64();
-        let all = Duration::from_millis(shortest) + Duration::from_secs_f64(spread / 1000.0);
-        let there = match self.split {
-            Split::Half => all / 2,
-            Split::AllThere => all,
-            Split::AllBack => Duration::ZERO,
-        };
-        (there, all - there)
     }
 }
 
@@ -193,51 +153,6 @@ impl Figures {
     }
 }
 
-/// A call that the service has dealt with.
-#[derive(Debug, Clone, Copy)]
-struct Dealt {
-    sent: Instant,
-    counted: Instant,
-    status: u16,
-}
-
-/// The emulator at the end of a path.
-#[derive(Debug, Clone)]
-struct Line {
-    router: Router,
-    path: Path,
-    start: Instant,
-    rng: Arc<Mutex<fastrand::Rng>>,
-    dealt: Arc<Mutex<Vec<Dealt>>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Transport for Line {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
-        Box::pin(async move {
-            let sent = Instant::now();
-            if request.method == http::Method::GET {
-                // Read only for the time that it takes: none.
-                return hand_on(&self.router, &request).await;
-            }
-            let (there, back) = self.path.draw(&mut lock(&self.rng), sent - self.start);
-            sleep(there).await;
-            let counted = Instant::now();
-            let answer = hand_on(&self.router, &request).await?;
-            lock(&self.dealt).push(Dealt {
-                sent,
-                counted,
-                status: answer.status,
-            });
-            sleep(back).await;
-            Ok(answer)
-        })
-    }
-}
-
 /// Runs a scenario on virtual time.
 pub(crate) fn run(scenario: &Scenario) -> Outcome<Figures> {
     // What waits are drawn from.
@@ -248,17 +163,12 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome<Figures> {
         .build()?;
     runtime.block_on(async {
         let emulator = emulator(scenario.service, Environment::default())?;
-        let line = Line {
-            router: emulator.router(),
-            path: scenario.path,
-            start: Instant::now(),
-            rng: Arc::new(Mutex::new(fastrand::Rng::with_seed(1))),
-            dealt: Arc::default(),
+        let line = Line::new(emulator.router(), scenario.path, scenario.seed);
+        let config = ClientConfig {
+            strict: scenario.strict,
+            ..config(BASE, scenario.configured)?
         };
-        let client = client(BASE, Box::new(line.clone()), scenario.configured)?;
-        if scenario.whole_windows {
-            client.reader().list_admins(&RoomId::parse(ROOM)?).await?;
-        }
+        let client = Client::new(Box::new(line.clone()), config);
         let over = AtomicBool::new(false);
         let theirs = AtomicU64::new(0);
         let ours = async {
@@ -271,7 +181,7 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome<Figures> {
         let (others, done) = join(others, ours).await;
         others.and(done)?;
         let seconds = line.start.elapsed().as_secs_f64();
-        let dealt = std::mem::take(&mut *lock(&line.dealt));
+        let dealt = line.take_dealt();
         let mut figures = figures(dealt.clone());
         figures.others = theirs.into_inner() as f64 / seconds;
         if let Others::HaveUntil(_, ms) = scenario.others {
@@ -283,9 +193,8 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome<Figures> {
 }
 
 /// Makes the calls of a path in real time, over sockets, with the emulator on a thread of its own.
-pub(crate) fn run_for_real(name: &str, path: Path, rate: f64) -> Outcome<(Scenario, Figures)> {
-    let scenario = plain(name, path, rate);
-    let (shortest, longest) = path.round_trip_ms;
+pub(crate) fn run_for_real(scenario: &Scenario) -> Outcome<Figures> {
+    let (shortest, longest) = scenario.path.round_trip_ms;
     let environment = Environment {
         seed: 1,
         latency: Duration::from_millis((shortest + longest) / 2),
@@ -322,13 +231,10 @@ pub(crate) fn run_for_real(name: &str, path: Path, rate: f64) -> Outcome<(Scenar
         .methods
         .get("add_many")
         .map_or(0, |calls| calls.busiest_second);
-    Ok((
-        scenario,
-        Figures {
-            worst_window,
-            ..figures
-        },
-    ))
+    Ok(Figures {
+        worst_window,
+        ..figures
+    })
 }
 
 /// The network, and when what was sent.
@@ -344,6 +250,7 @@ impl Transport for Timed {
             let sent = Instant::now();
             let answer = self.http.send(request).await?;
             lock(&self.sent).push(Dealt {
+                method: METHOD,
                 sent,
                 counted: Instant::now(),
                 status: answer.status,
@@ -431,7 +338,7 @@ fn figures(mut dealt: Vec<Dealt>) -> Figures {
     let turned_away = all - dealt.len();
     Figures {
         rate: dealt.len() as f64 / seconds,
-        worst_window: windows(&dealt)
+        worst_window: windows(&dealt, METHOD)
             .into_iter()
             .map(|(_, calls)| calls)
             .max()
@@ -443,143 +350,11 @@ fn figures(mut dealt: Vec<Dealt>) -> Figures {
     }
 }
 
-/// When each call was counted, in order, and how many were in the 1,000 ms up to then.
-fn windows(dealt: &[Dealt]) -> Vec<(Instant, usize)> {
-    let mut counted: Vec<Instant> = dealt.iter().map(|call| call.counted).collect();
-    counted.sort_unstable();
-    let mut from = 0;
-    let window = |(to, now): (usize, &Instant)| {
-        while counted.get(from).is_some_and(|first| *now - *first >= WINDOW) {
-            from += 1;
-        }
-        (*now, to + 1 - from)
-    };
-    counted.iter().enumerate().map(window).collect()
-}
-
 /// Seconds until 95 % of the limit were in use.
 fn found_again(dealt: &[Dealt], ended: Instant, limit: u32) -> Option<f64> {
     let full = (f64::from(limit) * 0.95) as usize;
-    windows(dealt)
+    windows(dealt, METHOD)
         .into_iter()
         .find(|(at, calls)| *at > ended && *calls >= full)
         .map(|(at, _)| (at - ended).as_secs_f64())
-}
-
-/// Percent of the answers.
-const NEVER: f64 = 0.0;
-
-fn wanted(rate: f64, turned_away: f64) -> Wanted {
-    Wanted {
-        rate,
-        turned_away,
-        found_again: 60.0,
-    }
-}
-
-/// The three kinds of path, and the calls a second that are wanted on each of 100.
-pub(crate) const PATHS: [(Path, &str, f64); 3] = [
-    (Path::between(60, 60), "60 ms", 95.0),
-    (Path::between(20, 100), "20..100 ms", 94.0),
-    (Path::between(0, 250), "0..250 ms", 87.0),
-];
-
-fn plain(name: &str, path: Path, rate: f64) -> Scenario {
-    Scenario {
-        name: name.to_owned(),
-        calls: 2_000,
-        configured: 100,
-        service: 100,
-        path,
-        whole_windows: false,
-        others: Others::Nothing,
-        others_from_ms: 0,
-        wanted: wanted(rate, NEVER),
-    }
-}
-
-/// Bounds that are asserted at every commit.
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    let mut all: Vec<_> = PATHS.map(|(path, name, rate)| plain(name, path, rate)).into();
-    for (name, others) in [
-        ("others have 50 of 100", Others::Have(50)),
-        ("others make 1 every 20 ms", Others::Every(20)),
-        ("others make 50 at once a second", Others::AtOnce(50)),
-    ] {
-        all.push(Scenario {
-            calls: 2_000,
-            others,
-            wanted: wanted(45.0, 1.0),
-            ..plain(name, Path::between(60, 60), 0.0)
-        });
-    }
-    all.push(Scenario {
-        calls: 3_000,
-        others: Others::HaveUntil(50, 30_000),
-        wanted: wanted(0.0, 1.0),
-        ..plain("others have 50 for 30 s", Path::between(60, 60), 0.0)
-    });
-    // What is sent at the start, before anything is known, is turned away but for ten: half of what is configured.
-    for (configured, most) in [(50, 4.0), (100, 8.0)] {
-        all.push(Scenario {
-            calls: 600,
-            configured,
-            service: 10,
-            wanted: wanted(9.0, most),
-            ..plain(
-                &format!("a limit of 10, {configured} configured"),
-                Path::between(60, 60),
-                0.0,
-            )
-        });
-    }
-    all
-}
-
-/// Figures shown beside it: other splits of a round trip, what the giving back wins, and what it risks.
-pub(crate) fn more_scenarios() -> Vec<Scenario> {
-    let mut all = Vec::new();
-    for (path, name, rate) in PATHS {
-        for (how, split) in [("all there", Split::AllThere), ("all back", Split::AllBack)] {
-            all.push(plain(&format!("{name}, {how}"), path.split(split), rate));
-        }
-        all.push(Scenario {
-            whole_windows: true,
-            ..plain(&format!("{name}, nothing given back"), path, 0.0)
-        });
-    }
-    for (path, name, _) in &PATHS[..2] {
-        for (how, others) in [
-            ("1 every 20 ms", Others::Every(20)),
-            ("50 at once", Others::AtOnce(50)),
-        ] {
-            // It matters when in our first second they begin.
-            all.extend([130, 333, 510, 777].map(|others_from_ms| Scenario {
-                calls: 3_000,
-                others,
-                others_from_ms,
-                wanted: wanted(45.0, 1.0),
-                ..plain(&format!("{name}, others later {how}"), *path, 0.0)
-            }));
-        }
-    }
-    for (how, split, whole_windows, most) in [
-        ("half there", Split::Half, false, NEVER),
-        ("all back", Split::AllBack, false, NEVER),
-        ("all there", Split::AllThere, false, 3.0),
-        ("all there, nothing given back", Split::AllThere, true, NEVER),
-    ] {
-        let faster = |at| Path {
-            later_ms: Some((at, 5)),
-            ..Path::between(100, 100).split(split)
-        };
-        // What goes wrong depends on where in the second it happens.
-        all.extend((0..12).map(|n| Scenario {
-            calls: 1_000,
-            whole_windows,
-            wanted: wanted(0.0, most),
-            ..plain(&format!("100 → 5 ms, {how}"), faster(4_000 + 83 * n), 0.0)
-        }));
-    }
-    all
 }

@@ -136,6 +136,7 @@ fn an_expired_token_is_renewed_or_ends_the_run() {
             timeout: Duration::from_secs(10),
             batch: BATCH,
             bulk_reads: true,
+            strict: false,
             observer: None,
         };
         let client = Client::new(Box::new(service.clone()), config);

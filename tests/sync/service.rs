@@ -228,6 +228,7 @@ pub(crate) fn config(batch: BatchLimits, concurrency: usize) -> ClientConfig {
         timeout: Duration::from_secs(10),
         batch,
         bulk_reads: true,
+        strict: false,
         observer: None,
     }
 }

@@ -132,6 +132,42 @@ fn every_documented_error_is_told_apart() {
 }
 
 #[test]
+fn the_words_say_that_the_call_rate_is_exceeded_whatever_the_code() {
+    let maximum = "The request has reached the maximum limit";
+    let api = "This request has reached api limit";
+    for (status, error, text) in [
+        (403, "forbidden_op", maximum),
+        (403, "exceed_limit", "the request has reached the maximum limit."),
+        (400, "invalid_parameter", maximum),
+        (500, "internal", maximum),
+        (403, "forbidden_op", api),
+        (429, "reach_limit", api),
+        (429, "too_many_requests", api),
+    ] {
+        assert_eq!(kind(status, error, text), None, "{status} {error} {text}");
+    }
+    let code = |status, error, text| kind(status, error, text).map(|kind| kind.code().as_str());
+    for (status, error, text, expected) in [
+        // A quota does not come back within a second, and another token is what a 401 needs.
+        (429, "resource_limited", api, "quota"),
+        (401, "unauthorized", maximum, "credentials_refused"),
+        // Something else has a maximum.
+        (
+            403,
+            "forbidden_op",
+            "the admins of the group have reached the maximum limit",
+            "refused",
+        ),
+    ] {
+        assert_eq!(
+            code(status, error, text),
+            Some(expected),
+            "{status} {error} {text}"
+        );
+    }
+}
+
+#[test]
 fn answers_of_something_in_between() {
     let code = |status| {
         CallErrorKind::from_answer(status, b"<html>", Method::AddMany, &[]).map(|kind| kind.code().as_str())

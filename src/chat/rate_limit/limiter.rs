@@ -1,8 +1,9 @@
 //! One method's part of the pace: its leases, its line, its smoothing.
 
 use super::adaptive_limit::{AdaptiveLimit, WINDOW};
+use super::first_window::FirstWindow;
 use super::round_trip::RoundTrips;
-use super::smoothing::Smoothing;
+use super::smoothing::{Burst, Smoothing};
 use super::{CallBudget, GaveUp, Method};
 use crate::backoff::Backoff;
 use std::collections::VecDeque;
@@ -30,6 +31,7 @@ pub(super) struct Limiter {
 #[derive(Debug)]
 struct Leases {
     adaptive_limit: AdaptiveLimit,
+    first_window: FirstWindow,
     smoothing: Smoothing,
     round_trips: Arc<RoundTrips>,
     in_flight: usize,
@@ -63,7 +65,7 @@ enum End {
 }
 
 impl Limiter {
-    pub(super) fn new(rate: u32, round_trips: Arc<RoundTrips>) -> Self {
+    pub(super) fn new(rate: u32, first_window: FirstWindow, round_trips: Arc<RoundTrips>) -> Self {
         let now = Instant::now();
         let limit = rate.max(1) as usize;
         // What the process before this one did in the last second is unknown: begin with half the permits, which is
@@ -76,6 +78,7 @@ impl Limiter {
         Self {
             leases: Mutex::new(Leases {
                 adaptive_limit: AdaptiveLimit::new(limit, now),
+                first_window,
                 smoothing: Smoothing::new(limit, limit - taken),
                 round_trips,
                 in_flight: 0,
@@ -158,9 +161,13 @@ impl Leases {
             free = self.free(now);
         }
         free?;
-        self.smoothing
-            .check(self.adaptive_limit.limit(), self.adaptive_limit.full())
-            .map_err(Some)?;
+        let limit = self.adaptive_limit.limit();
+        let burst = if limit < self.adaptive_limit.full() {
+            Burst::Lowered
+        } else {
+            self.first_window.burst(now)
+        };
+        self.smoothing.check(limit, burst).map_err(Some)?;
         self.in_flight += 1;
         Ok(())
     }
@@ -171,6 +178,10 @@ impl Leases {
             return Err(Some(until));
         }
         let earlier = self.forget(now);
+        let let_through = self.let_through.len();
+        if let Some(until) = self.first_window.full_until(now, self.in_flight, let_through) {
+            return Err(Some(until));
+        }
         if self.used() < self.adaptive_limit.limit() {
             return Ok(());
         }
@@ -199,8 +210,14 @@ impl Leases {
         self.let_through.push_back(counted);
     }
 
-    /// Lowers the limit, and says whether to go on.
+    /// Waits if calls of before our start may be the cause; otherwise lowers the limit. Says whether to go on.
     fn turned_away(&mut self, sent: Instant, now: Instant, retry_after: Option<Duration>) -> bool {
+        if let Some(until) = self.first_window.turned_away(sent, now) {
+            let asked = retry_after.map(|wait| now + wait);
+            self.paused_until = self.paused_until.max(asked).max(Some(until));
+            return true;
+        }
+        self.round_trips.turned_away(now);
         let counted = half_way(sent, now);
         let within = |then: &&Instant| **then <= counted && **then + WINDOW > counted;
         let let_through = self.let_through.iter().filter(within).count();
@@ -261,7 +278,6 @@ impl Lease<'_> {
         self.end = End::NotCounted;
         let now = Instant::now();
         let mut leases = self.limiter.leases();
-        leases.round_trips.turned_away(now);
         leases.turned_away(sent, now, retry_after)
     }
 }

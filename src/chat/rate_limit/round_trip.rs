@@ -1,5 +1,6 @@
 //! Part of a round trip by which a lease can be given back earlier.
 
+use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -17,7 +18,7 @@ use tokio::time::Instant;
 /// One risk is left: a path that becomes faster than that between two calls. The first of them has been measured by
 /// then, so that δ is at most half of its own round trip: where its way back takes half of it or more, nothing can go wrong.
 /// Where most of the time is spent on the way there, and that suddenly falls to less than half, the calls sent before the first
-/// fast answer can be too early, by δ at most.
+/// fast answer can be too early, by δ at most. `limits.strict` gives the bet up.
 const PARTS: u32 = 2;
 /// Answers after which the shortest round trip is believed to be one.
 const ENOUGH: u32 = 20;
@@ -33,7 +34,8 @@ const QUIET: Duration = Duration::from_secs(60);
 /// The round trips of a client.
 #[derive(Debug)]
 pub(super) struct RoundTrips {
-    parts: u32,
+    /// `None`: nothing is given back.
+    parts: Option<NonZeroU32>,
     seen: Mutex<Seen>,
 }
 
@@ -52,12 +54,17 @@ struct Seen {
 }
 
 impl RoundTrips {
-    /// Gives one of so many parts back.
+    /// Gives one of so many parts back; of none, nothing.
     pub(super) fn in_parts(parts: u32) -> Self {
         Self {
-            parts,
+            parts: NonZeroU32::new(parts),
             seen: Mutex::default(),
         }
+    }
+
+    /// Gives nothing back: no bet on the ways, and a round trip lost in every second.
+    pub(super) fn strict() -> Self {
+        Self::in_parts(0)
     }
 
     pub(super) fn answered(&self, took: Duration) {
@@ -76,11 +83,11 @@ impl RoundTrips {
     pub(super) fn given_back(&self, now: Instant) -> Duration {
         let seen = self.seen();
         let quiet = seen.turned_away.is_none_or(|then| now >= then + QUIET);
-        match (seen.shortest, seen.average) {
-            (Some(shortest), Some(average))
+        match (self.parts, seen.shortest, seen.average) {
+            (Some(parts), Some(shortest), Some(average))
                 if quiet && seen.answers >= ENOUGH && average <= shortest * STEADY =>
             {
-                shortest / self.parts
+                shortest / parts.get()
             }
             _ => Duration::ZERO,
         }

@@ -9,11 +9,28 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The part of the limit that can go at one time, a quarter: what is lost by spreading it is lost once, at the start, and
-/// what a burst can do wrong is done before its first answer.
-const AT_ONCE: usize = 4;
-/// The same while the service takes less than configured: what is turned away comes in bursts then.
-const AT_ONCE_LOWERED: usize = 16;
+/// Calls that can go at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Burst {
+    /// A quarter of the limit: what is lost by spreading it is lost once, at the start, and what a burst can do wrong is done
+    /// before its first answer.
+    Full,
+    /// An eighth, while it is not known yet how much the service leaves us.
+    Start,
+    /// A sixteenth, while the service takes less than configured: what is turned away comes in bursts then.
+    Lowered,
+}
+
+impl Burst {
+    fn of(self, limit: usize) -> usize {
+        limit.div_ceil(match self {
+            Self::Full => 4,
+            Self::Start => 8,
+            Self::Lowered => 16,
+        })
+    }
+}
+
 /// In how long as many go as the limit allows in a second. Less than a second, so that it is leases that bound the rate and
 /// a delay is made up for.
 const SPREAD: Duration = Duration::from_millis(800);
@@ -22,6 +39,7 @@ const SPREAD: Duration = Duration::from_millis(800);
 #[derive(Debug)]
 pub(super) struct Smoothing {
     limit: usize,
+    burst: Burst,
     /// Calls that are not held up: the first ones, so that a short command does not wait.
     unsmoothed: usize,
     limiter: governor::RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Ticks>>,
@@ -30,27 +48,32 @@ pub(super) struct Smoothing {
 impl Smoothing {
     /// Lets the first calls go at once, as many as there are leases at the start.
     pub(super) fn new(limit: usize, unsmoothed: usize) -> Self {
-        Self::with(limit, AT_ONCE, unsmoothed)
+        Self::with(limit, Burst::Start, unsmoothed)
     }
 
-    fn with(limit: usize, part: usize, unsmoothed: usize) -> Self {
+    fn with(limit: usize, burst: Burst, unsmoothed: usize) -> Self {
         let calls = u32::try_from(limit).unwrap_or(u32::MAX).max(1);
-        let at_once = u32::try_from(limit.div_ceil(part)).unwrap_or(u32::MAX);
+        let at_once = u32::try_from(burst.of(limit)).unwrap_or(u32::MAX);
         // A limit of more than 800 million calls would have no period.
         let quota = Quota::with_period(SPREAD / calls).unwrap_or(Quota::per_second(NonZeroU32::MAX));
         let quota = quota.allow_burst(NonZeroU32::new(at_once).unwrap_or(NonZeroU32::MIN));
         Self {
             limit,
+            burst,
             unsmoothed,
             limiter: governor::RateLimiter::direct_with_clock(quota, TokioClock::default()),
         }
     }
 
-    /// Lets a call go under this limit, or says when it can. `full` is the limit as configured.
-    pub(super) fn check(&mut self, limit: usize, full: usize) -> Result<(), Instant> {
-        if limit != self.limit {
-            let part = if limit < full { AT_ONCE_LOWERED } else { AT_ONCE };
-            *self = Self::with(limit, part, 0);
+    /// Lets a call go under this limit, or says when it can.
+    pub(super) fn check(&mut self, limit: usize, burst: Burst) -> Result<(), Instant> {
+        if (limit, burst) != (self.limit, self.burst) {
+            let unsmoothed = if burst == Burst::Lowered {
+                0
+            } else {
+                self.unsmoothed
+            };
+            *self = Self::with(limit, burst, unsmoothed);
         }
         if self.unsmoothed > 0 {
             self.unsmoothed -= 1;

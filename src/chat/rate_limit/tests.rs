@@ -1,6 +1,7 @@
 use super::*;
 use futures_util::future::join_all;
 use proptest::prelude::*;
+use std::sync::Mutex;
 use tokio::time::sleep;
 
 /// Makes calls of these lengths (ms: there, back) as fast as they are let and gives when the service counted each (ms).
@@ -77,8 +78,7 @@ proptest! {
         limit in 1u32..=20,
         flights in prop::collection::vec((0u64..300, 0u64..300), 1..120),
     ) {
-        let nothing = RoundTrips::in_parts(u32::MAX);
-        prop_assert!(busiest_window(run_with(nothing, limit, &flights)) <= limit as usize);
+        prop_assert!(busiest_window(run_with(RoundTrips::strict(), limit, &flights)) <= limit as usize);
     }
 }
 
@@ -133,9 +133,97 @@ fn a_short_command_never_waits() {
     assert_eq!(run(50, &[(0, 0); 25]).into_iter().max(), Some(0));
 }
 
+#[test]
+fn a_start_waits_for_its_first_answers_and_no_longer() {
+    let counted = run(50, &[(30, 30); 25]);
+    let with = |ms| counted.iter().filter(|at| **at == ms).count();
+    assert_eq!([30, 90, 150].map(with), [8, 16, 1]);
+}
+
+/// The service counts the calls of the process before: it turns all of the first ones away.
+#[test]
+fn a_start_that_is_turned_away_waits_until_a_second_is_over_and_goes_on_at_the_full_rate() {
+    let (log, ()) = logged(|| {
+        virtually(async {
+            let rate_limiter = RateLimiter::new(&rates(100), 128, false);
+            let start = Instant::now();
+            for method in [Method::ListAdmins, Method::AddMany] {
+                let first = join_all((0..8).map(|_| rate_limiter.permit(method))).await;
+                assert!(rate_limiter.would_wait(method), "eight wait for their answers");
+                sleep(Duration::from_millis(60)).await;
+                assert!(first.into_iter().all(|permit| permit.unwrap().turned_away(None)));
+                assert_eq!(rate_limiter.limit(method), 100);
+            }
+            for method in [Method::ListAdmins, Method::AddMany] {
+                let next = rate_limiter.permit(method).await.unwrap();
+                assert_eq!(start.elapsed().as_millis(), 1_150);
+                next.answered();
+            }
+            let most = join_all((0..95).map(|_| rate_limiter.permit(Method::AddMany))).await;
+            assert!(start.elapsed().as_millis() < 2_000, "{:?}", start.elapsed());
+            // By now it is the service that has no more.
+            for permit in most {
+                assert!(permit.unwrap().turned_away(None));
+            }
+            assert!(rate_limiter.limit(Method::AddMany) < 100);
+            assert_eq!(rate_limiter.limit(Method::ListAdmins), 100);
+        });
+    });
+    let said = log
+        .matches("the service still counts the calls of the process before")
+        .count();
+    assert_eq!(said, 1, "{log}");
+    assert!(log.contains("method=list_admins wait_ms=1090"), "{log}");
+}
+
+#[test]
+fn an_answer_after_the_first_second_holds_nothing_back() {
+    let (log, ()) = logged(|| {
+        virtually(async {
+            let rate_limiter = RateLimiter::new(&rates(100), 64, false);
+            sleep(Duration::from_millis(900)).await;
+            let late = rate_limiter.permit(Method::AddMany).await.unwrap();
+            sleep(Duration::from_millis(600)).await;
+            assert!(late.turned_away(None));
+            assert!(!rate_limiter.would_wait(Method::AddMany));
+            assert_eq!(rate_limiter.limit(Method::AddMany), 100);
+        });
+    });
+    assert_eq!(log, "", "nothing waits");
+}
+
+/// What is logged meanwhile.
+fn logged<T>(work: impl FnOnce() -> T) -> (String, T) {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let writer = {
+        let log = Arc::clone(&log);
+        move || Log(Arc::clone(&log))
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(writer)
+        .finish();
+    let done = tracing::subscriber::with_default(subscriber, work);
+    let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+    (log, done)
+}
+
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn slowing_down_holds_one_method_and_no_other() {
-    let rate_limiter = RateLimiter::new(&rates(10), 4);
+    let rate_limiter = RateLimiter::new(&rates(10), 4, false);
     let start = Instant::now();
     turned_away(&rate_limiter, Duration::from_secs(3)).await;
     rate_limiter.permit(Method::Demote).await.unwrap().answered();
@@ -146,7 +234,7 @@ async fn slowing_down_holds_one_method_and_no_other() {
 
 #[tokio::test(start_paused = true)]
 async fn it_is_known_beforehand_whether_a_call_would_wait() {
-    let rate_limiter = RateLimiter::new(&rates(4), 4);
+    let rate_limiter = RateLimiter::new(&rates(4), 4, false);
     let waits = |method| rate_limiter.would_wait(method);
     let half = [
         rate_limiter.permit(Method::AddMany).await.unwrap(),
@@ -185,7 +273,7 @@ async fn turned_away(rate_limiter: &RateLimiter, retry_after: Duration) {
 /// The service has gone to sleep: it turns everything away.
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_are_given_up_together_and_not_one_after_the_other() {
-    let rate_limiter = RateLimiter::new(&rates(10), 64);
+    let rate_limiter = RateLimiter::new(&rates(10), 64, false);
     let start = Instant::now();
     let call = async || {
         loop {

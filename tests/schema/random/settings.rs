@@ -115,6 +115,7 @@ pub(super) fn settings_file() -> BoxedStrategy<String> {
         ("add_batch", 0.4, whole(&["1", "100", "\"60\""])),
         ("remove_batch", 0.4, whole(&["1", "100"])),
         ("bulk_reads", 0.4, truth()),
+        ("strict", 0.4, truth()),
     ]);
     let mut guards = room_guards();
     guards.push(("max_removals_total", 0.4, bound()));
