@@ -45,6 +45,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "seed")]
     profile: Side,
     /// Switches one point, such as add_one_member=newer; can be repeated, and a name that is none lists them all
+    ///
+    /// In no profile are unknown_user, batch_words and over_rate: they are switched here alone.
     #[arg(long, value_name = "POINT=SIDE")]
     point: Vec<Switch>,
     /// Where the control endpoint listens: a loopback address; port 0 takes a free one

@@ -2,6 +2,7 @@
 
 use super::admin_api::UserEntity;
 use super::allow_list::{Allow, Allowed};
+use super::looks::Looks;
 use super::pages::JoinedRow;
 use super::profile::Profile;
 use super::refusal::Refusal;
@@ -75,23 +76,6 @@ pub(super) enum Data {
     },
 }
 
-impl Success {
-    /// Has room detail show no more than so many people of each room; none at all where that is nobody.
-    pub(super) fn cut_rows(&mut self, most: usize) {
-        let Self::Data(envelope) = self else { return };
-        let Data::Detail(rooms) = &mut envelope.data else {
-            return;
-        };
-        for room in rooms {
-            if let Some(rows) = room.affiliations.as_mut().filter(|_| most > 0) {
-                rows.truncate(most);
-            } else {
-                room.affiliations = None;
-            }
-        }
-    }
-}
-
 type Query = BTreeMap<String, Vec<String>>;
 
 /// Answers `POST /token`.
@@ -110,12 +94,13 @@ pub(super) fn perform(
     profile: Profile,
     call: &Call,
     (head, body): (&Parts, &[u8]),
+    looks: &Looks,
     now_ms: u64,
 ) -> Result<Success, Refusal> {
     let mut params = None;
     let mut cursor = None;
     let query = query(head);
-    let data = match call {
+    let mut data = match call {
         Call::AddOne { room, user } => {
             Data::Member(rules::add_one(state, profile, room, &profile.spell(user))?)
         }
@@ -129,7 +114,7 @@ pub(super) fn perform(
             )?)
         }
         Call::ListMembers { room } if query.contains_key("cursor") || query.contains_key("limit") => {
-            let limit = number(&query, "limit", 1, DEFAULT_LIMIT)?;
+            let limit = looks.page_size(number(&query, "limit", 1, DEFAULT_LIMIT)?);
             let timed = value(&query, "joined_time") == Some("true");
             let page = pages::members_from(state, profile, room, given_cursor(&query), limit, timed)?;
             cursor = page.cursor;
@@ -140,7 +125,8 @@ pub(super) fn perform(
             let page = number(&query, "pagenum", 1, 1)?;
             let size = number(&query, "pagesize", 0, MAX_PAGE_SIZE)?;
             params = (!query.is_empty()).then_some(query);
-            Data::Members(pages::list_members(state, profile, room, page, size)?)
+            looks.tell_page_size(size, &mut params);
+            Data::Members(pages::list_members(state, profile, room, (page, size), looks)?)
         }
         Call::RemoveOne { room, user } => {
             Data::Member(rules::remove_one(state, profile, room, &profile.spell(user))?)
@@ -153,10 +139,12 @@ pub(super) fn perform(
             Data::Promoted(rules::promote(state, profile, room, &profile.spell(&newadmin))?)
         }
         Call::ListAdmins { room } => Data::Admins(rules::list_admins(state, profile, room)?),
-        Call::Demote { room, user } => Data::Demoted(rules::demote(state, room, &profile.spell(user))?),
+        Call::Demote { room, user } => {
+            Data::Demoted(rules::demote(state, profile, room, &profile.spell(user))?)
+        }
         Call::RoomDetail { rooms } => Data::Detail(rules::room_detail(state, profile, rooms)?),
         Call::ListRooms => {
-            let limit = number(&query, "limit", 1, DEFAULT_LIMIT)?;
+            let limit = looks.page_size(number(&query, "limit", 1, DEFAULT_LIMIT)?);
             let page = pages::list_rooms(state, profile, given_cursor(&query), limit)?;
             cursor = page.cursor;
             params = (!query.is_empty()).then_some(query);
@@ -196,6 +184,7 @@ pub(super) fn perform(
         // Answered before anybody's token was looked at.
         Call::Token => return Err(Refusal::NoSuchCall),
     };
+    looks.dress(&mut data);
     let rows = match &data {
         Data::Members(rows) => Some(rows.len()),
         Data::Joined(rows) => Some(rows.len()),
@@ -262,6 +251,17 @@ pub(super) fn respond(result: Result<Success, Refusal>, now_ms: u64) -> Response
             };
             json(status, &body)
         }
+    }
+}
+
+/// The whole response to a success, with the fields that it is to have.
+pub(super) fn edited(answer: &Success, looks: &Looks) -> Response {
+    match serde_json::to_value(answer) {
+        Ok(mut answer) => {
+            looks.edit(&mut answer);
+            json(StatusCode::OK, &answer)
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

@@ -1,5 +1,10 @@
 //! Which calls fail, and how: the decision alone, without a clock or the network.
 
+#[cfg(test)]
+mod tests;
+
+use super::condition::{CallFacts, Condition};
+use super::looks::{Look, Looks};
 use crate::chat::wire::Method;
 use crate::model::UserId;
 use http::StatusCode;
@@ -11,6 +16,8 @@ use std::time::Duration;
 pub struct Fault {
     /// Which calls are counted.
     pub calls: CallFilter,
+    /// Conditions that hold of those, all of them.
+    pub only: Vec<Condition>,
     /// Which of those it strikes.
     pub when: Trigger,
     /// Effect of the fault on them.
@@ -73,8 +80,8 @@ pub enum FaultEffect {
     Oversized,
     /// A read is answered from what the service knew so many changes ago.
     Stale(usize),
-    /// Room detail shows at most so many people of each room, and how many there are all the same; 0: it shows nobody.
-    Rows(usize),
+    /// The answer looks like this.
+    Look(Look),
     /// These people come into the room, and the call goes on.
     Join(Vec<UserId>),
     /// These people leave the room, and the call goes on.
@@ -118,6 +125,15 @@ impl Trigger {
     }
 }
 
+/// What happens to a call.
+#[derive(Debug, Default)]
+pub(super) struct Decided {
+    pub(super) fault: Option<Fault>,
+    pub(super) looks: Looks,
+    /// The faults that struck it.
+    pub(super) struck: Vec<String>,
+}
+
 /// The faults in place, and what each has seen.
 #[derive(Debug)]
 pub(super) struct Faults {
@@ -153,11 +169,13 @@ impl Faults {
     /// Puts a fault in place; one at random without a seed is given one, so that its text is enough to play it again.
     pub(super) fn add(&mut self, mut fault: Fault) -> &ActiveFault {
         self.added += 1;
-        let own_seed = self.seed.wrapping_add(self.added);
-        let seed = match &mut fault.when {
-            Trigger::AtRandom(_, seed) => *seed.get_or_insert(own_seed),
-            Trigger::Always | Trigger::At(..) | Trigger::Every(_) => own_seed,
-        };
+        let mut seed = self.seed.wrapping_add(self.added);
+        if let Trigger::AtRandom(_, own) = &mut fault.when {
+            seed = *own.get_or_insert(seed);
+        }
+        if let FaultEffect::Look(Look::Shuffled(own) | Look::Unsorted(own)) = &mut fault.what {
+            seed = *own.get_or_insert(seed);
+        }
         let active = ActiveFault {
             id: self.added,
             fault,
@@ -185,17 +203,31 @@ impl Faults {
         self.expired.clear();
     }
 
-    /// Fault of the next call. Every fault counts it; the first that strikes is the one.
-    pub(super) fn decide(&mut self, method: Option<Method>) -> Option<Fault> {
-        let mut decided = None;
+    /// Fate of the next call. Every fault counts it; the first that strikes is the one, but for looks: those hold together.
+    pub(super) fn decide(&mut self, call: &CallFacts<'_>) -> Decided {
+        let mut decided = Decided::default();
         for active in &mut self.active {
-            if active.fault.calls.include(method) {
-                active.counted += 1;
-                if active.fault.when.strikes(active.counted, &mut active.rng) && decided.is_none() {
-                    active.struck += 1;
-                    decided = Some(active.fault.clone());
-                }
+            let Fault {
+                calls,
+                only,
+                when,
+                what,
+                ..
+            } = &active.fault;
+            if !calls.include(call.method) || !only.iter().all(|condition| condition.holds(call)) {
+                continue;
             }
+            active.counted += 1;
+            if !when.strikes(active.counted, &mut active.rng) {
+                continue;
+            }
+            match what {
+                FaultEffect::Look(look) => decided.looks.push(look.clone(), active.rng.u64(..)),
+                _ if decided.fault.is_some() => continue,
+                _ => decided.fault = Some(active.fault.clone()),
+            }
+            active.struck += 1;
+            decided.struck.push(active.fault.to_string());
         }
         decided
     }
@@ -238,87 +270,23 @@ pub(super) fn documented(status: StatusCode) -> (&'static str, &'static str) {
         ),
         403 => ("forbidden_op", "this is not allowed"),
         404 => ("resource_not_found", "there is no such thing"),
+        405 => ("method_not_allowed", "this path does not know this method"),
+        411 => ("length_required", "a Content-Length is required"),
+        413 => ("request_entity_too_large", "the body is too large"),
+        414 => ("uri_too_long", "the path is too long"),
         429 => ("reach_limit", "This request has reached api limit"),
         other if other < 500 => ("bad_request", "the request cannot be taken"),
         _ => ("internal_server_error", "the service cannot answer"),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn faults(specs: &[&str]) -> Faults {
-        let mut faults = Faults::new(7);
-        for spec in specs {
-            faults.add(Fault::parse(spec).unwrap());
-        }
-        faults
-    }
-
-    /// The numbers of the calls that are struck, of a hundred of this method.
-    fn struck(spec: &str, method: Option<Method>) -> Vec<usize> {
-        let mut faults = faults(&[spec]);
-        (1..=100).filter(|_| faults.decide(method).is_some()).collect()
-    }
-
-    #[test]
-    fn the_nth_every_nth_and_all() {
-        let add = Some(Method::AddMany);
-        assert_eq!(struck("add_many@3:reset", add), [3]);
-        assert_eq!(struck("writes@3-5:reset", add), [3, 4, 5]);
-        assert_eq!(struck("any/30:reset", add), [30, 60, 90]);
-        assert_eq!(struck("add_many:reset", add).len(), 100);
-        for other in ["add_one:reset", "reads:reset"] {
-            assert_eq!(struck(other, add), [0; 0]);
-        }
-        assert_eq!(struck("any@1:reset", None), [1]);
-        assert_eq!(struck("writes:reset", None), [0; 0]);
-    }
-
-    #[test]
-    fn chance_is_played_again_from_its_seed() {
-        let method = Some(Method::ListAdmins);
-        let first = struck("any%0.3,seed=11:502", method);
-        assert!((15..=45).contains(&first.len()), "{first:?}");
-        assert_eq!(struck("any%0.3,seed=11:502", method), first);
-        assert_ne!(struck("any%0.3,seed=12:502", method), first);
-        assert_eq!(struck("any%0:502", method), [0; 0]);
-        assert_eq!(struck("any%1:502", method).len(), 100);
-
-        // Without a seed the emulator's decides, and the fault in place names what it was given.
-        let mut faults = faults(&["any%0.3:502"]);
-        let named = faults.active()[0].fault.to_string();
-        assert_eq!(named, "any%0.3,seed=8:502:before");
-        let by_default: Vec<usize> = (1..=100).filter(|_| faults.decide(method).is_some()).collect();
-        assert_eq!(struck(&named, method), by_default);
-    }
-
-    #[test]
-    fn the_first_that_strikes_is_the_one_and_all_count() {
-        let mut faults = faults(&["any@2:reset", "any/2:timeout"]);
-        let mut decided = || faults.decide(None).map(|fault| fault.what);
-        assert_eq!(
-            [decided(), decided(), decided(), decided()],
-            [None, Some(FaultEffect::Reset), None, Some(FaultEffect::Timeout)]
-        );
-        let seen: Vec<_> = faults
-            .active()
-            .iter()
-            .map(|a| (a.id, a.counted, a.struck))
-            .collect();
-        assert_eq!(seen, [(1, 4, 1), (2, 4, 1)]);
-        assert!(faults.remove(1) && !faults.remove(1));
-        assert_eq!(faults.active().len(), 1);
-    }
-
-    #[test]
-    fn tokens_expire_for_some_calls_or_for_ever() {
-        let mut faults = Faults::new(0);
-        faults.expire("a", Some(2));
-        faults.expire("b", None);
-        assert_eq!([(); 3].map(|()| faults.has_expired("a")), [true, true, false]);
-        assert_eq!([(); 3].map(|()| faults.has_expired("b")), [true; 3]);
-        assert!(!faults.has_expired("c"));
+/// Text of an error of this kind, as far as one is documented (`[P]`).
+pub(super) fn text_of(kind: &str) -> String {
+    match kind {
+        "service_resource_not_found" => "Service resource not found".to_owned(),
+        "reach_limit" => "This request has reached api limit".to_owned(),
+        "json_parse" => "Unexpected character.".to_owned(),
+        "web_application" => "Unsupported Media Type.".to_owned(),
+        other => other.replace('_', " "),
     }
 }

@@ -1,18 +1,29 @@
-//! Text of a fault: `CALLS[WHEN]:WHAT[:before|:after]`.
+//! Text of a fault: `CALLS[,ONLY...][WHEN]:WHAT[:before|:after]`.
 
-use super::fault::{CallFilter, Fault, FaultBody, FaultEffect, Phase, Trigger};
+mod effect;
+mod look;
+#[cfg(test)]
+mod tests;
+
+use super::condition::Condition;
+use super::fault::{CallFilter, Fault, Phase, Trigger};
 use crate::chat::wire::Method;
-use crate::model::{UserId, parse_duration};
-use http::StatusCode;
 use std::fmt;
-use std::time::Duration;
 
 /// Syntax of faults, for people.
 pub const FAULT_HELP: &str = "\
-Something that goes wrong with some calls, written CALLS[WHEN]:WHAT[:before|:after]; can be given often:\n  \
-add_many@3:reset:after    any%0.05,seed=7:502    list_members@2:join=zoe+yan\n\
+Something that goes wrong with some calls, written CALLS[,ONLY...][WHEN]:WHAT[:before|:after]; can be given often:\n  \
+add_many@3:reset:after    any%0.05,seed=7:502    list_members@2:join=zoe+yan\n  \
+writes,poison=eve:500     any,max_path=2048:414  room_detail,several:404\n\
 CALLS is any, reads, writes, or one of add_one, add_many, list_members, remove_one, remove_many, promote, \
 list_admins, demote, room_detail, list_rooms\n\
+ONLY counts fewer of them:\n  \
+poison=U+U...   those that name one of these people\n  \
+max_path=N      those whose path, with the query, has more than N bytes\n  \
+max_body=N      those whose body has more than N bytes\n  \
+several         those about several rooms\n  \
+room=ID         those about this room, alone or among others\n  \
+no_length       those that tell no Content-Length\n\
 WHEN is left out for each of them, or\n  \
 @N              the Nth; @N-M the Nth to the Mth\n  \
 /N              every Nth\n  \
@@ -28,11 +39,20 @@ html[=STATUS]   a proxy answers in HTML, with 502 or this status\n  \
 truncated       the answer's body ends in its middle\n  \
 oversized       the answer's body has 32 MiB\n  \
 stale=N         a read is answered from what was there N changes ago\n  \
-rows=N          room detail lists at most N people a room and counts all; 0: no list\n  \
 join=U+U...     these people come into the room, and the call goes on\n  \
 leave=U+U...    these people leave it, and the call goes on\n  \
 expired[=K]     the call's token has expired, for good or for K calls\n  \
 budget=N        another program takes N calls a second of the method's budget\n\
+or a look of the answer; those that strike one call hold together\n  \
+rows=N          room detail lists at most N people a room and counts all; 0: no list\n  \
+page=N[+told]   a page has at most N rows; +told: its params.pagesize says so\n  \
+owner=N         the owner's row is the Nth, or the last\n  \
+shuffled[=SEED] each answer has its rows in another order\n  \
+unsorted[=SEED] all answers have their rows in one order, which is none\n  \
+past_end=STATUS a page past the end is refused, with 400 or 404\n  \
+object          room detail of one room is an object and not a list of one\n  \
+fields=F+F...   rows have no other fields\n  \
+without=F+F...  neither the envelope nor its rows have these fields\n\
 Whether before (the default) or after the call has taken effect can be said of reset, timeout, slow, STATUS, html, \
 join and leave";
 
@@ -40,11 +60,19 @@ join and leave";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadFault {
     /// There is no colon.
-    #[error("a fault is written CALLS[WHEN]:WHAT, such as add_many@3:reset")]
+    #[error("a fault is written CALLS[,ONLY][WHEN]:WHAT, such as add_many@3:reset")]
     Shape,
     /// No such choice of calls.
     #[error("{0:?} is no choice of calls: take any, reads, writes or a method such as add_many")]
     Calls(String),
+    /// No such condition.
+    #[error("{text:?} is no condition of a call: {need}")]
+    Condition {
+        /// The text that is none.
+        text: String,
+        /// The text that is needed instead.
+        need: &'static str,
+    },
     /// No such choice among them.
     #[error(
         "{0:?} does not say which calls: take @N, @N-M, /N with numbers from 1, or %P[,seed=S] with P from 0 to 1"
@@ -69,11 +97,15 @@ pub enum BadFault {
 }
 
 impl Fault {
-    /// Reads `CALLS[WHEN]:WHAT[:before|:after]`, as in `add_many@3:reset:after`.
+    /// Reads `CALLS[,ONLY...][WHEN]:WHAT[:before|:after]`, as in `add_many@3:reset:after`.
     pub fn parse(text: &str) -> Result<Self, BadFault> {
         let (calls, what) = text.split_once(':').ok_or(BadFault::Shape)?;
         let when_at = calls.find(['@', '/', '%']).unwrap_or(calls.len());
         let (calls, when) = calls.split_at(when_at);
+        let (calls, only) = calls
+            .split_once(',')
+            .map_or((calls, None), |(calls, only)| (calls, Some(only)));
+        let conditions = only.into_iter().flat_map(|only| only.split(','));
         let (what, phase) = match (what.strip_suffix(":before"), what.strip_suffix(":after")) {
             (Some(what), _) => (what, Some(Phase::Before)),
             (_, Some(what)) => (what, Some(Phase::After)),
@@ -81,26 +113,15 @@ impl Fault {
         };
         let fault = Self {
             calls: parse_calls(calls)?,
+            only: conditions.map(parse_condition).collect::<Result<_, _>>()?,
             when: parse_when(when).ok_or_else(|| BadFault::When(when.to_owned()))?,
-            what: parse_what(what)?,
+            what: effect::parse(what)?,
             phase: phase.unwrap_or(Phase::Before),
         };
         if phase.is_some() && !fault.what.has_phase() {
             return Err(BadFault::Phase(what.to_owned()));
         }
         Ok(fault)
-    }
-}
-
-impl FaultEffect {
-    /// True if it can be before as well as after the effect.
-    fn has_phase(&self) -> bool {
-        match self {
-            Self::Reset | Self::Timeout | Self::Slow(_) | Self::Answer(..) | Self::Html(_) => true,
-            Self::Join(_) | Self::Leave(_) => true,
-            Self::Truncated | Self::Oversized | Self::Stale(_) | Self::Rows(_) => false,
-            Self::Expired(_) | Self::Budget(_) => false,
-        }
     }
 }
 
@@ -115,6 +136,13 @@ fn parse_calls(text: &str) -> Result<CallFilter, BadFault> {
             .map(CallFilter::Of)
             .ok_or_else(|| BadFault::Calls(name.to_owned())),
     }
+}
+
+fn parse_condition(text: &str) -> Result<Condition, BadFault> {
+    Condition::parse(text).map_err(|need| BadFault::Condition {
+        text: text.to_owned(),
+        need,
+    })
 }
 
 fn parse_when(text: &str) -> Option<Trigger> {
@@ -138,86 +166,12 @@ fn parse_when(text: &str) -> Option<Trigger> {
     }
 }
 
-fn parse_what(text: &str) -> Result<FaultEffect, BadFault> {
-    let (word, value) = match text.split_once('=') {
-        Some((word, value)) => (word, Some(value)),
-        None => (text, None),
-    };
-    let bad = |need: &'static str| BadFault::Value {
-        what: word.to_owned(),
-        value: value.unwrap_or_default().to_owned(),
-        need,
-    };
-    let number = || value.and_then(|value| value.parse().ok()).filter(|n| *n > 0);
-    let plain = |what: FaultEffect| value.is_none().then_some(what).ok_or(bad("it takes no value"));
-    let people =
-        || -> Option<Vec<UserId>> { value?.split('+').map(|user| UserId::parse(user).ok()).collect() };
-    match word {
-        "reset" => plain(FaultEffect::Reset),
-        "timeout" => plain(FaultEffect::Timeout),
-        "truncated" => plain(FaultEffect::Truncated),
-        "oversized" => plain(FaultEffect::Oversized),
-        "slow" => value
-            .and_then(|value| parse_duration(value).ok())
-            .map(FaultEffect::Slow)
-            .ok_or(bad("a length of time is needed, such as 500ms")),
-        "html" => status(value.unwrap_or("502"))
-            .map(FaultEffect::Html)
-            .ok_or(bad("a status from 200 to 599 is needed")),
-        "stale" => number()
-            .and_then(|n| usize::try_from(n).ok())
-            .map(FaultEffect::Stale)
-            .ok_or(bad("a number of changes is needed, from 1")),
-        "rows" => value
-            .and_then(|value| value.parse().ok())
-            .map(FaultEffect::Rows)
-            .ok_or(bad("a number of people is needed, from 0")),
-        "join" => people()
-            .map(FaultEffect::Join)
-            .ok_or(bad("usernames are needed, as in zoe+yan")),
-        "leave" => people()
-            .map(FaultEffect::Leave)
-            .ok_or(bad("usernames are needed, as in zoe+yan")),
-        "expired" if value.is_none() => Ok(FaultEffect::Expired(None)),
-        "expired" => number()
-            .map(|calls| FaultEffect::Expired(Some(calls)))
-            .ok_or(bad("a number of calls is needed, from 1")),
-        "budget" => number()
-            .and_then(|n| u32::try_from(n).ok())
-            .map(FaultEffect::Budget)
-            .ok_or(bad("a number of calls is needed, from 1")),
-        _ => {
-            let status = status(word).filter(|status| status.as_u16() >= 400);
-            let status = status.ok_or_else(|| BadFault::What(word.to_owned()))?;
-            let said = match value {
-                None => FaultBody::Documented,
-                Some(body) if body.starts_with('{') => FaultBody::Body(body.to_owned()),
-                Some(kind) if is_kind(kind) => FaultBody::Error(kind.to_owned()),
-                Some(_) => {
-                    return Err(bad(
-                        "an error's kind such as forbidden_op is needed, or a JSON object",
-                    ));
-                }
-            };
-            Ok(FaultEffect::Answer(status, said))
-        }
-    }
-}
-
-fn status(text: &str) -> Option<StatusCode> {
-    let status = text.parse().ok().filter(|status| (200..600).contains(status))?;
-    StatusCode::from_u16(status).ok()
-}
-
-fn is_kind(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-}
-
 /// As it is read, with what was left out filled in.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             calls,
+            only,
             when,
             what,
             phase,
@@ -227,6 +181,9 @@ impl fmt::Display for Fault {
             CallFilter::Reads => f.write_str("reads")?,
             CallFilter::Writes => f.write_str("writes")?,
             CallFilter::Of(method) => write!(f, "{method}")?,
+        }
+        for condition in only {
+            write!(f, ",{condition}")?;
         }
         match when {
             Trigger::Always => {}
@@ -242,139 +199,5 @@ impl fmt::Display for Fault {
             Phase::Before => f.write_str(":before"),
             Phase::After => f.write_str(":after"),
         }
-    }
-}
-
-impl fmt::Display for FaultEffect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let joined = |people: &[UserId]| people.iter().map(UserId::as_str).collect::<Vec<_>>().join("+");
-        match self {
-            Self::Reset => f.write_str("reset"),
-            Self::Timeout => f.write_str("timeout"),
-            Self::Slow(time) => write!(f, "slow={}", Milliseconds(*time)),
-            Self::Answer(status, FaultBody::Documented) => write!(f, "{}", status.as_u16()),
-            Self::Answer(status, FaultBody::Error(text) | FaultBody::Body(text)) => {
-                write!(f, "{}={text}", status.as_u16())
-            }
-            Self::Html(status) => write!(f, "html={}", status.as_u16()),
-            Self::Truncated => f.write_str("truncated"),
-            Self::Oversized => f.write_str("oversized"),
-            Self::Stale(changes) => write!(f, "stale={changes}"),
-            Self::Rows(most) => write!(f, "rows={most}"),
-            Self::Join(people) => write!(f, "join={}", joined(people)),
-            Self::Leave(people) => write!(f, "leave={}", joined(people)),
-            Self::Expired(None) => f.write_str("expired"),
-            Self::Expired(Some(calls)) => write!(f, "expired={calls}"),
-            Self::Budget(calls) => write!(f, "budget={calls}"),
-        }
-    }
-}
-
-struct Milliseconds(Duration);
-
-impl fmt::Display for Milliseconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}ms", self.0.as_millis())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_read_is_written_the_same() {
-        for (text, whole) in [
-            ("add_many@3:reset:after", "add_many@3:reset:after"),
-            ("any%0.05,seed=7:502", "any%0.05,seed=7:502:before"),
-            ("any%1:timeout", "any%1:timeout:before"),
-            ("reads/7:slow=2s", "reads/7:slow=2000ms:before"),
-            (
-                "writes@2-9:429=resource_limited",
-                "writes@2-9:429=resource_limited:before",
-            ),
-            (
-                r#"promote:403={"error":"a:b"}:after"#,
-                r#"promote:403={"error":"a:b"}:after"#,
-            ),
-            ("any:html", "any:html=502:before"),
-            (
-                "list_members@2:join=zoe+Yan",
-                "list_members@2:join=zoe+yan:before",
-            ),
-            ("list_members@2:leave=zoe:after", "list_members@2:leave=zoe:after"),
-            ("reads:stale=3", "reads:stale=3"),
-            ("room_detail/2:rows=0", "room_detail/2:rows=0"),
-            ("any@5:expired", "any@5:expired"),
-            ("any@5:expired=3", "any@5:expired=3"),
-            ("list_admins:budget=90", "list_admins:budget=90"),
-            ("any@1:truncated", "any@1:truncated"),
-            ("any@1:oversized", "any@1:oversized"),
-        ] {
-            let fault = Fault::parse(text).unwrap();
-            assert_eq!(fault.to_string(), whole);
-            assert_eq!(Fault::parse(whole), Ok(fault));
-        }
-    }
-
-    #[test]
-    fn every_mistake_is_named() {
-        let problems = [
-            "",
-            "reset",
-            "add@1:reset",
-            "any@0:reset",
-            "any@3-2:reset",
-            "any/0:reset",
-            "any%1.5:reset",
-            "any%0.5,sed=1:reset",
-            "any@x:reset",
-            "any:",
-            "any:explode",
-            "any:302",
-            "any:600",
-            "any:reset=1",
-            "any:slow",
-            "any:slow=5",
-            "any:html=99",
-            "any:stale=0",
-            "any:rows=few",
-            "any:join=",
-            "any:join=a+..",
-            "any:expired=x",
-            "any:budget=-1",
-            "any:502=Bad Kind",
-            "any:truncated:after",
-            "any:reset:later",
-        ]
-        .map(|text| Fault::parse(text).unwrap_err().to_string());
-        insta::assert_snapshot!(problems.join("\n"), @r#"
-        a fault is written CALLS[WHEN]:WHAT, such as add_many@3:reset
-        a fault is written CALLS[WHEN]:WHAT, such as add_many@3:reset
-        "add" is no choice of calls: take any, reads, writes or a method such as add_many
-        "@0" does not say which calls: take @N, @N-M, /N with numbers from 1, or %P[,seed=S] with P from 0 to 1
-        "@3-2" does not say which calls: take @N, @N-M, /N with numbers from 1, or %P[,seed=S] with P from 0 to 1
-        "/0" does not say which calls: take @N, @N-M, /N with numbers from 1, or %P[,seed=S] with P from 0 to 1
-        "%1.5" does not say which calls: take @N, @N-M, /N with numbers from 1, or %P[,seed=S] with P from 0 to 1
-        "%0.5,sed=1" does not say which calls: take @N, @N-M, /N with numbers from 1, or %P[,seed=S] with P from 0 to 1
-        "@x" does not say which calls: take @N, @N-M, /N with numbers from 1, or %P[,seed=S] with P from 0 to 1
-        "" is nothing that can happen to a call; `--help` lists what can
-        "explode" is nothing that can happen to a call; `--help` lists what can
-        "302" is nothing that can happen to a call; `--help` lists what can
-        "600" is nothing that can happen to a call; `--help` lists what can
-        reset=1: it takes no value
-        slow=: a length of time is needed, such as 500ms
-        slow=5: a length of time is needed, such as 500ms
-        html=99: a status from 200 to 599 is needed
-        stale=0: a number of changes is needed, from 1
-        rows=few: a number of people is needed, from 0
-        join=: usernames are needed, as in zoe+yan
-        join=a+..: usernames are needed, as in zoe+yan
-        expired=x: a number of calls is needed, from 1
-        budget=-1: a number of calls is needed, from 1
-        502=Bad Kind: an error's kind such as forbidden_op is needed, or a JSON object
-        truncated has its own place, leave `:before` and `:after` out
-        "reset:later" is nothing that can happen to a call; `--help` lists what can
-        "#);
     }
 }

@@ -12,6 +12,7 @@ mod access_token;
 mod admin_api;
 mod allow_list;
 mod caller;
+mod condition;
 mod control;
 mod delay;
 mod dispatch;
@@ -20,6 +21,7 @@ mod fault;
 mod fault_spec;
 mod journal;
 mod limiter;
+mod looks;
 mod names;
 mod pages;
 mod pipeline;
@@ -35,11 +37,13 @@ mod state_save;
 mod tokens;
 mod webhook;
 
+pub use condition::Condition;
 pub use control::serve_control;
 pub use environment::{Environment, FaultStatus};
 pub use fault::{CallFilter, Fault, FaultBody, FaultEffect, Phase, Trigger};
 pub use fault_spec::{BadFault, FAULT_HELP};
 pub use journal::{Counters, Journal, JournalEntry, MethodCounters};
+pub use looks::Look;
 pub use names::Names;
 pub use profile::{BadSwitch, Point, Profile, Side, Switch};
 pub use room::Room;
@@ -57,6 +61,7 @@ use environment::EnvironmentState;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, request::Parts};
 use limiter::Limiter;
+use looks::Looks;
 use refusal::Refusal;
 use routes::Call;
 use std::num::NonZeroU32;
@@ -270,8 +275,14 @@ impl Emulator {
     }
 
     /// One call from beginning to end, without a pause: a caller who hangs up cannot leave half a call behind. Others
-    /// have `taken` so many calls of its budget.
-    fn call(&self, state: &mut State, head: &Parts, body: &[u8], taken: u32) -> Result<Success, Refusal> {
+    /// have `taken` so many calls of its budget, and its answer looks so.
+    fn call(
+        &self,
+        state: &mut State,
+        (head, body): (&Parts, &[u8]),
+        taken: u32,
+        looks: &Looks,
+    ) -> Result<Success, Refusal> {
         let (app, call) = routes::find(&head.method, head.uri.path())?;
         app.check(state)?;
         let mut tokens = lock(&self.0.tokens);
@@ -285,10 +296,10 @@ impl Emulator {
         if let Some(budget) = call.budget()
             && !lock(&self.0.limiter).admit(budget, taken, now)
         {
-            return Err(Refusal::OverRate);
+            return Err(Refusal::OverRate(self.0.profile.over_rate));
         }
         caller.check(state, &call)?;
-        dispatch::perform(state, self.0.profile, &call, (head, body), self.now_ms())
+        dispatch::perform(state, self.0.profile, &call, (head, body), looks, self.now_ms())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Lists in pages: by number, and by cursor.
 
 use super::State;
+use super::looks::Looks;
 use super::profile::Profile;
 use super::refusal::Refusal;
 use super::room::Rank;
@@ -35,18 +36,28 @@ enum Who {
 }
 
 /// Pages are counted from 1; more than [`MAX_PAGE_SIZE`] is served as that many (seed, "Query parameters"). A page
-/// past the end is empty. [?]
+/// past the end is empty, unless a look refuses it. [?]
 pub(super) fn list_members(
     state: &State,
     profile: Profile,
     id: &str,
-    page: usize,
-    size: usize,
+    (page, size): (usize, usize),
+    looks: &Looks,
 ) -> Result<Vec<MemberRow>, Refusal> {
-    let size = size.min(MAX_PAGE_SIZE);
+    let size = looks.page_size(size.min(MAX_PAGE_SIZE));
     let skipped = page.saturating_sub(1).saturating_mul(size);
     let rows = state.room(id)?.rows(profile);
-    Ok(rows.skip(skipped).take(size).collect())
+    let rows: Vec<MemberRow> = if looks.reorder() {
+        let mut rows: Vec<MemberRow> = rows.collect();
+        looks.put_in_order(&mut rows);
+        rows.into_iter().skip(skipped).take(size).collect()
+    } else {
+        rows.skip(skipped).take(size).collect()
+    };
+    match looks.past_end() {
+        Some(status) if rows.is_empty() && page > 1 => Err(Refusal::PastEnd { page, status }),
+        _ => Ok(rows),
+    }
 }
 
 /// In joining order [?]; the cursor is a turn, so that nobody is skipped or repeated when others go.

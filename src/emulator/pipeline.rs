@@ -1,9 +1,12 @@
 //! Way of a request between the network and the service's rules: delay, faults, and the journal.
 
 use super::caller::Caller;
-use super::fault::{Fault, FaultBody, FaultEffect, Phase, documented};
+use super::condition::CallFacts;
+use super::fault::{Decided, Fault, FaultBody, FaultEffect, Phase, documented, text_of};
 use super::journal::JournalEntry;
+use super::looks::Looks;
 use super::refusal::Refusal;
+use super::routes::Call;
 use super::webhook::APP;
 use super::{Emulator, MAX_BODY_BYTES, State, bearer, dispatch, lock, routes};
 use crate::chat::wire::{ErrorBody, Method};
@@ -38,23 +41,25 @@ pub(super) async fn handle(emulator: &Emulator, request: Request) -> Response {
             return dispatch::respond(Err(refusal), emulator.now_ms());
         }
     };
-    let method = routes::find(&head.method, head.uri.path())
-        .ok()
-        .and_then(|(_, call)| call.method());
-    let (fault, delay) = {
+    let call = routes::find(&head.method, head.uri.path());
+    let call = call.ok().map(|(_, call)| call);
+    let method = call.as_ref().and_then(Call::method);
+    let (decided, delay) = {
         let environment = &mut *lock(&emulator.0.environment);
-        (environment.faults.decide(method), environment.delay.draw())
+        let facts = CallFacts::new(call.as_ref(), &head, &body);
+        (environment.faults.decide(&facts), environment.delay.draw())
     };
+    let fault = decided.fault.as_ref();
     pause(emulator, delay / 2).await;
-    if let Some((time, Phase::Before)) = slow(fault.as_ref()) {
+    if let Some((time, Phase::Before)) = slow(fault) {
         pause(emulator, time).await;
     }
-    let ending = process(emulator, method, &head, &body, fault.as_ref());
-    if let Some((time, Phase::After)) = slow(fault.as_ref()) {
+    let ending = process(emulator, method, (&head, &body), &decided);
+    if let Some((time, Phase::After)) = slow(fault) {
         pause(emulator, time).await;
     }
     pause(emulator, delay - delay / 2).await;
-    match (ending, fault.map(|fault| fault.what)) {
+    match (ending, fault.map(|fault| &fault.what)) {
         (CallEnd::Answer(answer), Some(FaultEffect::Truncated)) => truncated(answer).await,
         (CallEnd::Answer(answer), Some(FaultEffect::Oversized)) => oversized(answer).await,
         (CallEnd::Answer(answer), _) => answer,
@@ -70,10 +75,10 @@ pub(super) async fn handle(emulator: &Emulator, request: Request) -> Response {
 fn process(
     emulator: &Emulator,
     method: Option<Method>,
-    head: &Parts,
-    body: &[u8],
-    fault: Option<&Fault>,
+    (head, body): (&Parts, &[u8]),
+    decided: &Decided,
 ) -> CallEnd {
+    let fault = decided.fault.as_ref();
     let strike = |phase: Phase| {
         let fault = fault.filter(|fault| fault.phase == phase)?;
         apply_fault(emulator, &fault.what, head)
@@ -81,7 +86,12 @@ fn process(
     let (ending, effect) = match strike(Phase::Before) {
         Some(ending) => (ending, false),
         None => {
-            let answer = deliver(emulator, head, body, fault.map(|fault| &fault.what));
+            let answer = deliver(
+                emulator,
+                (head, body),
+                fault.map(|fault| &fault.what),
+                &decided.looks,
+            );
             let effect = answer.status().is_success() && writes(head);
             (strike(Phase::After).unwrap_or(CallEnd::Answer(answer)), effect)
         }
@@ -98,7 +108,7 @@ fn process(
         path: path.to_owned(),
         status,
         effect,
-        fault: fault.map(ToString::to_string),
+        fault: (!decided.struck.is_empty()).then(|| decided.struck.join(" ")),
     };
     // The clock is read under the lock, so that it never goes back for the recorder.
     let recorder = &mut lock(&emulator.0.environment).recorder;
@@ -121,14 +131,19 @@ fn apply_fault(emulator: &Emulator, what: &FaultEffect, head: &Parts) -> Option<
         | FaultEffect::Truncated
         | FaultEffect::Oversized
         | FaultEffect::Stale(_)
-        | FaultEffect::Rows(_)
+        | FaultEffect::Look(_)
         | FaultEffect::Expired(_)
         | FaultEffect::Budget(_) => None,
     }
 }
 
 /// Hands the call to the service, through whatever stands between the two.
-fn deliver(emulator: &Emulator, head: &Parts, body: &[u8], what: Option<&FaultEffect>) -> Response {
+fn deliver(
+    emulator: &Emulator,
+    (head, body): (&Parts, &[u8]),
+    what: Option<&FaultEffect>,
+    looks: &Looks,
+) -> Response {
     let mut state = emulator.current_state();
     if let Some(token) = bearer(&head.headers) {
         let faults = &mut lock(&emulator.0.environment).faults;
@@ -153,23 +168,24 @@ fn deliver(emulator: &Emulator, head: &Parts, body: &[u8], what: Option<&FaultEf
         Some(FaultEffect::Budget(calls)) => *calls,
         _ => 0,
     };
-    let mut result = match past {
-        Some(mut past) => emulator.call(&mut past, head, body, taken),
+    let call = |state: &mut State| emulator.call(state, (head, body), taken, looks);
+    let result = match past {
+        Some(mut past) => call(&mut past),
         None if writes(head) => {
             let operator = operator(emulator, &state, &head.headers);
             let room = room_in(head);
             emulator.change(
                 &mut state,
                 room.as_ref().map(|room| (room, operator.as_str())),
-                |state| emulator.call(state, head, body, taken),
+                call,
             )
         }
-        None => emulator.call(&mut state, head, body, taken),
+        None => call(&mut state),
     };
-    if let (Ok(answer), Some(FaultEffect::Rows(most))) = (&mut result, what) {
-        answer.cut_rows(*most);
+    match result {
+        Ok(answer) if looks.edits() => dispatch::edited(&answer, looks),
+        result => dispatch::respond(result, emulator.now_ms()),
     }
-    dispatch::respond(result, emulator.now_ms())
 }
 
 fn come_and_go(emulator: &Emulator, head: &Parts, join: &[UserId], leave: &[UserId]) -> Option<CallEnd> {
@@ -236,7 +252,7 @@ fn answered(status: StatusCode, said: &FaultBody, now_ms: u64) -> Response {
         FaultBody::Body(text) => {
             return (status, [(header::CONTENT_TYPE, "application/json")], text.clone()).into_response();
         }
-        FaultBody::Error(kind) => (kind.as_str(), kind.replace('_', " ")),
+        FaultBody::Error(kind) => (kind.as_str(), text_of(kind)),
         FaultBody::Documented => {
             let (kind, text) = documented(status);
             (kind, text.to_owned())

@@ -23,22 +23,27 @@ impl Side {
 }
 
 macro_rules! points {
-    ($($(#[$doc:meta])* $point:ident $field:ident,)*) => {
+    (
+        $($(#[$doc:meta])* $point:ident $field:ident,)*
+        ; $($(#[$alone_doc:meta])* $alone_point:ident $alone:ident,)*
+    ) => {
         /// A point where the documents disagree.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Point {
             $($(#[$doc])* $point,)*
+            $($(#[$alone_doc])* $alone_point,)*
         }
 
         impl Point {
             /// Every point.
-            pub const ALL: &[Self] = &[$(Self::$point),*];
+            pub const ALL: &[Self] = &[$(Self::$point,)* $(Self::$alone_point,)*];
 
             /// The point's name on the command line.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$point => stringify!($field),)*
+                    $(Self::$alone_point => stringify!($alone),)*
                 }
             }
         }
@@ -47,19 +52,22 @@ macro_rules! points {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         pub struct Profile {
             $($(#[$doc])* pub $field: Side,)*
+            $($(#[$alone_doc])* pub $alone: Side,)*
         }
 
         impl Profile {
-            /// Makes a profile that follows the same side everywhere.
+            /// Makes a profile that follows the same side everywhere, but for the points that are switched alone: there it
+            /// follows the seed.
             #[must_use]
             pub fn all(side: Side) -> Self {
-                Self { $($field: side,)* }
+                Self { $($field: side,)* $($alone: Side::Seed,)* }
             }
 
             /// Switches one point.
             pub fn set(&mut self, point: Point, side: Side) {
                 match point {
                     $(Point::$point => self.$field = side,)*
+                    $(Point::$alone_point => self.$alone = side,)*
                 }
             }
         }
@@ -92,6 +100,15 @@ points! {
     RemovedAdmin removed_admin,
     /// Names and fields: capitals as sent and no `properties` (seed), or lower case and `properties: {}` (`[P]`).
     RowsAndFields rows_and_fields,
+    ;
+    /// `promote`, `demote`, `remove_one` and `remove_many` of somebody whom the app does not know: as of anybody who is not
+    /// there, or 404 with the words of an unknown user (`[P]`).
+    UnknownUser unknown_user,
+    /// Words of the refusal of too large a batch: `more than maxSize : 60`, or `list size more than max limit : 60`
+    /// (`[P]` both).
+    BatchWords batch_words,
+    /// Refusal over the call rate: 429 `reach_limit` (seed), or 403 `forbidden_op` (`[P]`).
+    OverRate over_rate,
 }
 
 impl Profile {
@@ -146,16 +163,23 @@ mod tests {
     #[test]
     fn every_point_is_switched_alone_and_by_its_name() {
         let mut switched = Profile::default();
-        for (number, point) in Point::ALL.iter().enumerate() {
+        for point in Point::ALL {
             let switch: Switch = format!("{}=newer", point.name()).parse().unwrap();
             assert_eq!(switch, Switch(*point, Side::Newer));
             let mut alone = Profile::default();
             alone.set(*point, Side::Newer);
             assert_ne!(alone, Profile::default());
-            assert_eq!(switched == Profile::all(Side::Newer), number == Point::ALL.len());
+            assert_ne!(switched, Profile::all(Side::Newer));
             switched.set(*point, Side::Newer);
+            if *point == Point::RowsAndFields {
+                assert_eq!(
+                    switched,
+                    Profile::all(Side::Newer),
+                    "the others are switched alone"
+                );
+                switched.set(Point::RowsAndFields, Side::Seed);
+            }
         }
-        assert_eq!(switched, Profile::all(Side::Newer));
         assert_eq!("add_batch=seed".parse(), Ok(Switch(Point::AddBatch, Side::Seed)));
     }
 

@@ -23,15 +23,15 @@ pub(super) enum Refusal {
     /// No token for these credentials.
     BadGrant(&'static str),
     /// Over the call rate of the method.
-    OverRate,
+    OverRate(Side),
     /// The body is not JSON.
     BadJson(String),
     /// A field or a parameter is missing or makes no sense.
     BadArgument(String),
     /// More names than one `add_many` takes.
-    TooManyToAdd(usize),
+    TooManyToAdd(usize, Side),
     /// More names than one `remove_many` takes.
-    TooManyToRemove(usize),
+    TooManyToRemove(usize, Side),
     /// More names than one call for the allow list takes; the text is unknown. [?]
     TooManyToAllow(usize),
     /// More rooms than one `room_detail` takes. [?]
@@ -58,6 +58,11 @@ pub(super) enum Refusal {
         user: String,
         room: String,
         side: Side,
+    },
+    /// A page past the end, where that is not an empty one; the text is unknown. [?]
+    PastEnd {
+        page: usize,
+        status: StatusCode,
     },
     /// `maxusers` is reached.
     RoomFull,
@@ -119,22 +124,27 @@ impl Refusal {
                 ("invalid_grant", "InvalidGrant"),
                 (*why).to_owned(),
             ),
-            Self::OverRate => (
+            Self::OverRate(Side::Seed) => (
                 S::TOO_MANY_REQUESTS,
                 ("reach_limit", "ReachLimit"),
                 "This request has reached api limit".into(),
             ),
+            Self::OverRate(Side::Newer) => (
+                S::FORBIDDEN,
+                FORBIDDEN,
+                "The request has reached the maximum limit".into(),
+            ),
             Self::BadJson(why) => (S::BAD_REQUEST, ("json_parse", "JsonParse"), why.clone()),
             Self::BadArgument(why) => (S::BAD_REQUEST, ARGUMENT, why.clone()),
-            Self::TooManyToAdd(most) => (
+            Self::TooManyToAdd(most, side) => (
                 S::BAD_REQUEST,
                 PARAMETER,
-                format!("addMembers: addMembers number more than maxSize : {most}"),
+                format!("addMembers: addMembers {}", too_many(*most, *side)),
             ),
-            Self::TooManyToRemove(most) => (
+            Self::TooManyToRemove(most, side) => (
                 S::BAD_REQUEST,
                 PARAMETER,
-                format!("kickMember: kickMembers number more than maxSize : {most}"),
+                format!("kickMember: kickMembers {}", too_many(*most, *side)),
             ),
             Self::TooManyToAllow(most) => (
                 S::BAD_REQUEST,
@@ -188,6 +198,14 @@ impl Refusal {
                     format!("user: {user} doesn't exist in group: {room}"),
                 ),
             },
+            Self::PastEnd { page, status } => {
+                let kind = if *status == S::NOT_FOUND {
+                    MISSING
+                } else {
+                    PARAMETER
+                };
+                (*status, kind, format!("there is no page {page}"))
+            }
             Self::RoomFull => (
                 S::FORBIDDEN,
                 EXCEEDED,
@@ -211,4 +229,10 @@ impl Refusal {
         };
         (status, error, exception, description)
     }
+}
+
+/// The end of the words about too large a batch.
+fn too_many(most: usize, side: Side) -> String {
+    let limit = side.pick("number more than maxSize", "list size more than max limit");
+    format!("{limit} : {most}")
 }

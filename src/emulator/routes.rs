@@ -131,6 +131,39 @@ impl Call {
         })
     }
 
+    /// Ids of the rooms that the path names, with commas between them.
+    pub(super) fn rooms(&self) -> Option<&str> {
+        match self {
+            Self::AddOne { room, .. }
+            | Self::AddMany { room }
+            | Self::ListMembers { room }
+            | Self::RemoveOne { room, .. }
+            | Self::RemoveMany { room, .. }
+            | Self::Promote { room }
+            | Self::ListAdmins { room }
+            | Self::Demote { room, .. }
+            | Self::AllowList { room }
+            | Self::Allow { room }
+            | Self::Disallow { room, .. }
+            | Self::DeleteRoom { room }
+            | Self::RoomDetail { rooms: room } => Some(room),
+            Self::ListRooms | Self::CreateRoom | Self::CreateUsers | Self::DeleteUsers => None,
+            Self::DeleteUser { .. } | Self::Token => None,
+        }
+    }
+
+    /// Names of the people whom the path names, with commas between them.
+    pub(super) fn people(&self) -> Option<&str> {
+        match self {
+            Self::AddOne { user, .. }
+            | Self::RemoveOne { user, .. }
+            | Self::Demote { user, .. }
+            | Self::DeleteUser { user } => Some(user),
+            Self::RemoveMany { users, .. } | Self::Disallow { users, .. } => Some(users),
+            _ => None,
+        }
+    }
+
     /// Whose call budget it draws on. What sets a scene has none. [?]
     pub(super) fn budget(&self) -> Option<RateBudget> {
         match self {

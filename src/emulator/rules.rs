@@ -54,7 +54,7 @@ pub(super) fn add_many(
     let room = state.room_mut(id)?;
     let most = profile.add_batch.pick(MAX_ADD_BATCH, NEWER_ADD_BATCH);
     if users.len() > most {
-        return Err(Refusal::TooManyToAdd(most));
+        return Err(Refusal::TooManyToAdd(most, profile.batch_words));
     }
     if let Some(stranger) = stranger {
         return Err(Refusal::NoSuchUser {
@@ -88,6 +88,7 @@ pub(super) fn remove_one(
     id: &str,
     user: &str,
 ) -> Result<MemberResult, Refusal> {
+    check_known(state, profile, id, user)?;
     if leave(state.room_mut(id)?, profile, user) {
         Ok(member_result("remove_member", id, user, None))
     } else {
@@ -106,11 +107,13 @@ pub(super) fn remove_many(
     id: &str,
     users: &str,
 ) -> Result<Vec<MemberResult>, Refusal> {
-    let room = state.room_mut(id)?;
     let most = profile.remove_batch.pick(MAX_REMOVE_BATCH, NEWER_REMOVE_BATCH);
+    state.room(id)?;
     if users.split(',').count() > most {
-        return Err(Refusal::TooManyToRemove(most));
+        return Err(Refusal::TooManyToRemove(most, profile.batch_words));
     }
+    check_known(state, profile, id, users)?;
+    let room = state.room_mut(id)?;
     let nobody = !users.split(',').any(|user| room.members().contains(user));
     if nobody && profile.remove_many_absent == Side::Newer {
         return Err(Refusal::NotMember {
@@ -134,6 +137,7 @@ pub(super) fn promote(
     id: &str,
     user: &str,
 ) -> Result<Promoted, Refusal> {
+    check_known(state, profile, id, user)?;
     let room = state.room_mut(id)?;
     if !room.members().contains(user) {
         return Err(Refusal::CannotPromote {
@@ -166,7 +170,8 @@ pub(super) fn list_admins(state: &State, profile: Profile, id: &str) -> Result<V
 }
 
 /// Demoting the owner is answered as a success too [P]; that it changes nothing is an assumption. [?]
-pub(super) fn demote(state: &mut State, id: &str, user: &str) -> Result<Demoted, Refusal> {
+pub(super) fn demote(state: &mut State, profile: Profile, id: &str, user: &str) -> Result<Demoted, Refusal> {
+    check_known(state, profile, id, user)?;
     let room = state.room_mut(id)?;
     if !room.demote(user) && !room.is_owner(user) {
         return Err(Refusal::NotAdmin {
@@ -197,6 +202,21 @@ pub(super) fn room_detail(state: &State, profile: Profile, ids: &str) -> Result<
         })
     };
     ids.split(',').map(detail).collect()
+}
+
+/// Refuses those whom neither the room nor the app knows, on the side of the documents that does.
+fn check_known(state: &State, profile: Profile, id: &str, users: &str) -> Result<(), Refusal> {
+    let members = state.room(id)?.members();
+    let mut strangers = users
+        .split(',')
+        .filter(|user| !members.contains(user) && !state.knows(user));
+    match strangers.next() {
+        Some(user) if profile.unknown_user == Side::Newer => Err(Refusal::NoSuchUser {
+            user: user.to_owned(),
+            side: Side::Newer,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// The admin role goes with its holder, or stays until they are demoted.
@@ -252,7 +272,7 @@ mod tests {
                 Self::RemoveOne(user) => remove_one(state, profile, "7", user).map(drop),
                 Self::RemoveMany(users) => remove_many(state, profile, "7", &users.join(",")).map(drop),
                 Self::Promote(user) => promote(state, profile, "7", user).map(drop),
-                Self::Demote(user) => demote(state, "7", user).map(drop),
+                Self::Demote(user) => demote(state, profile, "7", user).map(drop),
             }
         }
     }

@@ -10,6 +10,7 @@ mod faults;
 mod limits;
 mod lists;
 mod members;
+mod odd;
 mod paths;
 mod presence;
 mod profiles;

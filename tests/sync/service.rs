@@ -4,6 +4,7 @@ mod assertions;
 pub(crate) use assertions::*;
 
 use crate::near;
+use axum::Router;
 use bytes::Bytes;
 use http::Method as Http;
 use roomsync::apply::{ApplyOptions, Cancel, Report};
@@ -49,6 +50,7 @@ pub(crate) enum Reply {
 #[derive(Clone)]
 pub(crate) struct Service {
     pub(crate) emulator: Emulator,
+    router: Router,
     sent: Arc<Mutex<Vec<Sent>>>,
     fault: Option<Fault>,
     latency: Duration,
@@ -80,6 +82,7 @@ impl Service {
     pub(crate) fn with(state: State, options: Options) -> Self {
         let emulator = Emulator::new(state, options);
         Self {
+            router: emulator.router(),
             emulator,
             sent: Arc::default(),
             fault: None,
@@ -134,7 +137,7 @@ impl Service {
     }
 
     async fn hand_on(&self, request: &Request) -> Result<Response, TransportError> {
-        let answer = near::hand_on(&self.emulator.router(), request).await?;
+        let answer = near::hand_on(&self.router, request).await?;
         if answer.body.len() > MAX_ANSWER_BYTES {
             return Err(TransportError::TooLarge);
         }

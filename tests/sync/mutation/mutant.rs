@@ -144,9 +144,9 @@ impl Mutant {
         format!("{:?}{rows}", self.change).to_lowercase()
     }
 
-    /// True if this is about the time in the envelope, which the daemon alone goes by.
+    /// True if this is about the time in the envelope of a success, which the daemon alone goes by.
     pub(crate) fn is_of_time(&self) -> bool {
-        self.field.0 == [Step::Key("timestamp".to_owned())]
+        !self.refused && self.field.0 == [Step::Key("timestamp".to_owned())]
     }
 }
 

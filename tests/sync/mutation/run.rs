@@ -2,13 +2,13 @@
 
 use super::mutant::Mutant;
 use super::scene::{ODD, ROOMS, Scene, odd_call, which};
-use crate::house::{House, house, minutes};
-use crate::service::{BATCH, Sent, Service, config, desired, room_id, virtually};
+use crate::house::{House, house};
+use crate::service::{BATCH, Sent, Service, config, room_id, virtually};
 use roomsync::apply::{ApplyOptions, Cancel, Outcome, Report};
 use roomsync::chat::wire::Method;
 use roomsync::chat::{BoxFuture, Client, Rates, Request, Response, Transport, TransportError};
 use roomsync::cli::Exit;
-use roomsync::desired::DesiredRoom;
+use roomsync::desired::{Desired, DesiredRoom};
 use roomsync::emulator::State;
 use roomsync::plan::FleetPlan;
 use roomsync::reconcile::{self, Once, ServiceRecheck, Written};
@@ -84,14 +84,17 @@ pub(crate) struct Trial {
     /// Whatever is not as it has to be.
     pub(crate) wrong: Vec<String>,
     pub(crate) heard: Heard,
+    /// True if the odd room is as wanted.
+    pub(crate) is_done: bool,
     /// Everything sent and reported: two runs that have it in common went the same way.
     pub(crate) trace: Vec<String>,
 }
 
 /// Plans and applies once.
-pub(crate) fn once(scene: Scene, mutant: Option<&Mutant>) -> Trial {
+pub(crate) fn once(scene: Scene, desired: &Desired, mutant: Option<&Mutant>) -> Trial {
     let service = OddService::new(scene.service(), mutant);
-    let ended = guarded(|| virtually(async { timeout(AN_HOUR, plan_and_apply(scene, &service)).await }));
+    let ended =
+        guarded(|| virtually(async { timeout(AN_HOUR, plan_and_apply(scene, desired, &service)).await }));
     let mut trial = Trial {
         heard: std::mem::take(&mut service.heard.lock().unwrap()),
         ..Trial::default()
@@ -99,6 +102,7 @@ pub(crate) fn once(scene: Scene, mutant: Option<&Mutant>) -> Trial {
     let sent = service.service.take_sent();
     let end = service.service.emulator.state();
     trial.wrong = scene.misdeeds(&sent, &end);
+    trial.is_done = scene.is_done(ODD, &end);
     match ended {
         Err(panic) => trial.wrong.push(panic),
         Ok(Err(_)) => trial.wrong.push("the pass has no end".to_owned()),
@@ -110,7 +114,7 @@ pub(crate) fn once(scene: Scene, mutant: Option<&Mutant>) -> Trial {
     trial
 }
 
-async fn plan_and_apply(scene: Scene, service: &OddService) -> Once {
+async fn plan_and_apply(scene: Scene, desired: &Desired, service: &OddService) -> Once {
     let add_many = scene.single.then_some((Method::AddMany, 1));
     let mut config = config(BATCH, 64);
     config.rates = Rates {
@@ -118,7 +122,6 @@ async fn plan_and_apply(scene: Scene, service: &OddService) -> Once {
         ..config.rates
     };
     let client = Client::new(Box::new(service.clone()), config);
-    let desired = desired(&[&scene.file()]);
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
     let planned = reconcile::plan(&client.reader(), &rooms, None, &|| {}).await;
     let options = ApplyOptions {
@@ -149,7 +152,7 @@ fn judged(scene: Scene, once: &Once, end: &State) -> Vec<String> {
             (false, false) => wrong.push(format!("another room is not as wanted ({said})")),
             (false, true) if !well => wrong.push(format!("another room is as wanted, and said to be {said}")),
             (true, false) if well => {
-                wrong.push(format!("the odd room is not as wanted, and said to be {said}"))
+                wrong.push(format!("the odd room is not as wanted, and said to be {said}"));
             }
             (true, false) if Exit::of_once(once) == Exit::Done => {
                 wrong.push(format!(
@@ -197,7 +200,7 @@ pub(crate) fn daemon(scene: Scene, mutant: Option<&Mutant>) -> Trial {
                 house.through = Some(Arc::new(move |_| Box::new(odd.clone())));
                 house.rooms(&scene.file());
                 let daemon = house.start();
-                sleep(minutes(4)).await;
+                sleep(Duration::from_secs(150)).await;
                 let (status, end) = (daemon.status(), house.service.emulator.state());
                 wrong.extend(shown(scene, &status, &end));
                 daemon.stop().await;
@@ -212,7 +215,7 @@ pub(crate) fn daemon(scene: Scene, mutant: Option<&Mutant>) -> Trial {
     Trial {
         wrong,
         heard,
-        trace: Vec::new(),
+        ..Trial::default()
     }
 }
 
@@ -229,7 +232,7 @@ fn shown(scene: Scene, status: &Status, end: &State) -> Vec<String> {
                 wrong.push(format!("{} is as wanted, and shown {state}", which(number)));
             }
             (true, false) if well => {
-                wrong.push("the odd room is not as wanted, and shown in sync".to_owned())
+                wrong.push("the odd room is not as wanted, and shown in sync".to_owned());
             }
             (false | true, _) => {}
         }

@@ -108,7 +108,8 @@ impl Scene {
             let refusal = Refusal::Always(method, status, kind, words);
             scenes.push((scene(is_of_single(method), refusal), vec![method]));
         }
-        let methods = Method::ALL.into_iter().filter(|method| *method != M::ListRooms);
+        // Such a refusal is read in the same way whatever the call was.
+        let methods = [M::RoomDetail, M::ListMembers, M::AddMany, M::Demote].into_iter();
         scenes
             .extend(methods.map(|method| (scene(is_of_single(method), Refusal::Once(method)), vec![method])));
         scenes
@@ -126,8 +127,10 @@ impl Scene {
         ];
         let owners = (0..ROOMS).map(owner);
         live.users = Some(known.into_iter().map(str::to_owned).chain(owners).collect());
-        let mut profile = Profile::default();
-        profile.rows_and_fields = Side::Newer;
+        let profile = Profile {
+            rows_and_fields: Side::Newer,
+            ..Profile::default()
+        };
         let options = Options {
             profile,
             ..Options::default()

@@ -1,0 +1,136 @@
+//! Which of the calls of a fault it is about: `poison=zoe`, `max_path=2048`.
+
+use super::routes::Call;
+use crate::chat::wire::{AddMany, Method, Promote};
+use crate::model::{RoomId, UserId};
+use http::{header, request::Parts};
+use std::fmt;
+
+/// Something that must hold of a call for a fault to count it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// The call names one of these people.
+    Poison(Vec<UserId>),
+    /// Its path, with the query, has more bytes than this.
+    MaxPath(usize),
+    /// Its body has more bytes than this.
+    MaxBody(usize),
+    /// It is about several rooms.
+    Several,
+    /// It is about this room, alone or among others.
+    Room(RoomId),
+    /// It says nothing of its body's length: no `Content-Length`, and it is not sent in chunks either.
+    NoLength,
+}
+
+/// A call as conditions see it.
+#[derive(Debug)]
+pub(super) struct CallFacts<'a> {
+    pub(super) method: Option<Method>,
+    call: Option<&'a Call>,
+    head: &'a Parts,
+    body: &'a [u8],
+}
+
+impl<'a> CallFacts<'a> {
+    pub(super) fn new(call: Option<&'a Call>, head: &'a Parts, body: &'a [u8]) -> Self {
+        Self {
+            method: call.and_then(Call::method),
+            call,
+            head,
+            body,
+        }
+    }
+
+    /// People whom the path or the body names.
+    fn names(&self) -> Vec<String> {
+        let in_path = self.call.and_then(Call::people).unwrap_or_default();
+        let mut names: Vec<String> = in_path.split(',').map(str::to_owned).collect();
+        match self.method {
+            Some(Method::AddMany) => {
+                let batch: Option<AddMany> = serde_json::from_slice(self.body).ok();
+                names.extend(batch.into_iter().flat_map(|batch| batch.usernames));
+            }
+            Some(Method::Promote) => {
+                let promote: Option<Promote> = serde_json::from_slice(self.body).ok();
+                names.extend(promote.map(|promote| promote.newadmin));
+            }
+            _ => {}
+        }
+        names
+    }
+}
+
+impl Condition {
+    /// Reads one; the error says what is needed instead.
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        let (word, value) = match text.split_once('=') {
+            Some((word, value)) => (word, Some(value)),
+            None => (text, None),
+        };
+        let bytes = || {
+            let number = value.and_then(|value| value.parse().ok());
+            number.ok_or("a number of bytes is needed, as in max_path=2048")
+        };
+        match (word, value) {
+            ("poison", Some(people)) => {
+                let people: Option<Vec<UserId>> =
+                    people.split('+').map(|user| UserId::parse(user).ok()).collect();
+                people
+                    .map(Self::Poison)
+                    .ok_or("usernames are needed, as in poison=zoe+yan")
+            }
+            ("max_path", _) => bytes().map(Self::MaxPath),
+            ("max_body", _) => bytes().map(Self::MaxBody),
+            ("room", Some(room)) => {
+                let room = RoomId::parse(room).map(Self::Room);
+                room.map_err(|_| "a room's id is needed, as in room=66213271109633")
+            }
+            ("several", None) => Ok(Self::Several),
+            ("no_length", None) => Ok(Self::NoLength),
+            _ => Err("take poison=U+U..., max_path=N, max_body=N, room=ID, several or no_length"),
+        }
+    }
+
+    /// True if it holds of this call.
+    pub(super) fn holds(&self, facts: &CallFacts<'_>) -> bool {
+        let rooms = || facts.call.and_then(Call::rooms).unwrap_or_default().split(',');
+        match self {
+            Self::Poison(people) => {
+                let named = facts.names();
+                let is_named =
+                    |user: &UserId| named.iter().any(|name| name.eq_ignore_ascii_case(user.as_str()));
+                people.iter().any(is_named)
+            }
+            Self::MaxPath(most) => {
+                let path = facts.head.uri.path_and_query();
+                path.is_some_and(|path| path.as_str().len() > *most)
+            }
+            Self::MaxBody(most) => facts.body.len() > *most,
+            Self::Several => rooms().count() > 1,
+            Self::Room(room) => rooms().any(|id| id == room.as_str()),
+            Self::NoLength => {
+                let headers = &facts.head.headers;
+                !headers.contains_key(header::CONTENT_LENGTH)
+                    && !headers.contains_key(header::TRANSFER_ENCODING)
+            }
+        }
+    }
+}
+
+/// As it is read.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Poison(people) => {
+                let people: Vec<&str> = people.iter().map(UserId::as_str).collect();
+                write!(f, "poison={}", people.join("+"))
+            }
+            Self::MaxPath(most) => write!(f, "max_path={most}"),
+            Self::MaxBody(most) => write!(f, "max_body={most}"),
+            Self::Several => f.write_str("several"),
+            Self::Room(room) => write!(f, "room={room}"),
+            Self::NoLength => f.write_str("no_length"),
+        }
+    }
+}
