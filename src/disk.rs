@@ -15,7 +15,8 @@ pub(crate) use time_limit::hang;
 pub(crate) use time_limit::{DiskTimeout, PieceSender, Progress, TimeLimit, stream, with_limit};
 pub(crate) use worker::{DiskJob, DiskWorker};
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Reason why a file cannot be read.
@@ -67,6 +68,17 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, DiskError> {
 /// Reads as [`read`] does, without any bound: for a thread that can be left behind itself.
 pub(crate) fn read_unbounded(path: &Path, most: u64) -> Result<Vec<u8>, DiskError> {
     read_opened(open_path(path)?, path, most, &Progress::default())
+}
+
+/// Puts a file there that its owner alone can read, or another one in its place, in one step that outlives a crash.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    // Mode 0600.
+    let mut new = tempfile::Builder::new().prefix(".token-").tempfile_in(folder)?;
+    new.write_all(bytes)?;
+    new.as_file().sync_all()?;
+    new.persist(path).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()
 }
 
 /// Runs one operation on this path that may hang, and gives up waiting after the bound of time. It goes on, on a thread of its own, and

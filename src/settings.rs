@@ -1,19 +1,22 @@
 //! Flags, environment and `roomsync.yaml` → [`Settings`].
 
+mod auth;
 mod draft;
+mod exposure;
 mod file;
 mod rates;
 mod schema;
 mod token;
 mod words;
 
-use crate::chat::{Rates, read_token};
+use crate::chat::{Rates, read_secret};
 use crate::diagnostics::{Diagnostic, Invalid, Severity};
 use crate::model::{Guards, Limit};
 use crate::secrets;
+use auth::Purpose;
 use draft::read;
 pub(crate) use file::SettingsSpec;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::env::var_os;
 use std::ffi::OsString;
 use std::fmt;
@@ -94,10 +97,89 @@ impl fmt::Display for App {
 /// Credentials for the service.
 #[derive(Debug, Clone)]
 pub enum Auth {
-    /// A file with a token, see [`read_token`].
+    /// A file with a token, see [`read_secret`].
     TokenFile(PathBuf),
     /// A token of the environment.
     Token(SecretString),
+    /// An app's certificate, from which tokens are minted here.
+    App {
+        /// The App ID.
+        app_id: String,
+        /// The certificate.
+        certificate: SecretFrom,
+    },
+    /// A client that the service grants tokens to.
+    Client {
+        /// The client's id.
+        client_id: String,
+        /// Its secret.
+        secret: SecretFrom,
+    },
+}
+
+/// Origin of a secret.
+#[derive(Debug, Clone)]
+pub enum SecretFrom {
+    /// A file with it, see [`read_secret`].
+    File(PathBuf),
+    /// The environment.
+    Environment(SecretString),
+}
+
+impl Auth {
+    /// The file with the secret, if it is from one.
+    #[must_use]
+    pub fn secret_file(&self) -> Option<&Path> {
+        match self {
+            Self::TokenFile(path)
+            | Self::App {
+                certificate: SecretFrom::File(path),
+                ..
+            }
+            | Self::Client {
+                secret: SecretFrom::File(path),
+                ..
+            } => Some(path),
+            Self::Token(_) | Self::App { .. } | Self::Client { .. } => None,
+        }
+    }
+
+    /// True if both are the same credentials from the same place.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Token(a), Self::Token(b)) => a.expose_secret() == b.expose_secret(),
+            (Self::TokenFile(a), Self::TokenFile(b)) => a == b,
+            (
+                Self::App {
+                    app_id: a,
+                    certificate,
+                },
+                Self::App {
+                    app_id: b,
+                    certificate: other,
+                },
+            ) => a == b && certificate.is_same(other),
+            (
+                Self::Client { client_id: a, secret },
+                Self::Client {
+                    client_id: b,
+                    secret: other,
+                },
+            ) => a == b && secret.is_same(other),
+            (Self::Token(_) | Self::TokenFile(_) | Self::App { .. } | Self::Client { .. }, _) => false,
+        }
+    }
+}
+
+impl SecretFrom {
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(a), Self::File(b)) => a == b,
+            (Self::Environment(a), Self::Environment(b)) => a.expose_secret() == b.expose_secret(),
+            (Self::File(_), Self::Environment(_)) | (Self::Environment(_), Self::File(_)) => false,
+        }
+    }
 }
 
 /// Limits of the calls.
@@ -139,10 +221,12 @@ pub struct Env {
     pub token: Option<SecretString>,
     /// `ROOMSYNC_ADMIN_TOKEN`
     pub admin_token: Option<SecretString>,
-    /// True if `ROOMSYNC_APP_CERTIFICATE` is set.
-    pub app_certificate: bool,
-    /// True if `ROOMSYNC_CLIENT_SECRET` is set.
-    pub client_secret: bool,
+    /// `ROOMSYNC_APP_CERTIFICATE`
+    pub app_certificate: Option<SecretString>,
+    /// `ROOMSYNC_CLIENT_SECRET`
+    pub client_secret: Option<SecretString>,
+    /// `CREDENTIALS_DIRECTORY`, which systemd sets.
+    pub credentials_directory: Option<OsString>,
 }
 
 impl Env {
@@ -165,8 +249,9 @@ impl Env {
             url: var_os("ROOMSYNC_URL"),
             token: token("ROOMSYNC_TOKEN"),
             admin_token: token("ROOMSYNC_ADMIN_TOKEN"),
-            app_certificate: var_os("ROOMSYNC_APP_CERTIFICATE").is_some(),
-            client_secret: var_os("ROOMSYNC_CLIENT_SECRET").is_some(),
+            app_certificate: token("ROOMSYNC_APP_CERTIFICATE"),
+            client_secret: token("ROOMSYNC_CLIENT_SECRET"),
+            credentials_directory: var_os("CREDENTIALS_DIRECTORY"),
         }
     }
 }
@@ -178,39 +263,60 @@ pub struct Offline {
     pub rooms: Vec<PathBuf>,
     /// The guards of a room that says nothing else.
     pub guards: Guards,
+    /// What is probably not meant.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Reads the settings for a command that calls the service. Paths in them are relative to their file.
 pub fn load(path: &Path, env: &Env) -> Result<Settings, Invalid> {
-    let (draft, mut diagnostics) = read(path, env);
+    let (settings, diagnostics) = load_for(path, env, Purpose::Calls);
+    valid(settings, &diagnostics).ok_or(Invalid { diagnostics })
+}
+
+/// Checks the settings with their secrets, as [`load`] reads them. Gives the warnings.
+pub fn check(path: &Path, env: &Env) -> Result<Vec<Diagnostic>, Invalid> {
+    let (settings, diagnostics) = load_for(path, env, Purpose::Secrets);
+    match valid(settings, &diagnostics) {
+        Some(_) => Ok(diagnostics),
+        None => Err(Invalid { diagnostics }),
+    }
+}
+
+fn load_for(path: &Path, env: &Env, purpose: Purpose) -> (Option<Settings>, Vec<Diagnostic>) {
+    let (draft, mut diagnostics) = read(path, env, purpose);
     let auth = draft
         .as_ref()
-        .and_then(|draft| token::find(draft.token_file.clone(), env, &mut diagnostics));
+        .and_then(|draft| token::find(draft.auth.clone(), env, &mut diagnostics));
     let admin_token = token::of_admin(env, &mut diagnostics);
     let settings = draft
         .zip(auth)
         .and_then(|(draft, auth)| draft.with(auth, admin_token));
-    valid(settings, diagnostics)
+    (settings, diagnostics)
 }
 
 /// Reads the settings for a command that only looks at files: a token need not be there.
 pub fn load_offline(path: &Path, env: &Env) -> Result<Offline, Invalid> {
-    let (draft, diagnostics) = read(path, env);
-    if let Some(file) = draft.as_ref().and_then(|draft| draft.token_file.as_ref()) {
+    let (draft, diagnostics) = read(path, env, Purpose::Files);
+    if let Some(file) = draft.as_ref().and_then(|draft| draft.auth.file()) {
         // It need not be there; if it is, it is known from then on as what must not be shown.
-        let _ = read_token(file);
+        let _ = read_secret(file);
     }
     let offline = draft.map(|draft| Offline {
         rooms: draft.rooms,
         guards: draft.guards,
+        warnings: Vec::new(),
     });
-    valid(offline, diagnostics)
+    match valid(offline, &diagnostics) {
+        Some(offline) => Ok(Offline {
+            warnings: diagnostics,
+            ..offline
+        }),
+        None => Err(Invalid { diagnostics }),
+    }
 }
 
-fn valid<T>(value: Option<T>, diagnostics: Vec<Diagnostic>) -> Result<T, Invalid> {
+/// The value, if there is one and no error with it.
+fn valid<T>(value: Option<T>, diagnostics: &[Diagnostic]) -> Option<T> {
     let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
-    match value {
-        Some(value) if !diagnostics.iter().any(is_error) => Ok(value),
-        _ => Err(Invalid { diagnostics }),
-    }
+    value.filter(|_| !diagnostics.iter().any(is_error))
 }

@@ -3,14 +3,16 @@
 use super::batch_limits::{BatchLimits, LearnedBatchLimits};
 use super::call::Call;
 use super::classify::PathPrefix;
+use super::credentials::{TokenRequests, TokenSource};
 use super::detail_support::DetailSupport;
 use super::error::{CallError, CallErrorKind};
 use super::rate_limit::{GaveUp, Permit, RateLimiter, Rates};
-use super::token::TokenSource;
 use super::transport::{Request, Response, Transport, TransportError};
 use super::wire::{Envelope, Method, decode};
 use crate::backoff::Backoff;
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -81,7 +83,7 @@ pub struct Answer<T> {
 /// Parts that all calls share.
 #[derive(Debug)]
 pub(super) struct Caller {
-    transport: Box<dyn Transport>,
+    transport: Arc<dyn Transport>,
     pub(super) config: ClientConfig,
     pub(super) rate_limiter: RateLimiter,
     pub(super) batch_limits: LearnedBatchLimits,
@@ -90,7 +92,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    pub(super) fn new(transport: Box<dyn Transport>, config: ClientConfig) -> Self {
+    pub(super) fn new(transport: Arc<dyn Transport>, config: ClientConfig) -> Self {
         Self {
             transport,
             rate_limiter: RateLimiter::new(&config.rates, config.concurrency, config.strict),
@@ -120,15 +122,20 @@ impl Caller {
         let mut request = Request {
             method: call.http_method(),
             url: url.ok_or(CallErrorKind::NotAKnownCall)?,
-            token: self.config.token.current().await,
+            token: Some(self.token(call).await?),
             body: call.body.clone(),
         };
         let (mut tries, mut rate_tries, mut renewed) = (0, 0, false);
         loop {
             let permit = self.permit(call).await?;
+            // The wait may have been longer than the life of the token before it.
+            request.token = self.config.token.ready().or(request.token);
             let sent_at = Instant::now();
             let answer = self.exchange(call, request.clone()).await;
             let took = sent_at.elapsed();
+            if let (Ok(Response { status: 200..300, .. }), Some(token)) = (&answer, &request.token) {
+                self.config.token.worked(token);
+            }
             let kind = match answer {
                 Ok(Response {
                     status: 200..300,
@@ -181,10 +188,10 @@ impl Caller {
                 }
             };
             let again = match &kind {
-                CallErrorKind::CredentialsRefused(_) if !renewed => {
+                CallErrorKind::CredentialsRefused(words) if !renewed => {
                     renewed = true;
-                    let other = self.config.token.other_than(&request.token).await;
-                    other.map(|token| request.token = token).is_some()
+                    let other = self.other_token(call, request.token.as_ref(), words).await?;
+                    other.map(|token| request.token = Some(token)).is_some()
                 }
                 // A write without a clear answer may have taken effect: whoever made it has to check first.
                 CallErrorKind::NoClearAnswer(_) if method.writes() => false,
@@ -204,7 +211,38 @@ impl Caller {
         }
     }
 
-    /// Waits until this call may go.
+    /// The token for this call.
+    async fn token(&self, call: &Call) -> Result<SecretString, CallErrorKind> {
+        let requests = self.token_requests();
+        let token = self.while_open(call, self.config.token.current(&requests));
+        Ok(token.await.ok_or(CallErrorKind::Interrupted)??)
+    }
+
+    /// Another token than the one that the service refused with these words. `None`: there is no other.
+    async fn other_token(
+        &self,
+        call: &Call,
+        refused: Option<&SecretString>,
+        words: &str,
+    ) -> Result<Option<SecretString>, CallErrorKind> {
+        let Some(refused) = refused else { return Ok(None) };
+        let requests = self.token_requests();
+        let other = self.config.token.other_than(refused, &requests);
+        match self.while_open(call, other).await {
+            None => Ok(None),
+            Some(Ok(other)) => Ok(other),
+            Some(Err(no_token)) => Err(no_token.after_refusal(words)),
+        }
+    }
+
+    fn token_requests(&self) -> TokenRequests {
+        TokenRequests {
+            transport: Arc::clone(&self.transport),
+            timeout: self.config.timeout,
+        }
+    }
+
+    /// Waits until this call may go, with a token that has not ended.
     async fn permit(&self, call: &Call) -> Result<Permit<'_>, CallErrorKind> {
         let too_late = || call.not_after.is_some_and(|instant| Instant::now() >= instant);
         if too_late() {
@@ -220,6 +258,12 @@ impl Caller {
         let permit = permit
             .ok_or(CallErrorKind::Interrupted)?
             .map_err(|GaveUp| CallErrorKind::RateLimited)?;
+        if self.config.token.ready().is_none()
+            && let Err(error) = self.token(call).await
+        {
+            permit.give_back();
+            return Err(error);
+        }
         // Only now is it certain when the call goes out.
         if too_late() {
             permit.give_back();

@@ -64,6 +64,14 @@ pub fn classify(method: &http::Method, url: &Url, prefix: &PathPrefix) -> Option
     query_fits.then_some(call)
 }
 
+/// True if a parsed address is exactly the request for a token.
+pub(super) fn is_token_request(method: &http::Method, url: &Url, prefix: &PathPrefix) -> bool {
+    let segments = url.path().strip_prefix('/').map(|path| path.split('/'));
+    let [first, second] = &prefix.0;
+    let is_path = segments.is_some_and(|segments| segments.eq([first, second, "token"]));
+    is_path && method == http::Method::POST && url.query().is_none()
+}
+
 fn list(text: &str, most: usize, good: impl Fn(&str) -> bool) -> bool {
     let mut items = text.split("%2C");
     items.by_ref().take(most).all(good) && items.next().is_none()
@@ -175,6 +183,33 @@ mod tests {
         ] {
             assert_eq!(known(method, path), None, "{method} {path}");
         }
+    }
+
+    #[test]
+    fn the_token_request_and_nothing_else() {
+        let prefix = PathPrefix::new("org", "app").unwrap();
+        let is_it = |method: &str, path: &str| {
+            let url = Url::parse("https://chat.example").unwrap().join(path).unwrap();
+            is_token_request(&method.parse().unwrap(), &url, &prefix)
+        };
+        assert!(is_it("POST", "/org/app/token") && is_it("POST", "/org/x/../app/token"));
+        for (method, path) in [
+            ("GET", "/org/app/token"),
+            ("POST", "/org/app/token/"),
+            ("POST", "/org/app/token?x=1"),
+            ("POST", "/org/app//token"),
+            ("POST", "/org/app/users/../tokens"),
+            ("POST", "/org/other/token"),
+            ("POST", "/token"),
+        ] {
+            assert!(!is_it(method, path), "{method} {path}");
+            assert_eq!(known(method, path), None);
+        }
+        assert_eq!(
+            known("POST", "/org/app/token"),
+            None,
+            "it is none of a room's calls"
+        );
     }
 
     #[test]

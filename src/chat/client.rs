@@ -11,7 +11,7 @@ impl Client {
     /// Makes a client; nothing is sent yet.
     #[must_use]
     pub fn new(transport: Box<dyn Transport>, config: ClientConfig) -> Self {
-        Self(Arc::new(Caller::new(transport, config)))
+        Self(Arc::new(Caller::new(Arc::from(transport), config)))
     }
 
     /// The calls that change nothing.

@@ -83,6 +83,9 @@ pub enum CallErrorKind {
         "the service does not take the token: {0}; renew it where `service.auth` says, or ROOMSYNC_TOKEN"
     )]
     CredentialsRefused(String),
+    /// The service grants no token.
+    #[error("there is no token for the service: {0}")]
+    NoToken(String),
     /// There is no such app.
     #[error("the service does not know the app: {0}; check `service.app_key` or `service.app_id`")]
     NoSuchApp(String),
@@ -156,7 +159,7 @@ impl CallErrorKind {
             Self::AnswerTooLarge(_) => ReasonCode::AnswerTooLarge,
             Self::RateLimited => ReasonCode::RateLimited,
             Self::Quota(_) => ReasonCode::Quota,
-            Self::CredentialsRefused(_) => ReasonCode::CredentialsRefused,
+            Self::CredentialsRefused(_) | Self::NoToken(_) => ReasonCode::CredentialsRefused,
             Self::NoSuchApp(_) => ReasonCode::NoSuchApp,
             Self::UnknownCall(_) => ReasonCode::UnknownCall,
             Self::NoPermission(_) => ReasonCode::NoPermission,
@@ -185,6 +188,7 @@ impl CallErrorKind {
                 | Self::Misconfigured(_)
                 | Self::Quota(_)
                 | Self::CredentialsRefused(_)
+                | Self::NoToken(_)
                 | Self::NoSuchApp(_)
                 | Self::Redirected(_)
                 | Self::Interrupted
@@ -230,6 +234,7 @@ impl CallErrorKind {
             self,
             Self::ServiceUnreachable(_)
                 | Self::Misconfigured(_)
+                | Self::NoToken(_)
                 | Self::StaleRead
                 | Self::Interrupted
                 | Self::NotAKnownCall

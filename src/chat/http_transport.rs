@@ -123,9 +123,12 @@ impl HttpTransport {
         let has_length = method == http::Method::POST;
         let builder = client
             .request(method, url)
-            .bearer_auth(token.expose_secret())
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/json");
+        let builder = match token {
+            Some(token) => builder.bearer_auth(token.expose_secret()),
+            None => builder,
+        };
         match body {
             Some(body) => builder.body(body),
             // Without a length, servers may answer 411, and reqwest sends none for a body that is not there.

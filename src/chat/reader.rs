@@ -1,6 +1,7 @@
 use super::batch_limits::BatchLimits;
 use super::call::Call;
 use super::caller::{Answer, Caller};
+use super::credentials::TokenExpiry;
 use super::detail_support::DetailUse;
 use super::error::CallError;
 use super::rate_limit::CallBudget;
@@ -48,6 +49,12 @@ impl Reader {
     #[must_use]
     pub fn would_wait(&self, method: Method) -> bool {
         self.0.rate_limiter.would_wait(method)
+    }
+
+    /// End of the token's life, if there is one already and its end is known.
+    #[must_use]
+    pub fn token_expiry(&self) -> Option<TokenExpiry> {
+        self.0.config.token.expiry()
     }
 
     /// A page of the member list, from 1: owner and members. Admins are among the members.

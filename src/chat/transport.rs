@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use secrecy::SecretString;
+use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -14,16 +15,30 @@ pub const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A request as it goes out.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Request {
     /// `GET`, `POST` or `DELETE`.
     pub method: http::Method,
     /// The whole address.
     pub url: Url,
-    /// The bearer token.
-    pub token: SecretString,
+    /// The bearer token. `None`: the request is the one for a token.
+    pub token: Option<SecretString>,
     /// JSON.
     pub body: Option<Bytes>,
+}
+
+/// Without the body, which can hold a secret.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            method,
+            url,
+            token: _,
+            body,
+        } = self;
+        let body = body.as_ref().map(Bytes::len);
+        write!(f, "{method} {url} ({body:?} bytes)")
+    }
 }
 
 /// An answer, read to its end.
@@ -63,7 +78,7 @@ impl TransportError {
 }
 
 /// Carries a request to the service and its answer back. Follows no redirect, repeats nothing.
-pub trait Transport: Send + Sync + std::fmt::Debug {
+pub trait Transport: Send + Sync + fmt::Debug {
     /// Sends one request.
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>>;
 

@@ -13,7 +13,7 @@ use crate::reconcile::connect;
 use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, Looked, Planned};
 use crate::render::Meta;
-use crate::settings::{self, Auth, Settings};
+use crate::settings::{self, Settings};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -128,23 +128,19 @@ impl Context {
             audit_log,
             ..
         } = &self.settings;
-        let token = match &service.auth {
-            Auth::TokenFile(path) => Some(path),
-            Auth::Token(_) => None,
-        };
-        let same = |own: &PathBuf| own.canonicalize().is_ok_and(|own| own == file);
+        let same = |own: &Path| own.canonicalize().is_ok_and(|own| own == file);
         let below = |folder: &PathBuf| folder.canonicalize().is_ok_and(|folder| file.starts_with(folder));
         let is_yaml = file
             .extension()
             .is_some_and(|extension| extension == "yaml" || extension == "yml");
         let files = [
-            Some(&self.config),
-            token,
-            service.ca_file.as_ref(),
-            audit_log.as_ref(),
+            Some(self.config.as_path()),
+            service.auth.secret_file(),
+            service.ca_file.as_deref(),
+            audit_log.as_deref(),
         ];
         files.into_iter().flatten().any(same)
-            || self.room_files.iter().any(same)
+            || self.room_files.iter().any(|file| same(file))
             || below(state_dir)
             || (is_yaml && rooms.iter().any(below))
     }

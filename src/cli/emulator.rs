@@ -73,6 +73,9 @@ pub struct Args {
     /// service itself lets people go after about 2m.
     #[arg(long, value_name = "TIME", value_parser = short_time)]
     offline_after: Option<Duration>,
+    /// How long a token lasts that is asked for with client credentials, at most, in whole seconds; left out, 60 days
+    #[arg(long, value_name = "TIME", value_parser = short_time)]
+    token_ttl: Option<Duration>,
     /// Where membership events are posted to: plain http on loopback
     #[arg(long, value_name = "URL", requires = "webhook_secret")]
     webhook: Option<String>,
@@ -84,7 +87,7 @@ pub struct Args {
 const CONTROL_HELP: &str = "\
 The control endpoint speaks JSON:\n  \
 GET /journal              the last calls, at most 100,000; DELETE forgets them\n  \
-GET /counters             calls, answers by status, calls by method, the busiest second\n  \
+GET /counters             calls, answers by status, calls by method, token requests, the busiest second\n  \
 GET /state                what is there now, in the form of --state\n  \
 POST /offline, /online    {\"users\": [\"bob\"]}\n  \
 GET /faults               the faults in place; DELETE takes all away\n  \
@@ -125,6 +128,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
         latency: args.latency,
         jitter: args.jitter,
         offline_after: args.offline_after,
+        token_ttl: args.token_ttl,
     };
     let emulator = Emulator::in_environment(state, options, environment);
     for fault in &args.faults {

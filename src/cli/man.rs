@@ -11,7 +11,7 @@ use std::path::Path;
 const FOLDER: &str = "deploy/man";
 
 /// Environment variables.
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 6] = [
     (
         "ROOMSYNC_CONFIG",
         "The settings file, where --config does not name it.",
@@ -22,7 +22,15 @@ const ENVIRONMENT: [(&str, &str); 4] = [
     ),
     (
         "ROOMSYNC_TOKEN",
-        "The token for the service. It wins over service.auth.token_file.",
+        "The token for the service. It wins over service.auth.",
+    ),
+    (
+        "ROOMSYNC_APP_CERTIFICATE",
+        "The app's certificate. It wins over service.auth.app_certificate_file.",
+    ),
+    (
+        "ROOMSYNC_CLIENT_SECRET",
+        "The client's secret. It wins over service.auth.client_secret_file.",
     ),
     (
         "ROOMSYNC_ADMIN_TOKEN",

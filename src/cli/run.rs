@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// files have been unchanged for `sync.settle_removals`
     #[arg(long)]
     pub(super) once: bool,
-    /// Never write: neither to the service nor into `state_dir`
+    /// Never write: neither to the service nor into `state_dir`, where only the token of client credentials is kept
     #[arg(long)]
     pub(super) dry_run: bool,
 }

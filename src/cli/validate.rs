@@ -15,12 +15,16 @@ use std::path::{Path, PathBuf};
 /// Checks room files, and the settings with them; no network
 ///
 /// Errors make the files invalid (exit 5). Warnings are things that are probably not meant. Notes are for whoever reviews the
-/// files, such as a guard looser than that of the settings; where PATHs are given, there are no settings to compare with.
+/// files, such as a guard looser than that of the settings; where PATHs are given, there are no settings to compare with. A
+/// secret's file that others can read, or that git has or can take along, is a warning.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Args {
     /// Room files and directories to check on their own, without the settings; without any, the settings and their rooms
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Check the settings and their secret files alone, as they are where roomsync is to run; no room file is read
+    #[arg(long, conflicts_with = "paths")]
+    settings: bool,
     /// How to show what is found
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -66,12 +70,13 @@ pub fn check(args: &Args, config: &Path, env: &Env, styled: bool, out: &mut impl
             writeln!(out, "{}", found.summary())?;
         }
     }
-    Ok(found.is_valid())
+    Ok(found.is_valid)
 }
 
 /// Result of a check.
 struct Found {
-    /// `None`: the files are not valid.
+    is_valid: bool,
+    /// `None`: the files are not valid, or were not asked for.
     sizes: Option<Sizes>,
     /// In the order of the files, notes last.
     diagnostics: Vec<Diagnostic>,
@@ -79,32 +84,42 @@ struct Found {
 
 impl Found {
     fn of(args: &Args, config: &Path, env: &Env) -> Self {
+        if args.settings {
+            return Self::of_settings(config, env);
+        }
         let alone = !args.paths.is_empty();
+        let mut of_settings = Vec::new();
         let load =
             |paths: &[PathBuf], guards: &Guards| desired::load(paths, Some(config), guards, Retain::Totals);
         let result = if alone {
             load(&args.paths, &Guards::default())
         } else {
-            settings::load_offline(config, env).and_then(|settings| load(&settings.rooms, &settings.guards))
+            settings::load_offline(config, env).and_then(|settings| {
+                of_settings = settings.warnings;
+                load(&settings.rooms, &settings.guards)
+            })
         };
         match result {
             Err(Invalid { diagnostics }) => Self {
+                is_valid: false,
                 sizes: None,
-                diagnostics,
+                diagnostics: [of_settings, diagnostics].concat(),
             },
             Ok(Loaded {
                 desired,
                 rooms,
                 groups,
                 people,
-                warnings: mut diagnostics,
+                warnings,
                 notes,
                 ..
             }) => {
                 // Guards without settings are compared with nobody's.
                 let told = |note: &Diagnostic| !(alone && note.code == desired::LOOSER_GUARD);
+                let mut diagnostics = [of_settings, warnings].concat();
                 diagnostics.extend(notes.into_iter().filter(told));
                 Self {
+                    is_valid: true,
                     sizes: Some(Sizes {
                         files: desired.source.files,
                         rooms,
@@ -117,8 +132,17 @@ impl Found {
         }
     }
 
-    fn is_valid(&self) -> bool {
-        self.sizes.is_some()
+    /// The settings and their secrets alone.
+    fn of_settings(config: &Path, env: &Env) -> Self {
+        let (is_valid, diagnostics) = match settings::check(config, env) {
+            Ok(warnings) => (true, warnings),
+            Err(Invalid { diagnostics }) => (false, diagnostics),
+        };
+        Self {
+            is_valid,
+            sizes: None,
+            diagnostics,
+        }
     }
 
     fn count(&self, severity: Severity) -> usize {
@@ -140,8 +164,10 @@ impl Found {
                 count => Some(counted(count, name)),
             })
             .collect();
-        if let Some(sizes) = &self.sizes {
-            parts.insert(0, format!("{sizes}: valid"));
+        match &self.sizes {
+            Some(sizes) => parts.insert(0, format!("{sizes}: valid")),
+            None if self.is_valid => parts.insert(0, "settings and secrets: valid".to_owned()),
+            None => {}
         }
         parts.join(", ")
     }

@@ -11,6 +11,7 @@ use super::room_table::{Room, RoomTable};
 use super::safeguards::Safeguards;
 use super::service_health::ServiceHealth;
 use super::state_dir::{FilesSnapshot, Persister, Restored, Snapshot};
+use super::token_watch::TokenWatch;
 use super::workqueue::Ticket;
 use super::write_gate::{DiskReport, GateTurn, WriteGate};
 use crate::apply::Report;
@@ -43,6 +44,7 @@ pub(super) struct Controller {
     pub(super) history: PassHistory,
     pub(super) log: LogDedup,
     pub(super) learned: Option<LearnedLimits>,
+    pub(super) token: TokenWatch,
     pub(super) persister: Persister,
     /// Dry runs have none, and settings need not name one.
     pub(super) audit: AuditLog,
@@ -76,6 +78,7 @@ impl Controller {
             history: PassHistory::new(),
             log: LogDedup::default(),
             learned,
+            token: TokenWatch::default(),
             persister,
             audit,
             settings,

@@ -100,7 +100,10 @@ impl DaemonHandle {
     /// Does what time alone asks for. The disk is asked, and its last answer taken in; the next one wakes the loop if it differs.
     pub(super) fn tick(&self) {
         self.see_disk();
+        let token = lock(&self.reader).token_expiry();
         let mut controller = lock(&self.controller);
+        let now = controller.now();
+        controller.token.see(token, now);
         controller.tick();
         self.audit.check(controller.now());
         drop(controller);

@@ -26,6 +26,7 @@ mod settling;
 mod state_dir;
 mod status_source;
 mod systemd;
+mod token_watch;
 mod workqueue;
 mod write_gate;
 

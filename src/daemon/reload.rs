@@ -6,8 +6,7 @@ use super::{Config, audit_log_of, follow, link};
 use crate::desired::Remembered;
 use crate::diagnostics::{Diagnostic, Invalid};
 use crate::file_source::FileSource;
-use crate::settings::{Auth, Settings};
-use secrecy::ExposeSecret as _;
+use crate::settings::Settings;
 
 /// Reads settings and files again. Settings that are not valid change nothing.
 pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut ServiceLink, files: &FileSource) {
@@ -94,12 +93,7 @@ fn replace(daemon: &DaemonHandle, link: &mut ServiceLink, new: ServiceLink) {
 
 /// True if both lead to the service in the same way, as fast.
 fn same_link(a: &Settings, b: &Settings) -> bool {
-    let same_auth = match (&a.service.auth, &b.service.auth) {
-        (Auth::Token(a), Auth::Token(b)) => a.expose_secret() == b.expose_secret(),
-        (Auth::TokenFile(a), Auth::TokenFile(b)) => a == b,
-        (Auth::Token(_), Auth::TokenFile(_)) | (Auth::TokenFile(_), Auth::Token(_)) => false,
-    };
-    same_auth
+    a.service.auth.is_same(&b.service.auth)
         && a.limits == b.limits
         && (
             &a.service.url,

@@ -114,6 +114,7 @@ impl View<'_> {
         let mut all: Vec<String> = daemon.files.trouble().into_iter().collect();
         all.extend(daemon.gate.quota().trouble(now));
         all.extend(daemon.safeguards.clock_trouble());
+        all.extend(daemon.token.trouble(now));
         let trouble = daemon.health.trouble();
         all.extend(trouble.map(|trouble| format!("nothing can be done in any room: {}", trouble.message)));
         for (state, what) in [
@@ -227,6 +228,7 @@ impl View<'_> {
                 url: service.url.to_string(),
                 trouble: daemon.health.trouble().cloned(),
             },
+            token_expires: daemon.token.expiry().map(|expiry| expiry.at),
             passes,
             progress: None,
             rooms: daemon.rooms.iter().map(|room| self.line(room)).collect(),
@@ -307,6 +309,10 @@ impl View<'_> {
             last_good_age: daemon.history.passes().last_good.map(age),
             withheld: daemon.gate.suspended().is_some(),
             quota_used_up: daemon.gate.quota().is_used_up(),
+            token_expires: daemon.token.expiry().map(|expiry| status::TokenExpires {
+                at: expiry.at,
+                renewed: expiry.renewed,
+            }),
             progress: None,
             budget: Vec::new(),
         }

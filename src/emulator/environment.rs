@@ -21,6 +21,8 @@ pub struct Environment {
     pub jitter: Duration,
     /// Time for which a member of a room can be offline before they leave it; `None` lets everybody stay.
     pub offline_after: Option<Duration>,
+    /// The longest life of a token that the service grants, in whole seconds; `None`: 60 days.
+    pub token_ttl: Option<Duration>,
 }
 
 /// A fault in place.
@@ -65,6 +67,7 @@ impl EnvironmentState {
             latency,
             jitter,
             offline_after,
+            token_ttl: _,
         } = environment;
         Self {
             faults: Faults::new(seed),

@@ -66,6 +66,8 @@ pub struct Counters {
     pub busiest_second: usize,
     /// Answers by status; `none` where there was no answer.
     pub statuses: BTreeMap<String, u64>,
+    /// Requests for a token, whatever came of them.
+    pub token_requests: u64,
     /// The methods that were called.
     pub methods: BTreeMap<&'static str, MethodCounters>,
 }
@@ -133,6 +135,9 @@ impl Recorder {
             .status
             .map_or_else(|| "none".to_owned(), |status| status.to_string());
         *counters.statuses.entry(status).or_default() += 1;
+        if entry.method == "POST" && entry.path.ends_with("/token") {
+            counters.token_requests += 1;
+        }
         if let Some(method) = method {
             let of_method = counters.methods.entry(method.as_str()).or_default();
             of_method.calls += 1;

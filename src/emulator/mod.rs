@@ -66,7 +66,7 @@ use refusal::Refusal;
 use routes::Call;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokens::TokenStore;
+use tokens::{RequestTime, TokenStore};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -125,7 +125,7 @@ impl Emulator {
             hooks: Mutex::new(None),
             environment: Mutex::new(EnvironmentState::new(environment)),
             limiter: Mutex::new(Limiter::new(options.calls_per_second)),
-            tokens: Mutex::default(),
+            tokens: Mutex::new(TokenStore::new(environment.token_ttl)),
             clock: Mutex::default(),
             profile: options.profile,
             closing: watch::Sender::new(false),
@@ -268,6 +268,11 @@ impl Emulator {
         result
     }
 
+    fn request_time(&self, now: Instant) -> RequestTime {
+        let now_ms = self.now_ms();
+        RequestTime { now, now_ms }
+    }
+
     /// The time of day in milliseconds since 1970.
     fn now_ms(&self) -> u64 {
         let clock = lock(&self.0.clock).clone();
@@ -291,7 +296,7 @@ impl Emulator {
         let now = Instant::now();
         let caller = match call {
             Call::Token => return dispatch::grant(&mut tokens, state, body, now),
-            _ => tokens.caller(state, &head.headers, now)?,
+            _ => tokens.caller(state, &head.headers, self.request_time(now))?,
         };
         if let Some(budget) = call.budget()
             && !lock(&self.0.limiter).admit(budget, taken, now)

@@ -205,7 +205,8 @@ fn come_and_go(emulator: &Emulator, head: &Parts, join: &[UserId], leave: &[User
 
 /// Author of a change as the events of a call name them (`[P]`).
 fn operator(emulator: &Emulator, state: &State, headers: &HeaderMap) -> String {
-    match lock(&emulator.0.tokens).caller(state, headers, Instant::now()) {
+    let time = emulator.request_time(Instant::now());
+    match lock(&emulator.0.tokens).caller(state, headers, time) {
         Ok(Caller::User(user)) => user,
         Ok(Caller::App) | Err(_) => APP.to_owned(),
     }

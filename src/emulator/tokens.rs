@@ -7,7 +7,7 @@ use super::{State, bearer};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Beginning of the service's own tokens, so that one that has expired is never taken for one from elsewhere.
@@ -42,11 +42,35 @@ pub(super) struct Granted {
 
 /// The tokens that the service made.
 #[derive(Debug, Default)]
-pub(super) struct TokenStore(HashMap<String, (Caller, Instant)>);
+pub(super) struct TokenStore {
+    granted: HashMap<String, (Caller, Instant)>,
+    /// The longest life of one that is granted, in whole seconds; `None`: as long as the service's own.
+    ttl: Option<Duration>,
+}
+
+/// Time of a request: of the service's own tokens, and of those that say themselves when they were made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RequestTime {
+    pub(super) now: Instant,
+    /// Milliseconds since 1970.
+    pub(super) now_ms: u64,
+}
 
 impl TokenStore {
+    pub(super) fn new(ttl: Option<Duration>) -> Self {
+        Self {
+            ttl,
+            ..Self::default()
+        }
+    }
+
     /// Whom the request's token stands for.
-    pub(super) fn caller(&self, state: &State, headers: &HeaderMap, now: Instant) -> Result<Caller, Refusal> {
+    pub(super) fn caller(
+        &self,
+        state: &State,
+        headers: &HeaderMap,
+        now: RequestTime,
+    ) -> Result<Caller, Refusal> {
         let token = bearer(headers).ok_or(Refusal::Unauthorized)?;
         let caller = self.holder(state, token, now)?;
         match &caller {
@@ -55,7 +79,7 @@ impl TokenStore {
         }
     }
 
-    fn holder(&self, state: &State, token: &str, now: Instant) -> Result<Caller, Refusal> {
+    fn holder(&self, state: &State, token: &str, time: RequestTime) -> Result<Caller, Refusal> {
         if let Some(user) = state.user_tokens.get(token) {
             return Ok(Caller::User(user.clone()));
         }
@@ -63,14 +87,13 @@ impl TokenStore {
             return Ok(Caller::App);
         }
         if token.starts_with(OWN) {
-            let live = self.0.get(token).filter(|(_, end)| now < *end);
+            let live = self.granted.get(token).filter(|(_, end)| time.now < *end);
             return live
                 .map(|(holder, _)| holder.clone())
                 .ok_or(Refusal::Unauthorized);
         }
         if let (Some(app_id), Some(certificate)) = (&state.app_id, &state.app_certificate) {
-            let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            return match access_token::check(token, app_id, certificate, since_1970.as_secs()) {
+            return match access_token::check(token, app_id, certificate, time.now_ms / 1000) {
                 Ok(()) => Ok(Caller::App),
                 Err(BadAccessToken::Expired) => Err(Refusal::Unauthorized),
                 Err(BadAccessToken::Corrupt) => Err(Refusal::BadToken),
@@ -109,11 +132,13 @@ impl TokenStore {
                 (Caller::User(username), ttl)
             }
         };
-        let expires_in = ttl.unwrap_or(DEFAULT_TTL_S).min(DEFAULT_TTL_S);
-        self.0.retain(|_, (_, end)| now < *end);
+        let most = self.ttl.and_then(|ttl| u32::try_from(ttl.as_secs()).ok());
+        let most = most.unwrap_or(DEFAULT_TTL_S);
+        let expires_in = ttl.unwrap_or(most).min(most);
+        self.granted.retain(|_, (_, end)| now < *end);
         let access_token = format!("{OWN}{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         let end = now + Duration::from_secs(u64::from(expires_in));
-        self.0.insert(access_token.clone(), (holder, end));
+        self.granted.insert(access_token.clone(), (holder, end));
         Ok(Granted {
             access_token,
             expires_in,

@@ -1,14 +1,16 @@
 use crate::chat::{
-    BadToken, BatchLimits, Client, ClientConfig, HttpTransport, Observer, PathPrefix, SetupError, TokenSource,
+    BadSecret, BatchLimits, Client, ClientConfig, ClientCredentials, HttpTransport, MINTED_LIFE, Observer,
+    PathPrefix, Secret, SetupError, TokenSource,
 };
-use crate::settings::{App, Auth, Settings};
+use crate::clock::Clock;
+use crate::settings::{App, Auth, SecretFrom, Settings};
 
 /// Reason why there is no way to the service.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No usable token.
     #[error(transparent)]
-    Token(#[from] BadToken),
+    Token(#[from] BadSecret),
     /// No usable transport.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -33,17 +35,35 @@ pub fn config(
     observer: Option<Box<dyn Observer>>,
 ) -> Result<ClientConfig, ConnectError> {
     let Settings { service, limits, .. } = settings;
-    let token = match &service.auth {
-        Auth::Token(token) => TokenSource::fixed(token.clone()),
-        Auth::TokenFile(path) => TokenSource::file(path.clone())?,
-    };
     let prefix = match &service.app {
         App::Key { org, app } => PathPrefix::new(org, app),
         App::Id(id) => PathPrefix::new("app-id", id),
     };
+    let prefix = prefix.ok_or(ConnectError::Prefix)?;
+    let token = match &service.auth {
+        Auth::Token(token) => TokenSource::fixed(token.clone()),
+        Auth::TokenFile(path) => TokenSource::file(path.clone())?,
+        Auth::App { app_id, certificate } => {
+            let certificate = secret(certificate)?;
+            TokenSource::minted(app_id.clone(), certificate, MINTED_LIFE, Clock::of_the_machine())
+        }
+        Auth::Client {
+            client_id,
+            secret: of,
+        } => {
+            let credentials = ClientCredentials {
+                client_id: client_id.clone(),
+                secret: secret(of)?,
+                folder: &settings.state_dir,
+                base: &service.url,
+                prefix: &prefix,
+            };
+            TokenSource::granted(credentials, Clock::of_the_machine())
+        }
+    };
     Ok(ClientConfig {
         base: service.url.clone(),
-        prefix: prefix.ok_or(ConnectError::Prefix)?,
+        prefix,
         token,
         rates: limits.calls_per_second.clone(),
         concurrency: limits.concurrency,
@@ -56,4 +76,11 @@ pub fn config(
         strict: limits.strict,
         observer,
     })
+}
+
+fn secret(from: &SecretFrom) -> Result<Secret, BadSecret> {
+    match from {
+        SecretFrom::File(path) => Secret::file(path.clone()),
+        SecretFrom::Environment(secret) => Ok(Secret::fixed(secret.clone())),
+    }
 }

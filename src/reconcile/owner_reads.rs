@@ -22,6 +22,9 @@ pub(super) struct OwnerReads {
     turns: Semaphore,
 }
 
+/// A room, and where to tell its owner.
+type Asked = (RoomId, Waiter<Owner>);
+
 /// A room whose owner is asked for.
 struct Waiting {
     room: RoomId,
@@ -80,7 +83,7 @@ impl OwnerReads {
     }
 
     /// Takes as many of those that wait, the first first, as one call can be about. With them, the page of each.
-    fn next(&self) -> (Vec<(RoomId, Waiter<Owner>)>, Vec<Option<u32>>) {
+    fn next(&self) -> (Vec<Asked>, Vec<Option<u32>>) {
         let mut waiting = self.waiting.borrow_mut();
         let mut rows = 0;
         let mut fits = |next: &Waiting| {

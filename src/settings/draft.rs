@@ -1,7 +1,8 @@
 //! The file and the environment together, still without the token.
 
+use super::auth::{AuthReader, Purpose, WrittenAuth};
 use super::file::{FleetGuardsSpec, LimitsSpec, ServiceSpec, SettingsSpec, SyncSpec};
-use super::words::{refuse_http, url};
+use super::words::{is_rehearsal, refuse_http, url};
 use super::{App, Auth, Env, Limits, MAX_REMOVALS_TOTAL, Service, Settings, Timing};
 use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
 use crate::diagnostics::{Diagnostic, EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, diagnose};
@@ -27,8 +28,8 @@ const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
 pub(super) struct Draft {
     url: Option<Url>,
     app: Option<App>,
-    /// The token's file, if one is named.
-    pub(super) token_file: Option<PathBuf>,
+    /// The credentials, still without their secret.
+    pub(super) auth: WrittenAuth,
     ca_file: Option<PathBuf>,
     timeout: Duration,
     pub(super) rooms: Vec<PathBuf>,
@@ -41,7 +42,7 @@ pub(super) struct Draft {
 }
 
 /// Reads the settings file. `None`: it could not be read; otherwise what is missing in the draft was recorded.
-pub(super) fn read(path: &Path, env: &Env) -> (Option<Draft>, Vec<Diagnostic>) {
+pub(super) fn read(path: &Path, env: &Env, purpose: Purpose) -> (Option<Draft>, Vec<Diagnostic>) {
     let source::FileSet {
         files, mut problems, ..
     } = source::read_file(path);
@@ -55,7 +56,7 @@ pub(super) fn read(path: &Path, env: &Env) -> (Option<Draft>, Vec<Diagnostic>) {
         };
         problems.extend(document.problems);
         let mut others = Vec::new();
-        let draft = spec.map(|spec| Draft::new(spec, path, env, &mut problems, &mut others));
+        let draft = spec.map(|spec| Draft::new(spec, path, (env, purpose), &mut problems, &mut others));
         let mut diagnostics = diagnose(&files, problems);
         diagnostics.extend(others);
         return (draft, diagnostics);
@@ -67,7 +68,7 @@ impl Draft {
     fn new(
         mut spec: SettingsSpec,
         path: &Path,
-        env: &Env,
+        (env, purpose): (&Env, Purpose),
         problems: &mut Vec<Problem>,
         others: &mut Vec<Diagnostic>,
     ) -> Self {
@@ -98,14 +99,25 @@ impl Draft {
         let rooms = rooms.unwrap_or_else(|| vec![Some("rooms/".into())]);
         let folder = path.parent().unwrap_or(Path::new(""));
         let from_here = |path: PathBuf| folder.join(path);
-        others.extend(not_yet(env));
+        let rooms: Vec<PathBuf> = rooms.into_iter().flatten().map(from_here).collect();
+        let steps = service_entry.into_iter().chain(auth.entry).collect();
+        let reader = AuthReader {
+            env,
+            purpose,
+            folder,
+            is_rehearsal: url.as_ref().is_some_and(is_rehearsal),
+            rooms: &rooms,
+            steps,
+            problems,
+        };
+        let written = auth.value.map(|auth| reader.read(auth)).unwrap_or_default();
         Self {
             url,
             app: app_key.value.or(app_id.value),
-            token_file: auth.value.and_then(|auth| auth.token_file.value).map(from_here),
+            auth: written,
             ca_file: ca_file.value.flatten().map(from_here),
             timeout: timeout.value.unwrap_or(TIMEOUT),
-            rooms: rooms.into_iter().flatten().map(from_here).collect(),
+            rooms,
             guards,
             max_removals_total: max_removals_total.value.unwrap_or(MAX_REMOVALS_TOTAL),
             spec,
@@ -195,18 +207,6 @@ fn no_service() -> Problem {
     Problem::error(place, raw)
 }
 
-/// The variables that nothing acts on yet.
-fn not_yet(env: &Env) -> impl Iterator<Item = Diagnostic> {
-    let names = [
-        env.app_certificate.then_some("ROOMSYNC_APP_CERTIFICATE"),
-        env.client_secret.then_some("ROOMSYNC_CLIENT_SECRET"),
-    ];
-    names.into_iter().flatten().map(|name| {
-        let raw = RawDiagnostic::not_yet(name).help("unset it, and use ROOMSYNC_TOKEN or `token_file`");
-        Diagnostic::without_file(raw)
-    })
-}
-
 /// The service's address: the environment wins over the file.
 fn effective_url(
     service: &ServiceSpec,
@@ -223,7 +223,7 @@ fn effective_url(
             at: Target::Node(NodePath { steps, part }),
         }
     };
-    if let Some(text) = &env.url {
+    if let Some(text) = env.url.as_ref().filter(|text| !text.is_empty()) {
         let checked = url(&text.to_string_lossy()).and_then(|url| match refuse_http(&url, allowed) {
             None => Ok(url),
             Some(raw) => Err(raw),

@@ -1,8 +1,8 @@
 //! The shape of `roomsync.yaml`.
 
 use super::rates::{RateOrRates, RatesSpec};
-use super::words::{WHOLE, app_id, app_key, listen, path, share, truth, url};
-use super::{App, schema};
+use super::words::{WHOLE, app_id, app_key, client_id, hex_id, listen, path, share, truth, url};
+use super::{App, auth, schema};
 use crate::desired::GuardsSpec;
 use crate::desired::names::{self, duration, whole};
 use crate::diagnostics::RawDiagnostic;
@@ -97,32 +97,31 @@ impl ServiceSpec {
     }
 }
 
-/// Credentials for the service.
-#[derive(Debug, Default, JsonSchema)]
-#[schemars(rename = "Auth", default, deny_unknown_fields)]
-pub(super) struct AuthSpec {
-    /// A file with an app token, alone on a line. It is read again when it changes. Never write the token itself here.
-    #[schemars(schema_with = "schema::path")]
-    pub(super) token_file: Field<PathBuf>,
+fields! {
+    /// Credentials for the service, of one kind.
+    #[schemars(rename = "Auth", default, deny_unknown_fields, transform = schema::one_kind)]
+    pub(super) struct AuthSpec("`auth`", secrets: true, finish: Self::check) {
+        /// A file with an app token, alone on a line. It is read again when it changes. Never write the token itself here.
+        #[schemars(schema_with = "schema::path")]
+        token_file: PathBuf = |value| value.scalar(PATH, path),
+        /// The App ID of the vendor's console, for tokens that are minted here from the app's certificate.
+        #[schemars(schema_with = "schema::hex_id")]
+        app_id: String = |value| value.scalar("an App ID", hex_id),
+        /// A file with the app's certificate. ROOMSYNC_APP_CERTIFICATE in the environment wins over it.
+        #[schemars(schema_with = "schema::path")]
+        app_certificate_file: PathBuf = |value| value.scalar(PATH, path),
+        /// The id of a client, for tokens that the service grants.
+        #[schemars(schema_with = "schema::client_id")]
+        client_id: String = |value| value.scalar("a client's id", client_id),
+        /// A file with the client's secret. ROOMSYNC_CLIENT_SECRET in the environment wins over it.
+        #[schemars(schema_with = "schema::path")]
+        client_secret_file: PathBuf = |value| value.scalar(PATH, path),
+    }
 }
 
-impl Fields for AuthSpec {
-    const WHAT: &'static str = "`auth`";
-    const SECRETS: bool = true;
-    const KEYS: &'static [&'static str] = &[
-        "token_file",
-        "app_id",
-        "app_certificate_file",
-        "client_id",
-        "client_secret_file",
-    ];
-
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "token_file" => self.token_file = value.scalar(PATH, path)?,
-            _ => value.not_yet(&format!("auth.{key}"))?,
-        }
-        Ok(())
+impl AuthSpec {
+    fn check(&mut self, cx: &mut ReadContext) {
+        auth::check(self, cx);
     }
 }
 

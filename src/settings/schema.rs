@@ -62,6 +62,25 @@ pub(super) fn app_id(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": SCALAR, "pattern": NAME, "maxLength": 64})
 }
 
+pub(super) fn hex_id(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "pattern": "^[0-9A-Fa-f]{32}$"})
+}
+
+pub(super) fn client_id(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": SCALAR, "pattern": "^[!-~]{1,256}$"})
+}
+
+/// Credentials of one kind, no file without the id that it belongs to.
+pub(super) fn one_kind(auth: &mut Schema) {
+    let app = json!({"anyOf": [{"required": ["app_id"]}, {"required": ["app_certificate_file"]}]});
+    let client = json!({"anyOf": [{"required": ["client_id"]}, {"required": ["client_secret_file"]}]});
+    let token = json!({"required": ["token_file"]});
+    let two = [[&token, &app], [&token, &client], [&app, &client]].map(|two| json!({"allOf": two}));
+    auth.insert("not".to_owned(), json!({"anyOf": two}));
+    let halves = json!({"app_certificate_file": ["app_id"], "client_secret_file": ["client_id"]});
+    auth.insert("dependentRequired".to_owned(), halves);
+}
+
 /// A whole number from 1 to `MAX`, between quotes, too.
 pub(super) struct Whole<const MAX: u32>;
 

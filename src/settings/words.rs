@@ -12,6 +12,10 @@ pub(super) const WHOLE: &str = "a whole number";
 
 /// Longest part of an app's name.
 const MAX_APP_NAME: usize = 64;
+/// Digits of an App ID and of an app's certificate.
+const HEX_ID: usize = 32;
+/// Several times the longest id of a client.
+const MAX_CLIENT_ID: usize = 256;
 
 pub(super) fn truth(text: &str) -> Result<bool, RawDiagnostic> {
     text.parse().map_err(|_| bad(text, "write `true` or `false`"))
@@ -71,6 +75,33 @@ fn app_name(text: &str, name: &str) -> Result<String, RawDiagnostic> {
     Ok(name.to_owned())
 }
 
+/// An App ID or an app's certificate: 32 hexadecimal digits. `[P]`
+pub(super) fn is_hex_id(text: &str) -> bool {
+    text.len() == HEX_ID && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+pub(super) fn hex_id(text: &str) -> Result<String, RawDiagnostic> {
+    match is_hex_id(text) {
+        true => Ok(text.to_owned()),
+        // It may be something else that is secret, in the wrong place.
+        false => Err(RawDiagnostic::new("bad-value", "this is no App ID")
+            .help("an App ID is 32 hexadecimal digits; copy it from the vendor's console")
+            .secret()),
+    }
+}
+
+pub(super) fn client_id(text: &str) -> Result<String, RawDiagnostic> {
+    let good = (1..=MAX_CLIENT_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    match good {
+        true => Ok(text.to_owned()),
+        false => Err(RawDiagnostic::new("bad-value", "this is no client's id")
+            .help(format!(
+                "a client's id is 1 to {MAX_CLIENT_ID} characters without spaces"
+            ))
+            .secret()),
+    }
+}
+
 /// The service's address; whether plain `http` may be used is for [`refuse_http`] to say.
 pub(super) fn url(text: &str) -> Result<Url, RawDiagnostic> {
     let bad = |why: &str| {
@@ -98,15 +129,24 @@ pub(super) fn url(text: &str) -> Result<Url, RawDiagnostic> {
     Ok(url)
 }
 
-/// Refuses plain `http`, which shows the token to everybody on the way, unless nobody is on the way.
-pub(super) fn refuse_http(url: &Url, allowed: bool) -> Option<RawDiagnostic> {
-    let loopback = match url.host() {
+/// True if the host is this machine.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
-    };
-    if url.scheme() == "https" || loopback || allowed {
+    }
+}
+
+/// True if this is no service but an emulator on this machine, whose secrets are none.
+pub(super) fn is_rehearsal(url: &Url) -> bool {
+    url.scheme() == "http" && is_loopback(url)
+}
+
+/// Refuses plain `http`, which shows the token to everybody on the way, unless nobody is on the way.
+pub(super) fn refuse_http(url: &Url, allowed: bool) -> Option<RawDiagnostic> {
+    if url.scheme() == "https" || is_loopback(url) || allowed {
         return None;
     }
     let raw = RawDiagnostic::new("plain-http", "plain http would send the token in the clear");

@@ -1,6 +1,7 @@
 //! Finds and reads the files; the only place here that touches the disk.
 
 mod fingerprint;
+mod in_git;
 mod no_follow;
 mod path_errors;
 mod revision;
@@ -10,6 +11,7 @@ mod snapshot;
 mod tests;
 
 pub(crate) use fingerprint::{FileId, Fingerprint};
+pub(crate) use in_git::{InGit, in_git};
 pub(crate) use revision::revision;
 pub(crate) use search::{FoundFiles, Listing, WatchedFolder};
 pub(crate) use snapshot::{SnapshotError, snapshot};

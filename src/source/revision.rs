@@ -59,6 +59,18 @@ pub(crate) fn revision(files: Vec<PathBuf>) -> Option<String> {
     })
 }
 
+/// The work tree that this file is in, by its canonical path, and the path in it.
+pub(super) fn work_tree_of(file: &Path) -> Option<(PathBuf, PathBuf)> {
+    let tree = layout::work_tree(file.parent()?).ok()??;
+    let path = file.strip_prefix(&tree).ok()?.to_owned();
+    Some((tree, path))
+}
+
+/// True if the index of this work tree has the file. One that cannot be read has none.
+pub(super) fn is_tracked(tree: &Path, path: &Path) -> bool {
+    Repository::open(tree).is_ok_and(|repository| repository.tracks(path))
+}
+
 fn look(files: &[PathBuf], stop: &AtomicBool) -> Result<Option<String>, RevisionError> {
     let Some((tree, files)) = one_work_tree(files)? else {
         return Ok(None);

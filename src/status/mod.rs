@@ -44,6 +44,8 @@ pub struct Status {
     pub files: Files,
     /// The service.
     pub service: Service,
+    /// End of the token in use, if it is known. Tokens that are minted here or granted are renewed before.
+    pub token_expires: Option<Timestamp>,
     /// The passes over all rooms.
     pub passes: Passes,
     /// Progress of the passes under way, together. `None` if there are none.
@@ -119,6 +121,15 @@ pub struct Service {
     pub url: String,
     /// Trouble that keeps every call from succeeding, if there is one.
     pub trouble: Option<Trouble>,
+}
+
+/// End of the token's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenExpires {
+    /// Time of the end.
+    pub at: Timestamp,
+    /// True if roomsync renews the token before by itself.
+    pub renewed: bool,
 }
 
 /// A failure that goes on.
@@ -208,6 +219,8 @@ pub struct Gauges {
     pub withheld: bool,
     /// True if the quota is used up, as far as is known.
     pub quota_used_up: bool,
+    /// End of the token in use, if it is known.
+    pub token_expires: Option<TokenExpires>,
     /// Progress of the passes under way.
     pub progress: Option<Progress>,
     /// Call budget of each method.

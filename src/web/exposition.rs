@@ -1,6 +1,6 @@
 //! The present as metrics, made anew for every scrape; and Prometheus's own text format.
 
-use crate::status::{Gauges, Progress, RoomState};
+use crate::status::{Gauges, Progress, RoomState, TokenExpires};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
@@ -30,6 +30,7 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
         last_good_age,
         withheld,
         quota_used_up,
+        token_expires,
         progress,
         budget,
     } = gauges;
@@ -78,6 +79,13 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
     let help = "Time that the passes under way still take at the calls that are allowed now";
     let left = progress.as_ref().and_then(|progress| progress.seconds_left);
     age("pass_left", help, left);
+    if let Some(TokenExpires { at, renewed }) = token_expires {
+        let ends: Family<Labels<1>, Gauge> = Family::default();
+        let renewed = if *renewed { "true" } else { "false" };
+        ends.get_or_create(&[("renewed", renewed)]).set(at.as_second());
+        let help = "End of the token in use, in seconds since 1970, and whether roomsync renews it before";
+        registry.register_with_unit("token_expires_timestamp", help, Unit::Seconds, ends);
+    }
     if !budget.is_empty() {
         let used: Family<Labels<1>, Gauge> = Family::default();
         let limit: Family<Labels<1>, Gauge> = Family::default();

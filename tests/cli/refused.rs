@@ -124,29 +124,10 @@ fn wrong_usage_is_64() {
 #[test]
 fn what_is_not_built_yet_is_refused_by_name() {
     let service = Service::start(STATE);
-    let site = Site::of(&service);
     for key in ["absent: keep", "absent: ignore"] {
         let site = Site::of(&service).with_rooms(&format!("{ROOMS}    {key}\n"));
         refuses(&service, &site, 5, &format!("`{key}` is not supported yet"));
         site.run(&["validate"]).ends_with(5);
-    }
-    for (auth, name) in [
-        (
-            "app_id: abc, app_certificate_file: token",
-            "auth.app_certificate_file",
-        ),
-        (
-            "client_id: abc, client_secret_file: token",
-            "auth.client_secret_file",
-        ),
-    ] {
-        let site = Site::of(&service).with_settings("token_file: token", auth);
-        refuses(&service, &site, 5, &format!("`{name}` is not supported yet"));
-    }
-    for name in ["ROOMSYNC_APP_CERTIFICATE", "ROOMSYNC_CLIENT_SECRET"] {
-        Run::of(site.command(&["plan"]).env(name, "0123456789abcdef"))
-            .ends_with(5)
-            .complains(&format!("{name} is not supported yet"));
     }
     assert_eq!(service.calls(), [""; 0]);
 }

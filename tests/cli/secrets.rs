@@ -38,7 +38,7 @@ fn a_token_that_is_none_is_not_shown_either() {
     site.write("token", &format!("{TOKEN} {TOKEN}\n"));
     hides_the_token(&site.run(&["plan", "-vv"]).ends_with(5));
     let mut command = site.command(&["plan", "-vv"]);
-    hides_the_token(&Run::of(command.env("ROOMSYNC_TOKEN", format!("{TOKEN}\n"))).ends_with(5));
+    hides_the_token(&Run::of(command.env("ROOMSYNC_TOKEN", format!("{TOKEN} {TOKEN}\n"))).ends_with(5));
 }
 
 #[test]

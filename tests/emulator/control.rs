@@ -64,6 +64,7 @@ async fn calls_are_written_down_and_counted() {
     let counters = json!({
         "calls": 4,
         "busiest_second": 3,
+        "token_requests": 0,
         "statuses": {"200": 2, "404": 1, "502": 1},
         "methods": {
             "add_one": {"calls": 2, "busiest_second": 2},

@@ -10,6 +10,7 @@ mod faults;
 mod limits;
 mod lists;
 mod members;
+mod minted_tokens;
 mod odd;
 mod paths;
 mod presence;

@@ -29,8 +29,9 @@ fn sight(kind: Kind, code: &str, document: &Value) -> Sight {
         "control-character" | "not-text" | "tab" | "tag" | "too-deep" | "yaml" => Parser,
 
         "bad-group-name" | "bad-label" | "bad-limit" | "bad-name" | "bad-pattern" | "bad-room-id"
-        | "bad-url" | "bad-value" | "fleet-guard" | "no-app" | "no-id" | "no-service" | "not-supported"
-        | "nothing-managed" | "null" | "two-apps" | "unknown-key" | "wrong-kind" => Schema,
+        | "bad-url" | "bad-value" | "fleet-guard" | "half-credentials" | "no-app" | "no-id"
+        | "no-service" | "not-supported" | "nothing-managed" | "null" | "two-apps" | "two-credentials"
+        | "unknown-key" | "wrong-kind" => Schema,
 
         "no-rooms" if kind == Kind::Settings => Schema,
         "no-rooms" => Blind("another file may hold the rooms"),

@@ -5,6 +5,7 @@
 mod budget;
 mod bulk;
 mod choking;
+mod credentials;
 mod daemon;
 mod daemon_clock;
 mod daemon_faults;

@@ -21,15 +21,17 @@ pub(crate) const BASE: &str = "http://127.0.0.1:1";
 /// Hands a request on, and its answer back.
 pub(crate) async fn hand_on(router: &Router, request: &Request) -> Result<Response, TransportError> {
     let unclear = |error: &dyn std::fmt::Display| TransportError::Unclear(error.to_string());
-    let request = http::Request::builder()
+    let builder = http::Request::builder()
         .method(&request.method)
         .uri(request.url.as_str())
-        .header("host", "127.0.0.1:1")
-        .header(
-            "authorization",
-            format!("Bearer {}", request.token.expose_secret()),
-        )
-        .body(axum::body::Body::from(request.body.clone().unwrap_or_default()))
+        .header("host", "127.0.0.1:1");
+    let body = request.body.clone().unwrap_or_default();
+    let request = match &request.token {
+        Some(token) => builder.header("authorization", format!("Bearer {}", token.expose_secret())),
+        None => builder,
+    };
+    let request = request
+        .body(axum::body::Body::from(body))
         .map_err(|error| unclear(&error))?;
     let answer = match router.clone().oneshot(request).await {
         Ok(answer) => answer,

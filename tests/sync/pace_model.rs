@@ -312,7 +312,7 @@ async fn others(emulator: &Emulator, scenario: &Scenario, over: &AtomicBool, the
             let request = Request {
                 method: http::Method::POST,
                 url: format!("{BASE}/acme/demo/chatrooms/{ROOM}/users").parse()?,
-                token: "secret".into(),
+                token: Some("secret".into()),
                 body: Some(r#"{"usernames": ["b"]}"#.into()),
             };
             if hand_on(&router, &request).await?.status == 429 {

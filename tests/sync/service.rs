@@ -80,7 +80,10 @@ impl Service {
 
     /// A service that behaves like this.
     pub(crate) fn with(state: State, options: Options) -> Self {
-        let emulator = Emulator::new(state, options);
+        Self::of(Emulator::new(state, options))
+    }
+
+    pub(crate) fn of(emulator: Emulator) -> Self {
         Self {
             router: emulator.router(),
             emulator,
@@ -351,6 +354,9 @@ pub(crate) fn is_known_call((method, path, _, _): &Sent) -> bool {
     if let Some(query) = path.strip_prefix("/acme/demo/chatrooms?limit=") {
         let (limit, cursor) = query.split_once("&cursor=").unwrap_or((query, "x"));
         return method == Http::GET && digits(limit) && text(cursor);
+    }
+    if path == "/acme/demo/token" {
+        return method == Http::POST;
     }
     let Some(rest) = path.strip_prefix("/acme/demo/chatrooms/") else {
         return false;

@@ -2,6 +2,7 @@
 
 mod formats;
 mod hostile;
+mod secrets;
 
 use roomsync::cli::validate;
 use roomsync::settings::Env;
@@ -126,6 +127,12 @@ fn every_code_is_shown_by_a_site() {
         "settings-file",
         "no-token",
         "bad-token",
+        "bad-secret",
+        "no-credentials-directory",
+        "secret-readable",
+        "secret-in-git",
+        "secret-not-ignored",
+        "secret-among-rooms",
         "slow-disk",
         "restless",
     ];

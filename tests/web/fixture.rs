@@ -155,6 +155,7 @@ pub(crate) fn status(rooms: Vec<RoomLine>) -> Status {
             url: "https://a61.chat.example".to_owned(),
             trouble: None,
         },
+        token_expires: Some(ago(-3_000_000)),
         passes: Passes {
             last_begun: Some(ago(13)),
             last_ended: Some(ago(12)),

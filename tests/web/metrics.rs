@@ -4,8 +4,11 @@ use super::fixture::Fixture;
 use super::scenes;
 use axum::body::{Body, to_bytes};
 use http::Request;
+use jiff::Timestamp;
 use roomsync::model::Op;
-use roomsync::status::{CallBudget, ChangeResult, Gauges, PassKind, PassOutcome, Progress, RoomState};
+use roomsync::status::{
+    CallBudget, ChangeResult, Gauges, PassKind, PassOutcome, Progress, RoomState, TokenExpires,
+};
 use roomsync::web::{Metrics, Options, router};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -53,6 +56,10 @@ fn gauges() -> Gauges {
         last_good_age: Some(0.25),
         withheld: false,
         quota_used_up: false,
+        token_expires: Some(TokenExpires {
+            at: Timestamp::from_second(1_800_000_000).unwrap(),
+            renewed: false,
+        }),
         progress: Some(Progress {
             doing: "applying",
             rooms: 10_000,
@@ -105,6 +112,7 @@ fn what_happened_is_counted() {
         r#"roomsync_call_budget_limit{method="list_members"} 50"#,
         r#"roomsync_call_budget_configured{method="list_members"} 100"#,
         "roomsync_quota_used_up 0",
+        r#"roomsync_token_expires_timestamp_seconds{renewed="false"} 1800000000"#,
         "roomsync_pass_rooms 10000",
         "roomsync_pass_rooms_looked 10000",
         "roomsync_pass_write_calls 1700",

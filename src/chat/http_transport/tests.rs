@@ -74,7 +74,7 @@ async fn a_post_has_a_length_and_a_get_or_delete_has_no_body() {
         let request = Request {
             method: method.clone(),
             url,
-            token: "t0k3n".into(),
+            token: Some("t0k3n".into()),
             body: call.body.clone(),
         };
         assert_eq!(transport.send(request).await.unwrap().status, 200);

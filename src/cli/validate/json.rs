@@ -69,7 +69,7 @@ impl<'f> Report<'f> {
         let sizes = found.sizes.as_ref();
         Self {
             version: VERSION,
-            valid: found.is_valid(),
+            valid: found.is_valid,
             summary: Summary {
                 files: sizes.map(|sizes| sizes.files),
                 rooms: sizes.map(|sizes| sizes.rooms),

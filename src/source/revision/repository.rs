@@ -72,6 +72,12 @@ impl Repository {
         })
     }
 
+    /// True where the index has this file, whose path is relative to the work tree.
+    pub(super) fn tracks(&self, file: &Path) -> bool {
+        let path = file.as_os_str().as_bytes().as_bstr();
+        self.index.entry_by_path(path).is_some()
+    }
+
     fn index_differs(&self, commit: &ObjectId) -> Result<bool, RevisionError> {
         let options = gix_odb::store::init::Options {
             alloc_limit_bytes: Some(LARGEST_ALLOCATION),

@@ -43,6 +43,29 @@ pub(super) fn duration() -> BoxedStrategy<String> {
     text(right, &["5", "5d", "99h", "1.5s", "\"\"", "null", "5 s"])
 }
 
+fn hex_id() -> BoxedStrategy<String> {
+    let right = &[
+        "970CA35de60c44645bbae8a215061b33",
+        "'97012345678901234567890123456789'",
+    ];
+    text(
+        right,
+        &[
+            "abc",
+            "970CA35de60c44645bbae8a215061b3",
+            "970CA35de60c44645bbae8a215061b3g",
+            "null",
+        ],
+    )
+}
+
+fn client_id() -> BoxedStrategy<String> {
+    text(
+        &["YXA6-x_y", "7", "true", "\"a#b\""],
+        &["a b", "é", "\"\"", "null"],
+    )
+}
+
 pub(super) fn service() -> BoxedStrategy<String> {
     let urls = &[
         "https://a61.chat.agora.io",
@@ -79,7 +102,19 @@ pub(super) fn service() -> BoxedStrategy<String> {
         (
             "auth",
             0.6,
-            map(vec![("token_file", 0.8, path()), ("app_id", 0.03, name())]),
+            prop_oneof![
+                6 => map(vec![("token_file", 0.9, path()), ("app_id", 0.03, hex_id())]),
+                1 => map(vec![("app_id", 0.9, hex_id()), ("app_certificate_file", 0.9, path())]),
+                1 => map(vec![("client_id", 0.9, client_id()), ("client_secret_file", 0.9, path())]),
+                1 => map(vec![
+                    ("token_file", 0.3, path()),
+                    ("app_id", 0.3, hex_id()),
+                    ("app_certificate_file", 0.3, path()),
+                    ("client_id", 0.3, client_id()),
+                    ("client_secret_file", 0.3, path()),
+                ]),
+            ]
+            .boxed(),
         ),
         ("ca_file", 0.3, path_or_null()),
         ("timeout", 0.3, duration()),
