@@ -1,4 +1,4 @@
-//! Evidence of one run's write calls: whether a kind of call goes through, and where it fails.
+//! Evidence of write calls: whether a kind of call goes through, and where it fails.
 //!
 //! It tells a person whom the service chokes on from a service that fails.
 
@@ -11,15 +11,15 @@ use tokio::time::Instant;
 /// Evidence older than this says nothing of the service as it is now.
 pub(super) const RECENT: Duration = Duration::from_secs(60);
 
-/// Evidence of one run's write calls.
-#[derive(Default)]
-pub(super) struct CallEvidence {
+/// Evidence of the write calls of one run, or of several at a time.
+#[derive(Debug, Default)]
+pub struct CallEvidence {
     of_op: PerOp<SyncMutex<OfOp>>,
     probing: PerOp<Mutex<()>>,
 }
 
-/// What became of one kind of call.
-#[derive(Default)]
+/// Fate of one kind of call.
+#[derive(Debug, Default)]
 struct OfOp {
     /// When a call last went through.
     through: Option<Instant>,

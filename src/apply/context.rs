@@ -1,4 +1,3 @@
-use super::call_evidence::CallEvidence;
 use super::cancel::Cancel;
 use super::in_flight::InFlight;
 use super::options::ApplyOptions;
@@ -11,7 +10,6 @@ pub(super) struct RunContext<'a> {
     pub(super) client: &'a Client,
     pub(super) reader: Reader,
     pub(super) in_flight: InFlight,
-    pub(super) evidence: CallEvidence,
     /// For last looks at admins.
     pub(super) last_looks: Semaphore,
     pub(super) options: ApplyOptions<'a>,
@@ -23,7 +21,6 @@ impl<'a> RunContext<'a> {
         Self {
             client,
             in_flight: InFlight::new(options.at_once),
-            evidence: CallEvidence::default(),
             last_looks: Semaphore::new(last_looks_at_a_time(&reader)),
             reader,
             options,

@@ -26,6 +26,7 @@ mod splitting;
 mod verify;
 mod waiting_list;
 
+pub use call_evidence::CallEvidence;
 pub use cancel::Cancel;
 pub use options::{ApplyOptions, Job, Journal, RoomHooks, UserResult};
 pub use recheck::{Recheck, Replanned, Roles, UnknownRoles};

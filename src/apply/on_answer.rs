@@ -21,7 +21,7 @@ pub(super) fn on_answer(
         CallOutcome::Done(refused) => {
             if refused.len() < step.users().len() {
                 phase.taken();
-                room.context.evidence.through(op);
+                room.context.options.evidence.through(op);
                 if let Some(part) = room.splitting.through(op, step.users()) {
                     room.writer.learn_length(method(op), part.as_slice(), false);
                 }

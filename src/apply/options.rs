@@ -1,3 +1,4 @@
+use super::call_evidence::CallEvidence;
 use super::cancel::Cancel;
 use super::recheck::Recheck;
 use super::report::{Reason, RoomReport};
@@ -60,6 +61,8 @@ pub struct ApplyOptions<'a> {
     pub journal: Option<&'a dyn Journal>,
     /// Hooks into the work of each room.
     pub hooks: Option<&'a dyn RoomHooks>,
+    /// Evidence of write calls, of this run and of others at the same time.
+    pub evidence: &'a CallEvidence,
     /// Reads rooms again where calls depend on it.
     pub recheck: &'a dyn Recheck,
 }

@@ -141,7 +141,9 @@ impl<'a> RoomRun<'a> {
             splitting,
             ..
         } = self;
-        splitting.judge(&context.evidence, &job.plan.id, record).await
+        splitting
+            .judge(context.options.evidence, &job.plan.id, record)
+            .await
     }
 
     /// Takes in a last look at the room.

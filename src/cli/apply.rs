@@ -5,7 +5,7 @@ use super::exit::{Exit, Usage};
 use super::plan_file::PlanFile;
 use super::progress_bar::{Watched, progress_bar};
 use super::{Globals, buffered, max_calls, output, output_json, output_plan, write_plan};
-use crate::apply::{ApplyOptions, Cancel, Failure, Outcome, Reason, Report, RoomReport, Tally};
+use crate::apply::{ApplyOptions, CallEvidence, Cancel, Failure, Outcome, Reason, Report, RoomReport, Tally};
 use crate::model::{Op, ReasonCode, RoomId, counted, printable};
 use crate::plan::Calls;
 use crate::reconcile::progress::Progress;
@@ -181,6 +181,7 @@ async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::R
             progress: &progress,
             journal: None,
             hooks: None,
+            evidence: &CallEvidence::default(),
             recheck: &ServiceRecheck::new(client.reader()),
         };
         let of = (plan_id.as_str(), meta.source.revision.as_deref());

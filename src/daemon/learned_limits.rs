@@ -1,9 +1,11 @@
 //! The way to the service, and the batch sizes that the service taught on it, if they are smaller than configured. They are kept
 //! through reloads and restarts for as long as service, app and configured size stay the same.
 
+use crate::apply::CallEvidence;
 use crate::chat::{BatchLimits, Client, Reader};
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Everything that a batch size depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +77,8 @@ pub(super) struct ServiceLink {
     pub(super) writes: Option<Client>,
     /// Number of rooms that are worked on at a time.
     pub(super) at_once: usize,
+    /// Passes that run at the same time know of each other's calls.
+    pub(super) evidence: Arc<CallEvidence>,
     limit_scope: LimitScope,
 }
 
@@ -85,6 +89,7 @@ impl ServiceLink {
             reader: client.reader(),
             writes: writes.then_some(client),
             at_once: settings.limits.concurrency,
+            evidence: Arc::default(),
             limit_scope: LimitScope::of(settings),
         }
     }

@@ -234,6 +234,7 @@ async fn carry_out(
         progress: &|op| progress.called(op),
         journal: Some(&journal),
         hooks: Some(&hooks),
+        evidence: &link.evidence,
         recheck: &ServiceRecheck::new(client.reader()),
     };
     let mut report = apply::run(client, &jobs, options).await;

@@ -14,14 +14,17 @@ use std::pin::pin;
 const AT_ONCE: usize = 8;
 
 /// Reads the pages of a list to its end, several at a time where room detail has `said` how many people there are. With the
-/// people, how the pages contradict each other, if they do.
+/// people, how the pages contradict each other, if they do. An owner whom room detail names may have left the room and still be
+/// counted.
 pub(super) async fn read(
     reader: &Reader,
     room: &RoomId,
     said: Option<u64>,
+    knows_owner: bool,
 ) -> Result<(People, Option<Inconsistency>), CallError> {
     let mut list = List {
         said,
+        knows_owner,
         ..List::default()
     };
     let read = |number| reader.list_members(room, number);
@@ -55,6 +58,8 @@ struct List {
     people: People,
     /// People by room detail, the owner counted.
     said: Option<u64>,
+    /// True if room detail names the owner.
+    knows_owner: bool,
     /// Pages so far.
     number: u32,
     /// Rows of the first page.
@@ -117,7 +122,7 @@ impl List {
         let is_all = self
             .said
             .is_some_and(|said| self.people.listed() <= said + self.slack())
-            && self.missing() <= u64::from(self.people.owner.is_none());
+            && self.missing() <= u64::from(self.knows_owner && self.people.owner.is_none());
         if !is_empty && shown >= size && !is_all {
             return Ok(None);
         }

@@ -1,5 +1,6 @@
 //! People whom the service chokes on, and requests that are too long for it: the others are dealt with all the same.
 
+use crate::house::{House, house, minutes, writes};
 use crate::service::{BATCH, Reply, Service, desired, pass, people, room_id, room_of, state, virtually};
 use http::Method as Http;
 use roomsync::apply::{Outcome, Report};
@@ -7,6 +8,13 @@ use roomsync::chat::Request;
 use roomsync::emulator::Emulator;
 use roomsync::model::Op;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Writes of the outage below where no batch is split: each room gives up after its looks.
+const WRITES_WITHOUT_SPLITTING: usize = 5_127;
 
 type Failure = fn() -> Reply;
 
@@ -246,4 +254,43 @@ fn requests_that_are_too_long_are_shortened_once() {
             assert!(writes <= 2 * least + 3 + 16, "{what}, {limit}: {writes} calls");
         }
     }
+}
+
+#[test]
+fn an_outage_of_all_writes_sets_nobody_aside() {
+    const ROOMS: usize = 300;
+    let away = Arc::new(AtomicBool::new(true));
+    let is_away = Arc::clone(&away);
+    let rooms = (0..ROOMS).map(|n| (room_id(n), room_of("boss", &[], &["u0"])));
+    let service = Service::new(state(rooms)).with_fault(move |_, request, _| {
+        let fails = request.method != Http::GET && is_away.load(Ordering::Relaxed);
+        fails.then(|| {
+            Reply::Answer(
+                503,
+                r#"{"error":"unavailable","error_description":"later"}"#.into(),
+            )
+        })
+    });
+    house(service, "", async |house: House| {
+        let line = |n| {
+            format!(
+                "  - {{id: {}, members: [u0, a{n}, b{n}, c{n}, d{n}]}}\n",
+                room_id(n)
+            )
+        };
+        house.rooms(&format!("rooms:\n{}", (0..ROOMS).map(line).collect::<String>()));
+        let daemon = house.start();
+        sleep(Duration::from_secs(120)).await;
+        let during = writes(&house.service);
+        let said = daemon.status().attention.join("\n");
+        assert!(!said.contains("set aside"), "{said}");
+        away.store(false, Ordering::Relaxed);
+        daemon.until_well(minutes(12)).await;
+        println!(
+            "{during} writes during two minutes of outage, {} in all",
+            writes(&house.service)
+        );
+        assert!(during <= WRITES_WITHOUT_SPLITTING * 3 / 2, "{during} writes");
+        daemon.stop().await;
+    });
 }

@@ -3,7 +3,7 @@
 use crate::service::{BATCH, Reply, Service, desired, pass, people, room_id, room_of, state, virtually};
 use http::Method as Http;
 use roomsync::chat::Request;
-use roomsync::emulator::Emulator;
+use roomsync::emulator::{Emulator, Fault};
 use roomsync::model::RoomId;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,5 +183,94 @@ fn a_list_is_read_to_its_end_whatever_size_the_pages_have() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn servers_of_every_kind_are_read_to_the_end() {
+    let details = [
+        "",
+        "room_detail:object",
+        "room_detail:fields=id",
+        "room_detail:without=affiliations+owner",
+        "room_detail:403",
+        "room_detail:405",
+        "room_detail:501",
+        "room_detail:html",
+        "room_detail:404=service_resource_not_found",
+        "room_detail,several:404=service_resource_not_found",
+    ];
+    let lists = [
+        "page=50",
+        "page=50+told",
+        "page=100",
+        "page=100+told",
+        "page=999",
+        "owner=1",
+        "owner=7",
+        "owner=9999",
+        "unsorted=3",
+        "past_end=400",
+        "past_end=404",
+        "without=count",
+        "without=count+params",
+    ];
+    let mut servers = 0;
+    for large in [244, 2_494] {
+        for detail in details.iter().take(if large > 1_000 { 5 } else { details.len() }) {
+            for list in lists {
+                for page in ["page=100", "page=1000"] {
+                    let (live, files) = fleet(2, large);
+                    let service = Service::new(state(live)).showing(0);
+                    for fault in [
+                        detail.to_string(),
+                        format!("list_members:{page}"),
+                        format!("list_members:{list}"),
+                    ] {
+                        if !fault.is_empty() {
+                            service.emulator.add_fault(Fault::parse(&fault).unwrap());
+                        }
+                    }
+                    println!("{large} members, {detail}, {list}, {page}");
+                    converges(&service, &files);
+                    servers += 1;
+                }
+            }
+        }
+    }
+    println!("{servers} servers");
+}
+
+/// Where each page has another order, some people are on none of them.
+#[test]
+fn a_list_that_is_shuffled_between_pages_removes_nobody_who_is_wanted() {
+    for (detail, seed) in ["", "room_detail:403"]
+        .into_iter()
+        .flat_map(|detail| (0..10).map(move |seed| (detail, seed)))
+    {
+        let (live, files) = fleet(2, 244);
+        let before: Vec<_> = live.iter().map(|(id, room)| (id.clone(), people(room))).collect();
+        let service = Service::new(state(live)).showing(0);
+        let faults = [
+            detail.to_owned(),
+            "list_members:page=100".into(),
+            format!("list_members:shuffled={seed}"),
+        ];
+        for fault in faults.iter().filter(|fault| !fault.is_empty()) {
+            service.emulator.add_fault(Fault::parse(fault).unwrap());
+        }
+        let desired = desired(&[&files]);
+        let _ = virtually(pass(&service.client(BATCH), &desired, None));
+        service.emulator.edit(|state| {
+            for (id, before) in &before {
+                let room = &state.rooms[id];
+                let mut wanted = before.members.clone();
+                wanted.remove("gone");
+                assert!(
+                    people(room).members.is_superset(&wanted) && room.owner() == "boss",
+                    "seed {seed}"
+                );
+            }
+        });
     }
 }

@@ -3,7 +3,7 @@
 use crate::line::{Dealt, Line, Path, Split, windows};
 use crate::near;
 use crate::service::{desired, room_id, room_of, state, virtually};
-use roomsync::apply::{ApplyOptions, Cancel};
+use roomsync::apply::{ApplyOptions, CallEvidence, Cancel};
 use roomsync::chat::Client;
 use roomsync::desired::{Desired, DesiredRoom};
 use roomsync::emulator::{Emulator, Options};
@@ -122,6 +122,7 @@ impl Command {
             progress: &|_| {},
             journal: None,
             hooks: None,
+            evidence: &CallEvidence::default(),
             recheck: &ServiceRecheck::new(client.reader()),
         };
         let report = reconcile::apply(client, &rooms, &planned, ("test", None), options).await;

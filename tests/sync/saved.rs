@@ -10,7 +10,7 @@ use crate::service::{
 };
 use crate::shortage;
 use proptest::prelude::*;
-use roomsync::apply::{ApplyOptions, Cancel, Outcome, Report};
+use roomsync::apply::{ApplyOptions, CallEvidence, Cancel, Outcome, Report};
 use roomsync::chat::{BatchLimits, Client};
 use roomsync::desired::{Desired, DesiredRoom};
 use roomsync::live::Observed;
@@ -206,6 +206,7 @@ async fn apply(
         progress: &|_| {},
         journal: None,
         hooks: None,
+        evidence: &CallEvidence::default(),
         recheck: &ServiceRecheck::new(client.reader()),
     };
     let report = reconcile::apply(client, &rooms, &planned, (saved.id(), None), options).await;

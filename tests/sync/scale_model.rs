@@ -4,7 +4,7 @@
 
 use crate::near::{BASE, Outcome, client, hand_on};
 use axum::Router;
-use roomsync::apply::{ApplyOptions, Cancel, Report};
+use roomsync::apply::{ApplyOptions, CallEvidence, Cancel, Report};
 use roomsync::chat::wire::Method;
 use roomsync::chat::{
     BoxFuture, HttpTransport, PathPrefix, Request, Response, Transport, TransportError, classify,
@@ -219,6 +219,7 @@ async fn apply<T: Transport + 'static>(base: &str, inner: T, fleet: &[DesiredRoo
         progress: &|_| {},
         journal: None,
         hooks: None,
+        evidence: &CallEvidence::default(),
         recheck: &ServiceRecheck::new(client.reader()),
     };
     let report: Report = reconcile::apply(&client, &rooms, &planned, ("bench", None), options).await;

@@ -7,7 +7,7 @@ use crate::near;
 use axum::Router;
 use bytes::Bytes;
 use http::Method as Http;
-use roomsync::apply::{ApplyOptions, Cancel, Report};
+use roomsync::apply::{ApplyOptions, CallEvidence, Cancel, Report};
 use roomsync::chat::wire::Method;
 use roomsync::chat::{
     BatchLimits, BoxFuture, Client, ClientConfig, MAX_ANSWER_BYTES, PathPrefix, Rates, Request, Response,
@@ -295,6 +295,7 @@ pub(crate) async fn pass_until(
         progress: &|_| {},
         journal: None,
         hooks: None,
+        evidence: &CallEvidence::default(),
         recheck: &ServiceRecheck::new(client.reader()),
     };
     let report = reconcile::apply(client, &rooms, &planned, ("test", None), options).await;

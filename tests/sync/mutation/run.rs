@@ -4,7 +4,7 @@ use super::mutant::Mutant;
 use super::scene::{ODD, ROOMS, Scene, odd_call, which};
 use crate::house::{House, house};
 use crate::service::{BATCH, Sent, Service, config, room_id, virtually};
-use roomsync::apply::{ApplyOptions, Cancel, Outcome, Report};
+use roomsync::apply::{ApplyOptions, CallEvidence, Cancel, Outcome, Report};
 use roomsync::chat::wire::Method;
 use roomsync::chat::{BoxFuture, Client, Rates, Request, Response, Transport, TransportError};
 use roomsync::cli::Exit;
@@ -130,6 +130,7 @@ async fn plan_and_apply(scene: Scene, desired: &Desired, service: &OddService) -
         progress: &|_| {},
         journal: None,
         hooks: None,
+        evidence: &CallEvidence::default(),
         recheck: &ServiceRecheck::new(client.reader()),
     };
     let report = reconcile::apply(&client, &rooms, &planned, ("test", None), options).await;
