@@ -24,6 +24,7 @@ impl CallError {
     fn place(&self) -> String {
         match (&self.kind, &self.room) {
             (CallErrorKind::ServiceUnreachable(_) | CallErrorKind::Misconfigured(_), _) => String::new(),
+            (CallErrorKind::UnknownCall(_), _) => format!("{}: ", self.method),
             (_, None) => format!("{}: ", self.method),
             (_, Some(room)) => format!("{} in room {room}: ", self.method),
         }
