@@ -148,7 +148,7 @@ fields! {
         /// If true, members are taken from the detail of up to 100 rooms a call, if it shows all of them; otherwise page by page.
         #[schemars(schema_with = "schema::truth", extend("default" = true))]
         bulk_reads: bool = |value| value.scalar(TRUTH, truth),
-        /// If true, a call counts until a full second after its answer: no second ever holds more than the limit, and each loses a round trip.
+        /// If true, a call counts until a full second after its answer: no second holds more than the limit, and each loses a round trip.
         #[schemars(schema_with = "schema::truth", extend("default" = false))]
         strict: bool = |value| value.scalar(TRUTH, truth),
     }
