@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 /// Evidence older than this says nothing of the service as it is now.
-pub(super) const RECENT: Duration = Duration::from_secs(60);
+const RECENT: Duration = Duration::from_secs(60);
 
 /// Evidence of the write calls of one run, or of several at a time.
 #[derive(Debug, Default)]
@@ -75,10 +75,16 @@ impl CallEvidence {
         self.of(op).failed.note(room);
     }
 
-    /// True if calls of this kind fail in other rooms too, and lately none went through.
+    /// True if a call of this kind went through since then.
+    pub(super) fn went_through_since(&self, op: Op, then: Instant) -> bool {
+        self.of(op).through.is_some_and(|through| through >= then)
+    }
+
+    /// True if calls of this kind fail in other rooms too, and none went through after that.
     pub(super) fn fails_elsewhere(&self, op: Op, room: &RoomId) -> bool {
         let of = self.of(op);
-        !is_recent(of.through) && of.failed.other_than(room).any(|then| is_recent(Some(then)))
+        let mut failures = of.failed.other_than(room);
+        failures.any(|then| is_recent(Some(then)) && of.through.is_none_or(|through| through < then))
     }
 
     /// Waits for the right to find out whether it is the service that fails. `None`: somebody has found out just now that it is.
@@ -118,6 +124,11 @@ mod tests {
         assert!(!fails(), "the failures are as old");
         evidence.failed(Op::Add, &room(2));
         assert!(fails());
+        let then = Instant::now();
+        tokio::time::advance(RECENT / 2).await;
+        assert!(!evidence.went_through_since(Op::Add, then));
+        evidence.through(Op::Add);
+        assert!(evidence.went_through_since(Op::Add, then) && !fails());
     }
 
     #[tokio::test(start_paused = true)]

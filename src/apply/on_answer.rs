@@ -76,7 +76,9 @@ fn unsettled(room: &mut RoomRun<'_>, op: Op, users: &[UserId], error: &CallError
         room.record.journal(op, users, Err(&Reason::from(error)));
     }
     if matches!(error.kind, CallErrorKind::NoClearAnswer(_)) {
-        room.splitting.failed(op, users, Reason::from(error));
+        let may_be_too_long = error.kind.may_be_too_long();
+        room.splitting
+            .failed(op, users, Reason::from(error), may_be_too_long);
     }
     room.end(error)
 }

@@ -33,7 +33,6 @@ pub(super) async fn write<'a>(context: &'a RunContext<'a>, job: Job<'a>) -> Opti
     let mut run = RoomRun::new(context, job, cancel);
     if let Some(read_at) = job.read_at {
         work(&mut run, job.plan.steps().to_vec(), read_at).await;
-        run.splitting.conclude(&mut run.record);
     }
     context.written(&run.cancel).await;
     Some(run)
@@ -46,7 +45,7 @@ async fn work(run: &mut RoomRun<'_>, mut steps: Vec<Step>, mut read_at: Instant)
     // How old the look is of which a plan was made that waited for its turn, nobody can tell beforehand.
     let mut just_looked = false;
     loop {
-        steps = run.splitting.arrange(steps);
+        steps = run.splitting.arrange(&steps);
         let before = people(&steps);
         let (mut rest, reason) = match steps_until_look(run, steps, read_at, just_looked, &mut slot).await {
             Ok(()) => return,
@@ -61,7 +60,7 @@ async fn work(run: &mut RoomRun<'_>, mut steps: Vec<Step>, mut read_at: Instant)
                 Judgement::Again => {}
                 Judgement::Narrowed => {
                     looks = 1;
-                    rest = run.splitting.arrange(rest);
+                    rest = run.splitting.arrange(&rest);
                 }
                 Judgement::Service => return run.record.fail_steps(&rest, &reason),
             }

@@ -157,7 +157,9 @@ impl<'a> RoomRun<'a> {
     }
 
     /// Ends the work in the room.
-    pub(super) fn finish(self) -> RoomReport {
+    pub(super) fn finish(mut self) -> RoomReport {
+        let (evidence, room) = (self.context.options.evidence, &self.job.plan.id);
+        self.splitting.conclude(evidence, room, &mut self.record);
         let (hooks, plan, stopped) = (self.context.options.hooks, self.job.plan, self.stopped());
         let report = self.report();
         if let Some(hooks) = hooks {

@@ -1,6 +1,6 @@
 //! Batches that fail time and again. They are split until whoever makes them fail stands alone; the others go in.
 
-use super::call_evidence::{CallEvidence, LastTwo, RECENT};
+use super::call_evidence::{CallEvidence, LastTwo};
 use super::report::Reason;
 use super::room_record::RoomRecord;
 use crate::model::{MemberSet, Op, PerOp, ReasonCode, RoomId, UserId};
@@ -32,6 +32,10 @@ struct Failed {
     op: Op,
     users: MemberSet,
     reason: Reason,
+    /// True if it may have been too long for a request.
+    may_be_too_long: bool,
+    /// When a larger batch with these people failed, or else when this one first did.
+    since: Instant,
 }
 
 impl Failed {
@@ -46,8 +50,18 @@ impl Failed {
 struct Alone {
     op: Op,
     user: UserId,
+    /// When the smallest batch failed that they were in with others, or else when they first did.
+    since: Instant,
+    /// When the call for them alone failed.
     at: Instant,
     reason: Reason,
+}
+
+/// Part of a failing batch.
+struct Part {
+    users: MemberSet,
+    /// When what it is a part of failed.
+    since: Instant,
 }
 
 /// Failing batches of one kind of call.
@@ -56,11 +70,11 @@ struct OfOp {
     /// Batches that failed, and how often each did in the same way.
     batches: Vec<(Failed, u32)>,
     /// Parts of a batch, each of which goes in a call of its own, in their order.
-    parts: VecDeque<MemberSet>,
+    parts: VecDeque<Part>,
     /// Parts that failed since one last went through.
     parts_failed: usize,
-    /// True if the batch has failed for nobody alone so far.
-    nobody_alone: bool,
+    /// True if the batch may have been too long for a request: it has failed for nobody alone so far.
+    may_be_too_long: bool,
     /// People of the largest part that went through.
     largest_through: MemberSet,
     /// People for whom a call went through last.
@@ -68,19 +82,21 @@ struct OfOp {
 }
 
 impl OfOp {
-    /// True if a call of this kind went through for somebody else, less than a minute before or after this moment.
-    fn goes_through_for_others(&self, user: &UserId, then: Instant) -> bool {
-        let mut others = self.through.other_than(user);
-        others.any(|through| through.max(then) - through.min(then) < RECENT)
+    /// True if a call of this kind went through for somebody else since then. What went through before tells nothing of an outage
+    /// that has begun meanwhile.
+    fn went_through_for_others(&self, user: &UserId, since: Instant) -> bool {
+        self.through.other_than(user).any(|through| through >= since)
     }
 
     /// The part with these people.
     fn part_with(&self, users: &MemberSet) -> Option<usize> {
-        self.parts.iter().position(|part| users.minus(part).is_empty())
+        self.parts
+            .iter()
+            .position(|part| users.minus(&part.users).is_empty())
     }
 
-    /// Counts a batch that failed; gives how often it did in the same way.
-    fn count(&mut self, failed: &Failed) -> u32 {
+    /// Counts a batch that failed; gives how often it did in the same way. It has failed since the first time.
+    fn count(&mut self, failed: &mut Failed) -> u32 {
         let is_same = |(before, _): &(Failed, u32)| failed.users.minus(&before.users).is_empty();
         let before = self
             .batches
@@ -88,7 +104,10 @@ impl OfOp {
             .position(is_same)
             .map(|at| self.batches.remove(at));
         let times = match before {
-            Some((before, times)) if before.way() == failed.way() => times + 1,
+            Some((before, times)) if before.way() == failed.way() => {
+                failed.since = before.since;
+                times + 1
+            }
             _ => 1,
         };
         if times < TIMES {
@@ -98,9 +117,9 @@ impl OfOp {
     }
 
     /// Begins to split a batch.
-    fn begin(&mut self) {
+    fn begin(&mut self, may_be_too_long: bool) {
         self.parts_failed = 0;
-        self.nobody_alone = true;
+        self.may_be_too_long = may_be_too_long;
         self.largest_through = MemberSet::default();
     }
 }
@@ -118,13 +137,19 @@ pub(super) enum Judgement {
 
 impl<'a> Splitting<'a> {
     /// Takes in a call without a clear answer.
-    pub(super) fn failed(&mut self, op: Op, users: &[UserId], reason: Reason) {
+    pub(super) fn failed(&mut self, op: Op, users: &[UserId], reason: Reason, may_be_too_long: bool) {
         let users = users.iter().cloned().collect();
-        self.unjudged.push(Failed { op, users, reason });
+        self.unjudged.push(Failed {
+            op,
+            users,
+            reason,
+            may_be_too_long,
+            since: Instant::now(),
+        });
     }
 
     /// Takes in a call that did something for these people. Gives those of the largest part, if all parts of a batch went
-    /// through: then the batch was too long for a request, and that part was not.
+    /// through: then the batch may have been too long for a request, and that part was not.
     pub(super) fn through(&mut self, op: Op, users: &[UserId]) -> Option<MemberSet> {
         let of = self.of_op.of_mut(op);
         users.iter().take(2).for_each(|user| of.through.note(user));
@@ -138,7 +163,7 @@ impl<'a> Splitting<'a> {
         if users.len() > of.largest_through.len() {
             of.largest_through = users;
         }
-        (of.parts.is_empty() && of.nobody_alone).then(|| std::mem::take(&mut of.largest_through))
+        (of.parts.is_empty() && of.may_be_too_long).then(|| std::mem::take(&mut of.largest_through))
     }
 
     /// True if a call has failed that is not judged yet.
@@ -156,29 +181,29 @@ impl<'a> Splitting<'a> {
         let mut judgement = Judgement::Again;
         for failed in std::mem::take(&mut self.unjudged) {
             evidence.failed(failed.op, room);
-            judgement = judgement.max(self.judge_one(failed, evidence, room, record).await);
-        }
-        if judgement == Judgement::Service {
-            self.probe = None;
+            let op = failed.op;
+            let judged = self.judge_one(failed, evidence, room, record).await;
+            if judged == Judgement::Service {
+                self.probe = None;
+                // It was none of them.
+                self.alone.retain(|alone| alone.op != op);
+            }
+            judgement = judgement.max(judged);
         }
         judgement
     }
 
     async fn judge_one(
         &mut self,
-        failed: Failed,
+        mut failed: Failed,
         evidence: &'a CallEvidence,
         room: &RoomId,
         record: &mut RoomRecord<'_>,
     ) -> Judgement {
         let op = failed.op;
         let of = self.of_op.of_mut(op);
-        if let Some(at) = of.part_with(&failed.users) {
-            of.parts.remove(at);
-            of.parts_failed += usize::from(failed.users.len() > 1);
-            return self.narrow(failed, evidence, record);
-        }
-        if of.count(&failed) < TIMES {
+        let part = of.part_with(&failed.users);
+        if part.is_none() && of.count(&mut failed) < TIMES {
             return Judgement::Again;
         }
         if evidence.fails_elsewhere(op, room) && self.probe.is_none() {
@@ -187,8 +212,13 @@ impl<'a> Splitting<'a> {
                 return Judgement::Service;
             }
         }
-        if failed.users.len() > 1 {
-            of.begin();
+        match part {
+            Some(at) => {
+                failed.since = of.parts.remove(at).map_or(failed.since, |part| part.since);
+                of.parts_failed += 1;
+            }
+            None if failed.users.len() > 1 => of.begin(failed.may_be_too_long),
+            None => of.parts_failed += 1,
         }
         self.narrow(failed, evidence, record)
     }
@@ -196,65 +226,81 @@ impl<'a> Splitting<'a> {
     /// Halves a batch, or gives up on somebody who failed alone; unless it is the service.
     fn narrow(&mut self, failed: Failed, evidence: &CallEvidence, record: &mut RoomRecord<'_>) -> Judgement {
         let of = self.of_op.of_mut(failed.op);
-        let Failed { op, users, reason } = failed;
+        let Failed {
+            op,
+            users,
+            reason,
+            may_be_too_long,
+            since,
+        } = failed;
         if of.parts_failed >= FIRST_PARTS {
             evidence.found_failing(op);
             return Judgement::Service;
         }
+        of.may_be_too_long &= may_be_too_long && users.len() > 1;
         if let [user] = users.as_slice() {
-            of.parts_failed += 1;
-            of.nobody_alone = false;
             record.fail(op, user, reason.clone());
-            let (user, at) = (user.clone(), Instant::now());
-            self.alone.push(Alone { op, user, at, reason });
+            let user = user.clone();
+            self.alone.push(Alone {
+                op,
+                user,
+                since,
+                at: Instant::now(),
+                reason,
+            });
         } else {
             let half = users.len().div_ceil(2);
-            for part in users.chunks(half).collect::<Vec<_>>().into_iter().rev() {
-                of.parts.push_front(part);
+            let since = Instant::now();
+            for users in users.chunks(half).collect::<Vec<_>>().into_iter().rev() {
+                of.parts.push_front(Part { users, since });
             }
         }
         Judgement::Narrowed
     }
 
-    /// Leaves out of these steps who failed alone, and puts the parts of failing batches into steps of their own.
-    pub(super) fn arrange(&self, steps: Vec<Step>) -> Vec<Step> {
+    /// Leaves out of these steps who failed alone, and puts the parts of failing batches into steps of their own, before the others of
+    /// their kind: what they teach of a request's length spares these the same.
+    pub(super) fn arrange(&self, steps: &[Step]) -> Vec<Step> {
         let failed_alone = |op: Op, user: &UserId| {
             self.alone
                 .iter()
                 .any(|alone| alone.op == op && alone.user == *user)
         };
         let mut arranged = Vec::with_capacity(steps.len());
-        let mut steps = steps.into_iter().peekable();
-        let mut parts: Vec<Step> = Vec::new();
-        while let Some(step) = steps.next() {
-            let op = step.op();
-            let of = self.of_op.of(op);
-            let is_in_part = |user: &UserId| of.parts.iter().any(|part| part.contains(user));
-            for part in &of.parts {
-                parts.extend(step.clone().filter(|user| part.contains(user)));
-            }
-            arranged.extend(step.filter(|user| !failed_alone(op, user) && !is_in_part(user)));
-            if steps.peek().is_none_or(|next| next.op() != op) {
+        for steps in steps.chunk_by(|a, b| a.op() == b.op()) {
+            let Some(op) = steps.first().map(Step::op) else {
+                continue;
+            };
+            let parts = &self.of_op.of(op).parts;
+            for Part { users, .. } in parts {
+                let own = steps.iter().cloned();
+                let own: Vec<Step> = own
+                    .filter_map(|step| step.filter(|user| users.contains(user)))
+                    .collect();
                 // A part may stand in two batches of a new plan.
-                for part in &of.parts {
-                    let own: Vec<Step> = parts
-                        .iter()
-                        .filter(|step| step.users().iter().all(|user| part.contains(user)))
-                        .cloned()
-                        .collect();
-                    arranged.extend(Step::in_batches_of(part.len(), &own));
-                }
-                parts.clear();
+                arranged.extend(Step::in_batches_of(users.len(), &own));
             }
+            let others = |user: &UserId| {
+                !failed_alone(op, user) && !parts.iter().any(|part| part.users.contains(user))
+            };
+            arranged.extend(steps.iter().cloned().filter_map(|step| step.filter(others)));
         }
         arranged
     }
 
-    /// Says of those who failed alone whether it was they: calls of the same kind went through for others in this room. Where none
-    /// did, it may be the room.
-    pub(super) fn conclude(&self, record: &mut RoomRecord<'_>) {
-        for Alone { op, user, at, reason } in &self.alone {
-            let is_theirs = self.of_op.of(*op).goes_through_for_others(user, *at);
+    /// Says of those who failed alone whether it was they. Calls of the same kind went through for others in this room: else it may be
+    /// the room. And they still did later, or nothing else fails: else the service may have begun to fail in the midst.
+    pub(super) fn conclude(&self, evidence: &CallEvidence, room: &RoomId, record: &mut RoomRecord<'_>) {
+        for Alone {
+            op,
+            user,
+            since,
+            at,
+            reason,
+        } in &self.alone
+        {
+            let is_theirs = self.of_op.of(*op).went_through_for_others(user, *since)
+                && (evidence.went_through_since(*op, *at) || !evidence.fails_elsewhere(*op, room));
             if is_theirs && record.failure(*op, user).is_some() {
                 let why = format!(
                     "each call that names them fails, while others go through: {}; ask the service's operator what is \

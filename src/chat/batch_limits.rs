@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Bytes between two names: `%2C` in a path, `","` in a body.
 const SEPARATOR: usize = 3;
 
+/// No server takes fewer bytes of names in a request.
+const LEAST_BYTES: usize = 512;
+
 /// Most names in one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
@@ -31,6 +34,8 @@ struct LearnedLimit {
     largest_accepted: AtomicUsize,
     /// Most bytes that the names of one call may take, each with its comma.
     bytes: AtomicUsize,
+    /// Times that a call failed which went through in parts.
+    suspicions: AtomicUsize,
 }
 
 impl LearnedLimit {
@@ -39,6 +44,7 @@ impl LearnedLimit {
             most: AtomicUsize::new(most.clamp(1, MAX_REMOVE_BATCH)),
             largest_accepted: AtomicUsize::new(0),
             bytes: AtomicUsize::new(usize::MAX),
+            suspicions: AtomicUsize::new(0),
         }
     }
 
@@ -95,11 +101,16 @@ impl LearnedBatchLimits {
         (bytes / (longest + SEPARATOR)).max(1)
     }
 
-    /// No more bytes than the names of this call take fit into one of this method, or only half of them where it was `too_long`.
+    /// No more bytes than the names of this call take fit into one of this method, or only half of them where it was `too_long`. What
+    /// is only suspected counts from the second time on.
     pub(super) fn learn_bytes(&self, method: Method, users: &[UserId], too_long: bool) {
         let Some(limit) = self.of(method) else { return };
         let taken: usize = users.iter().map(|user| user.as_str().len() + SEPARATOR).sum();
         let most = if too_long { taken / 2 } else { taken };
+        // Nothing limits requests to less, and once may be chance: the service was away for the while.
+        if !too_long && (most < LEAST_BYTES || limit.suspicions.fetch_add(1, Ordering::Relaxed) == 0) {
+            return;
+        }
         if limit.bytes.fetch_min(most, Ordering::Relaxed) > most {
             let batch = (users.len() / if too_long { 2 } else { 1 }).max(1);
             tracing::info!(

@@ -7,6 +7,9 @@ use crate::model::{MemberSet, ReasonCode, RoomId, UserId};
 use crate::secrets;
 use std::{fmt, slice};
 
+/// Words of an error answer that is not the service's.
+const WITHOUT_JSON: &str = "without the service's JSON";
+
 /// A call that did not do what it was for.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{}{kind}", self.place())]
@@ -205,6 +208,12 @@ impl CallErrorKind {
         )
     }
 
+    /// True if something between us and the service may have refused the call, because it is too long.
+    #[must_use]
+    pub fn may_be_too_long(&self) -> bool {
+        matches!(self, Self::NoClearAnswer(text) if text.contains(WITHOUT_JSON))
+    }
+
     /// True if every other call may well end the same way: only these show it.
     #[must_use]
     pub fn may_be_the_service(&self) -> bool {
@@ -338,7 +347,7 @@ impl CallErrorKind {
             300..=399 => Some(Self::Redirected(status)),
             405 | 415 | 501 => Some(Self::UnknownCall(format!("status {status}"))),
             _ => Some(Self::NoClearAnswer(format!(
-                "status {status} without the service's JSON; is `service.url` the chat service?"
+                "status {status} {WITHOUT_JSON}; is `service.url` the chat service?"
             ))),
         }
     }

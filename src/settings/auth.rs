@@ -36,6 +36,8 @@ impl Purpose {
 pub(super) enum WrittenAuth {
     #[default]
     Nothing,
+    /// Some, but what is wrong with them was recorded.
+    Wrong,
     TokenFile(Option<PathBuf>),
     App {
         app_id: String,
@@ -51,7 +53,7 @@ impl WrittenAuth {
     /// The file with the secret, if one is named.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
-            Self::Nothing => None,
+            Self::Nothing | Self::Wrong => None,
             Self::TokenFile(file) => file.as_deref(),
             Self::App { certificate, .. } => certificate.as_deref(),
             Self::Client { secret, .. } => secret.as_deref(),
@@ -137,6 +139,7 @@ impl AuthReader<'_> {
         if token_file.entry.is_some() {
             return WrittenAuth::TokenFile(self.path("token_file", token_file));
         }
+        let is_wrong = app_id.entry.is_some() || client_id.entry.is_some();
         if let Some(id) = app_id.value {
             let variable = ("ROOMSYNC_APP_CERTIFICATE", self.env.app_certificate.clone());
             let certificate = self.half(
@@ -163,7 +166,11 @@ impl AuthReader<'_> {
                 secret,
             };
         }
-        WrittenAuth::Nothing
+        if is_wrong {
+            WrittenAuth::Wrong
+        } else {
+            WrittenAuth::Nothing
+        }
     }
 
     /// The file of the secret that belongs to an id, unless the secret comes from the environment.

@@ -35,7 +35,7 @@ fn find_secret(written: WrittenAuth, env: &Env) -> Result<Option<Auth>, RawDiagn
                 .help("name a file with one, `service: {auth: {token_file: PATH}}`, or set ROOMSYNC_TOKEN");
             Err(raw)
         }
-        WrittenAuth::TokenFile(None) => Ok(None),
+        WrittenAuth::Wrong | WrittenAuth::TokenFile(None) => Ok(None),
         WrittenAuth::TokenFile(Some(path)) => match read_secret(&path) {
             Ok(_) => Ok(Some(Auth::TokenFile(path))),
             Err(error) => Err(bad_token(&token_file_shown(&path), &error)),

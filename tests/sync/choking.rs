@@ -294,3 +294,32 @@ fn an_outage_of_all_writes_sets_nobody_aside() {
         daemon.stop().await;
     });
 }
+
+#[test]
+fn an_outage_in_the_midst_blames_nobody() {
+    for seed in 0..100 {
+        const ROOMS: usize = 30;
+        let rooms = (0..ROOMS).map(|n| (room_id(n), room_of("boss", &[], &[])));
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let (from, bad) = (rng.usize(1..40), rng.usize(0..ROOMS));
+        let taken = std::sync::atomic::AtomicUsize::new(0);
+        let service = Service::new(state(rooms)).with_fault(move |_, request, _| {
+            let writes = request.method != Http::GET;
+            let number = taken.fetch_add(usize::from(writes), Ordering::Relaxed);
+            // Before the outage one person chokes the service.
+            let chokes = names_any(request, &[&format!("b{bad}")]);
+            (writes && (number >= from || chokes)).then(FAILURES[0].1)
+        });
+        let line = |n| format!("  - {{id: {}, members: [a{n}, b{n}, c{n}, d{n}]}}\n", room_id(n));
+        let report = run(
+            &service,
+            &format!("rooms:\n{}", (0..ROOMS).map(line).collect::<String>()),
+        );
+        let bad = format!("b{bad}");
+        let blamed: Vec<_> = failed(&report)
+            .into_iter()
+            .filter(|(user, _, code)| *code == "fails_alone" && *user != bad)
+            .collect();
+        assert!(blamed.is_empty(), "seed {seed}: {blamed:?}");
+    }
+}
