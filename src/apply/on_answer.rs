@@ -22,8 +22,9 @@ pub(super) fn on_answer(
             if refused.len() < step.users().len() {
                 phase.taken();
                 room.context.options.evidence.through(op);
-                if let Some(part) = room.splitting.through(op, step.users()) {
-                    room.writer.learn_length(method(op), part.as_slice(), false);
+                if let Some((part, failed_since)) = room.splitting.through(op, step.users()) {
+                    room.writer
+                        .suspect_length(method(op), part.as_slice(), failed_since);
                 }
             }
             done(room, &step, refused);
@@ -102,8 +103,10 @@ fn on_failed_batch(
             if let [user] = step.users() {
                 is_refused(room, op, user, error);
             } else {
-                room.writer.learn_length(method(op), step.users(), true);
-                phase.again(step);
+                room.writer.too_long(method(op), step.users());
+                let [first, second] = step.halves();
+                phase.again(second);
+                phase.again(first);
             }
             return Ok(());
         }

@@ -33,6 +33,7 @@ pub(super) async fn write<'a>(context: &'a RunContext<'a>, job: Job<'a>) -> Opti
     let mut run = RoomRun::new(context, job, cancel);
     if let Some(read_at) = job.read_at {
         work(&mut run, job.plan.steps().to_vec(), read_at).await;
+        run.splitting.end(context.options.evidence);
     }
     context.written(&run.cancel).await;
     Some(run)

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
-/// A batch that failed so often in the same way is split.
+/// A batch that failed so often, in whatever way, is split.
 const TIMES: u32 = 3;
 /// Where of so many first parts none goes through, it is the service.
 const FIRST_PARTS: usize = 8;
@@ -22,8 +22,8 @@ pub(super) struct Splitting<'a> {
     unjudged: Vec<Failed>,
     /// People who failed alone.
     alone: Vec<Alone>,
-    /// The right to find out whether it is the service.
-    probe: Option<MutexGuard<'a, ()>>,
+    /// The right to find out whether calls of a kind fail for all.
+    probe: Option<(Op, MutexGuard<'a, ()>)>,
 }
 
 /// A call without a clear answer.
@@ -38,20 +38,14 @@ struct Failed {
     since: Instant,
 }
 
-impl Failed {
-    /// Way in which it failed: the answer without what changes from call to call.
-    fn way(&self) -> &str {
-        let message = self.reason.message.as_str();
-        message.split([',', ';']).next().unwrap_or(message)
-    }
-}
-
 /// Somebody for whom alone a call failed.
 struct Alone {
     op: Op,
     user: UserId,
-    /// When the smallest batch failed that they were in with others, or else when they first did.
+    /// When the smallest batch failed that they were in with others.
     since: Instant,
+    /// True if a call for others in the room went through between the failures of a larger batch and of the call for them alone.
+    others_went_through: bool,
     /// When the call for them alone failed.
     at: Instant,
     reason: Reason,
@@ -62,15 +56,19 @@ struct Part {
     users: MemberSet,
     /// When what it is a part of failed.
     since: Instant,
+    /// True if it failed before, and its turn comes again.
+    is_again: bool,
 }
 
 /// Failing batches of one kind of call.
 #[derive(Default)]
 struct OfOp {
-    /// Batches that failed, and how often each did in the same way.
+    /// Batches that failed, and how often each did.
     batches: Vec<(Failed, u32)>,
     /// Parts of a batch, each of which goes in a call of its own, in their order.
     parts: VecDeque<Part>,
+    /// When the batch first failed.
+    begun: Option<Instant>,
     /// Parts that failed since one last went through.
     parts_failed: usize,
     /// True if the batch may have been too long for a request: it has failed for nobody alone so far.
@@ -95,7 +93,7 @@ impl OfOp {
             .position(|part| users.minus(&part.users).is_empty())
     }
 
-    /// Counts a batch that failed; gives how often it did in the same way. It has failed since the first time.
+    /// Counts a batch that failed; gives how often it did. It has failed since the first time.
     fn count(&mut self, failed: &mut Failed) -> u32 {
         let is_same = |(before, _): &(Failed, u32)| failed.users.minus(&before.users).is_empty();
         let before = self
@@ -104,11 +102,11 @@ impl OfOp {
             .position(is_same)
             .map(|at| self.batches.remove(at));
         let times = match before {
-            Some((before, times)) if before.way() == failed.way() => {
+            Some((before, times)) => {
                 failed.since = before.since;
                 times + 1
             }
-            _ => 1,
+            None => 1,
         };
         if times < TIMES {
             self.batches.push((failed.clone(), times));
@@ -117,7 +115,8 @@ impl OfOp {
     }
 
     /// Begins to split a batch.
-    fn begin(&mut self, may_be_too_long: bool) {
+    fn begin(&mut self, since: Instant, may_be_too_long: bool) {
+        self.begun = Some(since);
         self.parts_failed = 0;
         self.may_be_too_long = may_be_too_long;
         self.largest_through = MemberSet::default();
@@ -148,9 +147,9 @@ impl<'a> Splitting<'a> {
         });
     }
 
-    /// Takes in a call that did something for these people. Gives those of the largest part, if all parts of a batch went
-    /// through: then the batch may have been too long for a request, and that part was not.
-    pub(super) fn through(&mut self, op: Op, users: &[UserId]) -> Option<MemberSet> {
+    /// Takes in a call that did something for these people. Gives those of the largest part, and when the batch first failed, if all
+    /// its parts went through: then it may have been too long for a request, and that part was not.
+    pub(super) fn through(&mut self, op: Op, users: &[UserId]) -> Option<(MemberSet, Instant)> {
         let of = self.of_op.of_mut(op);
         users.iter().take(2).for_each(|user| of.through.note(user));
         let users: MemberSet = users.iter().cloned().collect();
@@ -163,7 +162,8 @@ impl<'a> Splitting<'a> {
         if users.len() > of.largest_through.len() {
             of.largest_through = users;
         }
-        (of.parts.is_empty() && of.may_be_too_long).then(|| std::mem::take(&mut of.largest_through))
+        let since = of.begun.filter(|_| of.parts.is_empty() && of.may_be_too_long)?;
+        Some((std::mem::take(&mut of.largest_through), since))
     }
 
     /// True if a call has failed that is not judged yet.
@@ -207,24 +207,32 @@ impl<'a> Splitting<'a> {
             return Judgement::Again;
         }
         if evidence.fails_elsewhere(op, room) && self.probe.is_none() {
-            self.probe = evidence.probe(op).await;
-            if self.probe.is_none() {
-                return Judgement::Service;
+            match evidence.probe(op).await {
+                None => return Judgement::Service,
+                Some(probe) if evidence.fails_elsewhere(op, room) => self.probe = Some((op, probe)),
+                // While this room waited somebody else has found out that they do not.
+                Some(_) => {}
             }
         }
-        match part {
-            Some(at) => {
-                failed.since = of.parts.remove(at).map_or(failed.since, |part| part.since);
+        let mut is_again = false;
+        match part.and_then(|at| of.parts.remove(at)) {
+            Some(part) => {
+                (failed.since, is_again) = (part.since, part.is_again);
                 of.parts_failed += 1;
             }
-            None if failed.users.len() > 1 => of.begin(failed.may_be_too_long),
+            None if failed.users.len() > 1 => of.begin(failed.since, failed.may_be_too_long),
             None => of.parts_failed += 1,
         }
-        self.narrow(failed, evidence, record)
+        self.narrow((failed, is_again), evidence, record)
     }
 
     /// Halves a batch, or gives up on somebody who failed alone; unless it is the service.
-    fn narrow(&mut self, failed: Failed, evidence: &CallEvidence, record: &mut RoomRecord<'_>) -> Judgement {
+    fn narrow(
+        &mut self,
+        (failed, is_again): (Failed, bool),
+        evidence: &CallEvidence,
+        record: &mut RoomRecord<'_>,
+    ) -> Judgement {
         let of = self.of_op.of_mut(failed.op);
         let Failed {
             op,
@@ -239,21 +247,36 @@ impl<'a> Splitting<'a> {
         }
         of.may_be_too_long &= may_be_too_long && users.len() > 1;
         if let [user] = users.as_slice() {
+            let others_went_through = of.went_through_for_others(user, since);
+            if !others_went_through && !is_again && of.parts.iter().any(|part| part.since == since) {
+                // Their turn comes again after the other half's.
+                of.parts.push_back(Part {
+                    users,
+                    since,
+                    is_again: true,
+                });
+                return Judgement::Narrowed;
+            }
             record.fail(op, user, reason.clone());
             let user = user.clone();
             self.alone.push(Alone {
                 op,
                 user,
                 since,
+                others_went_through,
                 at: Instant::now(),
                 reason,
             });
         } else {
             let half = users.len().div_ceil(2);
+            // Breadth first, so that other parts have their turn between two failures of the same people.
             let since = Instant::now();
-            for users in users.chunks(half).collect::<Vec<_>>().into_iter().rev() {
-                of.parts.push_front(Part { users, since });
-            }
+            let halves = users.chunks(half).collect::<Vec<_>>().into_iter();
+            of.parts.extend(halves.map(|users| Part {
+                users,
+                since,
+                is_again: false,
+            }));
         }
         Judgement::Narrowed
     }
@@ -288,19 +311,31 @@ impl<'a> Splitting<'a> {
         arranged
     }
 
+    /// Ends the work in the room.
+    pub(super) fn end(&mut self, evidence: &CallEvidence) {
+        if let Some((op, probe)) = self.probe.take() {
+            // Nothing went through, or it would be given back.
+            evidence.found_failing(op);
+            drop(probe);
+        }
+    }
+
     /// Says of those who failed alone whether it was they. Calls of the same kind went through for others in this room: else it may be
-    /// the room. And they still did later, or nothing else fails: else the service may have begun to fail in the midst.
+    /// the room. They still did later, or neither another room nor the other half fails: else the service may have begun to fail in
+    /// the midst.
     pub(super) fn conclude(&self, evidence: &CallEvidence, room: &RoomId, record: &mut RoomRecord<'_>) {
         for Alone {
             op,
             user,
             since,
+            others_went_through,
             at,
             reason,
         } in &self.alone
         {
-            let is_theirs = self.of_op.of(*op).went_through_for_others(user, *since)
-                && (evidence.went_through_since(*op, *at) || !evidence.fails_elsewhere(*op, room));
+            let is_other_half = |other: &Alone| other.since == *since && other.user != *user;
+            let is_doubtful = evidence.fails_elsewhere(*op, room) || self.alone.iter().any(is_other_half);
+            let is_theirs = *others_went_through && (!is_doubtful || evidence.went_through_since(*op, *at));
             if is_theirs && record.failure(*op, user).is_some() {
                 let why = format!(
                     "each call that names them fails, while others go through: {}; ask the service's operator what is \

@@ -4,12 +4,17 @@ use super::error::CallErrorKind;
 use super::wire::{MAX_REMOVE_BATCH, Method};
 use crate::model::UserId;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Bytes between two names: `%2C` in a path, `","` in a body.
 const SEPARATOR: usize = 3;
 
 /// No server takes fewer bytes of names in a request.
-const LEAST_BYTES: usize = 512;
+const LEAST_BYTES: usize = 256;
+/// Time for which a length is kept to.
+const KEPT: Duration = Duration::from_secs(60 * 60);
 
 /// Most names in one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +37,40 @@ struct LearnedLimit {
     most: AtomicUsize,
     /// Most names in a call that the service did not refuse for their number.
     largest_accepted: AtomicUsize,
-    /// Most bytes that the names of one call may take, each with its comma.
-    bytes: AtomicUsize,
-    /// Times that a call failed which went through in parts.
-    suspicions: AtomicUsize,
+    length: Mutex<Length>,
+}
+
+/// Length of a request.
+#[derive(Debug, Default)]
+struct Length {
+    /// Most bytes that the names of one call may take, each with its comma, and until when.
+    most: Option<(usize, Instant)>,
+    /// When a call first went through in parts that had failed as a whole.
+    suspected: Option<Instant>,
+}
+
+impl Length {
+    fn most(&mut self) -> usize {
+        self.most.take_if(|(_, until)| *until <= Instant::now());
+        self.most.map_or(usize::MAX, |(most, _)| most)
+    }
+
+    fn lower(&mut self, method: Method, most: usize) {
+        let most = most.max(LEAST_BYTES);
+        if most < self.most() {
+            tracing::info!(
+                %method,
+                most,
+                "this server, or a proxy in front of it, takes no longer requests; keeping to so many bytes of names in a call for an \
+                 hour; a smaller `limits.remove_batch` or `add_batch` does so from the start"
+            );
+            self.most = Some((most, Instant::now() + KEPT));
+        }
+    }
+}
+
+fn bytes_of(users: &[UserId]) -> usize {
+    users.iter().map(|user| user.as_str().len() + SEPARATOR).sum()
 }
 
 impl LearnedLimit {
@@ -43,9 +78,12 @@ impl LearnedLimit {
         Self {
             most: AtomicUsize::new(most.clamp(1, MAX_REMOVE_BATCH)),
             largest_accepted: AtomicUsize::new(0),
-            bytes: AtomicUsize::new(usize::MAX),
-            suspicions: AtomicUsize::new(0),
+            length: Mutex::default(),
         }
+    }
+
+    fn length(&self) -> MutexGuard<'_, Length> {
+        self.length.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn most(&self) -> usize {
@@ -95,31 +133,25 @@ impl LearnedBatchLimits {
 
     /// Most names of this length that fit into one call of this method.
     pub(super) fn fitting(&self, method: Method, longest: usize) -> usize {
-        let bytes = self
-            .of(method)
-            .map_or(usize::MAX, |limit| limit.bytes.load(Ordering::Relaxed));
-        (bytes / (longest + SEPARATOR)).max(1)
+        let most = self.of(method).map_or(usize::MAX, |limit| limit.length().most());
+        (most / (longest + SEPARATOR)).max(1)
     }
 
-    /// No more bytes than the names of this call take fit into one of this method, or only half of them where it was `too_long`. What
-    /// is only suspected counts from the second time on.
-    pub(super) fn learn_bytes(&self, method: Method, users: &[UserId], too_long: bool) {
+    /// A call with these names was refused as too long: half of them is tried.
+    pub(super) fn too_long(&self, method: Method, users: &[UserId]) {
         let Some(limit) = self.of(method) else { return };
-        let taken: usize = users.iter().map(|user| user.as_str().len() + SEPARATOR).sum();
-        let most = if too_long { taken / 2 } else { taken };
-        // Nothing limits requests to less, and once may be chance: the service was away for the while.
-        if !too_long && (most < LEAST_BYTES || limit.suspicions.fetch_add(1, Ordering::Relaxed) == 0) {
-            return;
-        }
-        if limit.bytes.fetch_min(most, Ordering::Relaxed) > most {
-            let batch = (users.len() / if too_long { 2 } else { 1 }).max(1);
-            tracing::info!(
-                %method,
-                most,
-                "this server, or a proxy in front of it, takes no longer requests; keeping to so many bytes of names in a call; \
-                 `limits.{}: {batch}` does the same from the start",
-                if method == Method::AddMany { "add_batch" } else { "remove_batch" },
-            );
+        limit.length().lower(method, bytes_of(users) / 2);
+    }
+
+    /// A call with these names went through where a longer one had failed since then. Once that may be chance: the service was away
+    /// for a while. It counts where a batch that failed only after the last time behaves the same.
+    pub(super) fn suspect(&self, method: Method, users: &[UserId], failed_since: Instant) {
+        let Some(limit) = self.of(method) else { return };
+        let mut length = limit.length();
+        let before = length.suspected.get_or_insert_with(Instant::now);
+        if *before <= failed_since && *before + KEPT > failed_since {
+            length.suspected = None;
+            length.lower(method, bytes_of(users));
         }
     }
 

@@ -4,16 +4,18 @@
 //! in vain for each of its rooms.
 
 use super::error::CallError;
+use crate::model::RoomId;
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Time for which a server is not asked again for what it refused.
 const KEPT: Duration = Duration::from_secs(60 * 60);
-/// The same where nothing clear came back: it may have been the service as a whole.
-const KEPT_IF_UNCLEAR: Duration = Duration::from_secs(60);
-/// After so many failures in a row a server that once knew the call no longer does.
-const IN_A_ROW: u32 = 3;
+/// The same where nothing was answered yet: it may be the service as a whole.
+const KEPT_AT_FIRST: Duration = Duration::from_secs(60);
+/// After failures of so many rooms in a row a server that once knew the call no longer does.
+const IN_A_ROW: usize = 3;
 
 /// Use to make of room detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +38,12 @@ struct Known {
     many: bool,
     /// The call was answered.
     answered: bool,
-    /// Calls that failed since one was last answered.
-    failures: u32,
+    /// Rooms for which alone it failed since it was last answered.
+    failed: BTreeSet<RoomId>,
+    /// Rooms in a row for which alone the answer saved no other call.
+    useless: usize,
+    /// Rooms were read without it: the service is there.
+    done_without: bool,
     /// Less use than [`DetailUse::Many`], and until when.
     limit: Option<(DetailUse, Instant)>,
     /// Cause of having none, until it is logged.
@@ -48,8 +54,20 @@ struct Known {
 impl Known {
     fn limit(&mut self, to: DetailUse, kept: Duration) {
         self.limit = Some((to, Instant::now() + kept));
-        (self.many, self.answered, self.failures) = (false, false, 0);
+        self.failed.clear();
+        self.useless = 0;
     }
+}
+
+/// Next step after the call failed for several rooms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextDetail {
+    /// One room may have spoiled it: ask for each half.
+    Halves,
+    /// Ask for two rooms, and if that fails, for each alone.
+    Pair,
+    /// Read the rooms without it: that shows whether the service is there.
+    Without,
 }
 
 impl DetailSupport {
@@ -64,54 +82,60 @@ impl DetailSupport {
         known.limit.map_or(DetailUse::Many, |(to, _)| to)
     }
 
-    /// True if a call for several rooms was answered.
-    pub(super) fn knows_many(&self) -> bool {
-        self.known().many
-    }
-
     /// A call for so many rooms was answered.
     pub(super) fn answered(&self, rooms: usize) {
         let mut known = self.known();
         known.answered = true;
         known.many |= rooms > 1;
-        known.failures = 0;
+        known.failed.clear();
     }
 
     /// The call was answered for each of two rooms alone, and refused for both together.
     pub(super) fn only_single(&self) {
-        self.known().limit(DetailUse::Single, KEPT);
+        let mut known = self.known();
+        known.many = false;
+        known.limit(DetailUse::Single, KEPT);
         tracing::info!("this server knows room detail for one room at a time only");
     }
 
-    /// The call for one room shows nothing for which it would be worth a call a room.
-    pub(super) fn not_worth_it(&self) {
-        self.known().limit(DetailUse::None, KEPT);
+    /// Notes whether the detail of one room alone saves another call. If it does not for several in a row, it is not worth its own.
+    pub(super) fn shows(&self, everyone: bool) {
+        let mut known = self.known();
+        known.useless = if everyone { 0 } else { known.useless + 1 };
+        if known.useless >= IN_A_ROW {
+            known.limit(DetailUse::None, KEPT);
+        }
     }
 
-    /// The call failed for one room alone, or without a clear answer for several. Says whether the server is no longer asked.
-    pub(super) fn failed(&self, error: &CallError) -> bool {
+    /// The call failed for several rooms.
+    pub(super) fn failed_for_many(&self, error: &CallError) -> NextDetail {
         let mut known = self.known();
-        known.failures += 1;
-        if known.answered && known.failures < IN_A_ROW {
-            return false;
-        }
-        let kept = if error.kind.is_unclear() {
-            KEPT_IF_UNCLEAR
+        if known.many {
+            NextDetail::Halves
+        } else if error.kind.is_unclear() && !known.answered && !known.done_without {
+            known.limit(DetailUse::None, KEPT_AT_FIRST);
+            NextDetail::Without
         } else {
-            KEPT
-        };
-        known.limit(DetailUse::None, kept);
-        known.unsaid = Some(error.kind.to_string());
-        true
+            NextDetail::Pair
+        }
+    }
+
+    /// The call failed for this room alone.
+    pub(super) fn failed(&self, room: &RoomId, error: &CallError) {
+        let mut known = self.known();
+        known.failed.insert(room.clone());
+        if !known.answered || known.failed.len() >= IN_A_ROW {
+            known.many = false;
+            known.limit(DetailUse::None, KEPT);
+            known.unsaid = Some(error.kind.to_string());
+        }
     }
 
     /// A room was read without it: then it is the call that fails, and not the service.
     pub(super) fn done_without(&self) {
         let mut known = self.known();
+        known.done_without = true;
         let Some(why) = known.unsaid.take() else { return };
-        if let Some((_, until)) = &mut known.limit {
-            *until = Instant::now() + KEPT;
-        }
         if !std::mem::replace(&mut known.said, true) {
             tracing::warn!(
                 why,
@@ -136,24 +160,33 @@ mod tests {
         }
     }
 
+    fn room(number: usize) -> RoomId {
+        RoomId::parse(&number.to_string()).unwrap()
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn a_refusal_is_kept_for_a_while_and_an_unclear_one_for_less() {
+    async fn a_refusal_is_kept_for_a_while() {
         let support = DetailSupport::default();
         assert_eq!(support.now(), DetailUse::Many);
-        assert!(support.failed(&error(CallErrorKind::UnknownCall("405".into()))));
+        let refused = error(CallErrorKind::UnknownCall("405".into()));
+        assert_eq!(support.failed_for_many(&refused), NextDetail::Pair);
+        support.failed(&room(1), &refused);
         tokio::time::advance(Duration::from_secs(59 * 60)).await;
         assert_eq!(support.now(), DetailUse::None);
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!(support.now(), DetailUse::Many);
+    }
 
-        assert!(support.failed(&error(CallErrorKind::NoClearAnswer("500".into()))));
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_was_never_heard_of_may_be_away() {
+        let support = DetailSupport::default();
+        let unclear = error(CallErrorKind::NoClearAnswer("500".into()));
+        assert_eq!(support.failed_for_many(&unclear), NextDetail::Without);
         assert_eq!(support.now(), DetailUse::None);
+        support.done_without();
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!(support.now(), DetailUse::Many);
-        support.failed(&error(CallErrorKind::NoClearAnswer("500".into())));
-        support.done_without();
-        tokio::time::advance(Duration::from_secs(59 * 60)).await;
-        assert_eq!(support.now(), DetailUse::None);
+        assert_eq!(support.failed_for_many(&unclear), NextDetail::Pair, "it is there");
     }
 
     #[tokio::test(start_paused = true)]
@@ -162,12 +195,17 @@ mod tests {
         let refused = error(CallErrorKind::NoPermission("no".into()));
         support.answered(100);
         for _ in 0..10 {
-            assert!(!support.failed(&refused));
-            support.answered(1);
+            support.failed(&room(1), &refused);
+            assert_eq!(support.failed_for_many(&refused), NextDetail::Halves);
         }
-        assert!(support.knows_many());
-        assert!(!support.failed(&refused) && !support.failed(&refused));
-        assert!(support.failed(&refused), "it is refused for all by now");
-        assert_eq!((support.now(), support.knows_many()), (DetailUse::None, false));
+        assert_eq!(support.now(), DetailUse::Many);
+        support.failed(&room(2), &refused);
+        support.answered(1);
+        support.failed(&room(3), &refused);
+        support.failed(&room(4), &refused);
+        assert_eq!(support.now(), DetailUse::Many);
+        support.failed(&room(5), &refused);
+        assert_eq!(support.now(), DetailUse::None, "it is refused for all by now");
+        assert_eq!(support.failed_for_many(&refused), NextDetail::Pair);
     }
 }

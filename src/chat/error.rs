@@ -233,8 +233,17 @@ impl CallErrorKind {
     /// True if this is no answer to a page of a list that has ended before it.
     #[must_use]
     pub fn is_past_the_end(&self) -> bool {
-        matches!(self, Self::UnknownCall(_))
-            || matches!(self, Self::Refused { status, .. } if matches!(status, 400 | 404))
+        match self {
+            Self::UnknownCall(_) => true,
+            Self::Refused { status, .. } => matches!(status, 400 | 404),
+            Self::NoClearAnswer(text) => {
+                text.contains(WITHOUT_JSON)
+                    && ["status 400", "status 404"]
+                        .iter()
+                        .any(|status| text.starts_with(status))
+            }
+            _ => false,
+        }
     }
 
     /// True if the call certainly never went out.

@@ -26,7 +26,7 @@ pub use client::Client;
 pub use credentials::{
     BadSecret, ClientCredentials, MINTED_LIFE, Secret, TokenExpiry, TokenSource, clean_secret, read_secret,
 };
-pub use detail_support::DetailUse;
+pub use detail_support::{DetailUse, NextDetail};
 pub use error::{CallError, CallErrorKind};
 pub use http_transport::{HttpTransport, SetupError};
 pub use rate_limit::{CallBudget, Rates};

@@ -2,7 +2,7 @@ use super::batch_limits::BatchLimits;
 use super::call::Call;
 use super::caller::{Answer, Caller};
 use super::credentials::TokenExpiry;
-use super::detail_support::DetailUse;
+use super::detail_support::{DetailUse, NextDetail};
 use super::error::CallError;
 use super::rate_limit::CallBudget;
 use super::wire::{MAX_PAGE_SIZE, MAX_ROOMS_PAGE, MemberRow, Method, RoomDetail, RoomRow, Rows};
@@ -82,25 +82,24 @@ impl Reader {
         self.0.detail_support.now()
     }
 
-    /// True if room detail was answered for several rooms in a call.
-    #[must_use]
-    pub fn knows_many_details(&self) -> bool {
-        self.0.detail_support.knows_many()
-    }
-
     /// Notes that room detail is answered for one room at a time only.
     pub fn only_single_details(&self) {
         self.0.detail_support.only_single();
     }
 
-    /// Notes that the detail of one room saves no other call.
-    pub fn detail_not_worth_it(&self) {
-        self.0.detail_support.not_worth_it();
+    /// Notes whether the detail of one room alone shows everyone, and so saves another call.
+    pub fn single_detail_shows(&self, everyone: bool) {
+        self.0.detail_support.shows(everyone);
     }
 
-    /// Notes that room detail failed for one room alone, or without a clear answer for several. Says whether it is no longer asked for.
-    pub fn detail_failed(&self, error: &CallError) -> bool {
-        self.0.detail_support.failed(error)
+    /// Notes that room detail failed for several rooms. Says what to do next.
+    pub fn details_failed(&self, error: &CallError) -> NextDetail {
+        self.0.detail_support.failed_for_many(error)
+    }
+
+    /// Notes that room detail failed for this room alone.
+    pub fn detail_failed(&self, room: &RoomId, error: &CallError) {
+        self.0.detail_support.failed(room, error);
     }
 
     /// Notes that a room was read without its detail.

@@ -51,9 +51,14 @@ impl Writer {
         self.caller.batch_limits.fitting(method, longest)
     }
 
-    /// Notes that a call with these names was short enough where a longer one was not, or was itself `too_long`.
-    pub fn learn_length(&self, method: Method, users: &[UserId], too_long: bool) {
-        self.caller.batch_limits.learn_bytes(method, users, too_long);
+    /// Notes that a call with these names was refused as too long.
+    pub fn too_long(&self, method: Method, users: &[UserId]) {
+        self.caller.batch_limits.too_long(method, users);
+    }
+
+    /// Notes that a call with these names went through where a longer one had failed since then.
+    pub fn suspect_length(&self, method: Method, users: &[UserId], failed_since: Instant) {
+        self.caller.batch_limits.suspect(method, users, failed_since);
     }
 
     /// True if a call of this method would have to wait for its turn now.
@@ -96,6 +101,17 @@ impl Writer {
         // With one name in the path this is `remove_one`, whose answer is one result and not a list.
         let call = self.interruptible(Call::remove_many(room, users).not_after(not_after));
         let Rows { rows, .. }: Rows<MemberResult> = self.caller.call(&call).await?.data;
+        let is_named = |row: &MemberResult| {
+            row.result != Outcome::Unsaid
+                && (users.len() == 1
+                    || users
+                        .iter()
+                        .any(|user| user.as_str().eq_ignore_ascii_case(&row.user)))
+        };
+        if !rows.iter().any(is_named) {
+            let text = "the answer says of nobody whether they were removed";
+            return Err(call.error(CallErrorKind::NoClearAnswer(text.into())));
+        }
         let refused = |row: MemberResult| {
             let is_of_row = |user: &&UserId| user.as_str().eq_ignore_ascii_case(&row.user);
             let user = users

@@ -7,7 +7,7 @@ use super::detail::{self, Detail, Details};
 use super::read::{read_members_from, read_owner_from, read_room_from};
 use super::{MemberList, Observed, Owner, ReadRequest};
 use crate::chat::wire::MAX_DETAIL_ROOMS;
-use crate::chat::{CallError, CallErrorKind, DetailUse, Reader};
+use crate::chat::{CallError, CallErrorKind, DetailUse, NextDetail, Reader};
 use crate::model::RoomId;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
@@ -178,38 +178,27 @@ impl<'a, T> Run<'a, T> {
         error: CallError,
     ) {
         let reader = self.reader;
+        let is_of_rooms = matches!(error.kind, CallErrorKind::NoSuchRoom(_));
         match &error.kind {
-            // One bad room can spoil the answer for all.
-            CallErrorKind::NoSuchRoom(_) | CallErrorKind::AnswerTooLarge(_) => {
-                self.todo.halve(range, &error.kind);
-            }
-            kind if kind.is_unclear() && kind.is_of_this_call() => {
-                // The lists show whether it is only this call that fails.
-                let knows_many = reader.knows_many_details();
-                if !reader.detail_failed(&error) && knows_many {
-                    self.todo.halve(range, kind);
-                } else {
-                    let unknown = asked.iter().map(|_| Some(Detail::default()));
-                    self.send(to_work, range, unknown).await;
-                }
-            }
-            kind if kind.is_of_this_call() => {
-                if reader.knows_many_details() {
-                    self.todo.halve(range, kind);
-                } else if asked.len() > 2 {
-                    self.todo.try_a_pair(range);
-                } else {
+            CallErrorKind::AnswerTooLarge(_) => self.todo.halve(range, &error.kind),
+            kind if kind.is_of_this_call() || is_of_rooms => match reader.details_failed(&error) {
+                _ if asked.len() == 2 => {
                     let details = join_all(asked.iter().map(|room| detail::ask_one(reader, room))).await;
-                    if details
-                        .iter()
-                        .all(|detail| detail.as_ref().is_ok_and(Detail::is_known))
-                    {
+                    let is_known = |detail: &Result<Detail, _>| detail.as_ref().is_ok_and(Detail::is_known);
+                    if details.iter().all(is_known) {
                         reader.only_single_details();
                     }
                     let details = details.into_iter().map(Result::ok);
                     self.send(to_work, range, details).await;
                 }
-            }
+                NextDetail::Halves => self.todo.halve(range, kind),
+                NextDetail::Pair => self.todo.try_a_pair(range),
+                // The lists show whether it is only this call that fails.
+                NextDetail::Without => {
+                    let unknown = asked.iter().map(|_| Some(Detail::default()));
+                    self.send(to_work, range, unknown).await;
+                }
+            },
             _ => {
                 for (at, room) in range.zip(asked) {
                     let room = Some((*room).clone());

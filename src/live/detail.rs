@@ -73,13 +73,13 @@ pub(super) async fn ask_one(reader: &Reader, room: &RoomId) -> Result<Detail, Ca
         Ok(Details { mut rooms, .. }) => rooms.pop().flatten().unwrap_or_default(),
         Err(error) if error.kind.is_of_this_call() => {
             tracing::debug!(%room, %error, "reading the room without its detail");
-            reader.detail_failed(&error);
+            reader.detail_failed(room, &error);
             return Ok(Detail::default());
         }
         Err(error) => return Err(error),
     };
-    if asked_as == DetailUse::Single && detail.everyone.is_none() {
-        reader.detail_not_worth_it();
+    if asked_as == DetailUse::Single {
+        reader.single_detail_shows(detail.everyone.is_some());
     }
     Ok(detail)
 }
@@ -97,6 +97,18 @@ impl Detail {
     /// True if the service said anything of the room.
     pub(super) fn is_known(&self) -> bool {
         self.owner.is_some() || self.count.is_some() || self.max_users.is_some() || self.name.is_some()
+    }
+
+    /// The same without the people.
+    pub(super) fn said(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            owner: self.owner.clone(),
+            owner_in_rows: self.owner_in_rows.clone(),
+            max_users: self.max_users,
+            count: self.count,
+            everyone: None,
+        }
     }
 
     fn new(detail: RoomDetail, begun: Instant, bulk_reads: bool) -> Self {

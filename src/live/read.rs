@@ -169,6 +169,7 @@ async fn tries<T>(
 ) -> Result<(T, Option<Inconsistency>), CallError> {
     let mut attempt = 1;
     loop {
+        let said = detail.said();
         let (seen, inconsistency) = read(detail).await?;
         match inconsistency {
             Some(inconsistency) if attempt < TRIES => {
@@ -179,6 +180,10 @@ async fn tries<T>(
         attempt += 1;
         detail = detail::ask_one(reader, room).await?;
         detail.everyone = None;
+        if !detail.is_known() {
+            // A contradiction is not settled by one side that falls silent.
+            detail = said;
+        }
     }
 }
 

@@ -323,3 +323,35 @@ fn an_outage_in_the_midst_blames_nobody() {
         assert!(blamed.is_empty(), "seed {seed}: {blamed:?}");
     }
 }
+
+#[test]
+fn an_outage_that_ends_blames_nobody_and_leaves_nothing_behind() {
+    for people in [1, 2, 3, 7, 60, 120] {
+        for lasts in 1..14 {
+            let taken = std::sync::atomic::AtomicUsize::new(0);
+            let service = Service::new(state([(room_id(0), room_of("boss", &[], &[]))])).with_fault(
+                move |_, request, _| {
+                    let writes = request.method != Http::GET;
+                    let number = taken.fetch_add(usize::from(writes), Ordering::Relaxed);
+                    (writes && number < lasts).then(FAILURES[3].1)
+                },
+            );
+            let names: Vec<String> = (0..people).map(|n| format!("u{n}")).collect();
+            let files = format!("rooms: [{{id: {}, members: [{}]}}]", room_id(0), names.join(", "));
+            let report = run(&service, &files);
+            let blamed = failed(&report);
+            assert!(
+                blamed.iter().all(|(.., code)| *code != "fails_alone"),
+                "{people} people, {lasts} writes: {blamed:?}"
+            );
+            service.take_sent();
+            if lasts < 8 && people > 2 {
+                assert_eq!(
+                    report.rooms[0].status,
+                    Outcome::Converged,
+                    "{people} people, {lasts} writes"
+                );
+            }
+        }
+    }
+}

@@ -131,11 +131,30 @@ pub(super) fn ignored<'de, D: Deserializer<'de>, T: Default>(deserializer: D) ->
     IgnoredAny::deserialize(deserializer).map(|_| T::default())
 }
 
+/// Fields that say who is there or what was done. One that is written twice spoils its answer.
+const ABOUT_PEOPLE: [&str; 9] = [
+    "data",
+    "owner",
+    "member",
+    "count",
+    "affiliations",
+    "affiliations_count",
+    "id",
+    "user",
+    "result",
+];
+
 /// Decodes an answer: a byte order mark, half a character or a key written twice does not spoil the rest.
 pub(in crate::chat) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     serde_json::from_slice(body).or_else(|error| {
-        // Slow, but such answers are rare. Of a key that is there twice the last one counts.
+        // Two answers to who is there are none.
+        let error_text = error.to_string();
+        let is_twice = |field: &&str| error_text.contains(&format!("duplicate field `{field}`"));
+        if ABOUT_PEOPLE.iter().any(is_twice) {
+            return Err(error);
+        }
+        // Slow, but such answers are rare. Of another key that is there twice the last one counts.
         let text = without_half_characters(&String::from_utf8_lossy(body));
         let value: serde_json::Value = serde_json::from_str(&text).map_err(|_| error)?;
         T::deserialize(value)
@@ -181,6 +200,7 @@ fn utf16_unit(text: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Envelope, MemberRow, Rows};
     use super::*;
     use serde_json::{Value, json};
 
@@ -201,6 +221,25 @@ mod tests {
         for cut in [&b"\"a"[..], b"{\"a\":", b"", b"\"\\ud8", b"\"\\ud83c"] {
             assert!(decode::<Value>(cut).is_err(), "{cut:?}");
         }
+    }
+
+    #[test]
+    fn what_is_said_twice_of_people_is_not_said() {
+        for twice in [
+            r#"{"data":["mia"],"data":[],"count":0}"#,
+            r#"{"data":[{"member":"a","member":"b"}]}"#,
+            r#"{"data":[{"owner":"a","owner":"b"}]}"#,
+        ] {
+            assert!(
+                decode::<Envelope<Rows<MemberRow>>>(twice.as_bytes()).is_err(),
+                "{twice}"
+            );
+        }
+        let harmless = r#"{"action":"get","action":"post","data":[{"member":"a"}]}"#;
+        assert!(decode::<Envelope<Rows<MemberRow>>>(harmless.as_bytes()).is_ok());
+        let nobody = r#"{"data":[{"owner":""},{"member":""},{"member":"a"}]}"#;
+        let list: Envelope<Rows<MemberRow>> = decode(nobody.as_bytes()).unwrap();
+        assert_eq!((list.data.rows.len(), list.data.unreadable), (1, 2));
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Row for String {
     }
 
     fn of_text(text: &str) -> Option<Self> {
-        Some(text.to_owned())
+        (!text.is_empty()).then(|| text.to_owned())
     }
 }
 
@@ -138,11 +138,11 @@ impl Row for MemberRow {
             MemberFields {
                 owner: Some(owner),
                 member: None,
-            } => Some(Self::Owner(owner)),
+            } if !owner.is_empty() => Some(Self::Owner(owner)),
             MemberFields {
                 owner: None,
                 member: Some(member),
-            } => Some(Self::Member(member)),
+            } if !member.is_empty() => Some(Self::Member(member)),
             MemberFields { .. } => None,
         }
     }
