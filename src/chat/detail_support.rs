@@ -12,8 +12,6 @@ use tokio::time::Instant;
 
 /// Time for which a server is not asked again for what it refused.
 const KEPT: Duration = Duration::from_secs(60 * 60);
-/// The same where nothing was answered yet: it may be the service as a whole.
-const KEPT_AT_FIRST: Duration = Duration::from_secs(60);
 /// After failures of so many rooms in a row a server that once knew the call no longer does.
 const IN_A_ROW: usize = 3;
 
@@ -42,8 +40,6 @@ struct Known {
     failed: BTreeSet<RoomId>,
     /// Rooms in a row for which alone the answer saved no other call.
     useless: usize,
-    /// Rooms were read without it: the service is there.
-    done_without: bool,
     /// Less use than [`DetailUse::Many`], and until when.
     limit: Option<(DetailUse, Instant)>,
     /// Cause of having none, until it is logged.
@@ -52,8 +48,8 @@ struct Known {
 }
 
 impl Known {
-    fn limit(&mut self, to: DetailUse, kept: Duration) {
-        self.limit = Some((to, Instant::now() + kept));
+    fn limit(&mut self, to: DetailUse) {
+        self.limit = Some((to, Instant::now() + KEPT));
         self.failed.clear();
         self.useless = 0;
     }
@@ -66,8 +62,6 @@ pub enum NextDetail {
     Halves,
     /// Ask for two rooms, and if that fails, for each alone.
     Pair,
-    /// Read the rooms without it: that shows whether the service is there.
-    Without,
 }
 
 impl DetailSupport {
@@ -94,7 +88,7 @@ impl DetailSupport {
     pub(super) fn only_single(&self) {
         let mut known = self.known();
         known.many = false;
-        known.limit(DetailUse::Single, KEPT);
+        known.limit(DetailUse::Single);
         tracing::info!("this server knows room detail for one room at a time only");
     }
 
@@ -103,18 +97,14 @@ impl DetailSupport {
         let mut known = self.known();
         known.useless = if everyone { 0 } else { known.useless + 1 };
         if known.useless >= IN_A_ROW {
-            known.limit(DetailUse::None, KEPT);
+            known.limit(DetailUse::None);
         }
     }
 
-    /// The call failed for several rooms.
-    pub(super) fn failed_for_many(&self, error: &CallError) -> NextDetail {
-        let mut known = self.known();
-        if known.many {
+    /// The call failed for several rooms, and the service is there.
+    pub(super) fn failed_for_many(&self) -> NextDetail {
+        if self.known().many {
             NextDetail::Halves
-        } else if error.kind.is_unclear() && !known.answered && !known.done_without {
-            known.limit(DetailUse::None, KEPT_AT_FIRST);
-            NextDetail::Without
         } else {
             NextDetail::Pair
         }
@@ -126,7 +116,7 @@ impl DetailSupport {
         known.failed.insert(room.clone());
         if !known.answered || known.failed.len() >= IN_A_ROW {
             known.many = false;
-            known.limit(DetailUse::None, KEPT);
+            known.limit(DetailUse::None);
             known.unsaid = Some(error.kind.to_string());
         }
     }
@@ -134,7 +124,6 @@ impl DetailSupport {
     /// A room was read without it: then it is the call that fails, and not the service.
     pub(super) fn done_without(&self) {
         let mut known = self.known();
-        known.done_without = true;
         let Some(why) = known.unsaid.take() else { return };
         if !std::mem::replace(&mut known.said, true) {
             tracing::warn!(
@@ -169,24 +158,12 @@ mod tests {
         let support = DetailSupport::default();
         assert_eq!(support.now(), DetailUse::Many);
         let refused = error(CallErrorKind::UnknownCall("405".into()));
-        assert_eq!(support.failed_for_many(&refused), NextDetail::Pair);
+        assert_eq!(support.failed_for_many(), NextDetail::Pair);
         support.failed(&room(1), &refused);
         tokio::time::advance(Duration::from_secs(59 * 60)).await;
         assert_eq!(support.now(), DetailUse::None);
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!(support.now(), DetailUse::Many);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_service_that_was_never_heard_of_may_be_away() {
-        let support = DetailSupport::default();
-        let unclear = error(CallErrorKind::NoClearAnswer("500".into()));
-        assert_eq!(support.failed_for_many(&unclear), NextDetail::Without);
-        assert_eq!(support.now(), DetailUse::None);
-        support.done_without();
-        tokio::time::advance(Duration::from_secs(60)).await;
-        assert_eq!(support.now(), DetailUse::Many);
-        assert_eq!(support.failed_for_many(&unclear), NextDetail::Pair, "it is there");
     }
 
     #[tokio::test(start_paused = true)]
@@ -196,7 +173,7 @@ mod tests {
         support.answered(100);
         for _ in 0..10 {
             support.failed(&room(1), &refused);
-            assert_eq!(support.failed_for_many(&refused), NextDetail::Halves);
+            assert_eq!(support.failed_for_many(), NextDetail::Halves);
         }
         assert_eq!(support.now(), DetailUse::Many);
         support.failed(&room(2), &refused);
@@ -206,6 +183,6 @@ mod tests {
         assert_eq!(support.now(), DetailUse::Many);
         support.failed(&room(5), &refused);
         assert_eq!(support.now(), DetailUse::None, "it is refused for all by now");
-        assert_eq!(support.failed_for_many(&refused), NextDetail::Pair);
+        assert_eq!(support.failed_for_many(), NextDetail::Pair);
     }
 }

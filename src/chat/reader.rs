@@ -92,9 +92,10 @@ impl Reader {
         self.0.detail_support.shows(everyone);
     }
 
-    /// Notes that room detail failed for several rooms. Says what to do next.
-    pub fn details_failed(&self, error: &CallError) -> NextDetail {
-        self.0.detail_support.failed_for_many(error)
+    /// Next step after room detail failed for several rooms of a service that is there.
+    #[must_use]
+    pub fn after_details_failed(&self) -> NextDetail {
+        self.0.detail_support.failed_for_many()
     }
 
     /// Notes that room detail failed for this room alone.

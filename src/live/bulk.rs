@@ -3,13 +3,13 @@
 //! Two askers get room detail, up to 100 rooms an answer, and hand its rooms over one by one to the work on single rooms. They
 //! wait while enough is in work, so what is in memory does not grow with the fleet: two answers, and the rooms in work.
 
+use super::admins::read_admins;
 use super::detail::{self, Detail, Details};
 use super::read::{read_members_from, read_owner_from, read_room_from};
 use super::{MemberList, Observed, Owner, ReadRequest};
 use crate::chat::wire::MAX_DETAIL_ROOMS;
 use crate::chat::{CallError, CallErrorKind, DetailUse, NextDetail, Reader};
 use crate::model::RoomId;
-use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -83,6 +83,7 @@ async fn each_room<T>(
         todo: Todo::new(rooms.len()),
         place: Semaphore::new(MEMBERS_IN_WORK as usize),
         progress: Progress::of_rooms(rooms.len()),
+        probed: Cell::new(false),
     };
     let run = &run;
     let (to_work, mut in_work) = mpsc::channel(1);
@@ -121,6 +122,8 @@ struct Run<'a, T> {
     /// For the members of the rooms in work.
     place: Semaphore,
     progress: Progress,
+    /// True once another call than room detail was made to see whether the service is there.
+    probed: Cell<bool>,
 }
 
 /// A room to work on, its detail unless that is still to be asked for, and the place it takes.
@@ -139,6 +142,10 @@ impl<'a, T> Run<'a, T> {
     async fn ask(&'a self, to_work: &mpsc::Sender<ToWork<'a>>) {
         while let Some(range) = self.todo.next().filter(|_| !self.progress.stopped()) {
             let asked = self.rooms.get(range.clone()).unwrap_or_default();
+            if self.probed.get() && !self.progress.has_answer() {
+                self.send_unknown(to_work, range).await;
+                continue;
+            }
             if self.reader.detail_use() != DetailUse::Many || asked.len() == 1 {
                 // Whoever works on a room asks for its detail, if it is to be had.
                 self.send(to_work, range, asked.iter().map(|_| None)).await;
@@ -155,6 +162,12 @@ impl<'a, T> Run<'a, T> {
         }
     }
 
+    /// Hands rooms over to work without their detail: their lists show whether the service is there, and end the run if it is not.
+    async fn send_unknown(&'a self, to_work: &mpsc::Sender<ToWork<'a>>, range: Range<usize>) {
+        let unknown = range.clone().map(|_| Some(Detail::default()));
+        self.send(to_work, range, unknown).await;
+    }
+
     /// Hands rooms over to work.
     async fn send(
         &'a self,
@@ -169,6 +182,20 @@ impl<'a, T> Run<'a, T> {
         }
     }
 
+    /// True if the service is there, as far as this run shows it, or one other call.
+    async fn is_there(&self, asked: &[&RoomId]) -> bool {
+        if let Some(room) = asked.first()
+            && !self.progress.has_answer()
+            && !self.probed.replace(true)
+        {
+            let answer = read_admins(self.reader, room).await;
+            if answer.as_ref().err().is_none_or(|error| !error.kind.is_unclear()) {
+                self.progress.answered();
+            }
+        }
+        self.progress.has_answer()
+    }
+
     /// Decides about rooms whose detail was refused to all of them together.
     async fn on_refused(
         &'a self,
@@ -181,9 +208,15 @@ impl<'a, T> Run<'a, T> {
         let is_of_rooms = matches!(error.kind, CallErrorKind::NoSuchRoom(_));
         match &error.kind {
             CallErrorKind::AnswerTooLarge(_) => self.todo.halve(range, &error.kind),
-            kind if kind.is_of_this_call() || is_of_rooms => match reader.details_failed(&error) {
+            kind if kind.is_unclear() && !kind.stops_the_run() && !self.is_there(asked).await => {
+                self.send_unknown(to_work, range).await;
+            }
+            kind if kind.is_of_this_call() || is_of_rooms => match reader.after_details_failed() {
                 _ if asked.len() == 2 => {
-                    let details = join_all(asked.iter().map(|room| detail::ask_one(reader, room))).await;
+                    let mut details = Vec::with_capacity(asked.len());
+                    for room in asked {
+                        details.push(detail::ask_one(reader, room).await);
+                    }
                     let is_known = |detail: &Result<Detail, _>| detail.as_ref().is_ok_and(Detail::is_known);
                     if details.iter().all(is_known) {
                         reader.only_single_details();
@@ -193,11 +226,6 @@ impl<'a, T> Run<'a, T> {
                 }
                 NextDetail::Halves => self.todo.halve(range, kind),
                 NextDetail::Pair => self.todo.try_a_pair(range),
-                // The lists show whether it is only this call that fails.
-                NextDetail::Without => {
-                    let unknown = asked.iter().map(|_| Some(Detail::default()));
-                    self.send(to_work, range, unknown).await;
-                }
             },
             _ => {
                 for (at, room) in range.zip(asked) {
@@ -296,6 +324,10 @@ impl Progress {
             first: Semaphore::new(AWAY),
             state: RefCell::default(),
         }
+    }
+
+    fn has_answer(&self) -> bool {
+        self.state.borrow().answered
     }
 
     /// A call was answered.

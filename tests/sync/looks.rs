@@ -230,7 +230,10 @@ fn an_incomplete_second_look_confirms_no_removal() {
         .with_fault(move |_, request, _| {
             if request.method == Http::DELETE {
                 removing.store(true, Ordering::Relaxed);
-                return Some(Reply::Answer(200, json!({"data": []}).to_string()));
+                return Some(Reply::Answer(
+                    200,
+                    json!({"data": [{"result": true, "user": "b"}]}).to_string(),
+                ));
             }
             let list = request.url.path().ends_with("/users") && removing.load(Ordering::Relaxed);
             list.then(|| {

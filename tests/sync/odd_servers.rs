@@ -101,7 +101,9 @@ fn rooms_are_read_by_their_lists_where_room_detail_is_refused() {
                 Some(Reply::Answer(status, body.into()))
             });
             let (details, others) = converges(&service, &files);
-            let most = if name == "one alone" { rooms * 3 + 12 } else { 12 };
+            // Two ask at a time, and each read is tried four times.
+            let most = if rooms > 100 { 24 } else { 12 };
+            let most = if name == "one alone" { rooms * 3 + 12 } else { most };
             assert!(details <= most, "{name}: {details} calls for {rooms} rooms");
             assert!(others <= rooms * 12, "{name}: {others} calls for {rooms} rooms");
         }
