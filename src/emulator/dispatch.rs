@@ -1,26 +1,20 @@
 //! Answers: the JSON of a success or of a refusal.
 
 use super::admin_api::UserEntity;
-use super::allow_list::{Allow, Allowed};
+use super::allow_list::Allow;
+use super::answer::Data;
 use super::looks::Looks;
-use super::pages::JoinedRow;
 use super::profile::Profile;
 use super::refusal::Refusal;
 use super::routes::Call;
-use super::tokens::{Granted, TokenStore};
+use super::tokens::{APPLICATION, Granted, TokenStore};
 use super::{State, admin_api, allow_list, pages, rules};
-use crate::chat::wire::{
-    AddMany, AddedMany, Demoted, Envelope, ErrorBody, MAX_PAGE_SIZE, MemberResult, MemberRow, Promote,
-    Promoted, RoomDetail, RoomRow,
-};
+use crate::chat::wire::{AddMany, Envelope, ErrorBody, MAX_PAGE_SIZE, Promote};
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 use tokio::time::Instant;
-
-/// The app's internal id, "You can safely ignore this parameter" (seed, "Common parameters").
-pub(super) const APPLICATION: &str = "8be024f0-e978-11e8-b697-5d598d5f8402";
 
 /// Rows on a page of the lists with a cursor, and users deleted at once, if the query does not say. [?]
 const DEFAULT_LIMIT: usize = 10;
@@ -47,33 +41,6 @@ pub(super) struct Users {
     duration: u64,
     organization: String,
     application_name: String,
-}
-
-/// The `data` of an answer.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum Data {
-    Member(MemberResult),
-    Added(AddedMany),
-    Members(Vec<MemberRow>),
-    Removed(Vec<MemberResult>),
-    Promoted(Promoted),
-    Admins(Vec<String>),
-    Demoted(Demoted),
-    Detail(Vec<RoomDetail>),
-    Joined(Vec<JoinedRow>),
-    Rooms(Vec<RoomRow>),
-    Allowed(Vec<Allowed>),
-    AllowList(Vec<String>),
-    /// [P]
-    Created {
-        id: String,
-    },
-    /// [P]
-    Deleted {
-        success: bool,
-        id: String,
-    },
 }
 
 type Query = BTreeMap<String, Vec<String>>;

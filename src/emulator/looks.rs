@@ -1,6 +1,6 @@
 //! Looks of an answer that is right in itself: its pages, the order of its rows, its fields.
 
-use super::dispatch::Data;
+use super::answer::Data;
 use crate::chat::wire::MemberRow;
 use http::StatusCode;
 use serde_json::Value;

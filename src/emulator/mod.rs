@@ -11,6 +11,7 @@
 mod access_token;
 mod admin_api;
 mod allow_list;
+mod answer;
 mod caller;
 mod condition;
 mod control;

@@ -1,13 +1,13 @@
 //! Lists in pages: by number, and by cursor.
 
 use super::State;
+use super::answer::{JoinedRow, Who};
 use super::looks::Looks;
 use super::profile::Profile;
 use super::refusal::Refusal;
 use super::room::Rank;
 use crate::chat::wire::{MAX_PAGE_SIZE, MemberRow, RoomRow};
 use crate::model::RoomId;
-use serde::Serialize;
 use std::ops::Bound;
 
 /// Rows and, until the last page, the cursor of the next one. [P]
@@ -15,24 +15,6 @@ use std::ops::Bound;
 pub(super) struct Page<T> {
     pub(super) rows: Vec<T>,
     pub(super) cursor: Option<String>,
-}
-
-/// A row of the member list in its cursor form, which shows admins as what they are. [P]
-#[derive(Debug, Serialize)]
-pub(super) struct JoinedRow {
-    #[serde(flatten)]
-    who: Who,
-    /// Milliseconds since 1970, if asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    joined_time: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Who {
-    Owner(String),
-    Admin(String),
-    Member(String),
 }
 
 /// Pages are counted from 1; more than [`MAX_PAGE_SIZE`] is served as that many (seed, "Query parameters"). A page

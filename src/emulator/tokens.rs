@@ -10,6 +10,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The app's internal id, "You can safely ignore this parameter" (seed, "Common parameters").
+pub(super) const APPLICATION: &str = "8be024f0-e978-11e8-b697-5d598d5f8402";
 /// Beginning of the service's own tokens, so that one that has expired is never taken for one from elsewhere.
 const OWN: &str = "YWMt-emulator-";
 /// Life of such a token in seconds, if nobody asks for less: 60 days. [P]
@@ -142,7 +144,7 @@ impl TokenStore {
         Ok(Granted {
             access_token,
             expires_in,
-            application: super::dispatch::APPLICATION,
+            application: APPLICATION,
         })
     }
 }
