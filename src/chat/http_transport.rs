@@ -50,7 +50,7 @@ pub struct HttpTransport {
 
 impl HttpTransport {
     /// Makes the client for this service, whose calls may take `timeout`. Beside the system's root certificates those of
-    /// `ca_file` (PEM) are trusted. For https the environment may name a proxy, see [`Proxy::find`].
+    /// `ca_file` (PEM) are trusted. For https the environment may name a proxy (`HTTPS_PROXY`, `ALL_PROXY`).
     pub fn new(base: &Url, ca_file: Option<&Path>, timeout: Duration) -> Result<Self, SetupError> {
         let tls = tls::config(base.scheme() == "https", ca_file)?;
         let proxy = Proxy::find(base, var_os)?;

@@ -111,7 +111,7 @@ impl Secret {
         Self::new(None, secret, None)
     }
 
-    /// A secret in a file, which is read now, again when it changes, and when [`Self::reread`] asks for it.
+    /// A secret in a file, which is read now, again when it changes, and when the service refuses what it gave.
     pub fn file(path: PathBuf) -> Result<Self, BadSecret> {
         // Should it change in between, it is read once more.
         let unreadable = |source| BadSecret::Unreadable {
