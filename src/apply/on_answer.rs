@@ -76,8 +76,8 @@ fn unsettled(room: &mut RoomRun<'_>, op: Op, users: &[UserId], error: &CallError
     if !error.kind.was_not_sent() {
         room.record.journal(op, users, Err(&Reason::from(error)));
     }
-    if matches!(error.kind, CallErrorKind::NoClearAnswer(_)) {
-        let may_be_too_long = error.kind.may_be_too_long();
+    if error.kind.may_be_done() {
+        let may_be_too_long = matches!(error.kind, CallErrorKind::ForeignAnswer(_));
         room.splitting
             .failed(op, users, Reason::from(error), may_be_too_long);
     }

@@ -71,9 +71,10 @@ impl<'a> RoomRun<'a> {
         };
         match &error.kind {
             CallErrorKind::RoomFull(_) | CallErrorKind::AdminsFull(_) => PhaseEnd::Op(reason),
-            CallErrorKind::NoClearAnswer(_) | CallErrorKind::AnswerTooLarge(_) | CallErrorKind::StaleRead => {
-                PhaseEnd::Look(reason)
-            }
+            CallErrorKind::NoClearAnswer(_)
+            | CallErrorKind::ForeignAnswer(_)
+            | CallErrorKind::AnswerTooLarge(_)
+            | CallErrorKind::StaleRead => PhaseEnd::Look(reason),
             kind => {
                 if kind.stops_the_run() {
                     self.end_run(&reason);

@@ -14,7 +14,7 @@ const TIMES: u32 = 3;
 /// Where of so many first parts none goes through, it is the service.
 const FIRST_PARTS: usize = 8;
 
-/// What is known of the failing batches of a room.
+/// Failing batches of a room, and their parts.
 #[derive(Default)]
 pub(super) struct Splitting<'a> {
     of_op: PerOp<OfOp>,

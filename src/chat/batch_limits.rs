@@ -148,9 +148,9 @@ impl LearnedBatchLimits {
     pub(super) fn suspect(&self, method: Method, users: &[UserId], failed_since: Instant) {
         let Some(limit) = self.of(method) else { return };
         let mut length = limit.length();
-        let before = length.suspected.get_or_insert_with(Instant::now);
-        if *before <= failed_since && *before + KEPT > failed_since {
-            length.suspected = None;
+        let before = length.suspected.replace(Instant::now());
+        let is_again = |before: Instant| before <= failed_since && before + KEPT > failed_since;
+        if before.is_some_and(is_again) {
             length.lower(method, bytes_of(users));
         }
     }

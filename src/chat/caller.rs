@@ -164,7 +164,7 @@ impl Caller {
                     retry_after,
                 }) => match CallErrorKind::from_answer(status, &body, method, &call.users) {
                     // Whatever stands in between may have given up before the service took the call.
-                    Some(kind @ CallErrorKind::NoClearAnswer(_)) => {
+                    Some(kind) if kind.may_be_done() => {
                         drop(permit);
                         kind
                     }
@@ -194,9 +194,9 @@ impl Caller {
                     other.map(|token| request.token = Some(token)).is_some()
                 }
                 // A write without a clear answer may have taken effect: whoever made it has to check first.
-                CallErrorKind::NoClearAnswer(_) if method.writes() => false,
-                CallErrorKind::ServiceUnreachable(_) | CallErrorKind::NoClearAnswer(_)
-                    if tries + 1 < TRIES =>
+                kind if kind.may_be_done() && method.writes() => false,
+                kind if tries + 1 < TRIES
+                    && (kind.may_be_done() || matches!(kind, CallErrorKind::ServiceUnreachable(_))) =>
                 {
                     tries += 1;
                     tracing::debug!(%method, fault = %kind, tries, "trying again");

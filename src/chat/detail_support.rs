@@ -5,7 +5,7 @@
 
 use super::error::CallError;
 use crate::model::RoomId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -38,12 +38,13 @@ struct Known {
     answered: bool,
     /// Rooms for which alone it failed since it was last answered.
     failed: BTreeSet<RoomId>,
+    /// Rooms for which alone it got no clear answer, and how: it may be the service that fails.
+    unclear: BTreeMap<RoomId, String>,
     /// Rooms in a row for which alone the answer saved no other call.
     useless: usize,
     /// Less use than [`DetailUse::Many`], and until when.
     limit: Option<(DetailUse, Instant)>,
-    /// Cause of having none, until it is logged.
-    unsaid: Option<String>,
+    /// True once the log says that there is none.
     said: bool,
 }
 
@@ -51,7 +52,25 @@ impl Known {
     fn limit(&mut self, to: DetailUse) {
         self.limit = Some((to, Instant::now() + KEPT));
         self.failed.clear();
+        self.unclear.clear();
         self.useless = 0;
+    }
+
+    /// The call fails for this room alone, and the service is there.
+    fn fails(&mut self, room: &RoomId, why: &str) {
+        self.failed.insert(room.clone());
+        if self.answered && self.failed.len() < IN_A_ROW {
+            return;
+        }
+        self.many = false;
+        self.limit(DetailUse::None);
+        if !std::mem::replace(&mut self.said, true) {
+            tracing::warn!(
+                why,
+                "this server gives no room detail: each room is read by its lists, which takes more calls; its size limit stays \
+                 unknown, and its owner too where no list names them"
+            );
+        }
     }
 }
 
@@ -82,6 +101,7 @@ impl DetailSupport {
         known.answered = true;
         known.many |= rooms > 1;
         known.failed.clear();
+        known.unclear.clear();
     }
 
     /// The call was answered for each of two rooms alone, and refused for both together.
@@ -110,27 +130,21 @@ impl DetailSupport {
         }
     }
 
-    /// The call failed for this room alone.
-    pub(super) fn failed(&self, room: &RoomId, error: &CallError) {
-        let mut known = self.known();
-        known.failed.insert(room.clone());
-        if !known.answered || known.failed.len() >= IN_A_ROW {
-            known.many = false;
-            known.limit(DetailUse::None);
-            known.unsaid = Some(error.kind.to_string());
+    /// The call failed for this room alone. `is_there`: the service answers other calls.
+    pub(super) fn failed(&self, room: &RoomId, error: &CallError, is_there: bool) {
+        let (mut known, why) = (self.known(), error.kind.to_string());
+        if is_there || !error.kind.is_unclear() {
+            known.fails(room, &why);
+        } else {
+            known.unclear.insert(room.clone(), why);
         }
     }
 
-    /// A room was read without it: then it is the call that fails, and not the service.
-    pub(super) fn done_without(&self) {
+    /// The room was read: if that was without its detail, it is the call that fails, and not the service.
+    pub(super) fn room_was_read(&self, room: &RoomId) {
         let mut known = self.known();
-        let Some(why) = known.unsaid.take() else { return };
-        if !std::mem::replace(&mut known.said, true) {
-            tracing::warn!(
-                why,
-                "this server gives no room detail: each room is read by its lists, which takes more calls; its size limit stays \
-                 unknown, and its owner too where no list names them"
-            );
+        if let Some(why) = known.unclear.remove(room) {
+            known.fails(room, &why);
         }
     }
 }
@@ -159,11 +173,23 @@ mod tests {
         assert_eq!(support.now(), DetailUse::Many);
         let refused = error(CallErrorKind::UnknownCall("405".into()));
         assert_eq!(support.failed_for_many(), NextDetail::Pair);
-        support.failed(&room(1), &refused);
+        support.failed(&room(1), &refused, false);
         tokio::time::advance(Duration::from_secs(59 * 60)).await;
         assert_eq!(support.now(), DetailUse::None);
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!(support.now(), DetailUse::Many);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_is_away_says_nothing_of_the_call() {
+        let support = DetailSupport::default();
+        let unclear = error(CallErrorKind::NoClearAnswer("500".into()));
+        support.failed(&room(1), &unclear, false);
+        assert_eq!(support.now(), DetailUse::Many);
+        support.room_was_read(&room(2));
+        assert_eq!(support.now(), DetailUse::Many, "of another room");
+        support.room_was_read(&room(1));
+        assert_eq!(support.now(), DetailUse::None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -172,16 +198,16 @@ mod tests {
         let refused = error(CallErrorKind::NoPermission("no".into()));
         support.answered(100);
         for _ in 0..10 {
-            support.failed(&room(1), &refused);
+            support.failed(&room(1), &refused, false);
             assert_eq!(support.failed_for_many(), NextDetail::Halves);
         }
         assert_eq!(support.now(), DetailUse::Many);
-        support.failed(&room(2), &refused);
+        support.failed(&room(2), &refused, true);
         support.answered(1);
-        support.failed(&room(3), &refused);
-        support.failed(&room(4), &refused);
+        support.failed(&room(3), &refused, true);
+        support.failed(&room(4), &refused, true);
         assert_eq!(support.now(), DetailUse::Many);
-        support.failed(&room(5), &refused);
+        support.failed(&room(5), &refused, true);
         assert_eq!(support.now(), DetailUse::None, "it is refused for all by now");
         assert_eq!(support.failed_for_many(), NextDetail::Pair);
     }

@@ -7,9 +7,6 @@ use crate::model::{MemberSet, ReasonCode, RoomId, UserId};
 use crate::secrets;
 use std::{fmt, slice};
 
-/// Words of an error answer that is not the service's.
-const WITHOUT_JSON: &str = "without the service's JSON";
-
 /// A call that did not do what it was for.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{}{kind}", self.place())]
@@ -73,6 +70,9 @@ pub enum CallErrorKind {
     /// It may or may not have taken effect.
     #[error("no clear answer: {0}")]
     NoClearAnswer(String),
+    /// The same: something in between answered with this status.
+    #[error("no clear answer: status {0} without the service's JSON; is `service.url` the chat service?")]
+    ForeignAnswer(u16),
     /// The answer is larger than any that is read.
     #[error("the answer is too large: {0}")]
     AnswerTooLarge(String),
@@ -159,7 +159,7 @@ impl CallErrorKind {
     pub fn code(&self) -> ReasonCode {
         match self {
             Self::ServiceUnreachable(_) | Self::Misconfigured(_) => ReasonCode::ServiceUnreachable,
-            Self::NoClearAnswer(_) => ReasonCode::NoClearAnswer,
+            Self::NoClearAnswer(_) | Self::ForeignAnswer(_) => ReasonCode::NoClearAnswer,
             Self::AnswerTooLarge(_) => ReasonCode::AnswerTooLarge,
             Self::RateLimited => ReasonCode::RateLimited,
             Self::Quota(_) => ReasonCode::Quota,
@@ -204,14 +204,17 @@ impl CallErrorKind {
     pub fn is_unclear(&self) -> bool {
         matches!(
             self,
-            Self::NoClearAnswer(_) | Self::ServiceUnreachable(_) | Self::Misconfigured(_)
+            Self::NoClearAnswer(_)
+                | Self::ForeignAnswer(_)
+                | Self::ServiceUnreachable(_)
+                | Self::Misconfigured(_)
         )
     }
 
-    /// True if something between us and the service may have refused the call, because it is too long.
+    /// True if the call may or may not have taken effect.
     #[must_use]
-    pub fn may_be_too_long(&self) -> bool {
-        matches!(self, Self::NoClearAnswer(text) if text.contains(WITHOUT_JSON))
+    pub fn may_be_done(&self) -> bool {
+        matches!(self, Self::NoClearAnswer(_) | Self::ForeignAnswer(_))
     }
 
     /// True if every other call may well end the same way: only these show it.
@@ -235,13 +238,7 @@ impl CallErrorKind {
     pub fn is_past_the_end(&self) -> bool {
         match self {
             Self::UnknownCall(_) => true,
-            Self::Refused { status, .. } => matches!(status, 400 | 404),
-            Self::NoClearAnswer(text) => {
-                text.contains(WITHOUT_JSON)
-                    && ["status 400", "status 404"]
-                        .iter()
-                        .any(|status| text.starts_with(status))
-            }
+            Self::Refused { status, .. } | Self::ForeignAnswer(status) => matches!(status, 400 | 404),
             _ => false,
         }
     }
@@ -355,9 +352,7 @@ impl CallErrorKind {
             429 => None,
             300..=399 => Some(Self::Redirected(status)),
             405 | 415 | 501 => Some(Self::UnknownCall(format!("status {status}"))),
-            _ => Some(Self::NoClearAnswer(format!(
-                "status {status} {WITHOUT_JSON}; is `service.url` the chat service?"
-            ))),
+            _ => Some(Self::ForeignAnswer(status)),
         }
     }
 }

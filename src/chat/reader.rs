@@ -98,14 +98,14 @@ impl Reader {
         self.0.detail_support.failed_for_many()
     }
 
-    /// Notes that room detail failed for this room alone.
-    pub fn detail_failed(&self, room: &RoomId, error: &CallError) {
-        self.0.detail_support.failed(room, error);
+    /// Notes that room detail failed for this room alone. `is_there`: the service answers other calls.
+    pub fn detail_failed(&self, room: &RoomId, error: &CallError, is_there: bool) {
+        self.0.detail_support.failed(room, error, is_there);
     }
 
-    /// Notes that a room was read without its detail.
-    pub fn done_without_detail(&self) {
-        self.0.detail_support.done_without();
+    /// Notes that a room was read, with its detail or without.
+    pub fn room_was_read(&self, room: &RoomId) {
+        self.0.detail_support.room_was_read(room);
     }
 
     /// A page of the app's rooms: the first one, or the one that a cursor leads to.

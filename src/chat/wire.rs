@@ -10,7 +10,8 @@ mod outcome;
 mod rows;
 
 pub use answers::{
-    AddMany, AddedMany, Demoted, Envelope, ErrorBody, MemberResult, Promote, Promoted, RoomDetail, RoomRow,
+    AddMany, AddedMany, Demoted, Envelope, ErrorBody, Granted, MemberResult, Promote, Promoted, RoomDetail,
+    RoomRow,
 };
 pub(super) use lenient::decode;
 pub use outcome::Outcome;

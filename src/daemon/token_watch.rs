@@ -15,7 +15,7 @@ pub(super) struct TokenWatch {
     warned: Option<Stage>,
 }
 
-/// How near its end a token is.
+/// Nearness of a token's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Day,
@@ -43,7 +43,7 @@ impl TokenWatch {
         self.expiry
     }
 
-    /// What a person has to do soon. `None`: nothing.
+    /// Task for a person, soon. `None`: there is none.
     pub(super) fn trouble(&self, now: Timestamp) -> Option<String> {
         let at = self.expiry?.at;
         let left = at.duration_since(now);

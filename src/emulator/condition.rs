@@ -1,4 +1,4 @@
-//! Which of the calls of a fault it is about: `poison=zoe`, `max_path=2048`.
+//! Conditions that narrow a fault to some calls: `poison=zoe`, `max_path=2048`.
 
 use super::routes::Call;
 use crate::chat::wire::{AddMany, Method, Promote};

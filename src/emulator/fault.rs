@@ -125,7 +125,7 @@ impl Trigger {
     }
 }
 
-/// What happens to a call.
+/// Fate of a call.
 #[derive(Debug, Default)]
 pub(super) struct Decided {
     pub(super) fault: Option<Fault>,

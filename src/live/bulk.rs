@@ -98,7 +98,7 @@ async fn each_room<T>(
                 let work = async {
                     let detail = match detail {
                         Some(detail) => detail,
-                        None => detail::ask_one(reader, room).await?,
+                        None => detail::ask_one(reader, room, run.progress.has_answer()).await?,
                     };
                     work(at, room, detail).await
                 };
@@ -215,7 +215,7 @@ impl<'a, T> Run<'a, T> {
                 _ if asked.len() == 2 => {
                     let mut details = Vec::with_capacity(asked.len());
                     for room in asked {
-                        details.push(detail::ask_one(reader, room).await);
+                        details.push(detail::ask_one(reader, room, true).await);
                     }
                     let is_known = |detail: &Result<Detail, _>| detail.as_ref().is_ok_and(Detail::is_known);
                     if details.iter().all(is_known) {

@@ -63,8 +63,9 @@ pub(super) async fn ask(reader: &Reader, rooms: &[&RoomId]) -> Result<Details, C
     })
 }
 
-/// Asks for the detail of one room, if this server gives any. Where it does not, nothing is known of the room by it.
-pub(super) async fn ask_one(reader: &Reader, room: &RoomId) -> Result<Detail, CallError> {
+/// Asks for the detail of one room, if this server gives any. Where it does not, nothing is known of the room by it. `is_there`: the
+/// service answers other calls.
+pub(super) async fn ask_one(reader: &Reader, room: &RoomId, is_there: bool) -> Result<Detail, CallError> {
     let asked_as = reader.detail_use();
     if asked_as == DetailUse::None {
         return Ok(Detail::default());
@@ -73,7 +74,7 @@ pub(super) async fn ask_one(reader: &Reader, room: &RoomId) -> Result<Detail, Ca
         Ok(Details { mut rooms, .. }) => rooms.pop().flatten().unwrap_or_default(),
         Err(error) if error.kind.is_of_this_call() => {
             tracing::debug!(%room, %error, "reading the room without its detail");
-            reader.detail_failed(room, &error);
+            reader.detail_failed(room, &error, is_there);
             return Ok(Detail::default());
         }
         Err(error) => return Err(error),

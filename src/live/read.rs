@@ -72,7 +72,7 @@ pub struct Owner {
 
 /// Looks at one room.
 pub async fn read_room(reader: &Reader, request: ReadRequest<'_>) -> Result<Observed, CallError> {
-    let detail = detail::ask_one(reader, request.room).await?;
+    let detail = detail::ask_one(reader, request.room, false).await?;
     read_room_from(reader, request, detail).await
 }
 
@@ -178,7 +178,7 @@ async fn tries<T>(
             inconsistency => return Ok((seen, inconsistency)),
         }
         attempt += 1;
-        detail = detail::ask_one(reader, room).await?;
+        detail = detail::ask_one(reader, room, true).await?;
         detail.everyone = None;
         if !detail.is_known() {
             // A contradiction is not settled by one side that falls silent.
@@ -197,7 +197,7 @@ async fn read_once(
     // Both to their end, whatever becomes of the other: calls on their way count against the call rate.
     let (people, admins) = tokio::join!(read_people(reader, room, &mut detail), read_admins(reader, room));
     let ((people, inconsistency, read_at), admins) = (people?, admins?);
-    reader.done_without_detail();
+    reader.room_was_read(room);
     let mut inconsistency = inconsistency.or(admins.inconsistency.clone());
     let may_go =
         |wanted: &MemberSet| people.any_beyond(|user| wanted.contains(user) || admins.names.contains(user));

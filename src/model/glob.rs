@@ -34,32 +34,37 @@ impl Glob {
     /// True if the pattern matches this name, which is in lower case.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        // Greedy with one step back: at a mismatch the last `*` swallows one more character. O(pattern × name), no recursion.
-        let (mut pattern, mut name) = (self.0.as_bytes(), name.as_bytes());
-        let mut last_star: Option<(&[u8], &[u8])> = None;
-        loop {
-            match (pattern.split_first(), name.split_first()) {
-                (Some((b'*', rest)), _) => {
-                    last_star = Some((rest, name));
-                    pattern = rest;
-                }
-                (Some((p, rest)), Some((n, tail))) if *p == b'?' || p == n => (pattern, name) = (rest, tail),
-                (None, None) => return true,
-                _ => match last_star.and_then(|(rest, from)| Some((rest, from.split_first()?.1))) {
-                    Some((rest, from)) => {
-                        last_star = Some((rest, from));
-                        (pattern, name) = (rest, from);
-                    }
-                    None => return false,
-                },
-            }
-        }
+        glob_matches(&self.0, name)
     }
 
     /// The pattern in lower case.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// True if `*` (any run of bytes) and `?` (one) of a pattern make it this name, in this very spelling.
+pub(crate) fn glob_matches(pattern: &str, name: &str) -> bool {
+    // Greedy with one step back: at a mismatch the last `*` swallows one more character. O(pattern × name), no recursion.
+    let (mut pattern, mut name) = (pattern.as_bytes(), name.as_bytes());
+    let mut last_star: Option<(&[u8], &[u8])> = None;
+    loop {
+        match (pattern.split_first(), name.split_first()) {
+            (Some((b'*', rest)), _) => {
+                last_star = Some((rest, name));
+                pattern = rest;
+            }
+            (Some((p, rest)), Some((n, tail))) if *p == b'?' || p == n => (pattern, name) = (rest, tail),
+            (None, None) => return true,
+            _ => match last_star.and_then(|(rest, from)| Some((rest, from.split_first()?.1))) {
+                Some((rest, from)) => {
+                    last_star = Some((rest, from));
+                    (pattern, name) = (rest, from);
+                }
+                None => return false,
+            },
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod text;
 mod user;
 
 pub use duration::{BadDuration, parse_duration, show_duration};
+pub(crate) use glob::glob_matches;
 pub use glob::{BadGlob, Glob};
 pub use guards::{Guard, Guards, RemovalBudget};
 pub use limit::{BadLimit, Limit};

@@ -129,56 +129,33 @@ pub(super) struct AuthReader<'a> {
 
 impl AuthReader<'_> {
     pub(super) fn read(mut self, spec: AuthSpec) -> WrittenAuth {
-        let AuthSpec {
-            token_file,
-            app_id,
-            app_certificate_file,
-            client_id,
-            client_secret_file,
-        } = spec;
-        if token_file.entry.is_some() {
-            return WrittenAuth::TokenFile(self.path("token_file", token_file));
+        if spec.token_file.entry.is_some() {
+            return WrittenAuth::TokenFile(self.path("token_file", spec.token_file));
         }
-        let is_wrong = app_id.entry.is_some() || client_id.entry.is_some();
-        if let Some(id) = app_id.value {
-            let variable = ("ROOMSYNC_APP_CERTIFICATE", self.env.app_certificate.clone());
-            let certificate = self.half(
-                app_certificate_file,
-                app_id.entry,
-                "app_certificate_file",
-                variable,
-            );
-            return WrittenAuth::App {
-                app_id: id,
-                certificate,
-            };
-        }
-        if let Some(id) = client_id.value {
-            let variable = ("ROOMSYNC_CLIENT_SECRET", self.env.client_secret.clone());
-            let secret = self.half(
-                client_secret_file,
-                client_id.entry,
-                "client_secret_file",
-                variable,
-            );
-            return WrittenAuth::Client {
-                client_id: id,
-                secret,
-            };
-        }
-        if is_wrong {
-            WrittenAuth::Wrong
-        } else {
-            WrittenAuth::Nothing
+        let (app, client) = (spec.app_id, spec.client_id);
+        match (app.value, client.value) {
+            (Some(app_id), _) => {
+                let variable = ("ROOMSYNC_APP_CERTIFICATE", self.env.app_certificate.clone());
+                let file = ("app_certificate_file", spec.app_certificate_file);
+                let certificate = self.half(file, app.entry, variable);
+                WrittenAuth::App { app_id, certificate }
+            }
+            (None, Some(client_id)) => {
+                let variable = ("ROOMSYNC_CLIENT_SECRET", self.env.client_secret.clone());
+                let file = ("client_secret_file", spec.client_secret_file);
+                let secret = self.half(file, client.entry, variable);
+                WrittenAuth::Client { client_id, secret }
+            }
+            (None, None) if app.entry.or(client.entry).is_some() => WrittenAuth::Wrong,
+            (None, None) => WrittenAuth::Nothing,
         }
     }
 
     /// The file of the secret that belongs to an id, unless the secret comes from the environment.
     fn half(
         &mut self,
-        file: Field<PathBuf>,
+        (key, file): (&str, Field<PathBuf>),
         id: Option<u32>,
-        key: &str,
         (name, variable): (&str, Option<SecretString>),
     ) -> Option<PathBuf> {
         if file.entry.is_some() {

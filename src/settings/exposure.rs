@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const GROUP: u32 = 0o040;
 const OTHERS: u32 = 0o004;
 
-/// Who else can get at the secret in this file, which `key` names. A file that is not there shows nothing.
+/// Warns of everybody else who can get at the secret in this file, which `key` names. A file that is not there shows nothing.
 pub(super) fn warnings(key: &str, file: &Path, rooms: &[PathBuf]) -> Vec<RawDiagnostic> {
     // On a disk that does not answer nothing is found.
     let rooms = rooms.to_vec();

@@ -1,6 +1,7 @@
-//! Whether git has a file, or would take it with the next `git add`.
+//! Place of a file in the eyes of git: it has the file, would take it with the next `git add`, or ignores it.
 
 use super::revision::{is_tracked, work_tree_of};
+use crate::model::glob_matches;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -101,35 +102,14 @@ fn names(pattern: &str, parts: &[&str]) -> bool {
         let is_file = end == parts.len();
         let there = parts.get(start..end);
         !(folders_only && is_file)
-            && there.is_some_and(|there| there.iter().zip(&wanted).all(|(part, wanted)| fits(wanted, part)))
+            && there.is_some_and(|there| {
+                there
+                    .iter()
+                    .zip(&wanted)
+                    .all(|(part, wanted)| glob_matches(wanted, part))
+            })
     };
     if anchored { at(0) } else { (0..parts.len()).any(at) }
-}
-
-/// True if `*` (any run of bytes) and `?` (one) of the pattern make it this name.
-fn fits(pattern: &str, name: &str) -> bool {
-    // At a mismatch the last `*` takes one byte more: no pattern takes longer than its length times the name's.
-    let (mut pattern, mut name) = (pattern.as_bytes(), name.as_bytes());
-    let mut last_star: Option<(&[u8], &[u8])> = None;
-    loop {
-        match (pattern.split_first(), name.split_first()) {
-            (Some((b'*', rest)), _) => {
-                last_star = Some((rest, name));
-                pattern = rest;
-            }
-            (Some((wanted, rest)), Some((byte, tail))) if *wanted == b'?' || wanted == byte => {
-                (pattern, name) = (rest, tail);
-            }
-            (None, None) => return true,
-            _ => match last_star.and_then(|(rest, from)| Some((rest, from.split_first()?.1))) {
-                Some((rest, from)) => {
-                    last_star = Some((rest, from));
-                    (pattern, name) = (rest, from);
-                }
-                None => return false,
-            },
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! `cargo bench --bench fleet` runs on virtual time, so that it is the same everywhere. It prints each figure with its bound and
 //! fails where one is missed. `cargo bench --bench fleet -- --real` does the same in real time over sockets: four minutes.
 
+#[path = "../sync/applying.rs"]
+mod applying;
 #[path = "../sync/near.rs"]
 mod near;
 #[path = "../sync/scale_model.rs"]

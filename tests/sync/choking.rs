@@ -5,7 +5,7 @@ use crate::service::{BATCH, Reply, Service, desired, pass, people, room_id, room
 use http::Method as Http;
 use roomsync::apply::{Outcome, Report};
 use roomsync::chat::Request;
-use roomsync::emulator::Emulator;
+use roomsync::emulator::{Emulator, Fault};
 use roomsync::model::Op;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -98,6 +98,25 @@ fn one_of_many_whom_the_service_chokes_on_keeps_nobody_out() {
         assert!(calls <= 16, "{what}: {calls} calls named them");
         assert!(report.rooms[0].calls <= 17, "{what}: {}", report.rooms[0].calls);
     }
+}
+
+#[test]
+fn a_person_for_whom_no_answer_ever_comes_keeps_nobody_out() {
+    let names: Vec<String> = (0..120).map(|n| format!("u{n}")).collect();
+    let service = Service::new(state([(room_id(0), room_of("boss", &[], &[]))]));
+    let fault = Fault::parse("writes,poison=u57:timeout").unwrap();
+    service.emulator.add_fault(fault);
+    let files = format!("rooms: [{{id: {}, members: [{}]}}]", room_id(0), names.join(", "));
+    let report = run(&service, &files);
+    assert_eq!(
+        failed(&report),
+        [("u57".to_owned(), Op::Add, "fails_alone")].into()
+    );
+    let live = service.emulator.edit(|state| people(&state.rooms[&room_id(0)]));
+    assert_eq!(live.members.len(), 119);
+    let calls = writes_naming(&service.take_sent(), "u57");
+    println!("no answer: {calls} write calls named them");
+    assert!(calls <= 16, "{calls} calls named them");
 }
 
 #[test]

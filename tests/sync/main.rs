@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod applying;
 mod budget;
 mod bulk;
 mod choking;

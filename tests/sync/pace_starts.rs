@@ -1,13 +1,14 @@
 //! Commands in a row: at the start of each, the service still counts the calls of the one before.
 
+use crate::applying::apply_plan;
 use crate::line::{Dealt, Line, Path, Split, windows};
 use crate::near;
 use crate::service::{desired, room_id, room_of, state, virtually};
-use roomsync::apply::{ApplyOptions, CallEvidence, Cancel};
+use roomsync::apply::Cancel;
 use roomsync::chat::Client;
 use roomsync::desired::{Desired, DesiredRoom};
 use roomsync::emulator::{Emulator, Options};
-use roomsync::reconcile::{self, ServiceRecheck};
+use roomsync::reconcile;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -116,16 +117,7 @@ impl Command {
         if self == Self::Plan {
             return;
         }
-        let options = ApplyOptions {
-            at_once: 64,
-            cancel: &Cancel::default(),
-            progress: &|_| {},
-            journal: None,
-            hooks: None,
-            evidence: &CallEvidence::default(),
-            recheck: &ServiceRecheck::new(client.reader()),
-        };
-        let report = reconcile::apply(client, &rooms, &planned, ("test", None), options).await;
+        let report = apply_plan(client, &rooms, &planned, "test", &Cancel::default()).await;
         let tally = report.tally();
         assert_eq!(tally.converged + tally.unchanged, ROOMS, "{tally:?}");
     }

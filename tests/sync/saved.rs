@@ -4,19 +4,20 @@ mod without_place;
 
 mod places;
 
+use crate::applying::apply_plan;
 use crate::fleet_model::{Case, Expected, RoomCase, Set, case, expect, live_name, over};
 use crate::service::{
     self, BATCH, People, Service, desired, is_known_call, people, room_id, room_of, state, virtually, writes,
 };
 use crate::shortage;
 use proptest::prelude::*;
-use roomsync::apply::{ApplyOptions, CallEvidence, Cancel, Outcome, Report};
+use roomsync::apply::{Cancel, Outcome, Report};
 use roomsync::chat::{BatchLimits, Client};
 use roomsync::desired::{Desired, DesiredRoom};
 use roomsync::live::Observed;
 use roomsync::model::{Limit, RoomId};
 use roomsync::plan::{Constraints, FleetGuard, FleetPlan, Rates, SavedPlan, SavedRoom, StalePlan};
-use roomsync::reconcile::{self, Planned, ServiceRecheck};
+use roomsync::reconcile::{self, Planned};
 use roomsync::render::{Document, Meta};
 use std::collections::BTreeSet;
 
@@ -200,16 +201,7 @@ async fn apply(
         ..FleetGuard::of_all_rooms(limit)
     };
     let planned = looked.plan(Some(guard), &reader);
-    let options = ApplyOptions {
-        at_once: 64,
-        cancel: &Cancel::default(),
-        progress: &|_| {},
-        journal: None,
-        hooks: None,
-        evidence: &CallEvidence::default(),
-        recheck: &ServiceRecheck::new(client.reader()),
-    };
-    let report = reconcile::apply(client, &rooms, &planned, (saved.id(), None), options).await;
+    let report = apply_plan(client, &rooms, &planned, saved.id(), &Cancel::default()).await;
     (planned, report)
 }
 

@@ -2,9 +2,10 @@
 //!
 //! Shared by a test and by `cargo bench --bench fleet`.
 
+use crate::applying::apply_plan;
 use crate::near::{BASE, Outcome, client, hand_on};
 use axum::Router;
-use roomsync::apply::{ApplyOptions, CallEvidence, Cancel, Report};
+use roomsync::apply::{Cancel, Report};
 use roomsync::chat::wire::Method;
 use roomsync::chat::{
     BoxFuture, HttpTransport, PathPrefix, Request, Response, Transport, TransportError, classify,
@@ -13,7 +14,7 @@ use roomsync::desired::{AllowEmpty, DesiredRoom, OwnGuards};
 use roomsync::emulator::{Emulator, Environment, Options, Room, State, serve};
 use roomsync::model::{Absent, Guards, Limit, MemberSet, Mode, RoomId, UserId};
 use roomsync::plan::{Calls, FleetGuard};
-use roomsync::reconcile::{self, ServiceRecheck};
+use roomsync::reconcile;
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::num::NonZeroU32;
@@ -213,16 +214,7 @@ async fn apply<T: Transport + 'static>(base: &str, inner: T, fleet: &[DesiredRoo
     let begun = Instant::now();
     let guard = FleetGuard::of_all_rooms(Limit::parse("100%")?);
     let planned = reconcile::plan(&client.reader(), &rooms, Some(guard), &|| {}).await;
-    let options = ApplyOptions {
-        at_once: 64,
-        cancel: &Cancel::default(),
-        progress: &|_| {},
-        journal: None,
-        hooks: None,
-        evidence: &CallEvidence::default(),
-        recheck: &ServiceRecheck::new(client.reader()),
-    };
-    let report: Report = reconcile::apply(&client, &rooms, &planned, ("bench", None), options).await;
+    let report: Report = apply_plan(&client, &rooms, &planned, "bench", &Cancel::default()).await;
     let whole = begun.elapsed();
     let tally = report.tally();
     let busiest = Calls::of(&planned.plan)

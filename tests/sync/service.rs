@@ -1,13 +1,14 @@
 //! The emulator behind the client's transport seam, and everything that was sent to it.
 
 mod assertions;
+use crate::applying::apply_plan;
 pub(crate) use assertions::*;
 
 use crate::near;
 use axum::Router;
 use bytes::Bytes;
 use http::Method as Http;
-use roomsync::apply::{ApplyOptions, CallEvidence, Cancel, Report};
+use roomsync::apply::{Cancel, Report};
 use roomsync::chat::wire::Method;
 use roomsync::chat::{
     BatchLimits, BoxFuture, Client, ClientConfig, MAX_ANSWER_BYTES, PathPrefix, Rates, Request, Response,
@@ -18,7 +19,7 @@ use roomsync::diagnostics;
 use roomsync::emulator::{Emulator, Options, Room, State};
 use roomsync::model::{Guards, Limit, Op, RoomId};
 use roomsync::plan::{Calls, FleetGuard, FleetPlan};
-use roomsync::reconcile::{self, Planned, ServiceRecheck};
+use roomsync::reconcile::{self, Planned};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -289,16 +290,7 @@ pub(crate) async fn pass_until(
         &|| {},
     )
     .await;
-    let options = ApplyOptions {
-        at_once: 64,
-        cancel: stop,
-        progress: &|_| {},
-        journal: None,
-        hooks: None,
-        evidence: &CallEvidence::default(),
-        recheck: &ServiceRecheck::new(client.reader()),
-    };
-    let report = reconcile::apply(client, &rooms, &planned, ("test", None), options).await;
+    let report = apply_plan(client, &rooms, &planned, "test", stop).await;
     (planned, report)
 }
 

@@ -22,7 +22,7 @@ const APP: u16 = 2;
 /// Far more bytes than a token for all services unpacks to; against one that unpacks without end.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// What a token is minted from.
+/// Claims of a token: app, time and life.
 #[derive(Debug)]
 pub(super) struct Claims<'a> {
     pub(super) app_id: &'a str,

@@ -1,4 +1,4 @@
-//! What is known of a client's token, in a file: a cache, which is written anew if it cannot be used.
+//! File with a client's token: a cache, which is written anew if it cannot be used.
 
 use super::super::classify::PathPrefix;
 use super::kept::Kept;
@@ -59,7 +59,7 @@ impl Cache {
         digest(&[&self.scope, secret])
     }
 
-    /// What is kept. `None`: nothing that can be used.
+    /// Reads the file. `None`: it holds nothing that can be used.
     pub(super) async fn read(&self) -> Option<Kept> {
         let (path, scope) = (self.path.clone(), self.scope.clone());
         let read = move || match disk::read(&path, LARGEST) {
@@ -161,7 +161,7 @@ fn seal(kept: &Kept, scope: &str) -> Option<Vec<u8>> {
     Some(format!("{}\n{json}\n", digest(&[scope, &json])).into_bytes())
 }
 
-/// What was kept for this scope.
+/// Reads the bytes of [`seal`]. `None`: they are damaged, or of another scope.
 fn unseal(bytes: &[u8], scope: &str) -> Option<Kept> {
     let (said, json) = str::from_utf8(bytes).ok()?.strip_suffix('\n')?.split_once('\n')?;
     if digest(&[scope, json]) != said {

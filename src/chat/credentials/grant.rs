@@ -1,9 +1,9 @@
-//! The request for a token, and what came of it.
+//! The request for a token, and its answer.
 
 use super::super::classify::{PathPrefix, is_token_request};
 use super::super::error::CallErrorKind;
-use super::super::transport::{Request, Response, Transport, TransportError};
-use super::super::wire::ErrorBody;
+use super::super::transport::{Request, Response, Transport};
+use super::super::wire::{ErrorBody, Granted, decode};
 use super::secret::clean_secret;
 use crate::secrets;
 use bytes::Bytes;
@@ -11,7 +11,6 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
 use url::Url;
 
 /// Reason for which there is no token.
@@ -73,13 +72,6 @@ struct Asked<'a> {
     client_secret: &'a str,
 }
 
-#[derive(Deserialize)]
-struct Granted {
-    access_token: String,
-    #[serde(default)]
-    expires_in: Option<u64>,
-}
-
 impl TokenRequests {
     /// Asks once. The secret is in the body alone.
     pub(super) async fn ask(
@@ -101,13 +93,9 @@ impl TokenRequests {
             token: None,
             body: Some(Bytes::from(body)),
         };
-        match timeout(self.timeout, self.transport.send(request)).await {
-            Err(_) => Err(NoToken::unanswered(&format!(
-                "the token request got no answer within {:?}",
-                self.timeout
-            ))),
-            Ok(Err(error)) => Err(unsent(&error)),
-            Ok(Ok(answer)) => read(&answer),
+        match self.transport.send_within(request, self.timeout).await {
+            Err(error) => Err(NoToken::unanswered(&format!("the token request failed: {error}"))),
+            Ok(answer) => read(&answer),
         }
     }
 }
@@ -123,14 +111,10 @@ pub(super) fn token_url(base: &Url, prefix: &PathPrefix) -> Option<Url> {
     (same_place && is_token_request(&http::Method::POST, &url, prefix)).then_some(url)
 }
 
-fn unsent(error: &TransportError) -> NoToken {
-    NoToken::unanswered(&format!("the token request failed: {error}"))
-}
-
 fn read(answer: &Response) -> Result<Grant, NoToken> {
     let Response { status, body, .. } = answer;
     if let 200..300 = status {
-        let granted = serde_json::from_slice::<Granted>(body).ok();
+        let granted = decode::<Granted>(body).ok();
         let token = granted.and_then(|granted| Some((clean_secret(&granted.access_token).ok()?, granted)));
         return token
             .map(|(token, granted)| Grant {
@@ -146,7 +130,7 @@ fn read(answer: &Response) -> Result<Grant, NoToken> {
                 )
             });
     }
-    let words = match serde_json::from_slice::<ErrorBody>(body) {
+    let words = match decode::<ErrorBody>(body) {
         Ok(said) => format!("status {status}, {}: {}", said.error, said.error_description),
         Err(_) => format!("status {status} without the service's JSON"),
     };
@@ -192,6 +176,12 @@ mod tests {
             ),
             (r#"{"access_token": "YWMt-x", "expires_in": 0}"#, None),
             (r#"{"access_token": "YWMt-x"}"#, None),
+            (r#"{"access_token": "YWMt-x", "expires_in": "60"}"#, Some(60)),
+            (
+                r#"{"access_token": "YWMt-x", "expires_in": [1], "application": "\ud83c"}"#,
+                None,
+            ),
+            ("\u{feff}{\"access_token\": \" YWMt-x\\n\"}", None),
         ] {
             assert_eq!(answer(200, body), granted(life), "{body}");
         }
@@ -205,6 +195,7 @@ mod tests {
                 true,
             ),
             (401, "", true),
+            (401, r#"{"error": 7, "error_description": null}"#, true),
             (302, "", true),
             (404, r#"{"error": "organization_application_not_found"}"#, true),
             (429, r#"{"error": "reach_limit"}"#, false),

@@ -115,9 +115,10 @@ impl GrantedToken {
         self.client.state().kept.worked(token);
     }
 
-    /// End of the token's life.
+    /// End of the token's life, on the wall clock.
     pub(super) fn expires(&self) -> Option<Timestamp> {
-        self.client.state().kept.end()
+        let end = self.client.state().kept.end()?;
+        Some(self.client.clock.moment().wall_at(end))
     }
 
     /// Renews the token on a task of its own, so that a request is not cut off with the call that wanted it.

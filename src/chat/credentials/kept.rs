@@ -1,4 +1,4 @@
-//! What is known of the token of a client: the token, and when the next one may be asked for. Times are on the steady clock.
+//! Token of a client, and the requests for it that failed. Times are on the steady clock.
 
 use super::grant::{Grant, NoToken};
 use crate::backoff::Backoff;
@@ -17,7 +17,7 @@ const EARLY: SignedDuration = SignedDuration::from_hours(1);
 /// A twentieth of a token's life, and at most so much, is left when it is used no more: as long as a call is on its way.
 const LAST: SignedDuration = SignedDuration::from_secs(30);
 
-/// What is known, as it is kept on the disk.
+/// A client's token and failed requests, as they are kept on the disk.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Kept {
     /// Time of the last change.

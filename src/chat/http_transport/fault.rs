@@ -260,7 +260,7 @@ impl<'e> Causes<'e> {
         self.0.iter().rev().find_map(|cause| cause.downcast_ref())
     }
 
-    /// What a tunnel through a proxy failed at, in the library's words; empty if they are not known.
+    /// Step at which a tunnel through a proxy failed, in the library's words; empty if they are not known.
     fn tunnel(&self) -> Option<&'static str> {
         let words = |cause: &&dyn Error| Some(cause.to_string().strip_prefix(TUNNEL)?.to_owned());
         let words = self.0.iter().find_map(words)?;

@@ -1,4 +1,4 @@
-//! What is trusted over TLS.
+//! Certificates that are trusted over TLS.
 
 use crate::disk::{self, DiskError};
 use rustls::pki_types::CertificateDer;
@@ -27,7 +27,7 @@ pub enum TlsError {
         reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
     )]
     NoRoots {
-        /// What went wrong with the first place that was searched.
+        /// Fault of the first place that was searched.
         reason: Option<String>,
     },
     /// The TLS library refuses its own defaults.

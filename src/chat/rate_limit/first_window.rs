@@ -1,9 +1,9 @@
 //! The first second of a client, in which the service may still count calls that it knows nothing of.
 //!
-//! What the process before this one sent in its last second counts on, and nobody tells how much that was. So a method
+//! Calls of the process before this one in its last second count on, and nobody tells how many they were. So a method
 //! begins with half of its permits, and with few calls that wait for their answers at a time. A call that is turned away
 //! then says much of what came before, and little of what others will leave us: the limit stays, and the method waits
-//! until what came before counts no more. None of these calls used a lease that had come back, so they say nothing against
+//! until those before count no more. None of these calls used a lease that had come back, so they say nothing against
 //! [`super::round_trip`] either.
 
 use super::Method;
@@ -28,7 +28,7 @@ pub(super) struct FirstWindow {
     begun: Instant,
     /// Calls that are sent from then on do not meet calls of before.
     ends: Instant,
-    /// Whether the log says already why calls wait; shared by all methods of a client.
+    /// True once the log says why calls wait; shared by all methods of a client.
     reported: Arc<AtomicBool>,
 }
 

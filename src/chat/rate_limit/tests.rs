@@ -192,7 +192,7 @@ fn an_answer_after_the_first_second_holds_nothing_back() {
     assert_eq!(log, "", "nothing waits");
 }
 
-/// What is logged meanwhile.
+/// Lines that are logged meanwhile.
 fn logged<T>(work: impl FnOnce() -> T) -> (String, T) {
     let log = Arc::new(Mutex::new(Vec::new()));
     let writer = {

@@ -199,6 +199,17 @@ impl Row for RoomRow {
     }
 }
 
+/// Answer to the request for a token (`[P]`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Granted {
+    /// The token; empty if it cannot be read.
+    #[serde(default, deserialize_with = "text_or_empty")]
+    pub access_token: String,
+    /// Seconds of its life; 0: it never ends.
+    #[serde(default, deserialize_with = "number")]
+    pub expires_in: Option<u64>,
+}
+
 /// The body of an error (`[P]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {

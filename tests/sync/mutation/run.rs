@@ -2,16 +2,17 @@
 
 use super::mutant::Mutant;
 use super::scene::{ODD, ROOMS, Scene, odd_call, which};
+use crate::applying::apply_plan;
 use crate::house::{House, house};
 use crate::service::{BATCH, Sent, Service, config, room_id, virtually};
-use roomsync::apply::{ApplyOptions, CallEvidence, Cancel, Outcome, Report};
+use roomsync::apply::{Cancel, Outcome, Report};
 use roomsync::chat::wire::Method;
 use roomsync::chat::{BoxFuture, Client, Rates, Request, Response, Transport, TransportError};
 use roomsync::cli::Exit;
 use roomsync::desired::{Desired, DesiredRoom};
 use roomsync::emulator::State;
 use roomsync::plan::FleetPlan;
-use roomsync::reconcile::{self, Once, ServiceRecheck, Written};
+use roomsync::reconcile::{self, Once, Written};
 use roomsync::status::{RoomState, Status};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -124,16 +125,7 @@ async fn plan_and_apply(scene: Scene, desired: &Desired, service: &OddService) -
     let client = Client::new(Box::new(service.clone()), config);
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
     let planned = reconcile::plan(&client.reader(), &rooms, None, &|| {}).await;
-    let options = ApplyOptions {
-        at_once: 64,
-        cancel: &Cancel::default(),
-        progress: &|_| {},
-        journal: None,
-        hooks: None,
-        evidence: &CallEvidence::default(),
-        recheck: &ServiceRecheck::new(client.reader()),
-    };
-    let report = reconcile::apply(&client, &rooms, &planned, ("test", None), options).await;
+    let report = apply_plan(&client, &rooms, &planned, "test", &Cancel::default()).await;
     Once {
         plan: planned.plan,
         stopped: planned.stopped,
