@@ -60,7 +60,7 @@ pub struct Settings {
 pub struct Service {
     /// Scheme, host and port; the path is `/`.
     pub url: Url,
-    /// Which app's rooms.
+    /// The app that the rooms are of.
     pub app: App,
     /// Credentials for the service.
     pub auth: Auth,
@@ -263,7 +263,7 @@ pub struct Offline {
     pub rooms: Vec<PathBuf>,
     /// The guards of a room that says nothing else.
     pub guards: Guards,
-    /// What is probably not meant.
+    /// Remarks about what is probably not meant.
     pub warnings: Vec<Diagnostic>,
 }
 

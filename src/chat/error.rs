@@ -11,7 +11,7 @@ use std::{fmt, slice};
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{}{kind}", self.place())]
 pub struct CallError {
-    /// Which call.
+    /// The call's method.
     pub method: Method,
     /// Its room, if it is about one.
     pub room: Option<RoomId>,

@@ -1,4 +1,4 @@
-//! Which calls fail, and how: the decision alone, without a clock or the network.
+//! Decision about the fault of each call, without a clock or the network.
 
 #[cfg(test)]
 mod tests;
@@ -14,11 +14,11 @@ use std::time::Duration;
 /// Something that goes wrong with some of the calls. Written as [`Fault::parse`] tells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    /// Which calls are counted.
+    /// Calls that are counted.
     pub calls: CallFilter,
     /// Conditions that hold of those, all of them.
     pub only: Vec<Condition>,
-    /// Which of those it strikes.
+    /// Those of them that it strikes.
     pub when: Trigger,
     /// Effect of the fault on them.
     pub what: FaultEffect,

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-/// Which documents the service follows at a point.
+/// Documents that the service follows at a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Side {
     /// The seed, and the recorded answers that fit it

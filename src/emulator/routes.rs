@@ -6,7 +6,7 @@ use crate::chat::wire::{LIST_ROOMS_PER_SECOND, Method};
 use http::Method as HttpMethod;
 use std::num::NonZeroU32;
 
-/// Which app a path names.
+/// App that a path names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum App {
     /// `/{org}/{app}/…`
@@ -114,7 +114,7 @@ impl From<Method> for RateBudget {
 }
 
 impl Call {
-    /// Which of the methods that the client has, if it is one.
+    /// The client's method for it, if it has one.
     pub(super) fn method(&self) -> Option<Method> {
         Some(match self {
             Self::AddOne { .. } => Method::AddOne,

@@ -112,7 +112,7 @@ pub struct RoomPlan {
     pub remove: MemberSet,
     /// People to make an admin.
     pub promote: MemberSet,
-    /// Which admins should become plain members; those who are removed are among them.
+    /// Admins who should become plain members; those who are removed are among them.
     pub demote: MemberSet,
     /// The write calls, in order.
     steps: Vec<Step>,
@@ -126,7 +126,7 @@ pub struct RoomPlan {
     pub unmet_promotes: usize,
     /// People who stay until the files in force have settled. They are also in the lists above.
     pub pending: Revocations,
-    /// Which guards hold removals, demotions or adds.
+    /// Guards that hold removals, demotions or adds.
     pub blocked: Vec<GuardTripped>,
     /// Remarks.
     pub notes: Vec<Note>,

@@ -1,4 +1,4 @@
-//! Which write calls, in which order.
+//! Write calls of a room, in their order.
 //!
 //! As a rule adds, promotes, demotes, removes. Two shortages change that: where promotes would pass the most admins a
 //! room can have, as many demotes as needed go first; where a room has no place for its adds, those who leave go first. And

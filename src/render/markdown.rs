@@ -313,7 +313,7 @@ fn changed_files(out: &mut String, base_diff: &BaseDiff) {
     out.push_str("</ul>\n</details>\n\n");
 }
 
-/// Which plan this is.
+/// Identity of the plan.
 fn foot(review: &Review<'_>) -> String {
     let Meta {
         created: _,

@@ -16,7 +16,7 @@ pub enum TlsError {
     /// The extra root certificate cannot be read.
     #[error("`service.ca_file` {path} cannot be used: {reason}")]
     CaFile {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// Cause of the failure.
         reason: String,

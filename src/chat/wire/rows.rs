@@ -16,7 +16,7 @@ pub struct Rows<T> {
     pub unreadable: usize,
 }
 
-/// What stands in a list.
+/// Row of a list.
 pub trait Row: Sized {
     /// Fields of such a row, each of which may be missing.
     type Fields: DeserializeOwned;

@@ -1,4 +1,4 @@
-//! Which calls are struck, and by what.
+//! Calls that are struck, and their faults.
 
 use super::*;
 use crate::emulator::routes;
