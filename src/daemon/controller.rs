@@ -2,6 +2,7 @@
 //! calls: that is for `passes`.
 
 use super::call_metrics::CallMetrics;
+use super::departed::Departed;
 use super::files_in_force::{FilesInForce, Stirring};
 use super::learned_limits::{LearnedLimits, ServiceLink};
 use super::log_dedup::LogDedup;
@@ -42,6 +43,7 @@ pub(super) struct Controller {
     pub(super) gate: WriteGate,
     pub(super) health: ServiceHealth,
     pub(super) history: PassHistory,
+    pub(super) departed: Departed,
     pub(super) log: LogDedup,
     pub(super) learned: Option<LearnedLimits>,
     pub(super) token: TokenWatch,
@@ -67,15 +69,17 @@ impl Controller {
             random: fastrand::Rng::with_seed(seed),
             files: FilesInForce::new(settled, Instant::now()),
             rooms: RoomTable::default(),
-            safeguards: Safeguards::new(clock, Arc::clone(&metrics.service_time), restored),
+            safeguards: Safeguards::new(clock.clone(), Arc::clone(&metrics.service_time), restored),
             gate: WriteGate::new(
                 dry_run,
                 settings.sync.paused,
                 persister.pause_file(),
                 persister.was_paused(),
+                clock.now(),
             ),
             health: ServiceHealth::default(),
             history: PassHistory::new(),
+            departed: Departed::default(),
             log: LogDedup::default(),
             learned,
             token: TokenWatch::default(),
@@ -101,11 +105,14 @@ impl Controller {
         self.files
             .begin_to_settle(&desired.source.digest, &rooms, before, kept);
         let holds = self.safeguards.take(&rooms);
-        for id in self.rooms.remove_others(&rooms) {
-            self.log.forget_room(&id);
+        for room in self.rooms.remove_others(&rooms) {
+            let id = &room.id;
+            self.departed.left(&room, now);
+            self.log.forget_room(id);
             tracing::warn!(room = %id, "no longer managed: the room has left the files, and is left as it is");
         }
         for (id, desired) in rooms {
+            self.departed.back(&id);
             self.rooms.put(desired, holds.rooms.contains(&id), now);
         }
         let exclusions = self.safeguards.exclusions_mut();
@@ -211,7 +218,7 @@ impl Controller {
     pub(super) fn constraints(&mut self, ticket: &Ticket, observed: &Observed) -> Constraints {
         self.check_clock();
         let (desired, live) = (&ticket.desired, observed.room());
-        if self.safeguards.see(desired, &live.members) {
+        if self.safeguards.see(desired, observed) {
             self.save_state();
         }
         // A read that contradicts itself proves of nobody that they have left.
@@ -278,7 +285,7 @@ impl Controller {
     /// Takes in the state of the disk. If nothing may be written any more, work under way ends; once it may be again, all rooms
     /// are looked at.
     pub(super) fn see_disk(&mut self, disk: DiskReport) {
-        self.gate.see_disk(disk);
+        self.gate.see_disk(disk, self.now());
         self.turn_gate();
     }
 
@@ -292,7 +299,7 @@ impl Controller {
 
     /// Takes other settings. If something was wrong, whoever changed them may have put it right.
     pub(super) fn change_settings(&mut self, settings: Settings) {
-        self.gate.pause_by_settings(settings.sync.paused);
+        self.gate.pause_by_settings(settings.sync.paused, self.now());
         self.gate.quota_mut().probe_now();
         self.health.forget_quota();
         self.history
@@ -324,7 +331,8 @@ impl Controller {
     /// Ends a pass over all rooms.
     pub(super) fn end_resync(&mut self, planned: &Planned, report: Option<&Report>) -> PassOutcome {
         let outcome = self.outcome(planned, report);
-        self.history.end(outcome, self.now());
+        self.history
+            .end(outcome, pass_history::looked(planned), self.now());
         outcome
     }
 

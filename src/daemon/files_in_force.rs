@@ -31,6 +31,8 @@ pub(super) struct FilesInForce {
     set: Option<Arc<FileSet>>,
     /// Problems of the files that are on the disk now.
     problems: Vec<Diagnostic>,
+    /// Time since which they are invalid.
+    invalid_since: Option<Timestamp>,
     settling: Settling,
     /// Stillness of the files, as last reported.
     stillness: Stillness,
@@ -59,6 +61,7 @@ impl FilesInForce {
         Self {
             set: None,
             problems: Vec::new(),
+            invalid_since: None,
             settling: Settling::new(now),
             stillness: Stillness::unknown(now),
             asked_to_read: None,
@@ -86,8 +89,15 @@ impl FilesInForce {
     }
 
     /// Records that the files on the disk cannot be used, or with no problems that they are those in force again.
-    pub(super) fn refuse(&mut self, problems: Vec<Diagnostic>) {
+    pub(super) fn refuse(&mut self, problems: Vec<Diagnostic>, now: Timestamp) {
+        let since = self.invalid_since.unwrap_or(now);
+        self.invalid_since = (!problems.is_empty()).then_some(since);
         self.problems = problems;
+    }
+
+    /// Time since which the files on the disk are invalid. `None` if they are not, or have not been read yet.
+    pub(super) fn invalid_since(&self) -> Option<Timestamp> {
+        self.invalid_since
     }
 
     /// Begins to settle for each room whose entry is another one in the set with this digest. `before` are the rooms in force, and
@@ -121,6 +131,7 @@ impl FilesInForce {
     /// Puts a set into force. `true`: its files differ from those before it.
     pub(super) fn take(&mut self, source: Source, provenance: Provenance, now: Timestamp) -> bool {
         self.problems.clear();
+        self.invalid_since = None;
         self.sets += 1;
         let differs = self
             .set
@@ -216,19 +227,18 @@ impl FilesInForce {
         Some(file.display().to_string())
     }
 
-    /// Describes the file that has kept the files from settling for long. `None` if there is none.
-    pub(super) fn restless(&self) -> Option<String> {
+    /// Describes the file that has kept the files from settling for long, and gives the beginning of that. `None` if there is none.
+    pub(super) fn restless(&self) -> Option<(String, Instant)> {
         let since = self.settling.since()?;
         if since.elapsed() < RESTLESS {
             return None;
         }
-        let minutes = since.elapsed().as_secs() / 60;
         let why = match (&self.stillness.being_written, &self.stillness.changed) {
             (Some(file), _) => format!("{} was written to and is not closed", file.display()),
             (None, Some(file)) => format!("{} keeps changing", file.display()),
             (None, None) => "the room files are not at rest".to_owned(),
         };
-        Some(format!("removals have waited for {minutes} min, because {why}"))
+        Some((format!("removals wait, because {why}"), since))
     }
 
     /// Describes what is wrong with the files on the disk. `None` if nothing is.
@@ -326,7 +336,10 @@ mod tests {
         assert_eq!(unread, "the room files have not been read yet");
         let raw =
             crate::diagnostics::RawDiagnostic::new("no-rooms", "these files name no room").help("write one");
-        files.refuse(vec![Diagnostic::without_file(raw)]);
+        let at = |second| Timestamp::from_second(second).unwrap();
+        files.refuse(vec![Diagnostic::without_file(raw.clone())], at(1));
+        files.refuse(vec![Diagnostic::without_file(raw)], at(2));
+        assert_eq!(files.invalid_since(), Some(at(1)));
         let before = files.trouble().unwrap();
         assert_eq!(
             before,
@@ -334,5 +347,6 @@ mod tests {
         );
         take(&mut files, "a");
         assert_eq!((files.trouble(), files.are_valid()), (None, true));
+        assert_eq!(files.invalid_since(), None);
     }
 }

@@ -4,8 +4,10 @@
 //! `controller` decides, `passes` waits and calls, and the disk is written off the loop. Nothing runs detached: when the loop ends,
 //! all has ended.
 
+mod attention;
 mod call_metrics;
 mod controller;
+mod departed;
 mod files_in_force;
 mod fleet_budget;
 mod handle;
@@ -24,6 +26,7 @@ mod service_clock;
 mod service_health;
 mod settling;
 mod state_dir;
+mod status_line;
 mod status_source;
 mod systemd;
 mod token_watch;
@@ -224,7 +227,7 @@ impl Daemon {
                 Ok(()) = stillness.changed() => {}
                 _ = beat.tick() => {
                     daemon.tick();
-                    manager.alive(|| status_source::in_a_line(&lock(&daemon.controller)));
+                    manager.alive(|| status_line::in_a_line(&daemon));
                 }
             }
             match command {
@@ -302,9 +305,13 @@ fn take_event(daemon: &DaemonHandle, event: Event) {
         }
         Event::Bad(problems) => {
             daemon.metrics.reloaded(false);
-            controller.files.refuse(problems);
+            let now = controller.now();
+            controller.files.refuse(problems, now);
         }
-        Event::AsBefore => controller.files.refuse(Vec::new()),
+        Event::AsBefore => {
+            let now = controller.now();
+            controller.files.refuse(Vec::new(), now);
+        }
     }
 }
 

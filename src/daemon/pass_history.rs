@@ -2,11 +2,13 @@
 
 use super::room_table::RoomTable;
 use crate::apply::{Outcome, Report, RoomReport};
+use crate::model::ReasonCode;
 use crate::plan::RoomPlan;
 use crate::reconcile::Planned;
 use crate::status::{Change, PassOutcome, Passes, RoomState};
 use jiff::Timestamp;
 use std::collections::VecDeque;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Number of last changes that are shown.
@@ -16,6 +18,10 @@ const CHANGES_SHOWN: usize = 100;
 #[derive(Debug)]
 pub(super) struct PassHistory {
     passes: Passes,
+    /// Start of a look at all rooms that goes on.
+    running: Option<Instant>,
+    /// Length of the last pass that looked at every room.
+    took: Duration,
     /// Time of the next look at all rooms, but not before the end of one that goes on.
     resync_due: Instant,
     /// The newest first.
@@ -27,6 +33,8 @@ impl PassHistory {
     pub(super) fn new() -> Self {
         Self {
             passes: Passes::default(),
+            running: None,
+            took: Duration::ZERO,
             resync_due: Instant::now(),
             changes: VecDeque::new(),
         }
@@ -63,12 +71,26 @@ impl PassHistory {
     /// A pass over all rooms begins.
     pub(super) fn begin(&mut self, now: Timestamp) {
         self.passes.running_since = Some(now);
+        self.running = Some(Instant::now());
     }
 
-    /// A pass over all rooms ends.
-    pub(super) fn end(&mut self, outcome: PassOutcome, now: Timestamp) {
-        self.passes.last_begun = self.passes.running_since.take();
-        self.passes.last_ended = Some(now);
+    /// Length of the last pass that looked at all rooms; `or_running`: or that so far of one that goes on for longer.
+    pub(super) fn pass_length(&self, or_running: bool) -> Duration {
+        let running = self.running.filter(|_| or_running);
+        let running = running.map(|begun| begun.elapsed()).unwrap_or_default();
+        self.took.max(running)
+    }
+
+    /// A pass over all rooms ends. `looked`: it did look at them all.
+    pub(super) fn end(&mut self, outcome: PassOutcome, looked: bool, now: Timestamp) {
+        let begun = self.passes.running_since.take();
+        let running = self.running.take();
+        self.passes.last_tried = Some(now);
+        if looked {
+            self.passes.last_begun = begun;
+            self.passes.last_ended = Some(now);
+            self.took = running.map(|begun| begun.elapsed()).unwrap_or_default();
+        }
         if outcome == PassOutcome::Good {
             self.passes.last_good = Some(now);
         }
@@ -79,6 +101,21 @@ impl PassHistory {
         self.changes.push_front(change);
         self.changes.truncate(CHANGES_SHOWN);
     }
+}
+
+/// True if a pass over all rooms looked at them all: it did not end early, and something answered.
+pub(super) fn looked(planned: &Planned) -> bool {
+    let answered = |room: &RoomPlan| {
+        let refused = [
+            ReasonCode::NoSuchRoom,
+            ReasonCode::NoPermission,
+            ReasonCode::Refused,
+        ];
+        let error = room.error.as_ref();
+        room.live.is_some() || error.is_some_and(|error| refused.contains(&error.code))
+    };
+    let rooms = &planned.plan.rooms;
+    planned.stopped.is_none() && (rooms.is_empty() || rooms.iter().any(answered))
 }
 
 /// Outcome of a pass. `is_suspended`: nothing may be written.
@@ -113,7 +150,8 @@ pub(super) fn outcome(
 mod tests {
     use super::*;
     use crate::apply::Reason;
-    use crate::plan::FleetPlan;
+    use crate::model::RoomId;
+    use crate::plan::{FleetPlan, Note};
     use std::collections::HashMap;
 
     fn planned() -> Planned {
@@ -133,14 +171,37 @@ mod tests {
         let mut history = PassHistory::new();
         history.begin(at(1));
         assert!(history.is_running());
-        history.end(PassOutcome::Good, at(2));
+        history.end(PassOutcome::Good, true, at(2));
         history.begin(at(3));
-        history.end(PassOutcome::Partly, at(4));
+        history.end(PassOutcome::Partly, true, at(4));
         let passes = history.passes();
         assert_eq!(passes.last_begun, Some(at(3)));
         assert_eq!(passes.last_ended, Some(at(4)));
         assert_eq!(passes.last_good, Some(at(2)));
         assert!(!history.is_running());
+        // Nothing answered: it was tried, and that is all.
+        history.begin(at(5));
+        history.end(PassOutcome::Failed, false, at(6));
+        let passes = history.passes();
+        assert_eq!(passes.last_tried, Some(at(6)));
+        assert_eq!((passes.last_begun, passes.last_ended), (Some(at(3)), Some(at(4))));
+    }
+
+    #[test]
+    fn a_pass_in_which_nothing_answered_has_looked_at_nothing() {
+        let of = |codes: &[ReasonCode]| {
+            let failed = codes.iter().enumerate().map(|(index, code)| {
+                let id = RoomId::parse(&(index + 1).to_string()).unwrap();
+                RoomPlan::failed(id, None, Note::new(*code, "it failed"))
+            });
+            let mut planned = planned();
+            planned.plan.rooms = failed.collect();
+            looked(&planned)
+        };
+        let away = ReasonCode::NoClearAnswer;
+        assert!(of(&[]), "there is nothing to look at");
+        assert!(!of(&[away]) && !of(&[away, ReasonCode::ServiceUnreachable]));
+        assert!(of(&[ReasonCode::NoSuchRoom]) && of(&[away, ReasonCode::NoSuchRoom]));
     }
 
     #[test]

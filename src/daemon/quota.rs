@@ -174,15 +174,16 @@ impl Quota {
         ))
     }
 
-    /// The reason with the time of the next try.
-    pub(super) fn trouble(&self, now: Timestamp) -> Option<String> {
+    /// The reason with the time of the next try, and its beginning.
+    pub(super) fn trouble(&self, now: Timestamp) -> Option<(String, Timestamp)> {
         let quota = self.0.as_ref()?;
         let wait = SignedDuration::try_from(quota.probe_at.saturating_duration_since(Instant::now())).ok();
         let next = wait.and_then(|wait| now.checked_add(wait).ok()).unwrap_or(now);
         let (message, since) = (&quota.message, quota.since);
-        Some(format!(
-            "nothing is written since {since:.0}: {message}. One call is tried at {next:.0}, or after a reload (SIGHUP)"
-        ))
+        let message = format!(
+            "nothing is written: {message}. One call is tried at {next:.0}, or after a reload (SIGHUP)"
+        );
+        Some((message, since))
     }
 }
 

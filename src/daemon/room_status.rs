@@ -25,6 +25,7 @@ pub(super) fn planned(
     let Some(room) = rooms.current(ticket) else { return };
     let state = match plan.status {
         Status::InSync => RoomState::InSync,
+        Status::Incomplete => RoomState::Incomplete,
         Status::Changed => RoomState::Changing,
         Status::Blocked => RoomState::Blocked,
         Status::Failed => RoomState::Failed,
@@ -43,7 +44,7 @@ pub(super) fn planned(
         state
     };
     room.set_state(state, error, now);
-    room.set_plan(plan.clone());
+    room.planned(plan.clone(), now);
     if unseen.or(incomplete).is_some() {
         rooms.retry(&ticket.desired.id, random);
     } else if plan.steps().is_empty() {
@@ -92,6 +93,7 @@ pub(super) fn applied(
         .notes
         .iter()
         .any(|note| note.code == ReasonCode::IncompleteRead);
+    let left = still_open(plan, report, is_set_aside);
     let mut comes_back = false;
     match (of_room, report.status) {
         _ if let Some(Reason { code, message, .. }) = of_all => {
@@ -112,12 +114,13 @@ pub(super) fn applied(
         (None, Outcome::Blocked) => room.set_state(RoomState::Blocked, None, now),
         (None, _) if plan.status == Status::Blocked => room.set_state(RoomState::Blocked, None, now),
         (None, _) if !plan.pending.is_empty() => room.set_state(RoomState::Changing, None, now),
+        (None, _) if left.is_incomplete() => room.set_state(RoomState::Incomplete, None, now),
         (None, _) => room.set_state(RoomState::InSync, None, now),
     }
     if of_room.is_none() && of_all.is_none() && !incomplete {
         room.forget_failures();
     }
-    room.set_plan(still_open(plan, report, is_set_aside));
+    room.set_plan(left);
     if comes_back {
         rooms.retry(id, random);
     }
@@ -151,6 +154,13 @@ pub(super) fn report(room: &Room, log: &mut LogDedup) {
         (RoomState::InSync | RoomState::Observed, _, _) => {
             if let Some(times) = log.forget_room(id) {
                 tracing::info!(room = %id, name, times, "in order again");
+            }
+            return;
+        }
+        // Whoever is missing was logged when they were left alone.
+        (RoomState::Incomplete, _, _) => {
+            if let Some(times) = log.forget_room(id) {
+                tracing::info!(room = %id, name, times, "in order again, but for people who are not there and are left alone");
             }
             return;
         }
@@ -225,6 +235,7 @@ fn still_open(plan: &RoomPlan, report: &RoomReport, is_set_aside: impl Fn(&Failu
         left.promote = left.promote.filter(|user| user.as_str() != failure.user);
         let mut note = Note::new(ReasonCode::SetAside, failure.reason.message.clone());
         note.user = Some(failure.user.clone());
+        note.held = Some(failure.op);
         left.notes.push(note);
     }
     left

@@ -4,7 +4,7 @@ mod room;
 #[cfg(test)]
 mod tests;
 
-pub(super) use room::Room;
+pub(super) use room::{Freshness, Room};
 
 use super::workqueue::{Ticket, Workqueue};
 use crate::apply::Cancel;
@@ -63,17 +63,25 @@ impl RoomTable {
         (room.generation == ticket.generation).then_some(room)
     }
 
-    /// Removes the rooms that are not among these, ends the work in them, and says which they were.
-    pub(super) fn remove_others(&mut self, rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>) -> Vec<RoomId> {
+    /// Removes the rooms that are not among these, ends the work in them, and gives their last entries.
+    pub(super) fn remove_others(
+        &mut self,
+        rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>,
+    ) -> Vec<Arc<DesiredRoom>> {
         let gone: Vec<RoomId> = self.ids().filter(|id| !rooms.contains_key(id)).cloned().collect();
-        for id in &gone {
-            self.queue.remove(id);
-            if let Some(Work::Applying(stop)) = self.rooms.remove(id).map(|room| room.work) {
+        let mut entries = Vec::with_capacity(gone.len());
+        for id in gone {
+            self.queue.remove(&id);
+            let Some(room) = self.rooms.remove(&id) else {
+                continue;
+            };
+            if let Work::Applying(stop) = room.work {
                 stop.interrupt();
-                self.leaving.insert(id.clone(), stop);
+                self.leaving.insert(id, stop);
             }
+            entries.push(room.desired);
         }
-        gone
+        entries
     }
 
     /// Gives a room its entry. A new entry, or an old one for which `anew` is true, is reconciled at once; work for the one before it

@@ -9,10 +9,11 @@ use super::state_dir::{PersistedState, Restored};
 use crate::clock::Clock;
 use crate::desired::DesiredRoom;
 use crate::exclusions::{Exclusions, HoldChanges, Refusal, RemovalBudgets};
-use crate::model::{Limit, MemberSet, RoomId, UserId};
+use crate::live::Observed;
+use crate::model::{Limit, RoomId, UserId};
 use crate::plan::{Constraints, FleetGuard};
 use crate::reconcile::Looked;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,8 +112,8 @@ impl Safeguards {
         true
     }
 
-    /// The trouble with our clock, in words, if there is one.
-    pub(super) fn clock_trouble(&self) -> Option<String> {
+    /// The trouble with our clock, in words, if there is one, and its beginning.
+    pub(super) fn clock_trouble(&self) -> Option<(String, Timestamp)> {
         self.clock_check.trouble()
     }
 
@@ -128,9 +129,13 @@ impl Safeguards {
 
     /// Records who is in a room by a look at it.
     #[must_use]
-    pub(super) fn see(&mut self, desired: &DesiredRoom, members: &MemberSet) -> bool {
+    pub(super) fn see(&mut self, desired: &DesiredRoom, observed: &Observed) -> bool {
         let advanced = self.clock.is_confirmed() && self.budgets.advance(desired, self.clock.steady());
-        let seen = self.exclusions.see(&desired.id, |user| members.contains(user));
+        let members = &observed.room().members;
+        let (complete, now) = (observed.complete().is_some(), self.clock.steady());
+        let seen = self
+            .exclusions
+            .see(&desired.id, |user| members.contains(user), complete, now);
         advanced || seen
     }
 

@@ -93,8 +93,8 @@ fn is_apart(ahead: SignedDuration) -> bool {
 #[derive(Debug)]
 pub(super) struct ClockCheck {
     service_time: Arc<ServiceTime>,
-    /// Lead of the wall clock, if it is too large.
-    ahead: Option<SignedDuration>,
+    /// Lead of the wall clock, if it is too large, and the time by it since which it is.
+    ahead: Option<(SignedDuration, Timestamp)>,
 }
 
 impl ClockCheck {
@@ -137,13 +137,14 @@ impl ClockCheck {
             (None, true) => tracing::info!(code = CLOCK, "the clock is the service's again"),
             _ => {}
         }
-        self.ahead = wrong;
+        let since = self.ahead.map_or_else(|| clock.now(), |(_, since)| since);
+        self.ahead = wrong.map(|ahead| (ahead, since));
         moved
     }
 
-    /// The trouble with our clock, in words, if there is one.
-    pub(super) fn trouble(&self) -> Option<String> {
-        self.ahead.map(in_words)
+    /// The trouble with our clock, in words, if there is one, and its beginning by that clock.
+    pub(super) fn trouble(&self) -> Option<(String, Timestamp)> {
+        self.ahead.map(|(ahead, since)| (in_words(ahead), since))
     }
 }
 

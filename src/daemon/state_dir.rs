@@ -4,12 +4,14 @@
 //! checksum of itself. Files are replaced in one step and synced, so that a crash at any instant leaves the old one or the new one.
 
 mod folder;
+mod pause_file;
 mod persister;
 mod sealed;
 mod shape;
 #[cfg(test)]
 mod tests;
 
+pub(super) use pause_file::Pause;
 pub(super) use persister::{FilesSnapshot, Persister, Snapshot};
 
 use super::fleet_budget::Spending;
@@ -20,6 +22,7 @@ use crate::disk::Fsync;
 use crate::disk::{self, Progress, TimeLimit};
 use crate::exclusions::{RemovalBudgets, Rosters, SetAside};
 use folder::{Folder, Place, unusable};
+use pause_file::PauseFile;
 use sealed::{Bad, Content, Stage, seal, unseal};
 use serde::{Deserialize, Serialize};
 use shape::{FilesJson, RostersJson, StateJson};
@@ -110,21 +113,6 @@ pub enum StateDirError {
 #[derive(Debug)]
 pub(super) struct StateDir(Folder);
 
-/// The file `pause`: while it is there, nothing is written to the service.
-#[derive(Debug)]
-struct PauseFile {
-    folder: Place,
-    path: PathBuf,
-}
-
-impl PauseFile {
-    /// True if it is there. Fails if the folder is not the one that was taken, as when a disk is no longer mounted there.
-    fn exists(&self) -> io::Result<bool> {
-        self.folder.is_the_one_taken()?;
-        self.path.try_exists()
-    }
-}
-
 /// State kept by an earlier process.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Restored {
@@ -195,7 +183,7 @@ impl StateDir {
     fn pause(&self) -> PauseFile {
         let folder = self.0.place().clone();
         let path = folder.path(PAUSE);
-        PauseFile { folder, path }
+        PauseFile::new(folder, path)
     }
 
     pub(super) fn save_rosters(&self, rosters: &Rosters) -> io::Result<()> {

@@ -1,13 +1,15 @@
 //! The daemon's state as it is shown.
 
+use super::attention;
 use super::controller::Controller;
 use super::handle::{DaemonHandle, lock};
 use super::room_table::Room;
-use crate::model::{RoomId, counted, counted_people};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, counted};
+use crate::plan::RoomPlan;
 use crate::reconcile::progress::{Outlook, Share, Stand, outlook, shares};
 use crate::render::people_diff;
 use crate::status::{
-    self, Files, Gauges, RoomDetail, RoomLine, RoomState, Service, Status, StatusSource, WritesSuspended,
+    self, Files, FirstLook, Gauges, Missing, RoomDetail, RoomLine, RoomState, Service, Status, StatusSource,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,15 +29,21 @@ impl StatusSource for DaemonHandle {
     }
 
     fn ready(&self) -> Result<(), Vec<String>> {
+        let stand = self.stand();
         let controller = lock(&self.controller);
-        let mut missing: Vec<String> = controller.files.trouble().into_iter().collect();
+        let mut missing: Vec<String> = attention::files(&controller)
+            .map(|item| item.message)
+            .into_iter()
+            .collect();
         let rooms = &controller.rooms;
-        let seen = rooms
-            .iter()
-            .filter(|room| room.state() != RoomState::Unseen)
-            .count();
-        if seen < rooms.len() {
+        let unseen = rooms.iter().filter(|room| room.state() == RoomState::Unseen);
+        let seen = rooms.len() - unseen.count();
+        if let Some(FirstLook { looked, rooms }) = first_look(&controller, stand.as_ref()) {
+            missing.push(format!("first look: {looked} of {}", counted(rooms, "room")));
+        } else if seen < rooms.len() {
             missing.push(format!("{seen} of {} looked at", counted(rooms.len(), "room")));
+        }
+        if seen < rooms.len() {
             missing.extend(controller.health.trouble().map(|trouble| trouble.message.clone()));
         }
         if missing.is_empty() { Ok(()) } else { Err(missing) }
@@ -43,9 +51,12 @@ impl StatusSource for DaemonHandle {
 
     fn status(&self) -> Status {
         let shares = shares(&lock(&self.reader));
+        let stand = self.stand();
+        let controller = lock(&self.controller);
         Status {
-            progress: self.stand().map(|stand| progress(&stand, &shares)),
-            ..View(&lock(&self.controller)).status()
+            first_look: first_look(&controller, stand.as_ref()),
+            progress: stand.map(|stand| progress(&stand, &shares)),
+            ..View(&controller).status()
         }
     }
 
@@ -65,6 +76,17 @@ impl StatusSource for DaemonHandle {
     fn reconcile(&self) {
         self.resync_soon();
     }
+}
+
+/// Progress of the first look at all rooms, with the rooms that it has read so far. `None` if it has ended.
+pub(super) fn first_look(controller: &Controller, stand: Option<&Stand>) -> Option<FirstLook> {
+    let looked = attention::first_look(controller)?;
+    let rooms = controller.rooms.len();
+    let read = stand.map_or(0, |stand| stand.looked);
+    Some(FirstLook {
+        looked: looked.max(read).min(rooms),
+        rooms,
+    })
 }
 
 fn budget(share: Share) -> status::CallBudget {
@@ -107,52 +129,6 @@ fn progress(stand: &Stand, shares: &[Share]) -> status::Progress {
 struct View<'a>(&'a Controller);
 
 impl View<'_> {
-    /// Lines about everything that needs attention.
-    fn attention(&self) -> Vec<String> {
-        let Self(daemon) = self;
-        let now = daemon.now();
-        let mut all: Vec<String> = daemon.files.trouble().into_iter().collect();
-        all.extend(daemon.gate.quota().trouble(now));
-        all.extend(daemon.safeguards.clock_trouble());
-        all.extend(daemon.token.trouble(now));
-        let trouble = daemon.health.trouble();
-        all.extend(trouble.map(|trouble| format!("nothing can be done in any room: {}", trouble.message)));
-        for (state, what) in [
-            (RoomState::Failed, "failed and will be tried again"),
-            (RoomState::Blocked, "blocked by a guard"),
-        ] {
-            let count = daemon.rooms.iter().filter(|room| room.state() == state).count();
-            if count > 0 {
-                all.push(format!("{} {what}", counted(count, "room")));
-            }
-        }
-        let held = self.held();
-        if held > 0 {
-            all.push(format!(
-                "{} held, because too many left the files at once",
-                counted(held, "name")
-            ));
-        }
-        let over_budget = daemon.safeguards.over_budget(&daemon.rooms);
-        if over_budget > 0 {
-            all.push(format!(
-                "{} kept by the removal budget",
-                counted_people(over_budget)
-            ));
-        }
-        if daemon.rooms.iter().any(Room::has_pending) {
-            all.extend(daemon.files.restless());
-        }
-        let aside = self.set_aside().len();
-        if aside > 0 {
-            all.push(format!(
-                "{} set aside, because the service does not take them",
-                counted_people(aside)
-            ));
-        }
-        all
-    }
-
     /// People who stay until the room files have settled.
     fn pending(&self) -> Option<status::Pending> {
         let Self(daemon) = self;
@@ -212,7 +188,7 @@ impl View<'_> {
             version: env!("CARGO_PKG_VERSION"),
             started: daemon.started,
             now: daemon.now(),
-            attention: self.attention(),
+            attention: attention::attention(daemon),
             withheld: daemon.gate.suspended(),
             files: Files {
                 valid: daemon.files.are_valid(),
@@ -230,6 +206,7 @@ impl View<'_> {
             },
             token_expires: daemon.token.expiry().map(|expiry| expiry.at),
             passes,
+            first_look: None,
             progress: None,
             rooms: daemon.rooms.iter().map(|room| self.line(room)).collect(),
             aside: self.set_aside(),
@@ -252,13 +229,15 @@ impl View<'_> {
 
     fn line(&self, room: &Room) -> RoomLine {
         let plan = room.plan();
+        let (state, since) = room.shown_state(attention::freshness(self.0));
         RoomLine {
             id: room.desired().id.clone(),
             name: room.desired().name.clone(),
-            state: room.state(),
-            since: room.since(),
-            looked: room.looked(),
+            state,
+            since,
+            looked: room.seen(),
             add: plan.map_or(0, |plan| plan.add.len()),
+            missing: plan.map(missing).unwrap_or_default(),
             remove: plan.map_or(0, |plan| plan.remove.len()),
             promote: plan.map_or(0, |plan| plan.promote.len()),
             demote: plan.map_or(0, |plan| plan.demote.len()),
@@ -279,7 +258,9 @@ impl View<'_> {
             line: self.line(room),
             mode: room.desired().mode.as_str(),
             live: plan.and_then(|plan| plan.live.clone()),
-            diff: plan.map(people_diff).unwrap_or_default(),
+            diff: plan
+                .map(|plan| people_diff(&with_missing(plan, room)))
+                .unwrap_or_default(),
             remarks: plan.map(|plan| plan.notes.clone()).unwrap_or_default(),
             holds: daemon.safeguards.exclusions().shown_holds(id),
             changes: changes.filter(|change| change.room == *id).cloned().collect(),
@@ -289,9 +270,10 @@ impl View<'_> {
     fn gauges(&self) -> Gauges {
         let Self(daemon) = self;
         let now = daemon.now();
+        let freshness = attention::freshness(daemon);
         let mut rooms: BTreeMap<RoomState, usize> = BTreeMap::new();
         for room in daemon.rooms.iter() {
-            *rooms.entry(room.state()).or_default() += 1;
+            *rooms.entry(room.shown_state(freshness).0).or_default() += 1;
         }
         let age = |then: Timestamp| now.duration_since(then).as_secs_f64();
         let aside = self.set_aside();
@@ -319,16 +301,32 @@ impl View<'_> {
     }
 }
 
-/// Describes the daemon in a line, for the service manager.
-pub(super) fn in_a_line(controller: &Controller) -> String {
-    let attention = View(controller).attention();
-    let rooms = counted(controller.rooms.len(), "room");
-    let state = match (controller.gate.suspended(), attention.as_slice()) {
-        (Some(WritesSuspended { code, .. }), _) => format!("nothing is written ({code})"),
-        (None, []) => "all is well".to_owned(),
-        (None, [one]) => one.clone(),
-        (None, [one, rest @ ..]) => format!("{one}, and {} more", rest.len()),
+/// Wanted people who are left alone for now.
+fn missing(plan: &RoomPlan) -> Missing {
+    Missing {
+        set_aside: plan.missing(ReasonCode::SetAside),
+        coming_and_going: plan.missing(ReasonCode::ComingAndGoing),
+    }
+}
+
+/// The plan that a command without a memory would make: one that does not leave anybody alone.
+fn with_missing(plan: &RoomPlan, room: &Room) -> RoomPlan {
+    let mut whole = plan.clone().without_steps();
+    let held = |op: Op| -> MemberSet {
+        let notes = plan.notes.iter().filter(|note| note.held == Some(op));
+        let users = notes.filter_map(|note| UserId::parse(note.user.as_deref()?).ok());
+        let Missing {
+            set_aside,
+            coming_and_going,
+        } = missing(plan);
+        users
+            .filter(|user| set_aside.contains(user) || coming_and_going.contains(user))
+            .collect()
     };
-    // A newline would end the message to the service manager.
-    format!("{rooms}: {state}").replace('\n', " ")
+    let out = held(Op::Add);
+    let admins = room.desired().admins.as_ref();
+    let to_be_admins = admins.map(|admins| admins.and(&out)).unwrap_or_default();
+    whole.promote = whole.promote.or(&held(Op::Promote)).or(&to_be_admins);
+    whole.add = whole.add.or(&out);
+    whole
 }

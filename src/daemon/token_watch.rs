@@ -61,6 +61,20 @@ impl TokenWatch {
         })
     }
 
+    /// True if it has ended and nobody but a person replaces it.
+    pub(super) fn has_ended(&self, now: Timestamp) -> bool {
+        self.stage(now) == Some(Stage::Ended)
+    }
+
+    /// Beginning of the task.
+    pub(super) fn trouble_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let at = self.expiry?.at;
+        match self.stage(now)? {
+            Stage::Ended => Some(at),
+            Stage::Day | Stage::Hour => at.checked_sub(DAY).ok(),
+        }
+    }
+
     fn stage(&self, now: Timestamp) -> Option<Stage> {
         let expiry = self.expiry.filter(|expiry| !expiry.renewed)?;
         let left = expiry.at.duration_since(now);

@@ -21,6 +21,8 @@ pub(crate) struct ComingAndGoing(BTreeMap<RoomId, BTreeMap<UserId, Window>>);
 struct Window {
     ends: Timestamp,
     times: u32,
+    /// True if a look found them gone since they have been left alone.
+    was_gone: bool,
 }
 
 impl ComingAndGoing {
@@ -29,6 +31,7 @@ impl ComingAndGoing {
         let fresh = Window {
             ends: now.checked_add(WINDOW).unwrap_or(now),
             times: 0,
+            was_gone: false,
         };
         let window = self
             .0
@@ -41,6 +44,27 @@ impl ComingAndGoing {
         }
         window.times += 1;
         window.times == TIMES
+    }
+
+    /// Takes in a look at a room. Whoever was gone while left alone and is there now has come back by themselves, and is free. A look that
+    /// is not `complete` proves of nobody that they are gone. Gives those who are free.
+    pub(crate) fn see(
+        &mut self,
+        room: &RoomId,
+        is_there: impl Fn(&UserId) -> bool,
+        complete: bool,
+        now: Timestamp,
+    ) -> Vec<UserId> {
+        let Some(users) = self.0.get_mut(room) else {
+            return Vec::new();
+        };
+        let back = users.extract_if(.., |user, window| {
+            let there = is_there(user);
+            let came_back = there && window.was_gone;
+            window.was_gone |= complete && !there && window.keeps_out(now);
+            came_back
+        });
+        back.map(|(user, _)| user).collect()
     }
 
     /// People who are left alone in this room now, and why.
@@ -120,5 +144,31 @@ mod tests {
         assert_eq!(waiting_in(&all, &room, 62), 0);
         all.forget(at(200));
         assert!(all.0.is_empty());
+    }
+
+    #[test]
+    fn who_comes_back_by_themselves_is_free_at_once() {
+        let (room, user) = (RoomId::parse("7").unwrap(), UserId::parse("bob").unwrap());
+        let at = |minutes: i64| Timestamp::from_second(minutes * 60).unwrap();
+        let mut all = ComingAndGoing::default();
+        for minute in [0, 5, 10] {
+            all.put_back(&room, &user, at(minute));
+        }
+        let mut see = |is_there: bool, complete: bool, minute: i64| {
+            let freed = all.see(&room, |_| is_there, complete, at(minute));
+            let moment = Moment {
+                wall: at(minute),
+                steady: at(minute),
+            };
+            (freed.len(), all.waiting_in(&room, moment).len())
+        };
+        // There by the last time that they were put back, and perhaps not read.
+        assert_eq!(see(true, true, 11), (0, 1));
+        assert_eq!(see(false, false, 12), (0, 1));
+        assert_eq!(see(true, true, 13), (0, 1));
+        // Gone, and back.
+        assert_eq!(see(false, true, 15), (0, 1));
+        assert_eq!(see(true, true, 20), (1, 0));
+        assert_eq!(see(true, true, 25), (0, 0));
     }
 }

@@ -83,8 +83,18 @@ impl Exclusions {
         self.holds.settle(is_in_it);
     }
 
-    /// Forgets people set aside who are seen in the room after all. `true`: there were some.
-    pub(crate) fn see(&mut self, room: &RoomId, is_there: impl Fn(&UserId) -> bool) -> bool {
+    /// Forgets people set aside or coming and going who are seen in the room after all. A look that is not `complete` proves of nobody
+    /// that they are gone. `true`: there were some who were set aside.
+    pub(crate) fn see(
+        &mut self,
+        room: &RoomId,
+        is_there: impl Fn(&UserId) -> bool,
+        complete: bool,
+        now: Timestamp,
+    ) -> bool {
+        for user in self.coming_and_going.see(room, &is_there, complete, now) {
+            tracing::info!(%room, %user, "has come back without help: no longer counts as coming and going");
+        }
         self.set_aside.seen_in(room, is_there)
     }
 

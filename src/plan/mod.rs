@@ -40,6 +40,8 @@ use std::fmt;
 pub enum Status {
     /// Nothing to do.
     InSync,
+    /// Nothing to do now, but wanted people are not there as wanted: the daemon has set them aside, or they come and go.
+    Incomplete,
     /// There are calls to make.
     Changed,
     /// A guard holds some of what is wanted.
@@ -91,6 +93,11 @@ impl Note {
             held: Some(op),
             ..self
         }
+    }
+
+    /// True if somebody wanted is left alone for now: nothing is wrong with the room itself, only with a person.
+    fn is_waiting(&self) -> bool {
+        self.held.is_some() && [ReasonCode::SetAside, ReasonCode::ComingAndGoing].contains(&self.code)
     }
 }
 
@@ -210,6 +217,25 @@ impl RoomPlan {
             .sum()
     }
 
+    /// Wanted people who are not here as wanted and are left alone for now, for this reason: [`ReasonCode::SetAside`] or
+    /// [`ReasonCode::ComingAndGoing`].
+    #[must_use]
+    pub fn missing(&self, why: ReasonCode) -> MemberSet {
+        let notes = self
+            .notes
+            .iter()
+            .filter(|note| note.is_waiting() && note.code == why);
+        notes
+            .filter_map(|note| UserId::parse(note.user.as_deref()?).ok())
+            .collect()
+    }
+
+    /// True if somebody wanted is not here as wanted and is left alone for now.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.notes.iter().any(Note::is_waiting)
+    }
+
     /// True if somebody stays here only until the room files have settled.
     #[must_use]
     pub fn waits(&self) -> bool {
@@ -230,7 +256,7 @@ impl RoomPlan {
         match self.status {
             Status::Failed => !self.has_moved(),
             Status::Observed => false,
-            Status::InSync | Status::Changed | Status::Blocked => self
+            Status::InSync | Status::Incomplete | Status::Changed | Status::Blocked => self
                 .notes
                 .iter()
                 .any(|note| note.held.is_some() || note.code == ReasonCode::IncompleteRead),

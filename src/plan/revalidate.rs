@@ -148,7 +148,9 @@ fn moved_from(diff: &RoomDiff, saved: &SavedRoom) -> Option<String> {
         return Some(format!("{user} was to be added and is there already"));
     }
     let again = planned_again(diff, saved);
-    if saved.status == Status::Failed && !matches!(again.status, Status::Failed | Status::InSync) {
+    if saved.status == Status::Failed
+        && !matches!(again.status, Status::Failed | Status::InSync | Status::Incomplete)
+    {
         return Some("nothing could be done there then".to_owned());
     }
     let lists = [

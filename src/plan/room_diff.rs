@@ -181,6 +181,8 @@ impl RoomDiff {
         } else if let Some(note) = stuck(&changes, complete, &notes) {
             error = Some(note);
             Status::Failed
+        } else if notes.iter().any(Note::is_waiting) {
+            Status::Incomplete
         } else {
             Status::InSync
         };
@@ -257,11 +259,6 @@ fn let_through(changes: &Changes, blocked: &[GuardTripped]) -> Changes {
     }
 }
 
-/// True if nothing is wrong with the room itself, only with a person.
-fn is_waiting(note: &Note) -> bool {
-    [ReasonCode::SetAside, ReasonCode::ComingAndGoing].contains(&note.code)
-}
-
 /// Reason why a room without any step is not in order, if it is not.
 fn stuck(changes: &Changes, complete: bool, notes: &[Note]) -> Option<Note> {
     if complete && changes.iter().all(|(_, users)| users.is_empty()) {
@@ -269,6 +266,6 @@ fn stuck(changes: &Changes, complete: bool, notes: &[Note]) -> Option<Note> {
     }
     notes
         .iter()
-        .find(|note| (note.held.is_some() && !is_waiting(note)) || note.code == ReasonCode::IncompleteRead)
+        .find(|note| (note.held.is_some() && !note.is_waiting()) || note.code == ReasonCode::IncompleteRead)
         .cloned()
 }

@@ -30,6 +30,7 @@ pub fn text(out: &mut dyn Write, plan: &FleetPlan, seconds: f64) -> fmt::Result 
 fn show_room(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
     let state = match room.status {
         Status::InSync => "in sync",
+        Status::Incomplete => "incomplete: wanted people are not there, and are left alone for now",
         Status::Changed => "to change",
         Status::Blocked => "blocked",
         Status::Failed if room.has_moved() => "refused",
@@ -178,19 +179,22 @@ fn show_summary(out: &mut dyn Write, plan: &FleetPlan, seconds: f64) -> fmt::Res
     } = plan.summary();
     let number = |is: fn(&RoomPlan) -> bool| plan.rooms.iter().filter(|room| is(room)).count();
     let observed = number(|room| room.status == Status::Observed);
+    let incomplete = number(|room| room.status == Status::Incomplete);
     let refused = number(RoomPlan::has_moved);
     write!(out, "{}: {changed} to change", counted(rooms, "room"))?;
     for (number, word) in [
         (blocked, "blocked"),
         (failed - refused, "failed"),
         (refused, "refused"),
+        (incomplete, "incomplete"),
         (observed, "only observed"),
     ] {
         if number > 0 {
             write!(out, ", {number} {word}")?;
         }
     }
-    writeln!(out, ", {} in sync", rooms - changed - blocked - failed - observed)?;
+    let in_sync = rooms - changed - blocked - failed - incomplete - observed;
+    writeln!(out, ", {in_sync} in sync")?;
     writeln!(
         out,
         "{}, {}, {}, {}: {}, at least {seconds} s",

@@ -1,10 +1,12 @@
 //! The daemon as others see it: plain types, made anew for every question.
 
+mod attention;
 mod pass;
 mod room;
 
+pub use attention::{Attention, AttentionSeverity, FirstLook};
 pub use pass::{ChangeResult, PassKind, PassOutcome};
-pub use room::{Aside, Change, ComingAndGoing, Hold, RoomDetail, RoomLine, RoomState};
+pub use room::{Aside, Change, ComingAndGoing, Hold, Missing, RoomDetail, RoomLine, RoomState};
 
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::model::{ReasonCode, RoomId};
@@ -36,8 +38,8 @@ pub struct Status {
     pub started: Timestamp,
     /// Time of this answer.
     pub now: Timestamp,
-    /// Everything that needs attention, a sentence each. Empty when all is well.
-    pub attention: Vec<String>,
+    /// Everything that needs attention, outages first. Empty when nothing does.
+    pub attention: Vec<Attention>,
     /// Reason for which nothing is written at present, if there is one.
     pub withheld: Option<WritesSuspended>,
     /// The room files.
@@ -48,6 +50,8 @@ pub struct Status {
     pub token_expires: Option<Timestamp>,
     /// The passes over all rooms.
     pub passes: Passes,
+    /// Progress of the first look at all rooms. `None` once it has ended.
+    pub first_look: Option<FirstLook>,
     /// Progress of the passes under way, together. `None` if there are none.
     pub progress: Option<Progress>,
     /// Every managed room, by id.
@@ -150,10 +154,12 @@ pub struct Trouble {
 /// The passes over all rooms.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Passes {
-    /// Start of the last one that looked at every room.
+    /// Start of the last one that looked at every room. One in which nothing answered is none.
     pub last_begun: Option<Timestamp>,
     /// Its end.
     pub last_ended: Option<Timestamp>,
+    /// End of the last one, whatever came of it. If it is later than `last_ended`, nothing answered.
+    pub last_tried: Option<Timestamp>,
     /// End of the last one after which everything wanted was so, but for guards and people set aside.
     pub last_good: Option<Timestamp>,
     /// Start of the one that runs now.

@@ -1,6 +1,6 @@
 //! Rooms, people and changes, as they are shown.
 
-use crate::model::{Guard, Op, RoomId, UserId};
+use crate::model::{Guard, MemberSet, Op, RoomId, UserId};
 use crate::plan::{GuardTripped, LiveSummary, Note};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,8 +11,12 @@ use serde::Serialize;
 pub enum RoomState {
     /// Not looked at yet.
     Unseen,
+    /// Not seen for so long that nobody knows how it is now: two intervals, and the length of a pass.
+    Unknown,
     /// As wanted.
     InSync,
+    /// Nothing to do now, but wanted people are not there as wanted: set aside, or coming and going.
+    Incomplete,
     /// Changes are on their way, or wait until they may be written.
     Changing,
     /// A guard holds some of what is wanted.
@@ -32,12 +36,14 @@ pub struct RoomLine {
     pub name: Option<String>,
     /// Its condition.
     pub state: RoomState,
-    /// Time since which it is in it.
+    /// Time since which it is in it; of a room whose condition is unknown, the time of the last look that saw it.
     pub since: Timestamp,
-    /// Time of the last look.
+    /// Time of the last look that saw it.
     pub looked: Option<Timestamp>,
-    /// Number of people who are wanted and not there.
+    /// Number of people who are wanted and not there, without those who are left alone for now.
     pub add: usize,
+    /// Wanted people who are not there as wanted, and are left alone for now.
+    pub missing: Missing,
     /// Number of people who are there and not wanted.
     pub remove: usize,
     /// Number of people who should become an admin.
@@ -54,6 +60,15 @@ pub struct RoomLine {
     pub error: Option<Note>,
     /// Time at which it is tried again on its own.
     pub next_try: Option<Timestamp>,
+}
+
+/// Wanted people who are not there as wanted and are left alone for now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// People set aside: the service does not take them.
+    pub set_aside: MemberSet,
+    /// People who were put back again and again, and have gone again.
+    pub coming_and_going: MemberSet,
 }
 
 /// A room in full.

@@ -6,9 +6,11 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
 
 /// The counted states, so that a state without rooms shows a 0.
-const STATES: [(RoomState, &str); 6] = [
+const STATES: [(RoomState, &str); 8] = [
     (RoomState::Unseen, "unseen"),
+    (RoomState::Unknown, "unknown"),
     (RoomState::InSync, "in_sync"),
+    (RoomState::Incomplete, "incomplete"),
     (RoomState::Changing, "changing"),
     (RoomState::Blocked, "blocked"),
     (RoomState::Failed, "failed"),

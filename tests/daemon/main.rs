@@ -6,3 +6,6 @@ mod life;
 mod place;
 mod seen;
 mod slow_writers;
+
+// The page's tests look at such a daemon, too.
+pub(crate) use place::{Daemon, PATIENCE, Place};

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 
 pub(crate) const ROOM: &str = "66213271109633";
 /// Time that anything may take on a busy machine.
@@ -24,6 +25,7 @@ pub(crate) struct Place {
     folder: TempDir,
     pub(crate) emulator: Emulator,
     pub(crate) url: String,
+    away: Arc<Notify>,
     _runtime: Runtime,
 }
 
@@ -42,6 +44,11 @@ impl Place {
             latency,
             ..Environment::default()
         };
+        Self::of(&state, &wanting("a, b, c, d"), environment)
+    }
+
+    /// A service in this state, and these room files.
+    pub(crate) fn of(state: &str, rooms: &str, environment: Environment) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -49,22 +56,32 @@ impl Place {
             .unwrap();
         let emulator = {
             let _inside = runtime.enter();
-            Emulator::in_environment(State::parse(&state).unwrap(), Options::default(), environment)
+            Emulator::in_environment(State::parse(state).unwrap(), Options::default(), environment)
         };
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        runtime.spawn(serve(listener, emulator.clone(), std::future::pending()));
+        let away = Arc::new(Notify::new());
+        let goes_away = Arc::clone(&away);
+        runtime.spawn(serve(listener, emulator.clone(), async move {
+            goes_away.notified().await;
+        }));
         let place = Self {
             folder: tempfile::tempdir().unwrap(),
             emulator,
             url,
+            away,
             _runtime: runtime,
         };
         fs::create_dir(place.path("rooms")).unwrap();
         place.write("token", "secret\n");
         place.settings("");
-        place.write("rooms/all.yaml", &wanting("a, b, c, d"));
+        place.write("rooms/all.yaml", rooms);
         place
+    }
+
+    /// Takes the service away: nobody listens at its address any more.
+    pub(crate) fn take_away_the_service(&self) {
+        self.away.notify_one();
     }
 
     pub(crate) fn settings(&self, more: &str) {
@@ -221,6 +238,11 @@ impl Daemon {
             .find(|line| line.contains("\"message\":\"listening\""))?;
         let line: serde_json::Value = serde_json::from_str(line).ok()?;
         line["address"].as_str()?.parse().ok()
+    }
+
+    /// Address of its page.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/", self.address().unwrap())
     }
 
     /// Waits for something, and panics with the log when it does not come.

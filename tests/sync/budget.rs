@@ -176,7 +176,7 @@ fn thirteen_edits_of_a_quarter_do_not_empty_a_room() {
             status
                 .attention
                 .iter()
-                .any(|item| item.contains("49 people kept by the removal budget")),
+                .any(|item| item.message.contains("49 people kept by the removal budget")),
             "{:?}",
             status.attention
         );

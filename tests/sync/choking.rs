@@ -301,7 +301,7 @@ fn an_outage_of_all_writes_sets_nobody_aside() {
         let daemon = house.start();
         sleep(Duration::from_secs(120)).await;
         let during = writes(&house.service);
-        let said = daemon.status().attention.join("\n");
+        let said = format!("{:#?}", daemon.status().attention);
         assert!(!said.contains("set aside"), "{said}");
         away.store(false, Ordering::Relaxed);
         daemon.until_well(minutes(12)).await;

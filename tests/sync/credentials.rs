@@ -264,7 +264,7 @@ fn a_daemon_says_when_its_ready_token_ends() {
         let status = daemon.status();
         let end = START.parse::<Timestamp>().unwrap() + LIFE;
         assert_eq!(status.token_expires, Some(end));
-        assert_eq!(status.attention, [""; 0]);
+        assert_eq!(status.attention, []);
         let gauge = daemon.source.gauges().token_expires.unwrap();
         assert_eq!((gauge.at, gauge.renewed), (end, false));
         for (hours, said) in [
@@ -275,7 +275,7 @@ fn a_daemon_says_when_its_ready_token_ends() {
             sleep(Duration::from_secs(hours * 3600) + Duration::from_secs(10)).await;
             let attention = daemon.status().attention;
             assert!(
-                matches!(attention.as_slice(), [one] if one.starts_with(said)),
+                matches!(attention.as_slice(), [one] if one.message.starts_with(said)),
                 "{attention:?}"
             );
         }

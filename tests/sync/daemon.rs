@@ -264,7 +264,10 @@ fn a_user_whom_the_service_does_not_know_is_set_aside() {
         assert!(first > 0);
         sleep(minutes(55)).await;
         assert_eq!(tries(&house), 0, "left alone for an hour");
-        assert_eq!(daemon.status().rooms.first().unwrap().state, RoomState::InSync);
+        assert_eq!(
+            daemon.status().rooms.first().unwrap().state,
+            RoomState::Incomplete
+        );
         sleep(minutes(15)).await;
         assert_eq!(tries(&house), 1, "tried again after an hour");
         sleep(minutes(100)).await;

@@ -179,7 +179,10 @@ fn across_a_reboot_nobody_waits_longer_than_a_wait_for_a_clock_that_was_wrong() 
 }
 
 fn told_of_the_clock(status: &roomsync::status::Status) -> Option<&String> {
-    status.attention.iter().find(|line| line.contains("clock"))
+    let items = status.attention.iter();
+    items
+        .map(|item| &item.message)
+        .find(|message| message.contains("clock"))
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod applying;
+mod attention;
 mod budget;
 mod bulk;
 mod choking;

@@ -141,8 +141,10 @@ fn a_day_without_quota_costs_ten_calls_beyond_those_that_were_on_their_way() {
             panic!("{:#?}", status.attention);
         };
         assert!(
-            attention.contains("One call is tried at 2026-11-23T00:15:"),
-            "{attention}"
+            attention
+                .message
+                .contains("One call is tried at 2026-11-23T00:15:"),
+            "{attention:?}"
         );
         none_is_blamed(&status);
         sent(&house);

@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use roomsync::model::{RoomId, UserId};
 use roomsync::status::{
-    Files, Gauges, Passes, RoomDetail, RoomLine, RoomState, Service, Status, StatusSource,
+    Attention, AttentionSeverity, Files, Gauges, Missing, Passes, RoomDetail, RoomLine, RoomState, Service,
+    Status, StatusSource,
 };
 use roomsync::web::{Metrics, Options, router};
 use std::collections::BTreeMap;
@@ -99,6 +100,25 @@ pub(crate) fn ago(seconds: i64) -> Timestamp {
     Timestamp::now() - SignedDuration::from_secs(seconds)
 }
 
+/// Something that needs attention, for so many seconds.
+pub(crate) fn attention(
+    severity: AttentionSeverity,
+    code: &'static str,
+    message: &str,
+    seconds: i64,
+) -> Attention {
+    Attention {
+        severity,
+        code,
+        message: message.to_owned(),
+        since: ago(seconds),
+        by: None,
+        why: None,
+        count: 1,
+        rooms: Vec::new(),
+    }
+}
+
 /// A room as wanted.
 pub(crate) fn line(number: &str, name: &str) -> RoomLine {
     RoomLine {
@@ -111,6 +131,7 @@ pub(crate) fn line(number: &str, name: &str) -> RoomLine {
         remove: 0,
         promote: 0,
         demote: 0,
+        missing: Missing::default(),
         pending: 0,
         blocked: Vec::new(),
         notes: 0,
@@ -134,6 +155,7 @@ pub(crate) fn detail(line: RoomLine) -> RoomDetail {
 
 /// A daemon that has looked at these rooms and has nothing to say.
 pub(crate) fn status(rooms: Vec<RoomLine>) -> Status {
+    let ended = Some(ago(12));
     Status {
         version: "0.1.0",
         started: ago(90_000),
@@ -158,11 +180,13 @@ pub(crate) fn status(rooms: Vec<RoomLine>) -> Status {
         token_expires: Some(ago(-3_000_000)),
         passes: Passes {
             last_begun: Some(ago(13)),
-            last_ended: Some(ago(12)),
-            last_good: Some(ago(12)),
+            last_ended: ended,
+            last_tried: ended,
+            last_good: ended,
             running_since: None,
             next: Some(ago(-280)),
         },
+        first_look: None,
         progress: None,
         rooms,
         aside: Vec::new(),

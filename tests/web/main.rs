@@ -1,7 +1,9 @@
 //! Everything that the daemon shows: routes, metrics, the page in a browser.
 
+mod agree;
 mod browser;
 mod fixture;
+mod gaps;
 mod metrics;
 mod page;
 mod routes;

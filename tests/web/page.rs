@@ -1,10 +1,10 @@
 //! The page, in a browser, over a real socket.
 
 use super::browser::{Window, browse};
-use super::fixture::Fixture;
+use super::fixture::{Fixture, attention};
 use super::scenes::{self, number};
 use roomsync::model::ReasonCode;
-use roomsync::status::{RoomState, WritesSuspended};
+use roomsync::status::{AttentionSeverity, RoomState, WritesSuspended};
 use roomsync::web::{Options, serve};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -12,14 +12,14 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A daemon's page on a socket.
-struct Served {
-    url: String,
+pub(crate) struct Served {
+    pub(crate) url: String,
     stop: oneshot::Sender<()>,
     server: JoinHandle<std::io::Result<()>>,
 }
 
 impl Served {
-    async fn start(fixture: &Arc<Fixture>) -> Self {
+    pub(crate) async fn start(fixture: &Arc<Fixture>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let options = Options {
@@ -34,20 +34,20 @@ impl Served {
         Self { url, stop, server }
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.stop.send(()).unwrap();
         self.server.await.unwrap().unwrap();
     }
 }
 
-const WIDE: (u32, u32) = (1280, 900);
+pub(crate) const WIDE: (u32, u32) = (1280, 900);
 const PHONE: (u32, u32) = (360, 740);
 
 /// The key, as WebDriver names it.
 const ENTER: &str = "\u{e007}";
 
 /// Keeps a picture of each look, and sees that nothing sticks out.
-async fn looks(window: &Window, scene: &str) {
+pub(crate) async fn looks(window: &Window, scene: &str) {
     for (name, (width, height)) in [("wide", WIDE), ("phone", PHONE)] {
         for scheme in ["light", "dark"] {
             window.look(width, height, scheme).await;
@@ -59,7 +59,13 @@ async fn looks(window: &Window, scene: &str) {
     window.look(WIDE.0, WIDE.1, "light").await;
 }
 
-async fn quiet(window: &Window) {
+pub(crate) async fn glance_tone(window: &Window) -> serde_json::Value {
+    window
+        .eval("document.getElementById('glance').dataset.tone")
+        .await
+}
+
+pub(crate) async fn quiet(window: &Window) {
     assert_eq!(window.console().await, Vec::<String>::new());
 }
 
@@ -82,11 +88,12 @@ async fn all_is_well_and_then_is_not() {
         window.eval("(window.kept = document.getElementById('list').lastElementChild, 1)").await;
         window.click("#find").await;
         fixture.set(|said| {
-            said.status.attention = vec!["lobby cannot be looked at".to_owned()];
+            let failed = "room lobby failed: no clear answer";
+            said.status.attention = vec![attention(AttentionSeverity::Amber, "failed", failed, 125)];
             said.status.rooms[0].state = RoomState::Failed;
         });
-        window.wait_for("#headline", "1 thing wants you:").await;
-        window.wait_for("#attention", "lobby cannot be looked at").await;
+        window.wait_for("#headline", "1 thing needs attention").await;
+        window.wait_for("#attention", "room lobby failed: no clear answer for 2 min").await;
         window.wait_for("#list > li:first-child", "lobby").await;
         assert_eq!(window.eval("window.kept.isConnected").await, true);
         assert_eq!(window.eval("document.activeElement.id").await, "find");
@@ -111,7 +118,7 @@ async fn all_is_well_and_then_is_not() {
         window
             .wait_for("#headline", "No contact with roomsync: not updated since")
             .await;
-        assert_eq!(window.eval("document.getElementById('glance').dataset.tone").await, "lost");
+        assert_eq!(glance_tone(window).await, "lost");
         looks(window, "lost").await;
     })
     .await;
@@ -124,9 +131,9 @@ async fn a_bad_night() {
         let served = Served::start(&fixture).await;
         window.look(WIDE.0, WIDE.1, "light").await;
         window.open(&served.url).await;
-        window.wait_for("#headline", "4 things want you:").await;
+        window.wait_for("#headline", "4 things need attention").await;
         for (place, said) in [
-            ("#trouble", "met 17 times"),
+            ("#attention", "for 4 min, met 17 times, next try in "),
             ("#problems", "rooms/team.yaml:14:5"),
             ("#problems", "did you mean members?"),
             ("#held", "max_removals allows 25% of 120, 40 removals are wanted"),
@@ -209,7 +216,9 @@ async fn holds_and_first_looks() {
         let served = Served::start(&scenes::held()).await;
         window.look(WIDE.0, WIDE.1, "light").await;
         window.open(&served.url).await;
-        window.wait_for("#withheld", "Paused: nothing is written").await;
+        window.wait_for("#headline", "2 things need attention").await;
+        let paused = "remove it to go on · by alice: “deploy of the new lists, until 15:00” for 12 min";
+        window.wait_for("#attention", paused).await;
         window
             .wait_for("#held", "500 names of 620 left the list of this room at once")
             .await;
@@ -222,9 +231,7 @@ async fn holds_and_first_looks() {
 
         let served = Served::start(&scenes::first_pass()).await;
         window.open(&served.url).await;
-        window
-            .wait_for("#headline", "Looking at the rooms for the first time: 3 of 12")
-            .await;
+        window.wait_for("#headline", "First look: 3 of 12 rooms").await;
         looks(window, "first").await;
         quiet(window).await;
         served.end().await;
@@ -275,10 +282,11 @@ async fn a_long_apply_says_how_far_it_is() {
                 code: ReasonCode::Quota,
                 message: "the pricing plan's quota is used up; raise the plan".to_owned(),
             });
+            let used_up = "nothing is written: the pricing plan's quota is used up; raise the plan";
+            said.status.attention = vec![attention(AttentionSeverity::Red, "quota", used_up, 65)];
         });
-        window
-            .wait_for("#withheld", "The quota is used up, so nothing is written")
-            .await;
+        window.wait_for("#attention", "quota is used up").await;
+        assert_eq!(glance_tone(window).await, "bad");
         assert!(!window.text("#beat").await.contains("left"));
         looks(window, "quota").await;
         quiet(window).await;

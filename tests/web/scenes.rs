@@ -1,14 +1,18 @@
 //! Nights on call: a fixture for each.
 
-use super::fixture::{Fixture, ago, detail, id, line, status, user};
+use super::fixture::{Fixture, ago, attention, detail, id, line, status, user};
 use roomsync::diagnostics::{Diagnostic, Location, Position, Severity};
 use roomsync::model::{Guard, Limit, Op, ReasonCode};
 use roomsync::plan::{GuardTripped, LiveSummary, Note};
 use roomsync::status::{
-    Aside, CallBudget, Change, ComingAndGoing, Hold, Pending, Progress, RoomDetail, RoomLine, RoomState,
-    Status, Trouble, WritesSuspended,
+    Aside, Attention, AttentionSeverity, CallBudget, Change, ComingAndGoing, FirstLook, Hold, Pending,
+    Progress, RoomDetail, RoomLine, RoomState, Status, Trouble, WritesSuspended,
 };
 use std::sync::Arc;
+
+mod gaps;
+
+pub(crate) use gaps::{away, busy_day, incomplete};
 
 const NAMES: [&str; 12] = [
     "lobby",
@@ -75,7 +79,8 @@ pub(crate) fn first_pass() -> Arc<Fixture> {
         running_since: Some(ago(4)),
         ..Default::default()
     };
-    for room in status.rooms.iter_mut().skip(3) {
+    status.first_look = Some(FirstLook { looked: 3, rooms: 12 });
+    for room in &mut status.rooms {
         room.state = RoomState::Unseen;
         room.looked = None;
     }
@@ -112,11 +117,24 @@ pub(crate) fn applying() -> Arc<Fixture> {
 /// Much at once: a guard, a failure, a file that is not valid, a service in trouble, people set aside, one who comes and goes.
 pub(crate) fn trouble() -> Arc<Fixture> {
     let mut status = twelve();
+    let (red, amber) = (AttentionSeverity::Red, AttentionSeverity::Amber);
+    let refused = "nothing can be done in any room: the service refuses the token: put a new one into /run/secrets/chat-token, it is read again by itself";
     status.attention = vec![
-        "rooms/team.yaml has 1 error: the last good set is in force".to_owned(),
-        "The service refuses every call since 4 minutes: the token is not valid".to_owned(),
-        "support is blocked: 40 removals are wanted, max_removals allows 25% of 120".to_owned(),
-        "announcements cannot be looked at: the room does not exist".to_owned(),
+        attention(
+            red,
+            "files_invalid",
+            "the room files are not valid, and the last good ones stay in force: 1 problem, first: rooms/team.yaml:14:5: \
+             unknown key `memebrs`; did you mean `members`?",
+            340,
+        ),
+        attention(red, "credentials_refused", refused, 250),
+        attention(
+            amber,
+            "failed",
+            "room announcements failed: the service does not know this room",
+            7000,
+        ),
+        attention(amber, "blocked", "room support blocked by a guard", 7200),
     ];
     status.files.valid = false;
     status.files.problems = vec![
@@ -244,8 +262,21 @@ fn support(line: RoomLine) -> RoomDetail {
 /// Most of a list is gone at once; nobody may write meanwhile.
 pub(crate) fn held() -> Arc<Fixture> {
     let mut status = twelve();
-    status.attention =
-        vec!["500 names left the list of lobby at once: put them back, or allow it".to_owned()];
+    let amber = AttentionSeverity::Amber;
+    let paused = "paused, so nothing is written: there is a file /var/lib/roomsync/pause; remove it to go on";
+    status.attention = vec![
+        Attention {
+            by: Some("alice".to_owned()),
+            why: Some("deploy of the new lists, until 15:00".to_owned()),
+            ..attention(amber, "paused", paused, 725)
+        },
+        attention(
+            amber,
+            "held",
+            "500 names held, because too many left the files at once",
+            400,
+        ),
+    ];
     status.withheld = Some(WritesSuspended {
         code: ReasonCode::Paused,
         message: "`sync.paused` is true in the settings; take it out, and what stands below is done"
@@ -291,9 +322,15 @@ pub(crate) fn settling() -> Arc<Fixture> {
         wanted: 63,
         of: 100,
     }];
+    let amber = AttentionSeverity::Amber;
     status.attention = vec![
-        "1 room blocked by a guard".to_owned(),
-        "13 people kept by the removal budget".to_owned(),
+        attention(amber, "blocked", "room support blocked by a guard", 90),
+        attention(
+            amber,
+            "removal_budget",
+            "13 people kept by the removal budget",
+            90,
+        ),
     ];
     status.pending = Some(Pending {
         removals: 2,
@@ -311,7 +348,12 @@ pub(crate) fn settling() -> Arc<Fixture> {
 pub(crate) fn harmful() -> Arc<Fixture> {
     let mut status = twelve();
     let bad = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>";
-    status.attention = vec![bad.to_owned()];
+    let harm = attention(AttentionSeverity::Amber, "failed", bad, 60);
+    status.attention = vec![Attention {
+        by: Some(bad.to_owned()),
+        why: Some(bad.to_owned()),
+        ..harm
+    }];
     let harmed = room(&mut status, "lobby");
     harmed.name = Some(bad.to_owned());
     harmed.state = RoomState::Failed;
@@ -347,6 +389,7 @@ pub(crate) fn thousands() -> Arc<Fixture> {
         room
     };
     let mut status = status((0..10_000).map(room).collect());
-    status.attention = vec!["room-09876 cannot be looked at: the service does not know it".to_owned()];
+    let failed = "room room-09876 failed: the service does not know it";
+    status.attention = vec![attention(AttentionSeverity::Amber, "failed", failed, 60)];
     Fixture::new(status)
 }

@@ -10,6 +10,7 @@ use crate::plan::{Note, RoomPlan};
 use crate::status::RoomState;
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// A managed room.
@@ -25,6 +26,8 @@ pub(in crate::daemon) struct Room {
     /// Start of the last look that saw it, or failed to.
     tried: Option<Instant>,
     looked: Option<Timestamp>,
+    /// Time of the last look that saw it.
+    seen: Option<Timestamp>,
     /// True if its members are among those that the fleet's budget is a share of.
     pub(super) counted: bool,
     state: RoomState,
@@ -36,6 +39,15 @@ pub(in crate::daemon) struct Room {
     missing: Option<(Arc<DesiredRoom>, MemberSet)>,
     /// Those of them who were there before.
     gone: MemberSet,
+}
+
+/// How long a look says something of a room.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::daemon) struct Freshness {
+    /// Age past which a look says nothing of the room any more.
+    pub(in crate::daemon) fresh_for: Duration,
+    /// True if the service is away, so that no room comes back on its own.
+    pub(in crate::daemon) is_away: bool,
 }
 
 /// Work that goes on in a room.
@@ -60,6 +72,7 @@ impl Room {
             failures: 0,
             tried: None,
             looked: None,
+            seen: None,
             counted: false,
             state: RoomState::Unseen,
             since: now,
@@ -74,18 +87,40 @@ impl Room {
         &self.desired
     }
 
+    /// Its state by the last look at it, however long ago that was.
     pub(in crate::daemon) fn state(&self) -> RoomState {
         self.state
     }
 
-    /// Time since which it is in its state.
+    /// Time since which it is in that state.
     pub(in crate::daemon) fn since(&self) -> Timestamp {
         self.since
+    }
+
+    /// Its state as it is shown, and the time since which it is in it.
+    pub(in crate::daemon) fn shown_state(&self, freshness: Freshness) -> (RoomState, Timestamp) {
+        let Freshness { fresh_for, is_away } = freshness;
+        let is_old = self.tried.is_some_and(|tried| tried.elapsed() > fresh_for);
+        // Somebody who changes it knows it, and a room that fails may wait longer for its next try.
+        let is_in_hand = self.is_taken() || (self.next_try().is_some() && !is_away);
+        if self.state != RoomState::Unseen && is_old && !is_in_hand {
+            (
+                RoomState::Unknown,
+                self.seen.or(self.looked).unwrap_or(self.since),
+            )
+        } else {
+            (self.state, self.since)
+        }
     }
 
     /// Time of the last look that saw it, or failed to.
     pub(in crate::daemon) fn looked(&self) -> Option<Timestamp> {
         self.looked
+    }
+
+    /// Time of the last look that saw it.
+    pub(in crate::daemon) fn seen(&self) -> Option<Timestamp> {
+        self.seen
     }
 
     /// The last plan, with what is still to be done of it.
@@ -142,6 +177,14 @@ impl Room {
         }
         self.state = state;
         self.error = error;
+    }
+
+    /// Records the plan that a look at this time led to.
+    pub(in crate::daemon) fn planned(&mut self, plan: RoomPlan, now: Timestamp) {
+        if plan.live.is_some() {
+            self.seen = Some(now);
+        }
+        self.plan = Some(plan);
     }
 
     pub(in crate::daemon) fn set_plan(&mut self, plan: RoomPlan) {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::desired::AllowEmpty;
 use crate::model::{Absent, Guards, Mode};
+use crate::status::RoomState;
 
 fn desired(id: &str, name: &str) -> Arc<DesiredRoom> {
     Arc::new(DesiredRoom {
@@ -62,7 +63,7 @@ async fn a_room_that_left_and_came_back_waits_for_the_end_of_its_work() {
     assert!(table.reserve(&ticket));
     let stop = table.claim(&ticket).unwrap();
     let gone = table.remove_others(&BTreeMap::new());
-    assert_eq!((gone, table.len()), (vec![ticket.desired.id.clone()], 0));
+    assert_eq!((gone, table.len()), (vec![Arc::clone(&ticket.desired)], 0));
     assert!(stop.is_interruption());
     table.put(desired("7", "first"), false, Timestamp::UNIX_EPOCH);
     assert!(table.take_all(true).is_empty() && due(&mut table).is_empty());
@@ -116,4 +117,42 @@ async fn a_room_that_is_given_back_is_due_if_somebody_wanted_it_meanwhile() {
     table.put(desired("7", "second"), false, Timestamp::UNIX_EPOCH);
     assert!(table.claim(&ticket).is_none());
     assert_eq!(due(&mut table).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_nobody_sees_is_unknown_unless_somebody_has_it_in_hand() {
+    let mut table = table(&["7"]);
+    let ticket = due(&mut table).remove(0);
+    let [is_here, is_away] = [false, true].map(|is_away| Freshness {
+        fresh_for: Duration::from_secs(10),
+        is_away,
+    });
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let shown = |table: &RoomTable, freshness| table.get(&ticket.desired.id).unwrap().shown_state(freshness);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_eq!(
+        shown(&table, is_away).0,
+        RoomState::Unseen,
+        "nobody has seen it yet"
+    );
+    let room = table.current(&ticket).unwrap();
+    assert!(room.see(Instant::now(), at(5)));
+    room.set_state(RoomState::InSync, None, at(5));
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert_eq!(shown(&table, is_here), (RoomState::InSync, at(5)));
+    tokio::time::advance(Duration::from_millis(1)).await;
+    assert_eq!(shown(&table, is_here), (RoomState::Unknown, at(5)));
+    // It failed, and its next try is later than that.
+    table.end_looks(std::slice::from_ref(&ticket));
+    let room = table.current(&ticket).unwrap();
+    room.set_state(RoomState::Failed, None, at(6));
+    table.retry(&ticket.desired.id, &mut fastrand::Rng::with_seed(1));
+    assert_eq!(shown(&table, is_here), (RoomState::Failed, at(6)));
+    assert_eq!(shown(&table, is_away).0, RoomState::Unknown);
+    assert!(table.reserve(&ticket));
+    assert_eq!(
+        shown(&table, is_away).0,
+        RoomState::Failed,
+        "a pass is about to change it"
+    );
 }

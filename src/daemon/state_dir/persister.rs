@@ -1,6 +1,6 @@
 //! Saves the state off the loop. The newest snapshot of each file counts, and a write to the service awaits what it depends on.
 
-use super::{PauseFile, PersistedState, StateDir};
+use super::{Pause, PauseFile, PersistedState, StateDir};
 use crate::desired::Provenance;
 use crate::disk::{DiskJob, DiskWorker};
 use crate::exclusions::Rosters;
@@ -34,7 +34,7 @@ pub(in crate::daemon) struct Persister {
 }
 
 impl Persister {
-    /// `changed` is notified when saving begins to fail or no longer fails, and when the pause file comes or goes.
+    /// `changed` is notified when saving begins to fail or no longer fails, and when the pause file comes, goes or changes.
     pub(in crate::daemon) fn new(dir: StateDir, changed: &Arc<Notify>) -> Self {
         let mut pause = dir.pause();
         let pause_file = pause.path.clone();
@@ -74,13 +74,13 @@ impl Persister {
         self.pausing.ask(|()| ());
     }
 
-    /// True if the pause file was there the last time. The error: the folder is out of reach.
-    pub(in crate::daemon) fn was_paused(&self) -> Result<bool, String> {
+    /// The pause, if its file was there the last time. The error: the folder is out of reach.
+    pub(in crate::daemon) fn was_paused(&self) -> Result<Option<Pause>, String> {
         self.pausing.last()
     }
 
-    /// True if the pause file is there now. The error: the folder is out of reach.
-    pub(in crate::daemon) async fn paused(&self) -> Result<bool, String> {
+    /// The pause, if its file is there now. The error: the folder is out of reach.
+    pub(in crate::daemon) async fn paused(&self) -> Result<Option<Pause>, String> {
         self.find_pause();
         self.pausing.done().await
     }
@@ -144,15 +144,6 @@ fn unless_saved<T>(unsaved: &mut Option<T>, save: impl FnOnce(&T) -> io::Result<
     }
     *unsaved = None;
     Ok(())
-}
-
-impl DiskJob for PauseFile {
-    type Request = ();
-    type Outcome = Result<bool, String>;
-
-    fn run(&mut self, (): ()) -> Self::Outcome {
-        self.exists().map_err(|error| error.to_string())
-    }
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ impl<'a> RoomBlock<'a> {
         let at_rest = match self.room.status {
             Status::InSync => !leaving,
             Status::Observed => true,
-            Status::Changed | Status::Blocked | Status::Failed => false,
+            Status::Incomplete | Status::Changed | Status::Blocked | Status::Failed => false,
         };
         match self.room.status {
             Status::Observed if !self.loosened => Section::Observed,
@@ -230,6 +230,7 @@ impl<'a> RoomBlock<'a> {
             Status::Failed => told.push("failed".to_owned()),
             Status::Observed => told.push("only observed".to_owned()),
             Status::InSync => told.push("in sync".to_owned()),
+            Status::Incomplete => told.push("incomplete".to_owned()),
             Status::Changed => {}
         }
         told.extend((!self.counts.is_empty()).then(|| self.counts.told("")));

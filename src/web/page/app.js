@@ -2,6 +2,8 @@ const POLL_MS = 2000;
 const LOST_MS = 7000;
 const STEP = 200;
 const ATTENTION = 12;
+const CHANGES = 25;
+const CARDS = 12;
 
 const page = {
   status: null,
@@ -13,6 +15,7 @@ const page = {
   only: new Set(),
   most: innerWidth < 700 ? 25 : STEP,
   pinned: null,
+  changes: CHANGES,
   rows: new Map(),
   details: new Map(),
 };
@@ -51,34 +54,23 @@ function drawGlance(status) {
     : status
       ? status.attention.slice(0, ATTENTION)
       : [];
-  if (!lost && wants > ATTENTION) list.push(`And ${wants - ATTENTION} more: see below.`);
-  draw($("attention"), list, () => list.map((text) => make("li", {}, prose(text))));
+  const more = !lost && wants > ATTENTION && `And ${wants - ATTENTION} more: see below.`;
+  const trouble = status && status.service.trouble;
+  draw($("attention"), [list, more, trouble], () => [
+    list.map((item) => (typeof item === "string" ? make("li", {}, prose(item)) : attentionItem(item, trouble))),
+    more && make("li", {}, more),
+  ].flat());
   if (!status) return;
-  const { passes } = status;
-  const unseen = status.rooms.filter((room) => room.state === "unseen").length;
-  const { progress } = status;
-  draw($("beat"), [passes, progress, status.files.taken, status.files.files, unseen, wants, lost], () =>
+  const { passes, progress, files, service } = status;
+  const seen = status.rooms.map((room) => room.looked || "").reduce((a, b) => (a > b ? a : b), "");
+  draw($("beat"), [passes, progress, files.taken, files.files, service.trouble, seen, lost], () =>
     lost
       ? []
       : [
-          passes.running_since
-            ? make(
-                "span",
-                {},
-                `Looking at all rooms now${unseen && wants ? `: ${status.rooms.length - unseen} of ${status.rooms.length}` : ""}, begun `,
-                time(passes.running_since),
-              )
-            : make(
-                "span",
-                {},
-                passes.last_ended
-                  ? ["Looked at every room ", time(passes.last_ended)]
-                  : "Not every room was looked at yet",
-              ),
+          make("span", {}, lastLook(status)),
           ...(progress ? progressWords(progress) : []).map((words) => make("span", {}, words)),
           !passes.running_since && passes.next && make("span", {}, "next look ", time(passes.next, "due")),
-          status.files.taken &&
-            make("span", {}, `${many(status.files.files, "file")} taken `, time(status.files.taken)),
+          files.taken && make("span", {}, `${many(files.files, "file")} taken `, time(files.taken)),
           passes.last_ended &&
             !(passes.last_good >= passes.last_begun) &&
             make("span", {}, "last good look ", time(passes.last_good)),
@@ -86,47 +78,35 @@ function drawGlance(status) {
   );
 }
 
+/** What needs attention, whose doing it is and why, and for how long it has. */
+function attentionItem({ severity, code: kind, message, by, why, since }, trouble) {
+  const tries = trouble && trouble.code === kind && trouble;
+  return make(
+    "li",
+    { "data-tone": severity === "red" ? "bad" : "warn" },
+    hidden(severity === "red" ? "Outage: " : "Waits for a person: "),
+    prose(message),
+    by && ` · by ${by}`,
+    why && `: “${why}”`,
+    " ",
+    forTime(since),
+    tries && make("span", { class: "soft" }, `, met ${many(tries.times, "time")}`),
+    tries && tries.next_try && make("span", { class: "soft" }, ", next try ", time(tries.next_try, "due")),
+  );
+}
+
 // ---- what stands in the way
 
 function drawBlocks(status) {
-  const {
-    withheld,
-    service: { trouble },
-    files,
-    holds,
-  } = status;
+  const { withheld, files, holds } = status;
+  // What needs attention stands above, with what to do about it.
+  const quietly = withheld && !status.attention.some((item) => item.code === withheld.code) && withheld;
   draw(
     $("withheld"),
-    withheld,
-    () =>
-      withheld &&
-      notice(
-        withheld.code === "quota" ? "warn" : "busy",
-        WITHHELD[withheld.code] || "Nothing is written",
-        make("p", {}, prose(withheld.message)),
-      ),
+    quietly,
+    () => quietly && notice("busy", WITHHELD[withheld.code] || "Nothing is written", make("p", {}, prose(withheld.message))),
   );
   drawPending(status.pending);
-  draw(
-    $("trouble"),
-    trouble,
-    () =>
-      trouble &&
-      notice(
-        "bad",
-        "The service is in trouble",
-        make("p", {}, prose(trouble.message), " ", make("span", { class: "soft" }, `(${trouble.code})`)),
-        make(
-          "p",
-          { class: "soft" },
-          "For ",
-          time(trouble.since, "lasting"),
-          `, met ${many(trouble.times, "time")}`,
-          trouble.next_try && " · next try ",
-          trouble.next_try && time(trouble.next_try, "due"),
-        ),
-      ),
-  );
   draw(
     $("problems"),
     [files.valid, files.problems, files.taken],
@@ -198,50 +178,84 @@ function drawPending(pending) {
   });
 }
 
+/** A card for each room that failed, or in which something is held: failures first. */
 function drawHeld(status, holds) {
   const total = status.rooms.flatMap((room) => room.blocked).find((block) => block.guard === "max_removals_total");
-  const blocked = status.rooms.flatMap((room) =>
-    room.blocked
-      .filter((block) => block.guard !== "max_removals_total")
-      .map((block) => [room.id, room.name, block]),
-  );
-  const first = blocked.slice(0, 6);
-  const firstHolds = holds.slice(0, 20);
+  const own = (room) => room.blocked.filter((block) => block.guard !== "max_removals_total");
+  const heldIn = new Map();
+  for (const hold of holds) heldIn.set(hold.room, [...(heldIn.get(hold.room) || []), hold]);
+  const cards = status.rooms
+    .map((room) => {
+      const held = heldIn.get(room.id) || [];
+      // A hold says what its guard says, and more.
+      const blocked = own(room).filter((block) => !held.some((hold) => hold.guard === block.guard));
+      const error = room.state === "failed" ? room.error : null;
+      return { id: room.id, error, blocked, held, next: error && room.next_try };
+    })
+    .filter(({ error, blocked, held }) => error || blocked.length || held.length)
+    .sort((a, b) => !a.error - !b.error);
+  const first = cards.slice(0, CARDS);
+  const failed = cards.filter(({ error }) => error).length;
+  const waiting = total || cards.length > failed;
   draw(
     $("held"),
-    [total, first, blocked.length, firstHolds, holds.length],
+    [total, first, cards.length, waiting],
     () =>
-      (total || blocked.length || holds.length) &&
+      (total || cards.length > 0) &&
       notice(
         "warn",
-        "Held back until you decide",
+        failed && waiting
+          ? "Failed, or held back until you decide"
+          : failed
+            ? many(failed, "room failed", "rooms failed")
+            : "Held back until you decide",
         make(
           "div",
           { class: "cards" },
           total && make("article", {}, make("h3", {}, "All rooms"), blockedWords(total)),
-          firstHolds.map((hold) => make("article", {}, make("h3", {}, roomLink(hold.room)), holdWords(hold))),
-          first.map(([id, , block]) => make("article", {}, make("h3", {}, roomLink(id)), blockedWords(block))),
-        ),
-        holds.length > firstHolds.length &&
-          make("p", {}, `And the names of ${many(holds.length - firstHolds.length, "more room")}.`),
-        blocked.length > first.length &&
-          make(
-            "p",
-            {},
-            `And ${many(blocked.length - first.length, "more")}: the blocked rooms below say the same.`,
+          first.map(({ id, error, blocked, held, next }) =>
+            make(
+              "article",
+              { "data-room": id },
+              make("h3", {}, roomLink(id)),
+              error && errorWords(error, next),
+              held.flatMap(holdWords),
+              blocked.flatMap(blockedWords),
+            ),
           ),
+        ),
+        cards.length > first.length &&
+          make("p", {}, `And ${many(cards.length - first.length, "more room")}: the list below says the same of them.`),
       ),
   );
 }
 
 // ---- what was done, and who stands apart
 
-function drawSide(status) {
-  draw($("feed"), [status.changes, status.withheld && true], () =>
-    status.changes.length
-      ? feed(status.changes, true)
+function drawChanges(status) {
+  const shown = status.changes.slice(0, page.changes);
+  const rest = status.changes.length - shown.length;
+  const more = () => {
+    page.changes += CHANGES;
+    drawChanges(page.status);
+  };
+  draw($("feed"), [shown, rest], () =>
+    shown.length
+      ? [
+          feed(shown, true),
+          rest > 0 &&
+            make(
+              "button",
+              { type: "button", class: "more", "data-key": "more-changes", onclick: more },
+              `Show ${Math.min(rest, CHANGES)} more`,
+            ),
+        ]
       : make("p", { class: "soft" }, "Nothing was changed since the start."),
   );
+}
+
+function drawSide(status) {
+  drawChanges(status);
   const { aside, coming_and_going: going } = status;
   draw($("folk"), [aside, going], () => [
     !aside.length && !going.length && make("p", { class: "soft" }, "Nobody is set aside, nobody comes and goes."),
@@ -288,6 +302,7 @@ function drawSide(status) {
                 { class: "soft" },
                 "Put back again and again, and leaves. Left alone; put back again ",
                 time(who.until, "due"),
+                ", and free of this once back without help",
               ),
             ),
           ),

@@ -52,6 +52,9 @@ const TELLS = {
   due: (at) => (at <= now() ? "now" : `in ${span(at)}`),
 };
 
+/** How long something has lasted, as it goes on. */
+const forTime = (since) => make("span", { class: "soft nowrap" }, "for ", time(since, "lasting"));
+
 /** A time that goes on by itself: how long ago, how long already, or in how long. */
 function time(text, told = "past") {
   if (!text) return make("span", {}, "never");

@@ -117,7 +117,7 @@ function fillRow(row, room) {
     make(
       "span",
       { class: "seen soft" },
-      room.looked ? hidden("looked at ") : "",
+      room.looked ? (room.state === "unknown" ? "seen " : hidden("looked at ")) : "",
       room.looked ? time(room.looked) : "",
     ),
   ]);

@@ -5,6 +5,8 @@ const MOST_DIFF_LINES = 1000;
 const STATES = {
   failed: ["×", "Failed", "bad"],
   blocked: ["!", "Blocked", "warn"],
+  unknown: ["?", "Unknown", "quiet"],
+  incomplete: ["◦", "Incomplete", "warn"],
   changing: ["→", "Changing", "busy"],
   unseen: ["…", "Not seen yet", "quiet"],
   observed: ["·", "Observed", "quiet"],
@@ -59,25 +61,45 @@ function lasts(seconds) {
   return part ? `${size} ${unit} ${rest} ${part}` : `${size} ${unit}`;
 }
 
+/** How many of the wanted people are left alone for now, in all these rooms. */
+function missingIn(rooms) {
+  const people = (why) => new Set(rooms.flatMap((room) => room.missing[why])).size;
+  return { aside: people("set_aside"), going: people("coming_and_going") };
+}
+
+const missingWords = ({ aside, going }) =>
+  [
+    going && many(going, "person comes and goes", "people come and go"),
+    aside && many(aside, "person is set aside", "people are set aside"),
+  ]
+    .filter(Boolean)
+    .join(" and ");
+
 function headline(status) {
   const count = (state) => status.rooms.filter((room) => room.state === state).length;
   const rooms = many(status.rooms.length, "room");
-  const [unseen, failed, blocked, changing, observed] = ["unseen", "failed", "blocked", "changing", "observed"].map(
-    count,
-  );
-  const wants = status.attention.length;
-  if (wants) return ["warn", "!", `${many(wants, "thing wants", "things want")} you:`];
-  if (failed + blocked) return ["warn", "!", `${many(failed + blocked, "room needs", "rooms need")} a look`];
-  if (!status.files.valid) return ["warn", "!", "The room files on the disk are not valid"];
-  if (status.service.trouble) return ["warn", "!", "The service does not answer as it should"];
+  const { attention, first_look: first, pending } = status;
+  const [unseen, unknown, failed, blocked, changing, observed] = [
+    "unseen",
+    "unknown",
+    "failed",
+    "blocked",
+    "changing",
+    "observed",
+  ].map(count);
+  if (attention.length) {
+    const tone = attention.some((item) => item.severity === "red") ? "bad" : "warn";
+    return [tone, "!", many(attention.length, "thing needs attention", "things need attention")];
+  }
+  if (first) return ["busy", "…", `First look: ${first.looked} of ${many(first.rooms, "room")}`];
+  // Each of these has an item of its own; without one the page would still not say that all is well.
+  if (unknown) return ["bad", "?", `${many(unknown, "room is", "rooms are")} unknown: nobody has seen ${unknown === 1 ? "it" : "them"} for a while`];
+  if (failed + blocked) return ["warn", "!", `${many(failed + blocked, "room needs", "rooms need")} attention`];
+  if (!status.files.valid) return ["bad", "!", "The room files on the disk are not valid"];
+  if (status.service.trouble) return ["bad", "!", "The service does not answer as it should"];
   if (status.holds.length) return ["warn", "!", "Names are held that left the files"];
   if (!status.rooms.length) return ["quiet", "…", "No room files are in force yet"];
-  if (unseen)
-    return [
-      "busy",
-      "…",
-      `Looking at the rooms for the first time: ${status.rooms.length - unseen} of ${status.rooms.length}`,
-    ];
+  if (unseen) return ["busy", "…", `${many(unseen, "new room has", "new rooms have")} not been looked at yet`];
   if (status.withheld)
     return [
       "quiet",
@@ -86,17 +108,47 @@ function headline(status) {
         ? `Nothing is written; ${changing} of ${rooms} would change`
         : `Nothing is written, and nothing would be: ${rooms} as the files say`,
     ];
-  const { pending } = status;
   if (pending && pending.removals + pending.demotions && pending.rooms === changing)
     return ["busy", "…", `${many(changing, "room waits", "rooms wait")} for the room files to settle`];
   if (changing) return ["busy", "→", `${many(changing, "room is", "rooms are")} being brought in line`];
+  const but = missingWords(missingIn(status.rooms));
+  if (but) return ["warn", "◦", `${rooms} as the files say, but ${but}`];
   if (observed === status.rooms.length) return ["quiet", "·", `${rooms} observed, none written to`];
   const only = observed ? `, ${many(observed, "only observed", "only observed")}` : "";
   return ["good", "✓", `All is well: ${many(status.rooms.length - observed, "room")} as the files say${only}`];
 }
 
+/** When the rooms were last seen, and that the last try saw nothing. */
+function lastLook({ passes, service: { trouble }, rooms }) {
+  const { last_ended: ended, last_tried: tried, running_since: running } = passes;
+  const seen = rooms.map((room) => room.looked).filter(Boolean);
+  const last = seen.length > 0 && seen.reduce((a, b) => (a > b ? a : b));
+  const inVain = tried && (!ended || tried > ended);
+  if (inVain || trouble) {
+    const away = !trouble || trouble.code === "service_unreachable" || trouble.code === "no_clear_answer";
+    return [
+      tried && ["tried ", time(tried), away ? ", no answer; " : ", in vain; "],
+      last ? ["last seen ", time(last)] : "no room was seen yet",
+    ].flat();
+  }
+  if (running) return ["Looking at all rooms now, begun ", time(running)];
+  return ended ? ["Looked at every room ", time(ended)] : ["Not every room was looked at yet"];
+}
+
 function notice(tone, title, ...children) {
   return make("section", { class: `notice ${tone}` }, make("h2", {}, title), ...children);
+}
+
+/** Why a room failed, and when it is tried again. */
+function errorWords(error, next) {
+  return make(
+    "p",
+    {},
+    error.user && make("b", {}, `${error.user}: `),
+    prose(error.message),
+    make("span", { class: "soft" }, ` (${error.code})`),
+    next && make("span", { class: "soft" }, " · next try ", time(next, "due")),
+  );
 }
 
 /** How to let through what a guard holds. */
@@ -178,16 +230,20 @@ function holdWords(hold) {
 const differs = (room) => room.add + room.remove + room.promote + room.demote;
 
 function drift(room) {
+  const { set_aside: aside, coming_and_going: going } = room.missing;
+  const missing = [going.length && `${going.length} not here`, aside.length && `${aside.length} set aside`].filter(Boolean);
   const parts = [
     [room.add, "+", "to add"],
     [room.remove, "−", "to remove"],
     [room.promote, "↑", "to promote"],
     [room.demote, "↓", "to demote"],
   ].filter(([number]) => number);
-  if (!parts.length) return make("span", { class: "drift soft" }, room.state === "observed" ? "as wanted" : "");
+  if (!parts.length && !missing.length)
+    return make("span", { class: "drift soft" }, room.state === "observed" ? "as wanted" : "");
   return make(
     "span",
     { class: "drift" },
+    missing.map((words) => make("span", { class: "nowrap" }, words)),
     parts.map(([number, sign, word], index) =>
       make(
         "span",
@@ -199,12 +255,20 @@ function drift(room) {
   );
 }
 
+/** The first of some names, and how many more there are. */
+const namesOf = (names) =>
+  names.length > 4 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
+
 /** What keeps a room from being as wanted, in a line. */
 function why(room, holds) {
   const parts = [];
+  const isHold = (guard) => holds.some((hold) => hold.guard === guard);
   if (room.error) parts.push(room.error.user ? `${room.error.user}: ${room.error.message}` : room.error.message);
   for (const { guard, limit, of, wanted } of room.blocked)
-    parts.push(`${guard} allows ${limit} of ${of}, ${wanted} wanted`);
+    if (!isHold(guard)) parts.push(`${guard} allows ${limit} of ${of}, ${wanted} wanted`);
+  const { set_aside: aside, coming_and_going: going } = room.missing;
+  if (going.length) parts.push(`${namesOf(going)} ${going.length === 1 ? "comes and goes" : "come and go"}`);
+  if (aside.length) parts.push(`${namesOf(aside)} ${aside.length === 1 ? "is" : "are"} set aside`);
   if (room.pending) parts.push(`${many(room.pending, "person waits", "people wait")} for the files to settle`);
   for (const { guard, limit, of, held } of holds) {
     parts.push(`${many(held, "name")} held: ${guard} allows ${limit} of ${of}`);

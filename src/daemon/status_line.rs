@@ -1,0 +1,150 @@
+//! The daemon in a line, for the service manager.
+
+use super::attention;
+use super::handle::{DaemonHandle, lock};
+use super::status_source;
+use crate::model::{ReasonCode, counted, counted_people};
+use crate::status::{Attention, FirstLook, RoomState};
+use jiff::Timestamp;
+
+/// The daemon, as far as a line tells.
+#[derive(Debug, Default)]
+struct Facts {
+    attention: Vec<Attention>,
+    /// Reason for which nothing is written, if there is one.
+    suspended: Option<ReasonCode>,
+    first_look: Option<FirstLook>,
+    rooms: usize,
+    /// Rooms that are being changed.
+    changing: usize,
+    /// Number of wanted people who are not there because they are set aside, and because they come and go.
+    missing: [usize; 2],
+}
+
+/// Describes the daemon in a line.
+pub(super) fn in_a_line(daemon: &DaemonHandle) -> String {
+    let stand = daemon.stand();
+    let controller = lock(&daemon.controller);
+    let rooms = || controller.rooms.iter();
+    let missing = |why| {
+        let people = rooms().filter_map(|room| Some(room.plan()?.missing(why)));
+        people
+            .reduce(|all, more| all.or(&more))
+            .map_or(0, |all| all.len())
+    };
+    let facts = Facts {
+        attention: attention::attention(&controller),
+        suspended: controller.gate.suspended().map(|why| why.code),
+        first_look: status_source::first_look(&controller, stand.as_ref()),
+        rooms: controller.rooms.len(),
+        changing: rooms().filter(|room| room.state() == RoomState::Changing).count(),
+        missing: [ReasonCode::SetAside, ReasonCode::ComingAndGoing].map(missing),
+    };
+    line(&facts, controller.now())
+}
+
+fn line(facts: &Facts, now: Timestamp) -> String {
+    let rooms = counted(facts.rooms, "room");
+    let state = match (facts.attention.as_slice(), facts.suspended, facts.first_look) {
+        ([one], ..) => lasting(one, now),
+        ([one, rest @ ..], ..) => format!("{}, and {} more", lasting(one, now), rest.len()),
+        ([], Some(code), _) => format!("nothing is written ({code})"),
+        ([], None, Some(FirstLook { looked, rooms })) => format!("first look: {looked} of {rooms}"),
+        ([], None, None) if facts.changing > 0 => format!("{} being brought in line", facts.changing),
+        ([], None, None) => as_the_files_say(facts.missing),
+    };
+    // A newline would end the message to the service manager.
+    format!("{rooms}: {state}").replace('\n', " ")
+}
+
+/// Rooms without any trouble, but perhaps without some of their people.
+fn as_the_files_say([aside, going]: [usize; 2]) -> String {
+    let words = [
+        (aside, "is set aside", "are set aside"),
+        (going, "comes and goes", "come and go"),
+    ];
+    let missing = words.into_iter().filter(|(count, ..)| *count > 0);
+    let but: Vec<String> = missing
+        .map(|(count, one, many)| {
+            let verb = if count == 1 { one } else { many };
+            format!("{} {verb}", counted_people(count))
+        })
+        .collect();
+    if but.is_empty() {
+        "all is well".to_owned()
+    } else {
+        format!("as the files say, but {}", but.join(" and "))
+    }
+}
+
+/// An item, with how long it has lasted.
+fn lasting(item: &Attention, now: Timestamp) -> String {
+    let minutes = now.duration_since(item.since).as_mins();
+    let lasts = match minutes {
+        ..1 => return item.message.clone(),
+        1..120 => format!("{minutes} min"),
+        120..2880 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1440),
+    };
+    format!("{} (for {lasts})", item.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::AttentionSeverity;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_second(60 * minutes).unwrap()
+    }
+
+    fn item(message: &str, since: i64) -> Attention {
+        Attention {
+            severity: AttentionSeverity::Red,
+            code: "service_unreachable",
+            message: message.to_owned(),
+            since: at(since),
+            by: None,
+            why: None,
+            count: 1,
+            rooms: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_line_never_says_better_than_what_is_so() {
+        let facts = |change: fn(&mut Facts)| {
+            let mut facts = Facts {
+                rooms: 300,
+                ..Facts::default()
+            };
+            change(&mut facts);
+            line(&facts, at(200))
+        };
+        let lines = [
+            facts(|_| {}),
+            facts(|facts| facts.missing = [0, 2]),
+            facts(|facts| facts.missing = [1, 1]),
+            facts(|facts| facts.changing = 4),
+            facts(|facts| {
+                facts.first_look = Some(FirstLook {
+                    looked: 12,
+                    rooms: 300,
+                });
+            }),
+            facts(|facts| facts.suspended = Some(ReasonCode::DryRun)),
+            facts(|facts| facts.attention = vec![item("cannot reach it", 196), item("and\nmore", 0)]),
+            facts(|facts| facts.attention = vec![item("two\nlines", 0)]),
+        ];
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        300 rooms: all is well
+        300 rooms: as the files say, but 2 people come and go
+        300 rooms: as the files say, but 1 person is set aside and 1 person comes and goes
+        300 rooms: 4 being brought in line
+        300 rooms: first look: 12 of 300
+        300 rooms: nothing is written (dry_run)
+        300 rooms: cannot reach it (for 4 min), and 1 more
+        300 rooms: two lines (for 3 h)
+        ");
+    }
+}
