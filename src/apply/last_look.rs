@@ -66,10 +66,11 @@ impl LastLook {
 pub(super) fn shows(observed: &Observed, op: Op, user: &UserId) -> bool {
     let room = observed.room();
     let complete = observed.complete().is_some() && room.owner.as_deref() != Some(user.as_str());
+    let admins = room.admins.as_ref();
     match op {
         Op::Add => room.members.contains(user),
-        Op::Promote => room.admins.contains(user),
+        Op::Promote => admins.is_some_and(|admins| admins.contains(user)),
         Op::Remove => complete && !room.members.contains(user),
-        Op::Demote => complete && !room.admins.contains(user),
+        Op::Demote => complete && admins.is_some_and(|admins| !admins.contains(user)),
     }
 }

@@ -61,13 +61,13 @@ pub struct Replanned {
 }
 
 impl Roles {
-    /// Roles as a look showed them that began at this moment.
-    pub(super) fn seen(room: &LiveRoom, begun: Instant) -> Self {
-        Self {
+    /// Roles as a look showed them that began at this moment. `None`: it did not read the admins.
+    pub(super) fn seen(room: &LiveRoom, begun: Instant) -> Option<Self> {
+        Some(Self {
             owner: room.owner.clone(),
-            admins: room.admins.clone(),
+            admins: room.admins.clone()?,
             sent_at: begun,
-        }
+        })
     }
 
     /// True if a call may still begin on these roles.

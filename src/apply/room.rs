@@ -11,7 +11,7 @@ use super::room_record::people;
 use super::room_run::RoomRun;
 use super::splitting::Judgement;
 use crate::live::LiveRoom;
-use crate::model::Op;
+use crate::model::{MemberSet, Op};
 use crate::plan::{RoomPlan, Step, users_of};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -101,7 +101,7 @@ async fn replan(run: &mut RoomRun<'_>, rest: &[Step]) -> Result<(Vec<Step>, Inst
     run.waiting_list.replanned(&plan, &mut run.record);
     run.record.replanned(rest, &plan);
     // What was read just now counts as a check.
-    let roles = observed.complete().map(|seen| Roles::seen(seen, begun));
+    let roles = observed.complete().and_then(|seen| Roles::seen(seen, begun));
     run.guard.replanned(&plan, roles);
     report_spared(run, rest, &plan, observed.room());
     Ok((plan.steps().to_vec(), observed.room().read_at))
@@ -109,7 +109,8 @@ async fn replan(run: &mut RoomRun<'_>, rest: &[Step]) -> Result<(Vec<Step>, Inst
 
 /// Reports people of these steps whom a new look shows as owner or admin, and who are spared for it.
 fn report_spared(run: &mut RoomRun<'_>, rest: &[Step], plan: &RoomPlan, seen: &LiveRoom) {
-    let roles = (seen.owner.as_deref(), &seen.admins);
+    let unread = MemberSet::default();
+    let roles = (seen.owner.as_deref(), seen.admins.as_ref().unwrap_or(&unread));
     for op in [Op::Demote, Op::Remove] {
         let dropped = users_of(op, rest).minus(&users_of(op, plan.steps()));
         for user in &dropped {

@@ -140,7 +140,7 @@ pub(super) fn bounds(now: &Guards, other: &Guards, live: Option<&LiveSummary>) -
             "max_demotions",
             Some(now.max_demotions),
             Some(other.max_demotions),
-            live.map(|live| live.admins),
+            live.and_then(|live| live.admins),
         ),
         bound("max_additions", now.max_additions, other.max_additions, members),
     ]

@@ -44,7 +44,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let settings_file = globals.config.display().to_string();
     let protect = (settings_file.as_str(), settings.guards.protect.as_slice());
     output(&explain::files(subject, &mentions, &desired.rooms, protect))?;
-    let observed = match live::read_room(&reader, ReadRequest::from(room)).await {
+    let observed = match live::read_room(&reader, ReadRequest::of_all(&room.id)).await {
         Ok(observed) => observed,
         Err(error) if matches!(error.kind, CallErrorKind::NoSuchRoom(_)) => {
             output(&explain::no_room(&error.kind.to_string()))?;

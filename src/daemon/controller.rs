@@ -1,6 +1,7 @@
 //! The daemon's whole state: accepts files, looks and reports, and decides what is to be done. It never waits and never
 //! calls: that is for `passes`.
 
+use super::admin_lists;
 use super::call_metrics::CallMetrics;
 use super::departed::Departed;
 use super::files_in_force::{FilesInForce, Stirring};
@@ -17,6 +18,7 @@ use super::workqueue::Ticket;
 use super::write_gate::{DiskReport, GateTurn, WriteGate};
 use crate::apply::Report;
 use crate::audit_log::AuditLog;
+use crate::chat::wire::Method;
 use crate::chat::{CallError, CallErrorKind};
 use crate::desired::{DesiredRoom, Loaded};
 use crate::file_source::Stillness;
@@ -142,7 +144,11 @@ impl Controller {
         self.safeguards.begin_look();
         self.history.begin(self.now());
         // While the service is away no room comes back on its own.
-        self.rooms.take_all(self.health.trouble().is_some())
+        let mut tickets = self.rooms.take_all(self.health.trouble().is_some());
+        let rate = self.settings.limits.calls_per_second.of(Method::ListAdmins);
+        let fit = admin_lists::that_fit(self.settings.sync.interval, rate);
+        admin_lists::choose(&mut tickets, |id| self.rooms.get(id), fit);
+        tickets
     }
 
     /// True if a look at all rooms is to begin now.

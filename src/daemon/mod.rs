@@ -4,6 +4,7 @@
 //! `controller` decides, `passes` waits and calls, and the disk is written off the loop. Nothing runs detached: when the loop ends,
 //! all has ended.
 
+mod admin_lists;
 mod attention;
 mod call_metrics;
 mod controller;

@@ -10,11 +10,10 @@ use super::room_status;
 use super::workqueue::Ticket;
 use crate::apply::{self, ApplyOptions, Cancel, Job, Reason, Report, Tally};
 use crate::audit_log::PassLine;
-use crate::desired::DesiredRoom;
 use crate::model::{Op, ReasonCode, RoomId, UserId};
 use crate::plan::{Calls, RoomPlan, users_of};
 use crate::reconcile::progress::Progress;
-use crate::reconcile::{self, Look, Looked, Planned, ServiceRecheck, Written};
+use crate::reconcile::{self, Look, Looked, Planned, ServiceRecheck, Target, Written};
 use crate::render::Document;
 use crate::status::PassKind;
 use std::collections::{BTreeSet, HashMap};
@@ -106,7 +105,7 @@ async fn look(
     tickets: &[Ticket],
     progress: &Progress,
 ) -> Option<Looked> {
-    let rooms: Vec<&DesiredRoom> = tickets.iter().map(|ticket| &*ticket.desired).collect();
+    let rooms: Vec<Target<'_>> = tickets.iter().map(Target::from).collect();
     let constrain = |at: usize, observed: &_| {
         let ticket = tickets.get(at);
         ticket

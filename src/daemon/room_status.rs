@@ -38,12 +38,20 @@ pub(super) fn planned(
     // A room that was seen and that the files' own rules refuse stays so until files or rooms change.
     let unseen = plan.live.is_none().then_some(plan.error.as_ref()).flatten();
     let error = plan.error.clone().or_else(|| incomplete.cloned());
+    let are_admins_read = plan.live.as_ref().is_some_and(|live| live.admins.is_some());
+    if are_admins_read {
+        room.see_admins(now);
+    }
     let state = if incomplete.is_some() {
         RoomState::Failed
     } else {
         state
     };
-    room.set_state(state, error, now);
+    let mut plan = plan.clone();
+    let is_open_before = !are_admins_read && room.keeps_what_admins_need(&mut plan);
+    if !(is_open_before && matches!(state, RoomState::InSync | RoomState::Incomplete)) {
+        room.set_state(state, error, now);
+    }
     room.planned(plan.clone(), now);
     if unseen.or(incomplete).is_some() {
         rooms.retry(&ticket.desired.id, random);

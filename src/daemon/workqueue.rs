@@ -2,6 +2,7 @@
 
 use crate::desired::DesiredRoom;
 use crate::model::RoomId;
+use crate::reconcile::Target;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -12,6 +13,17 @@ pub(super) struct Ticket {
     pub(super) desired: Arc<DesiredRoom>,
     /// Number of that entry among all that rooms have had.
     pub(super) generation: u64,
+    /// True if the look reads the room's admins where they are managed, whoever is in the room.
+    pub(super) admins_due: bool,
+}
+
+impl<'a> From<&'a Ticket> for Target<'a> {
+    fn from(ticket: &'a Ticket) -> Self {
+        Self {
+            room: &ticket.desired,
+            admins_due: ticket.admins_due,
+        }
+    }
 }
 
 /// Rooms by the time at which they are due. A room is in it once at most.

@@ -41,7 +41,8 @@ impl Role {
         if live.owner.as_deref() == Some(user.as_str()) {
             return Self::Owner;
         }
-        match (live.admins.contains(user), live.members.contains(user)) {
+        let is_admin = live.admins.as_ref().is_some_and(|admins| admins.contains(user));
+        match (is_admin, live.members.contains(user)) {
             (true, true) => Self::Admin,
             (true, false) => Self::AdminOutside,
             (false, true) => Self::Member,

@@ -32,6 +32,8 @@ impl ListKey {
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
     live: &'a LiveRoom,
+    /// Those outside the room among them.
+    all_admins: &'a MemberSet,
     mode: Mode,
     admins: MemberSet,
     /// Admins are not among them: wanted admins are wanted members too.
@@ -39,13 +41,14 @@ pub(super) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    pub(super) fn new(live: &'a LiveRoom, mode: Mode) -> Self {
+    pub(super) fn new(live: &'a LiveRoom, all_admins: &'a MemberSet, mode: Mode) -> Self {
         Self {
             live,
+            all_admins,
             mode,
             // An admin who is not in the room would be added.
-            admins: live.admins.and(&live.members),
-            members: live.members.minus(&live.admins),
+            admins: all_admins.and(&live.members),
+            members: live.members.minus(all_admins),
         }
     }
 
@@ -123,7 +126,7 @@ impl<'a> Entry<'a> {
             };
             writeln!(out, "  # {others}: `{}` is not managed", key.as_str())?;
         }
-        let outside = live.admins.minus(&live.members);
+        let outside = self.all_admins.minus(&live.members);
         let outside = outside.iter().map(UserId::as_str);
         write_left_out(out, "an admin who was not in the room", outside)?;
         let foreign = live.foreign.union(&live.foreign_admins).map(String::as_str);

@@ -7,7 +7,7 @@ mod entry;
 mod yaml;
 
 use crate::live::{LiveRoom, Observed};
-use crate::model::{MAX_ADMINS, Mode, RoomId};
+use crate::model::{MAX_ADMINS, MemberSet, Mode, RoomId};
 use common::Groups;
 use entry::Entry;
 use std::fmt::Write as _;
@@ -56,7 +56,10 @@ pub fn room_file(
             Err(why) => left_out.push(LeftOut { room, why }),
         }
     }
-    let entries: Vec<Entry<'_>> = rooms.iter().map(|live| Entry::new(live, options.mode)).collect();
+    let entries: Vec<Entry<'_>> = rooms
+        .iter()
+        .map(|(live, admins)| Entry::new(live, admins, options.mode))
+        .collect();
     let text = (!entries.is_empty()).then(|| {
         let groups = if options.group_by_common {
             Groups::common(&entries)
@@ -78,9 +81,9 @@ pub fn room_file(
     RoomFile { text, left_out }
 }
 
-/// The room, if it was seen whole and a file can want it as it is.
-fn fit(observed: Observed, mode: Mode) -> Result<LiveRoom, String> {
-    let live = match observed {
+/// The room and its admins, if it was seen whole and a file can want it as it is.
+fn fit(observed: Observed, mode: Mode) -> Result<(LiveRoom, MemberSet), String> {
+    let mut live = match observed {
         Observed::Complete(live) => live,
         Observed::Partial(_, inconsistency) => {
             return Err(format!(
@@ -88,20 +91,23 @@ fn fit(observed: Observed, mode: Mode) -> Result<LiveRoom, String> {
             ));
         }
     };
-    let admins = live.admins.len();
-    if admins > MAX_ADMINS {
+    let Some(admins) = live.admins.take() else {
+        return Err("its admins were not read; try again".to_owned());
+    };
+    if admins.len() > MAX_ADMINS {
         return Err(format!(
-            "it has {admins} admins, and a room file takes at most {MAX_ADMINS}; demote some by hand"
+            "it has {} admins, and a room file takes at most {MAX_ADMINS}; demote some by hand",
+            admins.len()
         ));
     }
-    let outside = live.admins.minus(&live.members);
+    let outside = admins.minus(&live.members);
     if mode != Mode::Additive && !outside.is_empty() {
         return Err(format!(
             "admins who are not in the room ({outside}) can stand in no file that a plan finds nothing to change of; \
              demote them, let them in, or take `--mode additive`, which leaves them out"
         ));
     }
-    Ok(live)
+    Ok((live, admins))
 }
 
 fn write_head(out: &mut String, app: &str, left_out: &[LeftOut], mode: Mode) -> std::fmt::Result {

@@ -13,6 +13,6 @@ mod rooms;
 pub use admins::{AdminList, read_admins, read_admins_at};
 pub use bulk::{ROWS_AN_ANSWER, read_members, read_owners, read_rooms};
 pub(crate) use fan_out::{Waiter, fan_out};
-pub use read::{MemberList, Owner, ReadRequest, read_room};
+pub use read::{AdminRead, MemberList, Owner, ReadRequest, read_room};
 pub use room::{Inconsistency, LiveRoom, Observed};
 pub use rooms::{RoomList, RoomListError, list_rooms};

@@ -75,6 +75,11 @@ impl People {
         }
     }
 
+    /// True if this member is there.
+    pub(super) fn has(&self, user: &UserId) -> bool {
+        self.members.binary_search(user).is_ok()
+    }
+
     /// True if anybody but the owner is not among these.
     pub(super) fn any_beyond(&self, is_among: impl Fn(&UserId) -> bool) -> bool {
         !self.members.iter().all(is_among)

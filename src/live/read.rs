@@ -6,7 +6,8 @@ use super::people::People;
 use super::{Inconsistency, LiveRoom, Observed, pages};
 use crate::chat::{CallError, Reader};
 use crate::desired::DesiredRoom;
-use crate::model::{MemberSet, Mode, RoomId};
+use crate::model::{MemberSet, Mode, RoomId, UserId};
+use std::collections::BTreeSet;
 use tokio::time::Instant;
 
 /// Reads of a room whose answers contradict each other.
@@ -17,35 +18,45 @@ const TRIES: usize = 3;
 pub struct ReadRequest<'a> {
     /// The room.
     pub room: &'a RoomId,
-    /// Where members may be removed but admins are not managed, the wanted members: if somebody else is there who is not
-    /// an admin, only a second, equal list of the admins proves that.
-    pub spared_admins: Option<&'a MemberSet>,
+    /// Need of the room's admins.
+    pub admins: AdminRead<'a>,
+}
+
+/// Need of a room's admin list, which costs a call of its own.
+#[derive(Debug, Clone, Copy)]
+pub enum AdminRead<'a> {
+    /// The list decides something, whoever is in the room.
+    Always,
+    /// The list is needed only if somebody is there whom the files do not want, or a wanted admin is not there. Where admins
+    /// are not managed they are kept: whoever is none is proved to be none by two equal lists, both read after the members.
+    IfNeeded(&'a DesiredRoom),
 }
 
 impl<'a> ReadRequest<'a> {
-    /// A read for nobody's removal.
+    /// A read of members and admins.
     #[must_use]
     pub fn of_all(room: &'a RoomId) -> Self {
         Self {
             room,
-            spared_admins: None,
+            admins: AdminRead::Always,
+        }
+    }
+
+    /// A read of the members, and of the admins only if it takes their list to decide what to do.
+    #[must_use]
+    pub fn of_members(desired: &'a DesiredRoom) -> Self {
+        Self {
+            room: &desired.id,
+            admins: AdminRead::IfNeeded(desired),
         }
     }
 }
 
 impl<'a> From<&'a DesiredRoom> for ReadRequest<'a> {
     fn from(desired: &'a DesiredRoom) -> Self {
-        let DesiredRoom {
-            id: room,
-            members,
-            admins,
-            mode,
-            ..
-        } = desired;
-        let may_remove = *mode != Mode::Additive && admins.is_none();
-        Self {
-            room,
-            spared_admins: members.as_ref().filter(|_| may_remove),
+        match desired.admins {
+            Some(_) => Self::of_all(&desired.id),
+            None => Self::of_members(desired),
         }
     }
 }
@@ -193,22 +204,74 @@ async fn read_once(
     request: ReadRequest<'_>,
     mut detail: Detail,
 ) -> Result<(LiveRoom, Option<Inconsistency>), CallError> {
-    let ReadRequest { room, spared_admins } = request;
-    // Both to their end, whatever becomes of the other: calls on their way count against the call rate.
-    let (people, admins) = tokio::join!(read_people(reader, room, &mut detail), read_admins(reader, room));
-    let ((people, inconsistency, read_at), admins) = (people?, admins?);
+    let ReadRequest { room, admins } = request;
+    let ((people, inconsistency, read_at), admins) = match admins {
+        AdminRead::Always => {
+            // Both to their end, whatever becomes of the other: calls on their way count against the call rate.
+            let (people, admins) =
+                tokio::join!(read_people(reader, room, &mut detail), read_admins(reader, room));
+            let (mut people, admins) = (people?, admins?);
+            people.1 = people.1.or(admins.inconsistency.clone());
+            (people, Some(admins))
+        }
+        AdminRead::IfNeeded(desired) => {
+            let mut people = read_people(reader, room, &mut detail).await?;
+            let admins = match &people {
+                // What contradicts itself removes nobody.
+                (_, Some(_), _) => None,
+                (of_room, None, _) => {
+                    let owner = detail.owner.as_deref();
+                    let (admins, inconsistency) = read_needed_admins(reader, desired, of_room, owner).await?;
+                    people.1 = inconsistency;
+                    admins
+                }
+            };
+            (people, admins)
+        }
+    };
     reader.room_was_read(room);
-    let mut inconsistency = inconsistency.or(admins.inconsistency.clone());
+    Ok((live_room(room, detail, people, admins, read_at), inconsistency))
+}
+
+/// Reads the admins of a room if somebody there is not wanted, or a wanted admin is not there; `None`: neither. With them, how
+/// the answers contradict each other.
+async fn read_needed_admins(
+    reader: &Reader,
+    desired: &DesiredRoom,
+    people: &People,
+    owner: Option<&str>,
+) -> Result<(Option<AdminList>, Option<Inconsistency>), CallError> {
+    let DesiredRoom {
+        members,
+        admins,
+        mode,
+        ..
+    } = desired;
+    let is_owner = |user: &UserId| Some(user.as_str()) == owner;
+    let is_in =
+        |list: &Option<MemberSet>, user: &UserId| list.as_ref().is_some_and(|list| list.contains(user));
+    let stays = |user: &UserId| {
+        let is_ignored = || desired.ignore.iter().any(|glob| glob.matches(user.as_str()));
+        is_in(members, user) || is_in(admins, user) || is_owner(user) || is_ignored()
+    };
+    let is_kept = members.is_none() || *mode == Mode::Additive;
     let may_go =
-        |wanted: &MemberSet| people.any_beyond(|user| wanted.contains(user) || admins.names.contains(user));
-    // Only a list that is read after the members tells who of them has been made an admin meanwhile.
+        |spared: &MemberSet| !is_kept && people.any_beyond(|user| stays(user) || spared.contains(user));
+    let mut wanted_admins = admins.iter().flatten();
+    let lacks_an_admin = wanted_admins.any(|admin| !is_owner(admin) && !people.has(admin));
+    if !lacks_an_admin && !may_go(&MemberSet::default()) {
+        return Ok((None, None));
+    }
+    let list = read_admins(reader, &desired.id).await?;
+    let mut inconsistency = list.inconsistency.clone();
     if inconsistency.is_none()
-        && spared_admins.is_some_and(may_go)
-        && read_admins(reader, room).await? != admins
+        && admins.is_none()
+        && may_go(&list.names)
+        && read_admins(reader, &desired.id).await? != list
     {
         inconsistency = Some(Inconsistency::AdminsDiffer);
     }
-    Ok((live_room(room, detail, people, admins, read_at), inconsistency))
+    Ok((Some(list), inconsistency))
 }
 
 /// Reads who is in the room, unless the detail shows everyone. With them, how the answers contradict each other and when they
@@ -231,7 +294,7 @@ fn live_room(
     room: &RoomId,
     detail: Detail,
     mut people: People,
-    admins: AdminList,
+    admins: Option<AdminList>,
     read_at: Instant,
 ) -> LiveRoom {
     let listed = people.listed();
@@ -241,12 +304,15 @@ fn live_room(
     let owner = owner_row.or(detail.owner);
     let is_owner = |name: &str| owner.as_deref() == Some(name);
     let (members, foreign) = people.without(owner.as_deref());
-    let mut foreign_admins = admins.foreign;
+    let (admins, mut foreign_admins) = match admins {
+        Some(AdminList { names, foreign, .. }) => (Some(names), foreign),
+        None => (None, BTreeSet::new()),
+    };
     foreign_admins.retain(|name| !is_owner(name));
     LiveRoom {
         id: room.clone(),
         name: detail.name,
-        admins: admins.names.filter(|user| !is_owner(user.as_str())),
+        admins: admins.map(|names| names.filter(|user| !is_owner(user.as_str()))),
         foreign_admins,
         max_users: detail.max_users,
         owner_page,

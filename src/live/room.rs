@@ -16,8 +16,8 @@ pub struct LiveRoom {
     pub owner_page: Option<u32>,
     /// True if a list of those in the room names the owner. An owner who has left still owns it.
     pub owner_is_in: bool,
-    /// The admins, the owner not among them.
-    pub admins: MemberSet,
+    /// The admins, the owner not among them. `None`: no decision needed them, so they were not read.
+    pub admins: Option<MemberSet>,
     /// Everyone in the room but the owner, admins included.
     pub members: MemberSet,
     /// Members whose names break our rules: they are never sent.

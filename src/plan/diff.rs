@@ -65,7 +65,7 @@ pub fn diff(
         Mode::Observe => Vec::new(),
         Mode::Authoritative | Mode::Additive => {
             let mut blocked = constraints.blocks(&changes, &mut notes);
-            let on_live = guard::room(&changes, &desired.guards, summary.members, summary.admins);
+            let on_live = guard::room(&changes, &desired.guards, &summary);
             let is_new = |block: &GuardTripped| blocked.iter().all(|held| held.guard != block.guard);
             let on_live: Vec<GuardTripped> = on_live.into_iter().filter(is_new).collect();
             blocked.extend(on_live);
@@ -79,7 +79,8 @@ pub fn diff(
     let standing = wanted
         .admins
         .as_ref()
-        .map(|admins| admins.and(&seen.admins).and(&seen.members))
+        .zip(seen.admins.as_ref())
+        .map(|(admins, seen_admins)| admins.and(seen_admins).and(&seen.members))
         .unwrap_or_default();
     let wanted_admins = wanted
         .admins
@@ -87,7 +88,8 @@ pub fn diff(
         .map(|admins| admins.minus(&standing))
         .unwrap_or_default();
     let capacity = Capacity {
-        admins: MAX_ADMINS.saturating_sub(live.admins.len() + live.foreign_admins.len()),
+        admins: MAX_ADMINS
+            .saturating_sub(live.admins.as_ref().map_or(0, MemberSet::len) + live.foreign_admins.len()),
         // From an incomplete read nobody knows how many are in the room.
         members: observed.complete().and(live.max_users).map(places),
         one_more: !live.owner_is_in,
@@ -165,7 +167,8 @@ impl Wanted {
 struct Seen<'a> {
     owner: Option<&'a str>,
     owner_page: Option<u32>,
-    admins: MemberSet,
+    /// `None`: they were not read.
+    admins: Option<MemberSet>,
     members: MemberSet,
     foreign: Vec<&'a str>,
 }
@@ -178,7 +181,7 @@ impl<'a> Seen<'a> {
         Self {
             owner,
             owner_page: live.owner_page,
-            admins: live.admins.filter(|user| visible(user.as_str())),
+            admins: (live.admins.as_ref()).map(|admins| admins.filter(|user| visible(user.as_str()))),
             members: live.members.filter(|user| visible(user.as_str())),
             foreign: live
                 .foreign
@@ -192,7 +195,10 @@ impl<'a> Seen<'a> {
     fn summary(&self) -> LiveSummary {
         let mut people = Sha256::new();
         // A name holds no control character of ours, and a foreign one is escaped, so the parts cannot run into each other.
-        for set in [&self.admins, &self.members] {
+        if self.admins.is_none() {
+            people.update("?");
+        }
+        for set in self.admins.iter().chain([&self.members]) {
             for user in set {
                 people.update(user.as_str());
                 people.update(" ");
@@ -204,7 +210,7 @@ impl<'a> Seen<'a> {
             .for_each(|name| people.update(format!("{name:?} ")));
         LiveSummary {
             members: (self.members.len() + self.foreign.len()) as u64,
-            admins: self.admins.len() as u64,
+            admins: self.admins.as_ref().map(|admins| admins.len() as u64),
             digest: live_digest(self.owner, people),
             owner_page: self.owner_page,
         }
@@ -222,7 +228,8 @@ fn compare(
     let promote = wanted
         .admins
         .as_ref()
-        .map(|admins| admins.minus(&seen.admins))
+        .zip(seen.admins.as_ref())
+        .map(|(admins, seen_admins)| admins.minus(seen_admins))
         .unwrap_or_default();
     if desired.mode == Mode::Additive || observed.complete().is_none() {
         return Changes {
@@ -231,14 +238,22 @@ fn compare(
             ..Changes::default()
         };
     }
+    // Who the admins are decides who goes.
+    let Some(seen_admins) = &seen.admins else {
+        return Changes {
+            add,
+            promote,
+            ..Changes::default()
+        };
+    };
     let demote = wanted
         .admins
         .as_ref()
-        .map(|admins| seen.admins.minus(admins))
+        .map(|admins| seen_admins.minus(admins))
         .unwrap_or_default();
     let mut remove = wanted.members.as_ref().map(|_| surplus).unwrap_or_default();
     if wanted.admins.is_none() {
-        let kept = remove.and(&seen.admins);
+        let kept = remove.and(seen_admins);
         let why = "an admin who is not listed; kept, because `admins` is not managed here";
         notes.extend(
             kept.iter()

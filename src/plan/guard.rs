@@ -1,3 +1,4 @@
+use super::LiveSummary;
 use super::changes::Changes;
 use crate::model::{Guard, Guards, Limit};
 use schemars::JsonSchema;
@@ -34,8 +35,9 @@ pub(super) fn judge(guard: Guard, limit: Limit, wanted: usize, of: u64) -> Optio
     })
 }
 
-/// Holds a room's changes against its guards, `members` and `admins` being the live counts.
-pub(super) fn room(changes: &Changes, guards: &Guards, members: u64, admins: u64) -> Vec<GuardTripped> {
+/// Holds a room's changes against its guards. Where the admins were not read nobody is demoted.
+pub(super) fn room(changes: &Changes, guards: &Guards, live: &LiveSummary) -> Vec<GuardTripped> {
+    let members = live.members;
     let additions = guards
         .max_additions
         .and_then(|limit| judge(Guard::MaxAdditions, limit, changes.add.len(), members));
@@ -50,7 +52,7 @@ pub(super) fn room(changes: &Changes, guards: &Guards, members: u64, admins: u64
             Guard::MaxDemotions,
             guards.max_demotions,
             changes.demote.len(),
-            admins,
+            live.admins.unwrap_or(0),
         ),
         additions,
     ]

@@ -147,8 +147,8 @@ pub struct RoomPlan {
 pub struct LiveSummary {
     /// Everyone, admins included.
     pub members: u64,
-    /// The admins.
-    pub admins: u64,
+    /// The admins; `null`: no decision needed them, so they were not read.
+    pub admins: Option<u64>,
     /// `sha256:` and a digest of the room in hex: half of it tells the owner, half of it admins and members.
     #[schemars(regex(pattern = checksum::DIGEST))]
     pub digest: String,

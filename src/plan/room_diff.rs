@@ -115,8 +115,7 @@ impl RoomDiff {
 
     /// Holds what is left of the changes against the room's guards.
     pub(super) fn judge(&mut self, guards: &Guards) {
-        let LiveSummary { members, admins, .. } = self.live;
-        self.blocked = guard::room(&self.changes, guards, members, admins);
+        self.blocked = guard::room(&self.changes, guards, &self.live);
     }
 
     pub(super) fn hold<'u>(

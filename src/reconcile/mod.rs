@@ -8,7 +8,7 @@ mod recheck;
 mod written;
 
 pub use client::{ConnectError, config, connect};
-pub use pass::{Look, Looked, Planned, Restrain, apply, look, meta, plan, rates, sizes};
+pub use pass::{Look, Looked, Planned, Restrain, Target, apply, look, meta, plan, rates, sizes};
 pub(crate) use pass::{log, log_room};
 pub use recheck::ServiceRecheck;
 pub use written::{Once, Written};

@@ -17,6 +17,35 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use tokio::time::Instant;
 
+/// Room to look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The room.
+    pub room: &'a DesiredRoom,
+    /// True if its admins are to be read where they are managed; otherwise they are read only if it takes their list to decide
+    /// what to do.
+    pub admins_due: bool,
+}
+
+impl<'a> From<&'a DesiredRoom> for Target<'a> {
+    fn from(room: &'a DesiredRoom) -> Self {
+        Self {
+            room,
+            admins_due: true,
+        }
+    }
+}
+
+impl<'a> Target<'a> {
+    fn request(self) -> ReadRequest<'a> {
+        if self.admins_due {
+            ReadRequest::from(self.room)
+        } else {
+            ReadRequest::of_members(self.room)
+        }
+    }
+}
+
 /// Result of a look at the rooms.
 #[derive(Debug)]
 #[must_use]
@@ -54,13 +83,15 @@ pub struct Planned {
 pub type Restrain<'a> = dyn Fn(usize, &Observed) -> Constraints + 'a;
 
 /// Looks at these rooms. `seen` is called once a room.
-pub async fn look(
+pub async fn look<'a>(
     reader: &Reader,
-    rooms: &[&DesiredRoom],
+    targets: &[impl Copy + Into<Target<'a>>],
     restrain: &Restrain<'_>,
     seen: &dyn Fn(),
 ) -> Looked {
-    let requests: Vec<ReadRequest<'_>> = rooms.iter().map(|room| ReadRequest::from(*room)).collect();
+    let targets: Vec<Target<'_>> = targets.iter().map(|target| (*target).into()).collect();
+    let requests: Vec<ReadRequest<'_>> = targets.iter().map(|target| target.request()).collect();
+    let rooms: Vec<&DesiredRoom> = targets.iter().map(|target| target.room).collect();
     let looks: RefCell<Vec<Option<Look>>> = RefCell::new(rooms.iter().map(|_| None).collect());
     let draft_room = |at: usize, observed: Result<Observed, CallError>| {
         seen();

@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RoomState {
-    /// Not looked at yet.
+    /// Not looked at yet, or its admins were never read.
     Unseen,
     /// Not seen for so long that nobody knows how it is now: two intervals, and the length of a pass.
     Unknown,

@@ -33,7 +33,7 @@ pub(crate) fn room(number: usize) -> RoomPlan {
     room.status = Status::InSync;
     room.live = Some(LiveSummary {
         members: 100,
-        admins: 4,
+        admins: Some(4),
         digest: "sha256:00".into(),
         owner_page: None,
     });
@@ -60,7 +60,7 @@ pub(crate) fn sent(room: RoomPlan) -> RoomPlan {
         owner: Some("owner".to_owned()),
         owner_page: None,
         owner_is_in: true,
-        admins,
+        admins: Some(admins),
         members,
         foreign: BTreeSet::new(),
         foreign_admins: BTreeSet::new(),

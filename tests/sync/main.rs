@@ -6,6 +6,7 @@ mod applying;
 mod attention;
 mod budget;
 mod bulk;
+mod cheap_looks;
 mod choking;
 mod credentials;
 mod daemon;

@@ -242,7 +242,7 @@ fn support(line: RoomLine) -> RoomDetail {
     RoomDetail {
         live: Some(LiveSummary {
             members: 120,
-            admins: 2,
+            admins: Some(2),
             digest: "sha256:77".to_owned(),
             owner_page: None,
         }),

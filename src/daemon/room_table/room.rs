@@ -39,6 +39,8 @@ pub(in crate::daemon) struct Room {
     missing: Option<(Arc<DesiredRoom>, MemberSet)>,
     /// Those of them who were there before.
     gone: MemberSet,
+    /// When its admins were read last, and by which entry.
+    admins_read: Option<(Timestamp, u64)>,
 }
 
 /// How long a look says something of a room.
@@ -80,6 +82,7 @@ impl Room {
             error: None,
             missing: None,
             gone: MemberSet::default(),
+            admins_read: None,
         }
     }
 
@@ -108,9 +111,16 @@ impl Room {
                 RoomState::Unknown,
                 self.seen.or(self.looked).unwrap_or(self.since),
             )
+        } else if self.state == RoomState::InSync && self.lacks_admins() {
+            (RoomState::Unseen, self.since)
         } else {
             (self.state, self.since)
         }
+    }
+
+    /// True if its admins are managed and were never read.
+    fn lacks_admins(&self) -> bool {
+        self.desired.admins.is_some() && self.admins_read.is_none()
     }
 
     /// Time of the last look that saw it, or failed to.
@@ -191,6 +201,39 @@ impl Room {
         self.plan = Some(plan);
     }
 
+    /// Records a look that read its admins.
+    pub(in crate::daemon) fn see_admins(&mut self, now: Timestamp) {
+        self.admins_read = Some((now, self.generation));
+    }
+
+    /// Has the plan of a look that did not read its admins say what the last one that did left open. `true`: something is.
+    pub(in crate::daemon) fn keeps_what_admins_need(&self, plan: &mut RoomPlan) -> bool {
+        let before = self
+            .plan
+            .as_ref()
+            .filter(|_| self.desired.admins.is_some() && plan.live.is_some());
+        let is_open = |before: &&RoomPlan| !before.promote.is_empty() || !before.demote.is_empty();
+        let Some(before) = before.filter(is_open) else {
+            return false;
+        };
+        plan.promote = before.promote.clone();
+        plan.demote = before.demote.clone();
+        true
+    }
+
+    /// Time of the last look that read its admins.
+    pub(in crate::daemon) fn admins_read(&self) -> Option<Timestamp> {
+        self.admins_read.map(|(read, _)| read)
+    }
+
+    /// True if its admins are to be read before those of rooms in order: its entry is new, or something is open in it.
+    pub(in crate::daemon) fn asks_for_admins(&self) -> bool {
+        let is_new = self
+            .admins_read
+            .is_none_or(|(_, generation)| generation != self.generation);
+        is_new || !matches!(self.state, RoomState::InSync | RoomState::Observed)
+    }
+
     /// The next failure is the first in a row.
     pub(in crate::daemon) fn forget_failures(&mut self) {
         self.failures = 0;
@@ -229,6 +272,7 @@ impl Room {
         Ticket {
             desired: Arc::clone(&self.desired),
             generation: self.generation,
+            admins_due: true,
         }
     }
 }

@@ -99,7 +99,7 @@ function headline(status) {
   if (status.service.trouble) return ["bad", "!", "The service does not answer as it should"];
   if (status.holds.length) return ["warn", "!", "Names are held that left the files"];
   if (!status.rooms.length) return ["quiet", "…", "No room files are in force yet"];
-  if (unseen) return ["busy", "…", `${many(unseen, "new room has", "new rooms have")} not been looked at yet`];
+  if (unseen) return ["busy", "…", `${many(unseen, "room has", "rooms have")} not been seen in full yet`];
   if (status.withheld)
     return [
       "quiet",
