@@ -2,8 +2,8 @@
 
 use super::exit::{Exit, Usage};
 use crate::emulator::{
-    Emulator, Environment, FAULT_HELP, Fault, Options, Profile, Side, State, Switch, Webhook, save, serve,
-    serve_control,
+    Emulator, Environment, FAULT_HELP, Fault, Options, Profile, Side, State, Switch, Webhook, WebhookStyle,
+    save, serve, serve_control,
 };
 use crate::model::parse_duration;
 use anyhow::{Context, ensure};
@@ -82,6 +82,9 @@ pub struct Args {
     /// What the events are signed with: `security` is the hex MD5 of callId, this and timestamp
     #[arg(long, value_name = "SECRET", requires = "webhook")]
     webhook_secret: Option<String>,
+    /// Form of the events
+    #[arg(long, value_enum, default_value = "new", requires = "webhook")]
+    webhook_style: WebhookStyle,
 }
 
 const CONTROL_HELP: &str = "\
@@ -90,6 +93,7 @@ GET /journal              the last calls, at most 100,000; DELETE forgets them\n
 GET /counters             calls, answers by status, calls by method, token requests, the busiest second\n  \
 GET /state                what is there now, in the form of --state\n  \
 POST /offline, /online    {\"users\": [\"bob\"]}\n  \
+POST /join, /leave        {\"room\": \"66213271109633\", \"users\": [\"bob\"]}, by themselves\n  \
 GET /faults               the faults in place; DELETE takes all away\n  \
 POST /faults              {\"fault\": \"add_many@3:reset\"}; DELETE /faults/ID takes one away";
 
@@ -112,7 +116,10 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     let webhook = args.webhook.as_deref().zip(args.webhook_secret.as_deref());
     let webhook = webhook.map(|(url, secret)| Webhook::parse(url, secret));
-    let webhook = webhook.transpose().map_err(|error| Usage(error.to_string()))?;
+    let mut webhook = webhook.transpose().map_err(|error| Usage(error.to_string()))?;
+    if let Some(webhook) = &mut webhook {
+        webhook.style = args.webhook_style;
+    }
     // Before the first line of output: whoever waits for that may send a signal straight away.
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;

@@ -169,7 +169,7 @@ pub(super) fn create_room(state: &mut State, profile: Profile, new: CreateRoom) 
         return Err(Refusal::RoomFull);
     }
     loop {
-        let id = (FIRST_ROOM + state.rooms_created).to_string();
+        let id = room_id(state.rooms_created).to_string();
         state.rooms_created += 1;
         match RoomId::parse(&id) {
             Ok(room_id) if state.rooms.contains_key(&room_id) => {}
@@ -180,6 +180,11 @@ pub(super) fn create_room(state: &mut State, profile: Profile, new: CreateRoom) 
             Err(_) => return Err(Refusal::NoSuchRoom(id)),
         }
     }
+}
+
+/// Id of the nth room that the service creates, from 0 on.
+pub(super) fn room_id(number: u64) -> u64 {
+    FIRST_ROOM + number
 }
 
 /// The call that nobody may ever cause by accident: what `DELETE …/users/..` becomes once a library on the way has

@@ -1,16 +1,20 @@
 //! The allow list: who stays in the room when they go offline. [P]
 
 use super::State;
-use super::profile::Profile;
+use super::profile::{Profile, Side};
 use super::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 
 /// Most names in one call that adds to the list. [P]
 const MAX_BATCH: usize = 60;
+/// The same on newer servers. [P]
+const NEWER_BATCH: usize = 100;
+/// Most names in one call that takes off the list. [P]
+const REMOVAL_BATCH: usize = 60;
 
-/// Body of the call that adds to the list. [P]
+/// Body of the calls that add many to a list. [P]
 #[derive(Debug, Deserialize)]
-pub(super) struct Allow {
+pub(super) struct Usernames {
     pub(super) usernames: Vec<String>,
 }
 
@@ -31,11 +35,32 @@ pub(super) fn allow_list(state: &State, profile: Profile, id: &str) -> Result<Ve
     Ok(list.iter().map(|name| profile.spell(name)).collect())
 }
 
-/// Somebody who is not in the room cannot be put on its list. [?]
-pub(super) fn allow(state: &mut State, id: &str, users: &[String]) -> Result<Vec<Allowed>, Refusal> {
+/// Somebody who is not in the room cannot be put on its list. [P]
+pub(super) fn allow_one(state: &mut State, id: &str, user: &str) -> Result<Allowed, Refusal> {
+    if !state.room_mut(id)?.allow(user) {
+        // 400 is documented for this call, and not 403. [P]
+        return Err(Refusal::NotMember {
+            users: user.to_owned(),
+            side: Side::Seed,
+        });
+    }
+    Ok(row("add_user_whitelist", id, user, None))
+}
+
+/// Somebody who is not in the room is a row `result: false`; its reason is unknown. [?]
+pub(super) fn allow_many(
+    state: &mut State,
+    profile: Profile,
+    id: &str,
+    users: &[String],
+) -> Result<Vec<Allowed>, Refusal> {
     let room = state.room_mut(id)?;
-    if users.len() > MAX_BATCH {
-        return Err(Refusal::TooManyToAllow(MAX_BATCH));
+    let most = profile.add_batch.pick(MAX_BATCH, NEWER_BATCH);
+    if users.len() > most {
+        return Err(Refusal::TooManyToList {
+            subject: "usernames size is",
+            most,
+        });
     }
     let allow = |user: &String| {
         let reason = (!room.allow(user)).then(|| format!("user: {user} doesn't exist in group: {id}"));
@@ -47,6 +72,12 @@ pub(super) fn allow(state: &mut State, id: &str, users: &[String]) -> Result<Vec
 /// Somebody who is not on the list is a row `result: false`. [?]
 pub(super) fn disallow(state: &mut State, id: &str, users: &str) -> Result<Vec<Allowed>, Refusal> {
     let room = state.room_mut(id)?;
+    if users.split(',').count() > REMOVAL_BATCH {
+        return Err(Refusal::TooManyToList {
+            subject: "removeWhitelist: list size",
+            most: REMOVAL_BATCH,
+        });
+    }
     let disallow = |user: &str| {
         let reason =
             (!room.disallow(user)).then(|| format!("user: {user} is not in whitelist of group: {id}"));

@@ -1,6 +1,7 @@
 //! The `data` of each answer.
 
 use super::allow_list::Allowed;
+use super::block_list::Blocked;
 use crate::chat::wire::{AddedMany, Demoted, MemberResult, MemberRow, Promoted, RoomDetail, RoomRow};
 use serde::Serialize;
 
@@ -18,8 +19,12 @@ pub(super) enum Data {
     Detail(Vec<RoomDetail>),
     Joined(Vec<JoinedRow>),
     Rooms(Vec<RoomRow>),
+    AllowedOne(Allowed),
     Allowed(Vec<Allowed>),
-    AllowList(Vec<String>),
+    BlockedOne(Blocked),
+    Blocked(Vec<Blocked>),
+    /// The allow list, or the block list.
+    Listed(Vec<String>),
     /// [P]
     Created {
         id: String,

@@ -34,10 +34,16 @@ impl Caller {
             Call::AddOne { room, .. }
             | Call::AddMany { room }
             | Call::AllowList { room }
-            | Call::Allow { room } => least(room, Rank::Admin)?,
+            | Call::AllowOne { room, .. }
+            | Call::AllowMany { room }
+            | Call::BlockList { room }
+            | Call::BlockMany { room }
+            | Call::UnblockOne { room, .. }
+            | Call::UnblockMany { room, .. } => least(room, Rank::Admin)?,
             Call::RemoveOne { room, user: users }
             | Call::RemoveMany { room, users }
-            | Call::Disallow { room, users } => over(room, users.split(','))?,
+            | Call::Disallow { room, users }
+            | Call::BlockOne { room, user: users } => over(room, users.split(','))?,
             Call::Promote { room } | Call::Demote { room, .. } | Call::DeleteRoom { room } => {
                 least(room, Rank::Owner)?
             }

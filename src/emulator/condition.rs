@@ -46,12 +46,12 @@ impl<'a> CallFacts<'a> {
     fn names(&self) -> Vec<String> {
         let in_path = self.call.and_then(Call::people).unwrap_or_default();
         let mut names: Vec<String> = in_path.split(',').map(str::to_owned).collect();
-        match self.method {
-            Some(Method::AddMany) => {
+        match self.call {
+            Some(Call::AddMany { .. } | Call::AllowMany { .. } | Call::BlockMany { .. }) => {
                 let batch: Option<AddMany> = serde_json::from_slice(self.body).ok();
                 names.extend(batch.into_iter().flat_map(|batch| batch.usernames));
             }
-            Some(Method::Promote) => {
+            Some(Call::Promote { .. }) => {
                 let promote: Option<Promote> = serde_json::from_slice(self.body).ok();
                 names.extend(promote.map(|promote| promote.newadmin));
             }
@@ -92,16 +92,25 @@ impl Condition {
         }
     }
 
+    /// True if it can hold of an event.
+    pub(super) fn is_of_events(&self) -> bool {
+        matches!(self, Self::Poison(_) | Self::Room(_))
+    }
+
+    /// True if it holds of an event about these people in this room.
+    pub(super) fn holds_of_event(&self, room: &RoomId, people: &[String]) -> bool {
+        match self {
+            Self::Poison(poison) => is_named(poison, people),
+            Self::Room(id) => id == room,
+            Self::MaxPath(_) | Self::MaxBody(_) | Self::Several | Self::NoLength => false,
+        }
+    }
+
     /// True if it holds of this call.
     pub(super) fn holds(&self, facts: &CallFacts<'_>) -> bool {
         let rooms = || facts.call.and_then(Call::rooms).unwrap_or_default().split(',');
         match self {
-            Self::Poison(people) => {
-                let named = facts.names();
-                let is_named =
-                    |user: &UserId| named.iter().any(|name| name.eq_ignore_ascii_case(user.as_str()));
-                people.iter().any(is_named)
-            }
+            Self::Poison(people) => is_named(people, &facts.names()),
             Self::MaxPath(most) => {
                 let path = facts.head.uri.path_and_query();
                 path.is_some_and(|path| path.as_str().len() > *most)
@@ -116,6 +125,12 @@ impl Condition {
             }
         }
     }
+}
+
+/// True if one of these people is among the names.
+fn is_named(people: &[UserId], names: &[String]) -> bool {
+    let is_named = |user: &UserId| names.iter().any(|name| name.eq_ignore_ascii_case(user.as_str()));
+    people.iter().any(is_named)
 }
 
 /// As it is read.

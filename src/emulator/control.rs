@@ -3,6 +3,7 @@
 use super::dispatch::json;
 use super::state_save::StateDocument;
 use super::{Emulator, Fault};
+use crate::model::RoomId;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::Request;
@@ -24,6 +25,13 @@ struct Users {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct UsersOfRoom {
+    room: String,
+    users: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct NewFault {
     fault: String,
 }
@@ -34,7 +42,7 @@ type Refused = (StatusCode, String);
 /// Serves the control endpoint of an emulator until `shutdown` completes.
 ///
 /// `GET /journal`, `DELETE /journal`, `GET /counters`, `GET /state`; `POST /online` and `POST /offline` with
-/// `{"users": […]}`; `GET /faults`, `POST /faults` with `{"fault": "add_many@3:reset"}`, `DELETE /faults` and
+/// `{"users": […]}`; `POST /join` and `POST /leave` with `{"room": "…", "users": […]}`; `GET /faults`, `POST /faults` with `{"fault": "add_many@3:reset"}`, `DELETE /faults` and
 /// `DELETE /faults/{id}`.
 pub async fn serve_control(
     listener: TcpListener,
@@ -77,6 +85,14 @@ async fn answer(emulator: &Emulator, request: Request) -> Result<Response, Refus
             let Users { users } = decode(&body)?;
             done(value!({ "offline": emulator.offline(&users) }))
         }
+        ("POST", "/join") => {
+            let (room, users) = users_of_room(emulator, &body)?;
+            done(value!({ "joined": emulator.join(&room, &users) }))
+        }
+        ("POST", "/leave") => {
+            let (room, users) = users_of_room(emulator, &body)?;
+            done(value!({ "left": emulator.leave(&room, &users) }))
+        }
         ("GET", "/faults") => json(StatusCode::OK, &emulator.faults()),
         ("POST", "/faults") => {
             let NewFault { fault } = decode(&body)?;
@@ -94,12 +110,23 @@ async fn answer(emulator: &Emulator, request: Request) -> Result<Response, Refus
                 _ => return Err((StatusCode::NOT_FOUND, format!("there is no fault {id}"))),
             }
         }
-        (_, "/journal" | "/counters" | "/state" | "/online" | "/offline" | "/faults") => {
+        (
+            _,
+            "/journal" | "/counters" | "/state" | "/online" | "/offline" | "/join" | "/leave" | "/faults",
+        ) => {
             let why = format!("{path} does not know {}", head.method);
             return Err((StatusCode::METHOD_NOT_ALLOWED, why));
         }
         _ => return Err((StatusCode::NOT_FOUND, format!("there is no {path}"))),
     })
+}
+
+fn users_of_room(emulator: &Emulator, body: &[u8]) -> Result<(RoomId, Vec<String>), Refused> {
+    let UsersOfRoom { room, users } = decode(body)?;
+    match RoomId::parse(&room) {
+        Ok(id) if emulator.current_state().rooms.contains_key(&id) => Ok((id, users)),
+        _ => Err((StatusCode::NOT_FOUND, format!("there is no room {room}"))),
+    }
 }
 
 fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {

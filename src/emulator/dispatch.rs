@@ -1,14 +1,14 @@
 //! Answers: the JSON of a success or of a refusal.
 
 use super::admin_api::UserEntity;
-use super::allow_list::Allow;
+use super::allow_list::Usernames;
 use super::answer::Data;
 use super::looks::Looks;
 use super::profile::Profile;
 use super::refusal::Refusal;
 use super::routes::Call;
 use super::tokens::{APPLICATION, Granted, TokenStore};
-use super::{State, admin_api, allow_list, pages, rules};
+use super::{State, admin_api, allow_list, block_list, pages, rules};
 use crate::chat::wire::{AddMany, Envelope, ErrorBody, MAX_PAGE_SIZE, Promote};
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header, request::Parts};
@@ -117,13 +117,34 @@ pub(super) fn perform(
             params = (!query.is_empty()).then_some(query);
             Data::Rooms(page.rows)
         }
-        Call::AllowList { room } => Data::AllowList(allow_list::allow_list(state, profile, room)?),
-        Call::Allow { room } => {
-            let Allow { usernames } = decode(body)?;
-            Data::Allowed(allow_list::allow(state, room, &names(profile, &usernames)?)?)
+        Call::AllowList { room } => Data::Listed(allow_list::allow_list(state, profile, room)?),
+        Call::AllowOne { room, user } => {
+            Data::AllowedOne(allow_list::allow_one(state, room, &profile.spell(user))?)
+        }
+        Call::AllowMany { room } => {
+            let Usernames { usernames } = decode(body)?;
+            let users = names(profile, &usernames)?;
+            Data::Allowed(allow_list::allow_many(state, profile, room, &users)?)
         }
         Call::Disallow { room, users } => {
             Data::Allowed(allow_list::disallow(state, room, &profile.spell(users))?)
+        }
+        Call::BlockList { room } => Data::Listed(block_list::block_list(state, profile, room)?),
+        Call::BlockOne { room, user } => {
+            Data::BlockedOne(block_list::block_one(state, profile, room, &profile.spell(user))?)
+        }
+        Call::BlockMany { room } => {
+            let Usernames { usernames } = decode(body)?;
+            let users = names(profile, &usernames)?;
+            Data::Blocked(block_list::block_many(state, profile, room, &users)?)
+        }
+        Call::UnblockOne { room, user } => {
+            let user = profile.spell(user);
+            Data::BlockedOne(block_list::unblock_one(state, profile, room, &user)?)
+        }
+        Call::UnblockMany { room, users } => {
+            let users = profile.spell(users);
+            Data::Blocked(block_list::unblock_many(state, profile, room, &users)?)
         }
         Call::CreateRoom => Data::Created {
             id: admin_api::create_room(state, profile, decode(body)?)?,
@@ -156,7 +177,7 @@ pub(super) fn perform(
         Data::Members(rows) => Some(rows.len()),
         Data::Joined(rows) => Some(rows.len()),
         Data::Rooms(rows) => Some(rows.len()),
-        Data::Admins(names) | Data::AllowList(names) => Some(names.len()),
+        Data::Admins(names) | Data::Listed(names) => Some(names.len()),
         _ => None,
     };
     Ok(Success::Data(Box::new(Envelope {

@@ -6,7 +6,7 @@ mod tests;
 use super::condition::{CallFacts, Condition};
 use super::looks::{Look, Looks};
 use crate::chat::wire::Method;
-use crate::model::UserId;
+use crate::model::{RoomId, UserId};
 use http::StatusCode;
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub enum CallFilter {
     Writes,
     /// Those of one method.
     Of(Method),
+    /// No call: the events that are posted to the webhook.
+    Events,
 }
 
 /// A choice among the calls that are counted, from 1 on.
@@ -61,7 +63,7 @@ pub enum Phase {
     After,
 }
 
-/// Effect of a fault on a call.
+/// Effect of a fault on a call, or on an event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FaultEffect {
     /// The connection breaks without an answer.
@@ -90,6 +92,12 @@ pub enum FaultEffect {
     Expired(Option<u64>),
     /// Another program takes so many calls of the method's budget in every second.
     Budget(u32),
+    /// The event is not posted.
+    Lost,
+    /// The event is posted twice, the second time after this time.
+    Repeated(Duration),
+    /// The event is posted after this time, behind those that come meanwhile.
+    Late(Duration),
 }
 
 /// The body of an answer that a fault gives.
@@ -110,6 +118,7 @@ impl CallFilter {
             Self::Reads => method.is_some_and(|method| !method.writes()),
             Self::Writes => method.is_some_and(Method::writes),
             Self::Of(one) => method == Some(one),
+            Self::Events => false,
         }
     }
 }
@@ -228,6 +237,26 @@ impl Faults {
             }
             active.struck += 1;
             decided.struck.push(active.fault.to_string());
+        }
+        decided
+    }
+
+    /// Fate of the next event, of these people in this room. Every fault counts it; the first that strikes is the one.
+    pub(super) fn decide_event(&mut self, room: &RoomId, people: &[String]) -> Option<FaultEffect> {
+        let mut decided = None;
+        for active in &mut self.active {
+            let Fault {
+                calls, only, when, ..
+            } = &active.fault;
+            let holds = |condition: &Condition| condition.holds_of_event(room, people);
+            if *calls != CallFilter::Events || !only.iter().all(holds) {
+                continue;
+            }
+            active.counted += 1;
+            if when.strikes(active.counted, &mut active.rng) && decided.is_none() {
+                active.struck += 1;
+                decided = Some(active.fault.what.clone());
+            }
         }
         decided
     }

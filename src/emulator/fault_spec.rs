@@ -14,9 +14,10 @@ use std::fmt;
 pub const FAULT_HELP: &str = "\
 Something that goes wrong with some calls, written CALLS[,ONLY...][WHEN]:WHAT[:before|:after]; can be given often:\n  \
 add_many@3:reset:after    any%0.05,seed=7:502    list_members@2:join=zoe+yan\n  \
-writes,poison=eve:500     any,max_path=2048:414  room_detail,several:404\n\
+writes,poison=eve:500     any,max_path=2048:414  room_detail,several:404\n  \
+events%0.1,seed=7:lost    events/5:late=2s\n\
 CALLS is any, reads, writes, or one of add_one, add_many, list_members, remove_one, remove_many, promote, \
-list_admins, demote, room_detail, list_rooms\n\
+list_admins, demote, room_detail, list_rooms; or events: what is posted to the webhook\n\
 ONLY counts fewer of them:\n  \
 poison=U+U...   those that name one of these people\n  \
 max_path=N      those whose path, with the query, has more than N bytes\n  \
@@ -53,6 +54,10 @@ past_end=STATUS a page past the end is refused, with 400 or 404\n  \
 object          room detail of one room is an object and not a list of one\n  \
 fields=F+F...   rows have no other fields\n  \
 without=F+F...  neither the envelope nor its rows have these fields\n\
+or, of events, narrowed by poison and room alone,\n  \
+lost            it is not posted\n  \
+repeated[=TIME] it is posted twice, the second time after this time\n  \
+late=TIME       it is posted after this time, behind those that come meanwhile\n\
 Whether before (the default) or after the call has taken effect can be said of reset, timeout, slow, STATUS, html, \
 join and leave";
 
@@ -63,7 +68,7 @@ pub enum BadFault {
     #[error("a fault is written CALLS[,ONLY][WHEN]:WHAT, such as add_many@3:reset")]
     Shape,
     /// No such choice of calls.
-    #[error("{0:?} is no choice of calls: take any, reads, writes or a method such as add_many")]
+    #[error("{0:?} is no choice of calls: take any, reads, writes, events or a method such as add_many")]
     Calls(String),
     /// No such condition.
     #[error("{text:?} is no condition of a call: {need}")]
@@ -91,6 +96,12 @@ pub enum BadFault {
         /// The text that is needed there.
         need: &'static str,
     },
+    /// An event's fault on calls, or the other way round.
+    #[error(
+        "{0:?} mixes calls and events: events, and events alone, can be lost, repeated[=TIME] or late=TIME, \
+         and only poison and room narrow them"
+    )]
+    Events(String),
     /// It is neither before nor after the effect.
     #[error("{0} has its own place, leave `:before` and `:after` out")]
     Phase(String),
@@ -121,6 +132,11 @@ impl Fault {
         if phase.is_some() && !fault.what.has_phase() {
             return Err(BadFault::Phase(what.to_owned()));
         }
+        let of_events = fault.calls == CallFilter::Events;
+        let narrowed = fault.only.iter().all(Condition::is_of_events);
+        if of_events != fault.what.is_of_events() || (of_events && !narrowed) {
+            return Err(BadFault::Events(text.to_owned()));
+        }
         Ok(fault)
     }
 }
@@ -130,6 +146,7 @@ fn parse_calls(text: &str) -> Result<CallFilter, BadFault> {
         "any" => Ok(CallFilter::Any),
         "reads" => Ok(CallFilter::Reads),
         "writes" => Ok(CallFilter::Writes),
+        "events" => Ok(CallFilter::Events),
         name => Method::ALL
             .into_iter()
             .find(|method| method.as_str() == name)
@@ -180,6 +197,7 @@ impl fmt::Display for Fault {
             CallFilter::Any => f.write_str("any")?,
             CallFilter::Reads => f.write_str("reads")?,
             CallFilter::Writes => f.write_str("writes")?,
+            CallFilter::Events => f.write_str("events")?,
             CallFilter::Of(method) => write!(f, "{method}")?,
         }
         for condition in only {

@@ -12,6 +12,7 @@ mod access_token;
 mod admin_api;
 mod allow_list;
 mod answer;
+mod block_list;
 mod caller;
 mod condition;
 mod control;
@@ -35,6 +36,8 @@ mod rules;
 mod state;
 mod state_file;
 mod state_save;
+mod sweeper;
+mod time_of_day;
 mod tokens;
 mod webhook;
 
@@ -51,7 +54,7 @@ pub use room::Room;
 pub use state::{AppKey, State};
 pub use state_file::StateError;
 pub use state_save::save;
-pub use webhook::{BadWebhook, Webhook, WebhookPoster};
+pub use webhook::{BadWebhook, Webhook, WebhookAnswer, WebhookPoster, WebhookStyle};
 
 use crate::chat::wire::CALLS_PER_SECOND;
 use crate::model::RoomId;
@@ -67,11 +70,13 @@ use refusal::Refusal;
 use routes::Call;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use sweeper::Sweeper;
+use time_of_day::TimeOfDay;
 use tokens::{RequestTime, TokenStore};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
-use webhook::WebhookQueue;
+use webhook::{Before, Scope, WebhookQueue};
 
 /// Most bytes of a request's body: far more than the largest batch needs.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -108,6 +113,7 @@ struct Inner {
     limiter: Mutex<Limiter>,
     clock: Mutex<TimeOfDay>,
     profile: Profile,
+    presence_changed: Arc<Notify>,
     closing: watch::Sender<bool>,
 }
 
@@ -129,6 +135,7 @@ impl Emulator {
             tokens: Mutex::new(TokenStore::new(environment.token_ttl)),
             clock: Mutex::default(),
             profile: options.profile,
+            presence_changed: Arc::default(),
             closing: watch::Sender::new(false),
         }))
     }
@@ -156,7 +163,7 @@ impl Emulator {
 
     /// Sets the clock of the time in its answers, in milliseconds since 1970.
     pub fn set_clock(&self, clock: impl Fn() -> u64 + Send + Sync + 'static) {
-        *lock(&self.0.clock) = TimeOfDay(Arc::new(clock));
+        *lock(&self.0.clock) = TimeOfDay::new(clock);
     }
 
     /// Puts a fault in place.
@@ -217,14 +224,52 @@ impl Emulator {
     pub fn offline(&self, users: &[String]) -> Vec<String> {
         let presence = &mut lock(&self.0.environment).presence;
         presence.offline(users, Instant::now());
+        self.0.presence_changed.notify_one();
         presence.who_is_offline()
     }
 
-    /// Sends membership events from now on, as far as the poster is run. There can be one poster.
+    /// Lets these users come into a room by themselves, as their own client would; gives who came. Who is in the room,
+    /// blocked or unknown does not, nor does anybody if the room is full or not there.
+    pub fn join(&self, id: &RoomId, users: &[String]) -> Vec<String> {
+        self.by_themselves(id, users, |state, user| {
+            let known = state.knows(user);
+            let room = state.rooms.get_mut(id).filter(|room| known && !room.is_full());
+            room.is_some_and(|room| room.join(user))
+        })
+    }
+
+    /// Lets these users leave a room by themselves; gives who left.
+    pub fn leave(&self, id: &RoomId, users: &[String]) -> Vec<String> {
+        self.by_themselves(id, users, |state, user| {
+            state.rooms.get_mut(id).is_some_and(|room| room.leave(user))
+        })
+    }
+
+    /// Makes a change for each of these users, in their own name; gives those for whom it was one.
+    fn by_themselves(
+        &self,
+        id: &RoomId,
+        users: &[String],
+        change: impl Fn(&mut State, &str) -> bool,
+    ) -> Vec<String> {
+        let state = &mut self.current_state();
+        let mut changed = users.to_vec();
+        changed.retain(|user| self.change(state, Some((Scope::Room(id), user)), |state| change(state, user)));
+        changed
+    }
+
+    /// Sends membership events from now on, as far as the poster is run. There can be one poster. While it runs, people who
+    /// are offline leave in time, and not only at the next call.
     pub fn webhook(&self, webhook: Webhook) -> WebhookPoster {
-        let (hooks, poster) = webhook::channel(webhook);
+        let (hooks, poster) = webhook::channel(webhook, Sweeper::new(self));
         *lock(&self.0.hooks) = Some(hooks);
         poster
+    }
+
+    /// Lets those leave whose time has come; gives when the next do.
+    fn sweep(&self) -> Option<Instant> {
+        drop(self.current_state());
+        lock(&self.0.environment).presence.next()
     }
 
     /// State of the service, after those have left whose time has come.
@@ -233,28 +278,33 @@ impl Emulator {
         let left = lock(&self.0.environment)
             .presence
             .sweep(&mut state, Instant::now());
-        if let Some(hooks) = &*lock(&self.0.hooks) {
-            for (room, users) in &left {
-                hooks.gone_offline(&state, room, users);
+        if let Some(hooks) = &mut *lock(&self.0.hooks) {
+            for (id, users) in &left {
+                if let Some(room) = state.rooms.get(id) {
+                    let events = hooks.gone_offline(&state, (id, room), users, self.now_ms());
+                    hooks.push(&mut lock(&self.0.environment).faults, &events);
+                }
             }
         }
         state
     }
 
-    /// Makes a change, remembers what was before it if a fault asks for that, and tells the webhook about the room and
-    /// who changed it.
+    /// Makes a change, and remembers what was before it if a fault asks for that. With the rooms that it may touch and
+    /// whose change it is, the webhook is told about it.
     fn change<T>(
         &self,
         state: &mut State,
-        room: Option<(&RoomId, &str)>,
+        told: Option<(Scope<'_>, &str)>,
         change: impl FnOnce(&mut State) -> T,
     ) -> T {
         let memory = lock(&self.0.environment).faults.memory();
         let past = (memory > 0).then(|| state.clone());
         // Held until the events are in the queue, so that they are there in the order of the changes.
-        let hooks = lock(&self.0.hooks);
-        let watched = hooks.as_ref().zip(room);
-        let before = watched.and_then(|(_, (id, _))| state.rooms.get(id).cloned());
+        let mut hooks = lock(&self.0.hooks);
+        let watched = hooks
+            .as_mut()
+            .zip(told)
+            .map(|(hooks, (scope, operator))| (hooks, Before::new(state, scope), operator));
         let result = change(state);
         if let Some(past) = past.filter(|past| past != state) {
             let environment = &mut lock(&self.0.environment);
@@ -263,8 +313,9 @@ impl Emulator {
                 environment.past.pop_front();
             }
         }
-        if let (Some((hooks, (id, operator))), Some(before)) = (watched, before) {
-            hooks.changed(state, id, &before, operator);
+        if let Some((hooks, before, operator)) = watched {
+            let events = hooks.changed(&before, state, operator, self.now_ms());
+            hooks.push(&mut lock(&self.0.environment).faults, &events);
         }
         result
     }
@@ -277,7 +328,7 @@ impl Emulator {
     /// The time of day in milliseconds since 1970.
     fn now_ms(&self) -> u64 {
         let clock = lock(&self.0.clock).clone();
-        (clock.0)()
+        clock.now_ms()
     }
 
     /// One call from beginning to end, without a pause: a caller who hangs up cannot leave half a call behind. Others
@@ -306,22 +357,6 @@ impl Emulator {
         }
         caller.check(state, &call)?;
         dispatch::perform(state, self.0.profile, &call, (head, body), looks, self.now_ms())
-    }
-}
-
-/// A clock, in milliseconds since 1970: the machine's, unless told otherwise.
-#[derive(Clone)]
-struct TimeOfDay(Arc<dyn Fn() -> u64 + Send + Sync>);
-
-impl Default for TimeOfDay {
-    fn default() -> Self {
-        Self(Arc::new(names::now_ms))
-    }
-}
-
-impl std::fmt::Debug for TimeOfDay {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "TimeOfDay({})", (self.0)())
     }
 }
 

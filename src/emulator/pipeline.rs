@@ -6,8 +6,9 @@ use super::fault::{Decided, Fault, FaultBody, FaultEffect, Phase, documented, te
 use super::journal::JournalEntry;
 use super::looks::Looks;
 use super::refusal::Refusal;
+use super::room::Room;
 use super::routes::Call;
-use super::webhook::APP;
+use super::webhook::{APP, Scope};
 use super::{Emulator, MAX_BODY_BYTES, State, bearer, dispatch, lock, routes};
 use crate::chat::wire::{ErrorBody, Method};
 use crate::model::{RoomId, UserId};
@@ -43,7 +44,6 @@ pub(super) async fn handle(emulator: &Emulator, request: Request) -> Response {
     };
     let call = routes::find(&head.method, head.uri.path());
     let call = call.ok().map(|(_, call)| call);
-    let method = call.as_ref().and_then(Call::method);
     let (decided, delay) = {
         let environment = &mut *lock(&emulator.0.environment);
         let facts = CallFacts::new(call.as_ref(), &head, &body);
@@ -54,7 +54,7 @@ pub(super) async fn handle(emulator: &Emulator, request: Request) -> Response {
     if let Some((time, Phase::Before)) = slow(fault) {
         pause(emulator, time).await;
     }
-    let ending = process(emulator, method, (&head, &body), &decided);
+    let ending = process(emulator, call.as_ref(), (&head, &body), &decided);
     if let Some((time, Phase::After)) = slow(fault) {
         pause(emulator, time).await;
     }
@@ -74,20 +74,22 @@ pub(super) async fn handle(emulator: &Emulator, request: Request) -> Response {
 /// Effect and end of the call, written down.
 fn process(
     emulator: &Emulator,
-    method: Option<Method>,
+    call: Option<&Call>,
     (head, body): (&Parts, &[u8]),
     decided: &Decided,
 ) -> CallEnd {
+    let method = call.and_then(Call::method);
     let fault = decided.fault.as_ref();
     let strike = |phase: Phase| {
         let fault = fault.filter(|fault| fault.phase == phase)?;
-        apply_fault(emulator, &fault.what, head)
+        apply_fault(emulator, &fault.what, call)
     };
     let (ending, effect) = match strike(Phase::Before) {
         Some(ending) => (ending, false),
         None => {
             let answer = deliver(
                 emulator,
+                call,
                 (head, body),
                 fault.map(|fault| &fault.what),
                 &decided.looks,
@@ -117,7 +119,7 @@ fn process(
 }
 
 /// Effect of a fault in the call's place; `None` if the call goes on.
-fn apply_fault(emulator: &Emulator, what: &FaultEffect, head: &Parts) -> Option<CallEnd> {
+fn apply_fault(emulator: &Emulator, what: &FaultEffect, call: Option<&Call>) -> Option<CallEnd> {
     match what {
         FaultEffect::Reset => Some(CallEnd::Reset),
         FaultEffect::Timeout => Some(CallEnd::Never),
@@ -125,21 +127,31 @@ fn apply_fault(emulator: &Emulator, what: &FaultEffect, head: &Parts) -> Option<
             Some(CallEnd::Answer(answered(*status, said, emulator.now_ms())))
         }
         FaultEffect::Html(status) => Some(CallEnd::Answer(page(*status))),
-        FaultEffect::Join(people) => come_and_go(emulator, head, people, &[]),
-        FaultEffect::Leave(people) => come_and_go(emulator, head, &[], people),
+        FaultEffect::Join(people) => {
+            come_and_go(emulator, call, people, Room::join);
+            None
+        }
+        FaultEffect::Leave(people) => {
+            come_and_go(emulator, call, people, Room::leave);
+            None
+        }
         FaultEffect::Slow(_)
         | FaultEffect::Truncated
         | FaultEffect::Oversized
         | FaultEffect::Stale(_)
         | FaultEffect::Look(_)
         | FaultEffect::Expired(_)
-        | FaultEffect::Budget(_) => None,
+        | FaultEffect::Budget(_)
+        | FaultEffect::Lost
+        | FaultEffect::Repeated(_)
+        | FaultEffect::Late(_) => None,
     }
 }
 
 /// Hands the call to the service, through whatever stands between the two.
 fn deliver(
     emulator: &Emulator,
+    call: Option<&Call>,
     (head, body): (&Parts, &[u8]),
     what: Option<&FaultEffect>,
     looks: &Looks,
@@ -168,19 +180,20 @@ fn deliver(
         Some(FaultEffect::Budget(calls)) => *calls,
         _ => 0,
     };
-    let call = |state: &mut State| emulator.call(state, (head, body), taken, looks);
+    let perform = |state: &mut State| emulator.call(state, (head, body), taken, looks);
     let result = match past {
-        Some(mut past) => call(&mut past),
+        Some(mut past) => perform(&mut past),
         None if writes(head) => {
             let operator = operator(emulator, &state, &head.headers);
-            let room = room_in(head);
-            emulator.change(
-                &mut state,
-                room.as_ref().map(|room| (room, operator.as_str())),
-                call,
-            )
+            let room = call.and_then(first_room);
+            let scope = match (&room, call) {
+                (Some(room), _) => Scope::Room(room),
+                (None, Some(Call::DeleteUser { .. } | Call::DeleteUsers)) => Scope::Everywhere,
+                (None, _) => Scope::Created,
+            };
+            emulator.change(&mut state, Some((scope, &operator)), perform)
         }
-        None => call(&mut state),
+        None => perform(&mut state),
     };
     match result {
         Ok(answer) if looks.edits() => dispatch::edited(&answer, looks),
@@ -188,19 +201,20 @@ fn deliver(
     }
 }
 
-fn come_and_go(emulator: &Emulator, head: &Parts, join: &[UserId], leave: &[UserId]) -> Option<CallEnd> {
-    let id = room_in(head)?;
-    emulator.change(&mut emulator.current_state(), Some((&id, APP)), |state| {
-        if let Some(room) = state.rooms.get_mut(&id) {
-            for user in join {
-                room.join(user.as_str());
-            }
-            for user in leave {
-                room.leave(user.as_str());
-            }
-        }
+/// Lets people come into the call's room or leave it, each by themselves.
+fn come_and_go(
+    emulator: &Emulator,
+    call: Option<&Call>,
+    people: &[UserId],
+    go: impl Fn(&mut Room, &str) -> bool,
+) {
+    let Some(id) = call.and_then(first_room) else {
+        return;
+    };
+    let people: Vec<String> = people.iter().map(|user| user.as_str().to_owned()).collect();
+    emulator.by_themselves(&id, &people, |state, user| {
+        state.rooms.get_mut(&id).is_some_and(|room| go(room, user))
     });
-    None
 }
 
 /// Author of a change as the events of a call name them (`[P]`).
@@ -241,10 +255,9 @@ fn slow(fault: Option<&Fault>) -> Option<(Duration, Phase)> {
     }
 }
 
-/// The room that a path is about, the first one where there are several.
-fn room_in(head: &Parts) -> Option<RoomId> {
-    let rooms = head.uri.path().split('/').nth(4)?;
-    RoomId::parse(rooms.split(['%', ',']).next()?).ok()
+/// The room that a call is about, the first one where there are several.
+fn first_room(call: &Call) -> Option<RoomId> {
+    RoomId::parse(call.rooms()?.split(',').next()?).ok()
 }
 
 /// An answer that a fault gives.

@@ -21,8 +21,8 @@ pub(super) struct Presence {
 impl Presence {
     pub(super) fn new(after: Option<Duration>) -> Self {
         Self {
-            // As good as for ever, and no clock runs over.
-            after: after.map(|after| after.min(Duration::from_secs(1 << 30))),
+            // Not at once over and over; as good as for ever, and no clock runs over.
+            after: after.map(|after| after.clamp(Duration::from_millis(1), Duration::from_secs(1 << 30))),
             ..Self::default()
         }
     }
@@ -45,6 +45,11 @@ impl Presence {
     /// People who are offline, by name.
     pub(super) fn who_is_offline(&self) -> Vec<String> {
         self.leave_at.keys().cloned().collect()
+    }
+
+    /// When somebody leaves next, or may: by then they can be online again.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.after.and(self.next)
     }
 
     /// Lets those go whose time has come by now; gives who left which room. Costs nothing while there is nobody.

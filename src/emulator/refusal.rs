@@ -32,8 +32,12 @@ pub(super) enum Refusal {
     TooManyToAdd(usize, Side),
     /// More names than one `remove_many` takes.
     TooManyToRemove(usize, Side),
-    /// More names than one call for the allow list takes; the text is unknown. [?]
-    TooManyToAllow(usize),
+    /// More names than one call for the allow list or the block list takes.
+    TooManyToList {
+        /// Beginning of the text.
+        subject: &'static str,
+        most: usize,
+    },
     /// More rooms than one `room_detail` takes. [?]
     TooManyRooms,
     NoSuchRoom(String),
@@ -52,6 +56,13 @@ pub(super) enum Refusal {
     NotMember {
         users: String,
         side: Side,
+    },
+    /// Blocking the owner.
+    OnOwner,
+    /// Adding somebody who is on the block list; the text is unknown. [?]
+    Blocked {
+        user: String,
+        room: String,
     },
     /// Promoting somebody who is not there: another status than removing them; the seed side's text is unknown. [?]
     CannotPromote {
@@ -146,10 +157,20 @@ impl Refusal {
                 PARAMETER,
                 format!("kickMember: kickMembers {}", too_many(*most, *side)),
             ),
-            Self::TooManyToAllow(most) => (
+            Self::TooManyToList { subject, most } => (
                 S::BAD_REQUEST,
                 PARAMETER,
-                format!("addWhitelist: usernames number more than maxSize : {most}"),
+                format!("{subject} more than max limit : {most}"),
+            ),
+            Self::OnOwner => (
+                S::FORBIDDEN,
+                FORBIDDEN,
+                "forbidden operation on group owner!".into(),
+            ),
+            Self::Blocked { user, room } => (
+                S::FORBIDDEN,
+                FORBIDDEN,
+                format!("can not join this group, reason:user: {user} is in the blacklist of group: {room}"),
             ),
             Self::TooManyRooms => (
                 S::BAD_REQUEST,

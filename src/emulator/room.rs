@@ -20,6 +20,7 @@ pub struct Room {
     admins: Names,
     members: Names,
     allowed: Names,
+    blocked: Names,
     /// Its name for people.
     pub name: Option<String>,
     /// Number of people it holds, the owner counted.
@@ -38,6 +39,7 @@ impl Room {
             admins: Names::default(),
             members: Names::from_iter([owner]),
             allowed: Names::default(),
+            blocked: Names::default(),
             name: None,
             maxusers: Self::DEFAULT_MAXUSERS,
         }
@@ -108,16 +110,47 @@ impl Room {
         self.allowed.remove(user)
     }
 
+    /// People who were put on the allow list; owner and admins are on it by themselves.
+    pub(super) fn allowed(&self) -> &Names {
+        &self.allowed
+    }
+
+    /// People who were put out and cannot come in, in the order in which that happened.
+    #[must_use]
+    pub fn block_list(&self) -> &Names {
+        &self.blocked
+    }
+
+    /// Puts somebody out, in the room or not, and keeps them out; `false` for the owner and for who is kept out already.
+    pub fn block(&mut self, user: &str) -> bool {
+        if self.is_owner(user) || !self.blocked.insert(user) {
+            return false;
+        }
+        self.leave(user);
+        true
+    }
+
+    /// Lets somebody come in again who was kept out; `false` if they were not.
+    pub fn unblock(&mut self, user: &str) -> bool {
+        self.blocked.remove(user)
+    }
+
     /// Hands the room over: the new owner comes in if they are not there, the old one stays as a regular member.
     pub fn set_owner(&mut self, user: &str) {
+        self.unblock(user);
         self.join(user);
         self.demote(user);
         self.owner = user.to_owned();
     }
 
-    /// Lets somebody in; `false` if they are there already.
+    /// Lets somebody in; `false` if they are there already, or blocked.
     pub fn join(&mut self, user: &str) -> bool {
-        self.members.insert(user)
+        !self.blocked.contains(user) && self.members.insert(user)
+    }
+
+    /// True if the room has no place left.
+    pub(super) fn is_full(&self) -> bool {
+        u64::try_from(self.members.len()).unwrap_or(u64::MAX) >= self.maxusers
     }
 
     /// Lets somebody go, and their admin role with them; `false` if they are not there. An owner who leaves stays owner.
@@ -170,6 +203,23 @@ mod tests {
         assert!(!room.promote("Alice"), "the owner is no admin");
         assert!(room.leave("bob") && !room.demote("bob"), "gone, and the role too");
         assert!(room.admins().is_empty());
+    }
+
+    #[test]
+    fn who_is_blocked_is_out_until_unblocked_or_made_owner() {
+        let mut room = Room::new("alice");
+        room.join("bob");
+        room.promote("bob");
+        room.allow("bob");
+        assert!(!room.block("ALICE"), "the owner");
+        assert!(room.block("Bob") && !room.block("bob"));
+        assert!(!room.join("BOB"), "blocked");
+        assert!(room.admins().is_empty() && room.allowed().is_empty());
+        assert!(room.unblock("BOB") && !room.unblock("bob") && room.join("bob"));
+
+        assert!(room.block("carol"), "not in the room");
+        room.set_owner("carol");
+        assert!(room.block_list().is_empty() && room.members().contains("carol"));
     }
 
     #[test]

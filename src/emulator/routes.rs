@@ -66,11 +66,34 @@ pub(super) enum Call {
     AllowList {
         room: String,
     },
-    Allow {
+    AllowOne {
+        room: String,
+        user: String,
+    },
+    AllowMany {
         room: String,
     },
     /// The names stand between commas, as they were sent.
     Disallow {
+        room: String,
+        users: String,
+    },
+    BlockList {
+        room: String,
+    },
+    BlockOne {
+        room: String,
+        user: String,
+    },
+    BlockMany {
+        room: String,
+    },
+    UnblockOne {
+        room: String,
+        user: String,
+    },
+    /// The names stand between commas, as they were sent.
+    UnblockMany {
         room: String,
         users: String,
     },
@@ -92,8 +115,14 @@ pub(super) enum Call {
 pub(super) enum RateBudget {
     Method(Method),
     AllowList,
-    Allow,
+    AllowOne,
+    AllowMany,
     Disallow,
+    BlockList,
+    BlockOne,
+    BlockMany,
+    UnblockOne,
+    UnblockMany,
 }
 
 impl RateBudget {
@@ -143,8 +172,14 @@ impl Call {
             | Self::ListAdmins { room }
             | Self::Demote { room, .. }
             | Self::AllowList { room }
-            | Self::Allow { room }
+            | Self::AllowOne { room, .. }
+            | Self::AllowMany { room }
             | Self::Disallow { room, .. }
+            | Self::BlockList { room }
+            | Self::BlockOne { room, .. }
+            | Self::BlockMany { room }
+            | Self::UnblockOne { room, .. }
+            | Self::UnblockMany { room, .. }
             | Self::DeleteRoom { room }
             | Self::RoomDetail { rooms: room } => Some(room),
             Self::ListRooms | Self::CreateRoom | Self::CreateUsers | Self::DeleteUsers => None,
@@ -158,8 +193,13 @@ impl Call {
             Self::AddOne { user, .. }
             | Self::RemoveOne { user, .. }
             | Self::Demote { user, .. }
+            | Self::AllowOne { user, .. }
+            | Self::BlockOne { user, .. }
+            | Self::UnblockOne { user, .. }
             | Self::DeleteUser { user } => Some(user),
-            Self::RemoveMany { users, .. } | Self::Disallow { users, .. } => Some(users),
+            Self::RemoveMany { users, .. }
+            | Self::Disallow { users, .. }
+            | Self::UnblockMany { users, .. } => Some(users),
             _ => None,
         }
     }
@@ -168,8 +208,14 @@ impl Call {
     pub(super) fn budget(&self) -> Option<RateBudget> {
         match self {
             Self::AllowList { .. } => Some(RateBudget::AllowList),
-            Self::Allow { .. } => Some(RateBudget::Allow),
+            Self::AllowOne { .. } => Some(RateBudget::AllowOne),
+            Self::AllowMany { .. } => Some(RateBudget::AllowMany),
             Self::Disallow { .. } => Some(RateBudget::Disallow),
+            Self::BlockList { .. } => Some(RateBudget::BlockList),
+            Self::BlockOne { .. } => Some(RateBudget::BlockOne),
+            Self::BlockMany { .. } => Some(RateBudget::BlockMany),
+            Self::UnblockOne { .. } => Some(RateBudget::UnblockOne),
+            Self::UnblockMany { .. } => Some(RateBudget::UnblockMany),
             _ => self.method().map(RateBudget::Method),
         }
     }
@@ -234,13 +280,33 @@ fn room_call(method: &HttpMethod, rest: &[&str]) -> Result<Call, Refusal> {
             user: own(user),
         },
         (&HttpMethod::GET, [room, "white", "users"]) => Call::AllowList { room: own(room) },
-        (&HttpMethod::POST, [room, "white", "users"]) => Call::Allow { room: own(room) },
+        (&HttpMethod::POST, [room, "white", "users"]) => Call::AllowMany { room: own(room) },
+        (&HttpMethod::POST, [room, "white", "users", user]) => Call::AllowOne {
+            room: own(room),
+            user: own(user),
+        },
         (&HttpMethod::DELETE, [room, "white", "users", users]) => Call::Disallow {
             room: own(room),
             users: own(users),
         },
+        (&HttpMethod::GET, [room, "blocks", "users"]) => Call::BlockList { room: own(room) },
+        (&HttpMethod::POST, [room, "blocks", "users"]) => Call::BlockMany { room: own(room) },
+        (&HttpMethod::POST, [room, "blocks", "users", user]) => Call::BlockOne {
+            room: own(room),
+            user: own(user),
+        },
+        (&HttpMethod::DELETE, [room, "blocks", "users", users]) if users.contains(',') => Call::UnblockMany {
+            room: own(room),
+            users: own(users),
+        },
+        (&HttpMethod::DELETE, [room, "blocks", "users", user]) => Call::UnblockOne {
+            room: own(room),
+            user: own(user),
+        },
         (_, [] | [_] | [_, "users" | "admin"] | [_, "users" | "admin", _])
-        | (_, [_, "white", "users"] | [_, "white", "users", _]) => return Err(Refusal::WrongMethod),
+        | (_, [_, "white" | "blocks", "users"] | [_, "white" | "blocks", "users", _]) => {
+            return Err(Refusal::WrongMethod);
+        }
         _ => return Err(Refusal::NoSuchCall),
     })
 }

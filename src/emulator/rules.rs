@@ -30,6 +30,7 @@ pub(super) fn add_one(
             side: profile.add_one_stranger,
         });
     }
+    refuse_blocked(room, id, [user])?;
     let there = room.members().contains(user);
     if there && profile.add_one_member == Side::Seed {
         return Err(Refusal::AlreadyMember {
@@ -42,7 +43,7 @@ pub(super) fn add_one(
     Ok(member_result("add_member", id, user, None))
 }
 
-/// One unknown user, or too little place, and nobody is added. Those who are there already are left out of the
+/// One unknown or blocked user, or too little place, and nobody is added. Those who are there already are left out of the
 /// answer, or listed in it.
 pub(super) fn add_many(
     state: &mut State,
@@ -62,6 +63,7 @@ pub(super) fn add_many(
             side: profile.add_many_stranger,
         });
     }
+    refuse_blocked(room, id, users.iter().map(String::as_str))?;
     let newcomers: Names = users
         .iter()
         .filter(|user| !room.members().contains(user))
@@ -224,6 +226,21 @@ fn leave(room: &mut Room, profile: Profile, user: &str) -> bool {
     match profile.removed_admin {
         Side::Seed => room.leave(user),
         Side::Newer => room.leave_with_role(user),
+    }
+}
+
+/// Who is on the block list cannot be added (`[P]`); in a batch, the first of them is named. [?]
+fn refuse_blocked<'a>(
+    room: &Room,
+    id: &str,
+    users: impl IntoIterator<Item = &'a str>,
+) -> Result<(), Refusal> {
+    match users.into_iter().find(|user| room.block_list().contains(user)) {
+        Some(user) => Err(Refusal::Blocked {
+            user: user.to_owned(),
+            room: id.to_owned(),
+        }),
+        None => Ok(()),
     }
 }
 

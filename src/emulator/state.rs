@@ -52,6 +52,12 @@ impl State {
         }
     }
 
+    /// Id of the room that was created last by a call, there still or not.
+    pub(super) fn last_created(&self) -> Option<RoomId> {
+        let number = self.rooms_created.checked_sub(1)?;
+        RoomId::parse(&super::admin_api::room_id(number).to_string()).ok()
+    }
+
     pub(super) fn room(&self, id: &str) -> Result<&Room, Refusal> {
         RoomId::parse(id)
             .ok()

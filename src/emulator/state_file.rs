@@ -37,6 +37,16 @@ pub enum StateError {
         /// The name.
         name: String,
     },
+    /// Somebody on a room's block list is in the room, or owns it.
+    #[error(
+        "{name:?} is on the block list of room {room}, and in that room: take them off one of the two lists"
+    )]
+    BlockedInside {
+        /// The room.
+        room: RoomId,
+        /// The name.
+        name: String,
+    },
     /// A key of `rooms` is not a room id.
     #[error("{id:?} in `rooms` is not a room id")]
     RoomId {
@@ -116,6 +126,8 @@ struct RoomFile {
     members: Vec<String>,
     #[serde(default)]
     allow_list: Vec<String>,
+    #[serde(default)]
+    block_list: Vec<String>,
     name: Option<String>,
     maxusers: Option<u64>,
 }
@@ -178,7 +190,8 @@ pub(super) fn parse(text: &str) -> Result<State, StateError> {
 
 impl RoomFile {
     fn check(self, id: &RoomId, state: &State) -> Result<Room, StateError> {
-        for name in [&self.owner].into_iter().chain(&self.admins).chain(&self.members) {
+        let inside = [&self.owner].into_iter().chain(&self.admins).chain(&self.members);
+        for name in inside.chain(&self.block_list) {
             UserId::parse(name).map_err(|source| StateError::Member {
                 room: id.clone(),
                 name: name.clone(),
@@ -225,6 +238,15 @@ impl RoomFile {
                     name,
                 });
             }
+        }
+        for name in self.block_list {
+            if room.is_owner(&name) || room.members().contains(&name) {
+                return Err(StateError::BlockedInside {
+                    room: id.clone(),
+                    name,
+                });
+            }
+            room.block(&name);
         }
         room.name = self.name;
         room.maxusers = self.maxusers.unwrap_or(Room::DEFAULT_MAXUSERS);
@@ -289,6 +311,9 @@ mod tests {
             "app_certificate: 5CFd2fd1755d40ecb72977518be15d3b",
             "{users: [a], user_tokens: {b: secret}}",
             "rooms: {7: {owner: o, allow_list: [a]}}",
+            "rooms: {7: {owner: o, members: [a], block_list: [A]}}",
+            "rooms: {7: {owner: o, block_list: [o]}}",
+            "rooms: {7: {owner: o, block_list: [a b]}}",
             "users: [a b]",
             "rooms: {007: {owner: o}}",
             "rooms: {7: {owner: o, members: ['..']}}",
@@ -300,7 +325,7 @@ mod tests {
         insta::assert_snapshot!(problems.join("\n"), @r#"
         cannot make sense of the file: rooms: invalid type: sequence, expected a map at line 1 column 8
         cannot make sense of the file: unknown field `tokken`, expected one of `app_key`, `app_id`, `app_certificate`, `tokens`, `user_tokens`, `clients`, `passwords`, `users`, `rooms`
-        cannot make sense of the file: rooms.7: unknown field `boss`, expected one of `owner`, `admins`, `members`, `allow_list`, `name`, `maxusers` at line 1 column 23
+        cannot make sense of the file: rooms.7: unknown field `boss`, expected one of `owner`, `admins`, `members`, `allow_list`, `block_list`, `name`, `maxusers` at line 1 column 23
         cannot make sense of the file: rooms.7: missing field `owner` at line 1 column 12
         app_key is written org#app, each of letters, digits, `-` and `_`; "acme" is not
         app_key is written org#app, each of letters, digits, `-` and `_`; "a/b#c" is not
@@ -309,6 +334,9 @@ mod tests {
         app_certificate is 32 hex digits, and stands beside an app_id
         "b" in `user_tokens` or `passwords` is not a user
         "a" is on the allow list of room 7, and not in that room
+        "A" is on the block list of room 7, and in that room: take them off one of the two lists
+        "o" is on the block list of room 7, and in that room: take them off one of the two lists
+        "a b" in room 7 is not a username: a name consists of a-z, A-Z, 0-9, `_`, `-` and `.`; ' ' is not one of them
         "a b" in `users` is not a username: a name consists of a-z, A-Z, 0-9, `_`, `-` and `.`; ' ' is not one of them
         "007" in `rooms` is not a room id: a room id is a whole number without sign or leading zero, at most 32 digits long
         ".." in room 7 is not a username: a name cannot consist of dots only: in a request's path it would mean another path

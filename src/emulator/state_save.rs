@@ -37,6 +37,9 @@ struct RoomDocument<'a> {
     /// Owner and admins are on it by themselves.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allow_list: Vec<&'a str>,
+    /// People who are kept out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    block_list: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     maxusers: u64,
@@ -70,6 +73,7 @@ impl<'a> StateDocument<'a> {
             admins: InOrder(room.admins()),
             members: InOrder(room.members()),
             allow_list: room.members().iter().filter(|user| room.allows(user)).collect(),
+            block_list: room.block_list().iter().collect(),
             name: room.name.as_deref(),
             maxusers: room.maxusers,
         };
@@ -114,9 +118,9 @@ mod tests {
         let state = State::parse(
             r#"{app_key: "acme#shop", app_id: 970ca35d, app_certificate: 5CFd2fd1755d40ecb72977518be15d3b,
                 tokens: [secret], user_tokens: {bob: his}, clients: {id: key}, passwords: {dan: word},
-                users: [alice, bob, Carol, dan],
+                users: [alice, bob, Carol, dan, bob2, Bob3],
                 rooms: {"7": {owner: alice, admins: [dan, bob], members: [Carol, dan, Alice], maxusers: 9,
-                              allow_list: [Carol], name: shop},
+                              allow_list: [Carol], block_list: [bob2, Bob3], name: shop},
                 "8": {owner: bob}}}"#,
         )
         .unwrap();

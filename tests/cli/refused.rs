@@ -156,9 +156,11 @@ fn an_emulator_that_cannot_start_says_why() {
     for (args, word) in [
         (&["--control", "192.0.2.1:0"][..], "loopback only"),
         (&["--fault", "add@1:reset"], "\"add\" is no choice of calls"),
+        (&["--fault", "events:500"], "mixes calls and events"),
         (&["--latency", "5"], "a length of time"),
         (&["--offline-after", "99h"], "at most 24h"),
         (&["--webhook", "http://127.0.0.1:9"], "--webhook-secret"),
+        (&["--webhook-style", "old"], "--webhook <URL>"),
         (
             &["--webhook", "https://example.com", "--webhook-secret", "s"],
             "loopback address",

@@ -1,10 +1,13 @@
 //! The seed ("Manage chat room members"), a row for every sentence of it that a client can observe: what it says, a
 //! request, and the whole answer.
 //!
+//! The vendor's pages about the lists of a room come after it.
+//!
 //! `samples.rs` has the seed's own samples with their envelopes in full. "The chat room owner can … modify chat room
 //! information" has no row: the seed describes no call for it.
 
 mod calls;
+mod lists;
 
 use super::support::{ROOM, refusal, send_raw, success};
 use http::Request;
@@ -316,6 +319,8 @@ async fn every_sentence_that_a_client_can_observe() {
         calls::listing(),
         calls::removing(),
         calls::admins(),
+        lists::allowing(),
+        lists::blocking(),
         at_every_call(),
     ];
     for row in tables.into_iter().flatten() {
@@ -332,13 +337,15 @@ async fn every_sentence_that_a_client_can_observe() {
     }
 }
 
-/// "For each App Key, the call frequency limit of this method is 100 per second", at each of the eight calls.
+/// "For each App Key, the call frequency limit of this method is 100 per second", at each of the eight calls, and at those
+/// for the two lists. [P]
 #[tokio::test(start_paused = true)]
 async fn a_hundred_per_second() {
     let emulator = Emulator::new(State::parse(STATE).unwrap(), Options::default());
     let over = "This request has reached api limit";
     let over = refusal(429, "reach_limit", "ReachLimitException", over);
-    for call in [ADD, USERS, LIST, REMOVE, REMOVE_MANY, PROMOTE, ADMINS, DEMOTE] {
+    let eight = [ADD, USERS, LIST, REMOVE, REMOVE_MANY, PROMOTE, ADMINS, DEMOTE];
+    for call in eight.into_iter().chain(lists::CALLS) {
         for n in 0..100 {
             assert_ne!(send(&emulator, "secret", call, "").await, over, "{call} {n}");
         }

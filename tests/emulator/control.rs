@@ -154,7 +154,21 @@ async fn the_endpoint_arranges_and_shows() {
     );
     assert_eq!(ask("POST /online", carol).await, (200, json!({"offline": []})));
 
+    let of_room = |room: &str, users: &[&str]| json!({"room": room, "users": users});
+    assert_eq!(
+        ask("POST /join", of_room(ROOM, &["carol", "dave"])).await,
+        (200, json!({"joined": ["dave"]}))
+    );
+    assert_eq!(
+        ask("POST /leave", of_room(ROOM, &["dave", "erin"])).await,
+        (200, json!({"left": ["dave"]}))
+    );
+
     for (call, body, status) in [
+        ("POST /join", of_room("8", &["dave"]), 404),
+        ("POST /leave", of_room("no room", &["dave"]), 404),
+        ("POST /join", json!({"users": ["dave"]}), 400),
+        ("GET /join", Value::Null, 405),
         ("POST /faults", json!({"fault": "any:explode"}), 400),
         ("POST /faults", json!({"fault": "any:reset", "when": "now"}), 400),
         ("POST /offline", json!(["carol"]), 400),

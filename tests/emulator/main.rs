@@ -3,6 +3,7 @@
 //! Every answer is compared whole with literal JSON: never with the wire types, which the client shares.
 
 mod access_tokens;
+mod block_list;
 mod callers;
 mod conformance;
 mod control;

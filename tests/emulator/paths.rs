@@ -125,7 +125,7 @@ async fn calls_that_are_none() {
         "POST /chatrooms/66213271109633/admin/carol",
         "PUT /chatrooms",
         "DELETE /chatrooms/66213271109633/white/users",
-        "POST /chatrooms/66213271109633/white/users/bob",
+        "PUT /chatrooms/66213271109633/white/users/bob",
         "GET /users",
         "GET /users/bob",
         "GET /token",

@@ -305,7 +305,7 @@ async fn the_allow_list() {
     assert_eq!(send(&emulator, &list, "").await, names(&["bob"]));
 
     let many = json!({"usernames": vec!["carol"; 61]}).to_string();
-    let text = "addWhitelist: usernames number more than maxSize : 60";
+    let text = "usernames size is more than max limit : 60";
     let answer = refusal(400, "invalid_parameter", "InvalidParameterException", text);
     assert_eq!(send(&emulator, &call, &many).await, answer);
 }

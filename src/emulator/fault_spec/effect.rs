@@ -15,7 +15,13 @@ impl FaultEffect {
             Self::Join(_) | Self::Leave(_) => true,
             Self::Truncated | Self::Oversized | Self::Stale(_) | Self::Look(_) => false,
             Self::Expired(_) | Self::Budget(_) => false,
+            Self::Lost | Self::Repeated(_) | Self::Late(_) => false,
         }
+    }
+
+    /// True if it happens to events.
+    pub(super) fn is_of_events(&self) -> bool {
+        matches!(self, Self::Lost | Self::Repeated(_) | Self::Late(_))
     }
 }
 
@@ -31,6 +37,10 @@ pub(super) fn parse(text: &str) -> Result<FaultEffect, BadFault> {
     };
     let number = || value.and_then(|value| value.parse().ok()).filter(|n| *n > 0);
     let plain = |what: FaultEffect| value.is_none().then_some(what).ok_or(bad("it takes no value"));
+    let time = || {
+        let time = value.and_then(|value| parse_duration(value).ok());
+        time.ok_or(bad("a length of time is needed, such as 500ms"))
+    };
     let people =
         || -> Option<Vec<UserId>> { value?.split('+').map(|user| UserId::parse(user).ok()).collect() };
     match word {
@@ -38,10 +48,11 @@ pub(super) fn parse(text: &str) -> Result<FaultEffect, BadFault> {
         "timeout" => plain(FaultEffect::Timeout),
         "truncated" => plain(FaultEffect::Truncated),
         "oversized" => plain(FaultEffect::Oversized),
-        "slow" => value
-            .and_then(|value| parse_duration(value).ok())
-            .map(FaultEffect::Slow)
-            .ok_or(bad("a length of time is needed, such as 500ms")),
+        "slow" => time().map(FaultEffect::Slow),
+        "lost" => plain(FaultEffect::Lost),
+        "repeated" if value.is_none() => Ok(FaultEffect::Repeated(Duration::ZERO)),
+        "repeated" => time().map(FaultEffect::Repeated),
+        "late" => time().map(FaultEffect::Late),
         "html" => status(value.unwrap_or("502"))
             .map(FaultEffect::Html)
             .ok_or(bad("a status from 200 to 599 is needed")),
@@ -112,6 +123,10 @@ impl fmt::Display for FaultEffect {
             Self::Expired(None) => f.write_str("expired"),
             Self::Expired(Some(calls)) => write!(f, "expired={calls}"),
             Self::Budget(calls) => write!(f, "budget={calls}"),
+            Self::Lost => f.write_str("lost"),
+            Self::Repeated(Duration::ZERO) => f.write_str("repeated"),
+            Self::Repeated(after) => write!(f, "repeated={}", Milliseconds(*after)),
+            Self::Late(time) => write!(f, "late={}", Milliseconds(*time)),
         }
     }
 }

@@ -49,6 +49,13 @@ fn what_is_read_is_written_the_same() {
         ("room_detail:object", "room_detail:object"),
         ("room_detail:fields=id+owner", "room_detail:fields=id+owner"),
         ("any:without=params+count", "any:without=params+count"),
+        (
+            "events,poison=Zoe,room=7%0.1,seed=3:lost",
+            "events,poison=zoe,room=7%0.1,seed=3:lost",
+        ),
+        ("events:repeated", "events:repeated"),
+        ("events/2:repeated=3s", "events/2:repeated=3000ms"),
+        ("events@1-4:late=1m", "events@1-4:late=60000ms"),
     ] {
         let fault = Fault::parse(text).unwrap();
         assert_eq!(fault.to_string(), whole);
@@ -103,7 +110,7 @@ fn every_mistake_is_named() {
     insta::assert_snapshot!(problems.join("\n"), @r#"
     a fault is written CALLS[,ONLY][WHEN]:WHAT, such as add_many@3:reset
     a fault is written CALLS[,ONLY][WHEN]:WHAT, such as add_many@3:reset
-    "add" is no choice of calls: take any, reads, writes or a method such as add_many
+    "add" is no choice of calls: take any, reads, writes, events or a method such as add_many
     "@0" does not say which calls: take @N, @N-M, /N with numbers from 1, or %P[,seed=S] with P from 0 to 1
     "@3-2" does not say which calls: take @N, @N-M, /N with numbers from 1, or %P[,seed=S] with P from 0 to 1
     "/0" does not say which calls: take @N, @N-M, /N with numbers from 1, or %P[,seed=S] with P from 0 to 1

@@ -1,0 +1,29 @@
+use super::names;
+use std::fmt;
+use std::sync::Arc;
+
+/// A clock, in milliseconds since 1970: the machine's, unless told otherwise.
+#[derive(Clone)]
+pub(super) struct TimeOfDay(Arc<dyn Fn() -> u64 + Send + Sync>);
+
+impl TimeOfDay {
+    pub(super) fn new(clock: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(clock))
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        (self.0)()
+    }
+}
+
+impl Default for TimeOfDay {
+    fn default() -> Self {
+        Self::new(names::now_ms)
+    }
+}
+
+impl fmt::Debug for TimeOfDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TimeOfDay({})", self.now_ms())
+    }
+}
