@@ -148,6 +148,11 @@ impl Room {
         self.plan = Some(plan);
     }
 
+    /// Failures in a row.
+    pub(in crate::daemon) fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// The next failure is the first in a row.
     pub(in crate::daemon) fn forget_failures(&mut self) {
         self.failures = 0;
