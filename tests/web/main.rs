@@ -2,7 +2,7 @@
 
 mod browser;
 mod fixture;
-mod metrics;
+pub(crate) mod metrics;
 mod page;
 mod routes;
 mod scenes;

@@ -223,6 +223,13 @@ fn families(text: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
     families
 }
 
+/// Names of all metrics, as Prometheus's own format and its queries have them; of a histogram without what follows.
+pub(crate) fn exported() -> BTreeSet<String> {
+    families(&counted().encode_classic(&gauges()).unwrap())
+        .into_keys()
+        .collect()
+}
+
 #[test]
 fn names_and_types_are_as_each_format_wants_them() {
     let metrics = counted();
