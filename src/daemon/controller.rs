@@ -344,8 +344,8 @@ impl Controller {
 
     /// Outcome of a pass. The service is well after any that came through.
     pub(super) fn outcome(&mut self, planned: &Planned, report: Option<&Report>) -> PassOutcome {
-        let is_suspended = self.gate.suspended().is_some();
-        let outcome = pass_history::outcome(planned, report, &self.rooms, is_suspended);
+        let suspended = self.gate.suspended().map(|why| why.code);
+        let outcome = pass_history::outcome(planned, report, &self.rooms, suspended);
         if outcome != PassOutcome::Failed && !planned.plan.rooms.is_empty() {
             self.health.up();
         }

@@ -18,6 +18,7 @@ mod once;
 mod pass_history;
 mod pass_hooks;
 mod passes;
+mod process;
 mod quota;
 mod reload;
 mod room_status;
@@ -26,6 +27,7 @@ mod safeguards;
 mod service_clock;
 mod service_health;
 mod settling;
+mod shortfall;
 mod state_dir;
 mod status_line;
 mod status_source;
@@ -38,6 +40,7 @@ pub use crate::disk::Fsync;
 pub use state_dir::StateDirError;
 
 use crate::audit_log::AuditLog;
+use crate::chat::wire::Method;
 use crate::chat::{Client, Observer};
 use crate::clock::Clock;
 use crate::desired::Remembered;
@@ -122,7 +125,8 @@ pub struct Daemon {
 impl Daemon {
     /// Takes the state folder and makes the client; nothing is sent yet.
     pub fn new(config: Config) -> Result<Self, DaemonError> {
-        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+        let methods = Method::ALL.map(Method::as_str);
+        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), methods, config.clock.now());
         let settings = config.settings.clone();
         let calls = CallMetrics {
             metrics: Arc::clone(&metrics),

@@ -1,11 +1,12 @@
 //! The last passes, the time of the next look at all rooms, and the last changes.
 
 use super::room_table::RoomTable;
-use crate::apply::{Outcome, Report, RoomReport};
+use super::shortfall::Shortfall;
+use crate::apply::Report;
 use crate::model::ReasonCode;
 use crate::plan::RoomPlan;
 use crate::reconcile::Planned;
-use crate::status::{Change, PassOutcome, Passes, RoomState};
+use crate::status::{Change, PassOutcome, Passes};
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -118,31 +119,24 @@ pub(super) fn looked(planned: &Planned) -> bool {
     planned.stopped.is_none() && (rooms.is_empty() || rooms.iter().any(answered))
 }
 
-/// Outcome of a pass. `is_suspended`: nothing may be written.
+/// Outcome of a pass. `suspended`: the reason for which nothing is written, if there is one.
 pub(super) fn outcome(
     planned: &Planned,
     report: Option<&Report>,
     rooms: &RoomTable,
-    is_suspended: bool,
+    suspended: Option<ReasonCode>,
 ) -> PassOutcome {
     if planned.stopped.is_some() || report.is_some_and(|report| report.stopped.is_some()) {
         return PassOutcome::Failed;
     }
-    let failed = |room: &RoomReport| {
-        matches!(
-            room.status,
-            Outcome::Partial | Outcome::Failed | Outcome::NotBegun
-        )
-    };
-    let plans = &planned.plan.rooms;
-    let kept_back = is_suspended && plans.iter().any(|room| !room.steps().is_empty());
-    let falls_short = plans.iter().any(RoomPlan::falls_short)
-        || rooms.iter().any(|room| room.state() == RoomState::Failed)
-        || report.is_some_and(|report| report.rooms.iter().any(failed));
-    if falls_short || kept_back {
-        PassOutcome::Partly
-    } else {
+    // Somebody has chosen a pause or a dry run: then nothing may be written. A disk or a quota is a failure.
+    let is_failure = |code| ![ReasonCode::Paused, ReasonCode::DryRun].contains(&code);
+    let has_steps = || planned.plan.rooms.iter().any(|room| !room.steps().is_empty());
+    let kept_back = suspended.is_some_and(is_failure) && has_steps();
+    if !kept_back && Shortfall::new(rooms, report).is_none() {
         PassOutcome::Good
+    } else {
+        PassOutcome::Partly
     }
 }
 
@@ -211,7 +205,7 @@ mod tests {
             stopped: Some(Reason::interrupted()),
         };
         let rooms = RoomTable::default();
-        let of = |report| outcome(&planned(), report, &rooms, false);
+        let of = |report| outcome(&planned(), report, &rooms, None);
         assert_eq!(of(None), PassOutcome::Good);
         assert_eq!(of(Some(&stopped)), PassOutcome::Failed);
     }

@@ -17,6 +17,7 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
         Ok(settings) => settings,
         Err(invalid) => {
             report(&invalid);
+            settings_read(daemon, false);
             return files.look_now();
         }
     };
@@ -29,6 +30,7 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
             }
             Err(error) => {
                 tracing::error!(%error, "the settings stay as they are");
+                settings_read(daemon, false);
                 return files.look_now();
             }
         }
@@ -54,7 +56,12 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
     } else {
         files.look_now();
     }
+    settings_read(daemon, true);
     tracing::info!("settings and files are read again");
+}
+
+fn settings_read(daemon: &DaemonHandle, valid: bool) {
+    daemon.metrics.settings_read(valid, daemon.calls.clock.now());
 }
 
 fn report(invalid: &Invalid) {

@@ -2,7 +2,7 @@
 
 mod room;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub(super) use room::{Freshness, Room};
 

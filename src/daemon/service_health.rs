@@ -7,6 +7,17 @@ use crate::status::Trouble;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
+/// Codes of the troubles that keep every call from succeeding.
+const CODES: [ReasonCode; 7] = [
+    ReasonCode::CredentialsRefused,
+    ReasonCode::NoClearAnswer,
+    ReasonCode::NoSuchApp,
+    ReasonCode::Quota,
+    ReasonCode::Redirected,
+    ReasonCode::ServiceUnreachable,
+    ReasonCode::UnknownCall,
+];
+
 /// Health of the service, by what became of the last passes.
 #[derive(Debug, Default)]
 pub(super) struct ServiceHealth {
@@ -19,6 +30,14 @@ impl ServiceHealth {
     /// The trouble that keeps every call from succeeding, if there is one.
     pub(super) fn trouble(&self) -> Option<&Trouble> {
         self.trouble.as_ref()
+    }
+
+    /// Every trouble that there can be, each with whether it is there.
+    pub(super) fn troubles(&self) -> Vec<(ReasonCode, bool)> {
+        let met = self.trouble.as_ref().map(|trouble| trouble.code);
+        let unforeseen = met.filter(|code| !CODES.contains(code));
+        let codes = CODES.into_iter().chain(unforeseen);
+        codes.map(|code| (code, met == Some(code))).collect()
     }
 
     /// Records that every call fails. Gives the wait until the next try.
@@ -70,6 +89,42 @@ impl ServiceHealth {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::CallErrorKind;
+
+    #[test]
+    fn every_error_that_may_be_the_services_is_a_trouble_that_is_shown_before_it_is_met() {
+        let text = || "why".to_owned();
+        let kinds = [
+            CallErrorKind::ServiceUnreachable(text()),
+            CallErrorKind::Misconfigured(text()),
+            CallErrorKind::NoClearAnswer(text()),
+            CallErrorKind::ForeignAnswer(502),
+            CallErrorKind::Quota(text()),
+            CallErrorKind::CredentialsRefused(text()),
+            CallErrorKind::NoToken(text()),
+            CallErrorKind::NoSuchApp(text()),
+            CallErrorKind::UnknownCall(text()),
+            CallErrorKind::Redirected(302),
+        ];
+        let mut random = fastrand::Rng::with_seed(1);
+        for kind in kinds {
+            assert!(kind.stops_the_run() || kind.may_be_the_service(), "{kind:?}");
+            let mut health = ServiceHealth::default();
+            let before = health.troubles();
+            assert!(before.iter().all(|(_, is_so)| !is_so));
+            health.down(kind.code(), "why", Timestamp::UNIX_EPOCH, &mut random);
+            let now = health.troubles();
+            assert_eq!(before.len(), now.len(), "{kind:?} is not foreseen");
+            let met: Vec<_> = now.into_iter().filter(|(_, is_so)| *is_so).collect();
+            assert_eq!(met, [(kind.code(), true)]);
+            health.up();
+            assert_eq!(health.troubles(), before);
+        }
+        // One that nobody foresaw is shown all the same.
+        let mut health = ServiceHealth::default();
+        health.down(ReasonCode::RateLimited, "why", Timestamp::UNIX_EPOCH, &mut random);
+        assert!(health.troubles().contains(&(ReasonCode::RateLimited, true)));
+    }
 
     #[test]
     fn a_trouble_counts_its_times_and_begins_once() {

@@ -3,7 +3,9 @@
 use super::attention;
 use super::controller::Controller;
 use super::handle::{DaemonHandle, lock};
+use super::process;
 use super::room_table::Room;
+use crate::chat::wire::Method;
 use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, counted};
 use crate::plan::RoomPlan;
 use crate::reconcile::progress::{Outlook, Share, Stand, outlook, shares};
@@ -66,10 +68,21 @@ impl StatusSource for DaemonHandle {
 
     fn gauges(&self) -> Gauges {
         let shares = shares(&lock(&self.reader));
+        let stand = self.stand();
+        let (gauges, last) = {
+            let controller = lock(&self.controller);
+            (
+                View(&controller).gauges(),
+                length_of_last(controller.history.passes()),
+            )
+        };
+        let rooms = gauges.rooms.iter().map(|(_, number)| number).sum();
         Gauges {
-            progress: self.stand().map(|stand| progress(&stand, &shares)),
+            full_pass: last.max(shortest_pass(rooms, stand.as_ref(), &shares)),
+            progress: stand.map(|stand| progress(&stand, &shares)),
             budget: shares.into_iter().map(budget).collect(),
-            ..View(&lock(&self.controller)).gauges()
+            process: process::used(),
+            ..gauges
         }
     }
 
@@ -123,6 +136,31 @@ fn progress(stand: &Stand, shares: &[Share]) -> status::Progress {
         budget: bound.map(budget),
         seconds_left: left.map(|left| left.as_secs_f64().ceil()),
     }
+}
+
+/// Length of the last pass over all rooms.
+fn length_of_last(passes: &status::Passes) -> Duration {
+    let times = passes.last_begun.zip(passes.last_ended);
+    let length = times.map(|(begun, ended)| ended.duration_since(begun));
+    length
+        .and_then(|length| length.try_into().ok())
+        .unwrap_or_default()
+}
+
+/// Least time that a pass over so many rooms takes at the calls that are allowed now, with the write calls of passes under way.
+fn shortest_pass(rooms: usize, stand: Option<&Stand>, shares: &[Share]) -> Duration {
+    let slowest = |methods: &[Method]| {
+        let of_methods = shares
+            .iter()
+            .filter(|share| methods.iter().any(|method| method.as_str() == share.method));
+        of_methods.map(|share| share.limit).min().unwrap_or(1).max(1)
+    };
+    // A look makes an admin list and a member list a room at the least.
+    let looks = rooms as f64 / slowest(&[Method::ListAdmins, Method::ListMembers]) as f64;
+    let writes = Method::ALL.into_iter().filter(|method| method.writes());
+    let calls = stand.map_or(0, |stand| stand.calls);
+    let writes = calls as f64 / slowest(&writes.collect::<Vec<_>>()) as f64;
+    Duration::from_secs_f64(looks + writes)
 }
 
 /// The daemon as others see it.
@@ -269,13 +307,11 @@ impl View<'_> {
 
     fn gauges(&self) -> Gauges {
         let Self(daemon) = self;
-        let now = daemon.now();
         let freshness = attention::freshness(daemon);
         let mut rooms: BTreeMap<RoomState, usize> = BTreeMap::new();
         for room in daemon.rooms.iter() {
             *rooms.entry(room.shown_state(freshness).0).or_default() += 1;
         }
-        let age = |then: Timestamp| now.duration_since(then).as_secs_f64();
         let aside = self.set_aside();
         let people: BTreeSet<_> = aside.iter().map(|aside| &aside.user).collect();
         Gauges {
@@ -287,8 +323,11 @@ impl View<'_> {
                 .pending()
                 .map_or(0, |pending| pending.removals + pending.demotions),
             files_valid: daemon.files.are_valid(),
-            files_age: daemon.files.set().map(|set| age(set.taken)),
-            last_good_age: daemon.history.passes().last_good.map(age),
+            files_taken: daemon.files.set().map(|set| set.taken),
+            last_good: daemon.history.passes().last_good,
+            interval: daemon.settings.sync.interval,
+            full_pass: Duration::ZERO,
+            service_trouble: daemon.health.troubles(),
             withheld: daemon.gate.suspended().is_some(),
             quota_used_up: daemon.gate.quota().is_used_up(),
             token_expires: daemon.token.expiry().map(|expiry| status::TokenExpires {
@@ -297,6 +336,8 @@ impl View<'_> {
             }),
             progress: None,
             budget: Vec::new(),
+            started: daemon.started,
+            process: None,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::diagnostics::{Diagnostic, Severity};
 use crate::model::{ReasonCode, RoomId};
 use jiff::Timestamp;
 use serde::Serialize;
+use std::time::Duration;
 
 /// View of the daemon. Every answer is quick: nothing here waits for the service or for a disk.
 pub trait StatusSource: Send + Sync + 'static {
@@ -160,7 +161,7 @@ pub struct Passes {
     pub last_ended: Option<Timestamp>,
     /// End of the last one, whatever came of it. If it is later than `last_ended`, nothing answered.
     pub last_tried: Option<Timestamp>,
-    /// End of the last one after which everything wanted was so, but for guards and people set aside.
+    /// End of the last good one: it looked at every room and wrote what may be written.
     pub last_good: Option<Timestamp>,
     /// Start of the one that runs now.
     pub running_since: Option<Timestamp>,
@@ -217,10 +218,16 @@ pub struct Gauges {
     pub pending: usize,
     /// True if the files on the disk are valid.
     pub files_valid: bool,
-    /// Seconds since the files in force were taken.
-    pub files_age: Option<f64>,
-    /// Seconds since the end of the last good pass.
-    pub last_good_age: Option<f64>,
+    /// Time at which the files in force were taken.
+    pub files_taken: Option<Timestamp>,
+    /// End of the last good pass.
+    pub last_good: Option<Timestamp>,
+    /// Time between two passes over all rooms.
+    pub interval: Duration,
+    /// Time that a pass over all rooms is expected to take.
+    pub full_pass: Duration,
+    /// Troubles that can keep every call from succeeding, each with whether it does now.
+    pub service_trouble: Vec<(ReasonCode, bool)>,
     /// True if nothing may be written.
     pub withheld: bool,
     /// True if the quota is used up, as far as is known.
@@ -231,6 +238,25 @@ pub struct Gauges {
     pub progress: Option<Progress>,
     /// Call budget of each method.
     pub budget: Vec<CallBudget>,
+    /// Start of the process.
+    pub started: Timestamp,
+    /// Use that the process makes of the machine. `None` where the operating system does not say.
+    pub process: Option<ProcessUse>,
+}
+
+/// Use that a process makes of the machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProcessUse {
+    /// Processor time in seconds, in user and kernel mode.
+    pub cpu_seconds: f64,
+    /// Open files and sockets.
+    pub open_fds: u64,
+    /// Most open files and sockets. `None`: there is no limit.
+    pub max_fds: Option<u64>,
+    /// Resident memory, in bytes.
+    pub resident_bytes: u64,
+    /// Virtual memory, in bytes.
+    pub virtual_bytes: u64,
 }
 
 #[derive(Serialize)]

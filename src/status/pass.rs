@@ -26,9 +26,10 @@ impl PassKind {
 /// Outcome of a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PassOutcome {
-    /// Everything wanted is so, but for guards and people set aside.
+    /// Every room was looked at, and what may be written was written. Guards and pauses decide what may be; people whom the service
+    /// does not take, and a few rooms that fail on their own, do not count against it.
     Good,
-    /// Some rooms or people could not be done.
+    /// Some rooms were not looked at, or something that may be written could not be.
     Partly,
     /// The pass as a whole failed.
     Failed,

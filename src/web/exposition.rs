@@ -1,6 +1,8 @@
 //! The present as metrics, made anew for every scrape; and Prometheus's own text format.
 
-use crate::status::{Gauges, Progress, RoomState, TokenExpires};
+use crate::status::{Gauges, ProcessUse, Progress, RoomState, TokenExpires};
+use jiff::Timestamp;
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
@@ -28,13 +30,18 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
         held,
         pending,
         files_valid,
-        files_age,
-        last_good_age,
+        files_taken,
+        last_good,
+        interval,
+        full_pass,
+        service_trouble,
         withheld,
         quota_used_up,
         token_expires,
         progress,
         budget,
+        started: _,
+        process: _,
     } = gauges;
     let mut registry = Registry::with_prefix("roomsync");
     let by_state: Family<Labels<1>, Gauge> = Family::default();
@@ -66,21 +73,31 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
     number("pass_write_calls", help, of(|progress| progress.calls));
     let help = "Planned write calls that the passes under way have made";
     number("pass_write_calls_made", help, of(|progress| progress.made));
-    let mut age = |name, help: &str, seconds: Option<f64>| {
+    let mut seconds = |name, help: &str, seconds: Option<f64>| {
         if let Some(seconds) = seconds {
             registry.register_with_unit(name, help, Unit::Seconds, ConstGauge::new(seconds));
         }
     };
-    age(
-        "files_age",
-        "Time since the files in force were taken",
-        *files_age,
-    );
-    let help = "Time since the end of the last good pass over all rooms";
-    age("last_good_pass_age", help, *last_good_age);
+    let help = "Time at which the room files in force were taken, in seconds since 1970";
+    let name = "files_last_reload_success_timestamp";
+    seconds(name, help, files_taken.map(since_1970));
+    let help =
+        "End of the last pass that looked at every room and wrote what may be written, in seconds since 1970";
+    seconds("last_good_pass_timestamp", help, last_good.map(since_1970));
+    let help = "Time between two passes over all rooms, as `sync.interval` says";
+    seconds("interval", help, Some(interval.as_secs_f64()));
+    let help = "Time that a pass over all rooms is expected to take: as long as the last one, and at least what its calls need";
+    seconds("full_pass_expected", help, Some(full_pass.as_secs_f64()));
     let help = "Time that the passes under way still take at the calls that are allowed now";
     let left = progress.as_ref().and_then(|progress| progress.seconds_left);
-    age("pass_left", help, left);
+    seconds("pass_left", help, left);
+    let troubles: Family<Labels<1>, Gauge> = Family::default();
+    for (code, is_so) in service_trouble {
+        let label = [("code", code.as_str())];
+        troubles.get_or_create(&label).set(i64::from(*is_so));
+    }
+    let help = "Whether the service keeps every call from succeeding, and by what";
+    registry.register("service_trouble", help, troubles);
     if let Some(TokenExpires { at, renewed }) = token_expires {
         let ends: Family<Labels<1>, Gauge> = Family::default();
         let renewed = if *renewed { "true" } else { "false" };
@@ -106,6 +123,40 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
         registry.register("call_budget_configured", help, full);
     }
     registry
+}
+
+/// Registry of what is known of the process, under the names that every exporter gives it.
+pub(super) fn process(gauges: &Gauges) -> Registry {
+    let mut registry = Registry::with_prefix("process");
+    let help = "Start of the process, in seconds since 1970";
+    let started = ConstGauge::new(since_1970(gauges.started));
+    registry.register_with_unit("start_time", help, Unit::Seconds, started);
+    let Some(ProcessUse {
+        cpu_seconds,
+        open_fds,
+        max_fds,
+        resident_bytes,
+        virtual_bytes,
+    }) = gauges.process
+    else {
+        return registry;
+    };
+    let help = "Processor time in user and kernel mode";
+    registry.register_with_unit("cpu", help, Unit::Seconds, ConstCounter::new(cpu_seconds));
+    let number = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+    registry.register("open_fds", "Open files and sockets", number(open_fds));
+    if let Some(most) = max_fds {
+        registry.register("max_fds", "Most open files and sockets", number(most));
+    }
+    let help = "Resident memory";
+    registry.register_with_unit("resident_memory", help, Unit::Bytes, number(resident_bytes));
+    let help = "Virtual memory";
+    registry.register_with_unit("virtual_memory", help, Unit::Bytes, number(virtual_bytes));
+    registry
+}
+
+pub(super) fn since_1970(time: Timestamp) -> f64 {
+    time.as_duration().as_secs_f64()
 }
 
 fn whole(number: usize) -> i64 {

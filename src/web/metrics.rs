@@ -3,14 +3,17 @@
 use super::exposition::{self, Labels};
 use crate::model::Op;
 use crate::status::{ChangeResult, Gauges, PassKind, PassOutcome};
+use jiff::Timestamp;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// Of a pass, in seconds: from a handful of rooms to ten thousand at the slowest rate that makes sense.
@@ -19,6 +22,8 @@ const PASS_SECONDS: [f64; 12] = [
 ];
 /// Of a call, in seconds, up to its default time-out and a little beyond.
 const CALL_SECONDS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+/// Classes of answers: none, refused for the rate, and those of a status.
+const CLASSES: [&str; 7] = ["none", "429", "2xx", "3xx", "4xx", "5xx", "other"];
 
 type Histograms = Family<Labels<1>, Histogram, fn() -> Histogram>;
 
@@ -32,12 +37,18 @@ pub struct Metrics {
     call_duration: Histograms,
     changes: Family<Labels<2>, Counter>,
     reloads: Family<Labels<1>, Counter>,
+    settings_valid: Gauge,
+    settings_read: Gauge<f64, AtomicU64>,
 }
 
 impl Metrics {
-    /// Begins to count. `version` is roomsync's.
+    /// Begins to count. `version` is roomsync's; `methods` are those of the calls to the service; `now` is when the settings were read.
     #[must_use]
-    pub fn new(version: &'static str) -> Arc<Self> {
+    pub fn new(
+        version: &'static str,
+        methods: impl IntoIterator<Item = &'static str>,
+        now: Timestamp,
+    ) -> Arc<Self> {
         let mut metrics = Self {
             registry: Registry::with_prefix("roomsync"),
             passes: Family::default(),
@@ -46,9 +57,12 @@ impl Metrics {
             call_duration: Family::new_with_constructor(|| Histogram::new(CALL_SECONDS)),
             changes: Family::default(),
             reloads: Family::default(),
+            settings_valid: Gauge::default(),
+            settings_read: Gauge::default(),
         };
         metrics.register(version);
-        metrics.begin_at_zero();
+        metrics.begin_at_zero(methods);
+        metrics.settings_read(true, now);
         Arc::new(metrics)
     }
 
@@ -61,6 +75,8 @@ impl Metrics {
             call_duration,
             changes,
             reloads,
+            settings_valid,
+            settings_read,
         } = self;
         let build = Info::new([("version", version)]);
         registry.register("build", "What runs here", build);
@@ -76,10 +92,22 @@ impl Metrics {
         registry.register("changes", help, changes.clone());
         let help = "New sets of room files, taken or refused";
         registry.register("reloads", help, reloads.clone());
+        let help = "Whether the settings were valid when they were last read";
+        registry.register("settings_valid", help, settings_valid.clone());
+        let help = "Time at which the settings in force were read, in seconds since 1970";
+        let name = "settings_last_reload_success_timestamp";
+        registry.register_with_unit(name, help, Unit::Seconds, settings_read.clone());
     }
 
     /// A counter that begins with its first event hides that event from `increase()`.
-    fn begin_at_zero(&self) {
+    fn begin_at_zero(&self, methods: impl IntoIterator<Item = &'static str>) {
+        for method in methods {
+            let method = ("method", method);
+            drop(self.call_duration.get_or_create(&[method]));
+            for class in CLASSES {
+                drop(self.calls.get_or_create(&[method, ("status", class)]));
+            }
+        }
         for kind in PassKind::ALL {
             drop(self.pass_duration.get_or_create(&[("kind", kind.as_str())]));
             for outcome in PassOutcome::ALL {
@@ -133,11 +161,20 @@ impl Metrics {
         self.reloads.get_or_create(&[reload_label(taken)]).inc();
     }
 
+    /// Records that the settings were read. If they are not `valid`, those before stay in force.
+    pub fn settings_read(&self, valid: bool, now: Timestamp) {
+        self.settings_valid.set(i64::from(valid));
+        if valid {
+            self.settings_read.set(exposition::since_1970(now));
+        }
+    }
+
     /// Writes everything in the OpenMetrics text format.
     pub fn encode(&self, gauges: &Gauges) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode_registry(&mut text, &self.registry)?;
         encode_registry(&mut text, &exposition::present(gauges))?;
+        encode_registry(&mut text, &exposition::process(gauges))?;
         encode_eof(&mut text)?;
         Ok(text)
     }
@@ -168,7 +205,6 @@ fn class(status: Option<u16>) -> &'static str {
     match status {
         None => "none",
         Some(429) => "429",
-        Some(100..=199) => "1xx",
         Some(200..=299) => "2xx",
         Some(300..=399) => "3xx",
         Some(400..=499) => "4xx",

@@ -1,5 +1,6 @@
 //! The daemon over hours and days.
 
+mod alerts;
 mod quiet_day;
 
 use super::house::{House, house, id, members, minutes, names, one_room, refs, room_text, writes};

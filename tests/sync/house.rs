@@ -9,6 +9,7 @@ use roomsync::daemon::{Command, Config, Daemon, DaemonError, Fsync, StateDirErro
 use roomsync::reconcile;
 use roomsync::settings::{self, Env};
 use roomsync::status::{RoomState, Status, StatusSource};
+use roomsync::web::Metrics;
 use std::collections::BTreeSet;
 use std::fs;
 use std::panic::Location;
@@ -43,6 +44,7 @@ pub(crate) type Through = dyn Fn(Service) -> Box<dyn Transport> + Send + Sync;
 /// A daemon that runs in it. It has to be stopped.
 pub(crate) struct Running {
     pub(crate) source: Arc<dyn StatusSource>,
+    pub(crate) metrics: Arc<Metrics>,
     commands: mpsc::Sender<Command>,
     task: JoinHandle<Result<(), DaemonError>>,
 }
@@ -124,11 +126,12 @@ impl House {
 
     pub(crate) fn start(&self) -> Running {
         let daemon = self.daemon();
-        let source = daemon.source();
+        let (source, metrics) = (daemon.source(), daemon.metrics());
         let (commands, commanded) = mpsc::channel(8);
         let task = tokio::task::spawn_local(daemon.run(commanded));
         Running {
             source,
+            metrics,
             commands,
             task,
         }

@@ -4,6 +4,7 @@ use super::house::{House, house, id, members, minutes, names, one_room, refs, ro
 use super::service::{Service, people, room_id, room_of, state};
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
+use jiff::Timestamp;
 use roomsync::daemon::Fsync;
 use roomsync::web::{Metrics, Options, router};
 use std::fs;
@@ -70,7 +71,11 @@ fn an_fsync_of_6_seconds_keeps_back_removals_and_nothing_else() {
             page: true,
             ..Options::default()
         };
-        let web = router(Arc::clone(&daemon.source), Metrics::new("0"), options);
+        let web = router(
+            Arc::clone(&daemon.source),
+            Metrics::new("0", [], Timestamp::UNIX_EPOCH),
+            options,
+        );
         gate.shut(true);
         house.rooms(&room_text(&id(), names(0..8)));
         let begun = Instant::now();

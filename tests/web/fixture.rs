@@ -51,7 +51,11 @@ impl Fixture {
     }
 
     pub(crate) fn router(self: &Arc<Self>, options: Options) -> axum::Router {
-        router(Arc::<Self>::clone(self), Metrics::new("0.1.0"), options)
+        router(
+            Arc::<Self>::clone(self),
+            Metrics::new("0.1.0", [], Timestamp::UNIX_EPOCH),
+            options,
+        )
     }
 }
 

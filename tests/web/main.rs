@@ -4,7 +4,7 @@ mod agree;
 mod browser;
 mod fixture;
 mod gaps;
-mod metrics;
+pub(crate) mod metrics;
 mod page;
 mod routes;
 mod scenes;

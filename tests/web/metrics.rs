@@ -5,9 +5,9 @@ use super::scenes;
 use axum::body::{Body, to_bytes};
 use http::Request;
 use jiff::Timestamp;
-use roomsync::model::Op;
+use roomsync::model::{Op, ReasonCode};
 use roomsync::status::{
-    CallBudget, ChangeResult, Gauges, PassKind, PassOutcome, Progress, RoomState, TokenExpires,
+    CallBudget, ChangeResult, Gauges, PassKind, PassOutcome, ProcessUse, Progress, RoomState, TokenExpires,
 };
 use roomsync::web::{Metrics, Options, router};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,8 +19,17 @@ use tower::ServiceExt as _;
 
 const METHODS: [&str; 3] = ["list_members", "add_many", "remove_many"];
 
+/// One that has counted nothing.
+fn begun() -> Arc<Metrics> {
+    Metrics::new("0.1.0", METHODS, at(1_790_000_000))
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
 fn counted() -> Arc<Metrics> {
-    let metrics = Metrics::new("0.1.0");
+    let metrics = begun();
     metrics.pass_ended(PassKind::Full, PassOutcome::Good, Duration::from_secs(3));
     metrics.pass_ended(PassKind::Rooms, PassOutcome::Partly, Duration::from_millis(40));
     for method in METHODS {
@@ -41,6 +50,7 @@ fn counted() -> Arc<Metrics> {
     metrics.changed(Op::Remove, ChangeResult::Failed);
     metrics.reloaded(true);
     metrics.reloaded(false);
+    metrics.settings_read(false, at(1_790_000_100));
     metrics
 }
 
@@ -52,12 +62,15 @@ fn gauges() -> Gauges {
         held: 500,
         pending: 7,
         files_valid: true,
-        files_age: Some(12.5),
-        last_good_age: Some(0.25),
+        files_taken: Some(at(1_790_000_010)),
+        last_good: Some(at(1_790_000_020)),
+        interval: Duration::from_secs(300),
+        full_pass: Duration::from_millis(1500),
+        service_trouble: vec![(ReasonCode::NoSuchApp, false), (ReasonCode::Redirected, true)],
         withheld: false,
         quota_used_up: false,
         token_expires: Some(TokenExpires {
-            at: Timestamp::from_second(1_800_000_000).unwrap(),
+            at: at(1_800_000_000),
             renewed: false,
         }),
         progress: Some(Progress {
@@ -71,6 +84,14 @@ fn gauges() -> Gauges {
             seconds_left: Some(28.0),
         }),
         budget: METHODS.map(budget).to_vec(),
+        started: at(1_789_999_999),
+        process: Some(ProcessUse {
+            cpu_seconds: 1.25,
+            open_fds: 11,
+            max_fds: Some(1024),
+            resident_bytes: 20_000_000,
+            virtual_bytes: 300_000_000,
+        }),
     }
 }
 
@@ -106,8 +127,20 @@ fn what_happened_is_counted() {
         "roomsync_names_held 500",
         "roomsync_files_valid 1",
         "roomsync_writing_withheld 0",
-        "roomsync_files_age_seconds 12.5",
-        "roomsync_last_good_pass_age_seconds 0.25",
+        "roomsync_files_last_reload_success_timestamp_seconds 1790000010.0",
+        "roomsync_settings_last_reload_success_timestamp_seconds 1790000000.0",
+        "roomsync_settings_valid 0",
+        "roomsync_last_good_pass_timestamp_seconds 1790000020.0",
+        "roomsync_interval_seconds 300.0",
+        "roomsync_full_pass_expected_seconds 1.5",
+        r#"roomsync_service_trouble{code="no_such_app"} 0"#,
+        r#"roomsync_service_trouble{code="redirected"} 1"#,
+        "process_start_time_seconds 1789999999.0",
+        "process_cpu_seconds_total 1.25",
+        "process_open_fds 11",
+        "process_max_fds 1024",
+        "process_resident_memory_bytes 20000000",
+        "process_virtual_memory_bytes 300000000",
         r#"roomsync_call_budget_used{method="list_members"} 7"#,
         r#"roomsync_call_budget_limit{method="list_members"} 50"#,
         r#"roomsync_call_budget_configured{method="list_members"} 100"#,
@@ -126,8 +159,8 @@ fn what_happened_is_counted() {
 
 #[test]
 fn what_has_no_value_yet_is_not_told() {
-    let text = Metrics::new("0.1.0").encode(&Gauges::default()).unwrap();
-    for absent in ["files_age", "last_good", "budget", "pass_left"] {
+    let text = begun().encode(&Gauges::default()).unwrap();
+    for absent in ["files_last", "last_good", "budget", "pass_left", "process_open"] {
         assert!(!text.contains(absent), "{absent} is in\n{text}");
     }
     assert!(text.contains("roomsync_files_valid 0\n"));
@@ -137,14 +170,28 @@ fn what_has_no_value_yet_is_not_told() {
     );
 }
 
+/// A sample's name and labels, which are a series.
+fn series(text: &str) -> BTreeSet<&str> {
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    samples.map(|line| line.rsplit_once(' ').unwrap().0).collect()
+}
+
 #[test]
-fn the_lines_stay_few() {
-    let metrics = counted();
-    for status in 0..=1000 {
-        metrics.called("list_members", Some(status), Duration::ZERO);
+fn no_series_comes_with_what_happens() {
+    let (before, after) = (begun(), counted());
+    for method in METHODS {
+        for status in (0..=1000).map(Some).chain([None]) {
+            after.called(method, status, Duration::ZERO);
+        }
     }
-    let lines = metrics.encode(&gauges()).unwrap().lines().count();
-    assert!(lines < 200, "{lines} lines");
+    let [before, after] = [before, after].map(|metrics| metrics.encode(&gauges()).unwrap());
+    assert_eq!(series(&before), series(&after));
+    let counters = before.lines().filter(|line| line.contains("_total"));
+    for line in counters.filter(|line| line.starts_with("roomsync_")) {
+        assert!(line.ends_with(" 0"), "{line}");
+    }
+    let lines = after.lines().count();
+    assert!(lines < 220, "{lines} lines");
 }
 
 /// Reads a text format: each family's kind, and the names of its samples.
@@ -165,10 +212,8 @@ fn families(text: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
             assert_eq!(twice, None, "{name} is told once");
         } else if let Some(unit) = line.strip_prefix("# UNIT ") {
             let (name, unit) = unit.split_once(' ').unwrap();
-            assert!(
-                name == present && name.ends_with(unit) && unit == "seconds",
-                "{line}"
-            );
+            assert!(name == present && name.ends_with(unit), "{line}");
+            assert!(["seconds", "bytes"].contains(&unit), "{line}");
         } else if line != "# EOF" {
             let end = line.find(['{', ' ']).unwrap();
             let family = families.get_mut(present).unwrap();
@@ -178,6 +223,13 @@ fn families(text: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
     families
 }
 
+/// Names of all metrics, as Prometheus's own format and its queries have them; of a histogram without what follows.
+pub(crate) fn exported() -> BTreeSet<String> {
+    families(&counted().encode_classic(&gauges()).unwrap())
+        .into_keys()
+        .collect()
+}
+
 #[test]
 fn names_and_types_are_as_each_format_wants_them() {
     let metrics = counted();
@@ -185,7 +237,8 @@ fn names_and_types_are_as_each_format_wants_them() {
     let classic = families(&metrics.encode_classic(&gauges()).unwrap());
     for (format, families) in [("open", &open), ("classic", &classic)] {
         for (name, (kind, samples)) in families {
-            assert!(name.starts_with("roomsync_"), "{name}");
+            let ours = name.starts_with("roomsync_");
+            assert!(ours || name.starts_with("process_"), "{name}");
             let suffixes: &[&str] = match (format, kind.as_str()) {
                 ("open", "counter") => &["_total"],
                 ("open", "info") => &["_info"],
@@ -196,7 +249,7 @@ fn names_and_types_are_as_each_format_wants_them() {
             let wanted: BTreeSet<String> = suffixes.iter().map(|suffix| format!("{name}{suffix}")).collect();
             assert_eq!(*samples, wanted, "{format}");
             assert!(
-                !name.contains("duration") && !name.contains("age") || name.ends_with("_seconds"),
+                !name.contains("duration") && !name.contains("timestamp") || name.ends_with("_seconds"),
                 "{name}"
             );
         }

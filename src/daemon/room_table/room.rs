@@ -234,6 +234,11 @@ impl Room {
         is_new || !matches!(self.state, RoomState::InSync | RoomState::Observed)
     }
 
+    /// Failures in a row.
+    pub(in crate::daemon) fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// The next failure is the first in a row.
     pub(in crate::daemon) fn forget_failures(&mut self) {
         self.failures = 0;

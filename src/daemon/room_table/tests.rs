@@ -3,7 +3,7 @@ use crate::desired::AllowEmpty;
 use crate::model::{Absent, Guards, Mode};
 use crate::status::RoomState;
 
-fn desired(id: &str, name: &str) -> Arc<DesiredRoom> {
+pub(in crate::daemon) fn desired(id: &str, name: &str) -> Arc<DesiredRoom> {
     Arc::new(DesiredRoom {
         id: RoomId::parse(id).unwrap(),
         name: Some(name.to_owned()),
