@@ -1,6 +1,6 @@
 //! Meaning of an answer: who is dealt with, who goes into further calls, and whether the room's work can go on.
 
-use super::call::CallOutcome;
+use super::call::{Answered, CallOutcome};
 use super::in_flight::method;
 use super::phase::{Phase, PhaseEnd};
 use super::report::Reason;
@@ -18,8 +18,8 @@ pub(super) fn on_answer(
 ) -> Result<(), PhaseEnd> {
     let op = phase.op;
     match answer {
-        CallOutcome::Done(refused) => {
-            if refused.len() < step.users().len() {
+        CallOutcome::Done(answered) => {
+            if answered.refused.len() < step.users().len() {
                 phase.taken();
                 room.context.options.evidence.through(op);
                 if let Some((part, failed_since)) = room.splitting.through(op, step.users()) {
@@ -27,7 +27,7 @@ pub(super) fn on_answer(
                         .suspect_length(method(op), part.as_slice(), failed_since);
                 }
             }
-            done(room, &step, refused);
+            done(room, op, answered);
             Ok(())
         }
         CallOutcome::Refused(error) => {
@@ -57,15 +57,12 @@ pub(super) fn on_answer(
     }
 }
 
-fn done(room: &mut RoomRun<'_>, step: &Step, refused: Vec<(UserId, Reason)>) {
-    let op = step.op();
+fn done(room: &mut RoomRun<'_>, op: Op, answered: Answered) {
     if op == Op::Promote {
         room.guard.promoted();
     }
-    let is_done = |user: &&UserId| refused.iter().all(|(other, _)| other != *user);
-    room.record
-        .journal(op, step.users().iter().filter(is_done), Ok(()));
-    for (user, reason) in refused {
+    room.record.journal(op, &answered.confirmed, Ok(()));
+    for (user, reason) in answered.refused {
         room.record.journal(op, [&user], Err(&reason));
         room.record.fail(op, &user, reason);
     }

@@ -141,7 +141,7 @@ impl WriteGate {
         } else if let Some(error) = unaudited {
             because(
                 ReasonCode::AuditLog,
-                format!("the audit log cannot be written: {error}"),
+                format!("{error}. Nothing is changed until it can be written"),
             )
         } else {
             // The last, because it alone lets a call through now and then.

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod applying;
+mod audit;
 mod budget;
 mod bulk;
 mod choking;
