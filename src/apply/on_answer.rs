@@ -6,7 +6,7 @@ use super::phase::{Phase, PhaseEnd};
 use super::report::Reason;
 use super::room_run::RoomRun;
 use crate::chat::{CallError, CallErrorKind};
-use crate::model::{MemberSet, Op, UserId};
+use crate::model::{MemberSet, Op, UserId, people_named};
 use crate::plan::Step;
 
 /// Records an answer. The error says why the phase ends; whoever is not dealt with is in its `todo`.
@@ -70,15 +70,31 @@ fn done(room: &mut RoomRun<'_>, op: Op, answered: Answered) {
 
 /// Records a call that went out without a clear answer.
 fn unsettled(room: &mut RoomRun<'_>, op: Op, users: &[UserId], error: &CallError) -> PhaseEnd {
-    if !error.kind.was_not_sent() {
-        room.record.journal(op, users, Err(&Reason::from(error)));
+    if !error.kind.may_be_done() {
+        if !error.kind.was_not_sent() {
+            room.record.journal(op, users, Err(&Reason::from(error)));
+        }
+        return room.end(error);
     }
-    if error.kind.may_be_done() {
-        let may_be_too_long = matches!(error.kind, CallErrorKind::ForeignAnswer(_));
-        room.splitting
-            .failed(op, users, Reason::from(error), may_be_too_long);
-    }
-    room.end(error)
+    let may_be_too_long = matches!(error.kind, CallErrorKind::ForeignAnswer(_));
+    room.splitting
+        .failed(op, users, Reason::from(error), may_be_too_long);
+    let is_one_run = room.context.options.hooks.is_none();
+    let next = if is_one_run {
+        "run it again to check"
+    } else {
+        "the next look at the room shows it"
+    };
+    let reason = Reason::new(
+        error.kind.code(),
+        format!(
+            "{error}; {} may or may not have been {}: {next}",
+            people_named(users),
+            op.done()
+        ),
+    );
+    room.record.journal(op, users, Err(&reason));
+    room.end(error).because(reason)
 }
 
 /// Decides about the users of a call that failed: some are dealt with, the others go into further calls.

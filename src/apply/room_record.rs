@@ -134,6 +134,12 @@ impl<'a> RoomRecord<'a> {
         self.failed.get(&(op, user.clone()))
     }
 
+    /// People to whom this is not done.
+    pub(super) fn failed(&self, op: Op) -> impl Iterator<Item = &UserId> {
+        let failed = self.failed.keys().filter(move |(of, _)| *of == op);
+        failed.map(|(_, user)| user)
+    }
+
     pub(super) fn fail(&mut self, op: Op, user: &UserId, reason: Reason) {
         self.failed.entry((op, user.clone())).or_insert(reason);
     }
@@ -266,7 +272,7 @@ impl<'a> RoomRecord<'a> {
         let is_owner = |user: &UserId| seen.owner() == Some(user.as_str());
         let mut taken_away = self.sent.keys().filter(|(op, _)| op.takes_away());
         if let Some((op, user)) = taken_away.find(|(_, user)| is_owner(user)) {
-            let done = if *op == Op::Remove { "removed" } else { "demoted" };
+            let done = op.done();
             self.error = Some(Reason::new(
                 ReasonCode::OwnerRemoved,
                 format!(

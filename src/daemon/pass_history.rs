@@ -2,13 +2,17 @@
 
 use super::room_table::RoomTable;
 use crate::apply::{Outcome, Report, RoomReport};
+use crate::model::counted;
 use crate::plan::RoomPlan;
 use crate::reconcile::Planned;
 use crate::status::{Change, PassOutcome, Passes, RoomState};
 use jiff::Timestamp;
 use std::collections::VecDeque;
+use std::time::Duration;
 use tokio::time::Instant;
 
+/// Least time between two reports that there was nothing to do.
+const IDLE_REPORTS: Duration = Duration::from_secs(3600);
 /// Number of last changes that are shown.
 const CHANGES_SHOWN: usize = 100;
 
@@ -20,6 +24,8 @@ pub(super) struct PassHistory {
     resync_due: Instant,
     /// The newest first.
     changes: VecDeque<Change>,
+    /// When it was last reported that there was nothing to do.
+    reported_idle: Option<Instant>,
 }
 
 impl PassHistory {
@@ -29,6 +35,7 @@ impl PassHistory {
             passes: Passes::default(),
             resync_due: Instant::now(),
             changes: VecDeque::new(),
+            reported_idle: None,
         }
     }
 
@@ -53,6 +60,15 @@ impl PassHistory {
     /// The next look at all rooms begins no later than this.
     pub(super) fn resync_before(&mut self, due: Instant) {
         self.resync_due = self.resync_due.min(due);
+    }
+
+    /// Reports that a look at all rooms found nothing to do, unless that was reported within the last hour.
+    pub(super) fn report_idle(&mut self, rooms: usize) {
+        let is_news = |then: Instant| then.elapsed() >= IDLE_REPORTS;
+        if self.reported_idle.is_none_or(is_news) {
+            self.reported_idle = Some(Instant::now());
+            tracing::info!("looked at {}: nothing to do", counted(rooms, "room"));
+        }
     }
 
     /// True while a look at all rooms goes on.
