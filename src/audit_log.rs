@@ -1,16 +1,21 @@
-//! The audit log: a JSON line a change. What cannot be written down is not done.
+//! The audit log: a JSON line a call before it is sent, and one a change with its outcome. What cannot be written down is not done.
 //!
 //! Before a pass writes to the service, a line of the pass itself is written and synced; the disk has to take it first. So is a
-//! line once the log can be written again. Lines of changes have an `op`, these have an `event`:
-//! `{"time", "event": "pass", "plan", "revision", "rooms", "changes", "calls"}` and
-//! `{"time", "event": "resumed", "since", "error"}`.
+//! line once the log can be written again. Before a call goes out its line is written, but not synced: it outlives the process, and
+//! the disk is not asked once a call. Lines of outcomes have a `result` and no `event`; the others have an `event`:
+//!
+//! - `{"time", "event": "pass", "plan", "revision", "rooms", "changes", "calls"}`
+//! - `{"time", "event": "sent", "call", "plan", "room", "op", "users"}`
+//! - `{"time", "event": "not_sent", "call", "result", "message"}`: the call did not go out after all
+//! - `{"time", "event": "again", "call", "room", "op", "users", "result"}`: these failed as they did the last time
+//! - `{"time", "event": "resumed", "since", "error"}`
 //!
 //! Lines are written off the loop, in the order in which they were given.
 
 mod file;
 
 use crate::disk::{DiskWorker, Fsync};
-use crate::model::{Op, RoomId, UserId};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId};
 use crate::status::Change;
 use file::{LogFile, Request};
 use jiff::Timestamp;
@@ -29,6 +34,10 @@ pub(crate) struct AuditLog {
     writer: LogWriter,
     /// False if no log is kept.
     is_kept: bool,
+    /// Start of the process, which tells its calls from those of another.
+    process: String,
+    /// Number of calls so far.
+    calls: u64,
     /// Failures that have a line, with their result and the number of times that they have come since.
     failures: HashMap<(RoomId, UserId, Op), (String, u64)>,
 }
@@ -49,10 +58,34 @@ pub(crate) struct PassLine {
     pub(crate) calls: usize,
 }
 
+/// A call that is about to be sent.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SentLine {
+    #[serde(skip)]
+    pub(crate) time: Timestamp,
+    /// Id of the plan.
+    pub(crate) plan: String,
+    pub(crate) room: RoomId,
+    pub(crate) op: Op,
+    pub(crate) users: MemberSet,
+}
+
+/// Outcome of a call for some of its people, all of one kind.
+#[derive(Debug)]
+pub(crate) struct Outcomes<'a> {
+    /// Number of the call.
+    pub(crate) call: u64,
+    pub(crate) changes: Vec<Change>,
+    /// Reason in words; `None`: they are done.
+    pub(crate) message: Option<&'a str>,
+}
+
 #[derive(Debug, Serialize)]
 struct ChangeLine {
     #[serde(flatten)]
     change: Change,
+    /// Id of the call.
+    call: String,
     /// Answer of the service.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
@@ -61,14 +94,33 @@ struct ChangeLine {
     failures: Option<u64>,
 }
 
+/// People who failed as they did the last time.
+#[derive(Debug, Serialize)]
+struct AgainLine {
+    #[serde(skip)]
+    time: Timestamp,
+    call: String,
+    room: RoomId,
+    op: Op,
+    users: MemberSet,
+    result: String,
+}
+
 impl AuditLog {
-    /// `None`: no log is kept. `changed` is notified when writing begins to fail or no longer fails.
-    pub(crate) fn new(path: Option<PathBuf>, fsync: Fsync, changed: &Arc<Notify>) -> Self {
+    /// `None` as the path: no log is kept. `changed` is notified when writing begins to fail or no longer fails.
+    pub(crate) fn new(
+        path: Option<PathBuf>,
+        fsync: Fsync,
+        started: Timestamp,
+        changed: &Arc<Notify>,
+    ) -> Self {
         let is_kept = path.is_some();
         let writer = DiskWorker::new(LogFile::new(path, fsync), Ok(()), Arc::clone(changed));
         Self {
             writer: LogWriter(writer),
             is_kept,
+            process: format!("{:x}", started.as_millisecond()),
+            calls: 0,
             failures: HashMap::new(),
         }
     }
@@ -83,33 +135,97 @@ impl AuditLog {
         self.writer.ask(Request::Reopen(path));
     }
 
-    /// Has a change written. A failure that goes on is counted, and not repeated.
-    pub(crate) fn record(&mut self, change: Change, message: Option<&str>) {
+    /// Has a call written that is about to be sent. Gives its number.
+    pub(crate) fn sends(&mut self, line: SentLine) -> u64 {
+        self.calls += 1;
+        if self.is_kept {
+            let call = self.id(self.calls);
+            self.writer.ask(Request::Sent { call, line });
+        }
+        self.calls
+    }
+
+    /// Has it written that this call was not sent after all.
+    pub(crate) fn not_sent(&self, time: Timestamp, call: u64, code: ReasonCode, message: &str) {
+        if self.is_kept {
+            self.writer.ask(Request::NotSent {
+                time,
+                call: self.id(call),
+                result: code,
+                message: message.to_owned(),
+            });
+        }
+    }
+
+    /// Has outcomes of a call written. Failures that go on are counted, and their people are named in one line.
+    pub(crate) fn record(&mut self, outcomes: Outcomes<'_>) {
         if !self.is_kept {
             return;
         }
-        let key = (change.room.clone(), change.user.clone(), change.op);
-        let time = change.time;
-        let mut failures = None;
-        if let Some((result, times)) = self.failures.get_mut(&key) {
-            if *result == change.result {
-                *times += 1;
-                return self.writer.ask(Request::Flush(time));
+        let Outcomes {
+            call,
+            changes,
+            message,
+        } = outcomes;
+        let call = self.id(call);
+        let mut lines = Vec::with_capacity(changes.len());
+        let mut again: Vec<Change> = Vec::new();
+        for change in changes {
+            let key = (change.room.clone(), change.user.clone(), change.op);
+            let mut failures = None;
+            if let Some((result, times)) = self.failures.get_mut(&key) {
+                if *result == change.result {
+                    *times += 1;
+                    again.push(change);
+                    continue;
+                }
+                failures = Some(*times).filter(|times| *times > 0);
             }
-            failures = Some(*times).filter(|times| *times > 0);
-        }
-        self.failures.remove(&key);
-        if message.is_some() {
-            if self.failures.len() >= MOST_REMEMBERED {
-                self.failures.clear();
+            self.failures.remove(&key);
+            if message.is_some() {
+                if self.failures.len() >= MOST_REMEMBERED {
+                    self.failures.clear();
+                }
+                self.failures.insert(key, (change.result.clone(), 0));
             }
-            self.failures.insert(key, (change.result.clone(), 0));
+            lines.push(ChangeLine {
+                change,
+                call: call.clone(),
+                message: message.map(ToOwned::to_owned),
+                failures,
+            });
         }
-        self.writer.ask(Request::Change(ChangeLine {
-            change,
-            message: message.map(ToOwned::to_owned),
-            failures,
-        }));
+        if !lines.is_empty() {
+            self.writer.ask(Request::Changes(lines));
+        }
+        if let Some(line) = AgainLine::of(call, again) {
+            self.writer.ask(Request::Again(line));
+        }
+    }
+
+    fn id(&self, call: u64) -> String {
+        format!("{}-{call}", self.process)
+    }
+}
+
+impl AgainLine {
+    /// The line of changes of one call that failed alike; `None`: there are none.
+    fn of(call: String, changes: Vec<Change>) -> Option<Self> {
+        let Change {
+            time,
+            room,
+            op,
+            result,
+            ..
+        } = changes.first()?.clone();
+        Some(Self {
+            time,
+            call,
+            room,
+            op,
+            users: changes.into_iter().map(|change| change.user).collect(),
+            result,
+        })
     }
 }
 
@@ -129,16 +245,20 @@ impl LogWriter {
         self.0.done().await
     }
 
-    /// Writes the line of a pass, and waits until the disk has taken it.
-    pub(crate) async fn prove(&self, time: Timestamp, pass: PassLine) -> Result<(), String> {
+    /// Writes the line of a pass, and waits until the disk has taken it. `false`: it has not.
+    #[must_use]
+    pub(crate) async fn prove(&self, time: Timestamp, pass: PassLine) -> bool {
         let (proved, proof) = oneshot::channel();
         self.ask(Request::Pass { time, pass, proved });
         let _ = self.written().await;
         // Nobody drops the sender: a run answers each request.
-        proof.await.unwrap_or_else(|error| Err(error.to_string()))
+        proof.await.unwrap_or(false)
     }
 
     fn ask(&self, request: Request) {
         self.0.ask(|requests| requests.push(request));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,6 +81,22 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Reason why a file cannot be opened or written, in words that follow its path.
+pub(crate) fn write_fault(error: &io::Error) -> String {
+    use io::ErrorKind as Kind;
+    let words = match error.kind() {
+        Kind::NotFound => "the folder does not exist",
+        Kind::PermissionDenied => "permission denied",
+        Kind::StorageFull => "the disk is full",
+        Kind::QuotaExceeded => "the disk quota is used up",
+        Kind::ReadOnlyFilesystem => "the file system is read-only",
+        Kind::IsADirectory => "it is a folder; name a file in it",
+        Kind::NotADirectory => "a part of this path is a file, not a folder",
+        _ => return error.to_string(),
+    };
+    words.to_owned()
+}
+
 /// Runs one operation on this path that may hang, and gives up waiting after the bound of time. It goes on, on a thread of its own, and
 /// what comes of it then is lost.
 pub(crate) fn bounded<T: Send + 'static>(

@@ -3,16 +3,16 @@
 use super::in_flight::method;
 use super::report::Reason;
 use crate::chat::wire::Method;
-use crate::chat::{CallError, CallErrorKind, Reader, Writer};
+use crate::chat::{CallError, CallErrorKind, Reader, RemovedRow, Writer};
 use crate::live;
-use crate::model::{Op, ReasonCode, RoomId, UserId};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId};
 use crate::plan::Step;
 use tokio::time::Instant;
 
 /// Result of a call.
 pub(super) enum CallOutcome {
-    /// Done, but for these users.
-    Done(Vec<(UserId, Reason)>),
+    /// The call succeeded.
+    Done(Answered),
     /// Not done, and that is certain: it was about one user, who is not as wanted.
     Refused(CallError),
     /// The call failed.
@@ -21,6 +21,24 @@ pub(super) enum CallOutcome {
     Unseen(CallError, CallError),
     /// The same: the admin list contradicts itself.
     Inconsistent(CallError, Reason),
+}
+
+/// What the answer to a call that succeeded says of its users; a look has to tell of whoever is in neither.
+#[derive(Default)]
+pub(super) struct Answered {
+    /// People who are as wanted.
+    pub(super) confirmed: MemberSet,
+    /// People who are not, with the reason.
+    pub(super) refused: Vec<(UserId, Reason)>,
+}
+
+impl Answered {
+    fn confirmed(user: &UserId) -> Self {
+        Self {
+            confirmed: [user.clone()].into_iter().collect(),
+            refused: Vec::new(),
+        }
+    }
 }
 
 impl CallOutcome {
@@ -61,13 +79,15 @@ pub(super) async fn call(client: RoomClient<'_>, step: &Step, not_after: Instant
     let RoomClient { writer, room, .. } = client;
     let answer = match step {
         Step::Add(users) => match users.as_slice() {
-            [user] if may_go_alone(writer) => writer.add_one(room, user).await.map(|()| Vec::new()),
-            // Who is listed as new depends on the server; the second look tells who is in.
-            users => writer.add_many(room, users).await.map(|_| Vec::new()),
+            [user] if may_go_alone(writer) => writer
+                .add_one(room, user)
+                .await
+                .map(|()| Answered::confirmed(user)),
+            users => writer.add_many(room, users).await.map(|new| added(users, &new)),
         },
         Step::Remove(_) => {
             let rows = writer.remove_many(room, step.users(), not_after).await;
-            rows.map(refused)
+            rows.map(removed)
         }
         Step::Promote(user) => {
             let answer = writer.promote(room, user).await;
@@ -87,22 +107,40 @@ fn may_go_alone(writer: &Writer) -> bool {
     writer.would_wait(method(Op::Add)) && !writer.would_wait(Method::AddOne)
 }
 
-/// People who are not removed, with the reason. Whoever is not there is as wanted.
-fn refused(rows: Vec<(UserId, CallErrorKind)>) -> Vec<(UserId, Reason)> {
-    let is_there = |(_, kind): &(UserId, CallErrorKind)| !matches!(kind, CallErrorKind::AlreadySo(_));
-    let reason = |(user, kind): (UserId, CallErrorKind)| {
-        let words = kind
-            .message()
-            .map_or_else(|| kind.to_string(), |message| message.text.clone());
-        (user, Reason::new(kind.code(), words))
-    };
-    rows.into_iter().filter(is_there).map(reason).collect()
+/// Reads who is in. Whether people are named who were in before depends on the server.
+fn added(users: &[UserId], new: &[String]) -> Answered {
+    let is_named = |user: &&UserId| new.iter().any(|name| user.as_str().eq_ignore_ascii_case(name));
+    Answered {
+        confirmed: users.iter().filter(is_named).cloned().collect(),
+        refused: Vec::new(),
+    }
+}
+
+/// Reads who is out, and who is not and why. Of whoever is said not to be in the room, a look tells.
+fn removed(rows: Vec<RemovedRow>) -> Answered {
+    let mut confirmed = Vec::new();
+    let mut refused: Vec<(UserId, Reason)> = Vec::new();
+    for (user, result) in rows {
+        match result {
+            Ok(()) => confirmed.push(user),
+            Err(CallErrorKind::AlreadySo(_)) => {}
+            Err(kind) => {
+                let words = kind
+                    .message()
+                    .map_or_else(|| kind.to_string(), |message| message.text.clone());
+                refused.push((user, Reason::new(kind.code(), words)));
+            }
+        }
+    }
+    let is_refused = |user: &UserId| refused.iter().any(|(other, _)| other == user);
+    let confirmed = confirmed.into_iter().filter(|user| !is_refused(user)).collect();
+    Answered { confirmed, refused }
 }
 
 /// Meaning of the answer to a promotion or demotion for this user.
 async fn role(client: RoomClient<'_>, op: Op, user: &UserId, answer: Result<(), CallError>) -> CallOutcome {
     let error = match answer {
-        Ok(()) => return CallOutcome::Done(Vec::new()),
+        Ok(()) => return CallOutcome::Done(Answered::confirmed(user)),
         Err(error) => error,
     };
     match &error.kind {
@@ -116,7 +154,7 @@ async fn role(client: RoomClient<'_>, op: Op, user: &UserId, answer: Result<(), 
                         CallOutcome::Inconsistent(error, why)
                     }
                     None if admins.names.contains(user) == (op == Op::Promote) => {
-                        CallOutcome::Done(Vec::new())
+                        CallOutcome::Done(Answered::confirmed(user))
                     }
                     None => CallOutcome::Refused(error),
                 },

@@ -12,6 +12,14 @@ pub(super) struct LastLook {
     pub(super) admins: Option<Result<AdminList, CallError>>,
 }
 
+/// Reason why a look does not show something as done.
+pub(super) enum NotShown {
+    /// It did not see enough of the room.
+    Unread(String),
+    /// It saw that it is not so.
+    Missing(String),
+}
+
 impl LastLook {
     /// Errors of its reads.
     pub(super) fn errors(&self) -> impl Iterator<Item = &CallError> {
@@ -33,11 +41,12 @@ impl LastLook {
     }
 
     /// Checks that this is shown as done. The error says why it is not.
-    pub(super) fn shows(&self, op: Op, user: &UserId) -> Result<(), String> {
+    pub(super) fn shows(&self, op: Op, user: &UserId) -> Result<(), NotShown> {
         // No list of members or admins shows the owner: that is not what it looks like.
         if op.takes_away() && self.owner() == Some(user.as_str()) {
-            return Err("they own the room".to_owned());
+            return Err(NotShown::Missing("they own the room".to_owned()));
         }
+        let unread = |why: String| Err(NotShown::Unread(why));
         let is_there = match op {
             Op::Add | Op::Remove => match &self.members {
                 Some(Ok(list)) => Ok((list.names.contains(user), &list.inconsistency)),
@@ -51,13 +60,17 @@ impl LastLook {
             },
         };
         match is_there {
-            Err(Some(error)) => Err(format!("no second look at the room: {error}")),
-            Err(None) => Err("no second look at the room".to_owned()),
+            Err(Some(error)) => unread(format!("no second look at the room: {error}")),
+            Err(None) => unread("no second look at the room".to_owned()),
             Ok((true, _)) if matches!(op, Op::Add | Op::Promote) => Ok(()),
             // That somebody is not there, only a list shows that is all there.
             Ok((false, None)) if op.takes_away() => Ok(()),
-            Ok((_, Some(inconsistency))) => Err(format!("no second look at the whole room: {inconsistency}")),
-            Ok((_, None)) => Err("a second look at the room does not show it done".to_owned()),
+            Ok((_, Some(inconsistency))) => {
+                unread(format!("no second look at the whole room: {inconsistency}"))
+            }
+            Ok((_, None)) => Err(NotShown::Missing(
+                "a second look at the room does not show it done".to_owned(),
+            )),
         }
     }
 }

@@ -28,7 +28,7 @@ mod waiting_list;
 
 pub use call_evidence::CallEvidence;
 pub use cancel::Cancel;
-pub use options::{ApplyOptions, Job, Journal, RoomHooks, UserResult};
+pub use options::{ApplyOptions, CallNumber, Job, Journal, RoomHooks, UserResults};
 pub use recheck::{Recheck, Replanned, Roles, UnknownRoles};
 pub use report::{Failure, Outcome, Reason, Report, RoomReport, Tally};
 

@@ -1,12 +1,12 @@
 //! Meaning of an answer: who is dealt with, who goes into further calls, and whether the room's work can go on.
 
-use super::call::CallOutcome;
+use super::call::{Answered, CallOutcome};
 use super::in_flight::method;
 use super::phase::{Phase, PhaseEnd};
 use super::report::Reason;
 use super::room_run::RoomRun;
 use crate::chat::{CallError, CallErrorKind};
-use crate::model::{MemberSet, Op, UserId};
+use crate::model::{MemberSet, Op, UserId, people_named};
 use crate::plan::Step;
 
 /// Records an answer. The error says why the phase ends; whoever is not dealt with is in its `todo`.
@@ -18,8 +18,8 @@ pub(super) fn on_answer(
 ) -> Result<(), PhaseEnd> {
     let op = phase.op;
     match answer {
-        CallOutcome::Done(refused) => {
-            if refused.len() < step.users().len() {
+        CallOutcome::Done(answered) => {
+            if answered.refused.len() < step.users().len() {
                 phase.taken();
                 room.context.options.evidence.through(op);
                 if let Some((part, failed_since)) = room.splitting.through(op, step.users()) {
@@ -27,7 +27,7 @@ pub(super) fn on_answer(
                         .suspect_length(method(op), part.as_slice(), failed_since);
                 }
             }
-            done(room, &step, refused);
+            done(room, op, answered);
             Ok(())
         }
         CallOutcome::Refused(error) => {
@@ -57,15 +57,12 @@ pub(super) fn on_answer(
     }
 }
 
-fn done(room: &mut RoomRun<'_>, step: &Step, refused: Vec<(UserId, Reason)>) {
-    let op = step.op();
+fn done(room: &mut RoomRun<'_>, op: Op, answered: Answered) {
     if op == Op::Promote {
         room.guard.promoted();
     }
-    let is_done = |user: &&UserId| refused.iter().all(|(other, _)| other != *user);
-    room.record
-        .journal(op, step.users().iter().filter(is_done), Ok(()));
-    for (user, reason) in refused {
+    room.record.journal(op, &answered.confirmed, Ok(()));
+    for (user, reason) in answered.refused {
         room.record.journal(op, [&user], Err(&reason));
         room.record.fail(op, &user, reason);
     }
@@ -73,15 +70,31 @@ fn done(room: &mut RoomRun<'_>, step: &Step, refused: Vec<(UserId, Reason)>) {
 
 /// Records a call that went out without a clear answer.
 fn unsettled(room: &mut RoomRun<'_>, op: Op, users: &[UserId], error: &CallError) -> PhaseEnd {
-    if !error.kind.was_not_sent() {
-        room.record.journal(op, users, Err(&Reason::from(error)));
+    if !error.kind.may_be_done() {
+        if !error.kind.was_not_sent() {
+            room.record.journal(op, users, Err(&Reason::from(error)));
+        }
+        return room.end(error);
     }
-    if error.kind.may_be_done() {
-        let may_be_too_long = matches!(error.kind, CallErrorKind::ForeignAnswer(_));
-        room.splitting
-            .failed(op, users, Reason::from(error), may_be_too_long);
-    }
-    room.end(error)
+    let may_be_too_long = matches!(error.kind, CallErrorKind::ForeignAnswer(_));
+    room.splitting
+        .failed(op, users, Reason::from(error), may_be_too_long);
+    let is_one_run = room.context.options.hooks.is_none();
+    let next = if is_one_run {
+        "run it again to check"
+    } else {
+        "the next look at the room shows it"
+    };
+    let reason = Reason::new(
+        error.kind.code(),
+        format!(
+            "{error}; {} may or may not have been {}: {next}",
+            people_named(users),
+            op.done()
+        ),
+    );
+    room.record.journal(op, users, Err(&reason));
+    room.end(error).because(reason)
 }
 
 /// Decides about the users of a call that failed: some are dealt with, the others go into further calls.

@@ -4,7 +4,7 @@ use super::recheck::Recheck;
 use super::report::{Reason, RoomReport};
 use crate::desired::DesiredRoom;
 use crate::model::{Op, RoomId, UserId};
-use crate::plan::RoomPlan;
+use crate::plan::{RoomPlan, Step};
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
 
@@ -19,22 +19,33 @@ pub struct Job<'a> {
     pub read_at: Option<Instant>,
 }
 
-/// Is told what became of each user of each call, before any call is begun that comes after it in that room.
+/// Number of a call in the journal; 0 where none is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallNumber(pub u64);
+
+/// Is told of each call before it goes out, and of what became of each of its users before any call is begun that comes after it in
+/// that room; where only a look shows that, after the look.
 pub trait Journal: Sync {
+    /// Records a call that is about to be sent.
+    fn sends(&self, room: &RoomId, step: &Step) -> CallNumber;
+    /// Records that a call was not sent after all.
+    fn not_sent(&self, call: CallNumber, reason: &Reason);
     /// Records what a call did.
-    fn record(&self, room: &RoomId, answers: &[UserResult<'_>]);
+    fn record(&self, room: &RoomId, results: UserResults<'_>);
     /// Waits until everything recorded so far is written. The error ends the run: what cannot be written down must not be done.
     fn written(&self) -> LocalBoxFuture<'_, Result<(), Reason>>;
 }
 
-/// Result of a call for one of its users.
+/// Result of a call for some of its users.
 #[derive(Debug, Clone, Copy)]
-pub struct UserResult<'a> {
-    /// The person.
-    pub user: &'a UserId,
-    /// The operation on them.
+pub struct UserResults<'a> {
+    /// The call.
+    pub call: CallNumber,
+    /// The operation.
     pub op: Op,
-    /// Reason why it is not done, or not known to be.
+    /// The people.
+    pub users: &'a [&'a UserId],
+    /// `Ok` if the answer or a look shows it as done, or the reason why it is not, or not known to be.
     pub result: Result<(), &'a Reason>,
 }
 

@@ -72,21 +72,24 @@ pub(super) async fn run(
             let begun = context.in_flight.begin(op);
             let not_after = not_after.min(room.guard.checked_until());
             let cancel = room.cancel.clone();
+            let number = room.record.sends(&step);
             calls.push(async move {
                 context.written(&cancel).await;
                 let answer = call(client, &step, not_after).await;
                 drop((begun, proof));
-                (step, answer)
+                (step, number, answer)
             });
         }
-        let Some((step, answer)) = calls.next().await else {
+        let Some((step, number, answer)) = calls.next().await else {
             break;
         };
         if answer.was_sent() {
-            room.record.sent(&step);
+            room.record.sent(&step, number);
             if op.takes_away() {
                 context.in_flight.count_taken_away();
             }
+        } else {
+            room.record.not_sent(number, answer.reason(), room.stopped());
         }
         if answer.is_too_late() && Instant::now() < not_after && phase.is_late(&context.in_flight) {
             // Only the check has grown old.

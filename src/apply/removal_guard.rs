@@ -5,7 +5,7 @@ use super::recheck::Roles;
 use super::report::Reason;
 use super::room_record::RoomRecord;
 use crate::desired::DesiredRoom;
-use crate::model::{MemberSet, Op, ReasonCode, UserId};
+use crate::model::{MemberSet, Op, ReasonCode, UserId, people_named};
 use crate::plan::{NEW_ADMIN, RoomPlan};
 use tokio::time::Instant;
 
@@ -109,7 +109,7 @@ impl<'a> RemovalGuard<'a> {
                 return Some(reason.clone());
             }
         }
-        (!self.last_admin.is_open()).then(no_other_admin)
+        (!self.last_admin.is_open()).then(|| no_other_admin(user, record))
     }
 
     /// Reason to spare somebody in a room with this owner and these admins, if there is one.
@@ -147,9 +147,15 @@ impl<'a> RemovalGuard<'a> {
     }
 }
 
-fn no_other_admin() -> Reason {
+fn no_other_admin(user: &UserId, record: &RoomRecord<'_>) -> Reason {
+    let failed: Vec<&UserId> = record.failed(Op::Promote).collect();
+    let why = if failed.is_empty() {
+        "no wanted admin is there yet".to_owned()
+    } else {
+        format!("{} could not be promoted", people_named(failed))
+    };
     Reason::new(
         ReasonCode::NoOtherAdmin,
-        "not every promotion succeeded and no wanted admin stands",
+        format!("{user} stays an admin: {why}, and the room would have no admin left"),
     )
 }

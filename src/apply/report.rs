@@ -1,5 +1,5 @@
 use crate::chat::CallError;
-use crate::model::{MemberSet, Op, ReasonCode, RoomId, counted};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, counted};
 use crate::plan::{Note, RoomPlan, Step};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -25,6 +25,9 @@ pub struct RoomReport {
     pub calls: usize,
     /// People who were wanted so and are not, each with the operation.
     pub failed: Vec<Failure>,
+    /// People who were added, and whom a look at all members afterwards does not show.
+    #[serde(skip)]
+    pub not_seen: Vec<UserId>,
     /// Error of the whole room, such as a room that has moved since the plan was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Reason>,
@@ -160,6 +163,7 @@ impl RoomReport {
             status: Outcome::NotBegun,
             calls: 0,
             failed: plan.steps().iter().flat_map(of_step).map(failure).collect(),
+            not_seen: Vec::new(),
             error: None,
         }
     }

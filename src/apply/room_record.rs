@@ -1,12 +1,12 @@
 //! Record of a room in work: its calls so far, and who is not as wanted.
 
-use super::last_look::{LastLook, shows};
-use super::options::{Journal, UserResult};
+use super::last_look::{LastLook, NotShown, shows};
+use super::options::{CallNumber, Journal, UserResults};
 use super::report::{Failure, Outcome, Reason, RoomReport};
 use crate::live::Observed;
 use crate::model::{MemberSet, Op, PerOp, ReasonCode, UserId};
 use crate::plan::{GuardTripped, Note, RoomPlan, Status, Step, users_of};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Record of a room in work.
 pub(super) struct RoomRecord<'a> {
@@ -18,12 +18,30 @@ pub(super) struct RoomRecord<'a> {
     pub(super) expected: Expected,
     /// True if a guard has tripped on a later look.
     guarded: bool,
-    /// People for whom a removal or demotion was sent.
-    taken_away: BTreeSet<(Op, UserId)>,
+    /// Changes for which a call went out, with the last one.
+    sent: BTreeMap<(Op, UserId), LastCall>,
+    /// People who were added, and whom the last look does not show.
+    not_seen: Vec<UserId>,
     /// Error of the whole room.
     error: Option<Reason>,
-    /// Changes that were recorded as not known to be done.
-    unclear: BTreeSet<(Op, UserId)>,
+}
+
+/// The last call that went out for a change.
+#[derive(Clone, Copy)]
+struct LastCall {
+    number: CallNumber,
+    journaled: Journaled,
+}
+
+/// Record of what came of a change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Journaled {
+    /// None yet: the answer does not name them, or what it says has to be looked at.
+    Nothing,
+    /// It may or may not be done.
+    Unclear,
+    /// It is done, or not and why.
+    Result,
 }
 
 /// To whom a run does what, as far as a last look has to show it.
@@ -67,9 +85,9 @@ impl<'a> RoomRecord<'a> {
             failed: held(plan),
             expected: Expected::of(plan),
             guarded: false,
-            taken_away: BTreeSet::new(),
+            sent: BTreeMap::new(),
+            not_seen: Vec::new(),
             error: None,
-            unclear: BTreeSet::new(),
         }
     }
 
@@ -78,19 +96,48 @@ impl<'a> RoomRecord<'a> {
         self.calls > 0
     }
 
-    /// Counts a call that was sent.
-    pub(super) fn sent(&mut self, step: &Step) {
-        self.calls += 1;
-        let op = step.op();
-        if op.takes_away() {
-            let users = step.users().iter();
-            self.taken_away.extend(users.map(|user| (op, user.clone())));
+    /// Records a call that is about to be sent, in the journal alone.
+    pub(super) fn sends(&self, step: &Step) -> CallNumber {
+        self.journal
+            .map_or_else(CallNumber::default, |journal| journal.sends(&self.plan.id, step))
+    }
+
+    /// Records that it was not sent after all; `stopped` is why no further call is to be made, if there is a reason.
+    pub(super) fn not_sent(&self, call: CallNumber, reason: Option<Reason>, stopped: Option<Reason>) {
+        let is_interrupted = reason
+            .as_ref()
+            .is_some_and(|reason| reason.code == ReasonCode::Interrupted);
+        let reason = if is_interrupted {
+            stopped.or(reason)
+        } else {
+            reason
+        };
+        if let (Some(journal), Some(reason)) = (self.journal, reason) {
+            journal.not_sent(call, &reason);
         }
+    }
+
+    /// Counts a call that was sent.
+    pub(super) fn sent(&mut self, step: &Step, number: CallNumber) {
+        self.calls += 1;
+        let call = LastCall {
+            number,
+            journaled: Journaled::Nothing,
+        };
+        let users = step.users().iter();
+        self.sent
+            .extend(users.map(|user| ((step.op(), user.clone()), call)));
     }
 
     /// Reason why this is not done, if it failed.
     pub(super) fn failure(&self, op: Op, user: &UserId) -> Option<&Reason> {
         self.failed.get(&(op, user.clone()))
+    }
+
+    /// People to whom this is not done.
+    pub(super) fn failed(&self, op: Op) -> impl Iterator<Item = &UserId> {
+        let failed = self.failed.keys().filter(move |(of, _)| *of == op);
+        failed.map(|(_, user)| user)
     }
 
     pub(super) fn fail(&mut self, op: Op, user: &UserId, reason: Reason) {
@@ -123,27 +170,61 @@ impl<'a> RoomRecord<'a> {
         users: impl IntoIterator<Item = &'u UserId>,
         result: Result<(), &Reason>,
     ) {
-        let Some(journal) = self.journal else {
-            return;
-        };
         let is_unclear = result.is_err_and(|reason| reason.code == ReasonCode::NoClearAnswer);
-        let answers: Vec<UserResult<'_>> = users
-            .into_iter()
-            .map(|user| UserResult { user, op, result })
-            .collect();
-        if is_unclear {
-            self.unclear
-                .extend(answers.iter().map(|answer| (op, answer.user.clone())));
+        let mut of_call: BTreeMap<CallNumber, Vec<&UserId>> = BTreeMap::new();
+        for user in users {
+            if let Some(call) = self.sent.get_mut(&(op, user.clone())) {
+                call.journaled = if is_unclear {
+                    Journaled::Unclear
+                } else {
+                    Journaled::Result
+                };
+                of_call.entry(call.number).or_default().push(user);
+            }
         }
-        journal.record(&self.plan.id, &answers);
+        if let Some(journal) = self.journal {
+            for (call, users) in of_call {
+                let users = &users;
+                journal.record(
+                    &self.plan.id,
+                    UserResults {
+                        call,
+                        op,
+                        users,
+                        result,
+                    },
+                );
+            }
+        }
     }
 
     /// Records what was not known to be done, and shows in this look.
     pub(super) fn clear_up(&mut self, observed: &Observed) {
-        for (op, user) in std::mem::take(&mut self.unclear) {
-            if shows(observed, op, &user) {
-                self.journal(op, [&user], Ok(()));
-            }
+        for op in Op::ALL {
+            let is_open = |of: Op, call: &LastCall| of == op && call.journaled != Journaled::Result;
+            let open = self.sent.iter().filter(|((of, _), call)| is_open(*of, call));
+            let seen: MemberSet = open
+                .map(|((_, user), _)| user)
+                .filter(|user| shows(observed, op, user))
+                .cloned()
+                .collect();
+            self.journal(op, &seen, Ok(()));
+        }
+    }
+
+    /// Records what neither an answer nor a look has shown.
+    pub(super) fn close(&mut self) {
+        let open = self.sent.iter();
+        let open = open.filter(|(_, call)| call.journaled == Journaled::Nothing);
+        for (op, user) in open.map(|(change, _)| change.clone()).collect::<Vec<_>>() {
+            let reason = self.failure(op, &user).cloned().unwrap_or_else(|| {
+                Reason::new(
+                    ReasonCode::NotConfirmed,
+                    "the answer does not say that it is done, and no look at the room came after it",
+                )
+            });
+            self.journal(op, [&user], Err(&reason));
+            self.fail(op, &user, reason);
         }
     }
 
@@ -189,8 +270,9 @@ impl<'a> RoomRecord<'a> {
     /// else.
     pub(super) fn confirm(&mut self, seen: &LastLook) {
         let is_owner = |user: &UserId| seen.owner() == Some(user.as_str());
-        if let Some((op, user)) = self.taken_away.iter().find(|(_, user)| is_owner(user)) {
-            let done = if *op == Op::Remove { "removed" } else { "demoted" };
+        let mut taken_away = self.sent.keys().filter(|(op, _)| op.takes_away());
+        if let Some((op, user)) = taken_away.find(|(_, user)| is_owner(user)) {
+            let done = op.done();
             self.error = Some(Reason::new(
                 ReasonCode::OwnerRemoved,
                 format!(
@@ -202,22 +284,33 @@ impl<'a> RoomRecord<'a> {
         let expected = std::mem::take(&mut self.expected);
         for (op, users) in expected.0.iter() {
             for user in users {
-                let shown = seen.shows(op, user);
-                let failed = self.failed.contains_key(&(op, user.clone()));
-                match shown {
-                    Ok(()) if failed => {
-                        self.failed.remove(&(op, user.clone()));
-                        self.journal(op, [user], Ok(()));
+                let change = (op, user.clone());
+                let journaled = self.sent.get(&change).map(|call| call.journaled);
+                let failed = self.failed.contains_key(&change);
+                let why = match seen.shows(op, user) {
+                    Ok(()) => {
+                        self.failed.remove(&change);
+                        if failed || journaled != Some(Journaled::Result) {
+                            self.journal(op, [user], Ok(()));
+                        }
+                        continue;
                     }
                     // Said of the room already.
-                    Err(_) if is_owner(user) => {}
-                    Err(why) if !failed => {
-                        let reason = Reason::new(ReasonCode::NotConfirmed, why);
-                        self.journal(op, [user], Err(&reason));
-                        self.fail(op, user, reason);
-                    }
-                    Ok(()) | Err(_) => {}
+                    Err(_) if is_owner(user) => continue,
+                    Err(_) if failed => continue,
+                    Err(why) => why,
+                };
+                let is_missing = matches!(why, NotShown::Missing(_));
+                let (NotShown::Missing(why) | NotShown::Unread(why)) = why;
+                let reason = Reason::new(ReasonCode::NotConfirmed, why);
+                // What an answer confirmed is only contradicted by a look that saw the room.
+                if is_missing || journaled != Some(Journaled::Result) {
+                    self.journal(op, [user], Err(&reason));
                 }
+                if is_missing && op == Op::Add && journaled.is_some() {
+                    self.not_seen.push(user.clone());
+                }
+                self.fail(op, user, reason);
             }
         }
     }
@@ -265,6 +358,7 @@ impl<'a> RoomRecord<'a> {
             status,
             calls: self.calls,
             failed,
+            not_seen: self.not_seen,
             error: moved.or(self.error),
         }
     }

@@ -120,7 +120,9 @@ impl<'a> RoomRun<'a> {
             Step::Promote(user) => match record.failure(Op::Add, &user).cloned() {
                 None => Some(Step::Promote(user)),
                 Some(reason) => {
-                    record.fail(Op::Promote, &user, reason);
+                    let Reason { code, message, .. } = reason;
+                    let why = format!("{user} was not promoted, because adding {user} failed: {message}");
+                    record.fail(Op::Promote, &user, Reason::new(code, why));
                     let successor = self.waiting_list.promote_in_place_of(user, record);
                     successor.map(Step::Promote)
                 }
@@ -161,6 +163,7 @@ impl<'a> RoomRun<'a> {
     pub(super) fn finish(mut self) -> RoomReport {
         let (evidence, room) = (self.context.options.evidence, &self.job.plan.id);
         self.splitting.conclude(evidence, room, &mut self.record);
+        self.record.close();
         let (hooks, plan, stopped) = (self.context.options.hooks, self.job.plan, self.stopped());
         let report = self.report();
         if let Some(hooks) = hooks {

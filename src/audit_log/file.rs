@@ -1,7 +1,8 @@
 //! The file of the audit log, and what is still to go into it.
 
-use super::{ChangeLine, PassLine};
-use crate::disk::{DiskJob, Fsync};
+use super::{AgainLine, ChangeLine, PassLine, SentLine};
+use crate::disk::{DiskJob, Fsync, write_fault};
+use crate::model::ReasonCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::fs::{self, File};
@@ -13,15 +14,24 @@ use tokio::sync::oneshot;
 /// Request to the log file.
 #[derive(Debug)]
 pub(super) enum Request {
-    Change(ChangeLine),
-    /// A write of the lines that are left, at this time.
-    Flush(Timestamp),
-    /// The same, proved by a line after a failure.
+    Changes(Vec<ChangeLine>),
+    Again(AgainLine),
+    Sent {
+        call: String,
+        line: SentLine,
+    },
+    NotSent {
+        time: Timestamp,
+        call: String,
+        result: ReasonCode,
+        message: String,
+    },
+    /// A write of the lines that are left, proved by a line after a failure.
     Check(Timestamp),
     Pass {
         time: Timestamp,
         pass: PassLine,
-        proved: oneshot::Sender<Result<(), String>>,
+        proved: oneshot::Sender<bool>,
     },
     Reopen(Option<PathBuf>),
 }
@@ -41,7 +51,7 @@ pub(super) struct LogFile {
 /// Error of the last line that could not be written, and the time of the first.
 #[derive(Debug)]
 struct Trouble {
-    error: String,
+    error: io::Error,
     since: Timestamp,
 }
 
@@ -54,9 +64,20 @@ struct EventLine<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
+#[serde(tag = "event", rename_all = "snake_case")]
 enum Event<'a> {
     Pass(&'a PassLine),
+    Sent {
+        call: &'a str,
+        #[serde(flatten)]
+        line: &'a SentLine,
+    },
+    NotSent {
+        call: &'a str,
+        result: ReasonCode,
+        message: &'a str,
+    },
+    Again(&'a AgainLine),
     /// The log can be written again.
     Resumed {
         since: Timestamp,
@@ -72,9 +93,13 @@ impl DiskJob for LogFile {
         for request in requests {
             self.answer(request);
         }
-        self.trouble
-            .as_ref()
-            .map_or(Ok(()), |trouble| Err(trouble.error.clone()))
+        match (&self.trouble, &self.path) {
+            (Some(Trouble { error, .. }), Some(path)) => {
+                let reason = write_fault(error);
+                Err(format!("cannot write the audit log {}: {reason}", path.display()))
+            }
+            (Some(_), None) | (None, _) => Ok(()),
+        }
     }
 }
 
@@ -92,33 +117,57 @@ impl LogFile {
 
     fn answer(&mut self, request: Request) {
         match request {
-            Request::Change(line) => {
-                let written = self.append(&line).and_then(|()| self.flush());
-                // What became of it is this run's outcome.
-                let _ = self.took(written, line.change.time);
+            Request::Changes(lines) => {
+                let mut appended = lines.iter().map(|line| self.append(line));
+                let written = appended.try_for_each(|line| line);
+                let time = lines.first().map(|line| line.change.time);
+                self.wrote(written, time.unwrap_or_default());
             }
-            Request::Flush(time) => {
-                let written = self.flush();
-                let _ = self.took(written, time);
+            Request::Again(line) => self.write(line.time, Event::Again(&line)),
+            Request::Sent { call, line } => self.write(
+                line.time,
+                Event::Sent {
+                    call: &call,
+                    line: &line,
+                },
+            ),
+            Request::NotSent {
+                time,
+                call,
+                result,
+                message,
+            } => {
+                let (call, message) = (&call, &message);
+                self.write(
+                    time,
+                    Event::NotSent {
+                        call,
+                        result,
+                        message,
+                    },
+                );
             }
             Request::Check(time) => {
                 let written = match self.trouble.take() {
                     None => self.flush(),
                     Some(trouble) => {
                         let Trouble { since, error } = &trouble;
-                        let event = Event::Resumed { since: *since, error };
+                        let (since, error) = (*since, &*error.to_string());
+                        let event = Event::Resumed { since, error };
                         let written = self.prove(&EventLine { time, event });
                         self.trouble = Some(trouble);
                         written
                     }
                 };
-                let _ = self.took(written, time);
+                self.took(written, time);
             }
             Request::Pass { time, pass, proved } => {
                 let event = Event::Pass(&pass);
                 let written = self.prove(&EventLine { time, event });
+                let is_proved = written.is_ok();
+                self.took(written, time);
                 // Who asked may be gone by now.
-                let _ = proved.send(self.took(written, time));
+                let _ = proved.send(is_proved);
             }
             Request::Reopen(path) => {
                 self.path = path;
@@ -127,18 +176,22 @@ impl LogFile {
         }
     }
 
+    /// Writes the line of an event, after those that are left.
+    fn write(&mut self, time: Timestamp, event: Event<'_>) {
+        let appended = self.append(&EventLine { time, event });
+        self.wrote(appended, time);
+    }
+
+    /// Writes what was appended.
+    fn wrote(&mut self, appended: io::Result<()>, time: Timestamp) {
+        let written = appended.and_then(|()| self.flush());
+        self.took(written, time);
+    }
+
     /// Records whether the last line was written.
-    fn took(&mut self, written: io::Result<()>, now: Timestamp) -> Result<(), String> {
+    fn took(&mut self, written: io::Result<()>, now: Timestamp) {
         let since = self.trouble.take().map_or(now, |trouble| trouble.since);
-        let error = match written {
-            Ok(()) => return Ok(()),
-            Err(error) => error.to_string(),
-        };
-        self.trouble = Some(Trouble {
-            error: error.clone(),
-            since,
-        });
-        Err(error)
+        self.trouble = written.err().map(|error| Trouble { error, since });
     }
 
     /// Writes a line and has the disk take it. If that fails, the line is no longer to be written, but those before it are.
@@ -204,140 +257,5 @@ impl LogFile {
                 Err(error)
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::AuditLog;
-    use super::*;
-    use crate::disk::gate::Gate;
-    use crate::model::{Op, RoomId, UserId};
-    use crate::status::Change;
-    use std::sync::Arc;
-    use std::time::Duration;
-    use tokio::time::{advance, timeout};
-
-    fn change(user: &str, result: &str) -> Change {
-        Change {
-            time: Timestamp::UNIX_EPOCH,
-            room: RoomId::parse("7").unwrap(),
-            user: UserId::parse(user).unwrap(),
-            op: Op::Add,
-            plan: "sha256:1".into(),
-            revision: Some("5ca1ab1e".into()),
-            file: Some("rooms/a.yaml".into()),
-            line: Some(3),
-            result: result.into(),
-        }
-    }
-
-    fn pass() -> PassLine {
-        PassLine {
-            plan: "sha256:1".into(),
-            revision: None,
-            rooms: 1,
-            changes: 2,
-            calls: 1,
-        }
-    }
-
-    fn log(path: PathBuf) -> AuditLog {
-        AuditLog::new(Some(path), Fsync::default(), &Arc::default())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_line_a_change_and_a_failure_that_goes_on_is_counted() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("audit.jsonl");
-        let mut audit = log(path.clone());
-        audit.record(change("bob", "done"), None);
-        for _ in 0..3 {
-            audit.record(change("zed", "no_such_user"), Some("no"));
-        }
-        audit.record(change("zed", "done"), None);
-        audit.record(change("zed", "done"), None);
-        audit.writer().written().await.unwrap();
-        fs::rename(&path, dir.path().join("old")).unwrap();
-        audit.reopen(Some(path.clone()));
-        audit.record(change("carol", "done"), None);
-        audit.writer().written().await.unwrap();
-        let old = fs::read_to_string(dir.path().join("old")).unwrap();
-        insta::assert_snapshot!(old, @r#"
-        {"time":"1970-01-01T00:00:00Z","room":"7","user":"bob","op":"add","plan":"sha256:1","revision":"5ca1ab1e","file":"rooms/a.yaml","line":3,"result":"done"}
-        {"time":"1970-01-01T00:00:00Z","room":"7","user":"zed","op":"add","plan":"sha256:1","revision":"5ca1ab1e","file":"rooms/a.yaml","line":3,"result":"no_such_user","message":"no"}
-        {"time":"1970-01-01T00:00:00Z","room":"7","user":"zed","op":"add","plan":"sha256:1","revision":"5ca1ab1e","file":"rooms/a.yaml","line":3,"result":"done","failures":2}
-        {"time":"1970-01-01T00:00:00Z","room":"7","user":"zed","op":"add","plan":"sha256:1","revision":"5ca1ab1e","file":"rooms/a.yaml","line":3,"result":"done"}
-        "#);
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_full_disk_is_found_out_by_a_line_and_what_it_kept_out_is_written_when_there_is_room() {
-        let dir = tempfile::tempdir().unwrap();
-        let at = |minutes: i64| Timestamp::from_second(60 * minutes).unwrap();
-        let mut audit = log("/dev/full".into());
-        let writer = audit.writer();
-        writer.check(at(0));
-        assert_eq!(writer.written().await, Ok(()), "nothing was to be written yet");
-        let error = writer.prove(at(1), pass()).await.unwrap_err();
-        assert_eq!(writer.trouble(), Some(error.clone()));
-        audit.record(change("bob", "done"), None);
-        assert_eq!(writer.written().await, Err(error.clone()));
-        writer.check(at(3));
-        assert_eq!(writer.written().await, Err(error));
-        let path = dir.path().join("audit.jsonl");
-        audit.reopen(Some(path.clone()));
-        writer.check(at(4));
-        writer.check(at(5));
-        writer.prove(at(6), pass()).await.unwrap();
-        assert_eq!(writer.trouble(), None);
-        insta::assert_snapshot!(fs::read_to_string(&path).unwrap(), @r#"
-        {"time":"1970-01-01T00:00:00Z","room":"7","user":"bob","op":"add","plan":"sha256:1","revision":"5ca1ab1e","file":"rooms/a.yaml","line":3,"result":"done"}
-        {"time":"1970-01-01T00:04:00Z","event":"resumed","since":"1970-01-01T00:01:00Z","error":"No space left on device (os error 28)"}
-        {"time":"1970-01-01T00:06:00Z","event":"pass","plan":"sha256:1","revision":null,"rooms":1,"changes":2,"calls":1}
-        "#);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_slow_disk_keeps_only_those_waiting_who_await_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("audit.jsonl");
-        let gate = Gate::default();
-        let mut audit = AuditLog::new(Some(path.clone()), gate.fsync(), &Arc::default());
-        gate.shut();
-        let writer = audit.writer();
-        let mut proof = tokio::spawn(async move { writer.prove(Timestamp::UNIX_EPOCH, pass()).await });
-        tokio::task::yield_now().await;
-        gate.until_one_waits();
-        for n in 0..100 {
-            audit.record(change(&format!("u{n}"), "done"), None);
-        }
-        assert_eq!(audit.writer().trouble(), None);
-        for _ in 0..60 {
-            advance(Duration::from_millis(100)).await;
-            assert!(timeout(Duration::ZERO, &mut proof).await.is_err());
-        }
-        gate.open();
-        assert_eq!(proof.await.unwrap(), Ok(()));
-        assert_eq!(audit.writer().written().await, Ok(()));
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 101);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pipe_is_refused_and_without_a_path_nothing_is_kept() {
-        use rustix::fs::{CWD, FileType, Mode, mknodat};
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("audit.jsonl");
-        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-        let mut audit = log(path);
-        audit.record(change("bob", "done"), None);
-        let refused = audit.writer().written().await;
-        assert_eq!(refused, Err("it is a pipe; name a file".to_owned()));
-        audit.reopen(None);
-        audit.record(change("eve", "done"), None);
-        audit.writer().check(Timestamp::UNIX_EPOCH);
-        assert_eq!(audit.writer().written().await, Ok(()));
-        assert_eq!(audit.writer().prove(Timestamp::UNIX_EPOCH, pass()).await, Ok(()));
     }
 }

@@ -155,7 +155,7 @@ impl Caller {
                                 sent_at,
                             });
                         }
-                        Err(error) => error.into(),
+                        Err(error) => CallErrorKind::not_json(&self.config.base, &body, &error),
                     }
                 }
                 Ok(Response {

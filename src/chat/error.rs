@@ -6,6 +6,7 @@ use super::wire::{ErrorBody, Method, decode};
 use crate::model::{MemberSet, ReasonCode, RoomId, UserId};
 use crate::secrets;
 use std::{fmt, slice};
+use url::Url;
 
 /// A call that did not do what it was for.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -71,7 +72,9 @@ pub enum CallErrorKind {
     #[error("no clear answer: {0}")]
     NoClearAnswer(String),
     /// The same: something in between answered with this status.
-    #[error("no clear answer: status {0} without the service's JSON; is `service.url` the chat service?")]
+    #[error(
+        "no clear answer: something else than the chat service answered, with status {0}; is `service.url` right, or is a proxy in between?"
+    )]
     ForeignAnswer(u16),
     /// The answer is larger than any that is read.
     #[error("the answer is too large: {0}")]
@@ -345,6 +348,19 @@ impl CallErrorKind {
         })
     }
 
+    /// Reads a success that is not the service's JSON, from this address.
+    pub(super) fn not_json(base: &Url, body: &[u8], error: &serde_json::Error) -> Self {
+        let address = base.as_str().trim_end_matches('/');
+        let text = if body.trim_ascii_start().starts_with(b"<") {
+            format!("{address} answered with a web page, not as the chat service; is `service.url` right?")
+        } else {
+            format!(
+                "{address} did not answer with the chat service's JSON ({error}); is `service.url` right?"
+            )
+        };
+        Self::NoClearAnswer(without_secrets(&text))
+    }
+
     /// Reads an error answer that is not the service's JSON.
     fn without_body(status: u16) -> Option<Self> {
         match status {
@@ -354,13 +370,6 @@ impl CallErrorKind {
             405 | 415 | 501 => Some(Self::UnknownCall(format!("status {status}"))),
             _ => Some(Self::ForeignAnswer(status)),
         }
-    }
-}
-
-impl From<serde_json::Error> for CallErrorKind {
-    fn from(error: serde_json::Error) -> Self {
-        let text = format!("an answer that is not the service's JSON: {error}");
-        Self::NoClearAnswer(without_secrets(&text))
     }
 }
 

@@ -32,4 +32,4 @@ pub use http_transport::{HttpTransport, SetupError};
 pub use rate_limit::{CallBudget, Rates};
 pub use reader::Reader;
 pub use transport::{BoxFuture, MAX_ANSWER_BYTES, Request, Response, Transport, TransportError};
-pub use writer::Writer;
+pub use writer::{RemovedRow, Writer};

@@ -9,6 +9,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+/// Somebody whom the answer to a removal names, and what it says of them.
+pub type RemovedRow = (UserId, Result<(), CallErrorKind>);
+
 /// The calls that change something. Only `apply` makes one.
 #[derive(Debug, Clone)]
 pub struct Writer {
@@ -90,38 +93,34 @@ impl Writer {
             .await
     }
 
-    /// Removes users, none twice, and gives those whom the service says it did not remove, and why: the call's success says
-    /// nothing of any of them. Nothing is sent after `not_after`.
+    /// Removes users, none twice, and gives what the service says of each whom it names: the call's success says nothing of
+    /// any of them. Nothing is sent after `not_after`.
     pub async fn remove_many(
         &self,
         room: &RoomId,
         users: &[UserId],
         not_after: Instant,
-    ) -> Result<Vec<(UserId, CallErrorKind)>, CallError> {
+    ) -> Result<Vec<RemovedRow>, CallError> {
         // With one name in the path this is `remove_one`, whose answer is one result and not a list.
         let call = self.interruptible(Call::remove_many(room, users).not_after(not_after));
         let Rows { rows, .. }: Rows<MemberResult> = self.caller.call(&call).await?.data;
-        let is_named = |row: &MemberResult| {
-            row.result != Outcome::Unsaid
-                && (users.len() == 1
-                    || users
-                        .iter()
-                        .any(|user| user.as_str().eq_ignore_ascii_case(&row.user)))
-        };
-        if !rows.iter().any(is_named) {
-            let text = "the answer says of nobody whether they were removed";
-            return Err(call.error(CallErrorKind::NoClearAnswer(text.into())));
-        }
-        let refused = |row: MemberResult| {
-            let is_of_row = |user: &&UserId| user.as_str().eq_ignore_ascii_case(&row.user);
+        let result = |row: MemberResult| {
+            let is_of_row =
+                |user: &&UserId| users.len() == 1 || user.as_str().eq_ignore_ascii_case(&row.user);
             let user = users
                 .iter()
                 .find(is_of_row)
-                .filter(|_| row.result != Outcome::Unsaid && !row.result.is_success())?;
+                .filter(|_| row.result != Outcome::Unsaid)?;
             let reason = row.reason.as_deref().unwrap_or("no reason given");
-            Some((user.clone(), CallErrorKind::of_row(reason, user)))
+            let refused = (!row.result.is_success()).then(|| CallErrorKind::of_row(reason, user));
+            Some((user.clone(), refused.map_or(Ok(()), Err)))
         };
-        Ok(rows.into_iter().filter_map(refused).collect())
+        let results: Vec<RemovedRow> = rows.into_iter().filter_map(result).collect();
+        if results.is_empty() {
+            let text = "the answer says of nobody whether they were removed";
+            return Err(call.error(CallErrorKind::NoClearAnswer(text.into())));
+        }
+        Ok(results)
     }
 
     /// Makes a member an admin.

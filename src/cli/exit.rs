@@ -166,6 +166,7 @@ impl Cause {
             | ReasonCode::NotAKnownCall
             | ReasonCode::NotBegun
             | ReasonCode::NotConfirmed
+            | ReasonCode::NotTaken
             | ReasonCode::NotLookedAt
             | ReasonCode::NotPlanned
             | ReasonCode::OwnerDiffers

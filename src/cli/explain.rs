@@ -4,7 +4,7 @@ use super::exit::{Exit, Usage};
 use super::{Globals, output};
 use crate::chat::{CallErrorKind, Reader};
 use crate::desired::{self, DesiredRoom, Loaded, Retain};
-use crate::diagnostics::closest;
+use crate::diagnostics::{closest, near_misses};
 use crate::explain::{self, Subject};
 use crate::live::{self, Observed, ReadRequest};
 use crate::model::{RoomId, UserId};
@@ -44,6 +44,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let settings_file = globals.config.display().to_string();
     let protect = (settings_file.as_str(), settings.guards.protect.as_slice());
     output(&explain::files(subject, &mentions, &desired.rooms, protect))?;
+    let is_known = !mentions.lists.is_empty() || !mentions.other_groups.is_empty();
     let observed = match live::read_room(&reader, ReadRequest::of_all(&room.id)).await {
         Ok(observed) => observed,
         Err(error) if matches!(error.kind, CallErrorKind::NoSuchRoom(_)) => {
@@ -56,10 +57,26 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     for plan in &plan.rooms {
         output(&explain::look(subject, &observed, plan))?;
     }
+    let names = || names(&desired.rooms, &observed);
+    if !is_known && names().all(|name| name != user.as_str()) {
+        output(&explain::unknown(user, &near_misses(user.as_str(), names())))?;
+    }
     Ok(match observed {
         Observed::Complete(_) => Exit::Done,
         Observed::Partial(..) => Exit::Partly,
     })
+}
+
+/// Names of people in the files, and of those who are in a room.
+fn names<'a>(rooms: &'a [DesiredRoom], observed: &'a Observed) -> impl Iterator<Item = &'a str> {
+    let listed = rooms.iter().flat_map(|room| {
+        let lists = [&room.admins, &room.members].into_iter().flatten().flatten();
+        room.owner.iter().chain(lists)
+    });
+    let live = observed.room();
+    let there = live.members.iter().chain(live.admins.iter().flatten());
+    let names = listed.chain(there).map(UserId::as_str);
+    names.chain(live.owner.as_deref())
 }
 
 /// The room that is meant: by its id, or by the name that the files give it.

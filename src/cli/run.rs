@@ -8,7 +8,8 @@ use crate::reconcile::{self, Written};
 use crate::settings::{self, Settings};
 use crate::web::{self, Options};
 use anyhow::{Context as _, bail};
-use std::net::SocketAddr;
+use std::io::{self, IsTerminal as _};
+use std::net::{Ipv4Addr, SocketAddr};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -41,12 +42,13 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     if args.once {
         return once(config, signals).await;
     }
-    // Before anything else: whoever looks at a daemon that cannot start must not find another one's page.
+    // First: of two daemons with one `state_dir` the second is to be told of that, and not of the port, which they share as well.
+    let daemon = daemon(config)?;
     let listener = match settings.listen {
         Some(address) => Some(bind(address).await?),
         None => None,
     };
-    serve(daemon(config)?, &settings, listener, signals).await
+    serve(daemon, &settings, listener, signals).await
 }
 
 /// Runs the daemon with its web until a signal ends it.
@@ -67,6 +69,13 @@ async fn serve(
                 loopback: address.ip().is_loopback(),
                 admin_token: settings.admin_token.clone(),
             };
+            if options.page && io::stderr().is_terminal() {
+                let reached = match address.ip().is_unspecified() {
+                    true => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+                    false => address,
+                };
+                tracing::info!("the status page is at http://{reached}/");
+            }
             let router = web::router(daemon.source(), daemon.metrics(), options);
             // A task of its own, so that a loop that is wedged can be seen; its end is waited for below.
             Some(tokio::spawn(web::serve(listener, router, async {

@@ -153,7 +153,8 @@ impl Daemon {
         let remembered = restored.files.clone();
         let wake = Arc::new(Notify::new());
         let persister = Persister::new(state_dir, &wake);
-        let audit = AuditLog::new(audit_log_of(&config, &settings), config.fsync.clone(), &wake);
+        let (log_path, started) = (audit_log_of(&config, &settings), config.clock.now());
+        let audit = AuditLog::new(log_path, config.fsync.clone(), started, &wake);
         let shared = Shared {
             reader: Mutex::new(link.reader.clone()),
             metrics,

@@ -3,7 +3,7 @@
 use super::room_table::RoomTable;
 use super::shortfall::Shortfall;
 use crate::apply::Report;
-use crate::model::ReasonCode;
+use crate::model::{ReasonCode, counted};
 use crate::plan::RoomPlan;
 use crate::reconcile::Planned;
 use crate::status::{Change, PassOutcome, Passes};
@@ -12,6 +12,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// Least time between two reports that there was nothing to do.
+const IDLE_REPORTS: Duration = Duration::from_secs(3600);
 /// Number of last changes that are shown.
 const CHANGES_SHOWN: usize = 100;
 
@@ -27,6 +29,8 @@ pub(super) struct PassHistory {
     resync_due: Instant,
     /// The newest first.
     changes: VecDeque<Change>,
+    /// When it was last reported that there was nothing to do.
+    reported_idle: Option<Instant>,
 }
 
 impl PassHistory {
@@ -38,6 +42,7 @@ impl PassHistory {
             took: Duration::ZERO,
             resync_due: Instant::now(),
             changes: VecDeque::new(),
+            reported_idle: None,
         }
     }
 
@@ -62,6 +67,15 @@ impl PassHistory {
     /// The next look at all rooms begins no later than this.
     pub(super) fn resync_before(&mut self, due: Instant) {
         self.resync_due = self.resync_due.min(due);
+    }
+
+    /// Reports that a look at all rooms found nothing to do, unless that was reported within the last hour.
+    pub(super) fn report_idle(&mut self, rooms: usize) {
+        let is_news = |then: Instant| then.elapsed() >= IDLE_REPORTS;
+        if self.reported_idle.is_none_or(is_news) {
+            self.reported_idle = Some(Instant::now());
+            tracing::info!("looked at {}: nothing to do", counted(rooms, "room"));
+        }
     }
 
     /// True while a look at all rooms goes on.

@@ -6,10 +6,12 @@ use super::handle::{DaemonHandle, lock};
 use super::log_dedup::Subject;
 use super::room_status::{self, Applied};
 use super::workqueue::Ticket;
-use crate::apply::{Cancel, Journal, Reason, RoomHooks, RoomReport, UserResult};
+use crate::apply::{CallNumber, Cancel, Journal, Reason, RoomHooks, RoomReport, UserResults};
+use crate::audit_log::{Outcomes, SentLine};
 use crate::desired::{Origin, Query};
+use crate::exclusions::Refusal;
 use crate::model::{Op, ReasonCode, RoomId, UserId};
-use crate::plan::{FleetPlan, RoomPlan, users_of};
+use crate::plan::{FleetPlan, RoomPlan, Step, users_of};
 use crate::status::{Change, ChangeResult};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use std::collections::{BTreeSet, HashMap};
@@ -66,34 +68,64 @@ pub(super) struct PassJournal<'a> {
 }
 
 impl Journal for PassJournal<'_> {
-    fn record(&self, room: &RoomId, answers: &[UserResult<'_>]) {
+    fn sends(&self, room: &RoomId, step: &Step) -> CallNumber {
+        let mut controller = lock(&self.daemon.controller);
+        let line = SentLine {
+            time: controller.now(),
+            plan: self.plan.to_owned(),
+            room: room.clone(),
+            op: step.op(),
+            users: step.users().iter().cloned().collect(),
+        };
+        CallNumber(controller.audit.sends(line))
+    }
+
+    fn not_sent(&self, call: CallNumber, reason: &Reason) {
+        let controller = lock(&self.daemon.controller);
+        let (CallNumber(call), Reason { code, message, .. }) = (call, reason);
+        controller.audit.not_sent(controller.now(), call, *code, message);
+    }
+
+    fn record(&self, room: &RoomId, results: UserResults<'_>) {
+        let UserResults {
+            call: CallNumber(call),
+            op,
+            users,
+            result,
+        } = results;
+        let of_metric = match result {
+            Ok(()) => ChangeResult::Done,
+            Err(reason) if reason.code == ReasonCode::NotConfirmed => ChangeResult::NotConfirmed,
+            Err(_) => ChangeResult::Failed,
+        };
         let mut controller = lock(&self.daemon.controller);
         let time = controller.now();
-        for UserResult { user, op, result } in answers {
-            let origin = self.origins.get(&(room.clone(), *op, (*user).clone()));
+        let mut changes = Vec::with_capacity(users.len());
+        for user in users {
+            let origin = self.origins.get(&(room.clone(), op, (*user).clone()));
             let change = Change {
                 time,
                 room: room.clone(),
                 user: (*user).clone(),
-                op: *op,
+                op,
                 plan: self.plan.to_owned(),
                 revision: self.revision.clone(),
                 file: origin.map(|origin| origin.file.clone()),
                 line: origin.map(|origin| origin.line),
                 result: result.map_or_else(|reason| reason.code.to_string(), |()| "done".to_owned()),
             };
-            let of_metric = match result {
-                Ok(()) => ChangeResult::Done,
-                Err(_) => ChangeResult::Failed,
-            };
-            self.daemon.metrics.changed(*op, of_metric);
-            if result.is_ok() && *op == Op::Add {
+            self.daemon.metrics.changed(op, of_metric);
+            if result.is_ok() && op == Op::Add {
                 added(&mut controller, room, user);
             }
-            let message = result.err().map(|reason| reason.message.as_str());
-            controller.audit.record(change.clone(), message);
-            controller.history.changed(change);
+            controller.history.changed(change.clone());
+            changes.push(change);
         }
+        controller.audit.record(Outcomes {
+            call,
+            changes,
+            message: result.err().map(|reason| reason.message.as_str()),
+        });
     }
 
     fn written(&self) -> LocalBoxFuture<'_, Result<(), Reason>> {
@@ -107,10 +139,7 @@ impl PassJournal<'_> {
         self.daemon.flush_audit().await;
         match self.daemon.audit.trouble() {
             None => Ok(()),
-            Some(error) => Err(Reason::new(
-                ReasonCode::AuditLog,
-                format!("the audit log cannot be written: {error}"),
-            )),
+            Some(error) => Err(Reason::new(ReasonCode::AuditLog, error)),
         }
     }
 }
@@ -208,7 +237,11 @@ fn applied(
     (plan, report): (&RoomPlan, &RoomReport),
     stopped: Option<&Reason>,
 ) {
-    let refusals = room_status::refusals(plan, report);
+    let mut refusals = room_status::refusals(plan, report);
+    if let Some(room) = controller.rooms.get_mut(&plan.id) {
+        let not_taken = report.not_seen.iter().filter(|user| room.not_seen(user));
+        refusals.extend(not_taken.map(|user| (user.clone(), Refusal::not_taken(&plan.id))));
+    }
     let set_aside: BTreeSet<UserId> = refusals.keys().cloned().collect();
     if let Some(set) = controller.files.set().filter(|_| !set_aside.is_empty()) {
         let mut named = set.provenance.naming(&set_aside);

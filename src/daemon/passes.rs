@@ -15,7 +15,7 @@ use crate::plan::{Calls, RoomPlan, users_of};
 use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, Look, Looked, Planned, ServiceRecheck, Target, Written};
 use crate::render::Document;
-use crate::status::PassKind;
+use crate::status::{PassKind, PassOutcome};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -61,7 +61,14 @@ pub(super) async fn resync(
         Some(_) => Written::Unseen,
         None => carry_out(daemon, link, &planned, &tickets, &progress).await,
     };
-    let outcome = lock(&daemon.controller).end_resync(&planned, written.report());
+    let outcome = {
+        let mut controller = lock(&daemon.controller);
+        let outcome = controller.end_resync(&planned, written.report());
+        if matches!(written, Written::Nothing) && outcome == PassOutcome::Good {
+            controller.history.report_idle(planned.plan.rooms.len());
+        }
+        outcome
+    };
     daemon
         .metrics
         .pass_ended(PassKind::Full, outcome, begun.elapsed());
@@ -315,7 +322,11 @@ async fn record(daemon: &DaemonHandle, chosen: &Chosen, plans: &[&RoomPlan]) -> 
     };
     let proved = daemon.audit.prove(now, pass).await;
     daemon.see_disk();
-    proved.map_err(|_| "the audit log cannot be written".to_owned())
+    if proved {
+        return Ok(());
+    }
+    let why = daemon.audit.trouble();
+    Err(why.unwrap_or_else(|| "the audit log could not be written for a moment".to_owned()))
 }
 
 /// People who are removed, with their rooms.

@@ -191,6 +191,7 @@ mod tests {
                     calls: 1,
                     failed: failed.collect(),
                     error: None,
+                    not_seen: Vec::new(),
                 }],
                 stopped: None,
             };

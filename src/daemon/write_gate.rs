@@ -160,9 +160,9 @@ impl WriteGate {
             since,
             pause: None,
         };
-        let lasting = |code, what: &str, lasting: &Option<Lasting>| {
+        let lasting = |code, lasting: &Option<Lasting>, words: fn(&str) -> String| {
             let Lasting { error, since } = lasting.as_ref()?;
-            Some(because(code, format!("{what}: {error}"), Some(*since)))
+            Some(because(code, words(error), Some(*since)))
         };
         let dry_run = self.dry_run.then(|| {
             let message = "this is a dry run; start without --dry-run to write";
@@ -185,10 +185,16 @@ impl WriteGate {
         let all = [
             dry_run,
             by_settings,
-            lasting(state_dir, "`state_dir` is out of reach", &self.out_of_reach),
+            lasting(state_dir, &self.out_of_reach, |error| {
+                format!("`state_dir` is out of reach: {error}")
+            }),
             by_file.filter(|_| self.out_of_reach.is_none()),
-            lasting(state_dir, "the state cannot be saved", &self.unsaved),
-            lasting(audit_log, "the audit log cannot be written", &self.unaudited),
+            lasting(state_dir, &self.unsaved, |error| {
+                format!("the state cannot be saved: {error}")
+            }),
+            lasting(audit_log, &self.unaudited, |error| {
+                format!("{error}. Nothing is changed until it can be written")
+            }),
         ];
         all.into_iter().flatten().collect()
     }

@@ -13,7 +13,7 @@ pub use diagnostic::{Diagnostic, Location, Position, Severity};
 pub(crate) use locate::{Text, diagnose};
 pub(crate) use problem::{EntryPart, NodePath, Place, Problem, Target};
 pub use text::render;
-pub(crate) use wording::{closest, shown, suggest};
+pub(crate) use wording::{closest, near_misses, shown, suggest};
 
 /// Files that cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -17,22 +17,33 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// The candidate that the text is probably a misspelling of.
 pub(crate) fn closest<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    near_misses(text, candidates).into_iter().next()
+}
+
+/// The few candidates that the text is probably a misspelling of, the nearest first.
+pub(crate) fn near_misses<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Vec<&'c str> {
+    const FEW: usize = 3;
     // Past this length no name of ours is near, and the distance costs the square of it.
     const LONGEST: usize = 80;
     if text.len() > LONGEST {
-        return None;
+        return Vec::new();
     }
     let text = text.to_lowercase();
     let most = (text.chars().count() / 3).max(1);
-    candidates
+    let mut near: Vec<(usize, &str)> = candidates
         .into_iter()
         .map(|candidate| {
             let distance = strsim::damerau_levenshtein(&text, &candidate.to_lowercase());
             (distance, candidate)
         })
         .filter(|(distance, _)| *distance <= most)
-        .min()
+        .collect();
+    near.sort_unstable();
+    near.dedup();
+    near.into_iter()
+        .take(FEW)
         .map(|(_, candidate)| candidate)
+        .collect()
 }
 
 /// `did you mean …?`, or all that is allowed.

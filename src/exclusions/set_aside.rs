@@ -51,6 +51,19 @@ pub(crate) struct Refusal<'a> {
     pub(crate) message: &'a str,
 }
 
+impl<'a> Refusal<'a> {
+    /// The service says that it adds somebody here, and never shows them.
+    pub(crate) fn not_taken(room: &'a RoomId) -> Self {
+        Self {
+            room,
+            everywhere: false,
+            code: ReasonCode::NotTaken,
+            message: "the service says that it adds them, and never shows them in the room; ask its operator whether they are \
+                      blocked there",
+        }
+    }
+}
+
 impl Entry {
     /// Length of the wait, never more than the longest, even after a clock was wrong.
     fn wait(&self) -> Duration {

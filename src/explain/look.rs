@@ -25,6 +25,18 @@ pub fn no_room(why: &str) -> String {
     )
 }
 
+/// Tells that neither the files nor the room know somebody; `near` are names that may be meant.
+#[must_use]
+pub fn unknown(user: &UserId, near: &[&str]) -> String {
+    let meant = match near {
+        [] => String::new(),
+        near => format!(" Did you mean {}?", near.join(" or ")),
+    };
+    format!(
+        "\nNobody knows {user}: no room or group of the files names them, and they are not in this room.{meant}\n"
+    )
+}
+
 /// Role of somebody in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {

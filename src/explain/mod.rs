@@ -5,7 +5,7 @@ mod files;
 mod look;
 
 pub use files::files;
-pub use look::{look, no_room};
+pub use look::{look, no_room, unknown};
 
 use crate::desired::DesiredRoom;
 use crate::model::{UserId, printable};

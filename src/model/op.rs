@@ -30,6 +30,17 @@ impl Op {
         }
     }
 
+    /// Word for what was done.
+    #[must_use]
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Add => "added",
+            Self::Promote => "promoted",
+            Self::Demote => "demoted",
+            Self::Remove => "removed",
+        }
+    }
+
     /// True if it removes or demotes.
     #[must_use]
     pub fn takes_away(self) -> bool {

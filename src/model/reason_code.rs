@@ -87,12 +87,14 @@ reason_codes! {
     NotAKnownCall = "not_a_known_call",
     /// It was not the room's turn.
     NotBegun = "not_begun",
-    /// The service answered that it is done, and a second look at the room does not show it.
+    /// The service answered that it is done, and neither names the person nor shows it to a second look at the room.
     NotConfirmed = "not_confirmed",
     /// The look ended before this room.
     NotLookedAt = "not_looked_at",
     /// Somebody would have to be added again, and the plan that is carried out does not say so.
     NotPlanned = "not_planned",
+    /// The service says that it adds somebody, and never shows them in the room.
+    NotTaken = "not_taken",
     /// Somebody else owns the room than the files say.
     OwnerDiffers = "owner_differs",
     /// Somebody who was removed or demoted owns the room now.

@@ -1,5 +1,6 @@
 //! Words for people, wherever they are shown.
 
+use super::UserId;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -20,6 +21,21 @@ pub fn counted_people(number: usize) -> String {
         "1 person".to_owned()
     } else {
         format!("{number} people")
+    }
+}
+
+/// People by name, of many the first few: `mia`, `mia and omar`, `a, b, c and 57 more`.
+#[must_use]
+pub fn people_named<'a>(users: impl IntoIterator<Item = &'a UserId>) -> String {
+    const FEW: usize = 3;
+    let names: Vec<&str> = users.into_iter().map(UserId::as_str).collect();
+    match names.as_slice() {
+        [few @ .., last] if names.len() <= FEW => match few {
+            [] => (*last).to_owned(),
+            few => format!("{} and {last}", few.join(", ")),
+        },
+        [a, b, c, more @ ..] => format!("{a}, {b}, {c} and {} more", more.len()),
+        _ => String::new(),
     }
 }
 

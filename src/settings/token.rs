@@ -27,6 +27,12 @@ fn find_secret(written: WrittenAuth, env: &Env) -> Result<Option<Auth>, RawDiagn
     if let Some(token) = set(env.token.as_ref()) {
         let token = clean_secret(token.expose_secret());
         let token = token.map_err(|error| bad_token("ROOMSYNC_TOKEN", &error))?;
+        if !matches!(written, WrittenAuth::Nothing) {
+            tracing::info!(
+                target: "roomsync::notice",
+                "ROOMSYNC_TOKEN is set and is used; what `service.auth` names is not"
+            );
+        }
         return Ok(Some(Auth::Token(token)));
     }
     match written {

@@ -53,21 +53,24 @@ impl PassOutcome {
 /// Outcome of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeResult {
-    /// It is so.
+    /// An answer or a look shows that it is so.
     Done,
-    /// It is not so, or nobody knows.
+    /// The call succeeded, and neither its answer nor a look shows that it is so.
+    NotConfirmed,
+    /// It is not so, or the call had no clear answer.
     Failed,
 }
 
 impl ChangeResult {
     /// Every outcome.
-    pub const ALL: [Self; 2] = [Self::Done, Self::Failed];
+    pub const ALL: [Self; 3] = [Self::Done, Self::NotConfirmed, Self::Failed];
 
     /// Name in the metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
+            Self::NotConfirmed => "not_confirmed",
             Self::Failed => "failed",
         }
     }

@@ -12,7 +12,7 @@ use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::header::{ACCEPT, CONTENT_TYPE, ETAG, VARY, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -25,6 +25,8 @@ use tokio::time::timeout;
 /// Longest wait for a daemon that is busy.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Asks for a look at all rooms.
+const RECONCILE: &str = "/-/reconcile";
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const OPENMETRICS: &str = "application/openmetrics-text";
@@ -66,11 +68,17 @@ pub fn router(source: Arc<dyn StatusSource>, metrics: Arc<Metrics>, options: Opt
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
-        .route("/-/reconcile", post(reconcile))
-        .method_not_allowed_fallback(async || {
+        .route(RECONCILE, post(reconcile))
+        .method_not_allowed_fallback(async |asked: Uri| {
+            let path = asked.path();
+            let method = if path == RECONCILE {
+                Method::POST
+            } else {
+                Method::GET
+            };
             text(
                 StatusCode::METHOD_NOT_ALLOWED,
-                "this is not what can be done here\n",
+                format!("405: use {method} for {path}\n"),
             )
         })
         .fallback(async || {
@@ -212,10 +220,7 @@ async fn reconcile(State(web): State<Web>, headers: HeaderMap) -> Response {
     if asked(&web, StatusSource::reconcile).await.is_none() {
         return no_answer();
     }
-    text(
-        StatusCode::ACCEPTED,
-        "a look at all rooms begins as soon as may be\n",
-    )
+    text(StatusCode::ACCEPTED, "checking all rooms now\n")
 }
 
 /// Hashes what is written, and keeps none of it.

@@ -153,7 +153,7 @@ impl House {
     /// The lines of changes in the audit log.
     pub(crate) fn audit(&self) -> Vec<serde_json::Value> {
         let mut lines = self.whole_audit();
-        lines.retain(|line| line.get("op").is_some());
+        lines.retain(|line| line.get("event").is_none());
         lines
     }
 

@@ -4,6 +4,7 @@
 
 mod applying;
 mod attention;
+mod audit;
 mod budget;
 mod bulk;
 mod cheap_looks;

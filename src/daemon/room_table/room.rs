@@ -9,9 +9,13 @@ use crate::model::{MemberSet, UserId};
 use crate::plan::{Note, RoomPlan};
 use crate::status::RoomState;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// Number of times in a row that somebody is added and not seen after it; then the service does not take them.
+const NOT_TAKEN: u32 = 3;
 
 /// A managed room.
 #[derive(Debug)]
@@ -39,6 +43,8 @@ pub(in crate::daemon) struct Room {
     missing: Option<(Arc<DesiredRoom>, MemberSet)>,
     /// Those of them who were there before.
     gone: MemberSet,
+    /// Those of them who were added and not seen after it, and how often in a row.
+    not_taken: BTreeMap<UserId, u32>,
     /// When its admins were read last, and by which entry.
     admins_read: Option<(Timestamp, u64)>,
 }
@@ -83,6 +89,7 @@ impl Room {
             missing: None,
             gone: MemberSet::default(),
             admins_read: None,
+            not_taken: BTreeMap::new(),
         }
     }
 
@@ -259,7 +266,19 @@ impl Room {
             let left = missing.and(&all_wanted(then)).minus(missing_then);
             self.gone = self.gone.and(&missing).or(&left);
         }
+        self.not_taken.retain(|user, _| missing.contains(user));
         self.missing = Some((Arc::clone(&self.desired), missing));
+    }
+
+    /// Records that somebody was added and is not seen after it. `true`: so often that the service does not take them.
+    pub(in crate::daemon) fn not_seen(&mut self, user: &UserId) -> bool {
+        if let Some((_, missing)) = &mut self.missing {
+            // Who was never there cannot come back.
+            *missing = missing.or(&[user.clone()].into_iter().collect());
+        }
+        let times = self.not_taken.entry(user.clone()).or_default();
+        *times += 1;
+        *times >= NOT_TAKEN
     }
 
     /// Records that somebody was added. `true`: they are put back, because they were there before.
