@@ -2,11 +2,13 @@
 
 mod browser;
 mod fixture;
-pub(crate) mod metrics;
+mod metrics;
 mod page;
 mod routes;
 mod scenes;
 mod server;
+
+pub(crate) use metrics::exported;
 
 /// Tells why a test is not run. In CI that is a failure: there everything that is needed is to be installed.
 fn skip(what: &str, why: &str) {
