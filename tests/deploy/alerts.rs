@@ -115,7 +115,7 @@ fn each_alert_says_what_it_is_about_and_has_a_runbook_and_tests_both_ways() {
 /// Metrics that the README of `deploy` lists.
 #[test]
 fn each_metric_that_is_written_of_is_exported() {
-    let exported = crate::web::metrics::exported();
+    let exported = crate::web::exported();
     let readme = [README, "README.md"]
         .map(|path| fs::read_to_string(path).unwrap())
         .concat();

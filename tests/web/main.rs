@@ -4,11 +4,13 @@ mod agree;
 mod browser;
 mod fixture;
 mod gaps;
-pub(crate) mod metrics;
+mod metrics;
 mod page;
 mod routes;
 mod scenes;
 mod server;
+
+pub(crate) use metrics::exported;
 
 /// Tells why a test is not run. In CI that is a failure: there everything that is needed is to be installed.
 fn skip(what: &str, why: &str) {
