@@ -47,6 +47,10 @@ pub struct Document<'a> {
     source: SourceJson<'a>,
     /// The plan in numbers.
     summary: SummaryJson,
+    /// The error of the run, where it ended before every room was looked at; left out otherwise. The rooms it did not come to have
+    /// the error `not_looked_at`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a Note>,
     /// Every room of the files, or those of `--room`, by id.
     #[serde(serialize_with = "each_room")]
     #[schemars(with = "Vec<RoomJson<'a>>")]
@@ -169,6 +173,7 @@ impl<'a> Document<'a> {
                 counts: plan.summary(),
                 seconds: rates.seconds(plan),
             },
+            error: plan.stopped.as_ref(),
             rooms: &[],
         };
         let head = serde_json::to_value(&document)?;
