@@ -143,7 +143,7 @@ async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::R
         Format::Json => {}
     }
     if let Some(error) = &plan.stopped {
-        Globals::error(&format!("nothing was changed: {}", error.message))?;
+        globals.error(&format!("nothing was changed: {}", error.message))?;
         show_json(args.format, document, None)?;
         return Ok(Attempt::Ended(Exit::Failed));
     }

@@ -94,7 +94,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         );
     }
     if let Some(error) = &stopped {
-        Globals::error(&format!("not every room was checked: {}", error.without_room()))?;
+        globals.error(&format!("not every room was checked: {}", error.without_room()))?;
     }
     Ok(if stopped.is_some() || none_seen {
         Exit::Failed

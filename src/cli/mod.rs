@@ -121,15 +121,20 @@ struct Globals {
     env: Env,
     bars: MultiProgress,
     color: anstream::ColorChoice,
+    log_format: LogFormat,
     /// True if only errors are said.
     quiet: bool,
 }
 
 impl Globals {
-    /// Reports on standard error what kept the command from doing all it was for.
-    fn error(message: &str) -> io::Result<()> {
+    /// Reports on standard error what kept the command from doing all it was for: as a line of the log where that is JSON.
+    fn error(&self, message: &str) -> io::Result<()> {
         let message = secrets::redact(message);
-        writeln!(anstream::stderr(), "error: {}", printable(&message))
+        match self.log_format {
+            LogFormat::Json => tracing::error!("{message}"),
+            LogFormat::Text => writeln!(anstream::stderr(), "error: {}", printable(&message))?,
+        }
+        Ok(())
     }
 
     /// Shows what is wrong with files on standard error.
@@ -237,6 +242,7 @@ pub fn main() -> ExitCode {
         env,
         bars,
         color,
+        log_format,
         quiet: verbosity < 0,
     };
     let ended = match &cli.command {

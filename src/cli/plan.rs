@@ -95,7 +95,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         ))?,
     }
     if let Some(error) = &plan.stopped {
-        Globals::error(&error.message)?;
+        globals.error(&error.message)?;
     }
     let pending = args.detailed_exitcode && plan.rooms.iter().any(|room| !room.steps().is_empty());
     let changes = if max_calls::exceeded(plan, args.max_calls)? {

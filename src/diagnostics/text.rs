@@ -19,7 +19,7 @@ pub struct Alike<'a> {
     pub more: usize,
 }
 
-/// Folds warnings and notes of one kind into one where there are many of them. Every error stays.
+/// Folds warnings of one kind into one where there are many of them. Every error stays, and every note for reviewers.
 #[must_use]
 pub fn fold(diagnostics: &[Diagnostic]) -> Vec<Alike<'_>> {
     let kind = |one: &Diagnostic| (one.severity, one.code);
@@ -30,7 +30,7 @@ pub fn fold(diagnostics: &[Diagnostic]) -> Vec<Alike<'_>> {
     let mut folded = BTreeSet::new();
     let one_of = |first| {
         let count = counts.get(&kind(first)).copied().unwrap_or_default();
-        if first.severity == Severity::Error || count <= MOST_ALIKE {
+        if first.severity != Severity::Warning || count <= MOST_ALIKE {
             return Some(Alike { first, more: 0 });
         }
         folded.insert(kind(first)).then(|| Alike {

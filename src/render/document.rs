@@ -47,8 +47,7 @@ pub struct Document<'a> {
     source: SourceJson<'a>,
     /// The plan in numbers.
     summary: SummaryJson,
-    /// The error of the run, where it ended before every room was looked at; left out otherwise. The rooms it did not come to have
-    /// the error `not_looked_at`.
+    /// The error that ended the run before every room was looked at; only then is it here.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a Note>,
     /// Every room of the files, or those of `--room`, by id.

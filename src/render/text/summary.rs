@@ -95,13 +95,18 @@ fn show_held(out: &mut dyn Write, plan: &FleetPlan) -> fmt::Result {
         let of_guard = |room: &RoomPlan| {
             let blocks = room.blocked.iter().filter(|block| block.guard == guard);
             let blocks: Vec<GuardTripped> = blocks.copied().collect();
-            (!blocks.is_empty()).then(|| format!("{} wants {}", room.label(), needed(&blocks)))
+            (!blocks.is_empty()).then(|| format!("{} in {}", needed(&blocks), room.label()))
         };
         let rooms: Vec<String> = plan.rooms.iter().filter_map(of_guard).collect();
         if !rooms.is_empty() {
+            let value = if guard == Guard::RemovalBudget {
+                "{limit: …}"
+            } else {
+                "…"
+            };
             writeln!(
                 out,
-                "  {guard} holds {}; `guards` in their entries: {}",
+                "  {guard} holds {}: write `guards: {{{guard}: {value}}}` with {}",
                 counted(rooms.len(), "room"),
                 first_few(rooms)
             )?;
