@@ -18,21 +18,33 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging and gives the place for progress bars, which log lines go around. `verbosity` counts `-v`, less `-q`. There are
-/// no bars with JSON, or if only errors are logged.
-pub fn init(format: LogFormat, verbosity: i16, colour: bool) -> MultiProgress {
+/// Target of lines at `INFO` that somebody who waits has to see even where only warnings are logged.
+pub const NOTICE: &str = "roomsync::notice";
+
+/// Starts logging and gives the place for progress bars, which log lines go around. `verbosity` counts `-v`, less `-q`. With
+/// `is_brief` only warnings and worse are logged unless it counts more. There are no bars with JSON, or if only errors are logged.
+pub fn init(format: LogFormat, verbosity: i16, is_brief: bool, colour: bool) -> MultiProgress {
     let bars = match format {
         LogFormat::Text if verbosity >= 0 => MultiProgress::new(),
         LogFormat::Text | LogFormat::Json => MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
     };
     let level = match verbosity {
         ..=-1 => LevelFilter::ERROR,
+        0 if is_brief => LevelFilter::WARN,
         0 => LevelFilter::INFO,
         1 => LevelFilter::DEBUG,
         2.. => LevelFilter::TRACE,
     };
     let filter = Targets::new()
         .with_target("roomsync", level)
+        .with_target(
+            NOTICE,
+            if verbosity < 0 {
+                level
+            } else {
+                level.max(LevelFilter::INFO)
+            },
+        )
         .with_default(LevelFilter::WARN.min(level));
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(AroundBars(bars.clone()))

@@ -48,8 +48,6 @@ pub async fn run(client: &Client, jobs: &[Job<'_>], options: ApplyOptions<'_>) -
     let mut rooms: Vec<RoomReport> = unchanged.collect();
     rooms.extend(executor::rooms(&context, busy).await);
     rooms.sort_by(|a, b| a.id.cmp(&b.id));
-    Report {
-        rooms,
-        stopped: options.cancel.reason(),
-    }
+    let stopped = options.cancel.reason();
+    Report { rooms, stopped }.refer_to_run()
 }

@@ -95,6 +95,11 @@ impl Reason {
         Self::new(ReasonCode::Interrupted, "the run was interrupted")
     }
 
+    /// The same for a room that the run did not come to: the run has the words.
+    fn of_run(&self) -> Self {
+        Self::new(self.code, "not sent: see the error of the run")
+    }
+
     /// The same, for what was not even tried.
     pub(super) fn before_it_was_sent(&self) -> Self {
         Self::new(self.code, format!("not sent: {}", self.message))
@@ -109,7 +114,7 @@ impl From<&CallError> for Reason {
                 .message()
                 .map(|message| message.named.clone())
                 .unwrap_or_default(),
-            ..Self::new(error.kind.code(), error.to_string())
+            ..Self::new(error.kind.code(), error.without_room())
         }
     }
 }
@@ -156,7 +161,7 @@ impl RoomReport {
         let failure = |(user, op)| Failure {
             user,
             op,
-            reason: why.before_it_was_sent(),
+            reason: why.of_run(),
         };
         Self {
             id: plan.id.clone(),
@@ -170,6 +175,25 @@ impl RoomReport {
 }
 
 impl Report {
+    /// Has the rooms that were not begun refer to the reason of the run.
+    pub(super) fn refer_to_run(mut self) -> Self {
+        let Some(why) = &self.stopped else { return self };
+        for room in self
+            .rooms
+            .iter_mut()
+            .filter(|room| room.status == Outcome::NotBegun)
+        {
+            for failure in room
+                .failed
+                .iter_mut()
+                .filter(|failure| failure.reason.code == why.code)
+            {
+                failure.reason = why.of_run();
+            }
+        }
+        self
+    }
+
     /// Reports the rooms of a plan in which something is to be done, now or later, and that are in no report as not begun.
     pub fn count_not_begun(&mut self, rooms: &[RoomPlan], why: &Reason) {
         let reported: HashSet<RoomId> = self.rooms.iter().map(|room| room.id.clone()).collect();

@@ -24,11 +24,17 @@ impl CallError {
     /// The call, unless the failure is about none in particular.
     fn place(&self) -> String {
         match (&self.kind, &self.room) {
-            (CallErrorKind::ServiceUnreachable(_) | CallErrorKind::Misconfigured(_), _) => String::new(),
-            (CallErrorKind::UnknownCall(_), _) => format!("{}: ", self.method),
-            (_, None) => format!("{}: ", self.method),
+            (kind, _) if kind.stops_the_run() => String::new(),
+            (CallErrorKind::UnknownCall(_), _) | (_, None) => format!("{}: ", self.method),
             (_, Some(room)) => format!("{} in room {room}: ", self.method),
         }
+    }
+
+    /// The failure in words that name no room, for a place that does, or for what is about all rooms.
+    #[must_use]
+    pub fn without_room(&self) -> String {
+        let room = None;
+        Self { room, ..self.clone() }.to_string()
     }
 }
 
@@ -63,10 +69,10 @@ impl fmt::Display for ServiceMessage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallErrorKind {
     /// It never reached the service, several times over.
-    #[error("the service cannot be reached: {0}")]
+    #[error("{0}")]
     ServiceUnreachable(String),
     /// Neither this call nor any other reaches the service before something is changed.
-    #[error("the service cannot be reached: {0}")]
+    #[error("{0}")]
     Misconfigured(String),
     /// It may or may not have taken effect.
     #[error("no clear answer: {0}")]

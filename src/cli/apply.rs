@@ -4,19 +4,18 @@ use super::context::Context;
 use super::exit::{Exit, Usage};
 use super::plan_file::PlanFile;
 use super::progress_bar::{Watched, progress_bar};
+use super::prompt::confirmed;
+use super::report_text::report_text;
 use super::{Globals, buffered, max_calls, output, output_json, output_plan, write_plan};
-use crate::apply::{ApplyOptions, CallEvidence, Cancel, Failure, Outcome, Reason, Report, RoomReport, Tally};
-use crate::model::{Op, ReasonCode, RoomId, counted, printable};
+use crate::apply::{ApplyOptions, CallEvidence, Cancel, Reason, Report, RoomReport, Tally};
+use crate::model::RoomId;
 use crate::plan::Calls;
 use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, Planned, ServiceRecheck};
 use crate::render::Document;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -43,7 +42,7 @@ pub(super) struct Args {
     /// Write nothing, and exit with 3, when the plan makes more calls than this
     #[arg(long, value_name = "N")]
     pub(super) max_calls: Option<usize>,
-    /// Only these rooms; the guard over all rooms' removals does not apply
+    /// Only these rooms; `max_removals_total` holds their removals against their live members and the listed ones of all others
     #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
     pub(super) room: Vec<RoomId>,
 }
@@ -76,6 +75,9 @@ enum PlanJson<'a> {
 #[derive(serde::Serialize)]
 struct ResultJson<'a> {
     summary: Tally,
+    /// Error for which the run ended early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a Reason>,
     rooms: &'a [RoomReport],
 }
 
@@ -140,8 +142,8 @@ async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::R
         }
         Format::Json => {}
     }
-    if let Some(error) = stopped {
-        tracing::error!(%error, "not every room was looked at, so nothing is written");
+    if let Some(error) = &plan.stopped {
+        globals.error(&format!("nothing was changed: {}", error.message))?;
         show_json(args.format, document, None)?;
         return Ok(Attempt::Ended(Exit::Failed));
     }
@@ -149,7 +151,7 @@ async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::R
         show_json(args.format, document, None)?;
         return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan, None))));
     }
-    if asking && !confirmed(calls)? {
+    if asking && !confirmed(plan)? {
         writeln!(io::stderr(), "Nothing was changed.")?;
         show_json(args.format, document, None)?;
         return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan, None))));
@@ -189,7 +191,7 @@ async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::R
         until_interrupted(work, &stop).await?
     };
     if args.format == Format::Text {
-        output(&told(&report))?;
+        output(&report_text(&report, plan, "roomsync apply"))?;
     }
     show_json(args.format, document, Some(&report))?;
     let exit = Exit::of_report(&report).max(Exit::of_plan(plan, None));
@@ -221,89 +223,8 @@ fn show_json(format: Format, plan: PlanJson<'_>, report: Option<&Report>) -> any
     }
     let result = report.map(|report| ResultJson {
         summary: report.tally(),
+        error: report.stopped.as_ref(),
         rooms: &report.rooms,
     });
     output_json(&Output { plan, result })
-}
-
-fn confirmed(calls: usize) -> io::Result<bool> {
-    let mut stderr = io::stderr();
-    write!(stderr, "Make {}? [y/N] ", counted(calls, "call"))?;
-    stderr.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
-}
-
-/// The report as text for people.
-fn told(report: &Report) -> String {
-    let mut out = String::new();
-    let stopped_by = |reason: &Reason| report.stopped.as_ref().is_some_and(|why| why.code == reason.code);
-    for room in &report.rooms {
-        if let Some(Reason { code, message, .. }) = &room.error {
-            let is_refused = room.status == Outcome::Stale;
-            let word = if is_refused { "refused" } else { "error" };
-            let _ = writeln!(out, "room {}: {word}[{code}]: {}", room.id, printable(message));
-            if is_refused {
-                continue;
-            }
-        }
-        // One line for all whom one reason kept.
-        let mut lines: BTreeMap<(Op, &str, &str), Vec<Cow<'_, str>>> = BTreeMap::new();
-        for Failure { user, op, reason } in &room.failed {
-            if room.status == Outcome::NotBegun && stopped_by(reason) {
-                continue;
-            }
-            let line = lines.entry((*op, reason.code.as_str(), &reason.message));
-            line.or_default().push(printable(user));
-        }
-        for ((op, code, message), users) in lines {
-            let (users, message) = (users.join(", "), printable(message));
-            let _ = writeln!(out, "room {}: {op} {users}: not done[{code}]: {message}", room.id);
-        }
-    }
-    let not_begun = report.not_begun();
-    match &report.stopped {
-        Some(reason) if reason.code == ReasonCode::Interrupted => {
-            let rooms = not_begun.as_deref().unwrap_or("no room was left out");
-            let _ = writeln!(out, "interrupted: {rooms}; run `roomsync apply` again to go on");
-        }
-        Some(Reason { code, message, .. }) => {
-            let _ = writeln!(out, "stopped[{code}]: {}", printable(message));
-            if let Some(rooms) = not_begun {
-                let _ = writeln!(out, "{rooms}");
-            }
-        }
-        None => {}
-    }
-    let Tally {
-        rooms,
-        converged,
-        unchanged,
-        partial,
-        failed,
-        not_begun,
-        blocked,
-        stale,
-        observed,
-        calls,
-    } = report.tally();
-    let rooms = counted(rooms, "room");
-    let _ = write!(
-        out,
-        "applied: {rooms}, {converged} converged, {unchanged} unchanged"
-    );
-    let others = [
-        (partial, "done in part"),
-        (failed, "failed"),
-        (not_begun, "not begun"),
-        (blocked, "blocked"),
-        (stale, "refused"),
-        (observed, "only observed"),
-    ];
-    for (number, word) in others.into_iter().filter(|(number, _)| *number > 0) {
-        let _ = write!(out, ", {number} {word}");
-    }
-    let _ = writeln!(out, "; {}", counted(calls, "call"));
-    out
 }

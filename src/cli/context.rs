@@ -14,6 +14,7 @@ use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, Looked, Planned};
 use crate::render::Meta;
 use crate::settings::{self, Settings};
+use crate::telemetry::NOTICE;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -90,6 +91,7 @@ impl Context {
         let wait = settle.saturating_sub(self.unchanged_for());
         if !wait.is_zero() {
             tracing::info!(
+                target: NOTICE,
                 "removals wait {:.1} s, until the room files have been unchanged for {} (`sync.settle_removals`)",
                 wait.as_secs_f64(),
                 show_duration(settle)
@@ -152,10 +154,9 @@ impl Context {
 
     /// Looks at these rooms and plans.
     pub(super) async fn plan(&self, globals: &Globals, client: &Client, rooms: &[&DesiredRoom]) -> Planned {
-        // Only a look at the whole fleet can be held against the fleet's guard.
-        let guard = self.selected.is_empty().then(|| self.fleet_guard());
+        let guard = self.fleet_guard(rooms);
         let looked = self.look(globals, client, rooms).await;
-        looked.plan(guard, &client.reader())
+        looked.plan(Some(guard), &client.reader())
     }
 
     /// Looks at these rooms.
@@ -174,9 +175,10 @@ impl Context {
         reconcile::look(&client.reader(), rooms, &free, &|| progress.looked()).await
     }
 
-    /// The guard over all rooms.
-    pub(super) fn fleet_guard(&self) -> FleetGuard {
-        FleetGuard::of_all_rooms(self.settings.max_removals_total)
+    /// The guard over all rooms, for a plan that looks at these.
+    pub(super) fn fleet_guard(&self, looked_at: &[&DesiredRoom]) -> FleetGuard {
+        let looked_at = looked_at.iter().map(|room| &room.id);
+        FleetGuard::of_some_rooms(self.settings.max_removals_total, &self.desired.rooms, looked_at)
     }
 
     /// The digest of the room files.

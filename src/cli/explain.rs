@@ -8,7 +8,7 @@ use crate::diagnostics::{closest, near_misses};
 use crate::explain::{self, Subject};
 use crate::live::{self, Observed, ReadRequest};
 use crate::model::{RoomId, UserId};
-use crate::plan::{self, Constraints, FleetPlan, RoomPlan};
+use crate::plan::{self, Constraints, FleetGuard, FleetPlan, RoomPlan};
 use crate::reconcile::{self, connect};
 use crate::settings;
 
@@ -53,7 +53,8 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         }
         Err(error) => return Err(error.into()),
     };
-    let plan = plan_of(&reader, room, &observed);
+    let guard = FleetGuard::of_some_rooms(settings.max_removals_total, &desired.rooms, [&room.id]);
+    let plan = plan_of(&reader, room, &observed, guard);
     for plan in &plan.rooms {
         output(&explain::look(subject, &observed, plan))?;
     }
@@ -109,8 +110,8 @@ fn find<'r>(rooms: &'r [DesiredRoom], text: &str) -> Result<&'r DesiredRoom, Usa
     }
 }
 
-/// Plan of a pass over this room, without the guard over all rooms.
-fn plan_of(reader: &Reader, room: &DesiredRoom, observed: &Observed) -> FleetPlan {
+/// The plan that `plan --room` makes for this room.
+fn plan_of(reader: &Reader, room: &DesiredRoom, observed: &Observed, guard: FleetGuard) -> FleetPlan {
     let diff: Result<_, Box<RoomPlan>> = plan::diff(room, observed, &Constraints::default());
-    FleetPlan::new(vec![diff], None, reconcile::sizes(reader))
+    FleetPlan::new(vec![diff], Some(guard), reconcile::sizes(reader))
 }

@@ -6,14 +6,14 @@ use super::{Globals, output};
 use crate::chat::{CallError, Reader};
 use crate::export::{LeftOut, Options, RoomFile, room_file};
 use crate::live::{self, Observed, ReadRequest, RoomList};
-use crate::model::{Mode, RoomId};
+use crate::model::{Mode, RoomId, first_few};
 use crate::reconcile::connect;
 use crate::reconcile::progress::Progress;
 use crate::settings;
 use anyhow::{Context as _, bail};
 use clap::ArgGroup;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Writes live rooms down as a room file, on standard output
@@ -70,8 +70,21 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     if let Some(text) = &text {
         output(text)?;
     }
+    let mut alike: BTreeMap<String, Vec<&RoomId>> = BTreeMap::new();
     for LeftOut { room, why } in &left_out {
-        tracing::error!(%room, why, "not exported");
+        alike
+            .entry(why.replace(room.as_str(), "ID"))
+            .or_default()
+            .push(room);
+    }
+    for (why, rooms) in &alike {
+        match rooms.as_slice() {
+            [room] => tracing::error!(%room, why = why.replace("ID", room.as_str()), "not exported"),
+            rooms => {
+                let named = first_few(rooms.iter().map(ToString::to_string));
+                tracing::error!(why, rooms = named, "{} rooms not exported", rooms.len());
+            }
+        }
     }
     for room in &foreign {
         tracing::error!(
@@ -81,7 +94,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         );
     }
     if let Some(error) = &stopped {
-        tracing::error!(%error, "not every room was looked at");
+        globals.error(&format!("not every room was checked: {}", error.without_room()))?;
     }
     Ok(if stopped.is_some() || none_seen {
         Exit::Failed

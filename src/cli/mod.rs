@@ -15,13 +15,16 @@ mod max_calls;
 mod plan;
 mod plan_file;
 mod progress_bar;
+mod prompt;
+mod report_text;
 mod run;
 mod schema;
 pub mod validate;
 
 pub use exit::Exit;
 
-use crate::diagnostics::{Diagnostic, Invalid, render};
+use crate::diagnostics::{Diagnostic, Invalid, Severity, render};
+use crate::model::printable;
 use crate::plan::FleetPlan;
 use crate::render::text;
 use crate::secrets;
@@ -65,10 +68,10 @@ struct Options {
     /// How log lines, which go to standard error, look; the default is text on a terminal and json elsewhere
     #[arg(long, global = true, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
-    /// Log every call to the service, too; twice for everything
+    /// Log every step and every call to the service; twice for everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
-    /// Log errors only
+    /// Say errors only, and no warnings
     #[arg(short, long, global = true)]
     quiet: bool,
     /// When to use colours
@@ -100,6 +103,17 @@ enum Command {
     Completions(completions::Args),
 }
 
+impl Command {
+    /// True for a command that does one thing, in contrast to a server.
+    fn ends_by_itself(&self) -> bool {
+        match self {
+            Self::Run(args) => args.once,
+            Self::Emulator(_) => false,
+            _ => true,
+        }
+    }
+}
+
 /// Options of every command.
 #[derive(Debug, Clone)]
 struct Globals {
@@ -107,16 +121,31 @@ struct Globals {
     env: Env,
     bars: MultiProgress,
     color: anstream::ColorChoice,
+    log_format: LogFormat,
+    /// True if only errors are said.
+    quiet: bool,
 }
 
 impl Globals {
+    /// Reports on standard error what kept the command from doing all it was for: as a line of the log where that is JSON.
+    fn error(&self, message: &str) -> io::Result<()> {
+        let message = secrets::redact(message);
+        match self.log_format {
+            LogFormat::Json => tracing::error!("{message}"),
+            LogFormat::Text => writeln!(anstream::stderr(), "error: {}", printable(&message))?,
+        }
+        Ok(())
+    }
+
     /// Shows what is wrong with files on standard error.
     fn diagnose(&self, diagnostics: &[Diagnostic]) -> anyhow::Result<()> {
+        let is_said = |one: &&Diagnostic| !self.quiet || one.severity == Severity::Error;
+        let diagnostics: Vec<Diagnostic> = diagnostics.iter().filter(is_said).cloned().collect();
         if !diagnostics.is_empty() {
             writeln!(
                 anstream::AutoStream::new(io::stderr(), self.color),
                 "{}",
-                render(diagnostics, true).trim_end()
+                render(&diagnostics, true).trim_end()
             )?;
         }
         Ok(())
@@ -203,13 +232,18 @@ pub fn main() -> ExitCode {
     let quiet = quiet || (matches!(cli.command, Command::Demo(_)) && verbose == 0);
     let people = io::stderr().is_terminal();
     let log_format = log_format.unwrap_or(if people { LogFormat::Text } else { LogFormat::Json });
-    let bars = telemetry::init(log_format, i16::from(verbose) - i16::from(quiet), stderr_in_color);
+    let verbosity = i16::from(verbose) - i16::from(quiet);
+    // Whoever watches a command end reads its result; the log of its steps is for those who ask, and for machines.
+    let is_brief = people && cli.command.ends_by_itself();
+    let bars = telemetry::init(log_format, verbosity, is_brief, stderr_in_color);
     let env = Env::from_process();
     let globals = Globals {
         config,
         env,
         bars,
         color,
+        log_format,
+        quiet: verbosity < 0,
     };
     let ended = match &cli.command {
         // It waits for nobody, so it does without the threads that others wait on.

@@ -36,7 +36,7 @@ pub(super) struct Args {
     /// Exit with 3 when an apply would make more calls than this
     #[arg(long, value_name = "N")]
     pub(super) max_calls: Option<usize>,
-    /// Only these rooms; the guard over all rooms' removals does not apply
+    /// Only these rooms; `max_removals_total` holds their removals against their live members and the listed ones of all others
     #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
     pub(super) room: Vec<RoomId>,
 }
@@ -94,8 +94,8 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
             },
         ))?,
     }
-    if let Some(error) = stopped {
-        tracing::error!(%error, "not every room was looked at");
+    if let Some(error) = &plan.stopped {
+        globals.error(&error.message)?;
     }
     let pending = args.detailed_exitcode && plan.rooms.iter().any(|room| !room.steps().is_empty());
     let changes = if max_calls::exceeded(plan, args.max_calls)? {

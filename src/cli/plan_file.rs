@@ -5,8 +5,8 @@ use super::context::Context;
 use super::exit::Usage;
 use crate::chat::Client;
 use crate::desired::DesiredRoom;
-use crate::model::RoomId;
-use crate::plan::{FleetGuard, SavedPlan, SavedRoom};
+use crate::model::{RoomId, first_few, room_label};
+use crate::plan::{SavedPlan, SavedRoom};
 use crate::reconcile::Planned;
 use anyhow::Context as _;
 use std::borrow::Cow;
@@ -25,7 +25,6 @@ pub(super) struct PlanFile<'a> {
     /// In the order of the plan. In approved ones the guards are loosened.
     rooms: Vec<Cow<'a, DesiredRoom>>,
     approved: &'a [RoomId],
-    is_whole: bool,
 }
 
 impl<'a> PlanFile<'a> {
@@ -54,11 +53,19 @@ impl<'a> PlanFile<'a> {
                 .iter()
                 .any(|room| room.id() == id && room.is_blocked())
         };
+        let by_id: HashMap<&RoomId, &'a DesiredRoom> = all.iter().map(|room| (&room.id, *room)).collect();
         if let Some(id) = approved.iter().find(|id| !blocked(id)) {
-            let why = "the plan says of no guard that it holds anything there";
+            let label = |id: &RoomId| room_label(by_id.get(id).and_then(|room| room.name.as_deref()), id);
+            let rooms = plan.rooms().iter().filter(|room| room.is_blocked());
+            let others = first_few(rooms.map(|room| label(room.id())));
+            let others = if others.is_empty() {
+                "nor in any other".to_owned()
+            } else {
+                format!("blocked are: {others}")
+            };
+            let why = format!("nothing is blocked in room {} in this plan; {others}", label(id));
             return Err(Usage(format!("--approve {id}: {why}")).into());
         }
-        let by_id: HashMap<&RoomId, &'a DesiredRoom> = all.iter().map(|room| (&room.id, *room)).collect();
         let of_plan = |saved: &SavedRoom| {
             let room = *by_id.get(saved.id())?;
             Some(if approved.contains(saved.id()) {
@@ -69,7 +76,6 @@ impl<'a> PlanFile<'a> {
         };
         Ok(Self {
             rooms: plan.rooms().iter().filter_map(of_plan).collect(),
-            is_whole: plan.rooms().len() == all.len(),
             plan,
             approved,
         })
@@ -85,10 +91,8 @@ impl<'a> PlanFile<'a> {
         let rooms = self.rooms();
         let looked = context.look(globals, client, &rooms).await;
         let (looked, elsewhere) = looked.narrowed_to(&self.plan, &rooms, self.approved);
-        let guard = self.is_whole.then(|| FleetGuard {
-            elsewhere,
-            ..context.fleet_guard()
-        });
-        looked.plan(guard, &client.reader())
+        let mut guard = context.fleet_guard(&rooms);
+        guard.elsewhere += elsewhere;
+        looked.plan(Some(guard), &client.reader())
     }
 }

@@ -1,7 +1,8 @@
 //! `roomsync run`.
 
 use super::exit::Exit;
-use super::{Globals, output_plan};
+use super::report_text::report_text;
+use super::{Globals, output, output_plan};
 use crate::clock::Clock;
 use crate::daemon::{Command, Config, Daemon, DaemonError, Fsync};
 use crate::reconcile::{self, Written};
@@ -112,14 +113,9 @@ async fn once(config: Config, signals: Signals) -> anyhow::Result<Exit> {
     let Some(once) = passed? else {
         bail!("interrupted before anything was planned");
     };
-    match &once.written {
-        Written::DryRun | Written::Withheld(_) => output_plan("", &once.plan, once.seconds)?,
-        Written::Applied(report) => {
-            if let Some(rooms) = report.not_begun() {
-                tracing::error!("{rooms}; run `roomsync run --once` again to go on");
-            }
-        }
-        Written::Nothing | Written::Unseen => {}
+    output_plan("", &once.plan, once.seconds)?;
+    if let Written::Applied(report) = &once.written {
+        output(&report_text(report, &once.plan, "roomsync run --once"))?;
     }
     Ok(Exit::of_once(&once))
 }

@@ -8,6 +8,7 @@ use super::files_in_force::{FilesInForce, Stirring};
 use super::learned_limits::{LearnedLimits, ServiceLink};
 use super::log_dedup::LogDedup;
 use super::pass_history::{self, PassHistory};
+use super::room_news::RoomNews;
 use super::room_status;
 use super::room_table::{Room, RoomTable};
 use super::safeguards::Safeguards;
@@ -328,9 +329,9 @@ impl Controller {
     }
 
     /// Reports the condition of the room of this ticket, if it is news.
-    pub(super) fn report_room(&mut self, ticket: &Ticket) {
+    pub(super) fn report_room(&mut self, ticket: &Ticket, news: &mut RoomNews) {
         if let Some(room) = self.rooms.current(ticket) {
-            room_status::report(room, &mut self.log);
+            room_status::report(room, &mut self.log, news);
         }
     }
 

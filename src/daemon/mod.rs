@@ -21,6 +21,7 @@ mod passes;
 mod process;
 mod quota;
 mod reload;
+mod room_news;
 mod room_status;
 mod room_table;
 mod safeguards;
@@ -44,7 +45,7 @@ use crate::chat::wire::Method;
 use crate::chat::{Client, Observer};
 use crate::clock::Clock;
 use crate::desired::Remembered;
-use crate::diagnostics::{Diagnostic, Invalid};
+use crate::diagnostics::{Alike, Diagnostic, Invalid, fold};
 use crate::file_source::{Event, FileSource, Follow};
 use crate::reconcile::{ConnectError, Once};
 use crate::settings::Settings;
@@ -297,15 +298,16 @@ fn take_event(daemon: &DaemonHandle, event: Event) {
     match event {
         Event::Taken(loaded) => {
             daemon.metrics.reloaded(true);
-            for Diagnostic {
-                code,
-                message,
-                location,
-                ..
-            } in &loaded.warnings
-            {
+            for Alike { first, more } in fold(&loaded.warnings) {
+                let Diagnostic {
+                    code,
+                    message,
+                    location,
+                    ..
+                } = first;
                 let file = location.as_ref().map(|location| location.file.as_str());
-                tracing::warn!(code, file, "{message}");
+                let more = (more > 0).then_some(more);
+                tracing::warn!(code, file, more, "{message}");
             }
             controller.take(*loaded);
         }

@@ -8,6 +8,7 @@ use crate::diagnostics::Invalid;
 use crate::file_source::{Event, FileSource, RETRY};
 use crate::model::{ReasonCode, show_duration};
 use crate::reconcile::{self, Once, Planned, Written};
+use crate::telemetry::NOTICE;
 use std::pin::pin;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -91,10 +92,12 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
             Some(Resync::Unsettled(planned)) => {
                 match &stillness.borrow().being_written {
                     Some(file) => tracing::info!(
+                        target: NOTICE,
                         "removals wait until {} is closed by whoever writes it",
                         file.display()
                     ),
                     None => tracing::info!(
+                        target: NOTICE,
                         "removals wait {:.1} s, until the room files have been unchanged for {} (`sync.settle_removals`)",
                         left().as_secs_f64(),
                         show_duration(settle)
@@ -106,10 +109,11 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
     };
     files.stop().await;
     handle.flush().await;
-    let Some((planned, mut written)) = passed else {
+    let Some((mut planned, mut written)) = passed else {
         return Ok(None);
     };
     let controller = lock(&handle.controller);
+    planned.add_unseen(controller.rooms.iter().map(|room| &**room.desired()));
     if let Written::Applied(report) = &mut written {
         let interrupted = (*handle.ends.borrow()).then(Reason::interrupted);
         report.stopped = report.stopped.take().or(interrupted);

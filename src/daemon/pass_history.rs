@@ -167,6 +167,8 @@ mod tests {
             plan: FleetPlan {
                 rooms: Vec::new(),
                 members: 0,
+                fleet: None,
+                stopped: None,
             },
             read_at: HashMap::new(),
             stopped: None,

@@ -4,6 +4,7 @@ use super::controller::Controller;
 use super::files_in_force::FileSet;
 use super::handle::{DaemonHandle, lock};
 use super::log_dedup::Subject;
+use super::room_news::RoomNews;
 use super::room_status::{self, Applied};
 use super::workqueue::Ticket;
 use crate::apply::{CallNumber, Cancel, Journal, Reason, RoomHooks, RoomReport, UserResults};
@@ -15,8 +16,8 @@ use crate::plan::{FleetPlan, RoomPlan, Step, users_of};
 use crate::status::{Change, ChangeResult};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::task::spawn_blocking;
 
 /// Finds the line of the file that asks for each change.
@@ -152,6 +153,7 @@ pub(super) struct PassHooks<'a> {
     cancel: &'a Cancel,
     /// True once the controller knows of the trouble that ended the pass.
     is_reported: AtomicBool,
+    news: Mutex<RoomNews>,
 }
 
 impl<'a> PassHooks<'a> {
@@ -165,11 +167,18 @@ impl<'a> PassHooks<'a> {
             tickets,
             cancel,
             is_reported: AtomicBool::new(false),
+            news: Mutex::default(),
         }
     }
 
+    /// The pass ends: reports what is left to report.
+    pub(super) fn end(&self, controller: &mut Controller) {
+        self.report_trouble(controller);
+        lock(&self.news).end();
+    }
+
     /// Reports once that the service keeps every call from succeeding, if it does.
-    pub(super) fn report_trouble(&self, controller: &mut Controller) {
+    fn report_trouble(&self, controller: &mut Controller) {
         if let Some(why) = self.cancel.reason()
             && ![ReasonCode::AuditLog, ReasonCode::Quota].contains(&why.code)
             && !self.is_reported.swap(true, Ordering::Relaxed)
@@ -217,6 +226,7 @@ impl RoomHooks for PassHooks<'_> {
                 ticket,
                 (plan, report),
                 stopped,
+                &mut lock(&self.news),
             );
         }
     }
@@ -236,6 +246,7 @@ fn applied(
     ticket: &Ticket,
     (plan, report): (&RoomPlan, &RoomReport),
     stopped: Option<&Reason>,
+    news: &mut RoomNews,
 ) {
     let mut refusals = room_status::refusals(plan, report);
     if let Some(room) = controller.rooms.get_mut(&plan.id) {
@@ -270,5 +281,9 @@ fn applied(
         // Something was done: the next plan is another one, even for the same people.
         controller.log.forget(&Subject::Plan(plan.id.clone()));
     }
-    controller.report_room(ticket);
+    // What ended the run is reported of the run.
+    let is_of_run = |reason: &Reason| stopped.is_some_and(|why| why.code == reason.code);
+    if !report.failed.iter().any(|failure| is_of_run(&failure.reason)) {
+        controller.report_room(ticket, news);
+    }
 }

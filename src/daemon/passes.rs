@@ -6,6 +6,7 @@ use super::handle::{DaemonHandle, lock};
 use super::learned_limits::ServiceLink;
 use super::log_dedup::{LogDedup, Subject};
 use super::pass_hooks::{PassHooks, PassJournal, change_origins};
+use super::room_news::RoomNews;
 use super::room_status;
 use super::workqueue::Ticket;
 use crate::apply::{self, ApplyOptions, Cancel, Job, Reason, Report, Tally};
@@ -181,14 +182,16 @@ async fn carry_out(
         .iter()
         .map(|ticket| (&ticket.desired.id, ticket))
         .collect();
+    let mut news = RoomNews::default();
     for plan in &planned.plan.rooms {
         if let Some(ticket) = tickets.get(&plan.id) {
             let controller = &mut *lock(&daemon.controller);
             let now = controller.now();
             room_status::planned(&mut controller.rooms, ticket, plan, now, &mut controller.random);
-            controller.report_room(ticket);
+            controller.report_room(ticket, &mut news);
         }
     }
+    news.end();
     let has_steps = planned.plan.rooms.iter().any(|room| !room.steps().is_empty());
     if !has_steps && link.writes.is_some() {
         return Written::Nothing;
@@ -245,7 +248,7 @@ async fn carry_out(
     };
     let mut report = apply::run(client, &jobs, options).await;
     let mut controller = lock(&daemon.controller);
-    hooks.report_trouble(&mut controller);
+    hooks.end(&mut controller);
     controller.rooms.give_back(reserved);
     controller.learn(link);
     if let Some(room) = &chosen.probe {
@@ -395,12 +398,8 @@ fn log_report(log: &mut LogDedup, report: &Report, plan: &str) {
     if in_order {
         log.forget(&Subject::Report);
     }
-    if in_order
-        || log.is_news(
-            Subject::Report,
-            &(converged, partial, failed, not_begun, blocked, calls),
-        )
-    {
+    let numbers = (converged, partial, failed, not_begun, blocked, calls);
+    if in_order || log.is_news(Subject::Report, &numbers) {
         tracing::info!(
             plan, converged, partial, failed, not_begun, blocked, calls, "applied"
         );

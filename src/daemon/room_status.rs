@@ -1,6 +1,7 @@
 //! The condition of a room by its last plan and by what came of it, and people whom the service refused.
 
 use super::log_dedup::{LogDedup, Subject};
+use super::room_news::{News, RoomNews};
 use super::room_table::{Room, RoomTable};
 use super::workqueue::Ticket;
 use crate::apply::{Failure, Outcome, Reason, RoomReport};
@@ -135,10 +136,19 @@ pub(super) fn applied(
 }
 
 /// Reports once in what way a room is not in order, and once that it is again.
-pub(super) fn report(room: &Room, log: &mut LogDedup) {
+pub(super) fn report(room: &Room, log: &mut LogDedup, news: &mut RoomNews) {
     let id = &room.desired().id;
     let name = room.desired().name.as_deref().map(printable);
     let name = name.as_deref();
+    let mut say = |kind: &str, text: &str, times| {
+        news.say(&News {
+            room: id,
+            name,
+            kind,
+            text,
+            times,
+        });
+    };
     // Counts differ from look to look, and are no news.
     let (kind, text) = match (room.state(), room.error(), room.plan()) {
         (RoomState::Failed, Some(error), _) => (
@@ -161,7 +171,7 @@ pub(super) fn report(room: &Room, log: &mut LogDedup) {
         }
         (RoomState::InSync | RoomState::Observed, _, _) => {
             if let Some(times) = log.forget_room(id) {
-                tracing::info!(room = %id, name, times, "in order again");
+                say("in order again", "in order again", Some(times));
             }
             return;
         }
@@ -175,7 +185,8 @@ pub(super) fn report(room: &Room, log: &mut LogDedup) {
         _ => return,
     };
     if log.is_news(Subject::Room(id.clone()), &kind) {
-        tracing::warn!(room = %id, name, "{text}");
+        let is_blocked = room.state() == RoomState::Blocked;
+        say(if is_blocked { &kind } else { &text }, &text, None);
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) use diagnostic::RawDiagnostic;
 pub use diagnostic::{Diagnostic, Location, Position, Severity};
 pub(crate) use locate::{Text, diagnose};
 pub(crate) use problem::{EntryPart, NodePath, Place, Problem, Target};
-pub use text::render;
+pub use text::{Alike, fold, render};
 pub(crate) use wording::{closest, near_misses, shown, suggest};
 
 /// Files that cannot be used.

@@ -1,6 +1,8 @@
 //! Words of messages: texts of files as they are quoted, and suggestions of what was meant.
 
 use crate::secrets;
+use similar::get_close_matches;
+use std::collections::BTreeMap;
 
 /// Quotes a text of a file for a message: between backticks, control characters escaped, cut if it is long.
 pub(crate) fn shown(text: &str) -> String {
@@ -23,26 +25,21 @@ pub(crate) fn closest<'c>(text: &str, candidates: impl IntoIterator<Item = &'c s
 /// The few candidates that the text is probably a misspelling of, the nearest first.
 pub(crate) fn near_misses<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Vec<&'c str> {
     const FEW: usize = 3;
-    // Past this length no name of ours is near, and the distance costs the square of it.
+    // Past this length no name of ours is near, and a comparison costs the square of it.
     const LONGEST: usize = 80;
+    /// Twice the letters that two names have in common, of all letters of both, from which on they are near.
+    const NEAR: f32 = 0.7;
     if text.len() > LONGEST {
         return Vec::new();
     }
-    let text = text.to_lowercase();
-    let most = (text.chars().count() / 3).max(1);
-    let mut near: Vec<(usize, &str)> = candidates
-        .into_iter()
-        .map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&text, &candidate.to_lowercase());
-            (distance, candidate)
-        })
-        .filter(|(distance, _)| *distance <= most)
-        .collect();
-    near.sort_unstable();
-    near.dedup();
+    let mut by_lower: BTreeMap<String, &str> = BTreeMap::new();
+    for candidate in candidates {
+        by_lower.entry(candidate.to_lowercase()).or_insert(candidate);
+    }
+    let lower: Vec<&str> = by_lower.keys().map(String::as_str).collect();
+    let near = get_close_matches(text.to_lowercase().as_str(), &lower, FEW, NEAR);
     near.into_iter()
-        .take(FEW)
-        .map(|(_, candidate)| candidate)
+        .filter_map(|lower| by_lower.get(lower).copied())
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use super::{Subject, joined};
 use crate::live::{LiveRoom, Observed};
 use crate::model::{Mode, Op, UserId, printable};
-use crate::plan::{GuardTripped, Note, RoomPlan, Status, users_of};
+use crate::plan::{GuardTripped, Note, RoomPlan, Status, lines_to_allow, users_of};
 use std::fmt::{self, Write as _};
 
 /// Tells what a look at the room saw of somebody, and what the plan made from it does about them.
@@ -132,7 +132,7 @@ fn write_plan(out: &mut String, subject: Subject<'_>, observed: &Observed, plan:
     if sent.contains(&Op::Remove) {
         writeln!(
             out,
-            "Only this room was looked at: `max_removals_total`, the guard over all rooms, may still hold the removal."
+            "Only this room was looked at: where others lose people, too, `max_removals_total` may hold the removal."
         )?;
     }
     if !sent.is_empty() {
@@ -169,7 +169,7 @@ fn write_unsent(out: &mut String, user: &UserId, unsent: &[Op], plan: &RoomPlan)
             "  blocked: {guard} allows {limit} of {of}, {wanted} are wanted"
         )?;
     }
-    Ok(())
+    writeln!(out, "  if it is meant, write {}", lines_to_allow(&plan.blocked))
 }
 
 /// Reason why nothing is done.

@@ -8,7 +8,7 @@ pub use files::files;
 pub use look::{look, no_room, unknown};
 
 use crate::desired::DesiredRoom;
-use crate::model::{UserId, printable};
+use crate::model::{UserId, room_label};
 
 /// A person and a room.
 #[derive(Debug, Clone, Copy)]
@@ -37,10 +37,7 @@ impl Subject<'_> {
 
 /// As in `lobby (66213271109633)`.
 fn shown(room: &DesiredRoom) -> String {
-    match &room.name {
-        Some(name) => format!("{} ({})", printable(name), room.id),
-        None => room.id.to_string(),
-    }
+    room_label(room.name.as_deref(), &room.id)
 }
 
 /// As in `a, b and c`.

@@ -21,7 +21,7 @@ pub use op::{Op, PerOp};
 pub use reason_code::ReasonCode;
 pub use room::{Absent, BadRoomId, Mode, RoomId};
 pub use set::MemberSet;
-pub use text::{counted, counted_people, hex, people_named, printable};
+pub use text::{counted, counted_people, first_few, hex, people_named, printable, room_label};
 pub use user::{BadUserId, UserId};
 
 /// Most admins a room can have, the owner not counted (seed, "Description of chat room member roles").

@@ -1,6 +1,6 @@
 //! Words for people, wherever they are shown.
 
-use super::UserId;
+use super::{RoomId, UserId};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -36,6 +36,28 @@ pub fn people_named<'a>(users: impl IntoIterator<Item = &'a UserId>) -> String {
         },
         [a, b, c, more @ ..] => format!("{a}, {b}, {c} and {} more", more.len()),
         _ => String::new(),
+    }
+}
+
+/// A room for people, as in `lobby (66213271109633)`.
+#[must_use]
+pub fn room_label(name: Option<&str>, id: &RoomId) -> String {
+    match name {
+        Some(name) => format!("{} ({id})", printable(name)),
+        None => id.to_string(),
+    }
+}
+
+/// The first few of many, and the number of the others: `a, b, c and 297 more`.
+#[must_use]
+pub fn first_few(names: impl IntoIterator<Item = String>) -> String {
+    const FEW: usize = 3;
+    let mut names = names.into_iter();
+    let few: Vec<String> = names.by_ref().take(FEW).collect();
+    let few = few.join(", ");
+    match names.count() {
+        0 => few,
+        more => format!("{few} and {more} more"),
     }
 }
 

@@ -1,8 +1,10 @@
 use super::guard::judge;
-use super::{BatchSizes, RoomDiff, RoomPlan, Status};
-use crate::model::{Guard, Limit, Op};
+use super::{BatchSizes, GuardTripped, Note, RoomDiff, RoomPlan, Status};
+use crate::desired::DesiredRoom;
+use crate::model::{Guard, Limit, Mode, Op, PerOp, RoomId};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// The plan for every room, by id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +14,11 @@ pub struct FleetPlan {
     pub rooms: Vec<RoomPlan>,
     /// Number of members in the rooms that were read, without the rooms that are only observed.
     pub members: u64,
+    /// `max_removals_total`, if it stands in the way: it holds, or it would once the rooms' own guards let everything through. It
+    /// then counts the removals that these hold, too.
+    pub fleet: Option<GuardTripped>,
+    /// Error of the run, for which not every room was looked at.
+    pub stopped: Option<Note>,
 }
 
 /// The guard over the removals of all rooms, `max_removals_total`.
@@ -38,6 +45,32 @@ impl FleetGuard {
             elsewhere: 0,
         }
     }
+
+    /// For a plan that looks at these rooms out of all that the files have. The others count by the members that the files list.
+    #[must_use]
+    pub fn of_some_rooms<'a>(
+        limit: Limit,
+        all: impl IntoIterator<Item = &'a DesiredRoom>,
+        looked_at: impl IntoIterator<Item = &'a RoomId>,
+    ) -> Self {
+        let looked_at: HashSet<&RoomId> = looked_at.into_iter().collect();
+        let others = all.into_iter().filter(|room| !looked_at.contains(&room.id));
+        Self {
+            elsewhere: others.map(listed_members).sum(),
+            ..Self::of_all_rooms(limit)
+        }
+    }
+}
+
+/// Number of people whom the files list in a room, without its owner; 0 in a room that is only observed.
+fn listed_members(room: &DesiredRoom) -> u64 {
+    if room.mode == Mode::Observe {
+        return 0;
+    }
+    let of = |list: &Option<_>| list.clone().unwrap_or_default();
+    let listed = of(&room.members).or(&of(&room.admins));
+    let has_owner = room.owner.as_ref().is_some_and(|owner| listed.contains(owner));
+    (listed.len() - usize::from(has_owner)) as u64
 }
 
 /// A plan in numbers. `adds` to `calls` are what an apply would send.
@@ -67,7 +100,7 @@ impl FleetPlan {
     /// Holds the rooms against the fleet's guard and puts their calls in order.
     ///
     /// The fleet's guard is held against what the rooms' own guards leave of their removals; when it trips, every room with
-    /// removals is blocked. `None`: not all rooms were looked at, so it says nothing.
+    /// removals is blocked. `None`: there is no such guard.
     pub fn new(
         rooms: Vec<Result<RoomDiff, Box<RoomPlan>>>,
         guard: Option<FleetGuard>,
@@ -78,16 +111,19 @@ impl FleetPlan {
         let members = drafts().map(RoomDiff::managed_members).sum();
         // All of them is no bound, also where several passes come to more than were there at once.
         let guard = guard.filter(|guard| guard.limit != Limit::ALL);
-        let tripped = guard.and_then(|guard| {
+        let judged = |removals: usize| {
             let FleetGuard {
                 limit,
                 spent,
                 members: before,
                 elsewhere,
-            } = guard;
+            } = guard?;
             let of = before.unwrap_or(members) + elsewhere;
             judge(Guard::MaxRemovalsTotal, limit, removals + spent, of)
-        });
+        };
+        let tripped = judged(removals);
+        let wanted: usize = drafts().map(RoomDiff::wanted_removals).sum();
+        let fleet = (wanted > 0).then(|| judged(wanted)).flatten();
         let finish = |room: Result<RoomDiff, Box<RoomPlan>>| match room {
             Ok(mut draft) => {
                 if let Some(blocked) = tripped
@@ -101,7 +137,23 @@ impl FleetPlan {
         };
         let mut rooms: Vec<RoomPlan> = rooms.into_iter().map(finish).collect();
         rooms.sort_by(|a, b| a.id.cmp(&b.id));
-        Self { rooms, members }
+        Self {
+            rooms,
+            members,
+            fleet,
+            stopped: None,
+        }
+    }
+
+    /// Number of changes of each kind that guards hold.
+    #[must_use]
+    pub fn held(&self) -> PerOp<usize> {
+        let blocked = || self.rooms.iter().filter(|room| room.status == Status::Blocked);
+        PerOp::from_fn(|op| {
+            let wanted: usize = blocked().map(|room| room.wanted(op).len()).sum();
+            let sent: usize = blocked().map(|room| room.sent(op)).sum();
+            wanted.saturating_sub(sent)
+        })
     }
 
     /// True if its calls remove or demote somebody, or would once the files have settled.

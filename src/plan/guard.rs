@@ -3,6 +3,7 @@ use super::changes::Changes;
 use crate::model::{Guard, Guards, Limit};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
 
 /// A guard that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -18,6 +19,31 @@ pub struct GuardTripped {
     pub wanted: u64,
     /// Out of how many.
     pub of: u64,
+}
+
+/// The lines of the files that let through what these guards hold; to be written only if it is meant.
+#[must_use]
+pub fn lines_to_allow(blocked: &[GuardTripped]) -> String {
+    let mut most: BTreeMap<&str, u64> = BTreeMap::new();
+    for GuardTripped { guard, wanted, .. } in blocked {
+        let number = most.entry(guard.as_str()).or_default();
+        *number = (*number).max(*wanted);
+    }
+    let total = most.remove(Guard::MaxRemovalsTotal.as_str());
+    let own: Vec<String> = most
+        .iter()
+        .map(|(guard, wanted)| {
+            if *guard == Guard::RemovalBudget.as_str() {
+                format!("{guard}: {{limit: {wanted}}}")
+            } else {
+                format!("{guard}: {wanted}")
+            }
+        })
+        .collect();
+    let own = (!own.is_empty()).then(|| format!("`guards: {{{}}}` in the room's entry", own.join(", ")));
+    let total = total.map(|wanted| format!("`guards: {{max_removals_total: {wanted}}}` in the settings"));
+    let lines: Vec<String> = own.into_iter().chain(total).collect();
+    lines.join(" and ")
 }
 
 fn as_text<S: Serializer>(limit: &Limit, serializer: S) -> Result<S::Ok, S::Error> {

@@ -22,14 +22,14 @@ pub use constraints::{Constraints, HeldNames, NotTried, OverBudget, Unsettled};
 pub use cost::{Calls, Rates};
 pub use diff::diff;
 pub use fleet::{FleetGuard, FleetPlan, Summary};
-pub use guard::GuardTripped;
+pub use guard::{GuardTripped, lines_to_allow};
 pub use order::BatchSizes;
 pub use revalidate::revalidate;
 pub use revocations::Revocations;
 pub use room_diff::{NEW_ADMIN, RoomDiff};
 pub use saved::{SavedPlan, SavedRoom, StalePlan};
 
-use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, room_label};
 use std::fmt;
 
 /// Condition of a room by its plan.
@@ -240,6 +240,20 @@ impl RoomPlan {
     #[must_use]
     pub fn waits(&self) -> bool {
         self.status == Status::Changed && !self.pending.is_empty()
+    }
+
+    /// True if the look ended before this room.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        self.error
+            .as_ref()
+            .is_some_and(|error| error.code == ReasonCode::NotLookedAt)
+    }
+
+    /// The room for people, as in `lobby (66213271109633)`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        room_label(self.name.as_deref(), &self.id)
     }
 
     /// True if nothing is done because the room is no longer as it was when the plan was made.

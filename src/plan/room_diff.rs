@@ -83,6 +83,15 @@ impl RoomDiff {
         if self.is_approved { 0 } else { self.open_removals() }
     }
 
+    /// Number of removals that the fleet's guard would judge if the room's own guards allowed all of them.
+    pub(super) fn wanted_removals(&self) -> usize {
+        if self.is_approved || self.mode == Mode::Observe {
+            0
+        } else {
+            self.changes.remove.len()
+        }
+    }
+
     /// Lets one more guard hold this room's removals and demotions.
     pub(super) fn block(&mut self, blocked: GuardTripped) {
         self.blocked.push(blocked);

@@ -5,7 +5,7 @@ use crate::chat::wire::Method;
 use crate::chat::{CallError, Client, Reader};
 use crate::desired::{DesiredRoom, Source};
 use crate::live::{self, Observed, ReadRequest};
-use crate::model::{MemberSet, PerOp, ReasonCode, RoomId};
+use crate::model::{MemberSet, PerOp, ReasonCode, RoomId, counted};
 use crate::plan::{
     self, BatchSizes, Constraints, FleetGuard, FleetPlan, Note, Rates, RoomDiff, RoomPlan, SavedPlan,
     users_of,
@@ -14,7 +14,7 @@ use crate::render::Meta;
 use crate::settings::Settings;
 use jiff::Timestamp;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tokio::time::Instant;
 
 /// Room to look at.
@@ -109,22 +109,25 @@ pub async fn look<'a>(
         }
     };
     let stopped = live::read_rooms(reader, &requests, &draft_room).await.err();
-    let not_seen = |room: &DesiredRoom| {
-        let why = stopped.as_ref().map_or_else(
-            || Note::new(ReasonCode::NotLookedAt, "the look ended before this room"),
-            Note::from,
-        );
-        Look {
-            id: room.id.clone(),
-            diff: Err(unseen(room, why)),
-            read_at: None,
-        }
+    let not_seen = |room: &DesiredRoom| Look {
+        id: room.id.clone(),
+        diff: Err(not_looked_at(room)),
+        read_at: None,
+    };
+    // What ended the look shows already in the first reads: they are no errors of their rooms.
+    let is_of_the_run = |look: &Look| {
+        let error = look.diff.as_ref().err().and_then(|room| room.error.as_ref());
+        let same = |stopped: &CallError| error.is_some_and(|error| error.code == stopped.kind.code());
+        look.read_at.is_none() && stopped.as_ref().is_some_and(same)
     };
     let rooms = looks
         .into_inner()
         .into_iter()
         .zip(rooms)
-        .map(|(look, room)| look.unwrap_or_else(|| not_seen(room)))
+        .map(|(look, room)| {
+            look.filter(|look| !is_of_the_run(look))
+                .unwrap_or_else(|| not_seen(room))
+        })
         .collect();
     Looked { rooms, stopped }
 }
@@ -163,11 +166,25 @@ impl Looked {
             .filter_map(|look| Some((look.id.clone(), look.read_at?)))
             .collect();
         let diffs = rooms.into_iter().map(|look| look.diff).collect();
+        let mut plan = FleetPlan::new(diffs, guard, sizes(reader));
+        plan.stopped = stopped.as_ref().map(|error| of_run(error, &plan.rooms));
         Planned {
-            plan: FleetPlan::new(diffs, guard, sizes(reader)),
+            plan,
             read_at,
             stopped,
         }
+    }
+}
+
+impl Planned {
+    /// Adds those of these rooms that are missing because the look ended before them.
+    pub fn add_unseen<'a>(&mut self, rooms: impl Iterator<Item = &'a DesiredRoom>) {
+        let Some(error) = &self.stopped else { return };
+        let seen: HashSet<RoomId> = self.plan.rooms.iter().map(|room| room.id.clone()).collect();
+        let unseen = rooms.filter(|room| !seen.contains(&room.id));
+        self.plan.rooms.extend(unseen.map(|room| *not_looked_at(room)));
+        self.plan.rooms.sort_by(|a, b| a.id.cmp(&b.id));
+        self.plan.stopped = Some(of_run(error, &self.plan.rooms));
     }
 }
 
@@ -216,13 +233,29 @@ pub fn rates(settings: &Settings) -> Rates {
     }
 }
 
+/// Error of a run that ended before every room was looked at, and how far it came.
+fn of_run(error: &CallError, rooms: &[RoomPlan]) -> Note {
+    let seen = rooms.iter().filter(|room| !room.is_unseen()).count();
+    let checked = match seen {
+        0 => "no room was checked".to_owned(),
+        seen => format!("only {seen} of {} were checked", counted(rooms.len(), "room")),
+    };
+    Note::new(error.kind.code(), format!("{checked}: {}", error.without_room()))
+}
+
+/// Plan of a room that the look did not come to.
+fn not_looked_at(room: &DesiredRoom) -> Box<RoomPlan> {
+    let why = "not checked: see the error of the run";
+    unseen(room, Note::new(ReasonCode::NotLookedAt, why))
+}
+
 fn unseen(room: &DesiredRoom, why: Note) -> Box<RoomPlan> {
     Box::new(RoomPlan::failed(room.id.clone(), room.name.clone(), why))
 }
 
 impl From<&CallError> for Note {
     fn from(error: &CallError) -> Self {
-        Self::new(error.kind.code(), error.to_string())
+        Self::new(error.kind.code(), error.without_room())
     }
 }
 

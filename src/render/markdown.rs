@@ -11,15 +11,16 @@ mod room_block;
 mod sections;
 
 use super::Meta;
+use super::alike::{Alike, alike};
 use crate::base::{BaseDiff, Relaxation, relaxations_of_settings};
 use crate::desired::{DesiredRoom, Source};
-use crate::model::{Guards, Op, RoomId};
-use crate::plan::{Calls, FleetPlan, RoomPlan, Status, Summary};
+use crate::model::{Guards, PerOp, RoomId, first_few};
+use crate::plan::{Calls, FleetPlan, Note, RoomPlan, Status, Summary};
 use byte_budget::{Ask, FLOOR, shares};
 use escape::{code, grouped, many};
 use room_block::RoomBlock;
 use sections::{Counts, Kind, Risk, Section};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 /// The most bytes of a comment. GitHub takes 65,536 characters, GitLab far more.
@@ -37,6 +38,9 @@ const TEXT: usize = 400;
 
 /// Of a section's last line: the first words before the names, and the last ones after them.
 const MORE_NAMED: usize = 80;
+
+/// Reasons for which rooms fail that are said of all of them at once.
+const MOST_REASONS: usize = 20;
 
 /// Rooms that are risky though nobody goes have a fifth of the comment, however much there is to say of those where people go.
 const PART: usize = 5;
@@ -62,8 +66,9 @@ pub struct Review<'a> {
 /// Shows the plan as markdown of at most [`MARKDOWN_BYTES`] bytes. The same plan gives the same text.
 #[must_use]
 pub fn markdown(plan: &FleetPlan, review: &Review<'_>) -> String {
-    let cards = cards(plan, review);
+    let mut cards = cards(plan, review);
     let mut out = head(plan, review, &cards);
+    alike_rooms(&mut out, plan, &mut cards);
     let foot = foot(review);
     let sections: Vec<(Section, String)> = Section::ALL
         .into_iter()
@@ -205,10 +210,12 @@ fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[RoomBlock<'_>]) -> Strin
     } = plan.summary();
     let observed = plan.rooms.iter().filter(|room| room.status == Status::Observed);
     let observed = observed.count();
+    let unseen = plan.rooms.iter().filter(|room| room.is_unseen()).count();
     let mut out = format!("{MARK}\n## roomsync plan: {} to change", grouped(changed));
     for (number, word) in [
         (blocked, "blocked"),
-        (failed, "failed"),
+        (failed - unseen, "failed"),
+        (unseen, "not checked"),
         (observed, "only observed"),
     ] {
         if number > 0 {
@@ -222,9 +229,16 @@ fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[RoomBlock<'_>]) -> Strin
         grouped(in_sync),
         many(rooms, "room")
     );
+    if let Some(Note {
+        code: kind, message, ..
+    }) = &plan.stopped
+    {
+        let _ = writeln!(out, "<p>error {kind}: {}</p>\n", code(message, TEXT));
+    }
     out.push_str("| | removals | demotions | promotions | adds |\n|:--|--:|--:|--:|--:|\n");
-    let held = wanted_in(plan, Status::Blocked, true);
-    let watched = wanted_in(plan, Status::Observed, false);
+    let in_order = |of: PerOp<usize>| [of.remove, of.demote, of.promote, of.add];
+    let held = in_order(plan.held());
+    let watched = in_order(observed_changes(plan));
     for (what, numbers, always) in [
         ("an apply makes", [removes, demotes, promotes, adds], true),
         ("held by guards", held, blocked > 0),
@@ -258,20 +272,48 @@ fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[RoomBlock<'_>]) -> Strin
             );
         }
     }
-    if cards.is_empty() {
+    if cards.is_empty() && failed == 0 {
         out.push_str("Nothing is to be done.\n\n");
     }
     out
 }
 
-/// Wanted changes in the rooms of this status, without those that are sent: removals, demotions, promotions, adds.
-fn wanted_in(plan: &FleetPlan, status: Status, without_sent: bool) -> [usize; 4] {
-    let rooms = || plan.rooms.iter().filter(|room| room.status == status);
-    [Op::Remove, Op::Demote, Op::Promote, Op::Add].map(|op| {
-        let wanted: usize = rooms().map(|room| room.wanted(op).len()).sum();
-        let sent: usize = rooms().map(|room| room.sent(op)).sum();
-        wanted.saturating_sub(if without_sent { sent } else { 0 })
-    })
+/// Wanted changes in the rooms that are only observed.
+fn observed_changes(plan: &FleetPlan) -> PerOp<usize> {
+    let observed = || plan.rooms.iter().filter(|room| room.status == Status::Observed);
+    PerOp::from_fn(|op| observed().map(|room| room.wanted(op).len()).sum())
+}
+
+/// Says once of rooms that fail for the same reason why they do,
+fn alike_rooms(out: &mut String, plan: &FleetPlan, cards: &mut Vec<RoomBlock<'_>>) {
+    let groups = alike(plan);
+    let all_bare: HashSet<&RoomId> = cards
+        .iter()
+        .filter(|card| card.is_bare())
+        .map(RoomBlock::id)
+        .collect();
+    let mut said = HashSet::new();
+    for Alike {
+        rooms,
+        code: kind,
+        message,
+    } in groups.all.iter().take(MOST_REASONS)
+    {
+        let bare: Vec<&&RoomPlan> = rooms.iter().filter(|room| all_bare.contains(&room.id)).collect();
+        if bare.len() < 2 {
+            continue;
+        }
+        let named = first_few(bare.iter().map(|room| room.label()));
+        let _ = writeln!(
+            out,
+            "<p>failed: {} ({}): error {kind}: {}</p>\n",
+            many(bare.len(), "room"),
+            code(&named, TEXT),
+            code(message, TEXT)
+        );
+        said.extend(bare.iter().map(|room| &room.id));
+    }
+    cards.retain(|card| !said.contains(card.id()));
 }
 
 /// The files' changes against their base version, in numbers, and the rooms that are no longer managed.

@@ -1,5 +1,6 @@
 //! PURE: plans as text, as Markdown and as JSON.
 
+mod alike;
 mod document;
 mod markdown;
 mod text;

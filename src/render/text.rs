@@ -1,12 +1,12 @@
 //! The plan for people.
 
-use crate::model::{Guard, UserId, counted, printable};
-use crate::plan::{Calls, FleetPlan, GuardTripped, Note, RoomPlan, Status, Summary};
-use similar::{ChangeTag, TextDiff};
-use std::fmt::{self, Write};
+mod summary;
 
-/// So many people are compared at a time: a comparison's cost grows with the square of what differs.
-const DIFF_CHUNK: usize = 256;
+use super::alike::{Alike, alike};
+use crate::model::{Guard, UserId, counted, first_few, printable};
+use crate::plan::{FleetPlan, GuardTripped, Note, RoomPlan, Status, lines_to_allow};
+use std::fmt::{self, Write};
+use summary::show_summary;
 
 const RED: &str = "\u{1b}[31m";
 const GREEN: &str = "\u{1b}[32m";
@@ -14,21 +14,31 @@ const YELLOW: &str = "\u{1b}[33m";
 const BOLD: &str = "\u{1b}[1m";
 const RESET: &str = "\u{1b}[0m";
 
-/// Shows the rooms that differ, each as a unified diff of its people from live to wanted, then the counts. With ANSI
-/// colours; whoever prints it takes them out where they are not wanted. `seconds` is the least time the calls take.
+/// Shows the rooms that differ, each with a line for everybody who differs, then the counts. Rooms that fail for the same reason
+/// are one line. With ANSI colours; whoever prints it takes them out where they are not wanted. `seconds` is the least time the
+/// calls take.
 ///
 /// Written line by line as it comes: of a large fleet it is far longer than the plan.
 pub fn text(out: &mut dyn Write, plan: &FleetPlan, seconds: f64) -> fmt::Result {
+    let alike = alike(plan);
     for room in &plan.rooms {
-        if room.status != Status::InSync || !room.notes.is_empty() {
+        if room.is_unseen() {
+            continue;
+        }
+        if let Some(group) = alike.of(room) {
+            if group.begins_with(room) {
+                show_alike(out, group)?;
+            }
+        } else if room.status != Status::InSync || !room.notes.is_empty() {
             show_room(out, room)?;
         }
     }
     show_summary(out, plan, seconds)
 }
 
-fn show_room(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
-    let state = match room.status {
+/// State of a room, in words.
+fn state(room: &RoomPlan) -> &'static str {
+    match room.status {
         Status::InSync => "in sync",
         Status::Incomplete => "incomplete: wanted people are not there, and are left alone for now",
         Status::Changed => "to change",
@@ -36,37 +46,26 @@ fn show_room(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
         Status::Failed if room.has_moved() => "refused",
         Status::Failed => "failed",
         Status::Observed => "only observed: nothing will be written",
-    };
+    }
+}
+
+fn show_alike(out: &mut dyn Write, group: &Alike<'_>) -> fmt::Result {
+    let Alike { rooms, code, message } = group;
+    let state = rooms.first().map_or("failed", |room| state(room));
+    let (number, named) = (rooms.len(), first_few(rooms.iter().map(|room| room.label())));
+    writeln!(out, "{BOLD}{}: {state}: {named}{RESET}", counted(number, "room"))?;
+    writeln!(out, "  {RED}error[{code}]: {}{RESET}\n", printable(message))
+}
+
+fn show_room(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
     let name = room
         .name
         .as_deref()
         .map(|name| format!("{} ", printable(name)))
         .unwrap_or_default();
-    writeln!(out, "{BOLD}room {name}({}): {state}{RESET}", room.id)?;
+    writeln!(out, "{BOLD}room {name}({}): {}{RESET}", room.id, state(room))?;
     show_diff(out, room)?;
-    for GuardTripped {
-        guard,
-        limit,
-        wanted,
-        of,
-    } in &room.blocked
-    {
-        writeln!(
-            out,
-            "  {YELLOW}blocked: {guard} allows {limit} of {of}, {wanted} are wanted{RESET}"
-        )?;
-    }
-    if !room.blocked.is_empty() {
-        let held_by = |is: fn(Guard) -> bool| room.blocked.iter().any(|block| is(block.guard));
-        let kept = if held_by(|guard| guard == Guard::MaxAdditions) {
-            "nobody is added, removed or demoted here"
-        } else if held_by(|guard| guard != Guard::RemovalBudget) {
-            "nobody is removed or demoted here"
-        } else {
-            "those beyond the budget stay here, and nobody else does,"
-        };
-        writeln!(out, "  {YELLOW}{kept} until the guard allows it{RESET}")?;
-    }
+    show_blocks(out, room)?;
     if let Some(error) = &room.error {
         writeln!(out, "  {RED}error[{}]: {}{RESET}", error.code, remark(error))?;
     }
@@ -78,6 +77,43 @@ fn show_room(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
         writeln!(out, "  note[{}]: {}", note.code, remark(note))?;
     }
     writeln!(out)
+}
+
+fn show_blocks(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
+    let mut own = Vec::new();
+    for block in &room.blocked {
+        let GuardTripped {
+            guard,
+            limit,
+            wanted,
+            of,
+        } = block;
+        if *guard == Guard::MaxRemovalsTotal {
+            writeln!(out, "  {YELLOW}blocked: {guard}, see the last lines{RESET}")?;
+        } else {
+            writeln!(
+                out,
+                "  {YELLOW}blocked: {guard} allows {limit} of {of}, {wanted} are wanted{RESET}"
+            )?;
+            own.push(*block);
+        }
+    }
+    if own.is_empty() {
+        return Ok(());
+    }
+    let held_by = |is: fn(Guard) -> bool| own.iter().any(|block| is(block.guard));
+    let kept = if held_by(|guard| guard == Guard::MaxAdditions) {
+        "nobody is added, removed or demoted here"
+    } else if held_by(|guard| guard != Guard::RemovalBudget) {
+        "nobody is removed or demoted here"
+    } else {
+        "those beyond the budget stay here, and nobody else does,"
+    };
+    let lines = lines_to_allow(&own);
+    writeln!(
+        out,
+        "  {YELLOW}{kept} until the guard allows it; if it is meant, write {lines}{RESET}"
+    )
 }
 
 pub(super) fn remark(note: &Note) -> String {
@@ -96,34 +132,29 @@ pub(super) fn remark(note: &Note) -> String {
 }
 
 fn show_diff(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
-    let mut any = false;
-    each_line(room, |sign, line| {
-        if !any {
-            writeln!(out, "  --- live\n  +++ wanted")?;
-        }
-        any = true;
-        let colour = match sign {
-            '-' => RED,
-            '+' => GREEN,
-            _ => RESET,
+    each_line(room, |line| {
+        let colour = match line.as_bytes().first() {
+            Some(b'-') => RED,
+            Some(b'+') => GREEN,
+            _ => YELLOW,
         };
-        writeln!(out, "  {colour}{sign}{line}{RESET}")
+        writeln!(out, "  {colour}{line}{RESET}")
     })
 }
 
-/// The people who differ, as a unified diff from live to wanted: lines that begin with `-`, `+` or a blank.
+/// The people who differ, each with one line: `-` and who goes, `+` and who comes, `~` and whose role changes.
 #[must_use]
 pub fn people_diff(room: &RoomPlan) -> Vec<String> {
     let mut diff = Vec::new();
     // A vector takes every line.
-    let _ = each_line(room, |sign, line| {
-        diff.push(format!("{sign}{line}"));
+    let _ = each_line(room, |line| {
+        diff.push(line.to_owned());
         Ok(())
     });
     diff
 }
 
-fn each_line(room: &RoomPlan, mut show: impl FnMut(char, &str) -> fmt::Result) -> fmt::Result {
+fn each_line(room: &RoomPlan, mut show: impl FnMut(&str) -> fmt::Result) -> fmt::Result {
     let RoomPlan {
         add,
         remove,
@@ -131,77 +162,24 @@ fn each_line(room: &RoomPlan, mut show: impl FnMut(char, &str) -> fmt::Result) -
         demote,
         ..
     } = room;
-    let people = add.or(remove).or(promote).or(demote);
-    for chunk in people.as_slice().chunks(DIFF_CHUNK) {
-        let live: Vec<String> = chunk.iter().filter_map(|user| live_line(room, user)).collect();
-        let wanted: Vec<String> = chunk.iter().filter_map(|user| wanted_line(room, user)).collect();
-        let live: Vec<&str> = live.iter().map(String::as_str).collect();
-        let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-        for change in TextDiff::from_slices(&live, &wanted).iter_all_changes() {
-            let sign = match change.tag() {
-                ChangeTag::Delete => '-',
-                ChangeTag::Insert => '+',
-                ChangeTag::Equal => ' ',
-            };
-            show(sign, change.value())?;
+    let of_admin = |user: &UserId, is_admin: bool| {
+        if is_admin {
+            format!("{user} (admin)")
+        } else {
+            user.to_string()
         }
+    };
+    for user in add.or(remove).or(promote).or(demote).iter() {
+        let line = if remove.contains(user) {
+            format!("-{}", of_admin(user, demote.contains(user)))
+        } else if add.contains(user) {
+            format!("+{}", of_admin(user, promote.contains(user)))
+        } else if demote.contains(user) {
+            format!("~ {user}: admin → member")
+        } else {
+            format!("~ {user}: member → admin")
+        };
+        show(&line)?;
     }
     Ok(())
-}
-
-fn line(user: &UserId, admin: bool) -> String {
-    if admin {
-        format!("{user} (admin)")
-    } else {
-        user.to_string()
-    }
-}
-
-fn live_line(room: &RoomPlan, user: &UserId) -> Option<String> {
-    (!room.add.contains(user)).then(|| line(user, room.demote.contains(user)))
-}
-
-fn wanted_line(room: &RoomPlan, user: &UserId) -> Option<String> {
-    (!room.remove.contains(user)).then(|| line(user, room.promote.contains(user)))
-}
-
-fn show_summary(out: &mut dyn Write, plan: &FleetPlan, seconds: f64) -> fmt::Result {
-    let Summary {
-        rooms,
-        changed,
-        blocked,
-        failed,
-        adds,
-        removes,
-        promotes,
-        demotes,
-        calls: _,
-    } = plan.summary();
-    let number = |is: fn(&RoomPlan) -> bool| plan.rooms.iter().filter(|room| is(room)).count();
-    let observed = number(|room| room.status == Status::Observed);
-    let incomplete = number(|room| room.status == Status::Incomplete);
-    let refused = number(RoomPlan::has_moved);
-    write!(out, "{}: {changed} to change", counted(rooms, "room"))?;
-    for (number, word) in [
-        (blocked, "blocked"),
-        (failed - refused, "failed"),
-        (refused, "refused"),
-        (incomplete, "incomplete"),
-        (observed, "only observed"),
-    ] {
-        if number > 0 {
-            write!(out, ", {number} {word}")?;
-        }
-    }
-    let in_sync = rooms - changed - blocked - failed - incomplete - observed;
-    writeln!(out, ", {in_sync} in sync")?;
-    writeln!(
-        out,
-        "{}, {}, {}, {}: {}, at least {seconds} s",
-        counted(adds, "add"),
-        counted(removes, "removal"),
-        counted(promotes, "promotion"),
-        counted(demotes, "demotion"),
-        Calls::of(plan),
-    )
 }

@@ -136,7 +136,7 @@ fn the_files_are_told_even_where_the_service_is_away() {
         site.command(&["explain", "dan", "lobby"])
             .env("ROOMSYNC_URL", gone),
     );
-    let run = run.ends_with(1).complains("cannot be reached");
+    let run = run.ends_with(1).complains("cannot reach");
     assert!(run.stdout.contains("The files do not name dan"), "{}", run.stdout);
     assert!(!run.stdout.contains("Now:"), "{}", run.stdout);
 }

@@ -124,8 +124,8 @@ fn where_nothing_could_be_read_the_run_failed() {
         head.uri.path().ends_with("/chatrooms").then(|| answer(200, body))
     });
     for (site, args, words) in [
-        (Site::at(&gone), &["export", "--all"][..], "cannot be reached"),
-        (Site::at(&gone), &["export", "--room", "31"], "cannot be reached"),
+        (Site::at(&gone), &["export", "--all"][..], "cannot reach"),
+        (Site::at(&gone), &["export", "--room", "31"], "cannot reach"),
         (Site::of(&broken), &["export", "--all"], "no clear answer"),
         (Site::of(&empty), &["export", "--all"], "no room of this app"),
         (Site::of(&empty), &["export", "--room", "31"], "no such room"),

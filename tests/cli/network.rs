@@ -65,7 +65,7 @@ fn a_token_that_was_replaced_is_read_again() {
 fn an_answer_that_never_ends_is_not_read_to_its_end() {
     let service = Service::answering(|| answer(200, vec![b' '; MAX_ANSWER_BYTES + 1]));
     let run = Site::of(&service).run(&["plan"]).ends_with(1);
-    assert!(run.stdout.contains("over 16777216 bytes"), "{}", run.stdout);
+    run.complains("over 16777216 bytes");
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn an_answer_that_does_not_come_is_not_waited_for() {
     let url = format!("http://{}", silent.local_addr().unwrap());
     let site = Site::at(&url).with_settings("service:\n", "service:\n  timeout: 100ms\n");
     let run = site.run(&["plan"]).ends_with(1);
-    assert!(run.stdout.contains("no answer within 100ms"), "{}", run.stdout);
+    run.complains("no answer within 100ms");
 }
 
 /// A service that begins an answer of 99,999 bytes to each call, and goes on like this. It lives as long as the test.
@@ -96,10 +96,10 @@ fn beginning(go_on: impl Fn(&mut TcpStream) + Send + Clone + 'static) -> String 
     url
 }
 
-/// Standard output of a plan against it.
+/// Standard error of a plan against it.
 fn planned(url: &str) -> String {
     let site = Site::at(url).with_settings("service:\n", "service:\n  timeout: 400ms\n");
-    site.run(&["plan"]).ends_with(1).stdout
+    site.run(&["plan"]).ends_with(1).stderr
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn an_answer_that_stops_breaks_off_or_drips_is_named_as_such() {
 
     let broken = planned(&beginning(begin));
     assert!(
-        broken.contains("the answer broke off after 12,345 bytes\n"),
+        broken.contains("the answer broke off after 12,345 bytes"),
         "{broken}"
     );
 
@@ -129,7 +129,7 @@ fn an_answer_that_stops_breaks_off_or_drips_is_named_as_such() {
         dripping.contains("the answer did not end within 400ms: "),
         "{dripping}"
     );
-    assert!(dripping.contains(" bytes of it came\n"), "{dripping}");
+    assert!(dripping.contains(" bytes of it came"), "{dripping}");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_connection_that_ends_without_an_answer_is_named_as_such() {
             let _ = stream.unwrap().read(&mut [0; 4096]);
         }
     });
-    let stdout = planned(&format!("http://{address}"));
-    let text = format!("no clear answer: the connection broke before {address} answered\n");
-    assert!(stdout.contains(&text), "{stdout}");
+    let stderr = planned(&format!("http://{address}"));
+    let text = format!("no clear answer: the connection broke before {address} answered");
+    assert!(stderr.contains(&text), "{stderr}");
 }

@@ -174,7 +174,8 @@ fn an_apply_that_writes_nothing_is_json_all_the_same() {
         .ends_with(1)
         .json();
     assert_eq!(said["result"], Value::Null);
-    assert_eq!(said["plan"]["rooms"][0]["error"]["code"], "service_unreachable");
+    assert_eq!(said["plan"]["error"]["code"], "service_unreachable");
+    assert_eq!(said["plan"]["rooms"][0]["error"]["code"], "not_looked_at");
 }
 
 #[test]
@@ -203,7 +204,7 @@ fn a_plan_is_written_to_a_file_as_it_is_printed() {
 fn the_text_of_a_plan_and_of_an_apply() {
     let service = Service::start(STATE);
     let site = Site::of(&service);
-    let plan = "room lobby (66213271109633): to change\n  --- live\n  +++ wanted\n  -mia\n  +carol\n  +mia (admin)\n\n\
+    let plan = "room lobby (66213271109633): to change\n  +carol\n  ~ mia: member → admin\n\n\
                 1 room: 1 to change, 0 in sync\n\
                 1 add, 0 removals, 1 promotion, 0 demotions: 2 calls (1 add_many, 1 promote), at least 0.02 s\n";
     assert_eq!(site.run(&["plan"]).stdout, plan);

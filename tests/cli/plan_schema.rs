@@ -178,6 +178,10 @@ fn what_is_no_plan_is_refused() {
     let mut refused = 0;
     for plan in plans() {
         for (what, damaged) in damaged(&plan) {
+            // Only a plan of a run that ended early has it.
+            if what == " without error" {
+                continue;
+            }
             schema.refuses(&damaged, &what);
             refused += 1;
         }

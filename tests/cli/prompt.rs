@@ -2,6 +2,7 @@
 
 use super::service::{STATE, Service};
 use super::site::{Run, Site};
+use std::fmt::Write as _;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 
@@ -42,7 +43,11 @@ fn whoever_says_no_is_left_in_peace() {
         };
         let run = run.ends_with(3);
         assert!(run.stdout.contains("+carol"), "{}", run.stdout);
-        assert!(run.stdout.contains("Make 2 calls? [y/N]"), "{}", run.stdout);
+        assert!(
+            run.stdout.contains("Add 1 person to 1 room and promote 1? [y/N]"),
+            "{}",
+            run.stdout
+        );
         assert!(run.stdout.contains("Nothing was changed."), "{}", run.stdout);
         assert_eq!(service.writes(), [""; 0]);
     }
@@ -55,9 +60,43 @@ fn whoever_says_yes_gets_it() {
         let Some(run) = apply_typing(&Site::of(&service), typed) else {
             return;
         };
-        run.ends_with(0);
+        let run = run.ends_with(0);
         assert_eq!(service.people(), "alice bob carol dan mia*");
+        // On a terminal steps are no news.
+        assert!(!run.stdout.contains("applying the plan"), "{}", run.stdout);
     }
+}
+
+#[test]
+fn whoever_is_asked_is_asked_about_people() {
+    let (mut state, mut rooms) = (String::new(), String::new());
+    for n in 0..125 {
+        writeln!(
+            state,
+            "  \"9{n:03}\": {{owner: alice, members: [ann, bob, carol]}}"
+        )
+        .unwrap();
+        let new = if n < 6 { ", zoe" } else { "" };
+        writeln!(rooms, "  - {{id: 9{n:03}, members: [ann{new}]}}").unwrap();
+    }
+    let service = Service::start(&format!(
+        "app_key: \"acme#demo\"\ntokens: [t0k3n-t0-g3t-1n]\nrooms:\n{state}"
+    ));
+    let site = Site::of(&service)
+        .with_rooms(&format!(
+            "defaults: {{guards: {{max_removals: 100%}}}}\nrooms:\n{rooms}"
+        ))
+        .with_settings(
+            "rooms: rooms/\n",
+            "rooms: rooms/\nguards: {max_removals_total: 100%}\n",
+        );
+    let Some(run) = apply_typing(&site, "n\n") else {
+        return;
+    };
+    let run = run.ends_with(3);
+    let question = "Remove 250 people from 125 rooms and add 6? [y/N]";
+    assert!(run.stdout.contains(question), "{}", run.stdout);
+    assert_eq!(service.writes(), [""; 0]);
 }
 
 #[test]

@@ -205,35 +205,35 @@ fn refused(proxy: &str, address: SocketAddr) -> String {
 #[test]
 fn a_proxy_that_is_not_there() {
     let address = StdListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    assert_snapshot!(refused("http://ann:hunter22@ADDRESS", address), @"ERROR not every room was looked at error=the service cannot be reached: the proxy [proxy] refuses the connection; check HTTPS_PROXY, or put 127.0.0.1 into NO_PROXY");
+    assert_snapshot!(refused("http://ann:hunter22@ADDRESS", address), @"error: no room was checked: the service cannot be reached: the proxy [proxy] refuses the connection; check HTTPS_PROXY, or put 127.0.0.1 into NO_PROXY");
 }
 
 #[test]
 fn a_proxy_that_wants_a_login_is_asked_once() {
     let answer = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n";
     let proxy = Proxy::answering(answer);
-    assert_snapshot!(refused("http://ADDRESS", proxy.address), @"ERROR not every room was looked at error=the service cannot be reached: the proxy [proxy] wants a user and a password (status 407); write them into HTTPS_PROXY, as in http://USER:PASSWORD@HOST:PORT");
+    assert_snapshot!(refused("http://ADDRESS", proxy.address), @"error: no room was checked: the service cannot be reached: the proxy [proxy] wants a user and a password (status 407); write them into HTTPS_PROXY, as in http://USER:PASSWORD@HOST:PORT");
     assert_eq!(proxy.requests().len(), 1);
-    assert_snapshot!(refused("http://ann:hunter22@ADDRESS", proxy.address), @"ERROR not every room was looked at error=the service cannot be reached: the proxy [proxy] does not accept the user and password of HTTPS_PROXY (status 407); correct them there");
+    assert_snapshot!(refused("http://ann:hunter22@ADDRESS", proxy.address), @"error: no room was checked: the service cannot be reached: the proxy [proxy] does not accept the user and password of HTTPS_PROXY (status 407); correct them there");
     assert_eq!(proxy.requests().len(), 2);
 }
 
 #[test]
 fn a_proxy_that_does_not_lead_on() {
     let proxy = Proxy::answering("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
-    assert_snapshot!(refused("http://ADDRESS", proxy.address), @"ERROR not every room was looked at error=the service cannot be reached: the proxy [proxy] does not let us through to [host and port]; allow that there, correct HTTPS_PROXY, or put 127.0.0.1 into NO_PROXY");
+    assert_snapshot!(refused("http://ADDRESS", proxy.address), @"error: no room was checked: the service cannot be reached: the proxy [proxy] does not let us through to [host and port]; allow that there, correct HTTPS_PROXY, or put 127.0.0.1 into NO_PROXY");
     let proxy = Proxy::answering("");
-    assert_snapshot!(refused("http://ADDRESS", proxy.address), @"ERROR not every room was looked at error=the service cannot be reached: the proxy [proxy] broke the connection off before it let us through to [host and port]; check HTTPS_PROXY, or put 127.0.0.1 into NO_PROXY");
+    assert_snapshot!(refused("http://ADDRESS", proxy.address), @"error: no room was checked: the service cannot be reached: the proxy [proxy] broke the connection off before it let us through to [host and port]; check HTTPS_PROXY, or put 127.0.0.1 into NO_PROXY");
 }
 
 #[test]
 fn a_proxy_whose_tls_is_not_trusted_or_not_there() {
     let acceptor = tls::acceptor(Ca::new("other").sign(&["127.0.0.1"], |_| {}));
     let proxy = Proxy::start(OPEN, Some(acceptor));
-    assert_snapshot!(refused("https://ADDRESS", proxy.address), @"ERROR not every room was looked at error=the service cannot be reached: the certificate of the proxy [proxy] is signed by no CA that is trusted here; put its CA's certificate into `service.ca_file`");
+    assert_snapshot!(refused("https://ADDRESS", proxy.address), @"error: no room was checked: the service cannot be reached: the certificate of the proxy [proxy] is signed by no CA that is trusted here; put its CA's certificate into `service.ca_file`");
     // Played by the service, which answers what is no HTTP with 400.
     let plain = Service::start(STATE);
-    assert_snapshot!(refused("https://ADDRESS", plain.address), @"ERROR not every room was looked at error=the service cannot be reached: the proxy [proxy] does not speak TLS; write http:// in HTTPS_PROXY");
+    assert_snapshot!(refused("https://ADDRESS", plain.address), @"error: no room was checked: the service cannot be reached: the proxy [proxy] does not speak TLS; write http:// in HTTPS_PROXY");
 }
 
 #[test]

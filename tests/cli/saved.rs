@@ -44,7 +44,7 @@ fn exactly_the_plan_is_applied_and_only_once() {
     let run = apply(&site).ends_with(6);
     assert!(
         run.stdout.contains(
-            "room lobby (66213271109633): refused\n  --- live\n  +++ wanted\n  -mia\n  +carol\n  +mia (admin)\n  error[moved]: \
+            "room lobby (66213271109633): refused\n  +carol\n  ~ mia: member → admin\n  error[moved]: \
              the room has moved since the plan was made: carol was to be added and is there already; plan again\n"
         ),
         "{}",
@@ -172,7 +172,7 @@ fn wrong_usage_is_64() {
         (&["--approve", ROOM], "--plan <FILE>"),
         (
             &["--plan", "plan.json", "--approve", ROOM],
-            "the plan says of no guard that it holds anything there",
+            "nothing is blocked in room lobby (66213271109633) in this plan; nor in any other",
         ),
         (&["--plan", "plan.json", "--approve", "1"], "--approve 1"),
     ] {

@@ -73,23 +73,23 @@ fn a_ca_of_ones_own_works_from_end_to_end() {
 fn the_issuer_is_not_trusted() {
     let ca = Ca::new("private");
     let identity = || ca.sign(&["127.0.0.1"], |_| {});
-    assert_snapshot!(refused(identity(), None), @"ERROR not every room was looked at error=the service cannot be reached: the certificate of [host and port] is signed by no CA that is trusted here; put its CA's certificate into `service.ca_file`");
+    assert_snapshot!(refused(identity(), None), @"error: no room was checked: the service cannot be reached: the certificate of [host and port] is signed by no CA that is trusted here; put its CA's certificate into `service.ca_file`");
     // A CA that was made anew.
-    assert_snapshot!(refused(identity(), Some(&Ca::new("private"))), @"ERROR not every room was looked at error=the service cannot be reached: the certificate of [host and port] is not signed by the CA of that name that is trusted here; put its CA's certificate into `service.ca_file`");
+    assert_snapshot!(refused(identity(), Some(&Ca::new("private"))), @"error: no room was checked: the service cannot be reached: the certificate of [host and port] is not signed by the CA of that name that is trusted here; put its CA's certificate into `service.ca_file`");
 }
 
 #[test]
 fn the_certificate_is_the_cas_own() {
     let ca = Ca::new("private");
-    assert_snapshot!(refused(ca.itself(), Some(&ca)), @"ERROR not every room was looked at error=the service cannot be reached: the certificate of [host and port] is a CA's own, not a server's; make a server certificate signed by it, and name the CA's in `service.ca_file`");
+    assert_snapshot!(refused(ca.itself(), Some(&ca)), @"error: no room was checked: the service cannot be reached: the certificate of [host and port] is a CA's own, not a server's; make a server certificate signed by it, and name the CA's in `service.ca_file`");
 }
 
 #[test]
 fn the_certificate_is_for_another_host() {
     let ca = Ca::new("private");
     let refused = |hosts: &[&str]| refused(ca.sign(hosts, |_| {}), Some(&ca));
-    assert_snapshot!(refused(&["other.example", "127.0.0.2"]), @"ERROR not every room was looked at error=the service cannot be reached: the certificate of [host and port] is for other.example, 127.0.0.2 and not for 127.0.0.1; correct `service.url` (or ROOMSYNC_URL), or the certificate");
-    assert_snapshot!(refused(&[]), @"ERROR not every room was looked at error=the service cannot be reached: the certificate of [host and port] names no host (it has no subjectAltName); make one for 127.0.0.1");
+    assert_snapshot!(refused(&["other.example", "127.0.0.2"]), @"error: no room was checked: the service cannot be reached: the certificate of [host and port] is for other.example, 127.0.0.2 and not for 127.0.0.1; correct `service.url` (or ROOMSYNC_URL), or the certificate");
+    assert_snapshot!(refused(&[]), @"error: no room was checked: the service cannot be reached: the certificate of [host and port] names no host (it has no subjectAltName); make one for 127.0.0.1");
 }
 
 #[test]
@@ -99,12 +99,12 @@ fn the_certificate_is_of_another_time() {
         params.not_before = date_time_ymd(2001, 2, 3);
         params.not_after = date_time_ymd(2002, 3, 4);
     });
-    assert_snapshot!(refused(expired, Some(&ca)), @"ERROR not every room was looked at error=the service cannot be reached: the certificate of [host and port] has expired on 2002-03-04; renew it there, or set this machine's clock");
+    assert_snapshot!(refused(expired, Some(&ca)), @"error: no room was checked: the service cannot be reached: the certificate of [host and port] has expired on 2002-03-04; renew it there, or set this machine's clock");
     let too_early = ca.sign(&["127.0.0.1"], |params| {
         params.not_before = date_time_ymd(2901, 2, 3);
         params.not_after = date_time_ymd(2902, 3, 4);
     });
-    assert_snapshot!(refused(too_early, Some(&ca)), @"ERROR not every room was looked at error=the service cannot be reached: the certificate of [host and port] is valid from 2901-02-03 only; correct it there, or set this machine's clock");
+    assert_snapshot!(refused(too_early, Some(&ca)), @"error: no room was checked: the service cannot be reached: the certificate of [host and port] is valid from 2901-02-03 only; correct it there, or set this machine's clock");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn plain_http_meets_tls() {
     let secured = Secured::start(Ca::new("private").sign(&["127.0.0.1"], |_| {}));
     let address = secured.service.address;
     let run = plan(&tls::site(&format!("http://{address}")));
-    assert_snapshot!(stderr(&run, address), @"ERROR not every room was looked at error=the service cannot be reached: [host and port] does not answer in HTTP; check `service.url` (or ROOMSYNC_URL), which begins with https:// where TLS is spoken");
+    assert_snapshot!(stderr(&run, address), @"error: no room was checked: the service cannot be reached: [host and port] does not answer in HTTP; check `service.url` (or ROOMSYNC_URL), which begins with https:// where TLS is spoken");
     assert_eq!(secured.connections(), 1);
 }
 
@@ -120,14 +120,14 @@ fn plain_http_meets_tls() {
 fn tls_meets_plain_http() {
     let service = Service::start(STATE);
     let run = plan(&tls::site(&format!("https://{}", service.address)));
-    assert_snapshot!(stderr(&run, service.address), @"ERROR not every room was looked at error=the service cannot be reached: [host and port] does not speak TLS; check `service.url` (or ROOMSYNC_URL), which begins with http:// for the emulator");
+    assert_snapshot!(stderr(&run, service.address), @"error: no room was checked: the service cannot be reached: [host and port] does not speak TLS; check `service.url` (or ROOMSYNC_URL), which begins with http:// for the emulator");
     assert_eq!(service.calls(), [""; 0]);
 }
 
 #[test]
 fn the_name_is_not_found() {
     let site = tls::site("https://nowhere.invalid").with_settings("service:\n", "service:\n  timeout: 1m\n");
-    assert_snapshot!(stderr(&plan(&site), closed()), @"ERROR not every room was looked at error=the service cannot be reached: no address is found for nowhere.invalid; correct `service.url` (or ROOMSYNC_URL), or the name server of this machine");
+    assert_snapshot!(stderr(&plan(&site), closed()), @"error: no room was checked: the service cannot be reached: no address is found for nowhere.invalid; correct `service.url` (or ROOMSYNC_URL), or the name server of this machine");
 }
 
 #[test]
@@ -136,8 +136,8 @@ fn the_connection_is_refused() {
         let address = closed();
         stderr(&plan(&tls::site(&format!("{scheme}://{address}"))), address)
     };
-    assert_snapshot!(refused("https"), @"ERROR not every room was looked at error=the service cannot be reached: [host and port] refuses the connection; check `service.url` (or ROOMSYNC_URL), and whether the service is running");
-    assert_eq!(refused("http"), refused("https"));
+    assert_snapshot!(refused("https"), @"error: no room was checked: cannot reach https://[host and port] (connection refused). Is `service.url` (or ROOMSYNC_URL) right? Is the emulator running?");
+    assert_eq!(refused("http").replace("http:", "https:"), refused("https"));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn the_connection_does_not_come_about() {
     let address = silent.local_addr().unwrap();
     let site = tls::site(&format!("https://{address}"));
     let site = site.with_settings("service:\n", "service:\n  timeout: 200ms\n");
-    assert_snapshot!(stderr(&plan(&site), address), @"ERROR not every room was looked at error=the service cannot be reached: no connection to [host and port] came about within 100ms; check `service.url` (or ROOMSYNC_URL), or name a proxy in HTTPS_PROXY if one is needed");
+    assert_snapshot!(stderr(&plan(&site), address), @"error: no room was checked: the service cannot be reached: no connection to [host and port] came about within 100ms; check `service.url` (or ROOMSYNC_URL), or name a proxy in HTTPS_PROXY if one is needed");
 }
 
 #[test]
@@ -156,12 +156,12 @@ fn the_handshake_is_broken_off() {
         let _ = stream.peek(&mut [0]);
     });
     let run = plan(&tls::site(&format!("https://{reset}")));
-    assert_snapshot!(stderr(&run, reset), @"ERROR not every room was looked at error=the service cannot be reached: [host and port] broke the connection off during the TLS handshake; check `service.url` (or ROOMSYNC_URL), and whether the service is running");
+    assert_snapshot!(stderr(&run, reset), @"error: no room was checked: the service cannot be reached: [host and port] broke the connection off during the TLS handshake; check `service.url` (or ROOMSYNC_URL), and whether the service is running");
     let closed = server(|mut stream| {
         let _ = stream.read(&mut [0; 4096]);
     });
     let run = plan(&tls::site(&format!("https://{closed}")));
-    assert_snapshot!(stderr(&run, closed), @"ERROR not every room was looked at error=the service cannot be reached: [host and port] broke the connection off during the TLS handshake; check `service.url` (or ROOMSYNC_URL), and whether the service is running");
+    assert_snapshot!(stderr(&run, closed), @"error: no room was checked: the service cannot be reached: [host and port] broke the connection off during the TLS handshake; check `service.url` (or ROOMSYNC_URL), and whether the service is running");
 }
 
 #[test]

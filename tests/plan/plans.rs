@@ -91,7 +91,12 @@ pub(crate) fn fleet(rooms: Vec<RoomPlan>) -> FleetPlan {
         .filter_map(|room| room.live.as_ref())
         .map(|live| live.members)
         .sum();
-    FleetPlan { rooms, members }
+    FleetPlan {
+        rooms,
+        members,
+        fleet: None,
+        stopped: None,
+    }
 }
 
 pub(crate) const RATES: Rates = Rates {

@@ -4,6 +4,7 @@ use super::proxy::Proxy;
 use super::tls_fault::{is_lasting, tls_fault};
 use crate::chat::transport::TransportError;
 use std::error::Error;
+use std::net::IpAddr;
 use std::time::Duration;
 use std::{fmt, io};
 use url::Url;
@@ -47,7 +48,7 @@ impl Route {
         let hyper = causes.find::<hyper::Error>();
         if hyper.is_some_and(hyper::Error::is_canceled) {
             let text = format!("{} closed the connection before the call was sent", self.place);
-            return TransportError::Unsent(format!("{text}; check {SERVICE_URL} if it does so again"));
+            return unsent(&format!("{text}; check {SERVICE_URL} if it does so again"));
         }
         let service = Peer::Service(self);
         let foreign = if hyper.is_some_and(hyper::Error::is_parse) {
@@ -60,7 +61,7 @@ impl Route {
         };
         match foreign {
             // What reads nothing but such an answer reads it every time. A write may have taken effect.
-            Some(text) if *method == http::Method::GET => TransportError::Misconfigured(text),
+            Some(text) if *method == http::Method::GET => misconfigured(&text),
             Some(text) => TransportError::Unclear(text),
             None if causes.broken() => {
                 TransportError::Unclear(format!("the connection broke before {service} answered"))
@@ -91,21 +92,24 @@ impl Route {
         if let Some(fault) = causes.find() {
             let text = tls_fault(&peer, fault);
             return if is_lasting(fault) {
-                TransportError::Misconfigured(text)
+                misconfigured(&text)
             } else {
-                TransportError::Unsent(text)
+                unsent(&text)
             };
         }
         let kind = causes.find::<io::Error>().map(io::Error::kind);
         let what = if error.is_timeout() {
-            return TransportError::Unsent(self.timed_out());
+            return unsent(&self.timed_out());
         } else if error.is_dns() {
-            return TransportError::Unsent(format!(
+            return unsent(&format!(
                 "no address is found for {}; correct {}, or the name server of this machine",
                 peer.host(),
                 peer.setting()
             ));
         } else if kind == Some(io::ErrorKind::ConnectionRefused) {
+            if let Peer::Service(route) = peer {
+                return TransportError::Unsent(route.refused());
+            }
             format!("{peer} refuses the connection")
         } else if causes.broken() {
             format!("{peer} broke the connection off during the TLS handshake")
@@ -117,7 +121,21 @@ impl Route {
         } else {
             causes.text()
         };
-        TransportError::Unsent(format!("{what}; {}", peer.advice()))
+        unsent(&format!("{what}; {}", peer.advice()))
+    }
+
+    /// Nobody listens there.
+    fn refused(&self) -> String {
+        let scheme = if self.encrypted { "https" } else { "http" };
+        let server = if is_loopback(&self.host) {
+            "emulator"
+        } else {
+            "service"
+        };
+        format!(
+            "cannot reach {scheme}://{} (connection refused). Is {SERVICE_URL} right? Is the {server} running?",
+            self.place
+        )
     }
 
     fn timed_out(&self) -> String {
@@ -152,16 +170,16 @@ impl Route {
         } = proxy;
         let Self { host, place, .. } = self;
         match reason {
-            NEEDS_LOGIN if *has_user => TransportError::Misconfigured(format!(
+            NEEDS_LOGIN if *has_user => misconfigured(&format!(
                 "the proxy {proxy_place} does not accept the user and password of {variable} (status 407); correct them there"
             )),
-            NEEDS_LOGIN => TransportError::Misconfigured(format!(
+            NEEDS_LOGIN => misconfigured(&format!(
                 "the proxy {proxy_place} wants a user and a password (status 407); write them into {variable}, as in http://USER:PASSWORD@HOST:PORT"
             )),
-            REFUSED => TransportError::Unsent(format!(
+            REFUSED => unsent(&format!(
                 "the proxy {proxy_place} does not let us through to {place}; allow that there, correct {variable}, or put {host} into NO_PROXY"
             )),
-            _ => TransportError::Unsent(format!(
+            _ => unsent(&format!(
                 "the proxy {proxy_place} broke the connection off before it let us through to {place}; {}",
                 Peer::Proxy(self, proxy).advice()
             )),
@@ -176,6 +194,25 @@ impl Route {
             format!("check {SERVICE_URL}, which begins with https:// where TLS is spoken")
         }
     }
+}
+
+/// No request reached the service, for this reason.
+fn unsent(why: &str) -> TransportError {
+    TransportError::Unsent(unreachable(why))
+}
+
+/// The same, and none will before something is changed.
+fn misconfigured(why: &str) -> TransportError {
+    TransportError::Misconfigured(unreachable(why))
+}
+
+fn unreachable(why: &str) -> String {
+    format!("the service cannot be reached: {why}")
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse();
+    host == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// The other end of a connection.

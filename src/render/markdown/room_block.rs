@@ -7,7 +7,7 @@ use super::list::List;
 use super::sections::{Counts, Kind, Risk, Section};
 use crate::base::{Relaxation, RoomDiff};
 use crate::model::{Guard, MemberSet, ReasonCode, RoomId, UserId};
-use crate::plan::{GuardTripped, Note, RoomPlan, Status};
+use crate::plan::{GuardTripped, Note, RoomPlan, Status, lines_to_allow};
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
@@ -80,6 +80,9 @@ impl<'a> RoomBlock<'a> {
             whole: 0,
         };
         card.counts = card.count();
+        if room.is_unseen() && card.is_bare() {
+            return None;
+        }
         if room.status == Status::InSync && card.counts.is_empty() && card.relaxations.is_empty() && !is_new {
             return None;
         }
@@ -122,6 +125,12 @@ impl<'a> RoomBlock<'a> {
     /// The room's id.
     pub(super) fn id(&self) -> &'a RoomId {
         &self.room.id
+    }
+
+    /// True if there is nothing to say of the room but its error.
+    pub(super) fn is_bare(&self) -> bool {
+        let is_new = self.base_diff.is_some_and(|diff| diff.is_new);
+        self.counts.is_empty() && self.relaxations.is_empty() && self.room.blocked.is_empty() && !is_new
     }
 
     fn find_section(&self) -> Section {
@@ -273,7 +282,11 @@ impl<'a> RoomBlock<'a> {
             } else {
                 "nobody is removed or demoted here"
             };
-            let _ = writeln!(out, "<li>{nobody} until the guard allows it</li>");
+            let lines = code(&lines_to_allow(&self.room.blocked), MESSAGE);
+            let _ = writeln!(
+                out,
+                "<li>{nobody} until the guard allows it; if it is meant, write {lines}</li>"
+            );
         }
         if let Some(error) = &self.room.error {
             let _ = writeln!(

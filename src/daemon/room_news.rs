@@ -1,0 +1,75 @@
+//! Log lines about the rooms of a pass. The first room of which something is said has a line at once; all others of which the same
+//! is said have one line at the end of the pass.
+
+use crate::model::{RoomId, first_few, room_label};
+use std::collections::BTreeMap;
+
+/// Something to be said of a room.
+#[derive(Debug)]
+pub(super) struct News<'a> {
+    pub(super) room: &'a RoomId,
+    pub(super) name: Option<&'a str>,
+    /// What makes it the same as what is said of other rooms, but for the room's own id.
+    pub(super) kind: &'a str,
+    pub(super) text: &'a str,
+    /// Number of times that the room was not in order, if it is again.
+    pub(super) times: Option<u64>,
+}
+
+/// Rooms that wait for the end of the pass, by what is said of them.
+#[derive(Debug, Default)]
+pub(super) struct RoomNews(BTreeMap<String, Others>);
+
+#[derive(Debug)]
+struct Others {
+    is_warning: bool,
+    /// What is said of the first room.
+    text: String,
+    rooms: Vec<String>,
+}
+
+impl RoomNews {
+    /// Logs this, at once or at the end.
+    pub(super) fn say(&mut self, news: &News<'_>) {
+        let News {
+            room,
+            name,
+            kind,
+            text,
+            times,
+        } = *news;
+        let kind = kind.replace(room.as_str(), "ID");
+        if let Some(others) = self.0.get_mut(&kind) {
+            others.rooms.push(room_label(name, room));
+            return;
+        }
+        match times {
+            None => tracing::warn!(%room, name, "{text}"),
+            Some(times) => tracing::info!(%room, name, times, "{text}"),
+        }
+        let others = Others {
+            is_warning: times.is_none(),
+            text: text.replace(room.as_str(), "ID"),
+            rooms: Vec::new(),
+        };
+        self.0.insert(kind, others);
+    }
+
+    /// The pass ends.
+    pub(super) fn end(&mut self) {
+        for (_, others) in std::mem::take(&mut self.0) {
+            let Others {
+                is_warning,
+                text,
+                rooms,
+            } = others;
+            let number = rooms.len();
+            let rooms = first_few(rooms);
+            match (number, is_warning) {
+                (0, _) => {}
+                (_, true) => tracing::warn!(number, rooms, "more rooms {text}"),
+                (_, false) => tracing::info!(number, rooms, "more rooms {text}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The counts of a plan for people.
+
+use crate::model::{Guard, Op, counted, first_few};
+use crate::plan::{Calls, FleetPlan, GuardTripped, RoomPlan, Status, Summary, lines_to_allow};
+use std::fmt::{self, Write};
+
+/// Shows the counts, and of what guards hold all that stands in its way.
+pub(super) fn show_summary(out: &mut dyn Write, plan: &FleetPlan, seconds: f64) -> fmt::Result {
+    show_unseen(out, plan)?;
+    let summary = plan.summary();
+    let Summary {
+        rooms,
+        changed,
+        blocked,
+        failed,
+        adds,
+        removes,
+        promotes,
+        demotes,
+        calls,
+    } = summary;
+    let number = |is: fn(&RoomPlan) -> bool| plan.rooms.iter().filter(|room| is(room)).count();
+    let observed = number(|room| room.status == Status::Observed);
+    let incomplete = number(|room| room.status == Status::Incomplete);
+    let refused = number(RoomPlan::has_moved);
+    let unseen = number(RoomPlan::is_unseen);
+    if unseen == rooms && unseen > 0 {
+        return writeln!(out, "{}: none was checked", counted(rooms, "room"));
+    }
+    write!(out, "{}: {changed} to change", counted(rooms, "room"))?;
+    for (number, word) in [
+        (blocked, "blocked"),
+        (failed - refused - unseen, "failed"),
+        (refused, "refused"),
+        (unseen, "not checked"),
+        (incomplete, "incomplete"),
+        (observed, "only observed"),
+    ] {
+        if number > 0 {
+            write!(out, ", {number} {word}")?;
+        }
+    }
+    let in_sync = rooms - changed - blocked - failed - incomplete - observed;
+    writeln!(out, ", {in_sync} in sync")?;
+    if calls > 0 {
+        writeln!(
+            out,
+            "{}, {}, {}, {}: {}, at least {seconds} s",
+            counted(adds, "add"),
+            counted(removes, "removal"),
+            counted(promotes, "promotion"),
+            counted(demotes, "demotion"),
+            Calls::of(plan),
+        )?;
+    } else if changed + failed + incomplete == 0 {
+        writeln!(
+            out,
+            "nothing to do{}",
+            if blocked > 0 { " until guards allow it" } else { "" }
+        )?;
+    }
+    show_held(out, plan)
+}
+
+/// Names the rooms before which the look ended; if it is all of them, the count says it.
+fn show_unseen(out: &mut dyn Write, plan: &FleetPlan) -> fmt::Result {
+    let unseen: Vec<&RoomPlan> = plan.rooms.iter().filter(|room| room.is_unseen()).collect();
+    if unseen.is_empty() || unseen.len() == plan.rooms.len() {
+        return Ok(());
+    }
+    let named = first_few(unseen.iter().map(|room| room.label()));
+    writeln!(out, "{} not checked: {named}", counted(unseen.len(), "room"))
+}
+
+/// Counts what guards hold, and names each guard in the way with what to write.
+fn show_held(out: &mut dyn Write, plan: &FleetPlan) -> fmt::Result {
+    let held = plan.held();
+    let numbers: Vec<String> = [
+        (Op::Remove, "removal"),
+        (Op::Demote, "demotion"),
+        (Op::Add, "add"),
+        (Op::Promote, "promotion"),
+    ]
+    .into_iter()
+    .filter(|(op, _)| *held.of(*op) > 0)
+    .map(|(op, word)| counted(*held.of(op), word))
+    .collect();
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{} held by guards; if they are meant:", numbers.join(", "))?;
+    for guard in [
+        Guard::MaxRemovals,
+        Guard::MaxDemotions,
+        Guard::MaxAdditions,
+        Guard::RemovalBudget,
+    ] {
+        let of_guard = |room: &RoomPlan| {
+            let blocks = room.blocked.iter().filter(|block| block.guard == guard);
+            let blocks: Vec<GuardTripped> = blocks.copied().collect();
+            (!blocks.is_empty()).then(|| format!("{} in {}", needed(&blocks), room.label()))
+        };
+        let rooms: Vec<String> = plan.rooms.iter().filter_map(of_guard).collect();
+        if !rooms.is_empty() {
+            let value = if guard == Guard::RemovalBudget {
+                "{limit: …}"
+            } else {
+                "…"
+            };
+            writeln!(
+                out,
+                "  {guard} holds {}: write `guards: {{{guard}: {value}}}` with {}",
+                counted(rooms.len(), "room"),
+                first_few(rooms)
+            )?;
+        }
+    }
+    let Some(total) = &plan.fleet else { return Ok(()) };
+    let GuardTripped {
+        guard,
+        limit,
+        wanted,
+        of,
+    } = total;
+    let holds = plan
+        .rooms
+        .iter()
+        .flat_map(|room| &room.blocked)
+        .any(|block| block.guard == *guard);
+    writeln!(
+        out,
+        "  {guard} {} {limit} of {of} members in all rooms, {wanted} removals are wanted: write {}",
+        if holds { "allows" } else { "would then allow" },
+        lines_to_allow(std::slice::from_ref(total))
+    )
+}
+
+/// Number that a guard has to allow.
+fn needed(blocks: &[GuardTripped]) -> u64 {
+    blocks.iter().map(|block| block.wanted).max().unwrap_or_default()
+}
