@@ -1,11 +1,12 @@
 //! Failures of calls, by what is to be done about them.
 
-use super::error_text::{max_size, names_in, says_already_so, says_rate_exceeded};
+use super::error_text::{max_size, says_already_so, says_rate_exceeded};
+use super::service_message::ServiceMessage;
 use super::transport::TransportError;
 use super::wire::{ErrorBody, Method, decode};
-use crate::model::{MemberSet, ReasonCode, RoomId, UserId};
+use crate::model::{ReasonCode, RoomId, UserId};
 use crate::secrets;
-use std::{fmt, slice};
+use std::slice;
 use url::Url;
 
 /// A call that did not do what it was for.
@@ -35,33 +36,6 @@ impl CallError {
     pub fn without_room(&self) -> String {
         let room = None;
         Self { room, ..self.clone() }.to_string()
-    }
-}
-
-/// The service's words, and the people of the call whom they name.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ServiceMessage {
-    /// The words.
-    pub text: String,
-    /// People of the call whom the words name.
-    pub named: MemberSet,
-}
-
-impl ServiceMessage {
-    /// Reads the names out of the words; those that were not in the call do not count.
-    fn new(text: &str, users: &[UserId]) -> Self {
-        let names = names_in(text);
-        let is_named = |user: &&UserId| names.iter().any(|name| name == user.as_str());
-        Self {
-            text: without_secrets(text),
-            named: users.iter().filter(is_named).cloned().collect(),
-        }
-    }
-}
-
-impl fmt::Display for ServiceMessage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
     }
 }
 

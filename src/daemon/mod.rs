@@ -17,6 +17,7 @@ mod log_dedup;
 mod once;
 mod pass_history;
 mod pass_hooks;
+mod pass_log;
 mod passes;
 mod process;
 mod quota;

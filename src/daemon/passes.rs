@@ -4,12 +4,12 @@ use super::controller::Controller;
 use super::files_in_force::FileSet;
 use super::handle::{DaemonHandle, lock};
 use super::learned_limits::ServiceLink;
-use super::log_dedup::{LogDedup, Subject};
 use super::pass_hooks::{PassHooks, PassJournal, change_origins};
+use super::pass_log;
 use super::room_news::RoomNews;
 use super::room_status;
 use super::workqueue::Ticket;
-use crate::apply::{self, ApplyOptions, Cancel, Job, Reason, Report, Tally};
+use crate::apply::{self, ApplyOptions, Cancel, Job, Reason};
 use crate::audit_log::PassLine;
 use crate::model::{Op, ReasonCode, RoomId, UserId};
 use crate::plan::{Calls, RoomPlan, users_of};
@@ -156,16 +156,16 @@ fn still_due(controller: &mut Controller, looked: Looked, tickets: &[Ticket], be
 }
 
 /// Part of a plan that is written to the service.
-struct Chosen {
+pub(super) struct Chosen {
     /// Id of the plan.
-    plan_id: String,
-    set: Arc<FileSet>,
+    pub(super) plan_id: String,
+    pub(super) set: Arc<FileSet>,
     /// The only room that is written, by a call that finds out whether the quota is renewed.
-    probe: Option<RoomId>,
+    pub(super) probe: Option<RoomId>,
 }
 
 impl Chosen {
-    fn has(&self, room: &RoomPlan) -> bool {
+    pub(super) fn has(&self, room: &RoomPlan) -> bool {
         !room.steps().is_empty() && self.probe.as_ref().is_none_or(|probe| *probe == room.id)
     }
 }
@@ -213,11 +213,11 @@ async fn carry_out(
         if let Some(room) = &chosen.probe {
             controller.gate.quota_mut().end_probe(room);
         }
-        log_suspended(&mut controller.log, planned);
+        pass_log::suspended(&mut controller.log, planned);
         return Written::Withheld(why);
     }
     progress.apply(Calls::of_steps(chosen_plans.iter().flat_map(|room| room.steps())));
-    log_plan(&mut lock(&daemon.controller).log, planned, &chosen);
+    pass_log::planned(&mut lock(&daemon.controller).log, planned, &chosen);
     let revision = chosen.set.source.revision.clone();
     let journal = PassJournal {
         daemon,
@@ -255,7 +255,7 @@ async fn carry_out(
         controller.gate.quota_mut().end_probe(room);
     }
     report.stopped = report.stopped.or_else(|| controller.gate.quota().reason());
-    log_report(&mut controller.log, &report, &chosen.plan_id);
+    pass_log::report(&mut controller.log, &report, &chosen.plan_id);
     drop(controller);
     if *daemon.ends.borrow() {
         let mut left = report.clone();
@@ -275,7 +275,7 @@ fn choose(controller: &mut Controller, planned: &Planned) -> Result<Chosen, Stri
         .then(|| quota.begin_probe(&planned.plan, &mut controller.random))
         .flatten();
     if let (None, Some(why)) = (&probe, controller.gate.suspended()) {
-        log_suspended(&mut controller.log, planned);
+        pass_log::suspended(&mut controller.log, planned);
         return Err(why.message);
     }
     let set = controller.files.set().cloned();
@@ -340,68 +340,4 @@ fn removals(plans: &[&RoomPlan]) -> BTreeSet<(RoomId, UserId)> {
         pairs
     };
     plans.iter().flat_map(of_room).collect()
-}
-
-/// Logs what is planned, unless it is what was planned and failed the last time.
-fn log_plan(log: &mut LogDedup, planned: &Planned, chosen: &Chosen) {
-    if let Some(room) = &chosen.probe {
-        tracing::info!(%room, "one call finds out whether the quota is renewed");
-        return;
-    }
-    let mut any = false;
-    for room in planned.plan.rooms.iter().filter(|room| chosen.has(room)) {
-        if is_news(log, Subject::Plan(room.id.clone()), room) {
-            reconcile::log_room(room, "planned");
-            any = true;
-        }
-    }
-    if any {
-        reconcile::log(
-            &planned.plan,
-            &chosen.plan_id,
-            chosen.set.source.revision.as_deref(),
-        );
-    }
-}
-
-/// Logs once what would be done in each room if anything were written.
-fn log_suspended(log: &mut LogDedup, planned: &Planned) {
-    for room in planned.plan.rooms.iter().filter(|room| !room.steps().is_empty()) {
-        if is_news(log, Subject::Would(room.id.clone()), room) {
-            reconcile::log_room(room, "would be planned, but nothing is written");
-        }
-    }
-}
-
-/// True if the last plan on this subject had other steps.
-fn is_news(log: &mut LogDedup, subject: Subject, room: &RoomPlan) -> bool {
-    let steps: Vec<_> = room
-        .steps()
-        .iter()
-        .map(|step| (step.op(), step.users()))
-        .collect();
-    log.is_news(subject, &steps)
-}
-
-/// Logs what came of a plan, unless it is what came of the last one.
-fn log_report(log: &mut LogDedup, report: &Report, plan: &str) {
-    let Tally {
-        converged,
-        partial,
-        failed,
-        not_begun,
-        blocked,
-        calls,
-        ..
-    } = report.tally();
-    let in_order = partial + failed + not_begun == 0 && report.stopped.is_none();
-    if in_order {
-        log.forget(&Subject::Report);
-    }
-    let numbers = (converged, partial, failed, not_begun, blocked, calls);
-    if in_order || log.is_news(Subject::Report, &numbers) {
-        tracing::info!(
-            plan, converged, partial, failed, not_begun, blocked, calls, "applied"
-        );
-    }
 }

@@ -28,7 +28,7 @@ pub(crate) fn near_misses<'c>(text: &str, candidates: impl IntoIterator<Item = &
     // Past this length no name of ours is near, and a comparison costs the square of it.
     const LONGEST: usize = 80;
     /// Twice the letters that two names have in common, of all letters of both, from which on they are near.
-    const NEAR: f32 = 0.7;
+    const NEAR: f32 = 0.65;
     if text.len() > LONGEST {
         return Vec::new();
     }
