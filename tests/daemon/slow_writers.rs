@@ -178,7 +178,7 @@ fn a_one_shot_command_that_is_ended_while_it_waits_says_what_it_has_not_begun() 
     let mut command = place.command(&["run", "--once"]);
     command
         .stderr(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null());
+        .stdout(std::process::Stdio::piped());
     let child = command.spawn().unwrap();
     thread::sleep(Duration::from_secs(2));
     let kill = format!("kill -s TERM {}", child.id());
@@ -190,7 +190,10 @@ fn a_one_shot_command_that_is_ended_while_it_waits_says_what_it_has_not_begun() 
             .success()
     );
     let out = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&out.stderr);
+    let said = String::from_utf8_lossy(&out.stdout);
     assert_eq!(out.status.code(), Some(4), "{said}");
-    assert!(said.contains("not begun") && place.has("d"), "{said}");
+    assert!(
+        said.contains("interrupted: 1 room not begun") && place.has("d"),
+        "{said}"
+    );
 }
