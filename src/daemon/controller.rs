@@ -325,6 +325,10 @@ impl Controller {
     pub(super) fn end_resync(&mut self, planned: &Planned, report: Option<&Report>) -> PassOutcome {
         let outcome = self.outcome(planned, report);
         self.history.end(outcome, self.now());
+        let is_idle = planned.plan.rooms.iter().all(|room| room.steps().is_empty());
+        if is_idle && outcome == PassOutcome::Good {
+            self.history.report_idle(planned.plan.rooms.len());
+        }
         outcome
     }
 
