@@ -91,7 +91,7 @@ pub(crate) fn write_fault(error: &io::Error) -> String {
         Kind::QuotaExceeded => "the disk quota is used up",
         Kind::ReadOnlyFilesystem => "the file system is read-only",
         Kind::IsADirectory => "it is a folder; name a file in it",
-        Kind::NotADirectory => "a part of this path is a file, not a folder",
+        Kind::NotADirectory => "this, or a part of this path, is not a folder",
         _ => return error.to_string(),
     };
     words.to_owned()

@@ -22,6 +22,7 @@ mod room;
 mod room_record;
 mod room_run;
 mod schedule;
+mod sent_calls;
 mod splitting;
 mod verify;
 mod waiting_list;

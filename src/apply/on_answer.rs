@@ -6,7 +6,7 @@ use super::phase::{Phase, PhaseEnd};
 use super::report::Reason;
 use super::room_run::RoomRun;
 use crate::chat::{CallError, CallErrorKind};
-use crate::model::{MemberSet, Op, UserId, people_named};
+use crate::model::{MemberSet, Op, UserId};
 use crate::plan::Step;
 
 /// Records an answer. The error says why the phase ends; whoever is not dealt with is in its `todo`.
@@ -79,22 +79,9 @@ fn unsettled(room: &mut RoomRun<'_>, op: Op, users: &[UserId], error: &CallError
     let may_be_too_long = matches!(error.kind, CallErrorKind::ForeignAnswer(_));
     room.splitting
         .failed(op, users, Reason::from(error), may_be_too_long);
-    let is_one_run = room.context.options.hooks.is_none();
-    let next = if is_one_run {
-        "run it again to check"
-    } else {
-        "the next look at the room shows it"
-    };
-    let reason = Reason::new(
-        error.kind.code(),
-        format!(
-            "{error}; {} may or may not have been {}: {next}",
-            people_named(users),
-            op.done()
-        ),
-    );
-    room.record.journal(op, users, Err(&reason));
-    room.end(error).because(reason)
+    room.record
+        .journal(op, users, Err(&Reason::from(error).maybe_done(op, users)));
+    room.end(error)
 }
 
 /// Decides about the users of a call that failed: some are dealt with, the others go into further calls.

@@ -25,15 +25,6 @@ pub(super) enum PhaseEnd {
 }
 
 impl PhaseEnd {
-    /// The same end, for a reason in other words.
-    pub(super) fn because(self, reason: Reason) -> Self {
-        match self {
-            Self::Op(_) => Self::Op(reason),
-            Self::Look(_) => Self::Look(reason),
-            Self::Room(_) => Self::Room(reason),
-        }
-    }
-
     /// The greater of two.
     pub(super) fn or(self, other: Option<Self>) -> Self {
         let rank = |end: &Self| match end {

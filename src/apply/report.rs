@@ -1,5 +1,5 @@
 use crate::chat::CallError;
-use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, counted};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, counted, people_named};
 use crate::plan::{Note, RoomPlan, Step};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -98,6 +98,15 @@ impl Reason {
     /// The same for a room that the run did not come to: the run has the words.
     fn of_run(&self) -> Self {
         Self::new(self.code, "not sent: see the error of the run")
+    }
+
+    /// The same, with the people of the call, of whom nobody knows whether it is done.
+    pub(super) fn maybe_done<'a>(&self, op: Op, users: impl IntoIterator<Item = &'a UserId>) -> Self {
+        let (message, who, done) = (&self.message, people_named(users), op.done());
+        Self::new(
+            self.code,
+            format!("{message}; {who} may or may not have been {done}"),
+        )
     }
 
     /// The same, for what was not even tried.

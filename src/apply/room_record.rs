@@ -3,10 +3,12 @@
 use super::last_look::{LastLook, NotShown, shows};
 use super::options::{CallNumber, Journal, UserResults};
 use super::report::{Failure, Outcome, Reason, RoomReport};
+use super::sent_calls::{Known, SentCalls};
 use crate::live::Observed;
 use crate::model::{MemberSet, Op, PerOp, ReasonCode, UserId};
 use crate::plan::{GuardTripped, Note, RoomPlan, Status, Step, users_of};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// Record of a room in work.
 pub(super) struct RoomRecord<'a> {
@@ -18,30 +20,11 @@ pub(super) struct RoomRecord<'a> {
     pub(super) expected: Expected,
     /// True if a guard has tripped on a later look.
     guarded: bool,
-    /// Changes for which a call went out, with the last one.
-    sent: BTreeMap<(Op, UserId), LastCall>,
+    sent: SentCalls,
     /// People who were added, and whom the last look does not show.
     not_seen: Vec<UserId>,
     /// Error of the whole room.
     error: Option<Reason>,
-}
-
-/// The last call that went out for a change.
-#[derive(Clone, Copy)]
-struct LastCall {
-    number: CallNumber,
-    journaled: Journaled,
-}
-
-/// Record of what came of a change.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Journaled {
-    /// None yet: the answer does not name them, or what it says has to be looked at.
-    Nothing,
-    /// It may or may not be done.
-    Unclear,
-    /// It is done, or not and why.
-    Result,
 }
 
 /// To whom a run does what, as far as a last look has to show it.
@@ -85,7 +68,7 @@ impl<'a> RoomRecord<'a> {
             failed: held(plan),
             expected: Expected::of(plan),
             guarded: false,
-            sent: BTreeMap::new(),
+            sent: SentCalls::default(),
             not_seen: Vec::new(),
             error: None,
         }
@@ -120,13 +103,7 @@ impl<'a> RoomRecord<'a> {
     /// Counts a call that was sent.
     pub(super) fn sent(&mut self, step: &Step, number: CallNumber) {
         self.calls += 1;
-        let call = LastCall {
-            number,
-            journaled: Journaled::Nothing,
-        };
-        let users = step.users().iter();
-        self.sent
-            .extend(users.map(|user| ((step.op(), user.clone()), call)));
+        self.sent.add(step, number);
     }
 
     /// Reason why this is not done, if it failed.
@@ -171,17 +148,8 @@ impl<'a> RoomRecord<'a> {
         result: Result<(), &Reason>,
     ) {
         let is_unclear = result.is_err_and(|reason| reason.code == ReasonCode::NoClearAnswer);
-        let mut of_call: BTreeMap<CallNumber, Vec<&UserId>> = BTreeMap::new();
-        for user in users {
-            if let Some(call) = self.sent.get_mut(&(op, user.clone())) {
-                call.journaled = if is_unclear {
-                    Journaled::Unclear
-                } else {
-                    Journaled::Result
-                };
-                of_call.entry(call.number).or_default().push(user);
-            }
-        }
+        let known = if is_unclear { Known::Unclear } else { Known::Result };
+        let of_call = self.sent.note(op, users, known);
         if let Some(journal) = self.journal {
             for (call, users) in of_call {
                 let users = &users;
@@ -200,23 +168,26 @@ impl<'a> RoomRecord<'a> {
 
     /// Records what was not known to be done, and shows in this look.
     pub(super) fn clear_up(&mut self, observed: &Observed) {
+        let open = [Known::Nothing, Known::Unclear].map(|known| self.sent.with(known));
+        let seen: Vec<(Op, UserId)> = open
+            .into_iter()
+            .flatten()
+            .filter(|(op, user)| shows(observed, *op, user))
+            .map(|(op, user)| (op, user.clone()))
+            .collect();
         for op in Op::ALL {
-            let is_open = |of: Op, call: &LastCall| of == op && call.journaled != Journaled::Result;
-            let open = self.sent.iter().filter(|((of, _), call)| is_open(*of, call));
-            let seen: MemberSet = open
-                .map(|((_, user), _)| user)
-                .filter(|user| shows(observed, op, user))
-                .cloned()
-                .collect();
-            self.journal(op, &seen, Ok(()));
+            let of_op = seen.iter().filter(|(of, _)| *of == op);
+            self.journal(op, of_op.map(|(_, user)| user), Ok(()));
         }
     }
 
-    /// Records what neither an answer nor a look has shown.
-    pub(super) fn close(&mut self) {
-        let open = self.sent.iter();
-        let open = open.filter(|(_, call)| call.journaled == Journaled::Nothing);
-        for (op, user) in open.map(|(change, _)| change.clone()).collect::<Vec<_>>() {
+    /// Records what neither an answer nor a look has shown, and says so of it. `advice`: how it is found out.
+    pub(super) fn close(&mut self, advice: &str) {
+        let with = |record: &Self, known| -> Vec<(Op, UserId)> {
+            let open = record.sent.with(known);
+            open.map(|(op, user)| (op, user.clone())).collect()
+        };
+        for (op, user) in with(self, Known::Nothing) {
             let reason = self.failure(op, &user).cloned().unwrap_or_else(|| {
                 Reason::new(
                     ReasonCode::NotConfirmed,
@@ -225,6 +196,22 @@ impl<'a> RoomRecord<'a> {
             });
             self.journal(op, [&user], Err(&reason));
             self.fail(op, &user, reason);
+        }
+        let mut unclear: BTreeMap<(Op, String), Vec<UserId>> = BTreeMap::new();
+        for (op, user) in with(self, Known::Unclear) {
+            let reason = self.failure(op, &user);
+            if let Some(reason) = reason.filter(|reason| reason.code == ReasonCode::NoClearAnswer) {
+                let of_reason = unclear.entry((op, reason.message.clone())).or_default();
+                of_reason.push(user);
+            }
+        }
+        for ((op, message), users) in unclear {
+            let mut reason = Reason::new(ReasonCode::NoClearAnswer, message).maybe_done(op, &users);
+            // Writing to a string cannot fail.
+            let _ = write!(reason.message, ". {advice}");
+            for user in users {
+                self.failed.insert((op, user), reason.clone());
+            }
         }
     }
 
@@ -270,8 +257,7 @@ impl<'a> RoomRecord<'a> {
     /// else.
     pub(super) fn confirm(&mut self, seen: &LastLook) {
         let is_owner = |user: &UserId| seen.owner() == Some(user.as_str());
-        let mut taken_away = self.sent.keys().filter(|(op, _)| op.takes_away());
-        if let Some((op, user)) = taken_away.find(|(_, user)| is_owner(user)) {
+        if let Some((op, user)) = self.sent.taken_away().find(|(_, user)| is_owner(user)) {
             let done = op.done();
             self.error = Some(Reason::new(
                 ReasonCode::OwnerRemoved,
@@ -285,33 +271,48 @@ impl<'a> RoomRecord<'a> {
         for (op, users) in expected.0.iter() {
             for user in users {
                 let change = (op, user.clone());
-                let journaled = self.sent.get(&change).map(|call| call.journaled);
+                let known = self.sent.known(op, user);
                 let failed = self.failed.contains_key(&change);
                 let why = match seen.shows(op, user) {
                     Ok(()) => {
                         self.failed.remove(&change);
-                        if failed || journaled != Some(Journaled::Result) {
+                        if failed || known != Some(Known::Result) {
                             self.journal(op, [user], Ok(()));
                         }
                         continue;
                     }
                     // Said of the room already.
                     Err(_) if is_owner(user) => continue,
-                    Err(_) if failed => continue,
+                    Err(why) if failed => {
+                        if matches!(why, NotShown::Missing(_)) && known == Some(Known::Unclear) {
+                            self.is_not_done(op, user);
+                        }
+                        continue;
+                    }
                     Err(why) => why,
                 };
                 let is_missing = matches!(why, NotShown::Missing(_));
                 let (NotShown::Missing(why) | NotShown::Unread(why)) = why;
                 let reason = Reason::new(ReasonCode::NotConfirmed, why);
                 // What an answer confirmed is only contradicted by a look that saw the room.
-                if is_missing || journaled != Some(Journaled::Result) {
+                if is_missing || known != Some(Known::Result) {
                     self.journal(op, [user], Err(&reason));
                 }
-                if is_missing && op == Op::Add && journaled.is_some() {
+                if is_missing && op == Op::Add && known.is_some() {
                     self.not_seen.push(user.clone());
                 }
                 self.fail(op, user, reason);
             }
+        }
+    }
+
+    /// Records that a look shows of a call without a clear answer that it is not done.
+    fn is_not_done(&mut self, op: Op, user: &UserId) {
+        let _ = self.sent.note(op, [user], Known::Result);
+        if let Some(reason) = self.failed.get_mut(&(op, user.clone()))
+            && reason.code == ReasonCode::NoClearAnswer
+        {
+            reason.message += "; a look at the room shows that it is not done";
         }
     }
 

@@ -163,7 +163,11 @@ impl<'a> RoomRun<'a> {
     pub(super) fn finish(mut self) -> RoomReport {
         let (evidence, room) = (self.context.options.evidence, &self.job.plan.id);
         self.splitting.conclude(evidence, room, &mut self.record);
-        self.record.close();
+        let advice = match self.context.options.hooks {
+            None => "Run it again to check",
+            Some(_) => "The next look at the room shows it",
+        };
+        self.record.close(advice);
         let (hooks, plan, stopped) = (self.context.options.hooks, self.job.plan, self.stopped());
         let report = self.report();
         if let Some(hooks) = hooks {

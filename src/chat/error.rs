@@ -57,7 +57,7 @@ pub enum CallErrorKind {
     )]
     ForeignAnswer(u16),
     /// The answer is larger than any that is read.
-    #[error("the answer is too large: {0}")]
+    #[error("the answer is too large: {0}; is `service.url` the chat service?")]
     AnswerTooLarge(String),
     /// Over the call rate, again and again. It had no effect.
     #[error("the service keeps answering that the call rate is exceeded; lower `limits.calls_per_second`")]
@@ -301,7 +301,9 @@ impl CallErrorKind {
             (429, _) | (503, "reach_limit") => return None,
             _ if says_rate_exceeded(&text) => return None,
             (408 | 500 | 502.., _) => {
-                Self::NoClearAnswer(without_secrets(&format!("status {status}, {error}: {text}")))
+                let text =
+                    format!("the service fails, with status {status}, {error}: {text}; try again later");
+                Self::NoClearAnswer(without_secrets(&text))
             }
             (404, "organization_application_not_found") => Self::NoSuchApp(words()),
             _ if mentions("has joined too many") => Self::UserInTooManyRooms(message()),

@@ -73,7 +73,7 @@ pub enum TransportError {
 impl TransportError {
     /// Not even the beginning of an answer came within this time.
     pub(super) fn no_answer(within: Duration) -> Self {
-        Self::Unclear(format!("no answer within {within:?}"))
+        Self::Unclear(format!("no answer within {within:?} (`service.timeout`)"))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::daemon::{Command, Config, Daemon, DaemonError, Fsync};
 use crate::reconcile::{self, Written};
 use crate::settings::{self, Settings};
 use crate::web::{self, Options};
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use std::io::{self, IsTerminal as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::net::TcpListener;
@@ -144,9 +144,13 @@ fn daemon(config: Config) -> anyhow::Result<Daemon> {
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}; name another address under `listen`, or `off`"))
+    TcpListener::bind(address).await.map_err(|error| {
+        let why = match error.kind() {
+            io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
+            _ => error.to_string(),
+        };
+        anyhow!("cannot listen on {address}: {why}; name another address under `listen`, or `off`")
+    })
 }
 
 /// The signals that the daemon heeds.

@@ -1,8 +1,9 @@
 //! Admin lists that a pass reads. Each costs a call, so a large fleet has its members read in every pass, and its admins in turn.
 
-use super::room_table::Room;
+use super::room_table::{Room, RoomTable};
 use super::workqueue::Ticket;
-use crate::model::RoomId;
+use crate::chat::wire::Method;
+use crate::settings::Settings;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 const PART: u32 = 3;
 
 /// Number of admin lists that a pass reads at this rate, in calls a second.
-pub(super) fn that_fit(interval: Duration, rate: u32) -> usize {
+fn that_fit(interval: Duration, rate: u32) -> usize {
     let calls = (interval / PART).as_secs_f64() * f64::from(rate);
     // A cast saturates, and a fleet with more rooms than this is out of reach.
     (calls as usize).max(1)
@@ -34,13 +35,15 @@ fn urgency(room: &Room) -> Urgency {
 }
 
 /// Has only the most urgent admin lists read, as many as fit.
-pub(super) fn choose<'a>(tickets: &mut [Ticket], room: impl Fn(&RoomId) -> Option<&'a Room>, fit: usize) {
+pub(super) fn choose(tickets: &mut [Ticket], rooms: &RoomTable, settings: &Settings) {
+    let rate = settings.limits.calls_per_second.of(Method::ListAdmins);
+    let fit = that_fit(settings.sync.interval, rate);
     let managed = |ticket: &&mut Ticket| ticket.desired.admins.is_some();
     let mut managed: Vec<&mut Ticket> = tickets.iter_mut().filter(managed).collect();
     if managed.len() <= fit {
         return;
     }
-    managed.sort_by_cached_key(|ticket| room(&ticket.desired.id).map(urgency));
+    managed.sort_by_cached_key(|ticket| rooms.get(&ticket.desired.id).map(urgency));
     for ticket in managed.iter_mut().skip(fit) {
         ticket.admins_due = false;
     }

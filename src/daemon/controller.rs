@@ -13,13 +13,13 @@ use super::room_status;
 use super::room_table::{Room, RoomTable};
 use super::safeguards::Safeguards;
 use super::service_health::ServiceHealth;
-use super::state_dir::{FilesSnapshot, Persister, Restored, Snapshot};
+use super::snapshots;
+use super::state_dir::{Persister, Restored};
 use super::token_watch::TokenWatch;
 use super::workqueue::Ticket;
 use super::write_gate::{DiskReport, GateTurn, WriteGate};
 use crate::apply::Report;
 use crate::audit_log::AuditLog;
-use crate::chat::wire::Method;
 use crate::chat::{CallError, CallErrorKind};
 use crate::desired::{DesiredRoom, Loaded};
 use crate::file_source::Stillness;
@@ -146,9 +146,7 @@ impl Controller {
         self.history.begin(self.now());
         // While the service is away no room comes back on its own.
         let mut tickets = self.rooms.take_all(self.health.trouble().is_some());
-        let rate = self.settings.limits.calls_per_second.of(Method::ListAdmins);
-        let fit = admin_lists::that_fit(self.settings.sync.interval, rate);
-        admin_lists::choose(&mut tickets, |id| self.rooms.get(id), fit);
+        admin_lists::choose(&mut tickets, &self.rooms, &self.settings);
         tickets
     }
 
@@ -340,6 +338,10 @@ impl Controller {
         let outcome = self.outcome(planned, report);
         self.history
             .end(outcome, pass_history::looked(planned), self.now());
+        let is_idle = planned.plan.rooms.iter().all(|room| room.steps().is_empty());
+        if is_idle && outcome == PassOutcome::Good {
+            self.history.report_idle(planned.plan.rooms.len());
+        }
         outcome
     }
 
@@ -372,23 +374,15 @@ impl Controller {
 
     /// Has all saved that must outlive the process.
     fn save_all(&self) {
-        let files = self.files.set().map(|set| FilesSnapshot {
-            provenance: set.provenance.clone(),
-            settled: self.files.settled(),
-        });
-        self.persister.save(Snapshot {
-            rosters: Some(self.safeguards.exclusions().rosters().clone()),
-            files,
-            state: Some(self.safeguards.state(self.learned.clone())),
-        });
+        let learned = self.learned.clone();
+        self.persister
+            .save(snapshots::whole(&self.files, &self.safeguards, learned));
     }
 
     /// Has saved what changes with every pass.
     pub(super) fn save_state(&self) {
-        self.persister.save(Snapshot {
-            state: Some(self.safeguards.state(self.learned.clone())),
-            ..Snapshot::default()
-        });
+        self.persister
+            .save(snapshots::state(&self.safeguards, self.learned.clone()));
     }
 
     pub(super) fn now(&self) -> Timestamp {

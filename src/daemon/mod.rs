@@ -30,6 +30,7 @@ mod service_clock;
 mod service_health;
 mod settling;
 mod shortfall;
+mod snapshots;
 mod state_dir;
 mod status_line;
 mod status_source;

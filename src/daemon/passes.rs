@@ -16,7 +16,7 @@ use crate::plan::{Calls, RoomPlan, users_of};
 use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, Look, Looked, Planned, ServiceRecheck, Target, Written};
 use crate::render::Document;
-use crate::status::{PassKind, PassOutcome};
+use crate::status::PassKind;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -62,14 +62,7 @@ pub(super) async fn resync(
         Some(_) => Written::Unseen,
         None => carry_out(daemon, link, &planned, &tickets, &progress).await,
     };
-    let outcome = {
-        let mut controller = lock(&daemon.controller);
-        let outcome = controller.end_resync(&planned, written.report());
-        if matches!(written, Written::Nothing) && outcome == PassOutcome::Good {
-            controller.history.report_idle(planned.plan.rooms.len());
-        }
-        outcome
-    };
+    let outcome = lock(&daemon.controller).end_resync(&planned, written.report());
     daemon
         .metrics
         .pass_ended(PassKind::Full, outcome, begun.elapsed());

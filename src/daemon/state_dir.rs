@@ -19,7 +19,7 @@ use super::learned_limits::LearnedLimits;
 use crate::clock::Anchor;
 use crate::desired::Remembered;
 use crate::disk::Fsync;
-use crate::disk::{self, Progress, TimeLimit};
+use crate::disk::{self, Progress, TimeLimit, write_fault};
 use crate::exclusions::{RemovalBudgets, Rosters, SetAside};
 use folder::{Folder, Place, unusable};
 use pause_file::PauseFile;
@@ -46,13 +46,14 @@ const PAUSE: &str = "pause";
 pub enum StateDirError {
     /// The folder or a file in it cannot be used.
     #[error(
-        "cannot use {path:?} in `state_dir`; let the user that runs roomsync write there, or name another `state_dir`"
+        "cannot use {path:?} in `state_dir`: {}; let the user that runs roomsync write there, or name another `state_dir`",
+        write_fault(error)
     )]
     Io {
         /// Its path.
         path: PathBuf,
         /// Cause.
-        source: io::Error,
+        error: io::Error,
     },
     /// Another daemon keeps its state here.
     #[error("another roomsync runs with this `state_dir` ({0:?}): end it, or give each its own")]

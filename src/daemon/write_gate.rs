@@ -207,6 +207,13 @@ impl WriteGate {
         }
         self.reported.clone_from(&now);
         match now {
+            Some(WritesSuspended {
+                code: code @ ReasonCode::AuditLog,
+                message,
+            }) => {
+                tracing::warn!(%code, "{message}");
+                GateTurn::Closed
+            }
             Some(WritesSuspended { code, message }) => {
                 tracing::warn!(%code, "nothing is written: {message}");
                 GateTurn::Closed

@@ -33,7 +33,7 @@ pub fn unknown(user: &UserId, near: &[&str]) -> String {
         near => format!(" Did you mean {}?", near.join(" or ")),
     };
     format!(
-        "\nNobody knows {user}: no room or group of the files names them, and they are not in this room.{meant}\n"
+        "\n{user} is unknown: no room or group of the files names them, and they are not in this room.{meant}\n"
     )
 }
 

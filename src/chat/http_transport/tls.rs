@@ -14,7 +14,7 @@ const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The extra root certificate cannot be read.
-    #[error("`service.ca_file` {path} cannot be used: {reason}")]
+    #[error("`service.ca_file` {path} cannot be used: {reason}; name a PEM file with the CA's certificate")]
     CaFile {
         /// The file.
         path: PathBuf,

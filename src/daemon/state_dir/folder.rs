@@ -79,7 +79,7 @@ impl Folder {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StateDirError::Taken(dir.to_owned())),
-            Err(TryLockError::Error(source)) => return Err(StateDirError::Io { path, source }),
+            Err(TryLockError::Error(error)) => return Err(StateDirError::Io { path, error }),
         }
         folder.lock = Some(lock);
         folder.place.taken = Some(identity(dir).map_err(unusable(dir))?);
@@ -259,8 +259,8 @@ fn identity(dir: &Path) -> io::Result<(u64, u64)> {
 
 pub(super) fn unusable(path: &Path) -> impl Fn(io::Error) -> StateDirError {
     let path = path.to_owned();
-    move |source| StateDirError::Io {
+    move |error| StateDirError::Io {
         path: path.clone(),
-        source,
+        error,
     }
 }
