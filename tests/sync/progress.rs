@@ -14,13 +14,13 @@ const PEOPLE: usize = 20;
 const SETTINGS: &str = "limits: {calls_per_second: 20, add_batch: 2}";
 
 fn service() -> Service {
-    let rooms = (1..=ROOMS).map(|number| (room_id(number), room_of("boss", &[], &[])));
+    let rooms = (1..=ROOMS).map(|number| (room_id(number), room_of("boss", &["mia"], &[])));
     Service::new(state(rooms)).taking(Duration::from_millis(50))
 }
 
 fn files(house: &House) {
     let people = names(0..2 * PEOPLE).join(", ");
-    let line = |number| format!("  - {{id: {}, members: [{people}]}}\n", room_id(number));
+    let line = |number| format!("  - {{id: {}, members: [{people}], admins: [mia]}}\n", room_id(number));
     let lines: String = (1..=ROOMS).map(line).collect();
     house.rooms(&format!("rooms:\n{lines}"));
 }
