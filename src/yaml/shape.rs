@@ -1,8 +1,8 @@
 //! Reads lists and maps.
 
 use super::scalar::{Key, Scalar};
-use super::{Fields, Kind, Parse, ReadContext, Seed, Seeded, Unread};
-use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown, suggest};
+use super::{Fields, Kind, Parse, ReadContext, Seed, Seeded, UnknownParts, Unread};
+use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, closest, shown, suggest};
 use compact_str::CompactString;
 use serde::de::{Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor};
 use std::collections::HashMap;
@@ -213,6 +213,7 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
     fn map<A: MapAccess<'de>>(&self, cx: &mut ReadContext, mut map: A) -> Result<Option<F>, A::Error> {
         let mut fields = F::default();
         let mut seen: HashMap<&str, Place> = HashMap::new();
+        let mut unknown = UnknownParts::default();
         for entry in 0.. {
             let Some((place, text)) = next_key(cx, &mut map, entry, "the name of a key")? else {
                 break;
@@ -238,11 +239,40 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
                         cx.problems.push(problem);
                     }
                 },
-                (None, Some(text)) => cx.problems.push(Problem::error(place, unknown::<F>(&text))),
+                (None, Some(text)) => {
+                    let is_merge = text == MERGE;
+                    let raw = if is_merge {
+                        merge_key()
+                    } else {
+                        unknown_key::<F>(&text)
+                    };
+                    cx.problems.push(Problem::error(place, raw));
+                    if cx.steps.is_empty() {
+                        cx.unknown_keys.push(text.clone());
+                    }
+                    // It is read as what is probably meant, so that nothing more is said of the same mistake.
+                    if let Some(meant) = closest(&text, F::KEYS.iter().copied())
+                        && !seen.contains_key(meant)
+                    {
+                        let said = cx.problems.len();
+                        let map = &mut map;
+                        fields.field(meant, Unread { map, cx, entry })?;
+                        cx.problems.truncate(said);
+                        continue;
+                    }
+                    let kind = map.next_value_seed(Seeded {
+                        cx,
+                        seed: &Shaped(KindOf),
+                    })?;
+                    unknown.any = true;
+                    unknown.lists |= is_merge || kind == Some(Kind::List);
+                    continue;
+                }
                 (None, None) => {}
             }
             map.next_value::<IgnoredAny>()?;
         }
+        cx.unknown = unknown;
         fields.finish(cx);
         Ok(Some(fields))
     }
@@ -262,7 +292,31 @@ fn next_key<'de, A: MapAccess<'de>>(
     })
 }
 
-fn unknown<F: Fields>(key: &str) -> RawDiagnostic {
+/// The key of YAML that takes over the entries of another map.
+const MERGE: &str = "<<";
+
+fn merge_key() -> RawDiagnostic {
+    let message = "`<<` is a merge key, which takes over the keys of another map: these files have none";
+    RawDiagnostic::new("merge-key", message).help(
+        "write the keys out; what the rooms of a file share can stand under `defaults`, and a list of people can be a group",
+    )
+}
+
+/// Tells the kind of a node, and no more.
+struct KindOf;
+
+impl<'de> Shape<'de> for KindOf {
+    type Value = Kind;
+
+    fn wants(&self) -> &'static str {
+        "anything"
+    }
+    fn other(&self, _cx: &mut ReadContext, kind: Kind) -> Option<Kind> {
+        Some(kind)
+    }
+}
+
+fn unknown_key<F: Fields>(key: &str) -> RawDiagnostic {
     let help = suggest(key, F::KEYS, "the keys are");
     let raw = RawDiagnostic::new(
         "unknown-key",
@@ -293,6 +347,16 @@ pub(crate) struct NamedList<K, T> {
     /// The entry's index in the map.
     pub(crate) entry: u32,
     pub(crate) items: Items<T>,
+}
+
+impl<K, T> NamedListsOf<K, T> {
+    fn key(&self, text: &str) -> Result<K, RawDiagnostic> {
+        if text == MERGE {
+            Err(merge_key())
+        } else {
+            (self.key)(text)
+        }
+    }
 }
 
 impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedListsOf<K, T> {
@@ -327,7 +391,7 @@ impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedListsOf<K, T> {
                 .list(self.list, self.item)?
                 .value
                 .unwrap_or_else(|| vec![None]);
-            match text.map(|text| (self.key)(&text).map(|key| (text, key))) {
+            match text.map(|text| self.key(&text).map(|key| (text, key))) {
                 Some(Ok((text, key))) => match seen.get(&key) {
                     Some(first) => cx.problems.push(duplicate(place, &text, first)),
                     None => {

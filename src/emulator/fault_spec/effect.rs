@@ -41,7 +41,7 @@ pub(super) fn parse(text: &str) -> Result<FaultEffect, BadFault> {
         "slow" => value
             .and_then(|value| parse_duration(value).ok())
             .map(FaultEffect::Slow)
-            .ok_or(bad("a length of time is needed, such as 500ms")),
+            .ok_or(bad("a duration is needed, such as 500ms")),
         "html" => status(value.unwrap_or("502"))
             .map(FaultEffect::Html)
             .ok_or(bad("a status from 200 to 599 is needed")),
