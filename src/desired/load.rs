@@ -85,7 +85,7 @@ pub fn load(
 fn not_read(path: &Path) -> Diagnostic {
     let raw = RawDiagnostic::new(
         "not-read",
-        "this file is not read: its name does not end in .yaml or .yml",
+        "this file is not read: its name does not end in .yaml or .yml, in lower case",
     )
     .help("rename it if its rooms are meant; otherwise remove it, or keep it elsewhere");
     Diagnostic::note_of_file(source::name_of(path), raw)
@@ -153,11 +153,8 @@ impl Loaded {
     }
 }
 
-const NO_FINAL_NEWLINE: &str = "no-final-newline";
-const EMPTY_FILE: &str = "empty-file";
-
 /// Codes of warnings about files that a daemon does not take.
-pub const UNFINISHED: [&str; 2] = [NO_FINAL_NEWLINE, EMPTY_FILE];
+pub const UNFINISHED: [&str; 2] = ["no-final-newline", "empty-file"];
 
 /// The error about a file that is something else than a room file, by the unknown keys of its map.
 fn other_kind(unknown_keys: &[CompactString]) -> Option<RawDiagnostic> {
@@ -205,7 +202,7 @@ impl Reading {
         let mut warn = |at, raw| self.problems.push(Problem::warning(Place { file, at }, raw));
         if !text.is_empty() && !text.ends_with('\n') {
             let message = "this file does not end in a newline: the daemon takes it for one that is still being written";
-            let raw = RawDiagnostic::new(NO_FINAL_NEWLINE, message)
+            let raw = RawDiagnostic::new("no-final-newline", message)
                 .help("see whether its end is missing, and end the last line with a newline");
             warn(Target::Byte(text.len()), raw);
         }
@@ -225,7 +222,7 @@ impl Reading {
             }
             None if text.is_empty() => {
                 let message = "this file is empty: the daemon takes it for one that is still being written";
-                let raw = RawDiagnostic::new(EMPTY_FILE, message).help("write rooms into it, or remove it");
+                let raw = RawDiagnostic::new("empty-file", message).help("write rooms into it, or remove it");
                 warn(Target::File, raw);
             }
             None if problems.is_empty() => {

@@ -100,7 +100,12 @@ pub(super) fn room_id(text: &str) -> Result<RoomId, RawDiagnostic> {
             "bad-room-id",
             format!("{} is not a room id: {error}", shown(text)),
         )
-        .help("copy the id from the service: digits only, best between quotes")
+        .help(match text.bytes().any(|byte| byte.is_ascii_digit()) {
+            true => "copy the id from the service: digits only, best between quotes",
+            false => {
+                "copy the id from the service, which is a number; what people call the room goes into `name`"
+            }
+        })
     })
 }
 

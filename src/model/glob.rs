@@ -95,7 +95,9 @@ pub(crate) fn pattern_of_regex(text: &str) -> Option<String> {
             }
         }
     }
-    Glob::parse(&pattern).is_ok().then_some(pattern)
+    // A pattern of nothing but wildcards would match far more.
+    let is_meant = pattern.contains(|c| !matches!(c, '*' | '?')) && Glob::parse(&pattern).is_ok();
+    is_meant.then_some(pattern)
 }
 
 /// True if `*` (any run of bytes) and `?` (one) of a pattern make it this name, in this very spelling.
@@ -159,6 +161,8 @@ mod tests {
             ("bot.?", Some("bot?")),
             ("svc\\.\\d+", Some("svc.*")),
             ("^$", None),
+            ("[ab]", None),
+            (".*", None),
             ("(a|b)", None),
             ("a+", None),
             ("a{2}", None),

@@ -133,9 +133,7 @@ fn why(error: &BadSecret, what: &str) -> String {
         BadSecret::TooLarge => format!("the {what} file is larger than 64 KiB: is it the right file?"),
         BadSecret::Empty => format!("the {what} is empty"),
         BadSecret::BadChar => {
-            format!(
-                "this is more than one {what}: it holds a space, a line break or another character that no {what} has"
-            )
+            format!("the {what} holds a space, a line break or another character that no {what} has")
         }
     }
 }

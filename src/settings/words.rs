@@ -134,7 +134,13 @@ pub(super) fn url(text: &str) -> Result<Url, RawDiagnostic> {
         if text.contains('@') { raw.secret() } else { raw }
     };
     let url = Url::parse(text).map_err(|error| match error {
-        url::ParseError::RelativeUrlWithoutBase => bad("it must begin with https://"),
+        url::ParseError::RelativeUrlWithoutBase => {
+            let raw = bad("it must begin with https://");
+            match Url::parse(&format!("https://{text}")).is_ok() && !text.contains('@') {
+                true => raw.help(format!("write `https://{text}`")),
+                false => raw,
+            }
+        }
         url::ParseError::InvalidPort => bad("a port is a number from 1 to 65535"),
         error => bad(&error.to_string()),
     })?;

@@ -30,12 +30,6 @@ pub(super) fn lookalikes(text: &str) -> Vec<(usize, Lookalike)> {
 
 /// The error about such a character; `shows`: the text before it may be shown.
 pub(super) fn error(text: &str, byte: usize, lookalike: &Lookalike, shows: bool) -> RawDiagnostic {
-    let code = match lookalike.kind {
-        LookalikeKind::Space => "odd-space",
-        LookalikeKind::Invisible => "invisible-character",
-        LookalikeKind::Wide => "full-width-character",
-        LookalikeKind::Typographic => "typographic-character",
-    };
     let before = text.get(..byte).unwrap_or_default();
     let line = before.rsplit('\n').next().unwrap_or_default();
     let word = line.split_whitespace().next_back().filter(|_| shows);
@@ -44,7 +38,14 @@ pub(super) fn error(text: &str, byte: usize, lookalike: &Lookalike, shows: bool)
         Some(word) if line.ends_with(word) => format!("right after {}", shown(word)),
         _ => "here".to_owned(),
     };
-    RawDiagnostic::new(code, format!("there is {lookalike} {place}")).help(lookalike.help())
+    let message = format!("there is {lookalike} {place}");
+    let raw = match lookalike.kind {
+        LookalikeKind::Space => RawDiagnostic::new("odd-space", message),
+        LookalikeKind::Invisible => RawDiagnostic::new("invisible-character", message),
+        LookalikeKind::Wide => RawDiagnostic::new("full-width-character", message),
+        LookalikeKind::Typographic => RawDiagnostic::new("typographic-character", message),
+    };
+    raw.help(lookalike.help())
 }
 
 /// State of the scan: what is open at the end of a line.
@@ -129,7 +130,7 @@ mod tests {
     fn they_are_found_where_they_are_not_meant() {
         for (text, found) in [
             ("members:\u{a0}[ann]\n", vec![(8, '\u{a0}')]),
-            ("a: [b，c，d]\nb：c\n", vec![(5, '，'), (18, '：')]),
+            ("a: [b，c，d]\nb：c\n", vec![(5, '，'), (16, '：')]),
             ("\u{3000}a: b\n  – ann\n", vec![(0, '\u{3000}'), (11, '–')]),
             // The plain comma ends the label.
             ("- {name: 大厅：一，二, members: [ann，bob]}\n", vec![(42, '，')]),

@@ -10,6 +10,7 @@
 mod conflicts;
 mod fields;
 mod lookalikes;
+mod named_lists;
 mod parse;
 mod scalar;
 mod shape;
@@ -18,8 +19,9 @@ mod syntax;
 pub(crate) use fields::fields;
 pub(crate) use parse::{Document, read};
 
+pub(crate) use named_lists::{NamedList, NamedListsOf};
 pub(crate) use scalar::{Parse, Scalar};
-pub(crate) use shape::{FieldsOf, Items, ListOf, NamedList, NamedListsOf, Shape, Shaped};
+pub(crate) use shape::{FieldsOf, Items, ListOf, Shape, Shaped};
 
 use crate::diagnostics::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, shown};
 use compact_str::CompactString;

@@ -73,6 +73,7 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
     let mut whole = result.is_ok();
     let fields = result.unwrap_or_else(|error| {
         let (at, raw) = broken(text, &error, cx.too_many_aliases);
+        problems.retain(|problem| !comes_of(problem, text, &at, &raw));
         problems.push(Problem::error(Place { file, at }, raw));
         None
     });
@@ -92,6 +93,24 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
         problems,
         whole,
         unknown_keys: cx.unknown_keys,
+    }
+}
+
+/// True if the problem comes of the syntax error: its value was read on into what stands at the error.
+fn comes_of(problem: &Problem, text: &str, at: &Target, error: &RawDiagnostic) -> bool {
+    let Target::Byte(byte) = at else { return false };
+    let before = text.get(..*byte).unwrap_or_default();
+    let word = before.split_whitespace().next_back().unwrap_or_default();
+    let RawDiagnostic { code, message, .. } = &problem.raw;
+    match error.code {
+        "regular-expression" => *code == "wrong-kind",
+        "yaml" if !word.is_empty() => {
+            message.contains(&format!(" {word}` is not"))
+                || (*code == "wrong-kind"
+                    && message.ends_with("found a single value")
+                    && error.message.contains("`key: value` cannot stand here"))
+        }
+        _ => false,
     }
 }
 
