@@ -3,6 +3,7 @@
 
 mod file;
 mod fsync;
+mod said;
 mod time_limit;
 mod worker;
 
@@ -10,6 +11,7 @@ pub(crate) use file::{FileSystems, is_kernel_path, open_at, open_path, read_open
 pub use fsync::Fsync;
 #[cfg(test)]
 pub(crate) use fsync::gate;
+pub(crate) use said::{described, why_not_written};
 #[cfg(test)]
 pub(crate) use time_limit::hang;
 pub(crate) use time_limit::{DiskTimeout, PieceSender, Progress, TimeLimit, stream, with_limit};

@@ -5,9 +5,11 @@ mod draft;
 mod exposure;
 mod file;
 mod rates;
+mod remarks;
 mod schema;
 mod token;
 mod words;
+mod wrong_file;
 
 use crate::chat::{Rates, read_secret};
 use crate::diagnostics::{Diagnostic, Invalid, Severity};
@@ -225,6 +227,8 @@ pub struct Env {
     pub app_certificate: Option<SecretString>,
     /// `ROOMSYNC_CLIENT_SECRET`
     pub client_secret: Option<SecretString>,
+    /// `ROOMSYNC_CONFIG`
+    pub config: Option<OsString>,
     /// `CREDENTIALS_DIRECTORY`, which systemd sets.
     pub credentials_directory: Option<OsString>,
 }
@@ -251,6 +255,7 @@ impl Env {
             admin_token: token("ROOMSYNC_ADMIN_TOKEN"),
             app_certificate: token("ROOMSYNC_APP_CERTIFICATE"),
             client_secret: token("ROOMSYNC_CLIENT_SECRET"),
+            config: var_os("ROOMSYNC_CONFIG"),
             credentials_directory: var_os("CREDENTIALS_DIRECTORY"),
         }
     }

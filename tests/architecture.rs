@@ -44,8 +44,8 @@ const RULES: &[Rule] = &[
         broken: |source| source.imports_beyond("diagnostics", &["secrets"]),
     },
     Rule {
-        text: "`yaml` imports only `diagnostics`",
-        broken: |source| source.imports_beyond("yaml", &["diagnostics"]),
+        text: "`yaml` imports only `diagnostics` and `model`",
+        broken: |source| source.imports_beyond("yaml", &["diagnostics", "model"]),
     },
     Rule {
         text: "`source` imports only `diagnostics`, `disk` and `model`",

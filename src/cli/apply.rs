@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::exit::{Exit, Usage};
+use super::flag_values::whole;
 use super::plan_file::PlanFile;
 use super::progress_bar::{Watched, progress_bar};
 use super::prompt::confirmed;
@@ -40,7 +41,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "ROOM", num_args = 1.., requires = "plan", value_parser = RoomId::parse)]
     pub(super) approve: Vec<RoomId>,
     /// Write nothing, and exit with 3, when the plan makes more calls than this
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
     pub(super) max_calls: Option<usize>,
     /// Only these rooms; `max_removals_total` holds their removals against their live members and the listed ones of all others
     #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]

@@ -5,11 +5,12 @@ use super::exit::Usage;
 use crate::base::BaseDiff;
 use crate::desired::{self, DesiredRoom, Retain};
 use crate::diagnostics::{Diagnostic, Severity};
-use crate::disk;
+use crate::disk::{self, described};
 use crate::model::{Guards, printable};
 use crate::plan::FleetPlan;
 use crate::settings::Settings;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The rooms of the base version, or why they cannot be used.
@@ -27,7 +28,8 @@ impl BaseFiles {
             return Ok(None);
         }
         for path in paths {
-            let refuse = |error| Usage(format!("--base {}: cannot read this: {error}", path.display()));
+            let refuse =
+                |error: io::Error| Usage(format!("--base {}: {}", path.display(), described(&error)));
             let readable = |path: &Path| match fs::metadata(path)?.is_dir() {
                 true => fs::read_dir(path).map(drop),
                 false => Ok(()),

@@ -8,13 +8,14 @@ use crate::desired::{self, Desired, DesiredRoom, Retain};
 use crate::diagnostics::Diagnostic;
 use crate::live::Observed;
 use crate::model::{RoomId, show_duration};
-use crate::plan::{Constraints, FleetGuard};
+use crate::plan::{Constraints, FleetGuard, UnmatchedPatterns};
 use crate::reconcile::connect;
 use crate::reconcile::progress::Progress;
-use crate::reconcile::{self, Looked, Planned};
+use crate::reconcile::{self, Looked, Planned, Restrain};
 use crate::render::Meta;
 use crate::settings::{self, Settings};
 use crate::telemetry::NOTICE;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -153,14 +154,39 @@ impl Context {
     }
 
     /// Looks at these rooms and plans.
-    pub(super) async fn plan(&self, globals: &Globals, client: &Client, rooms: &[&DesiredRoom]) -> Planned {
+    pub(super) async fn plan<'a>(
+        &'a self,
+        globals: &Globals,
+        client: &Client,
+        rooms: &[&'a DesiredRoom],
+    ) -> Planned {
         let guard = self.fleet_guard(rooms);
-        let looked = self.look(globals, client, rooms).await;
-        looked.plan(Some(guard), &client.reader())
+        let unmatched = RefCell::new(UnmatchedPatterns::of(&self.desired.rooms));
+        let watch = |at: usize, observed: &Observed| {
+            if let Some(room) = rooms.get(at) {
+                unmatched.borrow_mut().look(room, observed);
+            }
+            Constraints::default()
+        };
+        let looked = self.look_at(globals, client, rooms, &watch).await;
+        let mut planned = looked.plan(Some(guard), &client.reader());
+        unmatched.into_inner().note(&mut planned.plan);
+        planned
     }
 
     /// Looks at these rooms.
     pub(super) async fn look(&self, globals: &Globals, client: &Client, rooms: &[&DesiredRoom]) -> Looked {
+        self.look_at(globals, client, rooms, &|_, _| Constraints::default())
+            .await
+    }
+
+    async fn look_at(
+        &self,
+        globals: &Globals,
+        client: &Client,
+        rooms: &[&DesiredRoom],
+        restrain: &Restrain<'_>,
+    ) -> Looked {
         let progress = Arc::new(Progress::of_rooms(rooms.len()));
         let _bar = progress_bar(
             globals,
@@ -171,8 +197,7 @@ impl Context {
                 stop: None,
             },
         );
-        let free = |_: usize, _: &Observed| Constraints::default();
-        reconcile::look(&client.reader(), rooms, &free, &|| progress.looked()).await
+        reconcile::look(&client.reader(), rooms, restrain, &|| progress.looked()).await
     }
 
     /// The guard over all rooms, for a plan that looks at these.

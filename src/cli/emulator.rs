@@ -1,16 +1,19 @@
 //! `roomsync emulator`.
 
 use super::exit::{Exit, Usage};
+use super::flag_values::{address, whole};
+use crate::disk::why_not_written;
 use crate::emulator::{
     Emulator, Environment, FAULT_HELP, Fault, Options, Profile, Side, State, Switch, Webhook, WebhookStyle,
     save, serve, serve_control,
 };
 use crate::model::parse_duration;
-use anyhow::{Context, ensure};
-use std::io::{Write, stdout};
+use anyhow::{Context, anyhow, ensure};
+use std::fs;
+use std::io::{self, Write, stdout};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,7 +27,7 @@ use tokio::sync::watch;
 #[command(after_long_help = CONTROL_HELP)]
 pub struct Args {
     /// Where to listen: a loopback address; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
     listen: SocketAddr,
     /// Who and what is there at the start, YAML or JSON; without it there is no room
     #[arg(
@@ -39,7 +42,13 @@ pub struct Args {
     )]
     state: Option<PathBuf>,
     /// Calls a second that each method takes; 0 takes every call
-    #[arg(long, value_name = "N", default_value_t = crate::chat::wire::CALLS_PER_SECOND)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = crate::chat::wire::CALLS_PER_SECOND,
+        value_parser = whole::<u32>,
+        allow_negative_numbers = true
+    )]
     rate: u32,
     /// Which documents to follow where they disagree
     #[arg(long, value_enum, default_value = "seed")]
@@ -50,7 +59,7 @@ pub struct Args {
     #[arg(long, value_name = "POINT=SIDE")]
     point: Vec<Switch>,
     /// Where the control endpoint listens: a loopback address; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = address)]
     control: SocketAddr,
     /// Where to write what is there at the end, in the form of `--state`
     #[arg(long, value_name = "FILE")]
@@ -62,7 +71,7 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "0ms", value_parser = short_time)]
     jitter: Duration,
     /// What everything at random is drawn from; left out, from another one each time
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Something that goes wrong with some calls, such as add_many@3:reset:after; can be given often
     #[arg(long = "fault", value_name = "SPEC", value_parser = Fault::parse, long_help = FAULT_HELP)]
@@ -100,7 +109,10 @@ POST /faults              {\"fault\": \"add_many@3:reset\"}; DELETE /faults/ID t
 /// Reads a time, and not one that no run of an emulator sees the end of.
 fn short_time(text: &str) -> anyhow::Result<Duration> {
     let time = parse_duration(text)?;
-    ensure!(time <= Duration::from_secs(24 * 60 * 60), "at most 24h");
+    ensure!(
+        time <= Duration::from_secs(24 * 60 * 60),
+        "`{text}` is too long; write at most 24h"
+    );
     Ok(time)
 }
 
@@ -108,6 +120,9 @@ fn short_time(text: &str) -> anyhow::Result<Duration> {
 pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
     only_loopback(args.listen)?;
     only_loopback(args.control)?;
+    if let Some(path) = &args.save {
+        can_be_saved(path)?;
+    }
     let state = match &args.state {
         Some(path) => {
             State::read(path).with_context(|| format!("cannot use the state file {}", path.display()))?
@@ -174,7 +189,8 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
     )
     .context("cannot serve any longer")?;
     if let Some(path) = &args.save {
-        save(&emulator.state(), path).with_context(|| format!("cannot write {}", path.display()))?;
+        save(&emulator.state(), path)
+            .map_err(|error| anyhow!("--save {}: {}", path.display(), why_not_written(path, &error)))?;
     }
     Ok(Exit::Done)
 }
@@ -197,6 +213,26 @@ fn only_loopback(address: SocketAddr) -> Result<(), Usage> {
     )))
 }
 
+/// Refuses, before anything is played, a file of `--save` that could not be written in the end.
+fn can_be_saved(path: &Path) -> Result<(), Usage> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let found = match fs::metadata(folder) {
+        Ok(folder) if !folder.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
+        Ok(_) if path.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        found => found.map(drop),
+    };
+    found.map_err(|error| {
+        Usage(format!(
+            "--save {}: {}",
+            path.display(),
+            why_not_written(path, &error)
+        ))
+    })
+}
+
 async fn bind(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
@@ -208,7 +244,7 @@ fn announce(
     control: &TcpListener,
     emulator: &Emulator,
     environment: Environment,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "listening on http://{}", listener.local_addr()?)?;
     writeln!(out, "control on http://{}", control.local_addr()?)?;
@@ -266,7 +302,7 @@ mod tests {
     #[tokio::test]
     async fn a_bad_state_file_is_told_apart() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "app_key: acme").unwrap();
+        fs::write(file.path(), "app_key: acme").unwrap();
         for path in [file.path().to_owned(), PathBuf::from("no/such/file")] {
             let error = run(&args("127.0.0.1:0", Some(path.clone()))).await.unwrap_err();
             assert!(error.downcast_ref::<StateError>().is_some());

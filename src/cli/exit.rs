@@ -158,6 +158,7 @@ impl Cause {
             | ReasonCode::IncompleteRead
             | ReasonCode::Interrupted
             | ReasonCode::LeavesFiles
+            | ReasonCode::MatchesNobody
             | ReasonCode::Moved
             | ReasonCode::NewRoom
             | ReasonCode::NoOtherAdmin

@@ -9,6 +9,7 @@ pub mod emulator;
 mod exit;
 mod explain;
 mod export;
+mod flag_values;
 #[cfg(test)]
 mod man;
 mod max_calls;
@@ -292,7 +293,13 @@ async fn perform(globals: &Globals, command: &Command) -> anyhow::Result<Exit> {
 /// Prints what clap makes of a call it cannot take, or the help that was asked for.
 fn refuse(error: &clap::Error) -> Exit {
     // If standard error is gone too, there is nobody left to tell.
-    let _ = error.print();
+    let _ = match flag_values::not_taken(error) {
+        Some(message) => writeln!(
+            anstream::stderr(),
+            "error: {message}\n\nFor more information, try '--help'."
+        ),
+        None => error.print(),
+    };
     if error.use_stderr() {
         Exit::Usage
     } else {

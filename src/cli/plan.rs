@@ -3,8 +3,10 @@
 use super::base_files::{self, BaseFiles};
 use super::context::Context;
 use super::exit::{Exit, Usage};
+use super::flag_values::whole;
 use super::{Globals, buffered, max_calls, output, output_json, output_plan};
 use crate::base::BaseDiff;
+use crate::disk::why_not_written;
 use crate::model::RoomId;
 use crate::reconcile::Planned;
 use crate::render::{Document, Review, markdown};
@@ -34,7 +36,7 @@ pub(super) struct Args {
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
     /// Exit with 3 when an apply would make more calls than this
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
     pub(super) max_calls: Option<usize>,
     /// Only these rooms; `max_removals_total` holds their removals against their live members and the listed ones of all others
     #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
@@ -128,7 +130,7 @@ impl OutFile {
         let meta = fs::metadata(&path).ok();
         if meta.as_ref().is_some_and(|meta| !meta.is_file()) {
             let file = OpenOptions::new().write(true).open(&path);
-            let file = file.map_err(|error| refuse(&error))?;
+            let file = file.map_err(|error| refuse(&why_not_written(&path, &error)))?;
             return Ok(Self::Written { path, file });
         }
         let folder = path.parent().unwrap_or(Path::new("."));
@@ -136,7 +138,7 @@ impl OutFile {
         let new = tempfile::Builder::new()
             .permissions(mode)
             .tempfile_in(folder)
-            .map_err(|error| refuse(&format_args!("cannot write there: {}", error.kind())))?;
+            .map_err(|error| refuse(&why_not_written(&path, &error)))?;
         Ok(Self::Replaced { path, new })
     }
 

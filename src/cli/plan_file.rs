@@ -5,6 +5,7 @@ use super::context::Context;
 use super::exit::Usage;
 use crate::chat::Client;
 use crate::desired::DesiredRoom;
+use crate::disk::described;
 use crate::model::{RoomId, first_few, room_label};
 use crate::plan::{SavedPlan, SavedRoom};
 use crate::reconcile::Planned;
@@ -13,7 +14,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 /// In bytes: the plan of a million changes has a tenth of it.
@@ -31,10 +32,18 @@ impl<'a> PlanFile<'a> {
     /// Reads the plan and refuses it where it is not of this site.
     pub(super) fn read(path: &Path, approved: &'a [RoomId], context: &'a Context) -> anyhow::Result<Self> {
         let refuse = |why: &dyn fmt::Display| Usage(format!("--plan {}: {why}", path.display()));
-        let file = File::open(path).map_err(|error| refuse(&error))?;
+        let file = File::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                refuse(&"the file does not exist; `roomsync plan --out FILE` writes a plan")
+            }
+            _ => refuse(&described(&error)),
+        })?;
         let mut text = Vec::new();
         let read = file.take(LARGEST + 1).read_to_end(&mut text);
-        read.map_err(|error| refuse(&error))?;
+        read.map_err(|error| match error.kind() {
+            io::ErrorKind::IsADirectory => refuse(&"this is a folder, not a plan"),
+            _ => refuse(&described(&error)),
+        })?;
         if text.len() as u64 > LARGEST {
             return Err(refuse(&"this is too large to be a plan").into());
         }

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// Checks room files, and the settings with them; no network
 ///
-/// Errors make the files invalid (exit 5). Warnings are things that are probably not meant. Notes are for whoever reviews the
+/// Errors make the files invalid (exit 5); a file that is empty or does not end in a newline is one, too, because the daemon takes it
+/// for one that is still being written. Warnings are things that are probably not meant. Notes are for whoever reviews the
 /// files, such as a guard looser than that of the settings; where PATHs are given, there are no settings to compare with. A
 /// secret's file that others can read, or that git has or can take along, is a warning.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -117,15 +118,17 @@ impl Found {
                 // Guards without settings are compared with nobody's.
                 let told = |note: &Diagnostic| !(alone && note.code == desired::LOOSER_GUARD);
                 let mut diagnostics = [of_settings, warnings].concat();
+                let is_valid = !refuse_unfinished(&mut diagnostics);
                 diagnostics.extend(notes.into_iter().filter(told));
+                let sizes = Sizes {
+                    files: desired.source.files,
+                    rooms,
+                    groups,
+                    people: people.unwrap_or_default(),
+                };
                 Self {
-                    is_valid: true,
-                    sizes: Some(Sizes {
-                        files: desired.source.files,
-                        rooms,
-                        groups,
-                        people: people.unwrap_or_default(),
-                    }),
+                    is_valid,
+                    sizes: is_valid.then_some(sizes),
                     diagnostics,
                 }
             }
@@ -171,6 +174,18 @@ impl Found {
         }
         parts.join(", ")
     }
+}
+
+/// Makes errors of the warnings about files that the daemon does not take: whoever checks files wants to know that before it
+/// refuses them. True if there is one.
+fn refuse_unfinished(diagnostics: &mut [Diagnostic]) -> bool {
+    let unfinished = diagnostics
+        .iter_mut()
+        .filter(|diagnostic| desired::UNFINISHED.contains(&diagnostic.code));
+    unfinished
+        .map(|diagnostic| diagnostic.severity = Severity::Error)
+        .count()
+        > 0
 }
 
 /// Size of a valid set.

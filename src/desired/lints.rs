@@ -5,6 +5,7 @@ use super::entry::Entry;
 use super::group_index::{Group, GroupIndex};
 use super::place::{ListAt, Specs, place, rooms};
 use super::spec::{FileSpec, GuardsSpec};
+use super::surprises::surprises;
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Guards, Limit, UserId};
 use crate::yaml::{Field, Items};
@@ -17,6 +18,7 @@ pub const LOOSER_GUARD: &str = "looser-guard";
 /// Lints of everything that the files say together. `guards` are those of the settings.
 pub(super) fn lints(specs: &Specs, index: &GroupIndex, guards: &Guards) -> Vec<Problem> {
     let mut problems = unused_groups(specs, index);
+    problems.extend(surprises(specs, index, lists(specs, index)));
     problems.extend(groups_as_users(specs, index));
     problems.extend(specs.iter().flat_map(|(file, spec)| looser(*file, spec, guards)));
     problems.extend(
@@ -91,11 +93,7 @@ fn groups_as_users(specs: &Specs, index: &GroupIndex) -> Vec<Problem> {
     }
     let mut reported: HashSet<usize> = HashSet::new();
     let mut problems = Vec::new();
-    let in_groups = index
-        .groups()
-        .iter()
-        .map(|group| (group.at.clone(), group.items(specs)));
-    for (at, items) in room_lists(specs).chain(in_groups) {
+    for (at, items) in lists(specs, index) {
         for (item, entry) in items.iter().enumerate() {
             if let Some(Entry::User(user)) = entry
                 && let Some(number) = index.named(user)
@@ -113,6 +111,12 @@ fn groups_as_users(specs: &Specs, index: &GroupIndex) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// The lists of people of all rooms and groups.
+fn lists<'s>(specs: &'s Specs, index: &'s GroupIndex) -> impl Iterator<Item = (ListAt, &'s Items<Entry>)> {
+    let groups = index.groups().iter();
+    room_lists(specs).chain(groups.map(|group| (group.at.clone(), group.items(specs))))
 }
 
 /// The lists of people of all rooms.

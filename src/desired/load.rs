@@ -12,6 +12,7 @@ use crate::disk::{DiskTimeout, TimeLimit};
 use crate::model::Guards;
 use crate::source::{self, Listing, SnapshotError, SourceFile};
 use crate::yaml;
+use compact_str::CompactString;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,10 +71,24 @@ pub fn load(
     let (loaded, listing) = source::snapshot(time_limit, paths, settings_file, |listing| {
         read(time_limit, listing, guards, retain)
     })?;
+    let mut loaded = loaded?;
+    loaded
+        .notes
+        .extend(listing.not_read.iter().map(|path| not_read(path)));
     Ok(Loaded {
         listing: Arc::new(listing),
-        ..loaded?
+        ..loaded
     })
+}
+
+/// The note about a file whose name is nearly that of a room file.
+fn not_read(path: &Path) -> Diagnostic {
+    let raw = RawDiagnostic::new(
+        "not-read",
+        "this file is not read: its name does not end in .yaml or .yml, in lower case",
+    )
+    .help("rename it if its rooms are meant; otherwise remove it, or keep it elsewhere");
+    Diagnostic::note_of_file(source::name_of(path), raw)
 }
 
 fn read(
@@ -138,6 +153,29 @@ impl Loaded {
     }
 }
 
+/// Codes of warnings about files that a daemon does not take.
+pub const UNFINISHED: [&str; 2] = ["no-final-newline", "empty-file"];
+
+/// The error about a file that is something else than a room file, by the unknown keys of its map.
+fn other_kind(unknown_keys: &[CompactString]) -> Option<RawDiagnostic> {
+    let has = |keys: &[&str]| unknown_keys.iter().any(|key| keys.contains(&key.as_str()));
+    if has(&["service"]) {
+        let raw = RawDiagnostic::new(
+            "settings-file",
+            "this looks like a settings file, not like a room file",
+        );
+        return Some(raw.help(
+            "keep it outside of what `rooms` names, or name it with --config if its settings are meant",
+        ));
+    }
+    if has(&["id", "admins", "members"]) {
+        let message = "a room stands here by itself, and not in the list `rooms`";
+        let raw = RawDiagnostic::new("room-outside-rooms", message);
+        return Some(raw.help("begin the file with a line `rooms:`, put `  - ` before the room's first key, and indent the others alike"));
+    }
+    None
+}
+
 /// Room files, as one after the other is read.
 #[derive(Default)]
 pub(super) struct Reading {
@@ -163,10 +201,18 @@ impl Reading {
         let document = yaml::read::<FileSpec>(file, text);
         let mut warn = |at, raw| self.problems.push(Problem::warning(Place { file, at }, raw));
         if !text.is_empty() && !text.ends_with('\n') {
-            let message = "this file does not end in a newline: it may have been cut short";
+            let message = "this file does not end in a newline: the daemon takes it for one that is still being written";
             let raw = RawDiagnostic::new("no-final-newline", message)
                 .help("see whether its end is missing, and end the last line with a newline");
             warn(Target::Byte(text.len()), raw);
+        }
+        let mut problems = document.problems;
+        if let Some(other) = other_kind(&document.unknown_keys) {
+            // What it lacks, and what it has too much, comes of that.
+            problems.truncate(1);
+            for problem in &mut problems {
+                problem.raw = other.clone();
+            }
         }
         self.partial |= !document.whole;
         match document.fields {
@@ -174,14 +220,19 @@ impl Reading {
                 self.partial |= spec.groups.entry.is_some() && spec.groups.value.is_none();
                 self.specs.push((file, spec));
             }
-            None if document.problems.is_empty() => {
-                let raw = RawDiagnostic::new("empty-file", "this file names nothing")
-                    .help("remove it, or write rooms into it");
+            None if text.is_empty() => {
+                let message = "this file is empty: the daemon takes it for one that is still being written";
+                let raw = RawDiagnostic::new("empty-file", message).help("write rooms into it, or remove it");
+                warn(Target::File, raw);
+            }
+            None if problems.is_empty() => {
+                let raw = RawDiagnostic::new("names-nothing", "this file names nothing")
+                    .help("write rooms into it, or remove it");
                 warn(Target::File, raw);
             }
             None => self.partial = true,
         }
-        self.problems.extend(document.problems);
+        self.problems.extend(problems);
     }
 
     /// Resolves the documents together.

@@ -12,11 +12,13 @@ mod resolve;
 mod room;
 pub(crate) mod schema;
 mod spec;
+mod surprises;
 mod texts;
 
 pub use lints::LOOSER_GUARD;
-pub use load::{Loaded, Retain, load};
+pub use load::{Loaded, Retain, UNFINISHED, load};
 pub use provenance::{Mention, Mentions, Origin, OtherGroup, Pattern, Provenance, Query, Remembered};
 pub use room::{AllowEmpty, Desired, DesiredRoom, OwnGuards, Source};
 pub(crate) use spec::{FileSpec, GuardsSpec};
+pub(crate) use surprises::{doubtful_pattern, protects_everybody};
 pub use texts::{Texts, read};

@@ -3,7 +3,10 @@
 use super::entry::{Entry, GROUP_PREFIX, GroupName};
 use super::room::AllowEmpty;
 use crate::diagnostics::{RawDiagnostic, closest, shown, suggest};
-use crate::model::{Absent, BadUserId, Glob, Limit, Mode, RoomId, UserId, parse_duration};
+use crate::model::{
+    Absent, BadGlob, BadUserId, Glob, Limit, Lookalike, Mode, RoomId, UserId, looks_like_regex,
+    parse_duration, pattern_of_regex,
+};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -14,9 +17,30 @@ pub(super) const MAX_LABEL: usize = 100;
 
 pub(super) fn user(text: &str) -> Result<UserId, RawDiagnostic> {
     UserId::parse(text).map_err(|error| {
+        if looks_like_regex(text) {
+            return regular_expression(text, "and no name").help(
+                "write out who is meant: only `ignore` and `protect` take patterns, such as `guest-*`",
+            );
+        }
         let raw = RawDiagnostic::new("bad-name", format!("{} is not a name: {error}", shown(text)));
         raw.help(instead_of(text, &error))
     })
+}
+
+fn regular_expression(text: &str, but: &str) -> RawDiagnostic {
+    let message = format!("{} looks like a regular expression, {but}", shown(text));
+    RawDiagnostic::new("regular-expression", message)
+}
+
+/// Advice about a regular expression in the place of a pattern.
+pub(super) fn pattern_instead(text: &str) -> String {
+    const RULES: &str = "`*` stands for any characters, and `?` for one";
+    match pattern_of_regex(text) {
+        Some(pattern) => format!("write {}; {RULES}", shown(&pattern)),
+        None => format!(
+            "write each name or pattern that is meant as an item of its own; {RULES}, as in `guest-*`"
+        ),
+    }
 }
 
 /// Help for a text that is not a name.
@@ -40,6 +64,9 @@ fn instead_of(text: &str, error: &BadUserId) -> String {
             (_, '@') => {
                 "write the name by which the service knows the user, not an e-mail address".to_owned()
             }
+            (_, c) if Lookalike::of(*c).is_some() => Lookalike::of(*c)
+                .map(|lookalike| lookalike.help())
+                .unwrap_or_default(),
             (_, ':') => "list a group as `group:NAME`, and a user by the name alone".to_owned(),
             _ => "write the name as the service has it".to_owned(),
         },
@@ -50,11 +77,13 @@ pub(super) fn group_name(text: &str) -> Result<GroupName, RawDiagnostic> {
     UserId::parse(text)
         .map(|name| GroupName(Box::new(name)))
         .map_err(|error| {
-            RawDiagnostic::new(
-                "bad-group-name",
-                format!("{} cannot name a group: {error}", shown(text)),
-            )
-            .help("give the group another name, here and where it is listed")
+            let message = format!("{} cannot name a group: {error}", shown(text));
+            RawDiagnostic::new("bad-group-name", message).help(match error {
+                BadUserId::BadChar('*' | '?') => {
+                    "list each group that is meant: patterns cannot stand for groups"
+                }
+                _ => "give the group another name, here and where it is listed",
+            })
         })
 }
 
@@ -71,7 +100,12 @@ pub(super) fn room_id(text: &str) -> Result<RoomId, RawDiagnostic> {
             "bad-room-id",
             format!("{} is not a room id: {error}", shown(text)),
         )
-        .help("copy the id from the service: digits only, best between quotes")
+        .help(match text.bytes().any(|byte| byte.is_ascii_digit()) {
+            true => "copy the id from the service: digits only, best between quotes",
+            false => {
+                "copy the id from the service, which is a number; what people call the room goes into `name`"
+            }
+        })
     })
 }
 
@@ -94,19 +128,35 @@ pub(crate) fn label(text: &str) -> Result<String, RawDiagnostic> {
 /// Reads a pattern of names.
 pub(crate) fn glob(text: &str) -> Result<Glob, RawDiagnostic> {
     Glob::parse(text).map_err(|error| {
-        RawDiagnostic::new(
-            "bad-pattern",
-            format!("{} is not a pattern of names: {error}", shown(text)),
-        )
-        .help("write a name, with `*` for any characters and `?` for one, such as `guest-*`")
+        if looks_like_regex(text) {
+            return regular_expression(text, "and no pattern").help(pattern_instead(text));
+        }
+        let message = format!("{} is not a pattern of names: {error}", shown(text));
+        RawDiagnostic::new("bad-pattern", message).help(match error {
+            BadGlob::BadChar(':') if text.starts_with(GROUP_PREFIX) => {
+                "list the names of the group's people: groups cannot stand here".to_owned()
+            }
+            BadGlob::BadChar(c) if Lookalike::of(c).is_some() => Lookalike::of(c)
+                .map(|lookalike| lookalike.help())
+                .unwrap_or_default(),
+            _ => "write a name, with `*` for any characters and `?` for one, such as `guest-*`".to_owned(),
+        })
     })
 }
 
 /// Reads a guard's bound.
 pub(crate) fn limit(text: &str) -> Result<Limit, RawDiagnostic> {
     Limit::parse(text).map_err(|error| {
-        let message = format!("{} is no bound for a guard", shown(text));
-        RawDiagnostic::new("bad-limit", message).help(error.to_string())
+        let message = format!("{} is not a limit", shown(text));
+        // Half of everybody, written as a fraction.
+        let fraction = text
+            .strip_prefix("0.")
+            .filter(|decimals| (1..=2).contains(&decimals.len()));
+        let percent = fraction.and_then(|decimals| format!("{decimals:0<2}").parse::<u8>().ok());
+        RawDiagnostic::new("bad-limit", message).help(match percent {
+            Some(percent) => format!("did you mean `{percent}%`? {error}"),
+            None => error.to_string(),
+        })
     })
 }
 
@@ -150,9 +200,9 @@ fn not_one_of(key: &str, text: &str, allowed: &[&str]) -> RawDiagnostic {
     ))
 }
 
-/// A value that cannot stand where it does.
-pub(crate) fn bad_value(text: &str, help: impl Into<String>) -> RawDiagnostic {
-    RawDiagnostic::new("bad-value", format!("{} cannot stand here", shown(text))).help(help)
+/// A value that is not what is wanted, such as "a duration".
+pub(crate) fn bad_value(text: &str, wanted: &str, help: impl Into<String>) -> RawDiagnostic {
+    RawDiagnostic::new("bad-value", format!("{} is not {wanted}", shown(text))).help(help)
 }
 
 /// Reads a whole number within a range.
@@ -160,27 +210,29 @@ pub(crate) fn whole<T: FromStr + PartialOrd + Display>(
     text: &str,
     range: RangeInclusive<T>,
 ) -> Result<T, RawDiagnostic> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let help = || format!("write a whole number from {} to {}", range.start(), range.end());
     match text.parse() {
-        Ok(number) if digits && range.contains(&number) => Ok(number),
-        _ => {
-            let why = format!("write a whole number from {} to {}", range.start(), range.end());
-            Err(bad_value(text, why))
-        }
+        _ if !is_number => Err(bad_value(text, "a whole number", help())),
+        Ok(number) if range.contains(&number) => Ok(number),
+        Ok(number) if number < *range.start() => Err(out_of_range(text, "small", help())),
+        Ok(_) | Err(_) => Err(out_of_range(text, "large", help())),
     }
 }
 
 /// Reads a length of time between two others, which are written as in the file.
 pub(crate) fn duration(text: &str, shortest: &str, longest: &str) -> Result<Duration, RawDiagnostic> {
-    let duration = parse_duration(text).map_err(|error| bad_value(text, error.to_string()))?;
-    let within = parse_duration(shortest).is_ok_and(|shortest| duration >= shortest)
-        && parse_duration(longest).is_ok_and(|longest| duration <= longest);
-    if within {
-        Ok(duration)
+    let duration = parse_duration(text).map_err(|error| bad_value(text, "a duration", error.help))?;
+    let help = || format!("write a duration from {shortest} to {longest}");
+    if parse_duration(shortest).is_ok_and(|shortest| duration < shortest) {
+        Err(out_of_range(text, "short", help()))
+    } else if parse_duration(longest).is_ok_and(|longest| duration > longest) {
+        Err(out_of_range(text, "long", help()))
     } else {
-        Err(bad_value(
-            text,
-            format!("write a length of time from {shortest} to {longest}"),
-        ))
+        Ok(duration)
     }
+}
+
+fn out_of_range(text: &str, too: &str, help: String) -> RawDiagnostic {
+    RawDiagnostic::new("bad-value", format!("{} is too {too}", shown(text))).help(help)
 }

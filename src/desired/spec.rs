@@ -132,7 +132,7 @@ impl Fields for RoomSpec {
                 RawDiagnostic::new("no-id", "this room has no `id`").help("give it the service's room id");
             cx.error_in_map(raw);
         }
-        if self.admins.entry.is_none() && self.members.entry.is_none() {
+        if self.admins.entry.is_none() && self.members.entry.is_none() && !cx.unknown.lists {
             let raw = RawDiagnostic::new("nothing-managed", "this room has neither `admins` nor `members`")
                 .help("list who should be there, or remove the room");
             cx.error_in_map(raw);
@@ -180,7 +180,7 @@ pub(crate) struct GuardsSpec {
     pub(super) removal_budget: Field<RemovalBudgetSpec>,
     /// People who are never removed or demoted. A room's own list adds to that of the settings.
     #[schemars(with = "Vec<Glob>")]
-    pub(super) protect: Field<Items<Glob>>,
+    pub(crate) protect: Field<Items<Glob>>,
 }
 
 impl Fields for GuardsSpec {
@@ -317,7 +317,7 @@ impl<'de> Shape<'de> for BudgetOrOff {
     }
     fn text(&self, cx: &mut ReadContext, text: &str) -> Option<RemovalBudgetSpec> {
         if text != "off" {
-            cx.error(names::bad_value(text, self.instead()));
+            cx.error(names::bad_value(text, self.wants(), self.instead()));
             return None;
         }
         let limit = Field {

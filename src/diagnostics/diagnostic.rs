@@ -109,6 +109,12 @@ impl Diagnostic {
         Self::new(Severity::Error, raw, Some(location), None)
     }
 
+    /// A note about a file as a whole.
+    pub(crate) fn note_of_file(file: String, raw: RawDiagnostic) -> Self {
+        let location = Location { file, position: None };
+        Self::new(Severity::Note, raw, Some(location), None)
+    }
+
     /// The only constructor, so that no diagnostic holds a secret, whatever its format.
     pub(super) fn new(
         severity: Severity,

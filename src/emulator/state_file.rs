@@ -12,10 +12,10 @@ use std::{fs, io};
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The file cannot be read.
-    #[error("cannot read the file")]
+    #[error("the file cannot be read")]
     Read(#[source] io::Error),
     /// The text is not YAML, or its keys and values are not those of a state.
-    #[error("cannot make sense of the file")]
+    #[error("this is not the state of an emulator; `roomsync emulator --help` shows one")]
     Yaml(#[source] serde_yaml::Error),
     /// `app_key` has another form.
     #[error("app_key is written org#app, each of letters, digits, `-` and `_`; {0:?} is not")]

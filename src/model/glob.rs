@@ -1,3 +1,4 @@
+use super::named_char;
 use compact_str::CompactString;
 use std::fmt;
 
@@ -12,7 +13,7 @@ pub enum BadGlob {
     #[error("a pattern cannot be empty")]
     Empty,
     /// A character that no name can have.
-    #[error("a pattern consists of the characters of a name, `*` and `?`; {0:?} is not one of them")]
+    #[error("a pattern consists of the characters of a name, `*` and `?`, and this one holds {name}", name = named_char(*.0))]
     BadChar(char),
 }
 
@@ -42,6 +43,61 @@ impl Glob {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// True for a text that nobody writes but as a regular expression.
+pub(crate) fn looks_like_regex(text: &str) -> bool {
+    const SIGNS: [&str; 12] = [
+        "\\d", "\\w", "\\s", "\\b", "\\.", ".*", ".+", "(?", "]+", "]*", "]?", "]{",
+    ];
+    let closed = |open, close| text.find(open).is_some_and(|at| text.rfind(close) > Some(at));
+    // A plus inside is one in an e-mail address, a plus in front one of a telephone number.
+    text.starts_with('^')
+        || (text.ends_with(['$', '+']) && text.len() > 1)
+        || SIGNS.iter().any(|sign| text.contains(sign))
+        || closed('[', ']')
+        || (closed('(', ')') && text.contains('|'))
+}
+
+/// The pattern that a regular expression comes to, where it is a simple one: `guest-*` for `^guest-[0-9]+$`.
+pub(crate) fn pattern_of_regex(text: &str) -> Option<String> {
+    let text = text.strip_prefix('^').unwrap_or(text);
+    let mut rest = text.strip_suffix('$').unwrap_or(text);
+    let mut pattern = String::new();
+    while let Some(c) = rest.chars().next() {
+        rest = rest.get(c.len_utf8()..)?;
+        // What may stand here: one certain character, or any of several.
+        let literal = match c {
+            '.' => None,
+            '[' => {
+                rest = rest.split_once(']')?.1;
+                None
+            }
+            '\\' => {
+                let escaped = rest.chars().next()?;
+                rest = rest.get(escaped.len_utf8()..)?;
+                (!escaped.is_ascii_alphanumeric()).then_some(escaped)
+            }
+            c if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') => Some(c),
+            _ => return None,
+        };
+        let repeated = rest.strip_prefix(['*', '+']);
+        match (literal, repeated) {
+            (Some(_), Some(_)) => return None,
+            (Some(c), None) => pattern.push(c),
+            (None, Some(after)) => {
+                rest = after;
+                pattern.push('*');
+            }
+            (None, None) => {
+                rest = rest.strip_prefix('?').unwrap_or(rest);
+                pattern.push('?');
+            }
+        }
+    }
+    // A pattern of nothing but wildcards would match far more.
+    let is_meant = pattern.contains(|c| !matches!(c, '*' | '?')) && Glob::parse(&pattern).is_ok();
+    is_meant.then_some(pattern)
 }
 
 /// True if `*` (any run of bytes) and `?` (one) of a pattern make it this name, in this very spelling.
@@ -94,6 +150,61 @@ mod tests {
         fn matches_as_defined(pattern in "[ab*?]{1,8}", name in "[ab]{0,8}") {
             let expected = oracle(pattern.as_bytes(), name.as_bytes());
             prop_assert_eq!(Glob::parse(&pattern).unwrap().matches(&name), expected);
+        }
+    }
+
+    #[test]
+    fn simple_regular_expressions_come_to_patterns() {
+        for (regex, pattern) in [
+            ("^guest-[0-9]+$", Some("guest-*")),
+            ("guest.*", Some("guest*")),
+            ("bot.?", Some("bot?")),
+            ("svc\\.\\d+", Some("svc.*")),
+            ("^$", None),
+            ("[ab]", None),
+            (".*", None),
+            ("(a|b)", None),
+            ("a+", None),
+            ("a{2}", None),
+            ("a[", None),
+        ] {
+            assert_eq!(pattern_of_regex(regex).as_deref(), pattern, "{regex}");
+        }
+    }
+
+    #[test]
+    fn regular_expressions_are_told_from_names_and_patterns() {
+        for regex in [
+            "^a",
+            "a$",
+            "^guest-.*$",
+            "guest.*",
+            "[a-z]",
+            "x[0-9]+",
+            "a\\d",
+            "a\\.b",
+            "(a|b)",
+            "(?i)a",
+            "guest+",
+        ] {
+            assert!(looks_like_regex(regex), "{regex}");
+        }
+        for other in [
+            "",
+            "ann",
+            "guest-*",
+            "gu?st",
+            "a.b",
+            "*",
+            "ann lee",
+            "ann+x@y.org",
+            "+4912345",
+            "a,b",
+            "(ann)",
+            "$",
+            "group:a",
+        ] {
+            assert!(!looks_like_regex(other), "{other}");
         }
     }
 

@@ -11,7 +11,7 @@ pub enum Limit {
 
 /// Error of a text that is not a bound.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a guard is a whole number such as 20, or a percentage from 0% to 100% such as 25% or 2.5%")]
+#[error("write a whole number of people such as 20, or a percentage from 0% to 100% such as 25% or 2.5%")]
 pub struct BadLimit;
 
 impl Limit {

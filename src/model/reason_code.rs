@@ -67,6 +67,8 @@ reason_codes! {
     Interrupted = "interrupted",
     /// The base version of the files wants somebody here, or as an admin, whom the files no longer do.
     LeavesFiles = "leaves_files",
+    /// A pattern of the files matches nobody.
+    MatchesNobody = "matches_nobody",
     /// The room is no longer as it was when the plan was made.
     Moved = "moved",
     /// The base version of the files has no such room.

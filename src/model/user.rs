@@ -1,3 +1,4 @@
+use super::named_char;
 use compact_str::CompactString;
 use std::fmt;
 
@@ -19,7 +20,7 @@ pub enum BadUserId {
     #[error("a name has at most 64 characters, this one has {0}")]
     TooLong(usize),
     /// A character outside the service's set.
-    #[error("a name consists of a-z, A-Z, 0-9, `_`, `-` and `.`; {0:?} is not one of them")]
+    #[error("a name consists of a-z, A-Z, 0-9, `_`, `-` and `.`, and this one holds {name}", name = named_char(*.0))]
     BadChar(char),
     /// `.`, `..` and so on.
     #[error("a name cannot consist of dots only: in a request's path it would mean another path")]

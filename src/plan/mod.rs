@@ -16,6 +16,7 @@ mod revalidate;
 mod revocations;
 mod room_diff;
 mod saved;
+mod unmatched;
 
 pub use changes::{Demotion, Removal, Step, users_of};
 pub use constraints::{Constraints, HeldNames, NotTried, OverBudget, Unsettled};
@@ -28,6 +29,7 @@ pub use revalidate::revalidate;
 pub use revocations::Revocations;
 pub use room_diff::{NEW_ADMIN, RoomDiff};
 pub use saved::{SavedPlan, SavedRoom, StalePlan};
+pub use unmatched::UnmatchedPatterns;
 
 use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, room_label};
 use std::fmt;

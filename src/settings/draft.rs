@@ -2,7 +2,9 @@
 
 use super::auth::{AuthReader, Purpose, WrittenAuth};
 use super::file::{FleetGuardsSpec, LimitsSpec, ServiceSpec, SettingsSpec, SyncSpec};
+use super::remarks::remarks;
 use super::words::{is_rehearsal, refuse_http, url};
+use super::wrong_file::{missing, room_file};
 use super::{App, Auth, Env, Limits, MAX_REMOVALS_TOTAL, Service, Settings, Timing};
 use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
 use crate::diagnostics::{Diagnostic, EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, diagnose};
@@ -43,6 +45,9 @@ pub(super) struct Draft {
 
 /// Reads the settings file. `None`: it could not be read; otherwise what is missing in the draft was recorded.
 pub(super) fn read(path: &Path, env: &Env, purpose: Purpose) -> (Option<Draft>, Vec<Diagnostic>) {
+    if let Some(missing) = missing(path, env) {
+        return (None, vec![missing]);
+    }
     let source::FileSet {
         files, mut problems, ..
     } = source::read_file(path);
@@ -50,12 +55,20 @@ pub(super) fn read(path: &Path, env: &Env, purpose: Purpose) -> (Option<Draft>, 
         && problems.is_empty()
     {
         let document = yaml::read::<SettingsSpec>(0, &file.text);
+        if let Some(problem) = room_file(&document) {
+            return (None, diagnose(&files, vec![problem]));
+        }
         let spec = match document.fields {
             None if document.problems.is_empty() => Some(SettingsSpec::default()),
             fields => fields,
         };
         problems.extend(document.problems);
+        // A key that is not known may be meant as the one that is missing.
+        let is_known = document.unknown_keys.is_empty();
         let mut others = Vec::new();
+        if spec.as_ref().is_some_and(|spec| spec.service.entry.is_none()) && is_known {
+            problems.push(no_service());
+        }
         let draft = spec.map(|spec| Draft::new(spec, path, (env, purpose), &mut problems, &mut others));
         let mut diagnostics = diagnose(&files, problems);
         diagnostics.extend(others);
@@ -72,10 +85,8 @@ impl Draft {
         problems: &mut Vec<Problem>,
         others: &mut Vec<Diagnostic>,
     ) -> Self {
+        problems.extend(remarks(&spec));
         let service = std::mem::take(&mut spec.service);
-        if service.entry.is_none() {
-            problems.push(no_service());
-        }
         // Where it is no map, that is said already.
         let service_entry = service.entry.filter(|_| service.value.is_some());
         let service = service.value.unwrap_or_default();
@@ -110,7 +121,11 @@ impl Draft {
             steps,
             problems,
         };
-        let written = auth.value.map(|auth| reader.read(auth)).unwrap_or_default();
+        let written = match (auth.entry, auth.value) {
+            (_, Some(auth)) => reader.read(auth),
+            (Some(_), None) => WrittenAuth::Wrong,
+            (None, None) => WrittenAuth::Nothing,
+        };
         Self {
             url,
             app: app_key.value.or(app_id.value),

@@ -122,6 +122,23 @@ fields! {
 impl AuthSpec {
     fn check(&mut self, cx: &mut ReadContext) {
         auth::check(self, cx);
+        // An unknown key may be meant as the kind of credentials that is missing, and was recorded.
+        let Self {
+            token_file,
+            app_id,
+            app_certificate_file,
+            client_id,
+            client_secret_file,
+        } = self;
+        let others = [
+            app_id.entry,
+            app_certificate_file.entry,
+            client_id.entry,
+            client_secret_file.entry,
+        ];
+        if cx.unknown.any && others.iter().all(Option::is_none) {
+            token_file.entry = token_file.entry.or(Some(0));
+        }
     }
 }
 

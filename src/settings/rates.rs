@@ -20,15 +20,26 @@ const MAX_RATE: u32 = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct RatesSpec {
     default: Field<u32>,
-    own: BTreeMap<Method, u32>,
+    own: BTreeMap<Method, Field<u32>>,
 }
 
 impl RatesSpec {
+    /// The rates as they are written, with their entries, and what this process takes of each.
+    pub(super) fn written(&self, share: Limit) -> impl Iterator<Item = (Option<u32>, Option<Method>, u32)> {
+        let own = self.own.iter().map(|(method, rate)| (Some(*method), rate));
+        let all = std::iter::once((None, &self.default)).chain(own);
+        all.filter_map(move |(method, rate)| Some((rate.entry, method, share_of(rate.value?, share))))
+    }
+
     /// The rates, with a default where none is named, of which this process takes a share.
     pub(super) fn over(self, default: u32, share: Limit) -> Rates {
         let all = Rates {
             default: self.default.value.unwrap_or(default),
-            own: self.own,
+            own: self
+                .own
+                .into_iter()
+                .filter_map(|(method, rate)| Some((method, rate.value?)))
+                .collect(),
         };
         if share == Limit::ALL {
             return all;
@@ -61,7 +72,9 @@ impl Fields for RatesSpec {
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {
         let rate = value.scalar(WHOLE, rate)?;
         match Method::ALL.into_iter().find(|method| method.as_str() == key) {
-            Some(method) => self.own.extend(rate.value.map(|rate| (method, rate))),
+            Some(method) => {
+                self.own.insert(method, rate);
+            }
             None => self.default = rate,
         }
         Ok(())

@@ -5,7 +5,9 @@ use super::words::is_hex_id;
 use super::{Auth, Env, SecretFrom};
 use crate::chat::{BadSecret, clean_secret, read_secret};
 use crate::diagnostics::{Diagnostic, RawDiagnostic};
+use crate::disk::described;
 use secrecy::{ExposeSecret, SecretString};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A longer path may be a token; one in use as a token file is hardly ever that long.
@@ -128,7 +130,12 @@ fn bad_secret(whence: &str, error: &BadSecret, what: &str, help: &str) -> RawDia
 
 fn why(error: &BadSecret, what: &str) -> String {
     match error {
-        BadSecret::Unreadable { path: _, source } => format!("cannot read the file: {source}"),
+        BadSecret::Unreadable { path: _, source } if source.kind() == io::ErrorKind::NotFound => {
+            "the file does not exist".to_owned()
+        }
+        BadSecret::Unreadable { path: _, source } => {
+            format!("the file cannot be read: {}", described(source))
+        }
         BadSecret::TooLarge => format!("the {what} file is larger than 64 KiB: is it the right file?"),
         BadSecret::Empty => format!("the {what} is empty"),
         BadSecret::BadChar => {

@@ -18,12 +18,19 @@ const HEX_ID: usize = 32;
 const MAX_CLIENT_ID: usize = 256;
 
 pub(super) fn truth(text: &str) -> Result<bool, RawDiagnostic> {
-    text.parse().map_err(|_| bad(text, "write `true` or `false`"))
+    text.parse().map_err(|_| {
+        let help = match text.to_ascii_lowercase().as_str() {
+            "yes" | "on" | "true" | "1" => "write `true`",
+            "no" | "off" | "false" | "0" => "write `false`",
+            _ => "write `true` or `false`",
+        };
+        bad(text, "`true` or `false`", help)
+    })
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, RawDiagnostic> {
     if text.is_empty() || text.contains('\0') {
-        return Err(bad(text, "write a path"));
+        return Err(bad(text, "a path", "write the path of a file or a folder"));
     }
     Ok(PathBuf::from(text))
 }
@@ -32,7 +39,11 @@ pub(super) fn path(text: &str) -> Result<PathBuf, RawDiagnostic> {
 pub(super) fn share(text: &str) -> Result<Limit, RawDiagnostic> {
     match Limit::parse(text) {
         Ok(share @ Limit::Share(1_00..)) => Ok(share),
-        _ => Err(bad(text, "write a percentage from 1% to 100%")),
+        _ => Err(bad(
+            text,
+            "a percentage from 1% to 100%",
+            "write it with its sign, such as 50%",
+        )),
     }
 }
 
@@ -41,17 +52,25 @@ pub(super) fn listen(text: &str) -> Result<Option<SocketAddr>, RawDiagnostic> {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| {
-        bad(
-            text,
-            "write an address with its port, such as 127.0.0.1:9464, or `off`",
-        )
+        let help = match text.strip_prefix("localhost:") {
+            Some(port) => format!("write 127.0.0.1:{port}: a name of a host cannot stand here"),
+            None if text.bytes().all(|byte| byte.is_ascii_digit()) => format!("write 127.0.0.1:{text}"),
+            None => "write an IP address with its port, such as 127.0.0.1:9464, or `off`".to_owned(),
+        };
+        bad(text, "an address with a port", help)
     })
 }
 
 pub(super) fn app_key(text: &str) -> Result<App, RawDiagnostic> {
-    let (org, app) = text
-        .split_once('#')
-        .ok_or_else(|| bad(text, "write it as \"org#app\", between quotes"))?;
+    let (org, app) = text.split_once('#').ok_or_else(|| {
+        let help = match text.split_once('/') {
+            Some((org, app)) if app_name(text, org).is_ok() && app_name(text, app).is_ok() => {
+                format!("write it as \"{org}#{app}\", between quotes")
+            }
+            _ => "write it as \"org#app\", between quotes: without them ` #` begins a comment".to_owned(),
+        };
+        bad(text, "an App Key", help)
+    })?;
     Ok(App::Key {
         org: app_name(text, org)?,
         app: app_name(text, app)?,
@@ -67,10 +86,14 @@ fn app_name(text: &str, name: &str) -> Result<String, RawDiagnostic> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     if !(1..=MAX_APP_NAME).contains(&name.len()) || !name.bytes().all(allowed) {
         let why = format!("each part is 1 to {MAX_APP_NAME} of a-z, A-Z, 0-9, `_`, `-` and `.`");
-        return Err(bad(text, why));
+        return Err(bad(text, "the name of an app", why));
     }
     if name.bytes().all(|byte| byte == b'.') {
-        return Err(bad(text, "a part cannot consist of dots only"));
+        return Err(bad(
+            text,
+            "the name of an app",
+            "copy it from the vendor's console: no part of it is dots only",
+        ));
     }
     Ok(name.to_owned())
 }
@@ -111,7 +134,14 @@ pub(super) fn url(text: &str) -> Result<Url, RawDiagnostic> {
         if text.contains('@') { raw.secret() } else { raw }
     };
     let url = Url::parse(text).map_err(|error| match error {
-        url::ParseError::RelativeUrlWithoutBase => bad("it must begin with https://"),
+        url::ParseError::RelativeUrlWithoutBase => {
+            let raw = bad("it must begin with https://");
+            match Url::parse(&format!("https://{text}")).is_ok() && !text.contains('@') {
+                true => raw.help(format!("write `https://{text}`")),
+                false => raw,
+            }
+        }
+        url::ParseError::InvalidPort => bad("a port is a number from 1 to 65535"),
         error => bad(&error.to_string()),
     })?;
     if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {

@@ -138,7 +138,7 @@ impl FoundFiles {
                     count_in(&mut hash, &found.relative, &bytes);
                     set.read(&found.path, Some(found.identity), bytes);
                 }
-                Err(error) => set.fail(&found.path, raw(&error)),
+                Err(error) => set.fail(&found.path, raw(&found.path, &error)),
             }
         }
         set.digest = shown_digest(&hash.finalize());
@@ -189,7 +189,8 @@ impl FoundFiles {
                         take(file, problem);
                     }
                     Err(error) => {
-                        let (file, problem) = SourceFile::unreadable(index, &found.path, raw(&error));
+                        let (file, problem) =
+                            SourceFile::unreadable(index, &found.path, raw(&found.path, &error));
                         take(file, Some(problem));
                     }
                 }
@@ -233,7 +234,7 @@ pub(crate) fn read_file(path: &Path) -> FileSet {
     let mut set = FileSet::default();
     match disk::read(path, LARGEST_FILE) {
         Ok(bytes) => set.read(path, None, bytes),
-        Err(error) => set.fail(path, raw(&error)),
+        Err(error) => set.fail(path, raw(path, &error)),
     }
     set
 }
@@ -295,7 +296,7 @@ fn is_unchanged(file: &SourceFile, progress: &Progress) -> bool {
 }
 
 /// Error about a file that cannot be read.
-fn raw(error: &DiskError) -> RawDiagnostic {
+fn raw(path: &Path, error: &DiskError) -> RawDiagnostic {
     match error {
         DiskError::NotAFile => RawDiagnostic::new("unreadable", "this is not a regular file")
             .help("name a file, or a directory of files"),
@@ -305,7 +306,7 @@ fn raw(error: &DiskError) -> RawDiagnostic {
                 .help("spread its rooms over several files")
         }
         DiskError::Timeout(slow) => disk_timeout(slow),
-        DiskError::Io(error) => unreadable(error),
+        DiskError::Io(error) => unreadable(path, error),
     }
 }
 
@@ -315,12 +316,33 @@ pub(crate) fn disk_timeout(slow: &DiskTimeout) -> RawDiagnostic {
         .help("see whether a network folder is away; nothing is done before it is back")
 }
 
-fn unreadable(error: &io::Error) -> RawDiagnostic {
-    let raw = RawDiagnostic::new("unreadable", format!("cannot read this: {error}"));
+fn unreadable(path: &Path, error: &io::Error) -> RawDiagnostic {
+    let raw = |message: String| RawDiagnostic::new("unreadable", message);
     match error.kind() {
-        io::ErrorKind::NotFound => raw.help("check the path; is everything mounted?"),
-        io::ErrorKind::PermissionDenied => raw.help("let the user that runs roomsync read it"),
-        _ => raw.help("check the path, and whether the user that runs roomsync can read it"),
+        io::ErrorKind::NotFound => {
+            let raw = raw("there is no such file or folder".to_owned());
+            let text = path.to_string_lossy();
+            // These are the shell's, and nobody else's.
+            if text.contains(['*', '?']) {
+                raw.help(
+                    "a path is no pattern: name the folder, and all *.yaml and *.yml files in it are read",
+                )
+            } else if text.contains('$') || text.contains("~/") {
+                raw.help("write the path out: neither `~` nor a variable is replaced in it")
+            } else {
+                raw.help("check the path; is everything mounted?")
+            }
+        }
+        io::ErrorKind::PermissionDenied => {
+            let raw = raw("this cannot be read: permission denied".to_owned());
+            raw.help("let the user that runs roomsync read it")
+        }
+        io::ErrorKind::NotADirectory => {
+            let raw = raw("a part of this path is a file, not a folder".to_owned());
+            raw.help("check the path")
+        }
+        _ => raw(format!("this cannot be read: {error}"))
+            .help("check the path, and whether the user that runs roomsync can read it"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::fingerprint::{FileId, Fingerprint};
 use super::path_errors::{NamedPaths, kernels};
-use super::unreadable;
+use super::{name_of, unreadable};
 use crate::diagnostics::RawDiagnostic;
 use crate::disk::{FileSystems, Progress, is_kernel_path};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -25,6 +25,8 @@ pub(crate) struct Listing {
     pub(crate) fingerprint: Fingerprint,
     /// Folders in which a change would show, by canonical path.
     pub(crate) folders: BTreeMap<PathBuf, WatchedFolder>,
+    /// Files beside the room files that look like one by their names, and are not read.
+    pub(crate) not_read: Vec<PathBuf>,
 }
 
 /// The files that are there to be read.
@@ -174,6 +176,31 @@ fn end_of(path: &Path) -> io::Result<(PathBuf, Metadata)> {
     Ok((canonical, metadata))
 }
 
+/// True for a name that is probably meant as that of a room file.
+fn is_nearly_yaml(path: &Path) -> bool {
+    const NEAR: [&str; 8] = ["json", "json5", "jsonc", "toml", "yam", "yml", "ymal", "yalm"];
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    name.contains(".yaml") || name.contains(".yml") || NEAR.contains(&extension)
+}
+
+/// True for the folder that a file system keeps for its own repair, in the root of a mount, closed to everybody but root. `above`
+/// is the folder it lies in, and `device` the file system of both.
+fn is_lost_and_found(path: &Path, error: &io::Error, device: u64, above: Option<&PathBuf>) -> bool {
+    let is_root_of_mount = |folder: &PathBuf| {
+        let outside = folder.parent().map(fs::metadata);
+        let here = fs::metadata(folder).is_ok_and(|folder| folder.dev() == device);
+        here && outside.is_none_or(|outside| outside.is_ok_and(|outside| outside.dev() != device))
+    };
+    error.kind() == io::ErrorKind::PermissionDenied
+        && path.file_name().is_some_and(|name| name == "lost+found")
+        && above.is_some_and(is_root_of_mount)
+}
+
 struct Search<'s> {
     named: NamedPaths,
     settings_file: Option<PathBuf>,
@@ -202,7 +229,7 @@ impl Search<'_> {
         }
         self.listing.trace(Path::new("/"), &absolute, self.progress);
         self.progress.begin(path);
-        let (canonical, metadata) = end_of(path).map_err(|error| unreadable(&error))?;
+        let (canonical, metadata) = end_of(path).map_err(|error| unreadable(path, &error))?;
         if is_kernel_path(&canonical) {
             return Err(kernels());
         }
@@ -221,8 +248,11 @@ impl Search<'_> {
                 let raw = RawDiagnostic::new(
                     "empty-directory",
                     "there is no *.yaml or *.yml file in this directory",
-                )
-                .help("check the path; is everything mounted?");
+                );
+                let raw = match self.listing.not_read.iter().find(|file| file.starts_with(path)) {
+                    Some(file) => raw.help(format!("rename {} so that it ends in .yaml", name_of(file))),
+                    None => raw.help("check the path; is everything mounted?"),
+                };
                 self.fail(path, raw);
             }
         } else if self.settings_file.as_ref() == Some(&canonical) {
@@ -284,7 +314,11 @@ impl Search<'_> {
         let entries = fs::read_dir(&canonical).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let mut entries = match entries {
             Ok(entries) => entries,
-            Err(error) => return self.fail(path, unreadable(&error)),
+            Err(error) if is_lost_and_found(path, &error, metadata.dev(), above.last()) => {
+                self.listing.folders.remove(&canonical);
+                return;
+            }
+            Err(error) => return self.fail(path, unreadable(path, &error)),
         };
         // Sorted, because a file that is reached twice goes by its first name.
         entries.sort_by_cached_key(fs::DirEntry::file_name);
@@ -306,13 +340,16 @@ impl Search<'_> {
     fn entry(&mut self, path: &Path, entry: &fs::DirEntry, relative: Vec<u8>, above: &mut Vec<PathBuf>) {
         let (canonical, metadata, is_link) = match self.follow(path, entry) {
             // Through links; one that leads nowhere is an error, because what it should lead to may be rooms.
-            Err(error) => return self.fail(path, unreadable(&error)),
+            Err(error) => return self.fail(path, unreadable(path, &error)),
             Ok(result) => result,
         };
         let is_yaml = path
             .extension()
             .is_some_and(|extension| extension == "yaml" || extension == "yml");
         let is_dir = metadata.is_dir();
+        if !is_dir && !is_yaml && is_nearly_yaml(path) {
+            self.listing.not_read.push(path.to_owned());
+        }
         if !is_dir && (!is_yaml || self.settings_file.as_ref() == Some(&canonical)) {
             return;
         }

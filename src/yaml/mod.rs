@@ -7,16 +7,21 @@
 //! names. The parser gives that text only to a caller who asks for a scalar, and raises where something else stands;
 //! so a file with such a place is read again, by way of [`Pass::Probe`], which learns where those places are.
 
+mod conflicts;
 mod fields;
+mod lookalikes;
+mod named_lists;
 mod parse;
 mod scalar;
 mod shape;
+mod syntax;
 
 pub(crate) use fields::fields;
-pub(crate) use parse::read;
+pub(crate) use parse::{Document, read};
 
+pub(crate) use named_lists::{NamedList, NamedListsOf};
 pub(crate) use scalar::{Parse, Scalar};
-pub(crate) use shape::{FieldsOf, Items, ListOf, NamedList, NamedListsOf, Shape, Shaped};
+pub(crate) use shape::{FieldsOf, Items, ListOf, Shape, Shaped};
 
 use crate::diagnostics::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, shown};
 use compact_str::CompactString;
@@ -70,6 +75,15 @@ enum Pass {
     Probe(HashMap<NodePath, Kind>),
 }
 
+/// Parts of a map that were not understood, in which may be what it seems to lack.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct UnknownParts {
+    /// True if it has an unknown key.
+    pub(crate) any: bool,
+    /// True if it has one with a list, or a merge key.
+    pub(crate) lists: bool,
+}
+
 /// State of one reading: its place, and the problems found so far.
 #[derive(Debug)]
 pub(crate) struct ReadContext {
@@ -80,6 +94,10 @@ pub(crate) struct ReadContext {
     met_other_kind: bool,
     pub(crate) too_many_aliases: bool,
     pub(crate) problems: Vec<Problem>,
+    /// The unknown keys of the document's own map.
+    unknown_keys: Vec<CompactString>,
+    /// The unknown parts of the map that was read last.
+    pub(crate) unknown: UnknownParts,
     /// The first text with capitals that do not count, and all such texts in lower case.
     folded: Option<(Place, CompactString, HashSet<CompactString>)>,
 }
@@ -94,6 +112,8 @@ impl ReadContext {
             met_other_kind: false,
             too_many_aliases: false,
             problems: Vec::new(),
+            unknown_keys: Vec::new(),
+            unknown: UnknownParts::default(),
             folded: None,
         }
     }

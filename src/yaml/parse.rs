@@ -1,8 +1,13 @@
 //! A file's text → its document, with every problem that can be seen.
 
+use super::conflicts::conflicts;
+use super::lookalikes::{self, lookalikes};
+use super::syntax::broken;
 use super::{Fields, FieldsOf, ReadContext, Seed, Shaped};
 use crate::diagnostics::node_spans;
-use crate::diagnostics::{Place, Problem, RawDiagnostic, Target};
+use crate::diagnostics::{Place, Problem, RawDiagnostic, Severity, Target};
+use crate::model::{Lookalike, named_char};
+use compact_str::CompactString;
 use serde_yaml::Deserializer;
 
 /// A document as it was read.
@@ -14,6 +19,20 @@ pub(crate) struct Document<F> {
     pub(crate) problems: Vec<Problem>,
     /// True if the file was read to its end, so that `fields` holds all of it.
     pub(crate) whole: bool,
+    /// The unknown keys of the map that the document is.
+    pub(crate) unknown_keys: Vec<CompactString>,
+}
+
+impl<F> Document<F> {
+    /// A document of which nothing can be read.
+    fn broken(problems: Vec<Problem>) -> Self {
+        Self {
+            fields: None,
+            problems,
+            whole: false,
+            unknown_keys: Vec::new(),
+        }
+    }
 }
 
 /// Brackets open at once. Nobody writes as many, and the parser takes time by the square of them.
@@ -25,12 +44,12 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
         file,
         at: Target::Byte(byte),
     };
+    let in_conflict = conflicts(file, text);
+    if !in_conflict.is_empty() {
+        return Document::broken(in_conflict);
+    }
     if let Err((byte, raw)) = parseable(text) {
-        return Document {
-            fields: None,
-            problems: vec![Problem::error(at_byte(byte), raw)],
-            whole: false,
-        };
+        return Document::broken(vec![Problem::error(at_byte(byte), raw)]);
     }
     let mut cx = ReadContext::new(file, text);
     let result = cx.run(text, |cx| {
@@ -51,17 +70,68 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
     let capitals = cx.capitals();
     let mut problems = cx.problems;
     problems.extend(capitals);
-    let whole = result.is_ok();
+    let mut whole = result.is_ok();
     let fields = result.unwrap_or_else(|error| {
         let (at, raw) = broken(text, &error, cx.too_many_aliases);
+        problems.retain(|problem| !comes_of(problem, text, &at, &raw));
         problems.push(Problem::error(Place { file, at }, raw));
         None
     });
+    if problems.iter().any(|problem| problem.severity == Severity::Error) {
+        let found = lookalikes(text);
+        // What seems to be missing may be there.
+        whole &= found.is_empty();
+        problems.retain(|problem| !is_explained(problem, &found));
+        problems.extend(found.iter().map(|(byte, lookalike)| {
+            let raw = lookalikes::error(text, *byte, lookalike, !F::SECRETS);
+            let raw = if F::SECRETS { raw.secret() } else { raw };
+            Problem::error(at_byte(*byte), raw)
+        }));
+    }
     Document {
         fields,
         problems,
         whole,
+        unknown_keys: cx.unknown_keys,
     }
+}
+
+/// True if the problem comes of the syntax error: its value was read on into what stands at the error.
+fn comes_of(problem: &Problem, text: &str, at: &Target, error: &RawDiagnostic) -> bool {
+    let Target::Byte(byte) = at else { return false };
+    let before = text.get(..*byte).unwrap_or_default();
+    let word = before.split_whitespace().next_back().unwrap_or_default();
+    let RawDiagnostic { code, message, .. } = &problem.raw;
+    match error.code {
+        "regular-expression" => *code == "wrong-kind",
+        "yaml" if !word.is_empty() => {
+            message.contains(&format!(" {word}` is not"))
+                || (*code == "wrong-kind"
+                    && message.ends_with("found a single value")
+                    && error.message.contains("`key: value` cannot stand here"))
+        }
+        _ => false,
+    }
+}
+
+/// True if the problem comes of one of these characters.
+fn is_explained(problem: &Problem, found: &[(usize, Lookalike)]) -> bool {
+    let names = |c: char| {
+        let message = &problem.raw.message;
+        message.contains(c)
+            || message.contains(&c.escape_debug().to_string())
+            || message.contains(&named_char(c))
+    };
+    let shape = [
+        "yaml",
+        "wrong-kind",
+        "no-id",
+        "nothing-managed",
+        "no-app",
+        "two-documents",
+    ];
+    !found.is_empty()
+        && (shape.contains(&problem.raw.code) || found.iter().any(|(_, lookalike)| names(lookalike.c)))
 }
 
 /// Refuses, with its byte, what the parser cannot say well or fast enough.
@@ -72,11 +142,14 @@ fn parseable(text: &str) -> Result<(), (usize, RawDiagnostic)> {
     let mut open = 0_usize;
     for (byte, c) in text.char_indices() {
         if !printable(c) {
-            let raw = RawDiagnostic::new(
-                "control-character",
-                format!("a text file cannot hold the character {c:?}"),
-            )
-            .help("remove it, or write it as an escape between double quotes");
+            let raw = match Lookalike::of(c) {
+                Some(lookalike) => lookalikes::error(text, byte, &lookalike, false),
+                None => RawDiagnostic::new(
+                    "control-character",
+                    format!("a text file cannot hold the character {c:?}"),
+                )
+                .help("remove it, or write it as an escape between double quotes"),
+            };
             return Err((byte, raw));
         }
         open = match c {
@@ -104,50 +177,6 @@ fn is_plain(text: &[u8]) -> bool {
     };
     let opens = text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
     opens <= MOST_OPEN_BRACKETS && text.chunks(1 << 10).all(ascii)
-}
-
-/// The parser's error in words for people, and its place.
-fn broken(text: &str, error: &serde_yaml::Error, too_many_aliases: bool) -> (Target, RawDiagnostic) {
-    const HELP: &str = "look here and in the lines above for a bracket or a quote that is not closed, and for a wrong indentation";
-    let said = error.to_string();
-    if too_many_aliases || said.contains("repetition limit exceeded") {
-        let message = "the aliases (`*…`) of this file come to too much when written out";
-        let raw = RawDiagnostic::new("too-many-aliases", message)
-            .help("write a list that many rooms share as a group");
-        // It is about all of them, not about the one where it was noticed.
-        return (Target::File, raw);
-    }
-    let Some(location) = error.location() else {
-        return (
-            Target::File,
-            RawDiagnostic::new("yaml", format!("this is not valid YAML: {said}")).help(HELP),
-        );
-    };
-    let byte = location.index();
-    let line = text
-        .get(..byte)
-        .and_then(|before| before.rfind('\n'))
-        .map_or(0, |end| end + 1);
-    let indent = text.get(line..).unwrap_or_default();
-    let indent = indent.chars().take_while(|c| matches!(c, ' ' | '\t'));
-    if let Some(tab) = indent.into_iter().position(|c| c == '\t') {
-        let raw = RawDiagnostic::new(
-            "tab",
-            "a tab cannot stand in an indentation: YAML takes spaces only",
-        )
-        .help("replace the tab with spaces");
-        return (Target::Byte(line + tab), raw);
-    }
-    // The place is shown anyway.
-    let at = format!(" at line {} column {}", location.line(), location.column());
-    let said = said.replacen(&at, "", 1);
-    let help = if said.contains("unknown anchor") {
-        "name the list before, as `&name [ann, bob]`; a list that rooms share is better a group"
-    } else {
-        HELP
-    };
-    let raw = RawDiagnostic::new("yaml", format!("this is not valid YAML: {said}")).help(help);
-    (Target::Byte(byte), raw)
 }
 
 /// True if YAML allows the character unescaped (YAML 1.1, "Character Set").

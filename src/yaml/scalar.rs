@@ -66,7 +66,12 @@ impl<T> Scalar<T> {
             }
             Met::Other(kind) => {
                 let help = match kind {
-                    Kind::List => Some("write a single value here, not a list"),
+                    Kind::List => Some(
+                        "write a single value here: what stands between `[` and `]` is a list, and no part of a name",
+                    ),
+                    Kind::Map if self.wants.contains(':') => {
+                        Some("write `group:NAME`, without a blank after the colon, or a name alone")
+                    }
                     Kind::Map => Some("write a single value here: `a:b` is one, `a: b` is a map"),
                     Kind::Null | Kind::Scalar | Kind::Tagged => kind.help(),
                 };

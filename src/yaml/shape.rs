@@ -1,13 +1,12 @@
 //! Reads lists and maps.
 
 use super::scalar::{Key, Scalar};
-use super::{Fields, Kind, Parse, ReadContext, Seed, Seeded, Unread};
-use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown, suggest};
+use super::{Fields, Kind, ReadContext, Seed, Seeded, UnknownParts, Unread};
+use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, closest, shown, suggest};
 use compact_str::CompactString;
 use serde::de::{Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor};
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
 use std::marker::PhantomData;
 
 /// Items in the order of the file; `None` where a problem was recorded, so that an item keeps its index.
@@ -154,7 +153,9 @@ impl<'de, S: Seed<'de>> Shape<'de> for ListOf<S> {
         let help = match kind {
             // The parser itself would take a blank for an empty list.
             Kind::Null => Some("write `[]` for an empty list, or remove the key"),
-            Kind::Scalar => Some("put it between `[` and `]`"),
+            Kind::Scalar => {
+                Some("write `[ann, bob]`, or an item `- ann` on each line, with a blank after the dash")
+            }
             Kind::Map => Some("begin each item with `- `, or put all of them between `[` and `]`"),
             Kind::List | Kind::Tagged => kind.help(),
         };
@@ -197,7 +198,11 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
         if self.is_root && kind == Kind::Null {
             return None;
         }
-        let keys = format!("write it as `key: value`; the keys are: {}", F::KEYS.join(", "));
+        let how = match kind {
+            Kind::List if self.is_root => "begin with a key such as `rooms:`, and put the list below it",
+            _ => "write it as `key: value`, with a blank after the colon",
+        };
+        let keys = format!("{how}; the keys are: {}", F::KEYS.join(", "));
         cx.wrong_kind(self.wants(), kind, kind.help().or(Some(&keys)));
         if let Some(problem) = cx.problems.last_mut() {
             // A file that is one word may be anything, a token too.
@@ -213,6 +218,7 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
     fn map<A: MapAccess<'de>>(&self, cx: &mut ReadContext, mut map: A) -> Result<Option<F>, A::Error> {
         let mut fields = F::default();
         let mut seen: HashMap<&str, Place> = HashMap::new();
+        let mut unknown = UnknownParts::default();
         for entry in 0.. {
             let Some((place, text)) = next_key(cx, &mut map, entry, "the name of a key")? else {
                 break;
@@ -238,18 +244,54 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
                         cx.problems.push(problem);
                     }
                 },
-                (None, Some(text)) => cx.problems.push(Problem::error(place, unknown::<F>(&text))),
+                (None, Some(text)) => {
+                    let is_merge = text == MERGE;
+                    let raw = if is_merge {
+                        merge_key()
+                    } else {
+                        unknown_key::<F>(&text)
+                    };
+                    cx.problems.push(Problem::error(place, raw));
+                    if cx.steps.is_empty() {
+                        cx.unknown_keys.push(text.clone());
+                    }
+                    // It is read as what is probably meant, so that nothing more is said of the same mistake.
+                    if let Some(meant) = closest(&text, F::KEYS.iter().copied())
+                        && !seen.contains_key(meant)
+                    {
+                        let said = cx.problems.len();
+                        let map = &mut map;
+                        fields.field(meant, Unread { map, cx, entry })?;
+                        let here = cx.within(entry, |cx| {
+                            [EntryPart::Key, EntryPart::Value].map(|part| cx.place(part))
+                        });
+                        let of_value = cx.problems.split_off(said);
+                        let deeper = of_value
+                            .into_iter()
+                            .filter(|problem| !here.contains(&problem.place));
+                        cx.problems.extend(deeper);
+                        continue;
+                    }
+                    let kind = map.next_value_seed(Seeded {
+                        cx,
+                        seed: &Shaped(KindOf),
+                    })?;
+                    unknown.any = true;
+                    unknown.lists |= is_merge || kind == Some(Kind::List);
+                    continue;
+                }
                 (None, None) => {}
             }
             map.next_value::<IgnoredAny>()?;
         }
+        cx.unknown = unknown;
         fields.finish(cx);
         Ok(Some(fields))
     }
 }
 
 /// The place and the text of a map's next key: no text if a problem was recorded. `None` at the end of the map.
-fn next_key<'de, A: MapAccess<'de>>(
+pub(super) fn next_key<'de, A: MapAccess<'de>>(
     cx: &mut ReadContext,
     map: &mut A,
     entry: u32,
@@ -262,7 +304,31 @@ fn next_key<'de, A: MapAccess<'de>>(
     })
 }
 
-fn unknown<F: Fields>(key: &str) -> RawDiagnostic {
+/// The key of YAML that takes over the entries of another map.
+pub(super) const MERGE: &str = "<<";
+
+pub(super) fn merge_key() -> RawDiagnostic {
+    let message = "`<<` is a merge key, which takes over the keys of another map: these files have none";
+    RawDiagnostic::new("merge-key", message).help(
+        "write the keys out; what the rooms of a file share can stand under `defaults`, and a list of people can be a group",
+    )
+}
+
+/// Tells the kind of a node, and no more.
+struct KindOf;
+
+impl<'de> Shape<'de> for KindOf {
+    type Value = Kind;
+
+    fn wants(&self) -> &'static str {
+        "anything"
+    }
+    fn other(&self, _cx: &mut ReadContext, kind: Kind) -> Option<Kind> {
+        Some(kind)
+    }
+}
+
+fn unknown_key<F: Fields>(key: &str) -> RawDiagnostic {
     let help = suggest(key, F::KEYS, "the keys are");
     let raw = RawDiagnostic::new(
         "unknown-key",
@@ -272,73 +338,8 @@ fn unknown<F: Fields>(key: &str) -> RawDiagnostic {
     if F::SECRETS { raw.secret() } else { raw }
 }
 
-fn duplicate(place: Place, key: &str, first: &Place) -> Problem {
+pub(super) fn duplicate(place: Place, key: &str, first: &Place) -> Problem {
     let raw = RawDiagnostic::new("duplicate-key", format!("the key {} is here twice", shown(key)))
         .help("keep one of the two; YAML readers differ in which of them counts");
     Problem::error(place, raw).also(first.clone(), "first here")
-}
-
-/// Reads a map whose keys are free, each once, and whose values are lists of scalars.
-pub(crate) struct NamedListsOf<K, T> {
-    pub(crate) wants: &'static str,
-    pub(crate) key: Parse<K>,
-    pub(crate) list: &'static str,
-    pub(crate) item: Scalar<T>,
-}
-
-/// An entry of such a map.
-#[derive(Debug)]
-pub(crate) struct NamedList<K, T> {
-    pub(crate) key: K,
-    /// The entry's index in the map.
-    pub(crate) entry: u32,
-    pub(crate) items: Items<T>,
-}
-
-impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedListsOf<K, T> {
-    type Value = Vec<NamedList<K, T>>;
-
-    fn wants(&self) -> &'static str {
-        self.wants
-    }
-
-    fn instead(&self) -> &'static str {
-        "write each as `name: [ann, bob]`"
-    }
-
-    fn map<A: MapAccess<'de>>(
-        &self,
-        cx: &mut ReadContext,
-        mut map: A,
-    ) -> Result<Option<Self::Value>, A::Error> {
-        let mut entries = Vec::new();
-        let mut seen: HashMap<K, Place> = HashMap::new();
-        for entry in 0.. {
-            let Some((place, text)) = next_key(cx, &mut map, entry, "a name")? else {
-                break;
-            };
-            let value = Unread {
-                map: &mut map,
-                cx,
-                entry,
-            };
-            // A list that cannot be read may hold anybody.
-            let items = value
-                .list(self.list, self.item)?
-                .value
-                .unwrap_or_else(|| vec![None]);
-            match text.map(|text| (self.key)(&text).map(|key| (text, key))) {
-                Some(Ok((text, key))) => match seen.get(&key) {
-                    Some(first) => cx.problems.push(duplicate(place, &text, first)),
-                    None => {
-                        seen.insert(key.clone(), place);
-                        entries.push(NamedList { key, entry, items });
-                    }
-                },
-                Some(Err(raw)) => cx.problems.push(Problem::error(place, raw)),
-                None => {}
-            }
-        }
-        Ok(Some(entries))
-    }
 }

@@ -26,7 +26,12 @@ fn the_rules_can_be_broken() {
             1,
             "`diagnostics` imports",
         ),
-        ("yaml/shape.rs", "use crate::model::RoomId;", 1, "`yaml` imports"),
+        (
+            "yaml/shape.rs",
+            "use crate::source::Listing;",
+            1,
+            "`yaml` imports",
+        ),
         ("source/search.rs", "use crate::desired;", 1, "`source` imports"),
         ("desired/mod.rs", "use super::chat;", 1, "`desired` imports"),
         ("desired/mod.rs", "use crate as all;", 1, "`desired` imports"),

@@ -28,3 +28,4 @@ mod service;
 mod site;
 mod tls;
 mod tls_faults;
+mod words;

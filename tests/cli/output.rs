@@ -197,7 +197,7 @@ fn a_plan_is_written_to_a_file_as_it_is_printed() {
     assert_eq!(without_digests(other), document());
     site.run(&["plan", "--out", "no/such/folder.json"])
         .ends_with(64)
-        .complains("--out no/such/folder.json: cannot write there: entity not found\n");
+        .complains("--out no/such/folder.json: the folder no/such does not exist\n");
 }
 
 #[test]

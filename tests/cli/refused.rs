@@ -105,7 +105,7 @@ fn wrong_usage_is_64() {
         ),
         (
             &["plan", "--base", "no/such/folder"],
-            "--base no/such/folder: cannot read this",
+            "--base no/such/folder: there is no such file or folder",
         ),
         (&["plan", "--max-calls", "many"], "--max-calls"),
         (&["apply", "--yes", "--base", "rooms"], "--base"),
@@ -157,7 +157,7 @@ fn an_emulator_that_cannot_start_says_why() {
         (&["--control", "192.0.2.1:0"][..], "loopback only"),
         (&["--fault", "add@1:reset"], "\"add\" is no choice of calls"),
         (&["--fault", "events:500"], "mixes calls and events"),
-        (&["--latency", "5"], "a length of time"),
+        (&["--latency", "5"], "is not a duration"),
         (&["--offline-after", "99h"], "at most 24h"),
         (&["--webhook", "http://127.0.0.1:9"], "--webhook-secret"),
         (&["--webhook-style", "old"], "--webhook <URL>"),

@@ -167,7 +167,10 @@ fn wrong_usage_is_64() {
     let site = planned(&service, ROOMS, 0);
     let calls = service.calls().len();
     for (args, words) in [
-        (&["--plan", "none.json"][..], "--plan none.json: No such file"),
+        (
+            &["--plan", "none.json"][..],
+            "--plan none.json: the file does not exist",
+        ),
         (&["--plan", "plan.json", "--room", ROOM], "cannot be used with"),
         (&["--approve", ROOM], "--plan <FILE>"),
         (

@@ -28,10 +28,23 @@ fn sight(kind: Kind, code: &str, document: &Value) -> Sight {
     match code {
         "control-character" | "not-text" | "tab" | "tag" | "too-deep" | "yaml" => Parser,
 
+        "merge-key" | "room-file" | "room-outside-rooms" | "settings-file" => Schema,
+
         "bad-group-name" | "bad-label" | "bad-limit" | "bad-name" | "bad-pattern" | "bad-room-id"
         | "bad-url" | "bad-value" | "fleet-guard" | "half-credentials" | "no-app" | "no-id"
         | "no-service" | "not-supported" | "nothing-managed" | "null" | "two-apps" | "two-credentials"
         | "unknown-key" | "wrong-kind" => Schema,
+
+        // In some places the parser itself stumbles over these.
+        "conflict-markers"
+        | "full-width-character"
+        | "invisible-character"
+        | "odd-space"
+        | "regular-expression"
+        | "typographic-character" => match document.is_null() {
+            true => Parser,
+            false => Schema,
+        },
 
         "no-rooms" if kind == Kind::Settings => Schema,
         "no-rooms" => Blind("another file may hold the rooms"),

@@ -20,7 +20,12 @@ fn service() -> Service {
 
 fn files(house: &House) {
     let people = names(0..2 * PEOPLE).join(", ");
-    let line = |number| format!("  - {{id: {}, members: [{people}], admins: [mia]}}\n", room_id(number));
+    let line = |number| {
+        format!(
+            "  - {{id: {}, members: [{people}], admins: [mia]}}\n",
+            room_id(number)
+        )
+    };
     let lines: String = (1..=ROOMS).map(line).collect();
     house.rooms(&format!("rooms:\n{lines}"));
 }

@@ -43,7 +43,7 @@ fn github_is_told_in_workflow_commands() {
     ] {
         said += &rooms(&Path::new("tests/invalid/rooms").join(site), "github").0;
     }
-    for site in ["looser-guards", "unused-groups"] {
+    for site in ["looser-guards", "unused-groups", "names", "not-read"] {
         let config = Path::new("tests/doubtful").join(site).join("roomsync.yaml");
         said += &run(&["--format", "github"], &config).0;
     }

@@ -34,8 +34,8 @@ fn names_of_files_are_told_as_they_are() {
         fs::write(dir.path().join(name), "rooms:\n  - id: 1\n    member: [ann]\n").unwrap();
         let (said, _) = rooms(dir.path(), "github");
         let lines: Vec<&str> = said.lines().collect();
-        assert_eq!(lines.len(), 3, "{said}");
-        let (properties, text) = command(lines[1]).unwrap();
+        assert_eq!(lines.len(), 2, "{said}");
+        let (properties, text) = command(lines[0]).unwrap();
         let property = |wanted: &str| {
             let found: Vec<&str> = properties
                 .iter()

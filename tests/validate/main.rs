@@ -69,6 +69,32 @@ fn doubtful_sites() {
     }
 }
 
+/// A daemon would refuse these, however valid they are otherwise.
+#[test]
+fn files_that_seem_unfinished_are_refused() {
+    let room = "rooms:\n  - id: 1\n    members: [ann]\n";
+    for (text, code) in [("", "empty-file"), (room.trim_end(), "no-final-newline")] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a.yaml"), room).unwrap();
+        assert!(rooms(dir.path(), "json").1);
+        fs::write(dir.path().join("b.yaml"), text.replace("id: 1", "id: 2")).unwrap();
+        let (said, valid) = rooms(dir.path(), "json");
+        let said = json(&said);
+        assert!(!valid && said["valid"] == false, "{said}");
+        let errors: Vec<&Value> = said["diagnostics"].as_array().unwrap().iter().collect();
+        assert_eq!(errors.len(), 1, "{said}");
+        assert_eq!(
+            (&errors[0]["code"], &errors[0]["severity"]),
+            (&code.into(), &"error".into())
+        );
+        assert!(
+            errors[0]["message"].as_str().unwrap().contains("the daemon"),
+            "{said}"
+        );
+        assert!(rooms(dir.path(), "github").0.starts_with("::error file="));
+    }
+}
+
 /// The codes that the sources of the files' half speak of.
 fn codes_in(folder: &str, codes: &mut BTreeSet<String>) {
     for path in entries(folder) {
@@ -124,7 +150,7 @@ fn every_code_is_shown_by_a_site() {
     // on the environment; the tests of room files and of settings show what is said of them.
     let elsewhere = [
         "too-large",
-        "settings-file",
+        "no-settings",
         "no-token",
         "bad-token",
         "bad-secret",

@@ -84,7 +84,8 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
         DiskError::NotAFile | DiskError::Kernel | DiskError::TooLarge(_) => {
             "it is not a file of certificates".into()
         }
-        DiskError::Timeout(_) | DiskError::Io(_) => error.to_string(),
+        DiskError::Timeout(_) => error.to_string(),
+        DiskError::Io(error) => disk::described(&error),
     })?;
     for (certificate, number) in CertificateDer::pem_slice_iter(&pem).zip(1..) {
         let damaged = || format!("certificate {number} in it is damaged");

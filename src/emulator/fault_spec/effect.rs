@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str) -> Result<FaultEffect, BadFault> {
     let plain = |what: FaultEffect| value.is_none().then_some(what).ok_or(bad("it takes no value"));
     let time = || {
         let time = value.and_then(|value| parse_duration(value).ok());
-        time.ok_or(bad("a length of time is needed, such as 500ms"))
+        time.ok_or(bad("a duration is needed, such as 500ms"))
     };
     let people =
         || -> Option<Vec<UserId>> { value?.split('+').map(|user| UserId::parse(user).ok()).collect() };
