@@ -15,7 +15,7 @@ pub enum StateError {
     #[error("the file cannot be read")]
     Read(#[source] io::Error),
     /// The text is not YAML, or its keys and values are not those of a state.
-    #[error("this is not the state of an emulator; `roomsync emulator --help` shows one")]
+    #[error("this is not the state of an emulator")]
     Yaml(#[source] serde_yaml::Error),
     /// `app_key` has another form.
     #[error("app_key is written org#app, each of letters, digits, `-` and `_`; {0:?} is not")]
@@ -323,10 +323,10 @@ mod tests {
         ]
         .map(problem);
         insta::assert_snapshot!(problems.join("\n"), @r#"
-        cannot make sense of the file: rooms: invalid type: sequence, expected a map at line 1 column 8
-        cannot make sense of the file: unknown field `tokken`, expected one of `app_key`, `app_id`, `app_certificate`, `tokens`, `user_tokens`, `clients`, `passwords`, `users`, `rooms`
-        cannot make sense of the file: rooms.7: unknown field `boss`, expected one of `owner`, `admins`, `members`, `allow_list`, `block_list`, `name`, `maxusers` at line 1 column 23
-        cannot make sense of the file: rooms.7: missing field `owner` at line 1 column 12
+        this is not the state of an emulator: rooms: invalid type: sequence, expected a map at line 1 column 8
+        this is not the state of an emulator: unknown field `tokken`, expected one of `app_key`, `app_id`, `app_certificate`, `tokens`, `user_tokens`, `clients`, `passwords`, `users`, `rooms`
+        this is not the state of an emulator: rooms.7: unknown field `boss`, expected one of `owner`, `admins`, `members`, `allow_list`, `block_list`, `name`, `maxusers` at line 1 column 23
+        this is not the state of an emulator: rooms.7: missing field `owner` at line 1 column 12
         app_key is written org#app, each of letters, digits, `-` and `_`; "acme" is not
         app_key is written org#app, each of letters, digits, `-` and `_`; "a/b#c" is not
         app_id consists of letters, digits, `-` and `_`; ".." does not
@@ -336,8 +336,8 @@ mod tests {
         "a" is on the allow list of room 7, and not in that room
         "A" is on the block list of room 7, and in that room: take them off one of the two lists
         "o" is on the block list of room 7, and in that room: take them off one of the two lists
-        "a b" in room 7 is not a username: a name consists of a-z, A-Z, 0-9, `_`, `-` and `.`; ' ' is not one of them
-        "a b" in `users` is not a username: a name consists of a-z, A-Z, 0-9, `_`, `-` and `.`; ' ' is not one of them
+        "a b" in room 7 is not a username: a name consists of a-z, A-Z, 0-9, `_`, `-` and `.`, and this one holds a space
+        "a b" in `users` is not a username: a name consists of a-z, A-Z, 0-9, `_`, `-` and `.`, and this one holds a space
         "007" in `rooms` is not a room id: a room id is a whole number without sign or leading zero, at most 32 digits long
         ".." in room 7 is not a username: a name cannot consist of dots only: in a request's path it would mean another path
         "p" in room 7 is not in `users`: add them there, or leave `users` out to know every name

@@ -3,7 +3,7 @@
 use super::{FleetPlan, Note};
 use crate::desired::DesiredRoom;
 use crate::live::Observed;
-use crate::model::{Glob, ReasonCode, RoomId, counted};
+use crate::model::{Glob, ReasonCode, RoomId, UserId, counted};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Key that a pattern stands under.
@@ -49,10 +49,10 @@ impl<'a> UnmatchedPatterns<'a> {
                 .chain([&live.members])
                 .chain(&live.admins)
                 .flat_map(|list| list.iter());
-            let owners = room.owner.iter().map(|owner| owner.as_str());
+            let owners = room.owner.iter().map(UserId::as_str);
             let foreign = live.foreign.iter().chain(&live.foreign_admins).chain(&live.owner);
             lists
-                .map(|user| user.as_str())
+                .map(UserId::as_str)
                 .chain(owners)
                 .chain(foreign.map(String::as_str))
         };

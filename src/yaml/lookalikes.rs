@@ -131,7 +131,7 @@ mod tests {
         for (text, found) in [
             ("members:\u{a0}[ann]\n", vec![(8, '\u{a0}')]),
             ("a: [b，c，d]\nb：c\n", vec![(5, '，'), (16, '：')]),
-            ("\u{3000}a: b\n  – ann\n", vec![(0, '\u{3000}'), (11, '–')]),
+            ("\u{3000}a: b\n  – ann\n", vec![(0, '\u{3000}'), (10, '–')]),
             // The plain comma ends the label.
             ("- {name: 大厅：一，二, members: [ann，bob]}\n", vec![(42, '，')]),
             ("a: “b”\n", vec![(3, '“'), (7, '”')]),

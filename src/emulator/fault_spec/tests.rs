@@ -122,8 +122,8 @@ fn every_mistake_is_named() {
     "302" is nothing that can happen to a call; `--help` lists what can
     "600" is nothing that can happen to a call; `--help` lists what can
     reset=1: it takes no value
-    slow=: a length of time is needed, such as 500ms
-    slow=5: a length of time is needed, such as 500ms
+    slow=: a duration is needed, such as 500ms
+    slow=5: a duration is needed, such as 500ms
     html=99: a status from 200 to 599 is needed
     stale=0: a number of changes is needed, from 1
     rows=few: a number of people is needed, from 0
