@@ -4,6 +4,7 @@
 
 mod applying;
 mod audit;
+mod audit_cost;
 mod budget;
 mod bulk;
 mod choking;
