@@ -245,14 +245,13 @@ impl LogWriter {
         self.0.done().await
     }
 
-    /// Writes the line of a pass, and waits until the disk has taken it. `false`: it has not.
-    #[must_use]
-    pub(crate) async fn prove(&self, time: Timestamp, pass: PassLine) -> bool {
+    /// Writes the line of a pass, and waits until the disk has taken it.
+    pub(crate) async fn prove(&self, time: Timestamp, pass: PassLine) -> Result<(), String> {
         let (proved, proof) = oneshot::channel();
         self.ask(Request::Pass { time, pass, proved });
         let _ = self.written().await;
         // Nobody drops the sender: a run answers each request.
-        proof.await.unwrap_or(false)
+        proof.await.unwrap_or_else(|error| Err(error.to_string()))
     }
 
     fn ask(&self, request: Request) {

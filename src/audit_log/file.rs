@@ -31,7 +31,7 @@ pub(super) enum Request {
     Pass {
         time: Timestamp,
         pass: PassLine,
-        proved: oneshot::Sender<bool>,
+        proved: oneshot::Sender<Result<(), String>>,
     },
     Reopen(Option<PathBuf>),
 }
@@ -93,13 +93,7 @@ impl DiskJob for LogFile {
         for request in requests {
             self.answer(request);
         }
-        match (&self.trouble, &self.path) {
-            (Some(Trouble { error, .. }), Some(path)) => {
-                let reason = write_fault(error);
-                Err(format!("cannot write the audit log {}: {reason}", path.display()))
-            }
-            (Some(_), None) | (None, _) => Ok(()),
-        }
+        self.state()
     }
 }
 
@@ -112,6 +106,17 @@ impl LogFile {
             end: 0,
             trouble: None,
             pending: Vec::new(),
+        }
+    }
+
+    /// The error: the last line could not be written, in words.
+    fn state(&self) -> Result<(), String> {
+        match (&self.trouble, &self.path) {
+            (Some(Trouble { error, .. }), Some(path)) => {
+                let reason = write_fault(error);
+                Err(format!("cannot write the audit log {}: {reason}", path.display()))
+            }
+            (Some(_), None) | (None, _) => Ok(()),
         }
     }
 
@@ -164,10 +169,9 @@ impl LogFile {
             Request::Pass { time, pass, proved } => {
                 let event = Event::Pass(&pass);
                 let written = self.prove(&EventLine { time, event });
-                let is_proved = written.is_ok();
                 self.took(written, time);
                 // Who asked may be gone by now.
-                let _ = proved.send(is_proved);
+                let _ = proved.send(self.state());
             }
             Request::Reopen(path) => {
                 self.path = path;

@@ -102,6 +102,24 @@ fn everybody_is_explained() {
 }
 
 #[test]
+fn a_name_that_nobody_knows_is_said_to_be_unknown_with_those_near_it() {
+    let service = Service::start(FLEET);
+    let site = site(&service);
+    let told = |user: &str| told(&site, user, "lobby").stdout;
+    let near = told("boob");
+    assert!(
+        near.contains("\nboob is unknown: ") && near.contains("Did you mean bob"),
+        "{near}"
+    );
+    let far = told("qqqqqqq");
+    assert!(
+        far.contains("\nqqqqqqq is unknown: ") && !far.contains("Did you mean"),
+        "{far}"
+    );
+    assert!(!told("bob").contains("unknown"));
+}
+
+#[test]
 fn who_and_where_must_be_sayable() {
     let service = Service::start(FLEET);
     let site = site(&service);

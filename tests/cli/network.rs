@@ -36,7 +36,11 @@ fn the_environment_wins_over_the_settings() {
     command
         .env("ROOMSYNC_URL", service.url())
         .env("ROOMSYNC_TOKEN", TOKEN);
-    Run::of(&mut command).ends_with(0);
+    let run = Run::of(&mut command).ends_with(0);
+    let notes = run.stderr.matches("ROOMSYNC_TOKEN is set and is used").count();
+    assert_eq!(notes, 1, "{}", run.stderr);
+    let plain = Site::of(&service).run(&["plan"]).ends_with(0);
+    assert!(!plain.stderr.contains("ROOMSYNC_TOKEN"), "{}", plain.stderr);
 }
 
 #[test]

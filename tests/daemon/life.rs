@@ -102,6 +102,16 @@ fn a_second_one_with_the_same_state_is_refused() {
         "{told}"
     );
     assert!(daemon.is_up());
+    // Even where both would have the same port.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    place.settings(&format!("listen: 127.0.0.1:{port}"));
+    let second = String::from_utf8_lossy(&place.run(&["run"]).stderr).into_owned();
+    assert!(second.contains("another roomsync runs"), "{second}");
+    let elsewhere = String::from_utf8_lossy(&place.run(&["run", "--dry-run"]).stderr).into_owned();
+    let why = format!("cannot listen on 127.0.0.1:{port}: another program listens there");
+    assert!(elsewhere.contains(&why), "{elsewhere}");
+    place.settings("");
     // It leaves nothing behind that would keep the next one out, however it ends.
     daemon.signal("KILL");
     assert_eq!(daemon.code(), None);

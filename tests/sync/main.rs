@@ -5,6 +5,7 @@
 mod applying;
 mod attention;
 mod audit;
+mod audit_cost;
 mod budget;
 mod bulk;
 mod cheap_looks;

@@ -333,9 +333,15 @@ async fn methods_and_paths_that_are_none() {
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
             let answer = ask(&router, method, path, &[]).await;
             assert_eq!(answer.status, 405, "{path}");
+            assert_eq!(answer.body, format!("405: use GET for {path}\n"));
             assert_eq!(answer.header("allow"), "GET,HEAD");
         }
     }
+    let answer = get(&router, "/-/reconcile").await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.body.as_str()),
+        (405, "405: use POST for /-/reconcile\n")
+    );
     for path in ["/nowhere", "/api", "/api/rooms", "/app.js/", "//", "/../etc"] {
         let answer = get(&router, path).await;
         assert_eq!(answer.status, 404, "{path}");
