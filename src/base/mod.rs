@@ -33,6 +33,8 @@ pub struct RoomDiff {
     pub relaxations: Vec<Relaxation>,
     /// Other changes of its entry, in words.
     pub changes: Vec<String>,
+    /// Number of new names who are not in the room, and whom the plan does not add (`absent: ignore`).
+    pub uninvited: usize,
 }
 
 impl BaseDiff {
@@ -51,9 +53,17 @@ impl BaseDiff {
         let labels: BTreeMap<&str, &RoomId> = labels
             .filter_map(|room| Some((room.name.as_deref()?, &room.id)))
             .collect();
+        let not_here = plan.rooms.iter().map(|room| (&room.id, &room.not_here));
+        let not_here: BTreeMap<&RoomId, &MemberSet> =
+            not_here.filter(|(_, users)| !users.is_empty()).collect();
+        let uninvited = |id: &RoomId| {
+            let before = before.get(id).map(|room| [&room.members, &room.admins]);
+            let before = MemberSet::of_all(before.into_iter().flatten().flatten());
+            not_here.get(id).map_or(0, |users| users.minus(&before).len())
+        };
         let compared = |room: &&DesiredRoom| {
             let live = live.get(&room.id).copied();
-            let since = match before.get(&room.id) {
+            let mut since = match before.get(&room.id) {
                 Some(before) => {
                     let label = room.name.as_deref().and_then(|name| labels.get(name));
                     RoomDiff::new(before, room, live, label.copied())
@@ -64,6 +74,7 @@ impl BaseDiff {
                     ..RoomDiff::default()
                 },
             };
+            since.uninvited = uninvited(&room.id);
             (room.id.clone(), since)
         };
         let rooms: BTreeMap<RoomId, RoomDiff> = now.iter().map(compared).collect();
@@ -120,6 +131,7 @@ impl RoomDiff {
             people,
             relaxations: relaxations::between(before, now, live),
             changes: entry_changes::between(before, now, live, labelled),
+            uninvited: 0,
         }
     }
 
@@ -130,6 +142,7 @@ impl RoomDiff {
             admins,
             relaxations,
             changes,
+            uninvited,
         } = self;
         let new = is_new.then(|| Note::new(ReasonCode::NewRoom, "this room is new in the files"));
         let relaxations = relaxations
@@ -145,11 +158,16 @@ impl RoomDiff {
         let admins = admins
             .iter()
             .map(leaves("the files no longer want this person as an admin here"));
+        let uninvited = (*uninvited > 0).then(|| {
+            let message = format!("{uninvited} of those not here are new in this change: never invited");
+            Note::new(ReasonCode::Absent, message)
+        });
         new.into_iter()
             .chain(relaxations)
             .chain(changes)
             .chain(people)
             .chain(admins)
+            .chain(uninvited)
     }
 
     /// True for a note that [`BaseDiff::note`] makes of something that has a place of its own in the comment.

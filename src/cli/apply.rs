@@ -7,7 +7,9 @@ use super::plan_file::PlanFile;
 use super::progress_bar::{Watched, progress_bar};
 use super::prompt::confirmed;
 use super::report_text::report_text;
-use super::{Globals, buffered, max_calls, output, output_json, output_plan, write_plan};
+use super::{
+    Globals, buffered, invited, max_calls, output, output_absent, output_json, output_plan, write_plan,
+};
 use crate::apply::{ApplyOptions, CallEvidence, Cancel, Reason, Report, RoomReport, Tally};
 use crate::model::RoomId;
 use crate::plan::Calls;
@@ -43,6 +45,9 @@ pub(super) struct Args {
     /// Write nothing, and exit with 3, when the plan makes more calls than this
     #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
     pub(super) max_calls: Option<usize>,
+    /// Also add the people who are not there and whom `absent: ignore` leaves alone
+    #[arg(long, conflicts_with = "plan")]
+    pub(super) invite: bool,
     /// Only these rooms; `max_removals_total` holds their removals against their live members and the listed ones of all others
     #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
     pub(super) room: Vec<RoomId>,
@@ -113,7 +118,11 @@ async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::R
     let client = context.connect()?;
     let rooms = saved.as_ref().map_or_else(|| context.rooms(), PlanFile::rooms);
     let planned = match &saved {
-        None => context.plan(globals, &client, &rooms).await,
+        None => {
+            context
+                .plan(globals, &client, &rooms, &invited(args.invite))
+                .await
+        }
         Some(saved) => saved.plan(globals, context, &client).await,
     };
     let Planned { plan, stopped, .. } = &planned;
@@ -135,7 +144,10 @@ async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::R
     let calls = plan.summary().calls;
     let asking = !args.yes && calls > 0 && stopped.is_none();
     match args.format {
-        Format::Text => output_plan("", plan, seconds)?,
+        Format::Text => {
+            output_plan("", plan, seconds)?;
+            output_absent(plan)?;
+        }
         Format::Json if asking => {
             let mut err = buffered(anstream::stderr());
             write_plan(&mut err, plan, seconds)?;

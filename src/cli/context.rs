@@ -8,7 +8,7 @@ use crate::desired::{self, Desired, DesiredRoom, Retain};
 use crate::diagnostics::Diagnostic;
 use crate::live::Observed;
 use crate::model::{RoomId, show_duration};
-use crate::plan::{Constraints, FleetGuard, UnmatchedPatterns};
+use crate::plan::{Constraints, FleetGuard, Invite, UnmatchedPatterns};
 use crate::reconcile::connect;
 use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, Looked, Planned, Restrain};
@@ -153,12 +153,13 @@ impl Context {
         Ok(connect(&self.settings, None)?)
     }
 
-    /// Looks at these rooms and plans.
+    /// Looks at these rooms and plans. `invite`: whom to add where absence is no drift.
     pub(super) async fn plan<'a>(
         &'a self,
         globals: &Globals,
         client: &Client,
         rooms: &[&'a DesiredRoom],
+        invite: &Invite,
     ) -> Planned {
         let guard = self.fleet_guard(rooms);
         let unmatched = RefCell::new(UnmatchedPatterns::of(&self.desired.rooms));
@@ -166,7 +167,10 @@ impl Context {
             if let Some(room) = rooms.get(at) {
                 unmatched.borrow_mut().look(room, observed);
             }
-            Constraints::default()
+            Constraints {
+                invite: invite.clone(),
+                ..Constraints::default()
+            }
         };
         let looked = self.look_at(globals, client, rooms, &watch).await;
         let mut planned = looked.plan(Some(guard), &client.reader());
@@ -175,12 +179,7 @@ impl Context {
     }
 
     /// Looks at these rooms.
-    pub(super) async fn look(&self, globals: &Globals, client: &Client, rooms: &[&DesiredRoom]) -> Looked {
-        self.look_at(globals, client, rooms, &|_, _| Constraints::default())
-            .await
-    }
-
-    async fn look_at(
+    pub(super) async fn look_at(
         &self,
         globals: &Globals,
         client: &Client,

@@ -138,6 +138,7 @@ impl Cause {
             | ReasonCode::RateLimited
             | ReasonCode::UnknownCall => Self::Service,
             ReasonCode::Guard(_)
+            | ReasonCode::Absent
             | ReasonCode::AdminKept
             | ReasonCode::AdminsFull
             | ReasonCode::AlreadySo

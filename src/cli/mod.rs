@@ -26,7 +26,7 @@ pub use exit::Exit;
 
 use crate::diagnostics::{Diagnostic, Invalid, Severity, render};
 use crate::model::printable;
-use crate::plan::FleetPlan;
+use crate::plan::{FleetPlan, Invite};
 use crate::render::text;
 use crate::secrets;
 use crate::settings::Env;
@@ -172,6 +172,21 @@ fn output_plan(before: &str, plan: &FleetPlan, seconds: f64) -> anyhow::Result<(
         out.write_all(before.as_bytes())?;
         write_plan(out, plan, seconds)
     })
+}
+
+/// Whom a command without a memory invites: everyone, or nobody.
+fn invited(all: bool) -> Invite {
+    if all { Invite::Everybody } else { Invite::Nobody }
+}
+
+/// Says how to add the people whose absence is no drift, if there are some.
+fn output_absent(plan: &FleetPlan) -> anyhow::Result<()> {
+    match plan.rooms.iter().map(|room| room.not_here.len()).sum::<usize>() {
+        0 => Ok(()),
+        absent => output(&format!(
+            "{absent} not here, not added: absent: ignore; add them with --invite\n"
+        )),
+    }
 }
 
 /// Writes a plan for people as it comes: of a large fleet it is far longer than what it shows.

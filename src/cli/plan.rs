@@ -4,7 +4,7 @@ use super::base_files::{self, BaseFiles};
 use super::context::Context;
 use super::exit::{Exit, Usage};
 use super::flag_values::whole;
-use super::{Globals, buffered, max_calls, output, output_json, output_plan};
+use super::{Globals, buffered, invited, max_calls, output, output_absent, output_json, output_plan};
 use crate::base::BaseDiff;
 use crate::disk::why_not_written;
 use crate::model::RoomId;
@@ -38,6 +38,9 @@ pub(super) struct Args {
     /// Exit with 3 when an apply would make more calls than this
     #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
     pub(super) max_calls: Option<usize>,
+    /// Also add the people who are not there and whom `absent: ignore` leaves alone
+    #[arg(long)]
+    pub(super) invite: bool,
     /// Only these rooms; `max_removals_total` holds their removals against their live members and the listed ones of all others
     #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
     pub(super) room: Vec<RoomId>,
@@ -67,7 +70,9 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let base = BaseFiles::load(&args.base, globals, &context.settings)?;
     let client = context.connect()?;
     let rooms = context.rooms();
-    let mut planned = context.plan(globals, &client, &rooms).await;
+    let mut planned = context
+        .plan(globals, &client, &rooms, &invited(args.invite))
+        .await;
     let whole = args.room.is_empty();
     let base_diff = base
         .as_ref()
@@ -83,6 +88,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         Format::Text => {
             let base_diff = base_diff.map(|diff| diff.map_or_else(base_files::not_said, BaseDiff::text));
             output_plan(&base_diff.unwrap_or_default(), plan, meta.rates.seconds(plan))?;
+            output_absent(plan)?;
         }
         Format::Json => output_json(&document)?,
         Format::Markdown => output(&markdown(

@@ -6,8 +6,9 @@ use super::exit::Usage;
 use crate::chat::Client;
 use crate::desired::DesiredRoom;
 use crate::disk::described;
+use crate::live::Observed;
 use crate::model::{RoomId, first_few, room_label};
-use crate::plan::{SavedPlan, SavedRoom};
+use crate::plan::{Constraints, Invite, SavedPlan, SavedRoom};
 use crate::reconcile::Planned;
 use anyhow::Context as _;
 use std::borrow::Cow;
@@ -98,7 +99,13 @@ impl<'a> PlanFile<'a> {
     /// Looks at the rooms again, and gives what of the plan still holds.
     pub(super) async fn plan(&self, globals: &Globals, context: &Context, client: &Client) -> Planned {
         let rooms = self.rooms();
-        let looked = context.look(globals, client, &rooms).await;
+        let saved = self.plan.rooms();
+        // Of those whose absence is no drift, the ones whom the plan invites.
+        let restrain = |at: usize, _: &Observed| Constraints {
+            invite: Invite::These(saved.get(at).map(|room| room.adds().clone()).unwrap_or_default()),
+            ..Constraints::default()
+        };
+        let looked = context.look_at(globals, client, &rooms, &restrain).await;
         let (looked, elsewhere) = looked.narrowed_to(&self.plan, &rooms, self.approved);
         let mut guard = context.fleet_guard(&rooms);
         guard.elsewhere += elsewhere;

@@ -1,9 +1,11 @@
 //! Admin lists that a pass reads. Each costs a call, so a large fleet has its members read in every pass, and its admins in turn.
 
+use super::controller::Controller;
 use super::room_table::{Room, RoomTable};
 use super::workqueue::Ticket;
 use crate::chat::wire::Method;
 use crate::settings::Settings;
+use crate::status::{AdminLists, RoomState};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -15,6 +17,11 @@ fn that_fit(interval: Duration, rate: u32) -> usize {
     let calls = (interval / PART).as_secs_f64() * f64::from(rate);
     // A cast saturates, and a fleet with more rooms than this is out of reach.
     (calls as usize).max(1)
+}
+
+fn fit(settings: &Settings) -> usize {
+    let rate = settings.limits.calls_per_second.of(Method::ListAdmins);
+    that_fit(settings.sync.interval, rate)
 }
 
 /// Urgency of a room's admin list. The least is read first.
@@ -36,8 +43,7 @@ fn urgency(room: &Room) -> Urgency {
 
 /// Has only the most urgent admin lists read, as many as fit.
 pub(super) fn choose(tickets: &mut [Ticket], rooms: &RoomTable, settings: &Settings) {
-    let rate = settings.limits.calls_per_second.of(Method::ListAdmins);
-    let fit = that_fit(settings.sync.interval, rate);
+    let fit = fit(settings);
     let managed = |ticket: &&mut Ticket| ticket.desired.admins.is_some();
     let mut managed: Vec<&mut Ticket> = tickets.iter_mut().filter(managed).collect();
     if managed.len() <= fit {
@@ -47,6 +53,25 @@ pub(super) fn choose(tickets: &mut [Ticket], rooms: &RoomTable, settings: &Setti
     for ticket in managed.iter_mut().skip(fit) {
         ticket.admins_due = false;
     }
+}
+
+/// The admin lists, as they are shown.
+pub(super) fn shown(daemon: &Controller) -> Option<AdminLists> {
+    let managed = daemon.rooms.iter().filter(|room| room.desired().admins.is_some());
+    let mut rooms = 0;
+    let mut oldest: Option<Timestamp> = None;
+    for room in managed {
+        rooms += 1;
+        if room.state() != RoomState::Failed {
+            let read = room.admins_read().unwrap_or(daemon.started);
+            oldest = Some(oldest.map_or(read, |oldest| oldest.min(read)));
+        }
+    }
+    let passes = u32::try_from(usize::div_ceil(rooms, fit(&daemon.settings))).unwrap_or(u32::MAX);
+    Some(AdminLists {
+        oldest: oldest?,
+        turn: daemon.settings.sync.interval.saturating_mul(passes),
+    })
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ impl Controller {
         let kept = |room: &DesiredRoom| self.safeguards.kept_in(room);
         self.files
             .begin_to_settle(&desired.source.digest, &rooms, before, kept);
-        let holds = self.safeguards.take(&rooms);
+        let holds = self.safeguards.take(&rooms, |room| self.rooms.has(room));
         for room in self.rooms.remove_others(&rooms) {
             let id = &room.id;
             self.departed.left(&room, now);
@@ -118,6 +118,7 @@ impl Controller {
             self.departed.back(&id);
             self.rooms.put(desired, holds.rooms.contains(&id), now);
         }
+        self.save_invitations();
         let exclusions = self.safeguards.exclusions_mut();
         let named = provenance.naming(&exclusions.set_aside().users());
         let let_go = exclusions.let_go(&named);
@@ -231,10 +232,12 @@ impl Controller {
             room.see_missing(live);
         }
         let settle = self.settings.sync.settle_removals;
-        Constraints {
+        let constraints = Constraints {
             unsettled: self.files.may_go(&desired.id, observed, settle),
-            ..self.safeguards.constraints(desired)
-        }
+            ..self.safeguards.constraints(desired, observed)
+        };
+        self.save_invitations();
+        constraints
     }
 
     /// Takes in the stillness of the files, and lets them settle if it has lasted long enough. `true`: the files must be read once
@@ -374,15 +377,18 @@ impl Controller {
 
     /// Has all saved that must outlive the process.
     fn save_all(&self) {
-        let learned = self.learned.clone();
-        self.persister
-            .save(snapshots::whole(&self.files, &self.safeguards, learned));
+        self.persister.save(snapshots::whole(self));
     }
 
     /// Has saved what changes with every pass.
     pub(super) fn save_state(&self) {
-        self.persister
-            .save(snapshots::state(&self.safeguards, self.learned.clone()));
+        self.persister.save(snapshots::state(self));
+    }
+
+    /// Has saved who was invited since the last time.
+    pub(super) fn save_invitations(&mut self) {
+        let changes = self.safeguards.invitations_mut().take_changes();
+        self.persister.save_invitations(changes);
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -234,10 +234,17 @@ impl RoomHooks for PassHooks<'_> {
 
 /// Records that somebody was added, and perhaps put back.
 fn added(controller: &mut Controller, id: &RoomId, user: &UserId) {
-    let room = controller.rooms.get_mut(id);
-    if room.is_some_and(|room| room.added(user)) {
+    let Some(room) = controller.rooms.get_mut(id) else {
+        return;
+    };
+    controller
+        .safeguards
+        .invitations_mut()
+        .added(room.desired(), user);
+    if room.added(user) {
         controller.safeguards.put_back(id, user);
     }
+    controller.save_invitations();
 }
 
 /// Records what came of a room's plan. `stopped` is the reason for which its run ended early.

@@ -53,6 +53,12 @@ impl RoomTable {
         self.rooms.get(id)
     }
 
+    /// True if this entry of a room is the one in force.
+    pub(super) fn has(&self, desired: &DesiredRoom) -> bool {
+        self.get(&desired.id)
+            .is_some_and(|room| **room.desired() == *desired)
+    }
+
     pub(super) fn get_mut(&mut self, id: &RoomId) -> Option<&mut Room> {
         self.rooms.get_mut(id)
     }

@@ -8,10 +8,10 @@ use super::service_clock::{ClockCheck, ServiceTime};
 use super::state_dir::{PersistedState, Restored};
 use crate::clock::Clock;
 use crate::desired::DesiredRoom;
-use crate::exclusions::{Exclusions, HoldChanges, Refusal, RemovalBudgets};
+use crate::exclusions::{Exclusions, HoldChanges, Invitations, Refusal, RemovalBudgets};
 use crate::live::Observed;
 use crate::model::{Limit, RoomId, UserId};
-use crate::plan::{Constraints, FleetGuard};
+use crate::plan::{Constraints, FleetGuard, Invite};
 use crate::reconcile::Looked;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +26,7 @@ pub(super) struct Safeguards {
     exclusions: Exclusions,
     budgets: RemovalBudgets,
     fleet: FleetBudget,
+    invitations: Invitations,
 }
 
 impl Safeguards {
@@ -49,6 +50,7 @@ impl Safeguards {
             exclusions: Exclusions::new(restored.rosters, set_aside, now),
             budgets,
             fleet,
+            invitations: restored.invitations,
             clock,
         }
     }
@@ -86,8 +88,16 @@ impl Safeguards {
         self.exclusions.put_back(room, user, self.clock.steady());
     }
 
-    /// Takes a new set of files.
-    pub(super) fn take(&mut self, rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>) -> HoldChanges {
+    /// Takes a new set of files. `is_known`: the entry is the one that was in force before.
+    pub(super) fn take(
+        &mut self,
+        rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>,
+        is_known: impl Fn(&DesiredRoom) -> bool,
+    ) -> HoldChanges {
+        self.invitations.forget_others(|id| rooms.contains_key(id));
+        for room in rooms.values().filter(|room| !is_known(room)) {
+            self.invitations.take(room);
+        }
         let may_pass = self.clock.is_confirmed();
         let now = self.clock.steady();
         let mut differs = false;
@@ -152,9 +162,16 @@ impl Safeguards {
         }
     }
 
-    /// The same, with the people who are not to be tried now.
-    pub(super) fn constraints(&self, desired: &DesiredRoom) -> Constraints {
+    /// People who were invited, by room.
+    pub(super) fn invitations_mut(&mut self) -> &mut Invitations {
+        &mut self.invitations
+    }
+
+    /// The same, with the people who are not to be tried now, and whom to invite of those whom a look does not show.
+    pub(super) fn constraints(&mut self, desired: &DesiredRoom, observed: &Observed) -> Constraints {
+        let invited = self.invitations.see(desired, &observed.room().members);
         Constraints {
+            invite: Invite::These(invited),
             not_tried: self.exclusions.waiting_in(desired, self.clock.moment()),
             ..self.kept_in(desired)
         }

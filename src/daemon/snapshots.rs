@@ -1,31 +1,25 @@
 //! Snapshots of what must outlive the process.
 
-use super::files_in_force::FilesInForce;
-use super::learned_limits::LearnedLimits;
-use super::safeguards::Safeguards;
+use super::controller::Controller;
 use super::state_dir::{FilesSnapshot, Snapshot};
 
-/// Everything.
-pub(super) fn whole(
-    files: &FilesInForce,
-    safeguards: &Safeguards,
-    learned: Option<LearnedLimits>,
-) -> Snapshot {
-    let of_files = files.set().map(|set| FilesSnapshot {
+/// Everything but who was invited, whose changes are saved one by one.
+pub(super) fn whole(daemon: &Controller) -> Snapshot {
+    let files = daemon.files.set().map(|set| FilesSnapshot {
         provenance: set.provenance.clone(),
-        settled: files.settled(),
+        settled: daemon.files.settled(),
     });
     Snapshot {
-        rosters: Some(safeguards.exclusions().rosters().clone()),
-        files: of_files,
-        ..state(safeguards, learned)
+        rosters: Some(daemon.safeguards.exclusions().rosters().clone()),
+        files,
+        ..state(daemon)
     }
 }
 
 /// What changes with every pass.
-pub(super) fn state(safeguards: &Safeguards, learned: Option<LearnedLimits>) -> Snapshot {
+pub(super) fn state(daemon: &Controller) -> Snapshot {
     Snapshot {
-        state: Some(safeguards.state(learned)),
+        state: Some(daemon.safeguards.state(daemon.learned.clone())),
         ..Snapshot::default()
     }
 }

@@ -4,6 +4,7 @@
 //! checksum of itself. Files are replaced in one step and synced, so that a crash at any instant leaves the old one or the new one.
 
 mod folder;
+mod invited;
 mod pause_file;
 mod persister;
 mod sealed;
@@ -20,7 +21,7 @@ use crate::clock::Anchor;
 use crate::desired::Remembered;
 use crate::disk::Fsync;
 use crate::disk::{self, Progress, TimeLimit, write_fault};
-use crate::exclusions::{RemovalBudgets, Rosters, SetAside};
+use crate::exclusions::{InvitationChange, Invitations, RemovalBudgets, Rosters, SetAside};
 use folder::{Folder, Place, unusable};
 use pause_file::PauseFile;
 use sealed::{Bad, Content, Stage, seal, unseal};
@@ -34,6 +35,10 @@ const VERSION: u32 = 2;
 const ROSTERS: &str = "rosters.json";
 const FILES: &str = "files.json";
 const STATE: &str = "state.json";
+/// People who were invited. Without it everyone is invited once more, so it belongs to no set.
+const INVITED: &str = "invited";
+/// Least bytes by which [`INVITED`] has to grow before it is written anew.
+const LEAST_GROWTH: u64 = 64 * 1024;
 /// The files that are kept together. `lock`, `pause` and whatever else lies there belong to no set.
 const SET: [&str; 3] = [FILES, ROSTERS, STATE];
 /// In place of [`STATE`] in version 1.
@@ -82,6 +87,16 @@ pub enum StateDirError {
         /// Every file of the set that is there.
         all: String,
     },
+    /// The record of invitations is not what was written.
+    #[error(
+        "{path:?} is damaged ({why}); delete it: then people who are absent under `absent: ignore` are invited once more"
+    )]
+    DamagedInvitations {
+        /// Its path.
+        path: PathBuf,
+        /// Its fault.
+        why: String,
+    },
     /// Some files of the set are there, and others are not.
     #[error(
         "{dir:?} (`state_dir`) lacks {missing}, and with it a part of the record of what must not be removed; put it back from a \
@@ -123,6 +138,7 @@ pub(super) struct Restored {
     pub(super) files: Remembered,
     /// The digest of that set, if it had settled.
     pub(super) settled: Option<String>,
+    pub(super) invitations: Invitations,
     pub(super) found: RestoredFrom,
 }
 
@@ -149,10 +165,20 @@ pub(super) struct PersistedState {
     pub(super) budgets: RemovalBudgets,
 }
 
+/// The file of invitations, in bytes.
+#[derive(Debug, Clone, Copy, Default)]
+struct InvitedLog {
+    /// Length of the part that is whole; what follows is cut off.
+    whole: u64,
+    /// Length when it was written anew.
+    at_rewrite: u64,
+}
+
 impl StateDir {
     /// Takes the folder and reads what was kept. A new folder is filled, and what an earlier version kept is written anew.
     pub(super) fn open(dir: &Path, fsync: Fsync) -> Result<(Self, Restored), StateDirError> {
-        let (store, kept, whole) = Self::begin(dir, |dir, progress| Folder::take(dir, progress, fsync))?;
+        let (store, mut kept, whole) = Self::begin(dir, |dir, progress| Folder::take(dir, progress, fsync))?;
+        kept.invitations = store.invited()?.invitations;
         if !whole {
             store.write_anew(&kept).map_err(unusable(dir))?;
         }
@@ -163,7 +189,8 @@ impl StateDir {
 
     /// Looks into the folder without taking it.
     pub(super) fn read_only(dir: &Path) -> Result<(Self, Restored), StateDirError> {
-        let (store, kept, _) = Self::begin(dir, |dir, progress| Ok(Folder::read_only(dir, progress)))?;
+        let (store, mut kept, _) = Self::begin(dir, |dir, progress| Ok(Folder::read_only(dir, progress)))?;
+        kept.invitations = store.invited()?.invitations;
         Ok((store, kept))
     }
 
@@ -197,6 +224,30 @@ impl StateDir {
 
     pub(super) fn save_state(&self, state: &PersistedState) -> io::Result<()> {
         self.save(STATE, Some(&StateJson::from(state)))
+    }
+
+    fn invited(&self) -> Result<invited::Kept, StateDirError> {
+        let bytes = self.0.read(INVITED)?.unwrap_or_default();
+        invited::read(&bytes).map_err(|why| StateDirError::DamagedInvitations {
+            path: self.0.path(INVITED),
+            why,
+        })
+    }
+
+    /// Appends changes, and writes the file anew once it has doubled.
+    fn save_invited(&self, log: &mut InvitedLog, changes: &[InvitationChange]) -> io::Result<()> {
+        let InvitedLog { whole, at_rewrite } = log;
+        *whole = self
+            .0
+            .append(INVITED, *whole, &invited::appended(changes, *whole))?;
+        if *whole > 2 * *at_rewrite + LEAST_GROWTH {
+            let kept = self.invited().map_err(io::Error::other)?;
+            let anew = invited::whole(&kept.invitations);
+            self.0.put(INVITED, [&anew, &[]])?;
+            *whole = anew.len() as u64;
+            *at_rewrite = *whole;
+        }
+        Ok(())
     }
 
     /// `None` where nothing was kept yet.
@@ -249,6 +300,7 @@ impl StateDir {
         let kept = Restored {
             settled: files.as_ref().and_then(|json| json.settled.clone()),
             files: files.map(|json| json.files).unwrap_or_default(),
+            invitations: Invitations::default(),
             rosters: self.understood(ROSTERS, rosters.data().map(RostersJson::rosters))?,
             state: self.understood(state_in, state.data().map(StateJson::state))?,
             found: if of_earlier_version {

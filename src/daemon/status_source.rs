@@ -1,5 +1,6 @@
 //! The daemon's state as it is shown.
 
+use super::admin_lists;
 use super::attention;
 use super::controller::Controller;
 use super::handle::{DaemonHandle, lock};
@@ -276,6 +277,7 @@ impl View<'_> {
             looked: room.seen(),
             add: plan.map_or(0, |plan| plan.add.len()),
             missing: plan.map(missing).unwrap_or_default(),
+            not_here: plan.map_or(0, |plan| plan.not_here.len()),
             remove: plan.map_or(0, |plan| plan.remove.len()),
             promote: plan.map_or(0, |plan| plan.promote.len()),
             demote: plan.map_or(0, |plan| plan.demote.len()),
@@ -327,6 +329,7 @@ impl View<'_> {
             last_good: daemon.history.passes().last_good,
             interval: daemon.settings.sync.interval,
             full_pass: Duration::ZERO,
+            admin_lists: admin_lists::shown(daemon),
             service_trouble: daemon.health.troubles(),
             withheld: daemon.gate.suspended().is_some(),
             quota_used_up: daemon.gate.quota().is_used_up(),

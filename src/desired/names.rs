@@ -170,8 +170,9 @@ pub(super) fn mode(text: &str) -> Result<Mode, RawDiagnostic> {
 pub(super) fn absent(text: &str) -> Result<Absent, RawDiagnostic> {
     match text {
         "readd" => Ok(Absent::Readd),
-        "ignore" | "keep" => Err(RawDiagnostic::not_yet(&format!("`absent: {text}`"))),
-        _ => Err(not_one_of("absent", text, &["readd"])),
+        "ignore" => Ok(Absent::Ignore),
+        "keep" => Err(RawDiagnostic::not_yet(&format!("`absent: {text}`"))),
+        _ => Err(not_one_of("absent", text, &["readd", "ignore"])),
     }
 }
 

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 const TIMES: u32 = 3;
 /// …within this time; then they are left alone until it is over.
 const WINDOW: SignedDuration = SignedDuration::from_hours(1);
+/// Longest time for which somebody is left alone.
+const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
 /// People who were put back within the last hour, by room, and how often.
 #[derive(Debug, Default)]
@@ -23,26 +25,34 @@ struct Window {
     times: u32,
     /// True if a look found them gone since they have been left alone.
     was_gone: bool,
+    /// Times in a row that they were left alone before. Each time is twice as long as the one before.
+    before: u32,
 }
 
 impl ComingAndGoing {
     /// Counts somebody who was put back. `true`: they are left alone from now on.
     pub(crate) fn put_back(&mut self, room: &RoomId, user: &UserId, now: Timestamp) -> bool {
-        let fresh = Window {
+        let fresh = |before| Window {
             ends: now.checked_add(WINDOW).unwrap_or(now),
             times: 0,
             was_gone: false,
+            before,
         };
-        let window = self
-            .0
-            .entry(room.clone())
-            .or_default()
-            .entry(user.clone())
-            .or_insert(Window { ..fresh });
+        let users = self.0.entry(room.clone()).or_default();
+        let window = users.entry(user.clone()).or_insert(fresh(0));
         if window.ends <= now {
-            *window = fresh;
+            let before = if window.times >= TIMES {
+                window.before + 1
+            } else {
+                0
+            };
+            *window = fresh(before);
         }
         window.times += 1;
+        if window.times == TIMES && window.before > 0 {
+            let wait = (WINDOW * (1 << window.before.min(5))).min(LONGEST);
+            window.ends = now.checked_add(wait).unwrap_or(now);
+        }
         window.times == TIMES
     }
 
@@ -97,10 +107,10 @@ impl ComingAndGoing {
             .collect()
     }
 
-    /// Forgets everyone whose hour is over.
+    /// Forgets everyone whose time has been over for as long as it lasted at the most.
     pub(crate) fn forget(&mut self, now: Timestamp) {
         self.0.retain(|_, users| {
-            users.retain(|_, window| window.ends > now);
+            users.retain(|_, window| !window.is_over(now));
             !users.is_empty()
         });
     }
@@ -114,6 +124,15 @@ impl ComingAndGoing {
 }
 
 impl Window {
+    /// True if it counts for nothing any more. Whoever was left alone is left alone for longer if they go on.
+    fn is_over(&self, now: Timestamp) -> bool {
+        let counts_until = match self.times {
+            TIMES.. => self.ends.checked_add(LONGEST).unwrap_or(self.ends),
+            _ => self.ends,
+        };
+        counts_until <= now
+    }
+
     /// True while the person is left alone.
     fn keeps_out(&self, now: Timestamp) -> bool {
         self.times >= TIMES && self.ends > now

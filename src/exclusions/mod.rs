@@ -2,10 +2,12 @@
 
 mod coming_and_going;
 mod holds;
+mod invitations;
 mod removal_budget;
 mod set_aside;
 
 pub(crate) use holds::{Hold, Lists, Roster, Rosters, wanted};
+pub(crate) use invitations::{InvitationChange, Invitations};
 pub(crate) use removal_budget::RemovalBudgets;
 pub(crate) use set_aside::{Entry, Refusal, SetAside};
 

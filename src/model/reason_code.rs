@@ -27,6 +27,8 @@ macro_rules! reason_codes {
 }
 
 reason_codes! {
+    /// Wanted members are not here, and that is no drift (`absent: ignore`).
+    Absent = "absent",
     /// An admin who is not listed is kept, because the room's admins are not managed.
     AdminKept = "admin_kept",
     /// There is no place for another admin.

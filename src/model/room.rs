@@ -98,6 +98,8 @@ pub enum Absent {
     /// Add them again.
     #[default]
     Readd,
+    /// Invite them once, and leave them alone after that: they come and go as they like.
+    Ignore,
 }
 
 #[cfg(test)]

@@ -20,6 +20,20 @@ pub struct Constraints {
     pub admins_over_budget: Option<OverBudget>,
     /// Limit on revocations while the files settle. `None` if they have settled.
     pub unsettled: Option<Unsettled>,
+    /// People to invite in a room in which whoever is absent is left alone.
+    pub invite: Invite,
+}
+
+/// Wanted members, no admins, who are added in a room with `absent: ignore`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Invite {
+    /// Nobody: whether they were ever invited is not known.
+    #[default]
+    Nobody,
+    /// Everyone who is not there.
+    Everybody,
+    /// These, who were never invited.
+    These(MemberSet),
 }
 
 /// Names that the removal budget keeps.
@@ -69,6 +83,22 @@ pub struct NotTried {
 }
 
 impl Constraints {
+    /// Takes the members out of the adds whose absence is no drift, and gives them. `admins` are those whom the files want.
+    pub(super) fn leave_absent(&self, changes: &mut Changes, admins: Option<&MemberSet>) -> MemberSet {
+        let is_left = |user: &UserId| {
+            let is_admin = admins.is_some_and(|admins| admins.contains(user));
+            !is_admin
+                && match &self.invite {
+                    Invite::Nobody => true,
+                    Invite::Everybody => false,
+                    Invite::These(users) => !users.contains(user),
+                }
+        };
+        let left = changes.add.filter(is_left);
+        changes.add = changes.add.minus(&left);
+        left
+    }
+
     /// Takes those out of the changes who are not tried for now.
     pub(super) fn take_from(&self, changes: &mut Changes, notes: &mut Vec<Note>) {
         let waiting = &self.not_tried;

@@ -6,7 +6,7 @@ use super::order::Capacity;
 use super::{Constraints, GuardTripped, LiveSummary, Note, RoomDiff, RoomPlan, guard};
 use crate::desired::DesiredRoom;
 use crate::live::{LiveRoom, Observed};
-use crate::model::{MAX_ADMINS, MemberSet, Mode, ReasonCode, UserId};
+use crate::model::{Absent, MAX_ADMINS, MemberSet, Mode, ReasonCode, UserId};
 use sha2::{Digest as _, Sha256};
 
 /// Compares what is wanted in a room with what is there, less what the constraints keep from being done. The error is a room
@@ -58,6 +58,14 @@ pub fn diff(
         ));
     }
     let mut changes = compare(desired, observed, &wanted, &seen, &mut notes);
+    let not_here = match desired.absent {
+        Absent::Readd => MemberSet::default(),
+        Absent::Ignore => constraints.leave_absent(&mut changes, wanted.admins.as_ref()),
+    };
+    if !not_here.is_empty() {
+        let message = format!("{} not here, not added: `absent: ignore`", not_here.len());
+        notes.push(Note::new(ReasonCode::Absent, message));
+    }
     constraints.take_from(&mut changes, &mut notes);
     let (over_budget, budgets) = constraints.keep_within_budget(&mut changes, &mut notes);
     let summary = seen.summary();
@@ -113,6 +121,7 @@ pub fn diff(
         over_budget,
         budgets,
         pending,
+        not_here,
     })
 }
 

@@ -19,7 +19,7 @@ mod saved;
 mod unmatched;
 
 pub use changes::{Demotion, Removal, Step, users_of};
-pub use constraints::{Constraints, HeldNames, NotTried, OverBudget, Unsettled};
+pub use constraints::{Constraints, HeldNames, Invite, NotTried, OverBudget, Unsettled};
 pub use cost::{Calls, Rates};
 pub use diff::diff;
 pub use fleet::{FleetGuard, FleetPlan, Summary};
@@ -135,6 +135,8 @@ pub struct RoomPlan {
     pub unmet_promotes: usize,
     /// People who stay until the files in force have settled. They are also in the lists above.
     pub pending: Revocations,
+    /// Wanted members who are not here and whose absence is no drift (`absent: ignore`). They are in no list above.
+    pub not_here: MemberSet,
     /// Guards that hold removals, demotions or adds.
     pub blocked: Vec<GuardTripped>,
     /// Remarks.
@@ -178,6 +180,7 @@ impl RoomPlan {
             standing: MemberSet::default(),
             unmet_promotes: 0,
             pending: Revocations::default(),
+            not_here: MemberSet::default(),
             blocked: Vec::new(),
             notes: Vec::new(),
             error: Some(error),

@@ -37,6 +37,8 @@ pub struct RoomDiff {
     pub(super) budgets: Vec<GuardTripped>,
     /// People who stay until the files have settled. They are not among `changes`.
     pub(super) pending: Revocations,
+    /// Wanted members whose absence is no drift. They are not among `changes`.
+    pub(super) not_here: MemberSet,
 }
 
 impl RoomDiff {
@@ -156,6 +158,7 @@ impl RoomDiff {
             over_budget,
             budgets,
             pending,
+            not_here,
         } = self;
         let Ordered {
             steps,
@@ -226,6 +229,7 @@ impl RoomDiff {
             unmet_promotes: wanted_admins.minus(&users_of(Op::Promote, &steps)).len(),
             steps,
             pending,
+            not_here,
             reserves,
             last,
             blocked,

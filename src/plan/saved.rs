@@ -205,6 +205,12 @@ impl SavedRoom {
         &self.id
     }
 
+    /// People to add.
+    #[must_use]
+    pub fn adds(&self) -> &MemberSet {
+        &self.add
+    }
+
     /// True if a guard holds something here that a person can approve.
     #[must_use]
     pub fn is_blocked(&self) -> bool {

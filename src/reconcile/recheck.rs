@@ -11,7 +11,7 @@ use crate::chat::{CallError, Reader};
 use crate::desired::DesiredRoom;
 use crate::live::{self, ReadRequest};
 use crate::model::{ReasonCode, UserId};
-use crate::plan::{self, Constraints, RoomPlan, Step};
+use crate::plan::{self, Constraints, Invite, RoomPlan, Step};
 use futures_util::future::{LocalBoxFuture, join};
 use std::collections::VecDeque;
 use tokio::time::Instant;
@@ -65,8 +65,12 @@ impl ServiceRecheck {
     ) -> Result<Replanned, CallError> {
         let begun = Instant::now();
         let observed = live::read_room(&self.reader, ReadRequest::from(desired)).await?;
-        // Constraints would take out only what is not in `rest` anyway.
-        let plan = match plan::diff(desired, &observed, &Constraints::default()) {
+        // Constraints would take out only what is not in `rest` anyway; who is in it was to be invited.
+        let constraints = Constraints {
+            invite: Invite::Everybody,
+            ..Constraints::default()
+        };
+        let plan = match plan::diff(desired, &observed, &constraints) {
             Ok(diff) => Ok(diff
                 .revalidate(rest, reserves, desired)
                 .into_plan(sizes(&self.reader))),

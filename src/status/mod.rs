@@ -190,6 +190,15 @@ pub struct Progress {
     pub seconds_left: Option<f64>,
 }
 
+/// Admin lists of the rooms, read in turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdminLists {
+    /// Time at which the one that was read longest ago was read; the start, if one was never read. Rooms that fail do not count.
+    pub oldest: Timestamp,
+    /// Time after which each was read once, by the settings.
+    pub turn: Duration,
+}
+
 /// A method's call budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct CallBudget {
@@ -226,6 +235,8 @@ pub struct Gauges {
     pub interval: Duration,
     /// Time that a pass over all rooms is expected to take.
     pub full_pass: Duration,
+    /// The admin lists that are read in turn. `None` if no room's admins are managed.
+    pub admin_lists: Option<AdminLists>,
     /// Troubles that can keep every call from succeeding, each with whether it does now.
     pub service_trouble: Vec<(ReasonCode, bool)>,
     /// True if nothing may be written.

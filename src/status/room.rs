@@ -44,6 +44,8 @@ pub struct RoomLine {
     pub add: usize,
     /// Wanted people who are not there as wanted, and are left alone for now.
     pub missing: Missing,
+    /// Number of wanted members who are not there and whose absence is no drift (`absent: ignore`).
+    pub not_here: usize,
     /// Number of people who are there and not wanted.
     pub remove: usize,
     /// Number of people who should become an admin.

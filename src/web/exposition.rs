@@ -34,6 +34,7 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
         last_good,
         interval,
         full_pass,
+        admin_lists,
         service_trouble,
         withheld,
         quota_used_up,
@@ -88,6 +89,15 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
     seconds("interval", help, Some(interval.as_secs_f64()));
     let help = "Time that a pass over all rooms is expected to take: as long as the last one, and at least what its calls need";
     seconds("full_pass_expected", help, Some(full_pass.as_secs_f64()));
+    let help = "Time at which the admin list that was read longest ago was read, in seconds since 1970";
+    let oldest = admin_lists.map(|lists| since_1970(lists.oldest));
+    seconds("oldest_admin_list_timestamp", help, oldest);
+    let help = "Time after which each admin list was read once, by the settings";
+    seconds(
+        "admin_lists_turn",
+        help,
+        admin_lists.map(|lists| lists.turn.as_secs_f64()),
+    );
     let help = "Time that the passes under way still take at the calls that are allowed now";
     let left = progress.as_ref().and_then(|progress| progress.seconds_left);
     seconds("pass_left", help, left);

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod absent;
 mod applying;
 mod attention;
 mod audit;

@@ -136,6 +136,7 @@ pub(crate) fn line(number: &str, name: &str) -> RoomLine {
         promote: 0,
         demote: 0,
         missing: Missing::default(),
+        not_here: 0,
         pending: 0,
         blocked: Vec::new(),
         notes: 0,

@@ -7,7 +7,12 @@ use http::Request;
 use jiff::Timestamp;
 use roomsync::model::{Op, ReasonCode};
 use roomsync::status::{
+<<<<<<< HEAD
     CallBudget, ChangeResult, Gauges, PassKind, PassOutcome, ProcessUse, Progress, RoomState, TokenExpires,
+=======
+    AdminLists, CallBudget, ChangeResult, EventResult, Gauges, PassKind, PassOutcome, ProcessUse, Progress,
+    RoomState, TokenExpires,
+>>>>>>> efac2cd (The oldest admin list has a metric and an alert)
 };
 use roomsync::web::{Metrics, Options, router};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +71,10 @@ fn gauges() -> Gauges {
         last_good: Some(at(1_790_000_020)),
         interval: Duration::from_secs(300),
         full_pass: Duration::from_millis(1500),
+        admin_lists: Some(AdminLists {
+            oldest: at(1_790_000_000),
+            turn: Duration::from_secs(600),
+        }),
         service_trouble: vec![(ReasonCode::NoSuchApp, false), (ReasonCode::Redirected, true)],
         withheld: false,
         quota_used_up: false,

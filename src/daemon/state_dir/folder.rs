@@ -5,7 +5,7 @@ use crate::disk::Fsync;
 use crate::disk::Progress;
 use rustix::fs::OFlags;
 use std::fs::{self, File, FileType, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -148,6 +148,27 @@ impl Folder {
         #[cfg(test)]
         self.is_done(Done::Put(name.to_owned(), parts.concat()));
         self.sync()
+    }
+
+    /// Appends to the first so many bytes of a file, which is made if it is missing, and gives its length then. What followed them is cut
+    /// off.
+    pub(super) fn append(&self, name: &str, whole: u64, bytes: &[u8]) -> io::Result<u64> {
+        if self.lock.is_none() {
+            return Ok(whole);
+        }
+        self.place.is_the_one_taken()?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        let file = self.regular(name, &mut options).map_err(io::Error::other)?;
+        let mut file = file.ok_or(io::ErrorKind::NotFound)?;
+        file.set_len(whole)?;
+        file.seek(io::SeekFrom::End(0))?;
+        file.write_all(bytes)?;
+        self.fsync.file(&file)?;
+        if whole == 0 {
+            self.sync()?;
+        }
+        Ok(whole + bytes.len() as u64)
     }
 
     /// Removes a file, if it is there.

@@ -1,9 +1,9 @@
 //! Saves the state off the loop. The newest snapshot of each file counts, and a write to the service awaits what it depends on.
 
-use super::{Pause, PauseFile, PersistedState, StateDir};
+use super::{InvitedLog, Pause, PauseFile, PersistedState, StateDir};
 use crate::desired::Provenance;
 use crate::disk::{DiskJob, DiskWorker};
-use crate::exclusions::Rosters;
+use crate::exclusions::{InvitationChange, Rosters};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub(in crate::daemon) struct Snapshot {
     pub(in crate::daemon) rosters: Option<Rosters>,
     pub(in crate::daemon) files: Option<FilesSnapshot>,
     pub(in crate::daemon) state: Option<PersistedState>,
+    /// In order.
+    pub(in crate::daemon) invitations: Vec<InvitationChange>,
 }
 
 /// Room files of the set in force.
@@ -40,8 +42,21 @@ impl Persister {
         let pause_file = pause.path.clone();
         let paused = pause.run(());
         let unsaved = Snapshot::default();
+        let whole = dir.invited().map_or(0, |kept| kept.whole);
+        let invited = InvitedLog {
+            whole,
+            at_rewrite: whole,
+        };
         Self {
-            saving: DiskWorker::new(Saving { dir, unsaved }, Ok(()), Arc::clone(changed)),
+            saving: DiskWorker::new(
+                Saving {
+                    dir,
+                    unsaved,
+                    invited,
+                },
+                Ok(()),
+                Arc::clone(changed),
+            ),
             pausing: DiskWorker::new(pause, paused, Arc::clone(changed)),
             pause_file,
         }
@@ -50,6 +65,16 @@ impl Persister {
     /// Has this saved, and with it whatever could not be saved before.
     pub(in crate::daemon) fn save(&self, snapshot: Snapshot) {
         self.saving.ask(|request| request.replace_by(snapshot));
+    }
+
+    /// Has these changes saved, in order.
+    pub(in crate::daemon) fn save_invitations(&self, invitations: Vec<InvitationChange>) {
+        if !invitations.is_empty() {
+            self.save(Snapshot {
+                invitations,
+                ..Snapshot::default()
+            });
+        }
     }
 
     /// Has saved again what could not be saved.
@@ -97,10 +122,12 @@ impl Snapshot {
             rosters,
             files,
             state,
+            invitations,
         } = newer;
         self.rosters = rosters.or(self.rosters.take());
         self.files = files.or(self.files.take());
         self.state = state.or(self.state.take());
+        self.invitations.extend(invitations);
     }
 }
 
@@ -109,6 +136,7 @@ struct Saving {
     dir: StateDir,
     /// State that is not on the disk yet.
     unsaved: Snapshot,
+    invited: InvitedLog,
 }
 
 impl DiskJob for Saving {
@@ -123,17 +151,27 @@ impl DiskJob for Saving {
 
 impl Saving {
     fn save(&mut self) -> io::Result<()> {
-        let Self { dir, unsaved } = self;
+        let Self {
+            dir,
+            unsaved,
+            invited,
+        } = self;
         let Snapshot {
             rosters,
             files,
             state,
+            invitations,
         } = unsaved;
         unless_saved(rosters, |rosters| dir.save_rosters(rosters))?;
         unless_saved(files, |FilesSnapshot { provenance, settled }| {
             dir.save_files(provenance.remember(), settled.clone())
         })?;
-        unless_saved(state, |state| dir.save_state(state))
+        unless_saved(state, |state| dir.save_state(state))?;
+        if !invitations.is_empty() {
+            dir.save_invited(invited, invitations)?;
+            invitations.clear();
+        }
+        Ok(())
     }
 }
 

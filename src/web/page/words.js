@@ -231,7 +231,8 @@ const differs = (room) => room.add + room.remove + room.promote + room.demote;
 
 function drift(room) {
   const { set_aside: aside, coming_and_going: going } = room.missing;
-  const missing = [going.length && `${going.length} not here`, aside.length && `${aside.length} set aside`].filter(Boolean);
+  const absent = going.length + room.not_here;
+  const missing = [absent && `${absent} not here`, aside.length && `${aside.length} set aside`].filter(Boolean);
   const parts = [
     [room.add, "+", "to add"],
     [room.remove, "−", "to remove"],

@@ -140,6 +140,7 @@ prop_compose! {
         plan.notes.extend(std::iter::repeat_n(one, many_notes));
         let base_diff = base_diff.map(|(is_new, left, no_admins, looser)| RoomDiff {
             is_new,
+            uninvited: 0,
             people: plan.remove.filter(|user| user.as_str().ends_with('1')).or(&people('l', long, left)),
             admins: plan.demote.filter(|user| user.as_str().starts_with('d')).or(&people('m', long, no_admins)),
             relaxations: if looser {

@@ -134,6 +134,7 @@ fn kept_again(kept: &Restored) -> Restored {
         rosters: kept.rosters.clone(),
         state: kept.state.clone(),
         files: kept.files.clone(),
+        invitations: kept.invitations.clone(),
         found: kept.found,
     }
 }

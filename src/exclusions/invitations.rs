@@ -1,0 +1,143 @@
+//! People who were invited into the rooms that leave whoever is absent alone (`absent: ignore`): each is invited once.
+//!
+//! Fleets have millions of memberships, so of each person only a digest of 8 bytes is kept. That two people of a room have the
+//! same one is out of reach, and would cost one of them an invitation.
+
+use crate::desired::DesiredRoom;
+use crate::model::{Absent, MemberSet, RoomId, UserId};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+
+/// Digest of a name.
+type NameDigest = u64;
+
+/// A change that must outlive the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum InvitationChange {
+    /// These were invited, too.
+    Invited(RoomId, Vec<NameDigest>),
+    /// Only these have been invited; nobody: the room is forgotten.
+    Only(RoomId, Vec<NameDigest>),
+}
+
+/// People who were invited, by room. Whoever was seen in a room counts as invited.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Invitations {
+    /// Each list is sorted.
+    rooms: BTreeMap<RoomId, Vec<NameDigest>>,
+    /// Changes that were not handed out yet, in order.
+    changes: Vec<InvitationChange>,
+}
+
+fn digest(user: &UserId) -> NameDigest {
+    let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = Sha256::digest(user.as_str()).into();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+fn digests<'a>(users: impl IntoIterator<Item = &'a UserId>) -> Vec<NameDigest> {
+    let mut digests: Vec<NameDigest> = users.into_iter().map(digest).collect();
+    digests.sort_unstable();
+    digests
+}
+
+impl Invitations {
+    /// Takes in a change that was kept.
+    pub(crate) fn replay(&mut self, change: InvitationChange) {
+        match change {
+            InvitationChange::Invited(_, more) if more.is_empty() => {}
+            InvitationChange::Invited(room, more) => {
+                let known = self.rooms.entry(room).or_default();
+                known.extend(more);
+                known.sort_unstable();
+                known.dedup();
+            }
+            InvitationChange::Only(room, kept) if kept.is_empty() => {
+                self.rooms.remove(&room);
+            }
+            InvitationChange::Only(room, mut kept) => {
+                kept.sort_unstable();
+                self.rooms.insert(room, kept);
+            }
+        }
+    }
+
+    /// Everything that is known, as changes of nothing.
+    pub(crate) fn all(&self) -> impl Iterator<Item = InvitationChange> {
+        let rooms = self.rooms.iter();
+        rooms.map(|(room, known)| InvitationChange::Only(room.clone(), known.clone()))
+    }
+
+    /// Changes since the last call.
+    pub(crate) fn take_changes(&mut self) -> Vec<InvitationChange> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Takes in an entry of the files. Whoever is no longer wanted is invited anew once they are wanted again.
+    pub(crate) fn take(&mut self, desired: &DesiredRoom) {
+        let Some(known) = self.rooms.get(&desired.id) else {
+            return;
+        };
+        let kept = match wanted(desired) {
+            Some(wanted) => {
+                let wanted = digests(&wanted);
+                let mut kept = known.clone();
+                kept.retain(|digest| wanted.binary_search(digest).is_ok());
+                kept
+            }
+            None => Vec::new(),
+        };
+        if kept.len() < known.len() {
+            self.change(InvitationChange::Only(desired.id.clone(), kept));
+        }
+    }
+
+    /// Forgets the rooms that have left the files.
+    pub(crate) fn forget_others(&mut self, is_managed: impl Fn(&RoomId) -> bool) {
+        let gone: Vec<RoomId> = self.rooms.keys().filter(|id| !is_managed(id)).cloned().collect();
+        for room in gone {
+            self.change(InvitationChange::Only(room, Vec::new()));
+        }
+    }
+
+    /// Takes in who is in a room, and gives the wanted members who are not and were never invited.
+    pub(crate) fn see(&mut self, desired: &DesiredRoom, live: &MemberSet) -> MemberSet {
+        let Some(wanted) = wanted(desired) else {
+            return MemberSet::default();
+        };
+        let known = self.rooms.get(&desired.id).map_or(&[][..], Vec::as_slice);
+        if known.len() == wanted.len() {
+            return MemberSet::default();
+        }
+        let is_new = |user: &UserId| known.binary_search(&digest(user)).is_err();
+        let fresh = wanted.filter(is_new);
+        let here = digests(&fresh.and(live));
+        if !here.is_empty() {
+            self.change(InvitationChange::Invited(desired.id.clone(), here));
+        }
+        fresh.minus(live)
+    }
+
+    /// Records that somebody was added.
+    pub(crate) fn added(&mut self, desired: &DesiredRoom, user: &UserId) {
+        if desired.absent == Absent::Ignore {
+            self.change(InvitationChange::Invited(desired.id.clone(), vec![digest(user)]));
+        }
+    }
+
+    fn change(&mut self, change: InvitationChange) {
+        self.changes.push(change.clone());
+        self.replay(change);
+    }
+}
+
+/// Wanted members of a room that leaves whoever is absent alone.
+fn wanted(desired: &DesiredRoom) -> Option<MemberSet> {
+    let members = desired
+        .members
+        .as_ref()
+        .filter(|_| desired.absent == Absent::Ignore)?;
+    Some(match &desired.admins {
+        Some(admins) => members.minus(admins),
+        None => members.clone(),
+    })
+}
