@@ -58,8 +58,8 @@ fn the_plan_the_log_and_the_audit_line_carry_the_commit() {
     let all = lines(&audit, "");
     assert_eq!(all[0]["event"], "pass", "{audit}");
     // A line before a call is tied to the others by its plan.
-    let all = all.iter().filter(|line| line["event"] != "sent");
-    assert!(all.cloned().all(|line| line["revision"] == commit), "{audit}");
+    let mut all = all.iter().filter(|line| line["event"] != "sent");
+    assert!(all.all(|line| line["revision"] == commit), "{audit}");
 
     let edited = fs::read_to_string(site.path("rooms/team.yaml")).unwrap();
     site.write("rooms/team.yaml", &edited.replace("carol", "eve"));
