@@ -102,11 +102,16 @@ impl Reason {
 
     /// The same, with the people of the call, of whom nobody knows whether it is done.
     pub(super) fn maybe_done<'a>(&self, op: Op, users: impl IntoIterator<Item = &'a UserId>) -> Self {
-        let (message, who, done) = (&self.message, people_named(users), op.done());
-        Self::new(
-            self.code,
-            format!("{message}; {who} may or may not have been {done}"),
-        )
+        let (who, done) = (people_named(users), op.done());
+        self.with(&format!("{who} may or may not have been {done}"))
+    }
+
+    /// The same, with more to say.
+    pub(super) fn with(&self, more: &str) -> Self {
+        let message = &self.message;
+        // A question needs no other mark.
+        let mark = if message.ends_with('?') { "" } else { ";" };
+        Self::new(self.code, format!("{message}{mark} {more}"))
     }
 
     /// The same, for what was not even tried.

@@ -312,7 +312,7 @@ impl<'a> RoomRecord<'a> {
         if let Some(reason) = self.failed.get_mut(&(op, user.clone()))
             && reason.code == ReasonCode::NoClearAnswer
         {
-            reason.message += "; a look at the room shows that it is not done";
+            *reason = reason.with("a look at the room shows that it is not done");
         }
     }
 

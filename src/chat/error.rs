@@ -53,7 +53,7 @@ pub enum CallErrorKind {
     NoClearAnswer(String),
     /// The same: something in between answered with this status.
     #[error(
-        "no clear answer: something else than the chat service answered, with status {0}; is `service.url` right, or is a proxy in between?"
+        "no clear answer: something else than the chat service answered, with status {0}; check `service.url`, and any proxy in between"
     )]
     ForeignAnswer(u16),
     /// The answer is larger than any that is read.

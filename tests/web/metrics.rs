@@ -7,12 +7,8 @@ use http::Request;
 use jiff::Timestamp;
 use roomsync::model::{Op, ReasonCode};
 use roomsync::status::{
-<<<<<<< HEAD
-    CallBudget, ChangeResult, Gauges, PassKind, PassOutcome, ProcessUse, Progress, RoomState, TokenExpires,
-=======
-    AdminLists, CallBudget, ChangeResult, EventResult, Gauges, PassKind, PassOutcome, ProcessUse, Progress,
-    RoomState, TokenExpires,
->>>>>>> efac2cd (The oldest admin list has a metric and an alert)
+    AdminLists, CallBudget, ChangeResult, Gauges, PassKind, PassOutcome, ProcessUse, Progress, RoomState,
+    TokenExpires,
 };
 use roomsync::web::{Metrics, Options, router};
 use std::collections::{BTreeMap, BTreeSet};
