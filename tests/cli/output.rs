@@ -374,7 +374,7 @@ fn a_plan_goes_where_it_was_sent_and_over_nothing_that_is_read() {
 #[test]
 fn people_who_may_be_absent_are_counted_apart_and_added_only_when_asked_for() {
     let service = Service::start(STATE);
-    let rooms = "rooms:\n  - {id: \"66213271109633\", name: lobby, members: [bob, carol, dan, eve], absent: ignore}\n";
+    let rooms = "rooms:\n  - {id: \"66213271109633\", name: lobby, members: [bob, carol, dan, eve, mia], absent: ignore}\n";
     let site = Site::of(&service).with_rooms(rooms);
     let plan = site.run(&["plan"]).ends_with(0).stdout;
     assert!(
@@ -388,7 +388,7 @@ fn people_who_may_be_absent_are_counted_apart_and_added_only_when_asked_for() {
     );
     site.run(&["apply", "--yes"]).ends_with(0);
 
-    site.write("base.yaml", &rooms.replace(", eve", ""));
+    site.write("base.yaml", &rooms.replace(", eve, mia", ", mia"));
     let based = site.run(&["plan", "--base", "base.yaml"]).ends_with(0).stdout;
     assert!(
         based.contains("1 of those not here are new in this change: never invited"),
