@@ -23,7 +23,7 @@ pub(super) enum CallOutcome {
     Inconsistent(CallError, Reason),
 }
 
-/// What the answer to a call that succeeded says of its users; a look has to tell of whoever is in neither.
+/// Users of a call that succeeded, by its answer; a look has to tell of whoever is in neither.
 #[derive(Default)]
 pub(super) struct Answered {
     /// People who are as wanted.

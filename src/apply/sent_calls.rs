@@ -16,7 +16,7 @@ struct LastCall {
     known: Known,
 }
 
-/// What is known, and recorded, of a change.
+/// State of a change, as far as it is known and recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     /// Nothing yet: the answer does not name them, or what it says has to be looked at.
@@ -36,7 +36,7 @@ impl SentCalls {
             .extend(users.map(|user| ((step.op(), user.clone()), LastCall { number, known })));
     }
 
-    /// What is known of a change; `None`: no call went out for it.
+    /// State of a change; `None`: no call went out for it.
     pub(super) fn known(&self, op: Op, user: &UserId) -> Option<Known> {
         self.0.get(&(op, user.clone())).map(|call| call.known)
     }

@@ -84,7 +84,7 @@ pub(super) fn files(daemon: &Controller) -> Option<Attention> {
     })
 }
 
-/// How long a look says something of a room: two intervals, and the length of a pass.
+/// Time for which a look says something of a room: two intervals, and the length of a pass.
 pub(super) fn freshness(daemon: &Controller) -> Freshness {
     let two = daemon.settings.sync.interval.saturating_mul(2);
     // While nothing answers, a pass sees no room, however long it takes.

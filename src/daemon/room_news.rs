@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub(super) struct News<'a> {
     pub(super) room: &'a RoomId,
     pub(super) name: Option<&'a str>,
-    /// What makes it the same as what is said of other rooms, but for the room's own id.
+    /// Key that lines about several rooms share if they differ in the room's id alone.
     pub(super) kind: &'a str,
     pub(super) text: &'a str,
     /// Number of times that the room was not in order, if it is again.
@@ -23,7 +23,7 @@ pub(super) struct RoomNews(BTreeMap<String, Others>);
 #[derive(Debug)]
 struct Others {
     is_warning: bool,
-    /// What is said of the first room.
+    /// Line about the first room.
     text: String,
     rooms: Vec<String>,
 }

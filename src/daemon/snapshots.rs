@@ -16,7 +16,7 @@ pub(super) fn whole(daemon: &Controller) -> Snapshot {
     }
 }
 
-/// What changes with every pass.
+/// The state that changes with every pass.
 pub(super) fn state(daemon: &Controller) -> Snapshot {
     Snapshot {
         state: Some(daemon.safeguards.state(daemon.learned.clone())),

@@ -229,7 +229,7 @@ fn leave(room: &mut Room, profile: Profile, user: &str) -> bool {
     }
 }
 
-/// Who is on the block list cannot be added (`[P]`); in a batch, the first of them is named. [?]
+/// Nobody on the block list can be added (`[P]`); in a batch, the first of them is named. [?]
 fn refuse_blocked<'a>(
     room: &Room,
     id: &str,

@@ -5,7 +5,7 @@ use std::time::Duration;
 #[error("`{}` is not a duration; {help}", text.escape_debug())]
 pub struct BadDuration {
     text: String,
-    /// What to write.
+    /// Text to write instead.
     pub help: String,
 }
 

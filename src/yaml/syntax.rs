@@ -6,7 +6,7 @@ use crate::model::looks_like_regex;
 /// Advice where nothing better is known.
 const HELP: &str = "look here and in the lines above for a bracket or a quote that is not closed, and for a wrong indentation";
 
-/// What the parser says, in words for people: the first that its message contains counts.
+/// Words for people in place of the parser's: the first that its message contains counts.
 const SAID: [(&str, &str, &str); 11] = [
     (
         "could not find expected ':'",

@@ -49,7 +49,7 @@ pub(in crate::daemon) struct Room {
     admins_read: Option<(Timestamp, u64)>,
 }
 
-/// How long a look says something of a room.
+/// Time for which a look says something of a room.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::daemon) struct Freshness {
     /// Age past which a look says nothing of the room any more.

@@ -1,4 +1,4 @@
-//! Who was invited, in a file of its own: changes are appended, and now and then it is written anew with what counts of them.
+//! Invited people, in a file of their own: changes are appended, and now and then it is written anew with what counts of them.
 //!
 //! A record is its kind, the room's id with its length, the number of digests, the digests, and a checksum of all that. A crash
 //! leaves at most a last record that is cut short; it is cut off.
@@ -14,7 +14,7 @@ const ONLY: u8 = b'=';
 /// Bytes of a record's checksum.
 const CHECK: usize = 4;
 
-/// What a file holds.
+/// Content of the file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Kept {
     pub(super) invitations: Invitations,

@@ -1,4 +1,4 @@
-//! What a change of the state was, in the terms of events.
+//! Changes of the state in the terms of events.
 
 use super::APP;
 use crate::emulator::{Names, Room, State};
@@ -35,7 +35,7 @@ pub(super) struct RoomEvent<'a> {
     pub(super) member_count: Option<usize>,
 }
 
-/// What happens to the people of an event, or to their room.
+/// Change of the people of an event, or of their room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Change {
     /// The room is there, and they are in it.

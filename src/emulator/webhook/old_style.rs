@@ -39,7 +39,7 @@ struct Status {
     error_code: &'static str,
 }
 
-/// What one event says, and of whom.
+/// Content of an event, and its people.
 #[derive(Debug)]
 pub(super) struct Notice {
     operation: &'static str,

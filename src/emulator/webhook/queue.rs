@@ -37,7 +37,7 @@ pub(in crate::emulator) struct WebhookQueue {
     line: Arc<Line>,
 }
 
-/// What lies between the emulator and its poster.
+/// Queue between the emulator and its poster.
 #[derive(Debug, Default)]
 pub(super) struct Line {
     waiting: Mutex<Waiting>,
