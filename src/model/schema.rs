@@ -139,6 +139,7 @@ impl JsonSchema for Absent {
         json_schema!({
             "oneOf": [
                 {"const": "readd", "description": "They are added again."},
+                {"const": "ignore", "description": "They are invited once, and left alone after that."},
             ],
         })
     }
