@@ -159,7 +159,7 @@ impl RoomDiff {
             .iter()
             .map(leaves("the files no longer want this person as an admin here"));
         let uninvited = (*uninvited > 0).then(|| {
-            let message = format!("{uninvited} of those not here are new in this change: never invited");
+            let message = format!("{uninvited} of them new in this change: never invited");
             Note::new(ReasonCode::Absent, message)
         });
         new.into_iter()

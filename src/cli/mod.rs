@@ -174,7 +174,7 @@ fn output_plan(before: &str, plan: &FleetPlan, seconds: f64) -> anyhow::Result<(
     })
 }
 
-/// Whom a command without a memory invites: everyone, or nobody.
+/// Invitations of a command without a memory: to everyone, or to nobody.
 fn invited(all: bool) -> Invite {
     if all { Invite::Everybody } else { Invite::Nobody }
 }

@@ -66,22 +66,11 @@ impl Departure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desired::AllowEmpty;
-    use crate::model::{Absent, Guards, Mode};
 
     fn room(id: &str, name: Option<&str>) -> DesiredRoom {
         DesiredRoom {
-            id: RoomId::parse(id).unwrap(),
             name: name.map(str::to_owned),
-            owner: None,
-            admins: None,
-            members: None,
-            allow_empty: AllowEmpty::default(),
-            ignore: Vec::new(),
-            mode: Mode::Authoritative,
-            absent: Absent::default(),
-            guards: Guards::default(),
-            own_guards: Default::default(),
+            ..DesiredRoom::unmanaged(id)
         }
     }
 

@@ -116,11 +116,11 @@ impl Journal for PassJournal<'_> {
                 result: result.map_or_else(|reason| reason.code.to_string(), |()| "done".to_owned()),
             };
             self.daemon.metrics.changed(op, of_metric);
-            if result.is_ok() && op == Op::Add {
-                added(&mut controller, room, user);
-            }
             controller.history.changed(change.clone());
             changes.push(change);
+        }
+        if result.is_ok() && op == Op::Add {
+            added(&mut controller, room, users);
         }
         controller.audit.record(Outcomes {
             call,
@@ -232,17 +232,17 @@ impl RoomHooks for PassHooks<'_> {
     }
 }
 
-/// Records that somebody was added, and perhaps put back.
-fn added(controller: &mut Controller, id: &RoomId, user: &UserId) {
+/// Records that people were added, and perhaps put back.
+fn added(controller: &mut Controller, id: &RoomId, users: &[&UserId]) {
     let Some(room) = controller.rooms.get_mut(id) else {
         return;
     };
-    controller
-        .safeguards
+    let safeguards = &mut controller.safeguards;
+    safeguards
         .invitations_mut()
-        .added(room.desired(), user);
-    if room.added(user) {
-        controller.safeguards.put_back(id, user);
+        .added(room.desired(), users.iter().copied());
+    for user in users.iter().filter(|user| room.added(user)) {
+        safeguards.put_back(id, user);
     }
     controller.save_invitations();
 }

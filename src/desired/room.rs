@@ -67,3 +67,23 @@ pub struct AllowEmpty {
     /// `members`
     pub members: bool,
 }
+
+#[cfg(test)]
+impl DesiredRoom {
+    /// A room in which nothing is managed.
+    pub(crate) fn unmanaged(id: &str) -> Self {
+        Self {
+            id: RoomId::parse(id).unwrap(),
+            name: None,
+            owner: None,
+            admins: None,
+            members: None,
+            allow_empty: AllowEmpty::default(),
+            ignore: Vec::new(),
+            mode: Mode::default(),
+            absent: Absent::default(),
+            guards: Guards::default(),
+            own_guards: OwnGuards::default(),
+        }
+    }
+}

@@ -107,7 +107,7 @@ impl ComingAndGoing {
             .collect()
     }
 
-    /// Forgets everyone whose time has been over for as long as it lasted at the most.
+    /// Forgets everyone whose hour is over; whoever was left alone, once they have not been put back for a day after it.
     pub(crate) fn forget(&mut self, now: Timestamp) {
         self.0.retain(|_, users| {
             users.retain(|_, window| !window.is_over(now));

@@ -105,6 +105,7 @@ impl Invitations {
             return MemberSet::default();
         };
         let known = self.rooms.get(&desired.id).map_or(&[][..], Vec::as_slice);
+        // Nobody else is in the list.
         if known.len() == wanted.len() {
             return MemberSet::default();
         }
@@ -117,10 +118,12 @@ impl Invitations {
         fresh.minus(live)
     }
 
-    /// Records that somebody was added.
-    pub(crate) fn added(&mut self, desired: &DesiredRoom, user: &UserId) {
-        if desired.absent == Absent::Ignore {
-            self.change(InvitationChange::Invited(desired.id.clone(), vec![digest(user)]));
+    /// Records that these were added. Admins and people who are no longer wanted do not count: no list holds more than is wanted.
+    pub(crate) fn added<'u>(&mut self, desired: &DesiredRoom, users: impl IntoIterator<Item = &'u UserId>) {
+        let Some(wanted) = wanted(desired) else { return };
+        let added = digests(users.into_iter().filter(|user| wanted.contains(user)));
+        if !added.is_empty() {
+            self.change(InvitationChange::Invited(desired.id.clone(), added));
         }
     }
 
@@ -140,4 +143,51 @@ fn wanted(desired: &DesiredRoom) -> Option<MemberSet> {
         Some(admins) => members.minus(admins),
         None => members.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn users(names: &str) -> MemberSet {
+        names
+            .split(' ')
+            .map(|name| UserId::parse(name).unwrap())
+            .collect()
+    }
+
+    fn desired(admins: &str, members: &str) -> DesiredRoom {
+        DesiredRoom {
+            admins: Some(users(admins)),
+            members: Some(users(members)),
+            absent: Absent::Ignore,
+            ..DesiredRoom::unmanaged("7")
+        }
+    }
+
+    #[test]
+    fn an_admin_who_is_added_takes_nobodys_invitation() {
+        let mut all = Invitations::default();
+        let desired = desired("mia omar", "ann bob carol");
+        assert_eq!(all.see(&desired, &users("ann boss")), users("bob carol"));
+        all.added(&desired, &users("mia omar zed"));
+        assert_eq!(all.see(&desired, &users("ann mia omar")), users("bob carol"));
+        all.added(&desired, &users("bob carol"));
+        assert_eq!(all.see(&desired, &MemberSet::default()), MemberSet::default());
+    }
+
+    #[test]
+    fn who_left_the_files_or_became_an_admin_is_invited_again() {
+        let mut all = Invitations::default();
+        let before = desired("mia", "ann bob carol");
+        all.added(&before, &users("ann bob carol"));
+        all.take(&desired("mia ann", "bob"));
+        assert_eq!(all.see(&before, &MemberSet::default()), users("ann carol"));
+        let changes = all.take_changes();
+        let mut replayed = Invitations::default();
+        changes.into_iter().for_each(|change| replayed.replay(change));
+        assert_eq!(replayed, all);
+        all.forget_others(|_| false);
+        assert_eq!(all.see(&before, &MemberSet::default()), users("ann bob carol"));
+    }
 }

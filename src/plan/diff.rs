@@ -63,7 +63,7 @@ pub fn diff(
         Absent::Ignore => constraints.leave_absent(&mut changes, wanted.admins.as_ref()),
     };
     if !not_here.is_empty() {
-        let message = format!("{} not here, not added: `absent: ignore`", not_here.len());
+        let message = format!("{} not here, not added: absent: ignore", not_here.len());
         notes.push(Note::new(ReasonCode::Absent, message));
     }
     constraints.take_from(&mut changes, &mut notes);

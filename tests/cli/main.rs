@@ -2,6 +2,7 @@
 //!
 //! The service it talks to is the emulator on a real socket, in this process, where every request is written down.
 
+mod absent;
 mod completions;
 mod credentials;
 mod demo;

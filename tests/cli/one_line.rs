@@ -280,7 +280,7 @@ fn an_interrupted_apply_counts_what_was_not_begun_and_names_nobody() {
     }
 }
 
-/// What `apply` prints, `run --once` prints.
+/// `run --once` prints the same as `apply`.
 #[test]
 fn run_once_prints_plan_and_result() {
     let service = Service::start(STATE);

@@ -1,4 +1,4 @@
-//! What the command says of files, settings and flags that are not what they look like.
+//! Messages about files, settings and flags that are not what they look like.
 
 use super::service::{STATE, Service};
 use super::site::Site;

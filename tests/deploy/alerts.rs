@@ -7,7 +7,7 @@ use std::fs;
 const RULES: &str = "deploy/prometheus/roomsync.rules.yaml";
 const RULES_TEST: &str = "deploy/prometheus/roomsync.rules.test.yaml";
 const README: &str = "deploy/README.md";
-/// What each section of the runbook says.
+/// Parts of each section of the runbook.
 const PARTS: [&str; 3] = ["**Means.**", "**Look at**", "**Do.**"];
 
 fn yaml(path: &str) -> serde_yaml::Value {

@@ -43,7 +43,7 @@ impl Receiver {
         receiver
     }
 
-    /// What was posted since the last time: when, and the whole event.
+    /// Events posted since the last time, each with its time.
     async fn take(&self) -> Vec<(Instant, Value)> {
         // The clock is paused: it goes on only once the poster has nothing to do.
         sleep(Duration::from_millis(1)).await;

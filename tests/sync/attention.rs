@@ -1,4 +1,4 @@
-//! What the daemon says of what is not known, not there, or waits for a person: with a beginning, for as long as it lasts.
+//! The daemon's items of attention: each with its beginning, for as long as it lasts.
 
 use super::house::{House, house, id, minutes, names, one_room, room_text};
 use super::service::{Reply, room_id, room_of, state};

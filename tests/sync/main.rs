@@ -27,6 +27,7 @@ mod interrupted;
 mod learned_limits;
 mod line;
 mod looks;
+mod lost_answers;
 mod mutation;
 mod named;
 mod near;

@@ -74,7 +74,7 @@ fn states(status: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What the browser shows of each room: state, numbers, and the reason.
+/// State, numbers and reason that the browser shows of each room.
 async fn shown(window: &Window) -> BTreeMap<String, [String; 3]> {
     let rows = window
         .eval(

@@ -1,4 +1,4 @@
-//! What the page says of people who are not there, of rooms that nobody sees, and of much at once.
+//! The page with people who are not there, with rooms that nobody sees, and with very much at once.
 
 use super::browser::browse;
 use super::page::{Served, WIDE, glance_tone, looks, quiet};

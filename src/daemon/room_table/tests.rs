@@ -1,21 +1,10 @@
 use super::*;
-use crate::desired::AllowEmpty;
-use crate::model::{Absent, Guards, Mode};
 use crate::status::RoomState;
 
 pub(in crate::daemon) fn desired(id: &str, name: &str) -> Arc<DesiredRoom> {
     Arc::new(DesiredRoom {
-        id: RoomId::parse(id).unwrap(),
         name: Some(name.to_owned()),
-        owner: None,
-        admins: None,
-        members: None,
-        allow_empty: AllowEmpty::default(),
-        ignore: Vec::new(),
-        mode: Mode::Authoritative,
-        absent: Absent::default(),
-        guards: Guards::default(),
-        own_guards: Default::default(),
+        ..DesiredRoom::unmanaged(id)
     })
 }
 

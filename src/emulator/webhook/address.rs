@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 use url::{Host, Url};
 
-/// Where events are posted to, in which form, and what signs them.
+/// Receiver of events, their form, and the secret that signs them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
     pub(super) address: SocketAddr,

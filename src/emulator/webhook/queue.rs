@@ -28,7 +28,7 @@ pub(in crate::emulator) struct Outgoing {
     body: String,
 }
 
-/// Where events go in.
+/// The end at which events go in.
 #[derive(Debug)]
 pub(in crate::emulator) struct WebhookQueue {
     secret: String,

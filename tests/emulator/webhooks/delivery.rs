@@ -1,4 +1,4 @@
-//! How events are posted: signed, each at most twice, and not during a pause.
+//! Posting of events: signed, each at most twice, and not during a pause.
 
 use super::super::support::{ROOM, send};
 use super::*;

@@ -6,7 +6,7 @@ use roomsync::emulator::Fault;
 use roomsync::model::RoomId;
 use serde_json::json;
 
-/// What an event says beside what is the same in all: its room, its operation, its operator, its payload, and how many
+/// Parts of an event that differ from those of others: its room, its operation, its operator, its payload, and how many
 /// are in the room. Checks the rest.
 fn said(event: &Value) -> Value {
     assert!(signed(event), "{event}");

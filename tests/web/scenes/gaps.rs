@@ -1,4 +1,4 @@
-//! What nobody knows, who is not there, and much at once.
+//! Scenes of rooms that nobody sees, of people who are not there, and of very much at once.
 
 use super::{change, number, room, twelve};
 use crate::web::fixture::{Fixture, ago, attention, id, user};

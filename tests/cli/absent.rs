@@ -1,0 +1,44 @@
+//! People who may be absent, in the plans of commands that have no memory.
+
+use super::service::{STATE, Service};
+use super::site::Site;
+
+#[test]
+fn people_who_may_be_absent_are_counted_apart_and_added_only_when_asked_for() {
+    let service = Service::start(STATE);
+    let rooms = "rooms:\n  - {id: \"66213271109633\", name: lobby, members: [bob, carol, dan, eve, mia], absent: ignore}\n";
+    let site = Site::of(&service).with_rooms(rooms);
+    let plan = site.run(&["plan"]).ends_with(0).stdout;
+    assert!(
+        plan.contains("note[absent]: ") && plan.contains("add them with --invite"),
+        "{plan}"
+    );
+    let json = site.run(&["plan", "--format", "json"]).ends_with(0).json();
+    assert_eq!(
+        (&json["summary"]["adds"], &json["rooms"][0]["status"]),
+        (&0.into(), &"in_sync".into())
+    );
+    site.run(&["apply", "--yes"]).ends_with(0);
+
+    site.write("base.yaml", &rooms.replace(", eve, mia", ", mia"));
+    let based = site.run(&["plan", "--base", "base.yaml"]).ends_with(0).stdout;
+    assert!(
+        based.contains("1 of them new in this change: never invited"),
+        "{based}"
+    );
+
+    let invited = site
+        .run(&["plan", "--invite", "--format", "json"])
+        .ends_with(0)
+        .json();
+    let adds = invited["summary"]["adds"].as_u64().unwrap();
+    assert!(adds > 0, "{invited}");
+    // A plan that invites is carried out as it is.
+    site.run(&["plan", "--invite", "--out", "plan.json"]).ends_with(0);
+    site.run(&["apply", "--plan", "plan.json", "--yes"]).ends_with(0);
+    let after = site
+        .run(&["plan", "--invite", "--format", "json"])
+        .ends_with(0)
+        .json();
+    assert_eq!(after["summary"]["adds"], 0, "{after}");
+}
