@@ -19,37 +19,20 @@ fn that_fit(interval: Duration, rate: u32) -> usize {
     (calls as usize).max(1)
 }
 
-fn fit(settings: &Settings) -> usize {
+/// Number of admin lists that a pass reads with these settings.
+pub(super) fn fit(settings: &Settings) -> usize {
     let rate = settings.limits.calls_per_second.of(Method::ListAdmins);
     that_fit(settings.sync.interval, rate)
 }
 
-/// Urgency of a room's admin list. The least is read first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Urgency {
-    NeverRead,
-    /// The room's entry is new, or the room is not in order.
-    Asked,
-    LongUnread(Timestamp),
-}
-
-fn urgency(room: &Room) -> Urgency {
-    match room.admins_read() {
-        None => Urgency::NeverRead,
-        Some(_) if room.asks_for_admins() => Urgency::Asked,
-        Some(read) => Urgency::LongUnread(read),
-    }
-}
-
 /// Has only the most urgent admin lists read, as many as fit.
-pub(super) fn choose(tickets: &mut [Ticket], rooms: &RoomTable, settings: &Settings) {
-    let fit = fit(settings);
+pub(super) fn choose(tickets: &mut [Ticket], rooms: &RoomTable, fit: usize) {
     let managed = |ticket: &&mut Ticket| ticket.desired.admins.is_some();
     let mut managed: Vec<&mut Ticket> = tickets.iter_mut().filter(managed).collect();
     if managed.len() <= fit {
         return;
     }
-    managed.sort_by_cached_key(|ticket| rooms.get(&ticket.desired.id).map(urgency));
+    managed.sort_by_cached_key(|ticket| rooms.get(&ticket.desired.id).map(Room::admins_urgency));
     for ticket in managed.iter_mut().skip(fit) {
         ticket.admins_due = false;
     }
@@ -77,11 +60,59 @@ pub(super) fn shown(daemon: &Controller) -> Option<AdminLists> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desired::DesiredRoom;
+    use crate::model::{MemberSet, RoomId};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
 
     #[test]
     fn a_third_of_the_interval_is_for_admin_lists() {
         assert_eq!(that_fit(Duration::from_secs(300), 50), 5_000);
         assert_eq!(that_fit(Duration::from_secs(300), 100), 10_000);
         assert_eq!(that_fit(Duration::from_secs(1), 1), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_edited_goes_before_what_was_never_read_and_that_before_what_is_in_order() {
+        let at = |minutes: i64| Timestamp::from_second(60 * minutes).unwrap();
+        let entry = |id: &str, label: &str| {
+            Arc::new(DesiredRoom {
+                name: Some(label.to_owned()),
+                admins: Some(MemberSet::default()),
+                ..DesiredRoom::unmanaged(id)
+            })
+        };
+        let mut rooms = RoomTable::default();
+        for id in ["1", "2", "3", "4", "5"] {
+            rooms.put(entry(id, "first"), false, at(0));
+        }
+        for (id, state, read) in [
+            ("1", RoomState::InSync, Some(at(9))),
+            ("2", RoomState::InSync, Some(at(5))),
+            ("3", RoomState::Blocked, Some(at(9))),
+            ("4", RoomState::InSync, Some(at(9))),
+            ("5", RoomState::InSync, None),
+        ] {
+            let room = rooms.get_mut(&RoomId::parse(id).unwrap()).unwrap();
+            room.set_state(state, None, at(9));
+            read.into_iter().for_each(|read| room.see_admins(read));
+        }
+        rooms.put(entry("4", "second"), false, at(9));
+        let due = |fit: usize| -> BTreeSet<String> {
+            let mut tickets: Vec<Ticket> = rooms.iter().map(Room::ticket).collect();
+            choose(&mut tickets, &rooms, fit);
+            let due = tickets.iter().filter(|ticket| ticket.admins_due);
+            due.map(|ticket| ticket.desired.id.to_string()).collect()
+        };
+        let expected: [&[&str]; 5] = [
+            &["4"],
+            &["4", "5"],
+            &["3", "4", "5"],
+            &["2", "3", "4", "5"],
+            &["1", "2", "3", "4", "5"],
+        ];
+        for (fit, expected) in (1..).zip(expected) {
+            assert_eq!(due(fit), expected.iter().map(ToString::to_string).collect());
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! The daemon's whole state: accepts files, looks and reports, and decides what is to be done. It never waits and never
 //! calls: that is for `passes`.
 
-use super::admin_lists;
 use super::call_metrics::CallMetrics;
 use super::departed::Departed;
 use super::files_in_force::{FilesInForce, Stirring};
@@ -146,9 +145,7 @@ impl Controller {
         self.safeguards.begin_look();
         self.history.begin(self.now());
         // While the service is away no room comes back on its own.
-        let mut tickets = self.rooms.take_all(self.health.trouble().is_some());
-        admin_lists::choose(&mut tickets, &self.rooms, &self.settings);
-        tickets
+        self.rooms.take_all(self.health.trouble().is_some())
     }
 
     /// True if a look at all rooms is to begin now.

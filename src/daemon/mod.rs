@@ -328,7 +328,11 @@ fn take_event(daemon: &DaemonHandle, event: Event) {
 /// Begins the passes that are due.
 fn begin<'a>(daemon: &DaemonHandle, link: &ServiceLink, passes: &FuturesUnordered<LocalBoxFuture<'a, ()>>) {
     let mut controller = lock(&daemon.controller);
-    let resync = controller.resync_is_due().then(|| controller.begin_resync());
+    let mut resync = controller.resync_is_due().then(|| controller.begin_resync());
+    if let Some(tickets) = &mut resync {
+        let fit = admin_lists::fit(&controller.settings);
+        admin_lists::choose(tickets, &controller.rooms, fit);
+    }
     // Those that are left come back on their own.
     let due = controller.take_due();
     drop(controller);

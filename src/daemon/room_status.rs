@@ -178,7 +178,8 @@ pub(super) fn report(room: &Room, log: &mut LogDedup, news: &mut RoomNews) {
         // Whoever is missing was logged when they were left alone.
         (RoomState::Incomplete, _, _) => {
             if let Some(times) = log.forget_room(id) {
-                tracing::info!(room = %id, name, times, "in order again, but for people who are not there and are left alone");
+                let text = "in order again, but for people who are not there and are left alone";
+                say(text, text, Some(times));
             }
             return;
         }

@@ -58,6 +58,17 @@ pub(in crate::daemon) struct Freshness {
     pub(in crate::daemon) is_away: bool,
 }
 
+/// Urgency of a look at a room's admins. The least is the most urgent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::daemon) enum AdminsUrgency {
+    /// The files have another entry since they were read.
+    Edited,
+    NeverRead,
+    /// Something is open in the room.
+    Open,
+    LongUnread(Timestamp),
+}
+
 /// Work that goes on in a room.
 #[derive(Debug)]
 pub(super) enum Work {
@@ -119,15 +130,19 @@ impl Room {
                 self.seen.or(self.looked).unwrap_or(self.since),
             )
         } else if self.state == RoomState::InSync && self.lacks_admins() {
+            // Nobody knows whether its admins are as this entry wants them.
             (RoomState::Unseen, self.since)
         } else {
             (self.state, self.since)
         }
     }
 
-    /// True if its admins are managed and were never read.
+    /// True if its admins are managed and were not read yet for this entry.
     fn lacks_admins(&self) -> bool {
-        self.desired.admins.is_some() && self.admins_read.is_none()
+        let is_read = self
+            .admins_read
+            .is_some_and(|(_, generation)| generation == self.generation);
+        self.desired.admins.is_some() && !is_read
     }
 
     /// Time of the last look that saw it, or failed to.
@@ -215,10 +230,8 @@ impl Room {
 
     /// Has the plan of a look that did not read its admins say what the last one that did left open. `true`: something is.
     pub(in crate::daemon) fn keeps_what_admins_need(&self, plan: &mut RoomPlan) -> bool {
-        let before = self
-            .plan
-            .as_ref()
-            .filter(|_| self.desired.admins.is_some() && plan.live.is_some());
+        let is_read = self.desired.admins.is_some() && !self.lacks_admins();
+        let before = self.plan.as_ref().filter(|_| is_read && plan.live.is_some());
         let is_open = |before: &&RoomPlan| !before.promote.is_empty() || !before.demote.is_empty();
         let Some(before) = before.filter(is_open) else {
             return false;
@@ -233,12 +246,16 @@ impl Room {
         self.admins_read.map(|(read, _)| read)
     }
 
-    /// True if its admins are to be read before those of rooms in order: its entry is new, or something is open in it.
-    pub(in crate::daemon) fn asks_for_admins(&self) -> bool {
-        let is_new = self
-            .admins_read
-            .is_none_or(|(_, generation)| generation != self.generation);
-        is_new || !matches!(self.state, RoomState::InSync | RoomState::Observed)
+    /// Urgency of a look at its admins.
+    pub(in crate::daemon) fn admins_urgency(&self) -> AdminsUrgency {
+        match self.admins_read {
+            Some((_, generation)) if generation != self.generation => AdminsUrgency::Edited,
+            None => AdminsUrgency::NeverRead,
+            Some((read, _)) => match self.state {
+                RoomState::Changing | RoomState::Blocked | RoomState::Failed => AdminsUrgency::Open,
+                _ => AdminsUrgency::LongUnread(read),
+            },
+        }
     }
 
     /// Failures in a row.
@@ -292,7 +309,7 @@ impl Room {
         put_back
     }
 
-    pub(super) fn ticket(&self) -> Ticket {
+    pub(in crate::daemon) fn ticket(&self) -> Ticket {
         Ticket {
             desired: Arc::clone(&self.desired),
             generation: self.generation,
