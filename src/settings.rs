@@ -268,6 +268,8 @@ pub struct Offline {
     pub rooms: Vec<PathBuf>,
     /// The guards of a room that says nothing else.
     pub guards: Guards,
+    /// Most removals in all rooms together.
+    pub max_removals_total: Limit,
     /// Remarks about what is probably not meant.
     pub warnings: Vec<Diagnostic>,
 }
@@ -309,6 +311,7 @@ pub fn load_offline(path: &Path, env: &Env) -> Result<Offline, Invalid> {
     let offline = draft.map(|draft| Offline {
         rooms: draft.rooms,
         guards: draft.guards,
+        max_removals_total: draft.max_removals_total,
         warnings: Vec::new(),
     });
     match valid(offline, &diagnostics) {

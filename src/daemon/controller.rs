@@ -97,11 +97,14 @@ impl Controller {
             desired, provenance, ..
         } = loaded;
         let now = self.now();
-        let rooms: BTreeMap<RoomId, Arc<DesiredRoom>> = desired
+        // Whoever has gone by then is not dropped by this set.
+        self.end_places();
+        let entries = desired
             .rooms
             .into_iter()
-            .map(|room| (room.id.clone(), Arc::new(room)))
-            .collect();
+            .map(|room| self.safeguards.ends().entry(room));
+        let rooms: BTreeMap<RoomId, Arc<DesiredRoom>> =
+            entries.map(|room| (room.id.clone(), Arc::new(room))).collect();
         let before = self.rooms.iter().map(Room::desired);
         let kept = |room: &DesiredRoom| self.safeguards.kept_in(room);
         self.files
@@ -118,6 +121,7 @@ impl Controller {
             self.rooms.put(desired, holds.rooms.contains(&id), now);
         }
         self.save_invitations();
+        self.see_ends();
         let exclusions = self.safeguards.exclusions_mut();
         let named = provenance.naming(&exclusions.set_aside().users());
         let let_go = exclusions.let_go(&named);
@@ -184,7 +188,7 @@ impl Controller {
         let rooms = self.rooms.next_due().filter(|_| alone);
         let probe = self.gate.quota().probe_due(&self.rooms).filter(|_| alone);
         let settles = self.files.next_due(self.settings.sync.settle_removals);
-        [rooms, self.resync_due(), probe, settles]
+        [rooms, self.resync_due(), probe, settles, self.end_due()]
             .into_iter()
             .flatten()
             .min()
@@ -228,9 +232,8 @@ impl Controller {
         if let (Observed::Complete(_), Some(room)) = (observed, self.rooms.current(ticket)) {
             room.see_missing(live);
         }
-        let settle = self.settings.sync.settle_removals;
         let constraints = Constraints {
-            unsettled: self.files.may_go(&desired.id, observed, settle),
+            unsettled: self.unsettled(&desired.id, observed),
             ..self.safeguards.constraints(desired, observed)
         };
         self.save_invitations();
@@ -285,6 +288,7 @@ impl Controller {
         if self.safeguards.check_clock() {
             self.save_state();
         }
+        self.end_places();
     }
 
     /// Takes in the state of the disk. If nothing may be written any more, work under way ends; once it may be again, all rooms
@@ -373,7 +377,7 @@ impl Controller {
     }
 
     /// Has all saved that must outlive the process.
-    fn save_all(&self) {
+    pub(super) fn save_all(&self) {
         self.persister.save(snapshots::whole(self));
     }
 

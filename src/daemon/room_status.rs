@@ -122,7 +122,7 @@ pub(super) fn applied(
         }
         (None, Outcome::Blocked) => room.set_state(RoomState::Blocked, None, now),
         (None, _) if plan.status == Status::Blocked => room.set_state(RoomState::Blocked, None, now),
-        (None, _) if !plan.pending.is_empty() => room.set_state(RoomState::Changing, None, now),
+        (None, _) if plan.has_pending() => room.set_state(RoomState::Changing, None, now),
         (None, _) if left.is_incomplete() => room.set_state(RoomState::Incomplete, None, now),
         (None, _) => room.set_state(RoomState::InSync, None, now),
     }

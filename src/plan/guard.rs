@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 #[schemars(rename = "Blocked")]
 pub struct GuardTripped {
     /// Its name in the settings.
-    #[schemars(with = "String", extend("enum" = ["max_removals", "max_demotions", "max_additions", "max_removals_total"]))]
+    #[schemars(with = "String", extend("enum" = ["max_removals", "max_demotions", "max_additions", "max_removals_total", "allow_empty"]))]
     pub guard: Guard,
     /// Its limit, as written.
     #[serde(serialize_with = "as_text")]
@@ -30,6 +30,7 @@ pub fn lines_to_allow(blocked: &[GuardTripped]) -> String {
         *number = (*number).max(*wanted);
     }
     let total = most.remove(Guard::MaxRemovalsTotal.as_str());
+    let empty = most.remove(Guard::AllowEmpty.as_str());
     let own: Vec<String> = most
         .iter()
         .map(|(guard, wanted)| {
@@ -42,7 +43,9 @@ pub fn lines_to_allow(blocked: &[GuardTripped]) -> String {
         .collect();
     let own = (!own.is_empty()).then(|| format!("`guards: {{{}}}` in the room's entry", own.join(", ")));
     let total = total.map(|wanted| format!("`guards: {{max_removals_total: {wanted}}}` in the settings"));
-    let lines: Vec<String> = own.into_iter().chain(total).collect();
+    let empty =
+        empty.map(|_| "`allow_empty` in the room's entry, with the list that may come to nobody".to_owned());
+    let lines: Vec<String> = own.into_iter().chain(empty).chain(total).collect();
     lines.join(" and ")
 }
 

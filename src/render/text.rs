@@ -3,7 +3,7 @@
 mod summary;
 
 use super::alike::{Alike, alike};
-use crate::model::{Guard, UserId, counted, first_few, printable};
+use crate::model::{Guard, UserId, counted, counted_people, first_few, printable};
 use crate::plan::{FleetPlan, GuardTripped, Note, RoomPlan, Status, lines_to_allow};
 use std::fmt::{self, Write};
 use summary::show_summary;
@@ -90,6 +90,13 @@ fn show_blocks(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
         } = block;
         if *guard == Guard::MaxRemovalsTotal {
             writeln!(out, "  {YELLOW}blocked: {guard}, see the last lines{RESET}")?;
+        } else if *guard == Guard::AllowEmpty {
+            // The note says more.
+            let kept = counted_people(usize::try_from(*wanted).unwrap_or(usize::MAX));
+            writeln!(
+                out,
+                "  {YELLOW}blocked: {guard}: {kept} kept, who had the last place in a list{RESET}"
+            )?;
         } else {
             writeln!(
                 out,

@@ -36,7 +36,7 @@ pub(super) struct Draft {
     timeout: Duration,
     pub(super) rooms: Vec<PathBuf>,
     pub(super) guards: Guards,
-    max_removals_total: Limit,
+    pub(super) max_removals_total: Limit,
     /// The other keys.
     spec: SettingsSpec,
     /// The folder of the settings file.

@@ -115,6 +115,7 @@ fn show_held(out: &mut dyn Write, plan: &FleetPlan) -> fmt::Result {
             )?;
         }
     }
+    show_ended(out, plan)?;
     let Some(total) = &plan.fleet else { return Ok(()) };
     let GuardTripped {
         guard,
@@ -132,6 +133,22 @@ fn show_held(out: &mut dyn Write, plan: &FleetPlan) -> fmt::Result {
         "  {guard} {} {limit} of {of} members in all rooms, {wanted} removals are wanted: write {}",
         if holds { "allows" } else { "would then allow" },
         lines_to_allow(std::slice::from_ref(total))
+    )
+}
+
+/// Names the rooms in which a list has ended.
+fn show_ended(out: &mut dyn Write, plan: &FleetPlan) -> fmt::Result {
+    let has_ended = |room: &&RoomPlan| room.blocked.iter().any(|block| block.guard == Guard::AllowEmpty);
+    let rooms: Vec<String> = plan.rooms.iter().filter(has_ended).map(RoomPlan::label).collect();
+    if rooms.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "  {} holds {}: list somebody, or write `allow_empty: …` in {}",
+        Guard::AllowEmpty,
+        counted(rooms.len(), "room"),
+        first_few(rooms)
     )
 }
 
