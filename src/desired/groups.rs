@@ -8,7 +8,7 @@ use crate::diagnostics::{Place, Problem, RawDiagnostic, closest, shown};
 use crate::model::{MemberSet, Until, UserId};
 use crate::yaml::Items;
 use jiff::Timestamp;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
 /// A list of people, and its place.
@@ -45,6 +45,8 @@ pub(super) struct ResolvedGroups<'s> {
     whole: bool,
     /// The time by which ends are called over or near.
     now: Timestamp,
+    /// Lints of ends; only a set without errors gets them.
+    until_lints: RefCell<Vec<Problem>>,
     /// Names that may still be compared to find the one that was meant.
     comparisons_left: Cell<usize>,
 }
@@ -85,6 +87,7 @@ impl<'s> ResolvedGroups<'s> {
             people: vec![None; index.groups().len()],
             whole,
             now,
+            until_lints: RefCell::default(),
             comparisons_left: Cell::new(MOST_COMPARISONS),
         };
         for start in 0..groups.people.len() {
@@ -144,7 +147,7 @@ impl<'s> ResolvedGroups<'s> {
         }
     }
 
-    /// The people that a list comes to. Records groups that are missing, repeats, and ends without effect.
+    /// The people that a list comes to. Records groups that are missing, repeats, and lints of ends.
     pub(super) fn people_of(&self, listed: &Listed<'_>, problems: &mut Vec<Problem>) -> People {
         let mut names: Vec<UserId> = Vec::with_capacity(listed.items.len());
         let mut groups: Vec<&GroupName> = Vec::new();
@@ -198,7 +201,7 @@ impl<'s> ResolvedGroups<'s> {
         };
         if ends {
             people.ends = self.ends_in(listed);
-            problems.extend(until_lints::of_list(self, listed, &people, self.now));
+            self.lint(until_lints::of_list(self, listed, &people, self.now));
         }
         people
     }
@@ -251,6 +254,16 @@ impl<'s> ResolvedGroups<'s> {
     /// The time by which ends are called over or near.
     pub(super) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Records lints of ends.
+    pub(super) fn lint(&self, lints: Vec<Problem>) {
+        self.until_lints.borrow_mut().extend(lints);
+    }
+
+    /// The lints of ends.
+    pub(super) fn into_until_lints(self) -> Vec<Problem> {
+        self.until_lints.into_inner()
     }
 
     /// Place of the largest of the groups that a list holds itself.

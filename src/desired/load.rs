@@ -269,11 +269,11 @@ impl Reading {
                 }
             },
         );
-        drop(people_of_groups);
+        let until_lints = people_of_groups.into_until_lints();
         rooms.sort_by(|a: &DesiredRoom, b| a.id.cmp(&b.id));
         let any_error = problems.iter().any(|problem| problem.severity == Severity::Error);
         if count > 0 && !any_error {
-            problems.extend(lints);
+            problems.extend(lints.into_iter().chain(until_lints));
         }
         Resolved {
             files,

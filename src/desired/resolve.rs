@@ -143,7 +143,8 @@ impl<'s> Context<'s> {
             problems.extend(too_many_admins(&admins.set, owner_name, listed, self.groups));
         }
         if let (Some(admins), Some(members), Some(listed)) = (&admins, &members, member_list) {
-            problems.extend(until_lints::of_room(self.groups, listed, members, admins));
+            self.groups
+                .lint(until_lints::of_room(self.groups, listed, members, admins));
         }
         let ends = [&admins, &members].map(|people| Ends::new(people.iter().flat_map(|people| &people.ends)));
         let [admins, members] = [admins, members].map(|people| people.map(|people| people.set));
@@ -189,11 +190,9 @@ impl<'s> Context<'s> {
             guards,
             own_guards: own_guards.map(GuardsSpec::own).unwrap_or_default(),
         };
-        problems.extend(until_lints::of_guards(
-            &room,
-            [admin_list, member_list],
-            self.groups.now(),
-        ));
+        let lists = [admin_list, member_list];
+        self.groups
+            .lint(until_lints::of_guards(&room, lists, self.groups.now()));
         Some(room)
     }
 
