@@ -102,9 +102,9 @@ impl ServiceTime {
             .map(|_| now.wall)
     }
 
-    /// The earlier one of our time of day and the service's, as far as that is known.
-    pub(crate) fn earlier(&self, now: Moment) -> Timestamp {
-        let ahead = self.lead(now).unwrap_or_default().max(SignedDuration::ZERO);
+    /// The service's time of day, or ours if that is not known.
+    pub(crate) fn likely(&self, now: Moment) -> Timestamp {
+        let ahead = self.lead(now).unwrap_or_default();
         now.wall.checked_sub(ahead).unwrap_or(now.wall)
     }
 
@@ -167,8 +167,7 @@ mod tests {
             let now = moment(1100 + day + set, 5000 + day);
             assert_eq!(time.agreed(now).is_some(), agrees, "{set}");
             assert_eq!(time.doubt(now).is_none(), agrees, "{set}");
-            let earlier = at((1100 + set).min(1000) + day);
-            assert_eq!(time.earlier(now), earlier, "{set}");
+            assert_eq!(time.likely(now), at(1000 + day), "{set}");
         }
     }
 
@@ -177,7 +176,7 @@ mod tests {
         let time = ServiceTime::default();
         time.answered(0, Duration::ZERO, moment(1000, 1000));
         let now = moment(1001, 1001);
-        assert_eq!((time.agreed(now), time.earlier(now)), (None, at(1001)));
+        assert_eq!((time.agreed(now), time.likely(now)), (None, at(1001)));
         assert!(time.doubt(now).unwrap().contains("no time"));
     }
 }

@@ -216,7 +216,7 @@ impl Safeguards {
         let mut not_tried = self.exclusions.waiting_in(desired, now);
         let time = self.clock_check.service_time();
         if desired.ends.is_some() && time.agreed(now).is_none() {
-            not_tried.extend(plan::in_doubt(desired, time.earlier(now)));
+            not_tried.extend(plan::in_doubt(desired, time.likely(now)));
         }
         Constraints {
             invite: Invite::These(invited),

@@ -45,7 +45,7 @@ reason_codes! {
     BecameAdmin = "became_admin",
     /// Somebody who was to be removed or demoted owns the room now.
     BecameOwner = "became_owner",
-    /// Somebody's place has ended if this machine's clock is right, and that is not certain.
+    /// Somebody's place has probably ended, but the clocks do not agree.
     Clock = "clock",
     /// A wanted member leaves again and again, and is left alone for a while.
     ComingAndGoing = "coming_and_going",

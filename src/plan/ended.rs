@@ -174,23 +174,22 @@ impl Arrivals {
     }
 }
 
-/// People of a room who are not added while nobody can tell whether their place has ended: by the clocks at hand, the earlier of
-/// which shows `earlier`, it has.
+/// People of a room who are not added while nobody can tell whether their place has ended: if it is the `likely` time, it has.
 #[must_use]
-pub fn in_doubt(desired: &DesiredRoom, earlier: Timestamp) -> BTreeMap<UserId, NotTried> {
+pub fn in_doubt(desired: &DesiredRoom, likely: Timestamp) -> BTreeMap<UserId, NotTried> {
     let Some(RoomEnds { admins, members }) = desired.ends.as_deref() else {
         return BTreeMap::new();
     };
     let [of_admins, of_members] =
         [&desired.admins, &desired.members].map(|list| list.clone().unwrap_or_default());
     let over = |ends: &Ends| {
-        let over = ends.to_come().iter().filter(|(until, _)| until.is_over(earlier));
+        let over = ends.to_come().iter().filter(|(until, _)| until.is_over(likely));
         MemberSet::of_all(over.map(|(_, users)| users))
     };
     // Who has another place that has not ended is wanted by it.
     let (admins, members) = (over(admins), over(members));
     let stay = of_admins.minus(&admins).or(&of_members.minus(&members));
-    let message = "their place has ended if this machine's clock is right, which is not certain: neither added nor removed";
+    let message = "their place has probably ended, but the service's clock does not confirm this machine's: neither added nor removed";
     let not_tried = NotTried {
         code: ReasonCode::Clock,
         message: message.to_owned(),

@@ -68,7 +68,7 @@ impl CheckedClock {
         if room.ends.is_none() || self.service_time.agreed(now).is_some() {
             return BTreeMap::new();
         }
-        plan::in_doubt(room, self.service_time.earlier(now))
+        plan::in_doubt(room, self.service_time.likely(now))
     }
 
     /// Ends the places in these rooms whose end is over. Without certainty it ends none.

@@ -146,7 +146,8 @@ const EVE: &str = "2026-11-24T23:55:00Z";
 fn what_a_guard_does_not_let_through_at_once_is_blocked_there_and_goes_on_elsewhere() {
     let people: Vec<String> = names(0..10);
     let people: Vec<&str> = people.iter().map(String::as_str).collect();
-    house_at(EVE, service(&[], &people), "", async |house: House| {
+    let total = "guards: {max_removals_total: 100%}";
+    house_at(EVE, service(&[], &people), total, async |house: House| {
         // 40 % of the room.
         let members = "members: [u0, u1, u2, u3, u4, u5, {group: interns, until: 2026-11-24}]";
         house.rooms(&format!(
@@ -251,7 +252,12 @@ fn who_was_last_in_a_list_stays_unless_it_may_be_empty_and_other_rooms_go_on() {
             fs::remove_dir_all(house.state_dir()).unwrap();
             let daemon = house.start();
             daemon
-                .until(minutes(2), |status| status.rooms[0].state == RoomState::Blocked)
+                .until(minutes(2), |status| {
+                    status
+                        .rooms
+                        .first()
+                        .is_some_and(|room| room.state == RoomState::Blocked)
+                })
                 .await;
             assert_eq!(everybody(&house), (true, !admins.is_empty()));
             house.rooms(&beside(&format!("{entry}, allow_empty: true")));
