@@ -68,7 +68,16 @@ const RULES: &[Rule] = &[
     Rule {
         text: "`plan` imports only `model` and the plain types of `desired` and `live`",
         broken: |source| {
-            let desired = ["desired::AllowEmpty", "desired::DesiredRoom", "desired::Source"];
+            let desired = [
+                "desired::AllowEmpty",
+                "desired::Departures",
+                "desired::DesiredRoom",
+                "desired::Ends",
+                "desired::FleetDepartures",
+                "desired::RoomEnds",
+                "desired::Source",
+                "desired::guard_forecasts",
+            ];
             let live = ["live::Inconsistency", "live::LiveRoom", "live::Observed"];
             source.imports_beyond("plan", &[&["model"][..], &desired, &live].concat())
         },
