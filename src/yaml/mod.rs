@@ -341,13 +341,13 @@ impl<'de, A: MapAccess<'de>> Unread<'_, A> {
     }
 
     /// Reads a map whose keys are names and whose values are lists.
-    pub(crate) fn named_lists<K, S>(
+    pub(crate) fn named_lists<K, T, S>(
         self,
         of: NamedListsOf<K, S>,
-    ) -> Result<Field<Vec<NamedList<K, S::Value>>>, A::Error>
+    ) -> Result<Field<Vec<NamedList<K, T>>>, A::Error>
     where
         K: Clone + Eq + std::hash::Hash,
-        S: Seed<'de> + Copy,
+        S: Seed<'de, Value = T> + Copy,
     {
         self.read(&Shaped(of))
     }
