@@ -468,3 +468,32 @@ fn run_once_goes_by_the_moment_as_well() {
         },
     );
 }
+
+#[test]
+fn an_edit_that_gives_places_an_end_that_is_over_drops_these_names() {
+    let people: Vec<String> = names(0..10);
+    let people: Vec<&str> = people.iter().map(String::as_str).collect();
+    house_at(EVE, service(&[], &people), OPEN, async |house: House| {
+        let guards = "guards: {max_removals: 25%, removal_budget: off}";
+        let entry = |until: &str| {
+            let members = format!("members: [u0, u1, u2, u3, u4, u5, {{group: interns{until}}}]");
+            format!(
+                "groups: {{interns: [u6, u7, u8, u9]}}\n{}",
+                beside(&format!("{members}, {guards}"))
+            )
+        };
+        house.rooms(&entry(", until: 2027-01-31"));
+        let daemon = house.start();
+        daemon.until_well(minutes(2)).await;
+        // The wrong year.
+        house.rooms(&entry(", until: 2026-01-31"));
+        daemon.until(minutes(1), |status| status.holds.len() == 1).await;
+        assert_eq!(daemon.status().holds[0].held, 4);
+        sleep(minutes(30)).await;
+        assert_eq!(members_of(&house, 1).len(), 10);
+        house.rooms(&entry(", until: 2027-01-31"));
+        daemon.until_well(minutes(2)).await;
+        assert!(daemon.status().holds.is_empty());
+        daemon.stop().await;
+    });
+}
