@@ -229,9 +229,10 @@ impl Controller {
             room.see_missing(live);
         }
         let settle = self.settings.sync.settle_removals;
+        let is_current = self.rooms.current(ticket).is_some();
         let constraints = Constraints {
             unsettled: self.files.may_go(&desired.id, observed, settle),
-            ..self.safeguards.constraints(desired, observed)
+            ..self.safeguards.constraints(desired, observed, is_current)
         };
         self.save_invitations();
         constraints

@@ -259,6 +259,12 @@ fn applied(
     if let Some(room) = controller.rooms.get_mut(&plan.id) {
         let not_taken = report.not_seen.iter().filter(|user| room.not_seen(user));
         refusals.extend(not_taken.map(|user| (user.clone(), Refusal::not_taken(&plan.id))));
+        let not_seen = report.not_seen.iter().cloned().collect();
+        controller
+            .safeguards
+            .invitations_mut()
+            .not_seen(&plan.id, &not_seen);
+        controller.save_invitations();
     }
     let set_aside: BTreeSet<UserId> = refusals.keys().cloned().collect();
     if let Some(set) = controller.files.set().filter(|_| !set_aside.is_empty()) {

@@ -95,8 +95,10 @@ impl Safeguards {
         is_known: impl Fn(&DesiredRoom) -> bool,
     ) -> HoldChanges {
         self.invitations.forget_others(|id| rooms.contains_key(id));
-        for room in rooms.values().filter(|room| !is_known(room)) {
-            self.invitations.take(room);
+        for room in rooms.values() {
+            if self.invitations.knows(&room.id) && !is_known(room) {
+                self.invitations.take(room);
+            }
         }
         let may_pass = self.clock.is_confirmed();
         let now = self.clock.steady();
@@ -167,11 +169,17 @@ impl Safeguards {
         &mut self.invitations
     }
 
-    /// The same, with the people who are not to be tried now, and whom to invite of those whom a look does not show.
-    pub(super) fn constraints(&mut self, desired: &DesiredRoom, observed: &Observed) -> Constraints {
-        let invited = self.invitations.see(desired, &observed.room().members);
+    /// The same, with the people who are not to be tried now, and whom to invite of those whom a look does not show. A look for
+    /// an entry that is not current invites nobody.
+    pub(super) fn constraints(
+        &mut self,
+        desired: &DesiredRoom,
+        observed: &Observed,
+        is_current: bool,
+    ) -> Constraints {
+        let invited = is_current.then(|| self.invitations.see(desired, observed.room()));
         Constraints {
-            invite: Invite::These(invited),
+            invite: Invite::These(invited.unwrap_or_default()),
             not_tried: self.exclusions.waiting_in(desired, self.clock.moment()),
             ..self.kept_in(desired)
         }

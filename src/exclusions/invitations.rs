@@ -4,6 +4,7 @@
 //! same one is out of reach, and would cost one of them an invitation.
 
 use crate::desired::DesiredRoom;
+use crate::live::LiveRoom;
 use crate::model::{Absent, MemberSet, RoomId, UserId};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -61,6 +62,16 @@ impl Invitations {
         }
     }
 
+    /// True if anybody was invited into this room.
+    pub(crate) fn knows(&self, room: &RoomId) -> bool {
+        self.rooms.contains_key(room)
+    }
+
+    /// The rooms, each with the number of people who were invited there.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (&RoomId, usize)> {
+        self.rooms.iter().map(|(room, known)| (room, known.len()))
+    }
+
     /// Everything that is known, as changes of nothing.
     pub(crate) fn all(&self) -> impl Iterator<Item = InvitationChange> {
         let rooms = self.rooms.iter();
@@ -100,7 +111,7 @@ impl Invitations {
     }
 
     /// Takes in who is in a room, and gives the wanted members who are not and were never invited.
-    pub(crate) fn see(&mut self, desired: &DesiredRoom, live: &MemberSet) -> MemberSet {
+    pub(crate) fn see(&mut self, desired: &DesiredRoom, live: &LiveRoom) -> MemberSet {
         let Some(wanted) = wanted(desired) else {
             return MemberSet::default();
         };
@@ -111,11 +122,14 @@ impl Invitations {
         }
         let is_new = |user: &UserId| known.binary_search(&digest(user)).is_err();
         let fresh = wanted.filter(is_new);
-        let here = digests(&fresh.and(live));
+        // No list of members shows the owner.
+        let is_here =
+            |user: &UserId| live.members.contains(user) || live.owner.as_deref() == Some(user.as_str());
+        let here = fresh.filter(is_here);
         if !here.is_empty() {
-            self.change(InvitationChange::Invited(desired.id.clone(), here));
+            self.change(InvitationChange::Invited(desired.id.clone(), digests(&here)));
         }
-        fresh.minus(live)
+        fresh.minus(&here)
     }
 
     /// Records that these were added. Admins and people who are no longer wanted do not count: no list holds more than is wanted.
@@ -124,6 +138,17 @@ impl Invitations {
         let added = digests(users.into_iter().filter(|user| wanted.contains(user)));
         if !added.is_empty() {
             self.change(InvitationChange::Invited(desired.id.clone(), added));
+        }
+    }
+
+    /// Records that a look does not show these, who were said to be added: they are to be invited again.
+    pub(crate) fn not_seen(&mut self, room: &RoomId, users: &MemberSet) {
+        let Some(known) = self.rooms.get(room) else { return };
+        let users = digests(users);
+        let mut kept = known.clone();
+        kept.retain(|digest| users.binary_search(digest).is_err());
+        if kept.len() < known.len() {
+            self.change(InvitationChange::Only(room.clone(), kept));
         }
     }
 
@@ -148,6 +173,8 @@ fn wanted(desired: &DesiredRoom) -> Option<MemberSet> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+    use tokio::time::Instant;
 
     fn users(names: &str) -> MemberSet {
         names
@@ -165,15 +192,41 @@ mod tests {
         }
     }
 
+    /// A look at a room of `boss`, in which these are.
+    fn look(members: &str) -> LiveRoom {
+        LiveRoom {
+            id: RoomId::parse("7").unwrap(),
+            name: None,
+            owner: Some("boss".to_owned()),
+            owner_page: None,
+            owner_is_in: true,
+            admins: None,
+            members: users(members),
+            foreign: BTreeSet::new(),
+            foreign_admins: BTreeSet::new(),
+            max_users: None,
+            read_at: Instant::now(),
+        }
+    }
+
     #[test]
-    fn an_admin_who_is_added_takes_nobodys_invitation() {
+    fn an_admin_or_owner_takes_nobodys_invitation() {
         let mut all = Invitations::default();
-        let desired = desired("mia omar", "ann bob carol");
-        assert_eq!(all.see(&desired, &users("ann boss")), users("bob carol"));
+        let desired = desired("mia omar", "ann bob boss carol");
+        assert_eq!(all.see(&desired, &look("ann")), users("bob carol"));
         all.added(&desired, &users("mia omar zed"));
-        assert_eq!(all.see(&desired, &users("ann mia omar")), users("bob carol"));
+        assert_eq!(all.see(&desired, &look("ann mia omar")), users("bob carol"));
         all.added(&desired, &users("bob carol"));
-        assert_eq!(all.see(&desired, &MemberSet::default()), MemberSet::default());
+        assert_eq!(all.see(&desired, &look("zed")), MemberSet::default());
+    }
+
+    #[test]
+    fn whom_no_look_shows_was_not_invited() {
+        let mut all = Invitations::default();
+        let desired = desired("mia", "ann bob carol");
+        all.added(&desired, &users("ann bob carol"));
+        all.not_seen(&desired.id, &users("bob zed"));
+        assert_eq!(all.see(&desired, &look("zed")), users("bob"));
     }
 
     #[test]
@@ -182,12 +235,12 @@ mod tests {
         let before = desired("mia", "ann bob carol");
         all.added(&before, &users("ann bob carol"));
         all.take(&desired("mia ann", "bob"));
-        assert_eq!(all.see(&before, &MemberSet::default()), users("ann carol"));
+        assert_eq!(all.see(&before, &look("zed")), users("ann carol"));
         let changes = all.take_changes();
         let mut replayed = Invitations::default();
         changes.into_iter().for_each(|change| replayed.replay(change));
         assert_eq!(replayed, all);
         all.forget_others(|_| false);
-        assert_eq!(all.see(&before, &MemberSet::default()), users("ann bob carol"));
+        assert_eq!(all.see(&before, &look("zed")), users("ann bob carol"));
     }
 }
