@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod a_day_offline;
 mod absent;
 mod applying;
 mod attention;
