@@ -185,3 +185,21 @@ fn an_owner_whom_the_service_did_not_touch_is_no_error_of_the_room() {
     let code = report.rooms[0].error.as_ref().map(|error| error.code.as_str());
     assert_eq!(code, Some("owner_removed"), "{report:?}");
 }
+
+/// Nobody reads such an answer, and the service may have done what was asked.
+#[test]
+fn a_write_whose_answer_is_too_large_may_be_done() {
+    let service = Service::new(room(&[], &[])).with_fault(move |emulator, request, _| {
+        (request.method == Http::POST).then(|| {
+            emulator.edit(|state| state.rooms.get_mut(&room_id(0)).unwrap().join("next"));
+            Reply::TooLarge
+        })
+    });
+    let (report, records) = recorded(&service, "members: [next]", &Cancel::default());
+    assert_eq!(report.rooms[0].status, Outcome::Converged, "{report:?}");
+    let next = || vec!["next".to_owned()];
+    assert_eq!(
+        records,
+        [(Op::Add, next(), "no_clear_answer"), (Op::Add, next(), "done")]
+    );
+}
