@@ -69,7 +69,7 @@ fn without_an_audit_line_nothing_is_changed() {
             assert_eq!(
                 events,
                 [
-                    "\"resumed\" \"No space left on device (os error 28)\"   ",
+                    "\"resumed\" \"the disk is full\"   ",
                     "\"pass\"  1 10 10"
                 ]
             );
