@@ -107,6 +107,7 @@ impl Controller {
         self.files
             .begin_to_settle(&desired.source.digest, &rooms, before, kept);
         let holds = self.safeguards.take(&rooms, |room| self.rooms.has(room));
+        self.departed.forget(now);
         for room in self.rooms.remove_others(&rooms) {
             let id = &room.id;
             self.departed.left(&room, now);
