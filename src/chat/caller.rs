@@ -184,7 +184,7 @@ impl Caller {
                 },
                 Err(error) => {
                     drop(permit);
-                    CallErrorKind::from_transport(error, method)
+                    CallErrorKind::from_transport(&error, method)
                 }
             };
             let again = match &kind {

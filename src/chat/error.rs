@@ -271,7 +271,7 @@ impl CallErrorKind {
     }
 
     /// Reads a failure of the way to the service. A write whose answer is too large to be read may have taken effect.
-    pub(super) fn from_transport(error: TransportError, method: Method) -> Self {
+    pub(super) fn from_transport(error: &TransportError, method: Method) -> Self {
         let text = without_secrets(&error.to_string());
         match error {
             TransportError::Unsent(_) => Self::ServiceUnreachable(text),
