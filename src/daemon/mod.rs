@@ -330,12 +330,12 @@ fn take_event(daemon: &DaemonHandle, event: Event) {
 fn begin<'a>(daemon: &DaemonHandle, link: &ServiceLink, passes: &FuturesUnordered<LocalBoxFuture<'a, ()>>) {
     let mut controller = lock(&daemon.controller);
     let mut resync = controller.resync_is_due().then(|| controller.begin_resync());
-    if let Some(tickets) = &mut resync {
-        let fit = admin_lists::fit(&controller.settings);
+    // Those that are left come back on their own.
+    let mut due = controller.take_due();
+    let fit = admin_lists::fit(&controller.settings);
+    for tickets in resync.iter_mut().chain([&mut due]) {
         admin_lists::choose(tickets, &controller.rooms, fit);
     }
-    // Those that are left come back on their own.
-    let due = controller.take_due();
     drop(controller);
     if let Some(tickets) = resync {
         let (daemon, link) = (daemon.clone(), link.clone());

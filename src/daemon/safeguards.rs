@@ -177,7 +177,11 @@ impl Safeguards {
         observed: &Observed,
         is_current: bool,
     ) -> Constraints {
-        let invited = is_current.then(|| self.invitations.see(desired, observed.room()));
+        let live = observed.room();
+        // No list of members shows the owner.
+        let is_here =
+            |user: &UserId| live.members.contains(user) || live.owner.as_deref() == Some(user.as_str());
+        let invited = is_current.then(|| self.invitations.see(desired, is_here));
         Constraints {
             invite: Invite::These(invited.unwrap_or_default()),
             not_tried: self.exclusions.waiting_in(desired, self.clock.moment()),

@@ -247,6 +247,20 @@ fn compare(
             ..Changes::default()
         };
     }
+    let surplus = wanted.members.as_ref().map(|_| surplus).unwrap_or_default();
+    let demote = wanted
+        .admins
+        .as_ref()
+        .zip(seen.admins.as_ref())
+        .map(|(admins, seen_admins)| seen_admins.minus(admins))
+        .unwrap_or_default();
+    let protected = demote.or(&surplus).filter(|user| desired.guards.protects(user));
+    let why = "not listed, but protected: neither removed nor demoted";
+    notes.extend(
+        protected
+            .iter()
+            .map(|user| Note::new(ReasonCode::Protected, why).about(user)),
+    );
     // Who the admins are decides who goes.
     let Some(seen_admins) = &seen.admins else {
         return Changes {
@@ -255,12 +269,7 @@ fn compare(
             ..Changes::default()
         };
     };
-    let demote = wanted
-        .admins
-        .as_ref()
-        .map(|admins| seen_admins.minus(admins))
-        .unwrap_or_default();
-    let mut remove = wanted.members.as_ref().map(|_| surplus).unwrap_or_default();
+    let mut remove = surplus.minus(&protected);
     if wanted.admins.is_none() {
         let kept = remove.and(seen_admins);
         let why = "an admin who is not listed; kept, because `admins` is not managed here";
@@ -270,17 +279,10 @@ fn compare(
         );
         remove = remove.minus(&kept);
     }
-    let protected = demote.or(&remove).filter(|user| desired.guards.protects(user));
-    let why = "not listed, but protected: neither removed nor demoted";
-    notes.extend(
-        protected
-            .iter()
-            .map(|user| Note::new(ReasonCode::Protected, why).about(user)),
-    );
     Changes {
         add,
         promote,
         demote: demote.minus(&protected),
-        remove: remove.minus(&protected),
+        remove,
     }
 }

@@ -3,6 +3,7 @@
 //! A plan is immutable and leaves no choice to whoever runs it: [`RoomPlan::steps`] are the write calls, in order. Beside
 //! them stands what was held back and why.
 
+mod admin_matters;
 mod changes;
 pub(crate) mod checksum;
 mod constraints;

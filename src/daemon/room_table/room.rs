@@ -129,7 +129,7 @@ impl Room {
                 RoomState::Unknown,
                 self.seen.or(self.looked).unwrap_or(self.since),
             )
-        } else if self.state == RoomState::InSync && self.lacks_admins() {
+        } else if matches!(self.state, RoomState::InSync | RoomState::Observed) && self.lacks_admins() {
             // Nobody knows whether its admins are as this entry wants them.
             (RoomState::Unseen, self.since)
         } else {
@@ -228,17 +228,14 @@ impl Room {
         self.admins_read = Some((now, self.generation));
     }
 
-    /// Has the plan of a look that did not read its admins say what the last one that did left open. `true`: something is.
-    pub(in crate::daemon) fn keeps_what_admins_need(&self, plan: &mut RoomPlan) -> bool {
-        let is_read = self.desired.admins.is_some() && !self.lacks_admins();
-        let before = self.plan.as_ref().filter(|_| is_read && plan.live.is_some());
-        let is_open = |before: &&RoomPlan| !before.promote.is_empty() || !before.demote.is_empty();
-        let Some(before) = before.filter(is_open) else {
+    /// Has a plan whose look did not read its admins say what the last one that did left open about them. `true`: something is.
+    pub(in crate::daemon) fn complete(&self, plan: &mut RoomPlan) -> bool {
+        let Some(live) = &plan.live else { return false };
+        if live.admins.is_some() || self.desired.admins.is_none() || self.lacks_admins() {
             return false;
-        };
-        plan.promote = before.promote.clone();
-        plan.demote = before.demote.clone();
-        true
+        }
+        let earlier = self.plan.as_ref();
+        earlier.is_some_and(|earlier| plan.take_over_admin_matters(earlier))
     }
 
     /// Time of the last look that read its admins.
