@@ -44,7 +44,7 @@ struct Lasting {
 }
 
 /// A reason for which nothing is written, apart from the quota.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Closure {
     pub(super) code: ReasonCode,
     /// In words, with what to do about it.
@@ -287,7 +287,11 @@ mod tests {
         assert_eq!((code(&gate), gate.turn()), (None, GateTurn::Opened));
         gate.see_disk(disk(Ok(false), None, Some("full")), at(1));
         assert_eq!(code(&gate), Some(ReasonCode::AuditLog));
-        assert_eq!(gate.suspended().unwrap().message, "full", "whoever shows it says that nothing is written");
+        assert_eq!(
+            gate.suspended().unwrap().message,
+            "full",
+            "whoever shows it says that nothing is written"
+        );
         gate.see_disk(disk(Ok(false), Some("full"), Some("full")), at(1));
         assert_eq!(code(&gate), Some(ReasonCode::StateDir));
         gate.see_disk(disk(Ok(true), None, None), at(1));

@@ -158,7 +158,11 @@ mod tests {
         assert_eq!(waiting_in(&all, &RoomId::parse("8").unwrap(), 59), 0);
         assert_eq!(waiting_in(&all, &room, 60), 0);
         let again = [61, 62, 63].map(|minute| all.put_back(&room, &user, at(minute)));
-        assert_eq!(again, [None, None, Some(at(63 + 120))], "longer than the time before");
+        assert_eq!(
+            again,
+            [None, None, Some(at(63 + 120))],
+            "longer than the time before"
+        );
         assert_eq!(waiting_in(&all, &room, 182), 1);
         assert_eq!(waiting_in(&all, &room, 183), 0);
         all.forget(at(183 + 24 * 60));
