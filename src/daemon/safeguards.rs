@@ -85,7 +85,7 @@ impl Safeguards {
 
     /// Counts somebody who was put back.
     pub(super) fn put_back(&mut self, room: &RoomId, user: &UserId) {
-        self.exclusions.put_back(room, user, self.clock.steady());
+        self.exclusions.put_back(room, user, self.clock.moment());
     }
 
     /// Takes a new set of files. `is_known`: the entry is the one that was in force before.

@@ -24,14 +24,14 @@ struct Answers {
 }
 
 /// Lead of each of our two times over the service's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Ahead {
     pub(super) wall: SignedDuration,
     pub(super) steady: SignedDuration,
 }
 
 /// Knowledge of the service's time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Known {
     /// There was no answer yet.
     Nothing,

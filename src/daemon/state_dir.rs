@@ -169,7 +169,7 @@ pub(super) struct PersistedState {
 }
 
 /// The file of invitations, in bytes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 struct InvitedLog {
     /// Length of the part that is whole; what follows is cut off.
     whole: u64,
