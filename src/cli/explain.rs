@@ -58,8 +58,9 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     };
     let guard = FleetGuard::of_some_rooms(settings.max_removals_total, &desired.rooms, [&room.id]);
     let plan = plan_of(&reader, room, &observed, guard);
+    let fleet = plan.fleet.as_ref();
     for plan in &plan.rooms {
-        output(&explain::look(subject, &observed, plan))?;
+        output(&explain::look(subject, &observed, plan, fleet))?;
     }
     let names = || names(&desired.rooms, &observed);
     if !is_known && names().all(|name| name != user.as_str()) {

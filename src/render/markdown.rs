@@ -249,6 +249,13 @@ fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[RoomBlock<'_>]) -> Strin
             let _ = writeln!(out, "| {what} | {removes} | {demotes} | {promotes} | {adds} |");
         }
     }
+    if let Some(fleet) = plan.fleet_in_words() {
+        let _ = writeln!(
+            out,
+            "\n<p>Held by guards, if it is meant: {}</p>",
+            code(&fleet, TEXT)
+        );
+    }
     let calls = Calls::of(plan);
     let _ = write!(out, "\n**{}**", many(calls.total(), "call"));
     let methods: Vec<String> = calls
