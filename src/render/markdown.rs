@@ -316,7 +316,7 @@ fn alike_rooms(out: &mut String, plan: &FleetPlan, cards: &mut Vec<RoomBlock<'_>
             "<p>failed: {} ({}): error {kind}: {}</p>\n",
             many(bare.len(), "room"),
             code(&named, TEXT),
-            code(message, TEXT)
+            code(&message.to_string(), TEXT)
         );
         said.extend(bare.iter().map(|room| &room.id));
     }

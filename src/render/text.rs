@@ -54,7 +54,11 @@ fn show_alike(out: &mut dyn Write, group: &Alike<'_>) -> fmt::Result {
     let state = rooms.first().map_or("failed", |room| state(room));
     let (number, named) = (rooms.len(), first_few(rooms.iter().map(|room| room.label())));
     writeln!(out, "{BOLD}{}: {state}: {named}{RESET}", counted(number, "room"))?;
-    writeln!(out, "  {RED}error[{code}]: {}{RESET}\n", printable(message))
+    writeln!(
+        out,
+        "  {RED}error[{code}]: {}{RESET}\n",
+        printable(&message.to_string())
+    )
 }
 
 /// `has_fleet`: the last lines tell about the guard over all rooms.

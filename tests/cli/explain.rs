@@ -178,10 +178,7 @@ fn an_incomplete_look_is_4_and_certain_of_nothing() {
 fn an_admin_list_that_contradicts_itself_leaves_only_the_roles_open() {
     let service = Service::hooked(FLEET, |head, _| {
         let body = json!({"data": ["eve"], "count": 2}).to_string();
-        head.uri
-            .path()
-            .ends_with("/31/admin")
-            .then(|| answer(200, body))
+        head.uri.path().ends_with("/31/admin").then(|| answer(200, body))
     });
     let site = site(&service);
     for (user, seen) in [
