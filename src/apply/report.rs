@@ -165,7 +165,7 @@ pub struct Tally {
 }
 
 impl RoomReport {
-    /// The report of a room that the run did not come to.
+    /// The report of a room that the run did not come to, for this reason.
     fn not_begun(plan: &RoomPlan, why: &Reason) -> Self {
         let of_step = |step: &Step| {
             let op = step.op();
@@ -175,7 +175,7 @@ impl RoomReport {
         let failure = |(user, op)| Failure {
             user,
             op,
-            reason: why.of_run(),
+            reason: why.clone(),
         };
         Self {
             id: plan.id.clone(),
@@ -214,8 +214,15 @@ impl Report {
         let is_open = |room: &RoomPlan| !room.steps().is_empty() || room.waits();
         let is_missing = |room: &&RoomPlan| is_open(room) && !reported.contains(&room.id);
         let missing = rooms.iter().filter(is_missing);
+        // The reader of a report that has no such error is told it here.
+        let is_of_run = self.stopped.as_ref().is_some_and(|run| run.code == why.code);
+        let why = if is_of_run {
+            why.of_run()
+        } else {
+            why.before_it_was_sent()
+        };
         self.rooms
-            .extend(missing.map(|room| RoomReport::not_begun(room, why)));
+            .extend(missing.map(|room| RoomReport::not_begun(room, &why)));
         self.rooms.sort_by(|a, b| a.id.cmp(&b.id));
     }
 

@@ -1,7 +1,7 @@
 //! The counts of a plan for people.
 
 use crate::model::{Guard, Op, counted, first_few};
-use crate::plan::{Calls, FleetPlan, GuardTripped, RoomPlan, Status, Summary, lines_to_allow};
+use crate::plan::{Calls, FleetPlan, GuardTripped, RoomPlan, Status, Summary};
 use std::fmt::{self, Write};
 
 /// Shows the counts, and of what guards hold all that stands in its way.
@@ -115,24 +115,10 @@ fn show_held(out: &mut dyn Write, plan: &FleetPlan) -> fmt::Result {
             )?;
         }
     }
-    let Some(total) = &plan.fleet else { return Ok(()) };
-    let GuardTripped {
-        guard,
-        limit,
-        wanted,
-        of,
-    } = total;
-    let holds = plan
-        .rooms
-        .iter()
-        .flat_map(|room| &room.blocked)
-        .any(|block| block.guard == *guard);
-    writeln!(
-        out,
-        "  {guard} {} {limit} of {of} members in all rooms, {wanted} removals are wanted: write {}",
-        if holds { "allows" } else { "would then allow" },
-        lines_to_allow(std::slice::from_ref(total))
-    )
+    match plan.fleet_in_words() {
+        Some(fleet) => writeln!(out, "  {fleet}"),
+        None => Ok(()),
+    }
 }
 
 /// Number that a guard has to allow.
