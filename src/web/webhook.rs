@@ -139,3 +139,6 @@ impl Receiver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
