@@ -98,14 +98,15 @@ impl Controller {
         }
         let rooms = &self.rooms;
         let calls = |id: &RoomId, admins: bool| {
-            let members = rooms
-                .get(id)
-                .and_then(|room| Some(room.plan()?.live.as_ref()?.members));
-            let pages = match detail {
-                DetailUse::Many => 0,
-                _ => 1 + members.unwrap_or_default().div_ceil(PAGE).max(1),
-            };
-            u32::try_from(pages).unwrap_or(u32::MAX) + u32::from(admins)
+            let live = rooms.get(id).and_then(|room| room.plan()?.live.as_ref());
+            let members = live.map(|live| live.members);
+            // Where the last look read pages, room detail does not show everybody.
+            let by_page = detail != DetailUse::Many || live.is_some_and(|live| live.owner_page.is_some());
+            let pages = u32::try_from(members.unwrap_or_default().div_ceil(PAGE).max(1)).unwrap_or(u32::MAX);
+            let pages = if by_page { pages } else { 0 };
+            pages
+                .saturating_add(u32::from(detail == DetailUse::Single))
+                .saturating_add(u32::from(admins))
         };
         let marked = self.events.looks.take(Instant::now(), calls);
         for (id, admins) in &marked {
