@@ -53,7 +53,7 @@ use crate::file_source::{Event, FileSource, Follow};
 use crate::reconcile::{ConnectError, Once};
 use crate::settings::Settings;
 use crate::status::StatusSource;
-use crate::web::{Intake, Metrics, RoomEvent};
+use crate::web::{Intake, Metrics};
 use call_metrics::CallMetrics;
 use controller::Controller;
 use futures_util::future::LocalBoxFuture;
@@ -124,7 +124,6 @@ pub struct Daemon {
     config: Config,
     link: ServiceLink,
     remembered: Remembered,
-    events: mpsc::Receiver<RoomEvent>,
 }
 
 impl Daemon {
@@ -160,7 +159,6 @@ impl Daemon {
         let persister = Persister::new(state_dir, &wake);
         let (log_path, started) = (audit_log_of(&config, &settings), config.clock.now());
         let audit = AuditLog::new(log_path, config.fsync.clone(), started, &wake);
-        let (intake, events) = Intake::new(config.clock.anew(), Arc::clone(&metrics));
         let shared = Shared {
             reader: Mutex::new(link.reader.clone()),
             metrics,
@@ -172,7 +170,6 @@ impl Daemon {
                 config.seed,
                 restored,
                 (persister, audit),
-                intake,
                 config.dry_run,
             )),
             calls,
@@ -186,7 +183,6 @@ impl Daemon {
             config,
             link,
             remembered,
-            events,
         })
     }
 
@@ -222,8 +218,8 @@ impl Daemon {
             config,
             mut link,
             remembered,
-            events: mut from_webhook,
         } = self;
+        let mut posted = lock(&daemon.controller).events.posted.take();
         let mut manager = Manager::new();
         let mut files = FileSource::start(follow(&config, &config.settings, remembered));
         let mut stillness = files.stillness();
@@ -240,7 +236,7 @@ impl Daemon {
                     Some(event) => take_event(&daemon, event),
                     None => break Err(DaemonError::Files),
                 },
-                events = events::next(&mut from_webhook) => events::take(&daemon, &events),
+                events = events::next(&mut posted) => events::take(&daemon, &events),
                 asked = commands.recv() => command = Some(asked.unwrap_or(Command::Stop)),
                 Some(()) = passes.next(), if !passes.is_empty() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
