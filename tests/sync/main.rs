@@ -55,3 +55,4 @@ mod service;
 mod settling;
 mod shortage;
 mod slow_disk;
+mod webhook;
