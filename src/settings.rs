@@ -272,6 +272,8 @@ pub struct Offline {
     pub rooms: Vec<PathBuf>,
     /// What holds in a room for which no room file says otherwise.
     pub room_defaults: RoomDefaults,
+    /// Most removals in all rooms together.
+    pub max_removals_total: Limit,
     /// Remarks about what is probably not meant.
     pub warnings: Vec<Diagnostic>,
 }
@@ -320,6 +322,7 @@ pub fn load_offline(path: &Path, env: &Env) -> Result<Offline, Invalid> {
     let offline = draft.map(|draft| Offline {
         rooms: draft.rooms,
         room_defaults: draft.room_defaults,
+        max_removals_total: draft.max_removals_total,
         warnings: Vec::new(),
     });
     match valid(offline, &diagnostics) {

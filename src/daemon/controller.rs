@@ -100,11 +100,14 @@ impl Controller {
             desired, provenance, ..
         } = loaded;
         let now = self.now();
-        let rooms: BTreeMap<RoomId, Arc<DesiredRoom>> = desired
+        // Whoever has gone by then is not dropped by this set.
+        self.end_places();
+        let entries = desired
             .rooms
             .into_iter()
-            .map(|room| (room.id.clone(), Arc::new(room)))
-            .collect();
+            .map(|room| self.safeguards.ends().entry(room));
+        let rooms: BTreeMap<RoomId, Arc<DesiredRoom>> =
+            entries.map(|room| (room.id.clone(), Arc::new(room))).collect();
         let before = self.rooms.iter().map(Room::desired);
         let kept = |room: &DesiredRoom| self.safeguards.kept_in(room);
         self.files
@@ -122,6 +125,7 @@ impl Controller {
             self.rooms.put(desired, holds.rooms.contains(&id), now);
         }
         self.save_invitations();
+        self.see_ends();
         let exclusions = self.safeguards.exclusions_mut();
         let named = provenance.naming(&exclusions.set_aside().users());
         let let_go = exclusions.let_go(&named);
@@ -189,7 +193,7 @@ impl Controller {
         let marked = self.events.looks.next_due().filter(|_| alone);
         let probe = self.gate.quota().probe_due(&self.rooms).filter(|_| alone);
         let settles = self.files.next_due(self.settings.sync.settle_removals);
-        [rooms, marked, self.resync_due(), probe, settles]
+        [rooms, marked, self.resync_due(), probe, settles, self.end_due()]
             .into_iter()
             .flatten()
             .min()
@@ -233,10 +237,9 @@ impl Controller {
         if let (Observed::Complete(_), Some(room)) = (observed, self.rooms.current(ticket)) {
             room.see_missing(live);
         }
-        let settle = self.settings.sync.settle_removals;
         let is_current = self.rooms.current(ticket).is_some();
         let constraints = Constraints {
-            unsettled: self.files.may_go(&desired.id, observed, settle),
+            unsettled: self.unsettled(&desired.id, observed),
             ..self.safeguards.constraints(desired, observed, is_current)
         };
         self.save_invitations();
@@ -291,6 +294,7 @@ impl Controller {
         if self.safeguards.check_clock() {
             self.save_state();
         }
+        self.end_places();
     }
 
     /// Takes in the state of the disk. If nothing may be written any more, work under way ends; once it may be again, all rooms
@@ -379,7 +383,7 @@ impl Controller {
     }
 
     /// Has all saved that must outlive the process.
-    fn save_all(&self) {
+    pub(super) fn save_all(&self) {
         self.persister.save(snapshots::whole(self));
     }
 

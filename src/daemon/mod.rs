@@ -9,6 +9,7 @@ mod attention;
 mod call_metrics;
 mod controller;
 mod departed;
+mod ending;
 mod events;
 mod files_in_force;
 mod fleet_budget;
@@ -21,6 +22,7 @@ mod pass_history;
 mod pass_hooks;
 mod pass_log;
 mod passes;
+mod place_ends;
 mod process;
 mod quota;
 mod reload;
@@ -338,6 +340,7 @@ fn take_event(daemon: &DaemonHandle, event: Event) {
 /// Begins the passes that are due.
 fn begin<'a>(daemon: &DaemonHandle, link: &ServiceLink, passes: &FuturesUnordered<LocalBoxFuture<'a, ()>>) {
     let mut controller = lock(&daemon.controller);
+    controller.end_places();
     let mut resync = controller.resync_is_due().then(|| controller.begin_resync());
     let marked = controller.look_at_marked(link.reader.detail_use());
     daemon.metrics.event_looks(marked);

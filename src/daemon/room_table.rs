@@ -130,6 +130,14 @@ impl RoomTable {
         tickets.collect()
     }
 
+    /// A ticket for this room, unless somebody works on it.
+    pub(super) fn take(&mut self, id: &RoomId) -> Option<Ticket> {
+        let room = self.rooms.get_mut(id).filter(|room| room.is_free())?;
+        room.due = None;
+        self.queue.remove(id);
+        Some(room.ticket())
+    }
+
     /// Tickets for the rooms that are due on their own, which a pass looks at from now on.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<Ticket> {
         let due = self.queue.take_due(now);

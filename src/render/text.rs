@@ -3,7 +3,7 @@
 mod summary;
 
 use super::alike::{Alike, alike};
-use crate::model::{Guard, UserId, counted, first_few, printable};
+use crate::model::{Guard, UserId, counted, counted_people, first_few, printable};
 use crate::plan::{FleetPlan, Note, RoomPlan, Status, lines_to_allow};
 use std::fmt::{self, Write};
 use summary::show_summary;
@@ -95,7 +95,10 @@ fn show_blocks(out: &mut dyn Write, room: &RoomPlan, has_fleet: bool) -> fmt::Re
             )?;
         } else {
             writeln!(out, "  {YELLOW}blocked: {block}{RESET}")?;
-            own.push(*block);
+            // Its note says what to write.
+            if block.guard != Guard::AllowEmpty {
+                own.push(*block);
+            }
         }
     }
     if own.is_empty() {

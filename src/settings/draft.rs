@@ -37,7 +37,7 @@ pub(super) struct Draft {
     timeout: Duration,
     pub(super) rooms: Vec<PathBuf>,
     pub(super) room_defaults: RoomDefaults,
-    max_removals_total: Limit,
+    pub(super) max_removals_total: Limit,
     pub(super) webhook: Option<Webhook>,
     /// The other keys.
     spec: SettingsSpec,

@@ -179,7 +179,7 @@ impl Room {
 
     /// True if removals or demotions wait in it until the files have settled.
     pub(in crate::daemon) fn has_pending(&self) -> bool {
-        self.plan.as_ref().is_some_and(|plan| !plan.pending.is_empty())
+        self.plan.as_ref().is_some_and(RoomPlan::has_pending)
     }
 
     /// True if nobody works on it.
