@@ -1,6 +1,6 @@
 use super::LiveSummary;
 use super::changes::Changes;
-use crate::model::{Guard, Guards, Limit, counted};
+use crate::model::{Guard, Guards, Limit, counted, counted_people};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 mod summary;
 
 use super::alike::{Alike, alike};
-use crate::model::{Guard, UserId, counted, counted_people, first_few, printable};
+use crate::model::{Guard, UserId, counted, first_few, printable};
 use crate::plan::{FleetPlan, Note, RoomPlan, Status, lines_to_allow};
 use std::fmt::{self, Write};
 use summary::show_summary;
