@@ -78,7 +78,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         .as_ref()
         .map(|base| base.compare(&rooms, whole, &mut planned.plan, guards));
     let base_diff = base_diff.as_ref().map(|diff| diff.as_ref().map_err(|why| *why));
-    let Planned { plan, stopped, .. } = &planned;
+    let Planned { plan, .. } = &planned;
     let meta = context.meta();
     let document = Document::new(plan, &meta)?;
     if let Some(out) = out {
@@ -102,7 +102,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
             },
         ))?,
     }
-    if let Some(error) = &plan.stopped {
+    if let Some(error) = plan.error() {
         globals.error(&error.message)?;
     }
     let pending = args.detailed_exitcode && plan.rooms.iter().any(|room| !room.steps().is_empty());
@@ -113,7 +113,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     } else {
         Exit::Done
     };
-    Ok(changes.max(Exit::of_plan(plan, stopped.as_ref())))
+    Ok(changes.max(Exit::of_plan(plan)))
 }
 
 /// The file of `--out`.

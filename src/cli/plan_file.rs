@@ -98,6 +98,9 @@ impl<'a> PlanFile<'a> {
 
     /// Looks at the rooms again, and gives what of the plan still holds.
     pub(super) async fn plan(&self, globals: &Globals, context: &Context, client: &Client) -> Planned {
+        if let Some(error) = self.plan.error() {
+            tracing::warn!("the plan was made by a run that ended early: {error}");
+        }
         let rooms = self.rooms();
         let saved = self.plan.rooms();
         // Of those whose absence is no drift, the ones whom the plan invites.

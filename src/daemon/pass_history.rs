@@ -130,7 +130,7 @@ pub(super) fn looked(planned: &Planned) -> bool {
         room.live.is_some() || error.is_some_and(|error| refused.contains(&error.code))
     };
     let rooms = &planned.plan.rooms;
-    planned.stopped.is_none() && (rooms.is_empty() || rooms.iter().any(answered))
+    planned.plan.stopped.is_none() && (rooms.is_empty() || rooms.iter().any(answered))
 }
 
 /// Outcome of a pass. `suspended`: the reason for which nothing is written, if there is one.
@@ -140,7 +140,7 @@ pub(super) fn outcome(
     rooms: &RoomTable,
     suspended: Option<ReasonCode>,
 ) -> PassOutcome {
-    if planned.stopped.is_some() || report.is_some_and(|report| report.stopped.is_some()) {
+    if planned.plan.stopped.is_some() || report.is_some_and(|report| report.stopped.is_some()) {
         return PassOutcome::Failed;
     }
     // Somebody has chosen a pause or a dry run: then nothing may be written. A disk or a quota is a failure.
@@ -171,7 +171,6 @@ mod tests {
                 stopped: None,
             },
             read_at: HashMap::new(),
-            stopped: None,
         }
     }
 

@@ -231,9 +231,9 @@ fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[RoomBlock<'_>]) -> Strin
     );
     if let Some(Note {
         code: kind, message, ..
-    }) = &plan.stopped
+    }) = plan.error()
     {
-        let _ = writeln!(out, "<p>error {kind}: {}</p>\n", code(message, TEXT));
+        let _ = writeln!(out, "<p>error {kind}: {}</p>\n", code(&message, TEXT));
     }
     out.push_str("| | removals | demotions | promotions | adds |\n|:--|--:|--:|--:|--:|\n");
     let in_order = |of: PerOp<usize>| [of.remove, of.demote, of.promote, of.add];
