@@ -3,7 +3,7 @@
 use super::named;
 use super::relaxations::{Bound, bounds, budget_against, is_looser, reach};
 use crate::desired::DesiredRoom;
-use crate::model::{Limit, Mode, RoomId, UserId};
+use crate::model::{Absent, Limit, Mode, RoomId, UserId};
 use crate::plan::LiveSummary;
 
 /// Differences of a room's entry from its earlier one, apart from its people and from relaxations.
@@ -23,7 +23,7 @@ pub(super) fn between(
         allow_empty,
         ignore,
         mode,
-        absent: _,
+        absent,
         guards,
         own_guards: _,
     } = now;
@@ -60,6 +60,13 @@ pub(super) fn between(
             Mode::Authoritative => "",
         };
         changes.push(format!("mode is {mode}, it was {}{only}", before.mode));
+    }
+    if *absent != before.absent {
+        let then = match absent {
+            Absent::Readd => "whoever is not there is added again",
+            Absent::Ignore => "whoever leaves is not added again",
+        };
+        changes.push(format!("absent is {absent}, it was {}: {then}", before.absent));
     }
     for (key, was, is, then) in [
         (

@@ -8,7 +8,8 @@ use super::progress_bar::{Watched, progress_bar};
 use super::prompt::confirmed;
 use super::report_text::report_text;
 use super::{
-    Globals, buffered, invited, max_calls, output, output_absent, output_json, output_plan, write_plan,
+    Globals, WITH_INVITE, buffered, invited, max_calls, output, output_absent, output_json, output_plan,
+    write_plan,
 };
 use crate::apply::{ApplyOptions, CallEvidence, Cancel, Reason, Report, RoomReport, Tally};
 use crate::model::RoomId;
@@ -146,7 +147,11 @@ async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::R
     match args.format {
         Format::Text => {
             output_plan("", plan, seconds)?;
-            output_absent(plan)?;
+            let how = match &saved {
+                None => WITH_INVITE,
+                Some(_) => "a plan made with --invite adds them",
+            };
+            output_absent(plan, how)?;
         }
         Format::Json if asking => {
             let mut err = buffered(anstream::stderr());

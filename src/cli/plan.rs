@@ -4,7 +4,9 @@ use super::base_files::{self, BaseFiles};
 use super::context::Context;
 use super::exit::{Exit, Usage};
 use super::flag_values::whole;
-use super::{Globals, buffered, invited, max_calls, output, output_absent, output_json, output_plan};
+use super::{
+    Globals, WITH_INVITE, buffered, invited, max_calls, output, output_absent, output_json, output_plan,
+};
 use crate::base::BaseDiff;
 use crate::disk::why_not_written;
 use crate::model::RoomId;
@@ -88,7 +90,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         Format::Text => {
             let base_diff = base_diff.map(|diff| diff.map_or_else(base_files::not_said, BaseDiff::text));
             output_plan(&base_diff.unwrap_or_default(), plan, meta.rates.seconds(plan))?;
-            output_absent(plan)?;
+            output_absent(plan, WITH_INVITE)?;
         }
         Format::Json => output_json(&document)?,
         Format::Markdown => output(&markdown(
