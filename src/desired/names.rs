@@ -167,6 +167,9 @@ pub(super) fn mode(text: &str) -> Result<Mode, RawDiagnostic> {
         .ok_or_else(|| not_one_of("mode", text, &Mode::ALL.map(Mode::as_str)))
 }
 
+/// Kind of the values of `absent`.
+pub(crate) const ABSENT: &str = "`readd` or `ignore`";
+
 pub(crate) fn absent(text: &str) -> Result<Absent, RawDiagnostic> {
     if text == "keep" {
         return Err(RawDiagnostic::not_yet("`absent: keep`"));

@@ -38,7 +38,7 @@ fields! {
         guards: FleetGuardsSpec = |value| value.map(),
         /// Treatment of a wanted member who is not there, in rooms for which neither the room nor its file's `defaults` say otherwise.
         #[schemars(extend("default" = "readd"))]
-        absent: Absent = |value| value.scalar("what to do", names::absent),
+        absent: Absent = |value| value.scalar(names::ABSENT, names::absent),
         /// When the daemon looks at the rooms.
         sync: SyncSpec = |value| value.map(),
         /// A folder for what the daemon must not forget: held removals, the removal budget, who is set aside.
