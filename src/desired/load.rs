@@ -102,8 +102,8 @@ fn read(
     let mut files = Vec::new();
     let digest = found_files.each(time_limit, |file, problem| {
         match problem {
-            None => reading.document(&file.text),
-            Some(problem) => reading.unread(problem),
+            None => reading.document(&file),
+            Some(problem) => reading.unread(&file, problem),
         }
         if retain == Retain::Provenance {
             files.push(file);
@@ -176,6 +176,13 @@ fn other_kind(unknown_keys: &[CompactString]) -> Option<RawDiagnostic> {
     None
 }
 
+/// The error about a file of another name that cannot be read as a room file. It may be any file, even one with secrets.
+fn foreign_file() -> RawDiagnostic {
+    let message = "this is no valid room file, and its name is not that of one: nothing of it is shown";
+    RawDiagnostic::new("foreign-file", message)
+        .help("check the path; if rooms are in it, rename it so that it ends in .yaml")
+}
+
 /// Room files, as one after the other is read.
 #[derive(Default)]
 pub(super) struct Reading {
@@ -188,17 +195,24 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Adds a file that could not be read.
-    pub(super) fn unread(&mut self, problem: Problem) {
+    pub(super) fn unread(&mut self, source: &SourceFile, mut problem: Problem) {
         self.files += 1;
         self.partial = true;
+        problem.raw.is_secret |= !source::has_room_file_name(&source.path);
         self.problems.push(problem);
     }
 
     /// Adds a file's document.
-    pub(super) fn document(&mut self, text: &str) {
+    pub(super) fn document(&mut self, source: &SourceFile) {
         let file = self.files;
+        let document = yaml::read::<FileSpec>(file, &source.text);
+        let is_error = |problem: &Problem| problem.severity == Severity::Error;
+        if !source::has_room_file_name(&source.path) && document.problems.iter().any(is_error) {
+            let at = Target::File;
+            return self.unread(source, Problem::error(Place { file, at }, foreign_file()));
+        }
         self.files += 1;
-        let document = yaml::read::<FileSpec>(file, text);
+        let text = source.text.as_str();
         let mut warn = |at, raw| self.problems.push(Problem::warning(Place { file, at }, raw));
         if !text.is_empty() && !text.ends_with('\n') {
             let message = "this file does not end in a newline: the daemon takes it for one that is still being written";
@@ -309,7 +323,7 @@ impl Resolved {
         revision: Option<String>,
         retain: Retain,
     ) -> Result<Loaded, Invalid> {
-        let mut diagnostics = diagnose(&files, self.problems);
+        let mut diagnostics = diagnose(&files, self.problems, &[]);
         if self.count == 0 && !self.any_error {
             let raw = RawDiagnostic::new("no-rooms", "these files name no room at all")
                 .help("write a room under `rooms` in one of them");

@@ -3,7 +3,7 @@
 use super::conflicts::conflicts;
 use super::lookalikes::{self, lookalikes};
 use super::syntax::broken;
-use super::{Fields, FieldsOf, ReadContext, Seed, Shaped};
+use super::{Fields, FieldsOf, ReadContext, Secrecy, Seed, Shaped};
 use crate::diagnostics::node_spans;
 use crate::diagnostics::{Place, Problem, RawDiagnostic, Severity, Target};
 use crate::model::{Lookalike, named_char};
@@ -21,6 +21,8 @@ pub(crate) struct Document<F> {
     pub(crate) whole: bool,
     /// The unknown keys of the map that the document is.
     pub(crate) unknown_keys: Vec<CompactString>,
+    /// Places on lines that are not shown.
+    pub(crate) hidden: Vec<Place>,
 }
 
 impl<F> Document<F> {
@@ -31,6 +33,7 @@ impl<F> Document<F> {
             problems,
             whole: false,
             unknown_keys: Vec::new(),
+            hidden: Vec::new(),
         }
     }
 }
@@ -40,6 +43,18 @@ const MOST_OPEN_BRACKETS: usize = 1_000;
 
 /// Reads the document of a file.
 pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
+    let mut document = read_shown(file, text);
+    if F::SECRECY > Secrecy::None {
+        let is_broken = document.fields.is_none();
+        // What the parser stumbles over may be a secret, and where it broke off, nobody knows which lines have one.
+        for problem in &mut document.problems {
+            problem.raw.is_secret |= is_broken || matches!(problem.place.at, Target::Byte(_));
+        }
+    }
+    document
+}
+
+fn read_shown<F: Fields>(file: usize, text: &str) -> Document<F> {
     let at_byte = |byte| Place {
         file,
         at: Target::Byte(byte),
@@ -83,8 +98,7 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
         whole &= found.is_empty();
         problems.retain(|problem| !is_explained(problem, &found));
         problems.extend(found.iter().map(|(byte, lookalike)| {
-            let raw = lookalikes::error(text, *byte, lookalike, !F::SECRETS);
-            let raw = if F::SECRETS { raw.secret() } else { raw };
+            let raw = lookalikes::error(text, *byte, lookalike, F::SECRECY == Secrecy::None);
             Problem::error(at_byte(*byte), raw)
         }));
     }
@@ -93,6 +107,7 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
         problems,
         whole,
         unknown_keys: cx.unknown_keys,
+        hidden: cx.hidden,
     }
 }
 
