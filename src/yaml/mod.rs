@@ -7,6 +7,7 @@
 //! names. The parser gives that text only to a caller who asks for a scalar, and raises where something else stands;
 //! so a file with such a place is read again, by way of [`Pass::Probe`], which learns where those places are.
 
+mod causes;
 mod conflicts;
 mod fields;
 mod lookalikes;
@@ -29,6 +30,7 @@ use scalar::Nullable;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::Range;
 
 /// Scalars that aliases may add to those a file holds: room for any honest reuse of a list, none for a bomb.
 const ALIAS_ALLOWANCE: usize = 1_000_000;
@@ -87,6 +89,8 @@ pub(crate) struct ReadContext {
     pub(crate) problems: Vec<Problem>,
     /// The unknown keys of the document's own map.
     unknown_keys: Vec<CompactString>,
+    /// Problems of the map that was finished last: what it lacks may stand where the parser breaks off.
+    of_last_map: Range<usize>,
     /// Nodes that may be secrets or stand beside one: their lines are not shown.
     hidden: Vec<Place>,
     /// The first text with capitals that do not count, and all such texts in lower case.
@@ -104,6 +108,7 @@ impl ReadContext {
             too_many_aliases: false,
             problems: Vec::new(),
             unknown_keys: Vec::new(),
+            of_last_map: 0..0,
             hidden: Vec::new(),
             folded: None,
         }

@@ -269,9 +269,11 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
                 }
             }
         }
+        let of_entries = cx.problems.len();
         if !has_unknown {
             fields.finish(cx);
         }
+        cx.of_last_map = of_entries..cx.problems.len();
         let is_dropped = match F::SECRECY {
             Secrecy::None => false,
             // What it seems to lack may be under an unknown key.

@@ -145,7 +145,7 @@ fn secrets_elsewhere_in_the_settings() {
         format!("servic: {{auth: {{token: {PLAIN}}}}}"),
         format!("service: {{auth: {{token: {PLAIN}}}}}"),
         format!("\"{PLAIN}\": x"),
-        format!("{PLAIN}"),
+        PLAIN.to_owned(),
         format!("- {PLAIN}"),
     ] {
         none_shows(&settings(SERVICE, &rest), PLAIN.trim_end_matches('='));
