@@ -12,7 +12,6 @@ use crate::disk::{DiskTimeout, TimeLimit};
 use crate::model::Guards;
 use crate::source::{self, Listing, SnapshotError, SourceFile};
 use crate::yaml;
-use compact_str::CompactString;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -156,24 +155,36 @@ impl Loaded {
 /// Codes of warnings about files that a daemon does not take.
 pub const UNFINISHED: [&str; 2] = ["no-final-newline", "empty-file"];
 
-/// The error about a file that is something else than a room file, by the unknown keys of its map.
-fn other_kind(unknown_keys: &[CompactString]) -> Option<RawDiagnostic> {
-    let has = |keys: &[&str]| unknown_keys.iter().any(|key| keys.contains(&key.as_str()));
-    if has(&["service"]) {
-        let raw = RawDiagnostic::new(
-            "settings-file",
-            "this looks like a settings file, not like a room file",
-        );
-        return Some(raw.help(
+/// Puts one error in the place of those that come of it that the file is something else than a room file, at the key that shows it.
+fn judge_kind(document: &mut yaml::Document<FileSpec>) {
+    let rooms = document.fields.as_ref().map(|fields| &fields.rooms.value);
+    if rooms.is_none_or(|rooms| rooms.iter().flatten().any(Option::is_some)) {
+        return;
+    }
+    let at_first = |keys: &[&str]| {
+        let mut unknown = document.unknown_keys.iter();
+        unknown.find(|(key, _)| keys.contains(&key.as_str()))
+    };
+    if let Some((_, place)) = at_first(&["service"]) {
+        let message = "this looks like a settings file, not like a room file";
+        let raw = RawDiagnostic::new("settings-file", message).help(
             "keep it outside of what `rooms` names, or name it with --config if its settings are meant",
-        ));
-    }
-    if has(&["id", "admins", "members"]) {
+        );
+        document.problems = vec![Problem::error(place.clone(), raw)];
+    } else if let Some((_, place)) = at_first(&["id", "admins", "members"]) {
         let message = "a room stands here by itself, and not in the list `rooms`";
-        let raw = RawDiagnostic::new("room-outside-rooms", message);
-        return Some(raw.help("begin the file with a line `rooms:`, put `  - ` before the room's first key, and indent the others alike"));
+        let raw = RawDiagnostic::new("room-outside-rooms", message)
+            .help("begin the file with a line `rooms:`, put `  - ` before the room's first key, and indent the others alike");
+        let error = Problem::error(place.clone(), raw);
+        let is_key = |problem: &Problem| {
+            document
+                .unknown_keys
+                .iter()
+                .any(|(_, place)| *place == problem.place)
+        };
+        document.problems.retain(|problem| !is_key(problem));
+        document.problems.push(error);
     }
-    None
 }
 
 /// The error about a file of another name that cannot be read as a room file. It may be any file, even one with secrets.
@@ -205,7 +216,7 @@ impl Reading {
     /// Adds a file's document.
     pub(super) fn document(&mut self, source: &SourceFile) {
         let file = self.files;
-        let document = yaml::read::<FileSpec>(file, &source.text);
+        let mut document = yaml::read::<FileSpec>(file, &source.text);
         let is_error = |problem: &Problem| problem.severity == Severity::Error;
         if !source::has_room_file_name(&source.path) && document.problems.iter().any(is_error) {
             let at = Target::File;
@@ -220,14 +231,8 @@ impl Reading {
                 .help("see whether its end is missing, and end the last line with a newline");
             warn(Target::Byte(text.len()), raw);
         }
-        let mut problems = document.problems;
-        if let Some(other) = other_kind(&document.unknown_keys) {
-            // What it lacks, and what it has too much, comes of that.
-            problems.truncate(1);
-            for problem in &mut problems {
-                problem.raw = other.clone();
-            }
-        }
+        judge_kind(&mut document);
+        let problems = document.problems;
         self.partial |= !document.whole;
         match document.fields {
             Some(spec) => {

@@ -87,8 +87,8 @@ pub(crate) struct ReadContext {
     met_other_kind: bool,
     pub(crate) too_many_aliases: bool,
     pub(crate) problems: Vec<Problem>,
-    /// The unknown keys of the document's own map.
-    unknown_keys: Vec<CompactString>,
+    /// The unknown keys of the document's own map, and their places.
+    unknown_keys: Vec<(CompactString, Place)>,
     /// Problems of the map that was finished last: what it lacks may stand where the parser breaks off.
     of_last_map: Range<usize>,
     /// Nodes that may be secrets or stand beside one: their lines are not shown.

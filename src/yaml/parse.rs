@@ -20,8 +20,8 @@ pub(crate) struct Document<F> {
     pub(crate) problems: Vec<Problem>,
     /// True if the file was read to its end, so that `fields` holds all of it.
     pub(crate) whole: bool,
-    /// The unknown keys of the map that the document is.
-    pub(crate) unknown_keys: Vec<CompactString>,
+    /// The unknown keys of the map that the document is, and their places.
+    pub(crate) unknown_keys: Vec<(CompactString, Place)>,
     /// Places on lines that are not shown.
     pub(crate) hidden: Vec<Place>,
 }

@@ -248,7 +248,7 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
                 },
                 None => {
                     if self.is_root {
-                        cx.unknown_keys.push(text.clone());
+                        cx.unknown_keys.push((text.clone(), place.clone()));
                     }
                     let raw = match text == MERGE {
                         true => merge_key(),
