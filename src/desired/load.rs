@@ -70,14 +70,21 @@ pub fn load(
     let (loaded, listing) = source::snapshot(time_limit, paths, settings_file, |listing| {
         read(time_limit, listing, guards, retain)
     })?;
-    let mut loaded = loaded?;
-    loaded
-        .notes
-        .extend(listing.not_read.iter().map(|path| not_read(path)));
-    Ok(Loaded {
-        listing: Arc::new(listing),
-        ..loaded
-    })
+    let not_read = listing.not_read.iter().map(|path| not_read(path));
+    match loaded {
+        Ok(mut loaded) => {
+            loaded.notes.extend(not_read);
+            Ok(Loaded {
+                listing: Arc::new(listing),
+                ..loaded
+            })
+        }
+        // What is missing may be in one of them.
+        Err(mut invalid) => {
+            invalid.diagnostics.extend(not_read);
+            Err(invalid)
+        }
+    }
 }
 
 /// The note about a file whose name is nearly that of a room file.
