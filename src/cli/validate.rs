@@ -119,11 +119,15 @@ impl Found {
             })
         };
         match result {
-            Err(Invalid { diagnostics }) => Self {
-                is_valid: false,
-                sizes: None,
-                diagnostics: [of_settings, diagnostics].concat(),
-            },
+            Err(Invalid { diagnostics }) => {
+                let mut diagnostics = [of_settings, diagnostics].concat();
+                refuse_unfinished(&mut diagnostics);
+                Self {
+                    is_valid: false,
+                    sizes: None,
+                    diagnostics,
+                }
+            }
             Ok(Loaded {
                 desired,
                 rooms,

@@ -131,7 +131,7 @@ impl Fields for RoomSpec {
                 RawDiagnostic::new("no-id", "this room has no `id`").help("give it the service's room id");
             cx.error_in_map(raw);
         }
-        if self.admins.entry.is_none() && self.members.entry.is_none() && !cx.unknown.lists {
+        if self.admins.entry.is_none() && self.members.entry.is_none() {
             let raw = RawDiagnostic::new("nothing-managed", "this room has neither `admins` nor `members`")
                 .help("list who should be there, or remove the room");
             cx.error_in_map(raw);
