@@ -6,7 +6,7 @@ use roomsync::chat::read_secret;
 use roomsync::chat::wire::Method;
 use roomsync::cli::validate;
 use roomsync::diagnostics::render;
-use roomsync::model::{Guards, Limit};
+use roomsync::model::{Absent, Limit, RoomDefaults};
 use roomsync::settings::{App, Auth, Env, Settings, load, load_offline};
 use secrecy::ExposeSecret;
 use std::ffi::OsString;
@@ -70,7 +70,7 @@ fn the_defaults_are_those_of_the_contract() {
             .iter()
             .all(|method| limits.calls_per_second.of(*method) == 50)
     );
-    assert_eq!(settings.guards, Guards::default());
+    assert_eq!(settings.room_defaults, RoomDefaults::default());
     assert_eq!(settings.max_removals_total, Limit::Share(1_000));
     assert_eq!(settings.sync.interval, Duration::from_secs(300));
     assert_eq!(settings.sync.settle, Duration::from_millis(500));
@@ -97,6 +97,7 @@ sync: {interval: 1h, settle: 0ms, paused: true}
 state_dir: /var/lib/roomsync
 listen: off
 status_page: true
+absent: ignore
 audit_log: log/audit.jsonl
 "#;
     let settings = load_text(text, Some("tok-en\r\n"), &Env::default()).unwrap();
@@ -112,8 +113,9 @@ audit_log: log/audit.jsonl
     assert_eq!(settings.limits.calls_per_second.of(Method::Promote), 40);
     assert!(!settings.limits.bulk_reads);
     assert!(settings.limits.strict);
-    assert_eq!(settings.guards.max_additions, Some(Limit::Count(7)));
-    assert_eq!(settings.guards.protect[0].as_str(), "bot");
+    assert_eq!(settings.room_defaults.guards.max_additions, Some(Limit::Count(7)));
+    assert_eq!(settings.room_defaults.guards.protect[0].as_str(), "bot");
+    assert_eq!(settings.room_defaults.absent, Absent::Ignore);
     assert_eq!(settings.max_removals_total, Limit::Share(500));
     assert_eq!(settings.state_dir, Path::new("/var/lib/roomsync"));
     assert_eq!(settings.listen, None);
@@ -272,7 +274,7 @@ fn the_example_is_valid_without_its_token() {
     );
     assert_eq!(validate(&["examples/site/rooms"], "nowhere.yaml"), (whole, true));
     let offline = load_offline(Path::new("examples/site/roomsync.yaml"), &Env::default()).unwrap();
-    assert_eq!(offline.guards.max_removals, Limit::Share(1_000));
+    assert_eq!(offline.room_defaults.guards.max_removals, Limit::Share(1_000));
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl BaseFiles {
             beside.find(|path| path.exists())
         });
         let own = own.as_deref().unwrap_or(&globals.config);
-        let invalid = match desired::load(paths, Some(own), &settings.guards, Retain::Rooms) {
+        let invalid = match desired::load(paths, Some(own), &settings.room_defaults, Retain::Rooms) {
             Ok(loaded) => return Ok(Some(Self(Ok(loaded.desired.rooms)))),
             Err(invalid) => invalid,
         };

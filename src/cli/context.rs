@@ -43,8 +43,8 @@ impl Context {
 
     fn read(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<(Self, Vec<Diagnostic>)> {
         let settings = settings::load(&globals.config, &globals.env)?;
-        let (rooms, guards) = (&settings.rooms, &settings.guards);
-        let loaded = desired::load(rooms, Some(&globals.config), guards, Retain::Rooms)?.with_revision();
+        let (rooms, defaults) = (&settings.rooms, &settings.room_defaults);
+        let loaded = desired::load(rooms, Some(&globals.config), defaults, Retain::Rooms)?.with_revision();
         let known = |id: &RoomId| loaded.desired.rooms.iter().any(|room| room.id == *id);
         if let Some(id) = selected.iter().find(|id| !known(id)) {
             return Err(Usage(format!("--room {id}: no such room in the files")).into());

@@ -30,8 +30,8 @@ pub(super) struct Args {
 /// Runs `roomsync explain`.
 pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
     let settings = settings::load(&globals.config, &globals.env)?;
-    let (rooms, guards) = (&settings.rooms, &settings.guards);
-    let loaded = desired::load(rooms, Some(&globals.config), guards, Retain::Provenance)?;
+    let (rooms, defaults) = (&settings.rooms, &settings.room_defaults);
+    let loaded = desired::load(rooms, Some(&globals.config), defaults, Retain::Provenance)?;
     globals.diagnose(&loaded.warnings)?;
     let Loaded {
         desired, provenance, ..
@@ -42,7 +42,10 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let reader = connect(&settings, None)?.reader();
     let mentions = provenance.mentions(&room.id, user);
     let settings_file = globals.config.display().to_string();
-    let protect = (settings_file.as_str(), settings.guards.protect.as_slice());
+    let protect = (
+        settings_file.as_str(),
+        settings.room_defaults.guards.protect.as_slice(),
+    );
     output(&explain::files(subject, &mentions, &desired.rooms, protect))?;
     let is_known = !mentions.lists.is_empty() || !mentions.other_groups.is_empty();
     let observed = match live::read_room(&reader, ReadRequest::of_all(&room.id)).await {

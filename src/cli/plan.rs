@@ -66,7 +66,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         .as_deref()
         .map(|path| OutFile::open(path, &context))
         .transpose()?;
-    let guards = &context.settings.guards;
+    let guards = &context.settings.room_defaults.guards;
     let base = BaseFiles::load(&args.base, globals, &context.settings)?;
     let client = context.connect()?;
     let rooms = context.rooms();

@@ -6,7 +6,7 @@ mod json;
 use super::{Exit, Globals, output};
 use crate::desired::{self, Loaded, Retain};
 use crate::diagnostics::{Diagnostic, Invalid, Severity, render};
-use crate::model::{Guards, counted, counted_people};
+use crate::model::{RoomDefaults, counted, counted_people};
 use crate::settings::{self, Env};
 use std::fmt;
 use std::io::{self, Write};
@@ -90,14 +90,15 @@ impl Found {
         }
         let alone = !args.paths.is_empty();
         let mut of_settings = Vec::new();
-        let load =
-            |paths: &[PathBuf], guards: &Guards| desired::load(paths, Some(config), guards, Retain::Totals);
+        let load = |paths: &[PathBuf], defaults: &RoomDefaults| {
+            desired::load(paths, Some(config), defaults, Retain::Totals)
+        };
         let result = if alone {
-            load(&args.paths, &Guards::default())
+            load(&args.paths, &RoomDefaults::default())
         } else {
             settings::load_offline(config, env).and_then(|settings| {
                 of_settings = settings.warnings;
-                load(&settings.rooms, &settings.guards)
+                load(&settings.rooms, &settings.room_defaults)
             })
         };
         match result {

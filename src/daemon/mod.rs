@@ -288,7 +288,7 @@ fn follow(config: &Config, settings: &Settings, remembered: Remembered) -> Follo
     Follow {
         paths: settings.rooms.clone(),
         settings_file: Some(config.settings_file.clone()),
-        guards: settings.guards.clone(),
+        room_defaults: settings.room_defaults.clone(),
         settle: settings.sync.settle,
         remembered,
     }

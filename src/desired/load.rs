@@ -9,7 +9,7 @@ use super::spec::FileSpec;
 use super::{lints, resolve};
 use crate::diagnostics::{Diagnostic, Invalid, Place, Problem, RawDiagnostic, Severity, Target, diagnose};
 use crate::disk::{DiskTimeout, TimeLimit};
-use crate::model::Guards;
+use crate::model::RoomDefaults;
 use crate::source::{self, Listing, SnapshotError, SourceFile};
 use crate::yaml;
 use compact_str::CompactString;
@@ -60,16 +60,16 @@ impl From<SnapshotError> for Invalid {
 
 /// Reads room files, and those in directories, all at once: one bad file makes the set invalid.
 ///
-/// `settings_file` is never taken for a room file; `guards` are those of the settings.
+/// `settings_file` is never taken for a room file; `defaults` are those of the settings.
 pub fn load(
     paths: &[PathBuf],
     settings_file: Option<&Path>,
-    guards: &Guards,
+    defaults: &RoomDefaults,
     retain: Retain,
 ) -> Result<Loaded, Invalid> {
     let time_limit = TimeLimit::default();
     let (loaded, listing) = source::snapshot(time_limit, paths, settings_file, |listing| {
-        read(time_limit, listing, guards, retain)
+        read(time_limit, listing, defaults, retain)
     })?;
     let mut loaded = loaded?;
     loaded
@@ -94,7 +94,7 @@ fn not_read(path: &Path) -> Diagnostic {
 fn read(
     time_limit: TimeLimit,
     listing: &Listing,
-    guards: &Guards,
+    defaults: &RoomDefaults,
     retain: Retain,
 ) -> Result<Result<Loaded, Invalid>, DiskTimeout> {
     let found_files = &listing.found_files;
@@ -109,7 +109,7 @@ fn read(
             files.push(file);
         }
     })?;
-    let resolved = reading.resolve(guards, retain);
+    let resolved = reading.resolve(defaults, retain);
     if files.is_empty() && !resolved.problems.is_empty() {
         // Lines can only be shown of texts; only of few sets must they be read again.
         let shown = resolved.files_with_problems();
@@ -236,7 +236,7 @@ impl Reading {
     }
 
     /// Resolves the documents together.
-    pub(super) fn resolve(self, guards: &Guards, retain: Retain) -> Resolved {
+    pub(super) fn resolve(self, defaults: &RoomDefaults, retain: Retain) -> Resolved {
         let Self {
             files,
             mut specs,
@@ -244,14 +244,14 @@ impl Reading {
             partial,
         } = self;
         let groups = GroupIndex::new(&specs, &mut problems);
-        let lints = lints::lints(&specs, &groups, guards);
+        let lints = lints::lints(&specs, &groups, &defaults.guards);
         let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, &mut problems);
         let (mut rooms, mut count) = (Vec::new(), 0);
         let keep = retain != Retain::Rooms;
         resolve::rooms(
             &mut specs,
             &people_of_groups,
-            guards,
+            defaults,
             keep,
             &mut problems,
             |room| {

@@ -167,7 +167,7 @@ pub(super) fn mode(text: &str) -> Result<Mode, RawDiagnostic> {
         .ok_or_else(|| not_one_of("mode", text, &Mode::ALL.map(Mode::as_str)))
 }
 
-pub(super) fn absent(text: &str) -> Result<Absent, RawDiagnostic> {
+pub(crate) fn absent(text: &str) -> Result<Absent, RawDiagnostic> {
     match text {
         "readd" => Ok(Absent::Readd),
         "ignore" => Ok(Absent::Ignore),

@@ -62,8 +62,7 @@ fields! {
         /// Extent of changes: how far roomsync may go.
         #[schemars(extend("default" = "authoritative"))]
         mode: Mode = |value| value.scalar("a mode", names::mode),
-        /// Treatment of a wanted member who is not there.
-        #[schemars(extend("default" = "readd"))]
+        /// Treatment of a wanted member who is not there. Without it, as in the settings.
         absent: Absent = |value| value.scalar("what to do", names::absent),
         /// People who are invisible here: they are never touched, and counted nowhere. A room's own list replaces that of `defaults`.
         #[schemars(with = "Vec<Glob>", extend("default" = []))]

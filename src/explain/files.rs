@@ -40,6 +40,7 @@ fn write(
         members: _,
         owner,
         mode,
+        absent,
     } = mentions;
     writeln!(out, "{user} in room {}\n", shown(room))?;
     let says = if room.owner.as_ref() == Some(user) {
@@ -95,6 +96,12 @@ fn write(
             Mode::Observe => ": nothing is written",
         }
     )?;
+    if subject.may_be_absent() {
+        let said = absent
+            .as_ref()
+            .map_or_else(|| format!("the settings, {}", printable(file)), place);
+        writeln!(out, "  absent ignore ({said}): who leaves is not added again")?;
+    }
     let room_of = |id: &RoomId| rooms.iter().find(|room| room.id == *id).map(shown);
     for OtherGroup { name, at, rooms } in other_groups {
         let shown = |id: &RoomId| room_of(id).unwrap_or_else(|| id.to_string());

@@ -21,7 +21,7 @@ pub use limit::{BadLimit, Limit};
 pub(crate) use lookalike::{Lookalike, LookalikeKind, named_char};
 pub use op::{Op, PerOp};
 pub use reason_code::ReasonCode;
-pub use room::{Absent, BadRoomId, Mode, RoomId};
+pub use room::{Absent, BadRoomId, Mode, RoomDefaults, RoomId};
 pub use set::MemberSet;
 pub use text::{counted, counted_people, first_few, hex, people_named, printable, room_label};
 pub use user::{BadUserId, UserId};

@@ -8,7 +8,7 @@ use super::wrong_file::{missing, room_file};
 use super::{App, Auth, Env, Limits, MAX_REMOVALS_TOTAL, Service, Settings, Timing};
 use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
 use crate::diagnostics::{Diagnostic, EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, diagnose};
-use crate::model::{Guards, Limit};
+use crate::model::{Limit, RoomDefaults};
 use crate::source;
 use crate::yaml;
 use secrecy::SecretString;
@@ -35,7 +35,7 @@ pub(super) struct Draft {
     ca_file: Option<PathBuf>,
     timeout: Duration,
     pub(super) rooms: Vec<PathBuf>,
-    pub(super) guards: Guards,
+    pub(super) room_defaults: RoomDefaults,
     max_removals_total: Limit,
     /// The other keys.
     spec: SettingsSpec,
@@ -104,8 +104,11 @@ impl Draft {
             of_rooms,
             max_removals_total,
         } = std::mem::take(&mut spec.guards).value.unwrap_or_default();
-        let mut guards = Guards::default();
-        of_rooms.over(&mut guards);
+        let mut room_defaults = RoomDefaults {
+            absent: spec.absent.value.unwrap_or_default(),
+            ..RoomDefaults::default()
+        };
+        of_rooms.over(&mut room_defaults.guards);
         let rooms = std::mem::take(&mut spec.rooms).value;
         let rooms = rooms.unwrap_or_else(|| vec![Some("rooms/".into())]);
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -133,7 +136,7 @@ impl Draft {
             ca_file: ca_file.value.flatten().map(from_here),
             timeout: timeout.value.unwrap_or(TIMEOUT),
             rooms,
-            guards,
+            room_defaults,
             max_removals_total: max_removals_total.value.unwrap_or(MAX_REMOVALS_TOTAL),
             spec,
             folder: folder.to_owned(),
@@ -147,6 +150,7 @@ impl Draft {
             rooms: _,
             limits,
             guards: _,
+            absent: _,
             sync,
             state_dir,
             listen,
@@ -164,7 +168,7 @@ impl Draft {
             },
             rooms: self.rooms,
             limits: limits_of(limits.value.unwrap_or_default()),
-            guards: self.guards,
+            room_defaults: self.room_defaults,
             max_removals_total: self.max_removals_total,
             sync: timing_of(&sync.value.unwrap_or_default()),
             state_dir: from_here(state_dir.value.unwrap_or_else(|| ".roomsync".into())),

@@ -6,8 +6,8 @@ use super::{App, auth, schema};
 use crate::desired::GuardsSpec;
 use crate::desired::names::{self, duration, whole};
 use crate::diagnostics::RawDiagnostic;
-use crate::model::Limit;
 use crate::model::schema::duration as duration_schema;
+use crate::model::{Absent, Limit};
 use crate::yaml::{Field, Fields, Items, ListOf, ReadContext, Scalar, Shape, Unread, fields};
 use schemars::JsonSchema;
 use serde::de::{MapAccess, SeqAccess};
@@ -36,6 +36,9 @@ fields! {
         limits: LimitsSpec = |value| value.map(),
         /// Limits on changes at once; beyond them a person is asked. Room files can set others for their rooms.
         guards: FleetGuardsSpec = |value| value.map(),
+        /// Treatment of a wanted member who is not there, in rooms for which neither the room nor its file's `defaults` say otherwise.
+        #[schemars(extend("default" = "readd"))]
+        absent: Absent = |value| value.scalar("what to do", names::absent),
         /// When the daemon looks at the rooms.
         sync: SyncSpec = |value| value.map(),
         /// A folder for what the daemon must not forget: held removals, the removal budget, who is set aside.

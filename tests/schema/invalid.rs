@@ -4,7 +4,7 @@ use super::files::yaml_files;
 use super::judge::{Judge, Kind, Verdict};
 use roomsync::desired::{self, Retain};
 use roomsync::diagnostics::{Diagnostic, Severity};
-use roomsync::model::Guards;
+use roomsync::model::RoomDefaults;
 use roomsync::settings::{Env, load_offline};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -83,7 +83,12 @@ fn has_empty_list(document: &Value) -> bool {
 fn codes(kind: Kind, path: &Path) -> BTreeMap<PathBuf, Vec<&'static str>> {
     let diagnostics: Vec<Diagnostic> = match kind {
         Kind::Rooms => {
-            match desired::load(&[path.to_owned()], None, &Guards::default(), Retain::Provenance) {
+            match desired::load(
+                &[path.to_owned()],
+                None,
+                &RoomDefaults::default(),
+                Retain::Provenance,
+            ) {
                 Ok(_) => Vec::new(),
                 Err(invalid) => invalid.diagnostics,
             }

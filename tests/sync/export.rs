@@ -8,7 +8,7 @@ use roomsync::diagnostics;
 use roomsync::emulator::{Options as Emulated, Profile, Room, Side};
 use roomsync::export::{Options, RoomFile, room_file};
 use roomsync::live::{self, Observed, ReadRequest, RoomListError};
-use roomsync::model::{Guards, Limit, Mode, RoomId};
+use roomsync::model::{Guards, Limit, Mode, RoomDefaults, RoomId};
 use roomsync::plan::{FleetGuard, FleetPlan, Status};
 use roomsync::reconcile;
 use serde_json::json;
@@ -120,7 +120,11 @@ fn parsed(text: &str) -> Loaded {
         max_demotions: Limit::Share(10_000),
         ..Guards::default()
     };
-    match desired::load(&[path], None, &guards, Retain::Provenance) {
+    let defaults = RoomDefaults {
+        guards,
+        ..RoomDefaults::default()
+    };
+    match desired::load(&[path], None, &defaults, Retain::Provenance) {
         Ok(loaded)
             if loaded
                 .warnings
