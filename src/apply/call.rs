@@ -23,20 +23,29 @@ pub(super) enum CallOutcome {
     Inconsistent(CallError, Reason),
 }
 
-/// Users of a call that succeeded, by its answer; a look has to tell of whoever is in neither.
+/// Users of a call, by its answer. A look has to tell of those in no list, and of those for whom nothing was to change.
 #[derive(Default)]
 pub(super) struct Answered {
     /// People who are as wanted.
     pub(super) confirmed: MemberSet,
     /// People who are not, with the reason.
     pub(super) refused: Vec<(UserId, Reason)>,
+    /// People for whom there was nothing to change, as the service says.
+    pub(super) unchanged: Vec<UserId>,
 }
 
 impl Answered {
     fn confirmed(user: &UserId) -> Self {
         Self {
             confirmed: [user.clone()].into_iter().collect(),
-            refused: Vec::new(),
+            ..Self::default()
+        }
+    }
+
+    fn unchanged(user: &UserId) -> Self {
+        Self {
+            unchanged: vec![user.clone()],
+            ..Self::default()
         }
     }
 }
@@ -112,18 +121,18 @@ fn added(users: &[UserId], new: &[String]) -> Answered {
     let is_named = |user: &&UserId| new.iter().any(|name| user.as_str().eq_ignore_ascii_case(name));
     Answered {
         confirmed: users.iter().filter(is_named).cloned().collect(),
-        refused: Vec::new(),
+        ..Answered::default()
     }
 }
 
-/// Reads who is out, and who is not and why. Of whoever is said not to be in the room, a look tells.
+/// Reads who is out, who is not and why, and who is said not to have been in the room.
 fn removed(rows: Vec<RemovedRow>) -> Answered {
-    let mut confirmed = Vec::new();
+    let (mut confirmed, mut unchanged) = (Vec::new(), Vec::new());
     let mut refused: Vec<(UserId, Reason)> = Vec::new();
     for (user, result) in rows {
         match result {
             Ok(()) => confirmed.push(user),
-            Err(CallErrorKind::AlreadySo(_)) => {}
+            Err(CallErrorKind::AlreadySo(_)) => unchanged.push(user),
             Err(kind) => {
                 let words = kind
                     .message()
@@ -134,7 +143,11 @@ fn removed(rows: Vec<RemovedRow>) -> Answered {
     }
     let is_refused = |user: &UserId| refused.iter().any(|(other, _)| other == user);
     let confirmed = confirmed.into_iter().filter(|user| !is_refused(user)).collect();
-    Answered { confirmed, refused }
+    Answered {
+        confirmed,
+        refused,
+        unchanged,
+    }
 }
 
 /// Meaning of the answer to a promotion or demotion for this user.
@@ -153,10 +166,12 @@ async fn role(client: RoomClient<'_>, op: Op, user: &UserId, answer: Result<(), 
                         let why = Reason::new(ReasonCode::NoClearAnswer, inconsistency.to_string());
                         CallOutcome::Inconsistent(error, why)
                     }
-                    None if admins.names.contains(user) == (op == Op::Promote) => {
-                        CallOutcome::Done(Answered::confirmed(user))
-                    }
-                    None => CallOutcome::Refused(error),
+                    None => match (op, admins.names.contains(user)) {
+                        (Op::Promote, true) => CallOutcome::Done(Answered::confirmed(user)),
+                        // Nor does the list name the owner, whom nobody has demoted.
+                        (Op::Demote, false) => CallOutcome::Done(Answered::unchanged(user)),
+                        _ => CallOutcome::Refused(error),
+                    },
                 },
             }
         }

@@ -45,7 +45,7 @@ struct LearnedLimit {
 struct Length {
     /// Most bytes that the names of one call may take, each with its comma, and until when.
     most: Option<(usize, Instant)>,
-    /// When a call first went through in parts that had failed as a whole.
+    /// When a batch that had failed as a whole last went through in parts, unless the limit was lowered for it.
     suspected: Option<Instant>,
 }
 
@@ -143,8 +143,9 @@ impl LearnedBatchLimits {
         limit.length().lower(method, bytes_of(users) / 2);
     }
 
-    /// A call with these names went through where a longer one had failed since then. Once that may be chance: the service was away
-    /// for a while. It counts where a batch that failed only after the last time behaves the same.
+    /// A batch that had failed since then went through in parts, the largest of which had these names. The first time that may be
+    /// chance: the service was away for a while. If it happens again within an hour, to a batch that failed only after the first
+    /// time, such a part is as long as a request may be.
     pub(super) fn suspect(&self, method: Method, users: &[UserId], failed_since: Instant) {
         let Some(limit) = self.of(method) else { return };
         let mut length = limit.length();
@@ -152,6 +153,8 @@ impl LearnedBatchLimits {
         let is_again = |before: Instant| before <= failed_since && before + KEPT > failed_since;
         if before.is_some_and(is_again) {
             length.lower(method, bytes_of(users));
+            // What is learned next takes two times as well.
+            length.suspected = None;
         }
     }
 
@@ -172,5 +175,38 @@ impl LearnedBatchLimits {
                 limit.largest_accepted.fetch_max(names, Ordering::Relaxed);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    /// So many names of 61 bytes, each of which takes 64 with its comma.
+    fn names(number: usize) -> Vec<UserId> {
+        let name = |n| UserId::parse(&format!("u{n:060}")).unwrap();
+        (0..number).map(name).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_length_is_learned_from_two_batches_one_after_the_other() {
+        let limits = LearnedBatchLimits::new(BatchLimits { add: 60, remove: 100 });
+        let fitting = || limits.fitting(Method::RemoveMany, 61);
+        let went_in_parts_of = async |number: usize| {
+            let failed_since = Instant::now();
+            advance(Duration::from_secs(60)).await;
+            limits.suspect(Method::RemoveMany, &names(number), failed_since);
+            advance(Duration::from_secs(1)).await;
+            fitting()
+        };
+        assert!(went_in_parts_of(50).await > 100, "it may be chance");
+        assert_eq!(went_in_parts_of(50).await, 50);
+        assert_eq!(went_in_parts_of(25).await, 50, "so may this");
+        assert_eq!(went_in_parts_of(25).await, 25);
+        advance(KEPT).await;
+        assert!(went_in_parts_of(25).await > 100);
+        advance(KEPT).await;
+        assert!(went_in_parts_of(25).await > 100, "the last time is too long ago");
     }
 }

@@ -184,7 +184,7 @@ impl Caller {
                 },
                 Err(error) => {
                     drop(permit);
-                    error.into()
+                    CallErrorKind::from_transport(&error, method)
                 }
             };
             let again = match &kind {

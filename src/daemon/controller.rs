@@ -6,7 +6,7 @@ use super::departed::Departed;
 use super::files_in_force::{FilesInForce, Stirring};
 use super::learned_limits::{LearnedLimits, ServiceLink};
 use super::log_dedup::LogDedup;
-use super::pass_history::{self, PassHistory};
+use super::pass_history::{self, PassHistory, PassLook};
 use super::room_news::RoomNews;
 use super::room_status;
 use super::room_table::{Room, RoomTable};
@@ -107,6 +107,7 @@ impl Controller {
         self.files
             .begin_to_settle(&desired.source.digest, &rooms, before, kept);
         let holds = self.safeguards.take(&rooms, |room| self.rooms.has(room));
+        self.departed.forget(now);
         for room in self.rooms.remove_others(&rooms) {
             let id = &room.id;
             self.departed.left(&room, now);
@@ -337,8 +338,8 @@ impl Controller {
     /// Ends a pass over all rooms.
     pub(super) fn end_resync(&mut self, planned: &Planned, report: Option<&Report>) -> PassOutcome {
         let outcome = self.outcome(planned, report);
-        self.history
-            .end(outcome, pass_history::looked(planned), self.now());
+        let look = PassLook::of(planned, &self.rooms);
+        self.history.end(outcome, look, self.now());
         let is_idle = planned.plan.rooms.iter().all(|room| room.steps().is_empty());
         if is_idle && outcome == PassOutcome::Good {
             self.history.report_idle(planned.plan.rooms.len());

@@ -15,6 +15,7 @@ mod handle;
 mod learned_limits;
 mod log_dedup;
 mod once;
+mod pass_cost;
 mod pass_history;
 mod pass_hooks;
 mod pass_log;

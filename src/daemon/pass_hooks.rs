@@ -11,7 +11,7 @@ use crate::apply::{CallNumber, Cancel, Journal, Reason, RoomHooks, RoomReport, U
 use crate::audit_log::{Outcomes, SentLine};
 use crate::desired::{Origin, Query};
 use crate::exclusions::Refusal;
-use crate::model::{Op, ReasonCode, RoomId, UserId};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId};
 use crate::plan::{FleetPlan, RoomPlan, Step, users_of};
 use crate::status::{Change, ChangeResult};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
@@ -241,7 +241,7 @@ fn added(controller: &mut Controller, id: &RoomId, users: &[&UserId]) {
     safeguards
         .invitations_mut()
         .added(room.desired(), users.iter().copied());
-    for user in users.iter().filter(|user| room.added(user)) {
+    for user in &room.added(&users.iter().copied().cloned().collect()) {
         safeguards.put_back(id, user);
     }
     controller.save_invitations();
@@ -257,9 +257,13 @@ fn applied(
 ) {
     let mut refusals = room_status::refusals(plan, report);
     if let Some(room) = controller.rooms.get_mut(&plan.id) {
-        let not_taken = report.not_seen.iter().filter(|user| room.not_seen(user));
-        refusals.extend(not_taken.map(|user| (user.clone(), Refusal::not_taken(&plan.id))));
-        let not_seen = report.not_seen.iter().cloned().collect();
+        let not_seen: MemberSet = report.not_seen.iter().cloned().collect();
+        let not_taken = room.not_seen(&not_seen);
+        refusals.extend(
+            not_taken
+                .iter()
+                .map(|user| (user.clone(), Refusal::not_taken(&plan.id))),
+        );
         controller
             .safeguards
             .invitations_mut()

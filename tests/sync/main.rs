@@ -41,6 +41,7 @@ mod pace_starts;
 mod progress;
 mod promises;
 mod quota;
+mod recorded;
 mod removal_check;
 mod render;
 mod reserves;

@@ -284,24 +284,25 @@ impl Room {
         self.missing = Some((Arc::clone(&self.desired), missing));
     }
 
-    /// Records that somebody was added and is not seen after it. `true`: so often that the service does not take them.
-    pub(in crate::daemon) fn not_seen(&mut self, user: &UserId) -> bool {
+    /// Records that these people were added and are not seen after it. Gives those of whom that was so so often that the service
+    /// does not take them.
+    pub(in crate::daemon) fn not_seen(&mut self, users: &MemberSet) -> MemberSet {
         if let Some((_, missing)) = &mut self.missing {
             // Who was never there cannot come back.
-            *missing = missing.or(&[user.clone()].into_iter().collect());
+            *missing = missing.or(users);
         }
-        let times = self.not_taken.entry(user.clone()).or_default();
-        *times += 1;
-        *times >= NOT_TAKEN
+        for user in users {
+            *self.not_taken.entry(user.clone()).or_default() += 1;
+        }
+        users.filter(|user| self.not_taken.get(user) >= Some(&NOT_TAKEN))
     }
 
-    /// Records that somebody was added. `true`: they are put back, because they were there before.
-    pub(in crate::daemon) fn added(&mut self, user: &UserId) -> bool {
-        let others = |users: &MemberSet| users.filter(|other| other != user);
-        let put_back = self.gone.contains(user);
-        self.gone = others(&self.gone);
+    /// Records that these people were added. Gives those who are put back, because they were there before.
+    pub(in crate::daemon) fn added(&mut self, users: &MemberSet) -> MemberSet {
+        let put_back = self.gone.and(users);
+        self.gone = self.gone.minus(users);
         if let Some((_, missing)) = &mut self.missing {
-            *missing = others(missing);
+            *missing = missing.minus(users);
         }
         put_back
     }
