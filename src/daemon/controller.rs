@@ -230,9 +230,12 @@ impl Controller {
             room.see_missing(live);
         }
         let settle = self.settings.sync.settle_removals;
-        let is_current = self.rooms.current(ticket).is_some();
+        let current = self.rooms.current(ticket);
+        let is_current = current.is_some();
+        let allow_list = current.and_then(|room| room.allow_list_trouble().cloned());
         let constraints = Constraints {
             unsettled: self.files.may_go(&desired.id, observed, settle),
+            allow_list,
             ..self.safeguards.constraints(desired, observed, is_current)
         };
         self.save_invitations();

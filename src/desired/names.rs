@@ -171,8 +171,8 @@ pub(crate) fn absent(text: &str) -> Result<Absent, RawDiagnostic> {
     match text {
         "readd" => Ok(Absent::Readd),
         "ignore" => Ok(Absent::Ignore),
-        "keep" => Err(RawDiagnostic::not_yet(&format!("`absent: {text}`"))),
-        _ => Err(not_one_of("absent", text, &["readd", "ignore"])),
+        "keep" => Ok(Absent::Keep),
+        _ => Err(not_one_of("absent", text, &["readd", "ignore", "keep"])),
     }
 }
 

@@ -96,11 +96,15 @@ fn write(
             Mode::Observe => ": nothing is written",
         }
     )?;
-    if subject.may_be_absent() {
+    if let Some(absence) = subject.absence() {
         let said = absent
             .as_ref()
             .map_or_else(|| format!("the settings, {}", printable(file)), place);
-        writeln!(out, "  absent ignore ({said}): who leaves is not added again")?;
+        let effect = match absence {
+            "ignore" => "who leaves is not added again",
+            _ => "members are on the allow list, so that they stay when they go offline",
+        };
+        writeln!(out, "  absent {absence} ({said}): {effect}")?;
     }
     let room_of = |id: &RoomId| rooms.iter().find(|room| room.id == *id).map(shown);
     for OtherGroup { name, at, rooms } in other_groups {

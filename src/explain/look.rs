@@ -107,7 +107,7 @@ fn write_plan(out: &mut String, subject: Subject<'_>, observed: &Observed, plan:
     // What a note holds, no guard does.
     unsent.retain(|op| notes.iter().all(|note| note.held != Some(*op)));
     if !sent.is_empty() {
-        writeln!(out, "A pass would {} {user}.", ops(&sent))?;
+        writeln!(out, "A pass would {}.", done_to(user, &sent))?;
     }
     if !unsent.is_empty() {
         write_unsent(out, user, &unsent, plan)?;
@@ -124,7 +124,8 @@ fn write_plan(out: &mut String, subject: Subject<'_>, observed: &Observed, plan:
         match note.held {
             Some(op) => writeln!(
                 out,
-                "A pass would not {op} {user}, though that is wanted: {message}."
+                "A pass would not {}, though that is wanted: {message}.",
+                done_to(user, &[op])
             )?,
             None => writeln!(out, "Note: {message}.")?,
         }
@@ -146,16 +147,16 @@ fn write_plan(out: &mut String, subject: Subject<'_>, observed: &Observed, plan:
 
 /// Changes that are wanted and not made, for the reason that the plan has for all.
 fn write_unsent(out: &mut String, user: &UserId, unsent: &[Op], plan: &RoomPlan) -> fmt::Result {
-    let unsent = ops(unsent);
+    let unsent = done_to(user, unsent);
     if plan.status == Status::Observed {
         return writeln!(
             out,
-            "A pass would not {unsent} {user}, because it only observes this room; otherwise it would."
+            "A pass would not {unsent}, because it only observes this room; otherwise it would."
         );
     }
     writeln!(
         out,
-        "A pass would not {unsent} {user}, though that is wanted, until the guard allows it:"
+        "A pass would not {unsent}, though that is wanted, until the guard allows it:"
     )?;
     for block in &plan.blocked {
         let GuardTripped {
@@ -210,7 +211,23 @@ fn idle(subject: Subject<'_>, observed: &Observed, plan: &RoomPlan) -> String {
     reason.to_owned()
 }
 
-fn ops(ops: &[Op]) -> String {
-    let words: Vec<String> = ops.iter().map(Op::to_string).collect();
+/// As in `add ann and put ann on the allow list`.
+fn done_to(user: &UserId, ops: &[Op]) -> String {
+    let roles: Vec<&str> = ops
+        .iter()
+        .filter(|op| !op.is_of_allow_list())
+        .map(|op| op.as_str())
+        .collect();
+    let mut words = Vec::new();
+    if !roles.is_empty() {
+        words.push(format!("{} {user}", joined(&roles)));
+    }
+    for op in ops {
+        match op {
+            Op::Allow => words.push(format!("put {user} on the allow list")),
+            Op::Disallow => words.push(format!("take {user} off the allow list")),
+            Op::Add | Op::Promote | Op::Demote | Op::Remove => {}
+        }
+    }
     joined(&words)
 }

@@ -29,9 +29,14 @@ impl Subject<'_> {
         listed || self.is_wanted_admin()
     }
 
-    /// True if their absence is no drift: the room leaves whoever is absent alone, and wants them as a member, not as an admin.
-    fn may_be_absent(&self) -> bool {
-        self.room.absent == Absent::Ignore && self.is_wanted() && !self.is_wanted_admin()
+    /// Effect of the room's `absent` on them, if it is not the default. It is about members who are not wanted as admins.
+    fn absence(&self) -> Option<&'static str> {
+        match self.room.absent {
+            _ if !self.is_wanted() || self.is_wanted_admin() => None,
+            Absent::Readd => None,
+            Absent::Ignore => Some("ignore"),
+            Absent::Keep => Some("keep"),
+        }
     }
 
     fn is_ignored(&self) -> bool {

@@ -101,6 +101,8 @@ pub enum Absent {
     Readd,
     /// Invite them once, and leave them alone after that: they come and go as they like.
     Ignore,
+    /// Add them again, and put them on the room's allow list, so that they stay when they go offline.
+    Keep,
 }
 
 /// Values that hold in a room for which no room file says otherwise.

@@ -1,5 +1,6 @@
 //! Wanted against live.
 
+use super::allow_list::Listing;
 use super::changes::Changes;
 use super::live_digest::live_digest;
 use super::order::Capacity;
@@ -59,7 +60,7 @@ pub fn diff(
     }
     let mut changes = compare(desired, observed, &wanted, &seen, &mut notes);
     let not_here = match desired.absent {
-        Absent::Readd => MemberSet::default(),
+        Absent::Readd | Absent::Keep => MemberSet::default(),
         Absent::Ignore => constraints.leave_absent(&mut changes, wanted.admins.as_ref()),
     };
     if !not_here.is_empty() {
@@ -67,6 +68,17 @@ pub fn diff(
         notes.push(Note::new(ReasonCode::Absent, message));
     }
     constraints.take_from(&mut changes, &mut notes);
+    let listing = Listing {
+        desired,
+        allow_list: &live.allow_list,
+        wanted_members: wanted.members.as_ref(),
+        wanted_admins: wanted.admins.as_ref(),
+        wanted: &wanted.people,
+        owner: seen.owner,
+        members: &seen.members,
+        admins: seen.admins.as_ref(),
+    };
+    let on_list = listing.unwanted(&changes, observed.complete().is_some());
     let (over_budget, budgets) = constraints.keep_within_budget(&mut changes, &mut notes);
     let summary = seen.summary();
     let blocked = match desired.mode {
@@ -81,6 +93,7 @@ pub fn diff(
         }
     };
     let pending = constraints.settle(&mut changes, &mut notes);
+    listing.change(&mut changes, constraints, &mut notes);
     let people = (live.members.len() + live.foreign.len() + 1) as u64;
     let places = |max: u64| usize::try_from(max.saturating_sub(people)).unwrap_or(usize::MAX);
     // An admin who is not in the room, as some servers keep them, is nobody to rely on.
@@ -122,6 +135,7 @@ pub fn diff(
         budgets,
         pending,
         not_here,
+        on_list,
     })
 }
 
@@ -284,5 +298,6 @@ fn compare(
         promote,
         demote: demote.minus(&protected),
         remove,
+        ..Changes::default()
     }
 }

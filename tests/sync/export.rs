@@ -151,6 +151,7 @@ fn all_options() -> impl Iterator<Item = Options> {
             [false, true].map(|group_by_common| Options {
                 mode,
                 group_by_common,
+                are_kept: false,
             })
         })
 }
@@ -216,7 +217,7 @@ proptest! {
         let before: Vec<Room> = rooms.iter().map(|(room, _)| room.clone()).collect();
         let service = service_of(&before, Side::Seed);
         let reader = service.read_only(BATCH).reader();
-        let options = Options { mode: Mode::Authoritative, group_by_common };
+        let options = Options { mode: Mode::Authoritative, group_by_common, are_kept: false };
         virtually(async {
             let text = export(&reader, options).await.text.unwrap();
             service.emulator.edit(|state| {
@@ -252,7 +253,7 @@ proptest! {
         let names: Set = names.into_iter().filter(|name| sendable(name)).map(|name| name.to_lowercase()).collect();
         let members: Vec<&str> = names.iter().map(String::as_str).collect();
         let service = service_of(&[room_of("the-boss", &[], &members)], Side::Seed);
-        let options = Options { mode: Mode::Additive, group_by_common: false };
+        let options = Options { mode: Mode::Additive, group_by_common: false, are_kept: false };
         let text = virtually(export(&service.read_only(BATCH).reader(), options)).text.unwrap();
         let back = parsed(&text).desired.rooms[0].members.clone().unwrap_or_default();
         let back: Set = back.iter().map(ToString::to_string).collect();
