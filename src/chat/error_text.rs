@@ -62,9 +62,8 @@ pub(super) fn max_size(text: &str) -> Option<usize> {
 pub(super) fn says_already_so(text: &str, method: Method) -> bool {
     const OUTSIDE: [&str; 2] = ["are not members of", "doesn't exist in group"];
     const KNOWN: [&str; 3] = ["already in group", "is not admin of", "is not in whitelist of"];
-    let has = |known: &&str| text.contains(*known);
-    KNOWN.iter().any(|known| has(known))
-        || method != Method::AllowMany && OUTSIDE.iter().any(|known| has(known))
+    let says = |known: &[&str]| known.iter().any(|known| text.contains(known));
+    says(&KNOWN) || method != Method::AllowMany && says(&OUTSIDE)
 }
 
 /// True if the call was turned away for the call rate, whatever its status and code are: a 403 `forbidden_op` can say so.
