@@ -13,13 +13,13 @@ use tokio::time::Instant;
 pub(super) enum CallOutcome {
     /// The call succeeded.
     Done(Answered),
-    /// Not done, and that is certain: it was about one user, who is not as wanted.
+    /// Certainly not done. The call was about one user.
     Refused(CallError),
     /// The call failed.
     Failed(CallError),
-    /// The call was refused, and whether it is so already could not be seen, for the second reason.
+    /// The call was refused. The second error kept the list from being read that shows if it is so already.
     Unseen(CallError, CallError),
-    /// The same: the admin list contradicts itself.
+    /// The call was refused, and that list contradicts itself.
     Inconsistent(CallError, Reason),
 }
 
@@ -51,7 +51,7 @@ impl Answered {
 }
 
 impl CallOutcome {
-    /// Reason why the call did not succeed; `None`: it did.
+    /// Reason why the call did not succeed. `None`: it did.
     pub(super) fn reason(&self) -> Option<Reason> {
         match self {
             Self::Done(_) => None,
@@ -61,7 +61,7 @@ impl CallOutcome {
         }
     }
 
-    /// True if the look or check behind the call became too old before the call could go.
+    /// True if the look or check that the call stands on became too old before it could go.
     pub(super) fn is_too_late(&self) -> bool {
         matches!(self, Self::Failed(error) if matches!(error.kind, CallErrorKind::StaleRead))
     }
@@ -113,12 +113,12 @@ pub(super) async fn call(client: RoomClient<'_>, step: &Step, not_after: Instant
     answer.map_or_else(CallOutcome::Failed, CallOutcome::Done)
 }
 
-/// True if one user is added sooner by the call for one, whose budget is its own.
+/// True if the call for one user, which has a budget of its own, can go sooner.
 fn may_go_alone(writer: &Writer) -> bool {
     writer.would_wait(method(Op::Add)) && !writer.would_wait(Method::AddOne)
 }
 
-/// Reads who is in. Whether people are named who were in before depends on the server.
+/// Reads who is in. Some servers name those who were in before, others do not.
 fn added(users: &[UserId], new: &[String]) -> Answered {
     let is_named = |user: &&UserId| new.iter().any(|name| user.as_str().eq_ignore_ascii_case(name));
     Answered {
@@ -159,7 +159,7 @@ async fn role(client: RoomClient<'_>, op: Op, user: &UserId, answer: Result<(), 
         Err(error) => error,
     };
     match &error.kind {
-        // Refused, but perhaps because it is so already: the list tells.
+        // Perhaps it is so already: the list tells.
         CallErrorKind::AlreadySo(_) | CallErrorKind::Refused { .. } => {
             match live::read_admins(client.reader, client.room).await {
                 Err(unseen) => CallOutcome::Unseen(error, unseen),

@@ -8,7 +8,7 @@ use super::results::Results;
 use super::sent_calls::{Known, SentCalls};
 use crate::live::Observed;
 use crate::model::{Op, ReasonCode, UserId};
-use crate::plan::{GuardTripped, Note, RoomPlan, Status, Step, users_of};
+use crate::plan::{Note, RoomPlan, Status, Step, users_of};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -222,16 +222,10 @@ impl<'a> RoomRecord<'a> {
         }
         // In a blocked room the plan's lists say what is wanted, its steps what is let through.
         for block in &plan.blocked {
-            let GuardTripped {
-                guard,
-                limit,
-                wanted,
-                of,
-            } = block;
-            let why = format!("on a new look, {guard} allows {limit} of {of}, {wanted} are wanted");
+            let why = format!("on a new look, {block}");
             for op in Op::ALL {
                 for user in plan.wanted(op).minus(&users_of(op, plan.steps())).iter() {
-                    self.fail(op, user, Reason::new(ReasonCode::Guard(*guard), why.clone()));
+                    self.fail(op, user, Reason::new(ReasonCode::Guard(block.guard), why.clone()));
                 }
             }
         }

@@ -23,6 +23,7 @@ pub(super) fn between(
         allow_empty,
         ignore,
         mode,
+        ends: _,
         absent: _,
         guards,
         own_guards: _,

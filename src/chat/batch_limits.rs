@@ -13,7 +13,7 @@ const SEPARATOR: usize = 3;
 
 /// No server takes fewer bytes of names in a request.
 const LEAST_BYTES: usize = 256;
-/// Time for which a length is kept to.
+/// Time after which a learned length is forgotten.
 const KEPT: Duration = Duration::from_secs(60 * 60);
 
 /// Most names in one call, as far as the settings say it.
@@ -37,7 +37,7 @@ pub(super) struct LearnedBatchLimits {
 #[derive(Debug)]
 struct LearnedLimit {
     most: AtomicUsize,
-    /// Most names in a call that the service did not refuse for their number.
+    /// Most names that a call had without being refused for their number.
     largest_accepted: AtomicUsize,
     length: Mutex<Length>,
 }
@@ -45,7 +45,7 @@ struct LearnedLimit {
 /// Length of a request.
 #[derive(Debug, Default)]
 struct Length {
-    /// Most bytes that the names of one call may take, each with its comma, and until when.
+    /// Most bytes that the names of one call may take, each with its separator, and the time at which this is forgotten.
     most: Option<(usize, Instant)>,
     /// When a batch that had failed as a whole last went through in parts, unless the limit was lowered for it.
     suspected: Option<Instant>,
@@ -135,8 +135,7 @@ impl LearnedBatchLimits {
         self.of(method).map_or(usize::MAX, LearnedLimit::most)
     }
 
-    /// Most names that one call of this method had without the service saying that they are too many; no bound for a method
-    /// that takes one.
+    /// Most names that a call of this method had without being refused for their number. A method that takes one name has no bound.
     pub(super) fn largest_accepted(&self, method: Method) -> usize {
         let of = |limit: &LearnedLimit| limit.largest_accepted.load(Ordering::Relaxed);
         self.of(method).map_or(usize::MAX, of)
@@ -148,7 +147,7 @@ impl LearnedBatchLimits {
         (most / (longest + SEPARATOR)).max(1)
     }
 
-    /// A call with these names was refused as too long: half of them is tried.
+    /// A call with these names was refused as too long. The next ones have half the length at most.
     pub(super) fn too_long(&self, method: Method, users: &[UserId]) {
         let Some(limit) = self.of(method) else { return };
         limit.length().lower(method, bytes_of(users) / 2);
@@ -174,14 +173,14 @@ impl LearnedBatchLimits {
         let Some(limit) = self.of(method) else { return };
         match error {
             Some(CallErrorKind::TooManyNames(most)) => {
-                // A limit that this call kept to says nothing.
+                // The call had no more names than that, so it was refused for something else.
                 if *most < names && limit.lower(*most) > *most {
                     tracing::info!(%method, most, "this server takes fewer names in one call than configured; keeping to that");
                 }
             }
             Some(CallErrorKind::RateLimited | CallErrorKind::RequestTooLong(_)) => {}
             Some(kind) if kind.was_not_sent() => {}
-            // Whatever else came of it: the number of names was no reason to refuse it.
+            // Whatever came of it, it was not refused for the number of names.
             _ => {
                 limit.largest_accepted.fetch_max(names, Ordering::Relaxed);
             }

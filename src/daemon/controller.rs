@@ -3,6 +3,7 @@
 
 use super::call_metrics::CallMetrics;
 use super::departed::Departed;
+use super::events::Events;
 use super::files_in_force::{FilesInForce, Stirring};
 use super::learned_limits::{LearnedLimits, ServiceLink};
 use super::log_dedup::LogDedup;
@@ -52,6 +53,7 @@ pub(super) struct Controller {
     pub(super) persister: Persister,
     /// Dry runs have none, and settings need not name one.
     pub(super) audit: AuditLog,
+    pub(super) events: Events,
 }
 
 impl Controller {
@@ -87,6 +89,7 @@ impl Controller {
             token: TokenWatch::default(),
             persister,
             audit,
+            events: Events::new(metrics, settings.webhook.clone()),
             settings,
         }
     }
@@ -97,11 +100,14 @@ impl Controller {
             desired, provenance, ..
         } = loaded;
         let now = self.now();
-        let rooms: BTreeMap<RoomId, Arc<DesiredRoom>> = desired
+        // Whoever has gone by then is not dropped by this set.
+        self.end_places();
+        let entries = desired
             .rooms
             .into_iter()
-            .map(|room| (room.id.clone(), Arc::new(room)))
-            .collect();
+            .map(|room| self.safeguards.ends().entry(room));
+        let rooms: BTreeMap<RoomId, Arc<DesiredRoom>> =
+            entries.map(|room| (room.id.clone(), Arc::new(room))).collect();
         let before = self.rooms.iter().map(Room::desired);
         let kept = |room: &DesiredRoom| self.safeguards.kept_in(room);
         self.files
@@ -119,6 +125,7 @@ impl Controller {
             self.rooms.put(desired, holds.rooms.contains(&id), now);
         }
         self.save_invitations();
+        self.see_ends();
         let exclusions = self.safeguards.exclusions_mut();
         let named = provenance.naming(&exclusions.set_aside().users());
         let let_go = exclusions.let_go(&named);
@@ -175,7 +182,7 @@ impl Controller {
 
     /// Before all rooms were looked at there is no budget to go on from; while the service is away, the next look at all rooms
     /// takes along those that are due.
-    fn works_alone(&self) -> bool {
+    pub(super) fn works_alone(&self) -> bool {
         self.safeguards.fleet().has_seen_all() && self.health.trouble().is_none()
     }
 
@@ -183,9 +190,10 @@ impl Controller {
     pub(super) fn next_due(&self) -> Option<Instant> {
         let alone = self.works_alone();
         let rooms = self.rooms.next_due().filter(|_| alone);
+        let marked = self.events.looks.next_due().filter(|_| alone);
         let probe = self.gate.quota().probe_due(&self.rooms).filter(|_| alone);
         let settles = self.files.next_due(self.settings.sync.settle_removals);
-        [rooms, self.resync_due(), probe, settles]
+        [rooms, marked, self.resync_due(), probe, settles, self.end_due()]
             .into_iter()
             .flatten()
             .min()
@@ -229,12 +237,11 @@ impl Controller {
         if let (Observed::Complete(_), Some(room)) = (observed, self.rooms.current(ticket)) {
             room.see_missing(live);
         }
-        let settle = self.settings.sync.settle_removals;
         let current = self.rooms.current(ticket);
         let is_current = current.is_some();
         let allow_list = current.and_then(|room| room.allow_list_trouble().cloned());
         let constraints = Constraints {
-            unsettled: self.files.may_go(&desired.id, observed, settle),
+            unsettled: self.unsettled(&desired.id, observed),
             allow_list,
             ..self.safeguards.constraints(desired, observed, is_current)
         };
@@ -290,6 +297,7 @@ impl Controller {
         if self.safeguards.check_clock() {
             self.save_state();
         }
+        self.end_places();
     }
 
     /// Takes in the state of the disk. If nothing may be written any more, work under way ends; once it may be again, all rooms
@@ -378,7 +386,7 @@ impl Controller {
     }
 
     /// Has all saved that must outlive the process.
-    fn save_all(&self) {
+    pub(super) fn save_all(&self) {
         self.persister.save(snapshots::whole(self));
     }
 

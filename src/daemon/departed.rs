@@ -20,7 +20,7 @@ struct Departure {
 }
 
 /// Rooms that have left with one set of files.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct DepartedTogether {
     pub(super) at: Timestamp,
     /// Ids and labels, by id.

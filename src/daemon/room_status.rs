@@ -120,7 +120,7 @@ pub(super) fn applied(
     }
     left.status = if plan.status == Status::Blocked || report.status == Outcome::Blocked {
         Status::Blocked
-    } else if !left.pending.is_empty() || !left.allow.is_empty() {
+    } else if left.has_pending() || !left.allow.is_empty() {
         Status::Changed
     } else if left.is_incomplete() {
         Status::Incomplete
@@ -177,16 +177,7 @@ pub(super) fn report(room: &Room, log: &mut LogDedup, news: &mut RoomNews) {
             format!("failed[{}]: {}", error.code, error.message),
         ),
         (RoomState::Blocked, _, Some(plan)) => {
-            let guards: Vec<String> = plan
-                .blocked
-                .iter()
-                .map(|block| {
-                    format!(
-                        "{} allows {} of {}, {} are wanted",
-                        block.guard, block.limit, block.of, block.wanted
-                    )
-                })
-                .collect();
+            let guards: Vec<String> = plan.blocked.iter().map(ToString::to_string).collect();
             let kinds: Vec<String> = plan.blocked.iter().map(|block| block.guard.to_string()).collect();
             (kinds.join(", "), format!("blocked: {}", guards.join("; ")))
         }

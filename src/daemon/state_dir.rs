@@ -23,6 +23,7 @@ use crate::disk::Fsync;
 use crate::disk::{self, Progress, TimeLimit, write_fault};
 use crate::exclusions::{InvitationChange, Invitations, RemovalBudgets, Rosters, SetAside};
 use folder::{Folder, Place, unusable};
+use jiff::Timestamp;
 use pause_file::PauseFile;
 use sealed::{Bad, Content, Stage, seal, unseal};
 use serde::{Deserialize, Serialize};
@@ -166,10 +167,12 @@ pub(super) struct PersistedState {
     pub(super) clock: Option<Anchor>,
     /// Lists of each room over the window of its removal budget.
     pub(super) budgets: RemovalBudgets,
+    /// Up to this time places have ended.
+    pub(super) ended_until: Option<Timestamp>,
 }
 
 /// The file of invitations, in bytes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 struct InvitedLog {
     /// Length of the part that is whole; what follows is cut off.
     whole: u64,

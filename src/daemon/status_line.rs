@@ -56,8 +56,8 @@ fn line(facts: &Facts, now: Timestamp) -> String {
         ([one, rest @ ..], ..) => format!("{}, and {} more", lasting(one, now), rest.len()),
         ([], Some(code), _) => format!("nothing is written ({code})"),
         ([], None, Some(FirstLook { looked, rooms })) => format!("first look: {looked} of {rooms}"),
+        ([], None, None) if facts.unseen > 0 => format!("{} not seen in full yet", facts.unseen),
         ([], None, None) if facts.changing > 0 => format!("{} being brought in line", facts.changing),
-        ([], None, None) if facts.unseen > 0 => format!("{} not looked at yet", facts.unseen),
         ([], None, None) => as_the_files_say(facts.missing),
     };
     // A newline would end the message to the service manager.
@@ -132,7 +132,7 @@ mod tests {
             facts(|_| {}),
             facts(|facts| facts.missing = [0, 2]),
             facts(|facts| facts.missing = [1, 1]),
-            facts(|facts| facts.unseen = 2),
+            facts(|facts| facts.changing = 4),
             facts(|facts| (facts.changing, facts.unseen) = (4, 2)),
             facts(|facts| {
                 facts.first_look = Some(FirstLook {
@@ -148,8 +148,8 @@ mod tests {
         300 rooms: all is well
         300 rooms: as the files say, but 2 people come and go
         300 rooms: as the files say, but 1 person is set aside and 1 person comes and goes
-        300 rooms: 2 not looked at yet
         300 rooms: 4 being brought in line
+        300 rooms: 2 not seen in full yet
         300 rooms: first look: 12 of 300
         300 rooms: nothing is written (dry_run)
         300 rooms: cannot reach it (for 4 min), and 1 more

@@ -2,7 +2,7 @@
 
 use super::{Subject, shown};
 use crate::desired::{DesiredRoom, Mention, Mentions, Origin, OtherGroup, Pattern};
-use crate::model::{Glob, Mode, RoomId, counted, printable};
+use crate::model::{Absent, Glob, Mode, RoomId, counted, printable};
 use std::fmt::{self, Write as _};
 
 /// Rooms that are named one by one.
@@ -96,15 +96,19 @@ fn write(
             Mode::Observe => ": nothing is written",
         }
     )?;
-    if let Some(absence) = subject.absence() {
+    let effect = match subject.absent() {
+        Absent::Readd => None,
+        Absent::Ignore => Some(("ignore", "who leaves is not added again")),
+        Absent::Keep => Some((
+            "keep",
+            "members are on the allow list, so that they stay when they go offline",
+        )),
+    };
+    if let Some((key, effect)) = effect {
         let said = absent
             .as_ref()
             .map_or_else(|| format!("the settings, {}", printable(file)), place);
-        let effect = match absence {
-            "ignore" => "who leaves is not added again",
-            _ => "members are on the allow list, so that they stay when they go offline",
-        };
-        writeln!(out, "  absent {absence} ({said}): {effect}")?;
+        writeln!(out, "  absent {key} ({said}): {effect}")?;
     }
     let room_of = |id: &RoomId| rooms.iter().find(|room| room.id == *id).map(shown);
     for OtherGroup { name, at, rooms } in other_groups {

@@ -29,13 +29,12 @@ impl Subject<'_> {
         listed || self.is_wanted_admin()
     }
 
-    /// Effect of the room's `absent` on them, if it is not the default. It is about members who are not wanted as admins.
-    fn absence(&self) -> Option<&'static str> {
-        match self.room.absent {
-            _ if !self.is_wanted() || self.is_wanted_admin() => None,
-            Absent::Readd => None,
-            Absent::Ignore => Some("ignore"),
-            Absent::Keep => Some("keep"),
+    /// The room's `absent`, as far as it is about them: it is about members who are not wanted as admins.
+    fn absent(&self) -> Absent {
+        if self.is_wanted() && !self.is_wanted_admin() {
+            self.room.absent
+        } else {
+            Absent::Readd
         }
     }
 

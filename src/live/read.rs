@@ -30,8 +30,8 @@ pub struct ReadRequest<'a> {
 pub enum AdminRead<'a> {
     /// The list decides something, whoever is in the room.
     Always,
-    /// The list is needed only if somebody is there whom the files do not want, or a wanted admin is not there. Where admins
-    /// are not managed they are kept: whoever is none is proved to be none by two equal lists, both read after the members.
+    /// The list decides nothing unless somebody is there whom the files do not want, or a wanted admin is not. If admins are not
+    /// managed, they are kept: two equal lists, both read after the members, prove that somebody is none.
     IfNeeded(&'a DesiredRoom),
 }
 

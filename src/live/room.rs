@@ -1,5 +1,5 @@
 use super::AllowList;
-use crate::model::{MemberSet, RoomId};
+use crate::model::{MemberSet, RoomId, counted};
 use std::collections::BTreeSet;
 use std::fmt;
 use tokio::time::Instant;
@@ -120,6 +120,25 @@ pub enum Inconsistency {
     },
 }
 
+impl Inconsistency {
+    /// True if it is about the admin list: the other answers hold.
+    #[must_use]
+    pub fn is_of_admins(&self) -> bool {
+        match self {
+            Self::UnreadableAdmins(_) | Self::AdminCount { .. } | Self::AdminsDiffer => true,
+            Self::PageRepeats(_)
+            | Self::EmptyPage(_)
+            | Self::Count { .. }
+            | Self::UnreadableRows { .. }
+            | Self::Size { .. }
+            | Self::NoOwner
+            | Self::TwoOwners(..)
+            | Self::UnreadableAllowed(_)
+            | Self::AllowedCount { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Inconsistency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -130,16 +149,20 @@ impl fmt::Display for Inconsistency {
             Self::Count { page, rows, count } => {
                 write!(
                     f,
-                    "page {page} of the member list has {rows} rows and says it has {count}"
+                    "page {page} of the member list has {} and says it has {count}",
+                    counted(*rows, "row")
                 )
             }
             Self::UnreadableRows { page, rows } => {
                 write!(
                     f,
-                    "page {page} of the member list has rows that name nobody: {rows}"
+                    "page {page} of the member list has {} without a name",
+                    counted(*rows, "row")
                 )
             }
-            Self::UnreadableAdmins(rows) => write!(f, "the admin list has rows that name nobody: {rows}"),
+            Self::UnreadableAdmins(rows) => {
+                write!(f, "the admin list has {} without a name", counted(*rows, "row"))
+            }
             Self::Size { listed, detail } => {
                 write!(
                     f,
@@ -151,11 +174,19 @@ impl fmt::Display for Inconsistency {
                 write!(f, "both {listed:?} and {detail:?} are said to own the room")
             }
             Self::AdminCount { rows, count } => {
-                write!(f, "the admin list has {rows} rows and says it has {count}")
+                write!(
+                    f,
+                    "the admin list has {} and says it has {count}",
+                    counted(*rows, "row")
+                )
             }
             Self::UnreadableAllowed(rows) => write!(f, "the allow list has rows that name nobody: {rows}"),
             Self::AllowedCount { rows, count } => {
-                write!(f, "the allow list has {rows} rows and says it has {count}")
+                write!(
+                    f,
+                    "the allow list has {} and says it has {count}",
+                    counted(*rows, "row")
+                )
             }
             Self::AdminsDiffer => f.write_str("two admin lists, one right after the other, differ"),
         }

@@ -6,7 +6,7 @@ use roomsync::desired::DesiredRoom;
 use roomsync::live::{AllowList, LiveRoom, Observed};
 use roomsync::model::{Absent, Limit, MemberSet, Mode, Op, ReasonCode};
 use roomsync::plan::{
-    self, BatchSizes, Constraints, NotTried, Revocations, RoomPlan, Status, Step, Unsettled, users_of,
+    self, BatchSizes, Constraints, Ended, NotTried, Revocations, RoomPlan, Status, Step, Unsettled, users_of,
 };
 use std::collections::BTreeSet;
 use tokio::time::Instant;
@@ -118,6 +118,7 @@ fn an_admin_is_on_the_list_until_demoted() {
     let mut unsettled = Constraints::default();
     unsettled.unsettled = Some(Unsettled {
         may_go: Revocations::default(),
+        ended: Ended::default(),
         until: "until later".to_owned(),
     });
     let plan = planned(&room, &live, &unsettled);
@@ -143,6 +144,7 @@ fn only_who_is_really_removed_is_taken_off_the_list() {
     let mut constraints = Constraints::default();
     constraints.unsettled = Some(Unsettled {
         may_go: Revocations::default(),
+        ended: Ended::default(),
         until: "until later".to_owned(),
     });
     let plan = planned(&room, &live, &constraints);

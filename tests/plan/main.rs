@@ -7,4 +7,5 @@ mod comment;
 mod cost;
 mod markdown;
 mod plans;
+mod reports;
 mod text;

@@ -301,7 +301,7 @@ fn an_incomplete_look_is_not_exported() {
     let RoomFile { text, left_out } = virtually(export(&service.read_only(BATCH).reader(), options));
     assert_eq!(left_out[0].room, room_id(1));
     assert!(
-        left_out[0].why.contains("has 1 rows and says it has 7"),
+        left_out[0].why.contains("has 1 row and says it has 7"),
         "{left_out:?}"
     );
     let text = text.unwrap();

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod a_day_offline;
 mod absent;
 mod applying;
 mod attention;
@@ -55,3 +56,5 @@ mod service;
 mod settling;
 mod shortage;
 mod slow_disk;
+mod until;
+mod webhook;

@@ -15,7 +15,7 @@ const ONLY: u8 = b'=';
 const CHECK: usize = 4;
 
 /// Content of the file.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) invitations: Invitations,
     /// Length of the part of it that is whole.

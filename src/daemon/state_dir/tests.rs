@@ -3,6 +3,7 @@ mod crash;
 use super::*;
 use crate::exclusions::{Hold, Lists, Refusal, Roster};
 use crate::model::{Limit, MemberSet, ReasonCode, RoomId, UserId};
+use crate::plan::Ended;
 use jiff::Timestamp;
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,10 @@ fn kept() -> Restored {
         admins: None,
         removals: Some(hold),
         demotions: None,
+        ended: Ended {
+            people: people("d"),
+            admins: people("e"),
+        },
     };
     let roster = Roster {
         now: lists,
@@ -62,6 +67,7 @@ fn kept() -> Restored {
             learned_limits: serde_json::from_str(taught).unwrap(),
             clock: serde_json::from_str(anchor).unwrap(),
             budgets: serde_json::from_str(budgets).unwrap(),
+            ended_until: Some(since),
         },
         files: serde_json::from_str(files).unwrap(),
         settled: Some("sha256:1".into()),
