@@ -114,10 +114,7 @@ pub(super) enum Call {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RateBudget {
     Method(Method),
-    AllowList,
     AllowOne,
-    AllowMany,
-    Disallow,
     BlockList,
     BlockOne,
     BlockMany,
@@ -156,6 +153,9 @@ impl Call {
             Self::Demote { .. } => Method::Demote,
             Self::RoomDetail { .. } => Method::RoomDetail,
             Self::ListRooms => Method::ListRooms,
+            Self::AllowList { .. } => Method::ListAllowed,
+            Self::AllowMany { .. } => Method::AllowMany,
+            Self::Disallow { .. } => Method::DisallowMany,
             _ => return None,
         })
     }
@@ -207,10 +207,7 @@ impl Call {
     /// Whose call budget it draws on. What sets a scene has none. [?]
     pub(super) fn budget(&self) -> Option<RateBudget> {
         match self {
-            Self::AllowList { .. } => Some(RateBudget::AllowList),
             Self::AllowOne { .. } => Some(RateBudget::AllowOne),
-            Self::AllowMany { .. } => Some(RateBudget::AllowMany),
-            Self::Disallow { .. } => Some(RateBudget::Disallow),
             Self::BlockList { .. } => Some(RateBudget::BlockList),
             Self::BlockOne { .. } => Some(RateBudget::BlockOne),
             Self::BlockMany { .. } => Some(RateBudget::BlockMany),

@@ -35,7 +35,7 @@ fields! {
     /// Where the service's events come in, which have rooms looked at without waiting for the interval.
     #[schemars(rename = "Webhook", default, deny_unknown_fields)]
     #[schemars(extend("required" = ["secret_file"]))]
-    pub(super) struct WebhookSpec("`webhook`", secrets: true, finish: Self::check) {
+    pub(super) struct WebhookSpec("`webhook`", secrecy: All, finish: Self::check) {
         /// Where the daemon listens for events, by plain HTTP: an address with its port, behind a proxy that speaks TLS.
         #[schemars(schema_with = "schema::address", extend("default" = "127.0.0.1:9465"))]
         listen: SocketAddr = |value| value.scalar("an address", address),
@@ -53,7 +53,7 @@ fields! {
 
 impl WebhookSpec {
     fn check(&mut self, cx: &mut ReadContext) {
-        if self.secret_file.entry.is_none() && !cx.unknown.any {
+        if self.secret_file.entry.is_none() {
             let raw = RawDiagnostic::new("no-webhook-secret", "`webhook` names no `secret_file`").help(
                 "write `secret_file: PATH`, a file with the secret that the service's console shows for the webhook",
             );

@@ -29,7 +29,7 @@ macro_rules! fields {
                         let $value = value;
                         self.$key = $read?;
                     })*
-                    _ => value.not_yet(key)?,
+                    _ => value.unknown(key)?,
                 }
                 Ok(())
             }

@@ -378,9 +378,12 @@ impl<'de, A: MapAccess<'de>> Unread<'_, A> {
         map.next_value::<IgnoredAny>().map(|_| ())
     }
 
-    /// Refuses a key of the interface that is not built.
-    pub(crate) fn not_yet(self, key: &str) -> Result<(), A::Error> {
-        self.refuse(RawDiagnostic::not_yet(&format!("`{key}`")))
+    /// Refuses a key that nothing reads.
+    pub(crate) fn unknown(self, key: &str) -> Result<(), A::Error> {
+        self.refuse(RawDiagnostic::new(
+            "unknown-key",
+            format!("unknown key {}", shown(key)),
+        ))
     }
 }
 

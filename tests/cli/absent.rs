@@ -72,10 +72,11 @@ fn the_settings_say_it_for_rooms_that_say_nothing_else() {
     assert!(said.contains("not added: absent: ignore"), "{said}");
     let said = planned(&with("readd"));
     assert!(said.contains("+carol") && !said.contains("not added"), "{said}");
-    with("keep")
-        .run(&["plan"])
-        .ends_with(5)
-        .complains("`absent: keep` is not supported yet");
+    let said = planned(&with("keep"));
+    assert!(
+        said.contains("~ bob: put on the allow list") && said.contains("1 allow_many"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod fleet;
 mod fleet_model;
 mod house;
 mod interrupted;
+mod kept;
 mod learned_limits;
 mod line;
 mod looks;
