@@ -5,7 +5,6 @@ use crate::live::{AdminList, MemberList, Observed, Owner};
 use crate::model::{Op, UserId};
 
 /// Result of a last look at a room; `None`: it was not asked for.
-#[derive(Default)]
 pub(super) struct LastLook {
     pub(super) members: Option<Result<MemberList, CallError>>,
     pub(super) owner: Option<Result<Owner, CallError>>,

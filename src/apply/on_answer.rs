@@ -4,6 +4,7 @@ use super::call::{Answered, CallOutcome};
 use super::in_flight::method;
 use super::phase::{Phase, PhaseEnd};
 use super::report::Reason;
+use super::results::Results;
 use super::room_run::RoomRun;
 use crate::chat::{CallError, CallErrorKind};
 use crate::model::{MemberSet, Op, UserId};
@@ -61,11 +62,16 @@ fn done(room: &mut RoomRun<'_>, op: Op, answered: Answered) {
     if op == Op::Promote {
         room.guard.promoted();
     }
-    room.record.journal(op, &answered.confirmed, Ok(()));
-    for (user, reason) in answered.refused {
-        room.record.journal(op, [&user], Err(&reason));
-        room.record.fail(op, &user, reason);
+    for user in &answered.unchanged {
+        room.record.refused(op, user);
     }
+    room.record.journal(op, &answered.confirmed, Ok(()));
+    let mut results = Results::default();
+    for (user, reason) in answered.refused {
+        room.record.fail(op, &user, reason.clone());
+        results.add(op, user, Err(reason));
+    }
+    room.record.journal_all(results);
 }
 
 /// Records a call that went out without a clear answer.
@@ -160,6 +166,8 @@ fn is_refused(room: &mut RoomRun<'_>, op: Op, user: &UserId, error: &CallError) 
         let reason = Reason::from(error);
         room.record.journal(op, [user], Err(&reason));
         room.record.fail(op, user, reason);
+    } else {
+        room.record.refused(op, user);
     }
     refused
 }

@@ -56,7 +56,7 @@ pub enum CallErrorKind {
         "no clear answer: something else than the chat service answered, with status {0}; check `service.url`, and any proxy in between"
     )]
     ForeignAnswer(u16),
-    /// The answer is larger than any that is read.
+    /// The answer to a read is larger than any that is taken in.
     #[error("the answer is too large: {0}; is `service.url` the chat service?")]
     AnswerTooLarge(String),
     /// Over the call rate, again and again. It had no effect.
@@ -270,6 +270,20 @@ impl CallErrorKind {
         }
     }
 
+    /// Reads a failure of the way to the service. A write whose answer is too large to be read may have taken effect.
+    pub(super) fn from_transport(error: &TransportError, method: Method) -> Self {
+        let text = without_secrets(&error.to_string());
+        match error {
+            TransportError::Unsent(_) => Self::ServiceUnreachable(text),
+            TransportError::Misconfigured(_) => Self::Misconfigured(text),
+            TransportError::Unclear(_) => Self::NoClearAnswer(text),
+            TransportError::TooLarge if method.writes() => {
+                Self::NoClearAnswer(Self::AnswerTooLarge(text).to_string())
+            }
+            TransportError::TooLarge => Self::AnswerTooLarge(text),
+        }
+    }
+
     /// Reads the error answer to a call of this method about these people. `None`: the answer says the call rate is exceeded.
     pub(super) fn from_answer(status: u16, body: &[u8], method: Method, users: &[UserId]) -> Option<Self> {
         if let 413 | 414 | 431 = status {
@@ -351,18 +365,6 @@ impl CallErrorKind {
             300..=399 => Some(Self::Redirected(status)),
             405 | 415 | 501 => Some(Self::UnknownCall(format!("status {status}"))),
             _ => Some(Self::ForeignAnswer(status)),
-        }
-    }
-}
-
-impl From<TransportError> for CallErrorKind {
-    fn from(error: TransportError) -> Self {
-        let text = without_secrets(&error.to_string());
-        match error {
-            TransportError::Unsent(_) => Self::ServiceUnreachable(text),
-            TransportError::Misconfigured(_) => Self::Misconfigured(text),
-            TransportError::Unclear(_) => Self::NoClearAnswer(text),
-            TransportError::TooLarge => Self::AnswerTooLarge(text),
         }
     }
 }

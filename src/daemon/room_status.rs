@@ -24,40 +24,45 @@ pub(super) fn planned(
     random: &mut fastrand::Rng,
 ) {
     let Some(room) = rooms.current(ticket) else { return };
-    let state = match plan.status {
-        Status::InSync => RoomState::InSync,
-        Status::Incomplete => RoomState::Incomplete,
-        Status::Changed => RoomState::Changing,
-        Status::Blocked => RoomState::Blocked,
-        Status::Failed => RoomState::Failed,
-        Status::Observed => RoomState::Observed,
-    };
     let incomplete = plan
         .notes
         .iter()
-        .find(|note| note.code == ReasonCode::IncompleteRead);
+        .find(|note| note.code == ReasonCode::IncompleteRead)
+        .cloned();
+    let mut plan = plan.clone();
+    let is_open_before = room.complete(&mut plan);
     // A room that was seen and that the files' own rules refuse stays so until files or rooms change.
-    let unseen = plan.live.is_none().then_some(plan.error.as_ref()).flatten();
-    let error = plan.error.clone().or_else(|| incomplete.cloned());
-    let are_admins_read = plan.live.as_ref().is_some_and(|live| live.admins.is_some());
-    if are_admins_read {
+    let is_unseen = plan.live.is_none() && plan.error.is_some();
+    let comes_back = is_unseen || incomplete.is_some();
+    let has_steps = !plan.steps().is_empty();
+    if incomplete.is_none() && plan.live.as_ref().is_some_and(|live| live.admins.is_some()) {
         room.see_admins(now);
     }
-    let state = if incomplete.is_some() {
-        RoomState::Failed
-    } else {
-        state
-    };
-    let mut plan = plan.clone();
-    let is_open_before = !are_admins_read && room.keeps_what_admins_need(&mut plan);
-    if !(is_open_before && matches!(state, RoomState::InSync | RoomState::Incomplete)) {
-        room.set_state(state, error, now);
+    // What failed may be about the admins, of whom this look says nothing.
+    let stays_failed = is_open_before && room.state() == RoomState::Failed && !has_steps;
+    if incomplete.is_some() {
+        room.set_state(RoomState::Failed, plan.error.clone().or(incomplete), now);
+    } else if !stays_failed {
+        room.set_state(RoomState::from(plan.status), plan.error.clone(), now);
     }
-    room.planned(plan.clone(), now);
-    if unseen.or(incomplete).is_some() {
+    room.planned(plan, now);
+    if comes_back {
         rooms.retry(&ticket.desired.id, random);
-    } else if plan.steps().is_empty() {
+    } else if !has_steps && !stays_failed {
         room.forget_failures();
+    }
+}
+
+impl From<Status> for RoomState {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::InSync => Self::InSync,
+            Status::Incomplete => Self::Incomplete,
+            Status::Changed => Self::Changing,
+            Status::Blocked => Self::Blocked,
+            Status::Failed => Self::Failed,
+            Status::Observed => Self::Observed,
+        }
     }
 }
 
@@ -102,7 +107,17 @@ pub(super) fn applied(
         .notes
         .iter()
         .any(|note| note.code == ReasonCode::IncompleteRead);
-    let left = still_open(plan, report, is_set_aside);
+    let mut left = still_open(plan, report, is_set_aside);
+    left.status = if plan.status == Status::Blocked || report.status == Outcome::Blocked {
+        Status::Blocked
+    } else if left.has_pending() {
+        Status::Changed
+    } else if left.is_incomplete() {
+        Status::Incomplete
+    } else {
+        Status::InSync
+    };
+    room.complete(&mut left);
     let mut comes_back = false;
     match (of_room, report.status) {
         _ if let Some(Reason { code, message, .. }) = of_all => {
@@ -120,11 +135,7 @@ pub(super) fn applied(
             // If everything ends the same way, all rooms wait for the next look at all of them.
             comes_back = stopped.is_none();
         }
-        (None, Outcome::Blocked) => room.set_state(RoomState::Blocked, None, now),
-        (None, _) if plan.status == Status::Blocked => room.set_state(RoomState::Blocked, None, now),
-        (None, _) if !plan.pending.is_empty() => room.set_state(RoomState::Changing, None, now),
-        (None, _) if left.is_incomplete() => room.set_state(RoomState::Incomplete, None, now),
-        (None, _) => room.set_state(RoomState::InSync, None, now),
+        (None, _) => room.set_state(RoomState::from(left.status), left.error.clone(), now),
     }
     if of_room.is_none() && of_all.is_none() && !incomplete {
         room.forget_failures();
@@ -156,16 +167,7 @@ pub(super) fn report(room: &Room, log: &mut LogDedup, news: &mut RoomNews) {
             format!("failed[{}]: {}", error.code, error.message),
         ),
         (RoomState::Blocked, _, Some(plan)) => {
-            let guards: Vec<String> = plan
-                .blocked
-                .iter()
-                .map(|block| {
-                    format!(
-                        "{} allows {} of {}, {} are wanted",
-                        block.guard, block.limit, block.of, block.wanted
-                    )
-                })
-                .collect();
+            let guards: Vec<String> = plan.blocked.iter().map(ToString::to_string).collect();
             let kinds: Vec<String> = plan.blocked.iter().map(|block| block.guard.to_string()).collect();
             (kinds.join(", "), format!("blocked: {}", guards.join("; ")))
         }

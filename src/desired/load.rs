@@ -1,5 +1,6 @@
 //! Room files → [`Loaded`], in one pass over them.
 
+use super::forecast::FleetDepartures;
 use super::group_index::GroupIndex;
 use super::groups::ResolvedGroups;
 use super::place::Specs;
@@ -9,9 +10,10 @@ use super::spec::FileSpec;
 use super::{lints, resolve};
 use crate::diagnostics::{Diagnostic, Invalid, Place, Problem, RawDiagnostic, Severity, Target, diagnose};
 use crate::disk::{DiskTimeout, TimeLimit};
-use crate::model::Guards;
+use crate::model::RoomDefaults;
 use crate::source::{self, Listing, SnapshotError, SourceFile};
 use crate::yaml;
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,6 +45,8 @@ pub struct Loaded {
     pub groups: usize,
     /// Number of people who are to be in a room, each counted once; only for [`Retain::Totals`].
     pub people: Option<usize>,
+    /// Departures from all rooms, where places end.
+    pub departures: FleetDepartures,
     /// Place of everything that the files say; empty unless it was asked for.
     pub provenance: Provenance,
     listing: Arc<Listing>,
@@ -59,16 +63,16 @@ impl From<SnapshotError> for Invalid {
 
 /// Reads room files, and those in directories, all at once: one bad file makes the set invalid.
 ///
-/// `settings_file` is never taken for a room file; `guards` are those of the settings.
+/// `settings_file` is never taken for a room file; `defaults` are those of the settings.
 pub fn load(
     paths: &[PathBuf],
     settings_file: Option<&Path>,
-    guards: &Guards,
+    defaults: &RoomDefaults,
     retain: Retain,
 ) -> Result<Loaded, Invalid> {
     let time_limit = TimeLimit::default();
     let (loaded, listing) = source::snapshot(time_limit, paths, settings_file, |listing| {
-        read(time_limit, listing, guards, retain)
+        read(time_limit, listing, defaults, retain)
     })?;
     let not_read = listing.not_read.iter().map(|path| not_read(path));
     match loaded {
@@ -100,7 +104,7 @@ fn not_read(path: &Path) -> Diagnostic {
 fn read(
     time_limit: TimeLimit,
     listing: &Listing,
-    guards: &Guards,
+    defaults: &RoomDefaults,
     retain: Retain,
 ) -> Result<Result<Loaded, Invalid>, DiskTimeout> {
     let found_files = &listing.found_files;
@@ -115,7 +119,7 @@ fn read(
             files.push(file);
         }
     })?;
-    let resolved = reading.resolve(guards, retain);
+    let resolved = reading.resolve(defaults, retain, Timestamp::now());
     if files.is_empty() && !resolved.problems.is_empty() {
         // Lines can only be shown of texts; only of few sets must they be read again.
         let shown = resolved.files_with_problems();
@@ -261,8 +265,8 @@ impl Reading {
         self.problems.extend(problems);
     }
 
-    /// Resolves the documents together.
-    pub(super) fn resolve(self, guards: &Guards, retain: Retain) -> Resolved {
+    /// Resolves the documents together. What is over or near at `now` is only told of: nobody's place ends here.
+    pub(super) fn resolve(self, defaults: &RoomDefaults, retain: Retain, now: Timestamp) -> Resolved {
         let Self {
             files,
             mut specs,
@@ -270,28 +274,32 @@ impl Reading {
             partial,
         } = self;
         let groups = GroupIndex::new(&specs, &mut problems);
-        let lints = lints::lints(&specs, &groups, guards);
-        let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, &mut problems);
+        let lints = lints::lints(&specs, &groups, &defaults.guards);
+        let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, now, &mut problems);
         let (mut rooms, mut count) = (Vec::new(), 0);
+        let (has_ends, mut departures) = (has_ends(&specs), FleetDepartures::default());
         let keep = retain != Retain::Rooms;
         resolve::rooms(
             &mut specs,
             &people_of_groups,
-            guards,
+            defaults,
             keep,
             &mut problems,
             |room| {
                 count += 1;
+                if has_ends {
+                    departures.count(&room, now);
+                }
                 if retain != Retain::Totals {
                     rooms.push(room);
                 }
             },
         );
-        drop(people_of_groups);
+        let until_lints = people_of_groups.into_until_lints();
         rooms.sort_by(|a: &DesiredRoom, b| a.id.cmp(&b.id));
         let any_error = problems.iter().any(|problem| problem.severity == Severity::Error);
         if count > 0 && !any_error {
-            problems.extend(lints);
+            problems.extend(lints.into_iter().chain(until_lints));
         }
         Resolved {
             files,
@@ -301,8 +309,24 @@ impl Reading {
             count,
             any_error,
             problems,
+            departures,
         }
     }
+}
+
+/// True if a place in one of the lists ends.
+fn has_ends(specs: &Specs) -> bool {
+    let of_file = |spec: &FileSpec| {
+        let groups = spec.groups.value.iter().flatten().map(|group| &group.items);
+        let rooms = spec.rooms.value.iter().flatten().flatten();
+        let lists = rooms.flat_map(|room| [&room.admins, &room.members]);
+        let mut items = groups
+            .chain(lists.filter_map(|list| list.value.as_ref()))
+            .flatten()
+            .flatten();
+        items.any(|entry| entry.until().is_some())
+    };
+    specs.iter().any(|(_, spec)| of_file(spec))
 }
 
 /// Resolved room files, and all that there is to say of them.
@@ -315,6 +339,7 @@ pub(super) struct Resolved {
     count: usize,
     any_error: bool,
     problems: Vec<Problem>,
+    departures: FleetDepartures,
 }
 
 impl Resolved {
@@ -361,6 +386,7 @@ impl Resolved {
             rooms: self.count,
             groups: self.groups.groups().len(),
             people: (retain == Retain::Totals).then(|| lints::people(&self.specs, &self.groups)),
+            departures: self.departures,
             provenance: match retain {
                 Retain::Provenance => Provenance::new(files, self.specs, self.groups),
                 Retain::Totals | Retain::Rooms => Provenance::default(),

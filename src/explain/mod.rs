@@ -8,7 +8,7 @@ pub use files::files;
 pub use look::{look, no_room, unknown};
 
 use crate::desired::DesiredRoom;
-use crate::model::{UserId, room_label};
+use crate::model::{Absent, UserId, room_label};
 
 /// A person and a room.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,11 @@ impl Subject<'_> {
     fn is_wanted(&self) -> bool {
         let listed = self.room.members.iter().flatten().any(|user| user == self.user);
         listed || self.is_wanted_admin()
+    }
+
+    /// True if their absence is no drift: the room leaves whoever is absent alone, and wants them as a member, not as an admin.
+    fn may_be_absent(&self) -> bool {
+        self.room.absent == Absent::Ignore && self.is_wanted() && !self.is_wanted_admin()
     }
 
     fn is_ignored(&self) -> bool {

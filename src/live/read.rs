@@ -27,8 +27,8 @@ pub struct ReadRequest<'a> {
 pub enum AdminRead<'a> {
     /// The list decides something, whoever is in the room.
     Always,
-    /// The list is needed only if somebody is there whom the files do not want, or a wanted admin is not there. Where admins
-    /// are not managed they are kept: whoever is none is proved to be none by two equal lists, both read after the members.
+    /// The list decides nothing unless somebody is there whom the files do not want, or a wanted admin is not. If admins are not
+    /// managed, they are kept: two equal lists, both read after the members, prove that somebody is none.
     IfNeeded(&'a DesiredRoom),
 }
 
@@ -247,12 +247,19 @@ async fn read_needed_admins(
         mode,
         ..
     } = desired;
-    let is_owner = |user: &UserId| Some(user.as_str()) == owner;
+    let is_owner = |user: &UserId| {
+        let name = Some(user.as_str());
+        name == owner || name == people.owner.as_deref()
+    };
     let is_in =
         |list: &Option<MemberSet>, user: &UserId| list.as_ref().is_some_and(|list| list.contains(user));
     let stays = |user: &UserId| {
         let is_ignored = || desired.ignore.iter().any(|glob| glob.matches(user.as_str()));
-        is_in(members, user) || is_in(admins, user) || is_owner(user) || is_ignored()
+        is_in(members, user)
+            || is_in(admins, user)
+            || is_owner(user)
+            || desired.guards.protects(user)
+            || is_ignored()
     };
     let is_kept = members.is_none() || *mode == Mode::Additive;
     let may_go =

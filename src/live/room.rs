@@ -1,4 +1,4 @@
-use crate::model::{MemberSet, RoomId};
+use crate::model::{MemberSet, RoomId, counted};
 use std::collections::BTreeSet;
 use std::fmt;
 use tokio::time::Instant;
@@ -108,6 +108,23 @@ pub enum Inconsistency {
     AdminsDiffer,
 }
 
+impl Inconsistency {
+    /// True if it is about the admin list: the other answers hold.
+    #[must_use]
+    pub fn is_of_admins(&self) -> bool {
+        match self {
+            Self::UnreadableAdmins(_) | Self::AdminCount { .. } | Self::AdminsDiffer => true,
+            Self::PageRepeats(_)
+            | Self::EmptyPage(_)
+            | Self::Count { .. }
+            | Self::UnreadableRows { .. }
+            | Self::Size { .. }
+            | Self::NoOwner
+            | Self::TwoOwners(..) => false,
+        }
+    }
+}
+
 impl fmt::Display for Inconsistency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -118,16 +135,20 @@ impl fmt::Display for Inconsistency {
             Self::Count { page, rows, count } => {
                 write!(
                     f,
-                    "page {page} of the member list has {rows} rows and says it has {count}"
+                    "page {page} of the member list has {} and says it has {count}",
+                    counted(*rows, "row")
                 )
             }
             Self::UnreadableRows { page, rows } => {
                 write!(
                     f,
-                    "page {page} of the member list has rows that name nobody: {rows}"
+                    "page {page} of the member list has {} without a name",
+                    counted(*rows, "row")
                 )
             }
-            Self::UnreadableAdmins(rows) => write!(f, "the admin list has rows that name nobody: {rows}"),
+            Self::UnreadableAdmins(rows) => {
+                write!(f, "the admin list has {} without a name", counted(*rows, "row"))
+            }
             Self::Size { listed, detail } => {
                 write!(
                     f,
@@ -139,7 +160,11 @@ impl fmt::Display for Inconsistency {
                 write!(f, "both {listed:?} and {detail:?} are said to own the room")
             }
             Self::AdminCount { rows, count } => {
-                write!(f, "the admin list has {rows} rows and says it has {count}")
+                write!(
+                    f,
+                    "the admin list has {} and says it has {count}",
+                    counted(*rows, "row")
+                )
             }
             Self::AdminsDiffer => f.write_str("two admin lists, one right after the other, differ"),
         }

@@ -1,3 +1,4 @@
+use super::Guards;
 use compact_str::CompactString;
 use std::fmt;
 
@@ -100,6 +101,15 @@ pub enum Absent {
     Readd,
     /// Invite them once, and leave them alone after that: they come and go as they like.
     Ignore,
+}
+
+/// Values that hold in a room for which no room file says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RoomDefaults {
+    /// The guards. Each that a room file leaves out is as here.
+    pub guards: Guards,
+    /// Treatment of a wanted member who is not there.
+    pub absent: Absent,
 }
 
 #[cfg(test)]

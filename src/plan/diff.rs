@@ -1,6 +1,7 @@
 //! Wanted against live.
 
 use super::changes::Changes;
+use super::ended::{self, Last};
 use super::live_digest::live_digest;
 use super::order::Capacity;
 use super::{Constraints, GuardTripped, LiveSummary, Note, RoomDiff, RoomPlan, guard};
@@ -67,7 +68,10 @@ pub fn diff(
         notes.push(Note::new(ReasonCode::Absent, message));
     }
     constraints.take_from(&mut changes, &mut notes);
+    let (last, mut kept_by) = wanted.last.keep(&mut changes, &mut notes);
     let (over_budget, budgets) = constraints.keep_within_budget(&mut changes, &mut notes);
+    kept_by.extend(budgets);
+    ended::note(desired, &changes, &mut notes);
     let summary = seen.summary();
     let blocked = match desired.mode {
         Mode::Observe => Vec::new(),
@@ -80,7 +84,7 @@ pub fn diff(
             blocked
         }
     };
-    let pending = constraints.settle(&mut changes, &mut notes);
+    let (pending, not_yet) = constraints.settle(&mut changes, &mut notes);
     let people = (live.members.len() + live.foreign.len() + 1) as u64;
     let places = |max: u64| usize::try_from(max.saturating_sub(people)).unwrap_or(usize::MAX);
     // An admin who is not in the room, as some servers keep them, is nobody to rely on.
@@ -118,9 +122,10 @@ pub fn diff(
         notes,
         reserves: Vec::new(),
         is_approved: false,
-        over_budget,
-        budgets,
+        kept: last.or(&over_budget),
+        kept_by,
         pending,
+        not_yet,
         not_here,
     })
 }
@@ -141,6 +146,8 @@ struct Wanted {
     members: Option<MemberSet>,
     /// Everyone who should be in the room.
     people: MemberSet,
+    /// Who was last in a list whose places have all ended.
+    last: Last,
 }
 
 impl Wanted {
@@ -153,12 +160,7 @@ impl Wanted {
         let owner_out = |set: &MemberSet| set.filter(|user| Some(user.as_str()) != owner);
         let admins = desired.admins.as_ref().map(owner_out);
         let members = desired.members.as_ref().map(owner_out);
-        if !desired.allow_empty.admins && admins.as_ref().is_some_and(MemberSet::is_empty) {
-            return Err("admins");
-        }
-        if !desired.allow_empty.members && members.as_ref().is_some_and(MemberSet::is_empty) {
-            return Err("members");
-        }
+        let last = Last::of(desired, owner, [admins.as_ref(), members.as_ref()])?;
         let none = MemberSet::default();
         let people = members
             .as_ref()
@@ -168,6 +170,7 @@ impl Wanted {
             admins,
             members,
             people,
+            last,
         })
     }
 }
@@ -247,6 +250,20 @@ fn compare(
             ..Changes::default()
         };
     }
+    let surplus = wanted.members.as_ref().map(|_| surplus).unwrap_or_default();
+    let demote = wanted
+        .admins
+        .as_ref()
+        .zip(seen.admins.as_ref())
+        .map(|(admins, seen_admins)| seen_admins.minus(admins))
+        .unwrap_or_default();
+    let protected = demote.or(&surplus).filter(|user| desired.guards.protects(user));
+    let why = "not listed, but protected: neither removed nor demoted";
+    notes.extend(
+        protected
+            .iter()
+            .map(|user| Note::new(ReasonCode::Protected, why).about(user)),
+    );
     // Who the admins are decides who goes.
     let Some(seen_admins) = &seen.admins else {
         return Changes {
@@ -255,12 +272,7 @@ fn compare(
             ..Changes::default()
         };
     };
-    let demote = wanted
-        .admins
-        .as_ref()
-        .map(|admins| seen_admins.minus(admins))
-        .unwrap_or_default();
-    let mut remove = wanted.members.as_ref().map(|_| surplus).unwrap_or_default();
+    let mut remove = surplus.minus(&protected);
     if wanted.admins.is_none() {
         let kept = remove.and(seen_admins);
         let why = "an admin who is not listed; kept, because `admins` is not managed here";
@@ -270,17 +282,10 @@ fn compare(
         );
         remove = remove.minus(&kept);
     }
-    let protected = demote.or(&remove).filter(|user| desired.guards.protects(user));
-    let why = "not listed, but protected: neither removed nor demoted";
-    notes.extend(
-        protected
-            .iter()
-            .map(|user| Note::new(ReasonCode::Protected, why).about(user)),
-    );
     Changes {
         add,
         promote,
         demote: demote.minus(&protected),
-        remove: remove.minus(&protected),
+        remove,
     }
 }

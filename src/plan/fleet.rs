@@ -1,5 +1,5 @@
 use super::guard::judge;
-use super::{BatchSizes, GuardTripped, Note, RoomDiff, RoomPlan, Status};
+use super::{BatchSizes, GuardTripped, Note, RoomDiff, RoomPlan, Status, lines_to_allow};
 use crate::desired::DesiredRoom;
 use crate::model::{Guard, Limit, Mode, Op, PerOp, RoomId};
 use schemars::JsonSchema;
@@ -143,6 +143,24 @@ impl FleetPlan {
             fleet,
             stopped: None,
         }
+    }
+
+    /// The fleet's guard in words, and what to write, if it stands in the way.
+    #[must_use]
+    pub fn fleet_in_words(&self) -> Option<String> {
+        let tripped = self.fleet.as_ref()?;
+        let mut blocks = self.rooms.iter().flat_map(|room| &room.blocked);
+        let allows = if blocks.any(|block| block.guard == tripped.guard) {
+            "allows"
+        } else {
+            "would then allow"
+        };
+        Some(format!(
+            "{} {allows} {}: write {}",
+            tripped.guard,
+            tripped.measure(),
+            lines_to_allow(std::slice::from_ref(tripped))
+        ))
     }
 
     /// Number of changes of each kind that guards hold.

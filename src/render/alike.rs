@@ -1,6 +1,6 @@
 //! Rooms that fail for the same reason.
 
-use crate::model::{ReasonCode, RoomId};
+use crate::model::{ReasonCode, RoomId, RoomText};
 use crate::plan::{FleetPlan, Note, RoomPlan};
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,8 +9,8 @@ pub(super) struct Alike<'a> {
     /// In the order of the plan.
     pub(super) rooms: Vec<&'a RoomPlan>,
     pub(super) code: ReasonCode,
-    /// Words of the error; the room's own id in them is `ID`.
-    pub(super) message: String,
+    /// Words of the error.
+    pub(super) message: RoomText,
 }
 
 impl Alike<'_> {
@@ -35,10 +35,10 @@ impl<'a> Groups<'a> {
 
 /// Groups the rooms that fail for the same reason. Those before which the look ended are in none.
 pub(super) fn alike(plan: &FleetPlan) -> Groups<'_> {
-    let mut groups: BTreeMap<(&str, String), Alike<'_>> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, RoomText), Alike<'_>> = BTreeMap::new();
     for room in &plan.rooms {
         let Some(error) = only_error(room) else { continue };
-        let message = error.message.replace(room.id.as_str(), "ID");
+        let message = RoomText::new(&error.message, &room.id);
         let group = groups.entry((error.code.as_str(), message.clone()));
         let group = group.or_insert_with(|| Alike {
             rooms: Vec::new(),

@@ -249,6 +249,13 @@ fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[RoomBlock<'_>]) -> Strin
             let _ = writeln!(out, "| {what} | {removes} | {demotes} | {promotes} | {adds} |");
         }
     }
+    if let Some(fleet) = plan.fleet_in_words() {
+        let _ = writeln!(
+            out,
+            "\n<p>Held by guards, if it is meant: {}</p>",
+            code(&fleet, TEXT)
+        );
+    }
     let calls = Calls::of(plan);
     let _ = write!(out, "\n**{}**", many(calls.total(), "call"));
     let methods: Vec<String> = calls
@@ -309,7 +316,7 @@ fn alike_rooms(out: &mut String, plan: &FleetPlan, cards: &mut Vec<RoomBlock<'_>
             "<p>failed: {} ({}): error {kind}: {}</p>\n",
             many(bare.len(), "room"),
             code(&named, TEXT),
-            code(message, TEXT)
+            code(&message.to_string(), TEXT)
         );
         said.extend(bare.iter().map(|room| &room.id));
     }

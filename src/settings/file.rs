@@ -1,13 +1,14 @@
 //! The shape of `roomsync.yaml`.
 
 use super::rates::{RateOrRates, RatesSpec};
+use super::webhook::{WebhookOrNull, WebhookSpec};
 use super::words::{WHOLE, app_id, app_key, client_id, hex_id, listen, path, share, truth, url};
 use super::{App, auth, schema};
 use crate::desired::GuardsSpec;
 use crate::desired::names::{self, duration, whole};
 use crate::diagnostics::RawDiagnostic;
-use crate::model::Limit;
 use crate::model::schema::duration as duration_schema;
+use crate::model::{Absent, Limit};
 use crate::yaml::{Field, Fields, Items, ListOf, ReadContext, Scalar, Shape, Unread, fields};
 use schemars::JsonSchema;
 use serde::de::{MapAccess, SeqAccess};
@@ -36,8 +37,14 @@ fields! {
         limits: LimitsSpec = |value| value.map(),
         /// Limits on changes at once; beyond them a person is asked. Room files can set others for their rooms.
         guards: FleetGuardsSpec = |value| value.map(),
+        /// Treatment of a wanted member who is not there, in rooms for which neither the room nor its file's `defaults` say otherwise.
+        #[schemars(extend("default" = "readd"))]
+        absent: Absent = |value| value.scalar("what to do", names::absent),
         /// When the daemon looks at the rooms.
         sync: SyncSpec = |value| value.map(),
+        /// Where the service's events come in. `null`: nowhere; the daemon then looks at rooms every `sync.interval` only.
+        #[schemars(extend("default" = null))]
+        webhook: Option<WebhookSpec> = |value| value.shape(WebhookOrNull),
         /// A folder for what the daemon must not forget: held removals, the removal budget, who is set aside.
         #[schemars(schema_with = "schema::path", extend("default" = ".roomsync"))]
         state_dir: PathBuf = |value| value.scalar(PATH, path),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 /// Condition of a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RoomState {
     /// Not looked at yet, or its admins were never read.
@@ -119,6 +119,21 @@ pub struct ComingAndGoing {
     pub room: RoomId,
     /// Time until which they are left alone.
     pub until: Timestamp,
+}
+
+/// People whose place in a room, or whose role, ends within a week.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndsSoon {
+    /// The room.
+    pub room: RoomId,
+    /// `member` or `admin`: who ceases to be an admin may stay a member.
+    pub role: &'static str,
+    /// The end.
+    pub until: Timestamp,
+    /// The first 100 of them.
+    pub users: Vec<UserId>,
+    /// Number of them.
+    pub people: usize,
 }
 
 /// Names that were dropped from a room's list, more at once than its guard allows.

@@ -42,3 +42,23 @@ fn people_who_may_be_absent_are_counted_apart_and_added_only_when_asked_for() {
         .json();
     assert_eq!(after["summary"]["adds"], 0, "{after}");
 }
+
+#[test]
+fn the_settings_say_it_for_rooms_that_say_nothing_else() {
+    let service = Service::start(STATE);
+    let rooms = "rooms:\n  - {id: \"66213271109633\", name: lobby, members: [bob, carol, dan, eve, mia]}\n";
+    let with = |absent: &str| {
+        Site::of(&service)
+            .with_rooms(rooms)
+            .with_settings("rooms: rooms/\n", &format!("rooms: rooms/\nabsent: {absent}\n"))
+    };
+    let planned = |site: &Site| site.run(&["plan"]).ends_with(0).stdout;
+    let said = planned(&with("ignore"));
+    assert!(said.contains("not added: absent: ignore"), "{said}");
+    let said = planned(&with("readd"));
+    assert!(said.contains("+carol") && !said.contains("not added"), "{said}");
+    with("keep")
+        .run(&["plan"])
+        .ends_with(5)
+        .complains("`absent: keep` is not supported yet");
+}

@@ -30,4 +30,5 @@ mod service;
 mod site;
 mod tls;
 mod tls_faults;
+mod until;
 mod words;

@@ -6,4 +6,5 @@ mod comment;
 mod cost;
 mod markdown;
 mod plans;
+mod reports;
 mod text;

@@ -8,7 +8,7 @@ use roomsync::diagnostics;
 use roomsync::emulator::{Options as Emulated, Profile, Room, Side};
 use roomsync::export::{Options, RoomFile, room_file};
 use roomsync::live::{self, Observed, ReadRequest, RoomListError};
-use roomsync::model::{Guards, Limit, Mode, RoomId};
+use roomsync::model::{Guards, Limit, Mode, RoomDefaults, RoomId};
 use roomsync::plan::{FleetGuard, FleetPlan, Status};
 use roomsync::reconcile;
 use serde_json::json;
@@ -120,7 +120,11 @@ fn parsed(text: &str) -> Loaded {
         max_demotions: Limit::Share(10_000),
         ..Guards::default()
     };
-    match desired::load(&[path], None, &guards, Retain::Provenance) {
+    let defaults = RoomDefaults {
+        guards,
+        ..RoomDefaults::default()
+    };
+    match desired::load(&[path], None, &defaults, Retain::Provenance) {
         Ok(loaded)
             if loaded
                 .warnings
@@ -296,7 +300,7 @@ fn an_incomplete_look_is_not_exported() {
     let RoomFile { text, left_out } = virtually(export(&service.read_only(BATCH).reader(), options));
     assert_eq!(left_out[0].room, room_id(1));
     assert!(
-        left_out[0].why.contains("has 1 rows and says it has 7"),
+        left_out[0].why.contains("has 1 row and says it has 7"),
         "{left_out:?}"
     );
     let text = text.unwrap();

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod a_day_offline;
 mod absent;
 mod applying;
 mod attention;
@@ -41,6 +42,7 @@ mod pace_starts;
 mod progress;
 mod promises;
 mod quota;
+mod recorded;
 mod removal_check;
 mod render;
 mod reserves;
@@ -53,3 +55,5 @@ mod service;
 mod settling;
 mod shortage;
 mod slow_disk;
+mod until;
+mod webhook;

@@ -1,7 +1,7 @@
 //! The counts of a plan for people.
 
 use crate::model::{Guard, Op, counted, first_few};
-use crate::plan::{Calls, FleetPlan, GuardTripped, RoomPlan, Status, Summary, lines_to_allow};
+use crate::plan::{Calls, FleetPlan, GuardTripped, RoomPlan, Status, Summary};
 use std::fmt::{self, Write};
 
 /// Shows the counts, and of what guards hold all that stands in its way.
@@ -115,23 +115,26 @@ fn show_held(out: &mut dyn Write, plan: &FleetPlan) -> fmt::Result {
             )?;
         }
     }
-    let Some(total) = &plan.fleet else { return Ok(()) };
-    let GuardTripped {
-        guard,
-        limit,
-        wanted,
-        of,
-    } = total;
-    let holds = plan
-        .rooms
-        .iter()
-        .flat_map(|room| &room.blocked)
-        .any(|block| block.guard == *guard);
+    show_ended(out, plan)?;
+    match plan.fleet_in_words() {
+        Some(fleet) => writeln!(out, "  {fleet}"),
+        None => Ok(()),
+    }
+}
+
+/// Names the rooms in which a list has ended.
+fn show_ended(out: &mut dyn Write, plan: &FleetPlan) -> fmt::Result {
+    let has_ended = |room: &&RoomPlan| room.blocked.iter().any(|block| block.guard == Guard::AllowEmpty);
+    let rooms: Vec<String> = plan.rooms.iter().filter(has_ended).map(RoomPlan::label).collect();
+    if rooms.is_empty() {
+        return Ok(());
+    }
     writeln!(
         out,
-        "  {guard} {} {limit} of {of} members in all rooms, {wanted} removals are wanted: write {}",
-        if holds { "allows" } else { "would then allow" },
-        lines_to_allow(std::slice::from_ref(total))
+        "  {} holds {}: list somebody, or write `allow_empty: …` in {}",
+        Guard::AllowEmpty,
+        counted(rooms.len(), "room"),
+        first_few(rooms)
     )
 }
 
