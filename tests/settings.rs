@@ -288,7 +288,14 @@ fn validate(paths: &[&str], config: &str) -> (String, bool) {
     let args = ["validate"].iter().chain(paths);
     let cli: Cli = clap::Parser::parse_from(args);
     let mut out = Vec::new();
-    let valid = validate::check(&cli.args, Path::new(config), &Env::default(), false, &mut out).unwrap();
+    let valid = validate::check(
+        &cli.args,
+        Path::new(config),
+        &Env::default(),
+        validate::Look::default(),
+        &mut out,
+    )
+    .unwrap();
     (String::from_utf8(out).unwrap(), valid)
 }
 

@@ -63,7 +63,7 @@ fields! {
         #[schemars(extend("default" = "authoritative"))]
         mode: Mode = |value| value.scalar("a mode", names::mode),
         /// Treatment of a wanted member who is not there. Without it, as in the settings.
-        absent: Absent = |value| value.scalar("what to do", names::absent),
+        absent: Absent = |value| value.scalar(names::ABSENT, names::absent),
         /// People who are invisible here: they are never touched, and counted nowhere. A room's own list replaces that of `defaults`.
         #[schemars(with = "Vec<Glob>", extend("default" = []))]
         ignore: Items<Glob> = |value| value.list(PATTERNS, PATTERN),

@@ -39,7 +39,7 @@ fields! {
         guards: FleetGuardsSpec = |value| value.map(),
         /// Treatment of a wanted member who is not there, in rooms for which neither the room nor its file's `defaults` say otherwise.
         #[schemars(extend("default" = "readd"))]
-        absent: Absent = |value| value.scalar("what to do", names::absent),
+        absent: Absent = |value| value.scalar(names::ABSENT, names::absent),
         /// When the daemon looks at the rooms.
         sync: SyncSpec = |value| value.map(),
         /// Where the service's events come in. `null`: nowhere; the daemon then looks at rooms every `sync.interval` only.

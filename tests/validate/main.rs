@@ -4,7 +4,7 @@ mod formats;
 mod hostile;
 mod secrets;
 
-use roomsync::cli::validate;
+use roomsync::cli::validate::{self, Look};
 use roomsync::settings::Env;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ fn run(args: &[&str], config: &Path) -> (String, bool) {
     let args = ["validate"].iter().chain(args);
     let cli: Cli = clap::Parser::parse_from(args);
     let mut out = Vec::new();
-    let valid = validate::check(&cli.args, config, &Env::default(), false, &mut out).unwrap();
+    let valid = validate::check(&cli.args, config, &Env::default(), Look::default(), &mut out).unwrap();
     (String::from_utf8(out).unwrap(), valid)
 }
 
