@@ -44,11 +44,11 @@ fn find_secret(written: WrittenAuth, env: &Env) -> Result<Option<Auth>, RawDiagn
         WrittenAuth::Wrong | WrittenAuth::TokenFile(None) => Ok(None),
         WrittenAuth::TokenFile(Some(path)) => match read_secret(&path) {
             Ok(_) => Ok(Some(Auth::TokenFile(path))),
-            Err(error) => Err(bad_token(&in_file("token_file", &path), &error)),
+            Err(error) => Err(bad_token(&in_file("service.auth.token_file", &path), &error)),
         },
         WrittenAuth::App { app_id, certificate } => {
             let variable = ("ROOMSYNC_APP_CERTIFICATE", set(env.app_certificate.as_ref()));
-            let file = ("app_certificate_file", certificate);
+            let file = ("service.auth.app_certificate_file", certificate);
             let help = "put the app's certificate there, alone on a line";
             let Some((whence, from, certificate)) = secret_from(variable, file, ("certificate", help))?
             else {
@@ -65,7 +65,7 @@ fn find_secret(written: WrittenAuth, env: &Env) -> Result<Option<Auth>, RawDiagn
         }
         WrittenAuth::Client { client_id, secret } => {
             let variable = ("ROOMSYNC_CLIENT_SECRET", set(env.client_secret.as_ref()));
-            let file = ("client_secret_file", secret);
+            let file = ("service.auth.client_secret_file", secret);
             let help = "put the client's secret there, alone on a line";
             let found = secret_from(variable, file, ("client secret", help))?;
             Ok(found.map(|(_, secret, _)| Auth::Client { client_id, secret }))
@@ -98,12 +98,12 @@ fn secret_from(
     }
 }
 
-/// The key under `service.auth` with the file that it names. What is no file is not shown: it may be the secret itself.
-fn in_file(key: &str, path: &Path) -> String {
+/// A key with the file that it names. What is no file is not shown: it may be the secret itself.
+pub(super) fn in_file(key: &str, path: &Path) -> String {
     let exists = disk::bounded(path, |path| fs::symlink_metadata(path).map(|_| ()));
     match exists {
-        Ok(()) => format!("`service.auth.{key}` ({})", source::name_of(path)),
-        Err(_) => format!("`service.auth.{key}`"),
+        Ok(()) => format!("`{key}` ({})", source::name_of(path)),
+        Err(_) => format!("`{key}`"),
     }
 }
 
