@@ -32,18 +32,18 @@ pub(super) struct Args {
 pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
     let settings = settings::load(&globals.config, &globals.env)?;
     let (rooms, defaults) = (&settings.rooms, &settings.room_defaults);
-    let loaded = desired::load(rooms, Some(&globals.config), defaults, Retain::Provenance)?;
+    let mut loaded = desired::load(rooms, Some(&globals.config), defaults, Retain::Provenance)?;
     globals.diagnose(&loaded.warnings)?;
+    find(&loaded.desired.rooms, &args.room)?;
+    let clock = CheckedClock::new(Clock::of_the_machine());
+    let reader = connect(&settings, Some(clock.observer()))?.reader();
+    clock.compare(&reader, &loaded.desired.rooms).await;
+    clock.end_places(&mut loaded.desired.rooms);
     let Loaded {
         desired, provenance, ..
     } = &loaded;
     let user = &args.user;
-    let listed = find(&desired.rooms, &args.room)?;
-    let clock = CheckedClock::new(Clock::of_the_machine());
-    let reader = connect(&settings, Some(clock.observer()))?.reader();
-    clock.compare(&reader, std::slice::from_ref(listed)).await;
-    let at = clock.certain().and_then(|now| listed.at(now));
-    let room = at.as_ref().unwrap_or(listed);
+    let room = find(&desired.rooms, &args.room)?;
     let subject = Subject { user, room };
     let mentions = provenance.mentions(&room.id, user);
     let settings_file = globals.config.display().to_string();

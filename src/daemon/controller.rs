@@ -13,7 +13,6 @@ use super::room_status;
 use super::room_table::{Room, RoomTable};
 use super::safeguards::Safeguards;
 use super::service_health::ServiceHealth;
-use super::snapshots;
 use super::state_dir::{Persister, Restored};
 use super::token_watch::TokenWatch;
 use super::workqueue::Ticket;
@@ -383,22 +382,6 @@ impl Controller {
         } else {
             self.service_down(error.kind.code(), &error.kind.to_string());
         }
-    }
-
-    /// Has all saved that must outlive the process.
-    pub(super) fn save_all(&self) {
-        self.persister.save(snapshots::whole(self));
-    }
-
-    /// Has saved what changes with every pass.
-    pub(super) fn save_state(&self) {
-        self.persister.save(snapshots::state(self));
-    }
-
-    /// Has saved who was invited since the last time.
-    pub(super) fn save_invitations(&mut self) {
-        let changes = self.safeguards.invitations_mut().take_changes();
-        self.persister.save_invitations(changes);
     }
 
     pub(super) fn now(&self) -> Timestamp {

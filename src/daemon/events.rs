@@ -100,7 +100,7 @@ impl Controller {
         EventResult::Look
     }
 
-    /// Has the marked rooms looked at whose turn it is. `detail`: the use that room detail is of.
+    /// Has the marked rooms looked at whose turn it is, and says how many there are. `detail`: the use that room detail is of.
     pub(super) fn look_at_marked(&mut self, detail: DetailUse) -> usize {
         if !self.works_alone() {
             return 0;
@@ -118,9 +118,9 @@ impl Controller {
                 .saturating_add(u32::from(admins))
         };
         let marked = self.events.looks.take(Instant::now(), calls);
-        for (id, admins) in &marked {
-            self.rooms.look_soon(id, *admins);
-        }
-        marked.len()
+        let looks = marked
+            .iter()
+            .filter(|(id, admins)| self.rooms.look_soon(id, *admins));
+        looks.count()
     }
 }

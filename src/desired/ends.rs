@@ -139,6 +139,20 @@ impl DesiredRoom {
         next.into_iter().flatten().min()
     }
 
+    /// The end of somebody's place here, or of their last one if it is over. `None`: they have a place without an end, or none.
+    #[must_use]
+    pub fn end_of(&self, user: &UserId) -> Option<Until> {
+        let RoomEnds { admins, members } = self.ends.as_deref()?;
+        let lists = [(&self.admins, admins), (&self.members, members)];
+        let of_list = |(list, ends): (&Option<MemberSet>, &Ends)| {
+            let end = ends.by_time.iter().find(|(_, users)| users.contains(user));
+            let is_listed = list.as_ref().is_some_and(|list| list.contains(user));
+            (is_listed && end.is_none(), end.map(|(until, _)| *until))
+        };
+        let [(stays, end), (stays_too, other)] = lists.map(of_list);
+        if stays || stays_too { None } else { end.max(other) }
+    }
+
     /// People who would be wanted here if their place had not ended.
     #[must_use]
     pub fn ended_people(&self) -> MemberSet {

@@ -30,10 +30,11 @@ fn sight(kind: Kind, code: &str, document: &Value) -> Sight {
 
         "merge-key" | "room-file" | "room-outside-rooms" | "settings-file" => Schema,
 
-        "bad-group-name" | "bad-label" | "bad-limit" | "bad-name" | "bad-pattern" | "bad-room-id"
-        | "bad-url" | "bad-value" | "fleet-guard" | "half-credentials" | "no-app" | "no-id"
-        | "no-webhook-secret" | "no-service" | "not-supported" | "nothing-managed" | "null" | "two-apps"
-        | "two-credentials" | "unknown-key" | "wrong-kind" => Schema,
+        "bad-group-name" | "bad-until" | "nobody-named" | "two-at-once" | "bad-label" | "bad-limit"
+        | "bad-name" | "bad-pattern" | "bad-room-id" | "bad-url" | "bad-value" | "fleet-guard"
+        | "half-credentials" | "no-app" | "no-id" | "no-until" | "no-webhook-secret" | "no-service"
+        | "not-supported" | "nothing-managed" | "null" | "two-apps" | "two-credentials" | "unknown-key"
+        | "wrong-kind" => Schema,
 
         // In some places the parser itself stumbles over these.
         "conflict-markers"

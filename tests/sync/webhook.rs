@@ -221,7 +221,11 @@ fn a_thousand_kicks_at_once_are_ten_looks() {
         for n in 0..1_000 {
             hook.left(&room_id(n), "u3").await;
         }
-        while (0..1_000).any(|n| !has(&house.service, &room_id(n), "u3")) {
+        let all_are_back = || {
+            let state = house.service.emulator.state();
+            state.rooms.values().all(|room| room.members().contains("u3"))
+        };
+        while !all_are_back() {
             assert!(begun.elapsed() < minutes(1));
             sleep(ms(100)).await;
         }
@@ -377,7 +381,7 @@ fn an_events_change_that_failed_is_not_our_own() {
         assert_eq!(result(&daemon, "own_change"), 0);
         assert_eq!(result(&daemon, "look"), 1);
         // A room that fails comes back on its own, no sooner for events.
-        assert!(counter(&daemon, "webhook_looks_total") <= before + 1);
+        assert_eq!(counter(&daemon, "webhook_looks_total"), before);
         house.service.emulator.remove_fault(fault.id);
         daemon.stop().await;
     });

@@ -105,6 +105,16 @@ impl Site {
         Some(lasting(entry.admins.as_ref()?, &entry.admin_ends, now))
     }
 
+    /// True if one of somebody's places in a room has an end.
+    pub(super) fn has_end(&self, room: usize, name: &str) -> bool {
+        self.rooms.get(&room).is_some_and(|entry| {
+            let of_group = || self.of_group(entry).contains(name);
+            entry.member_ends.contains_key(name)
+                || entry.admin_ends.contains_key(name)
+                || (entry.group_ends.is_some() && of_group())
+        })
+    }
+
     fn of_group(&self, entry: &Entry) -> Names {
         let group = entry.group.and_then(|group| self.groups.get(&group));
         group.cloned().unwrap_or_default()
