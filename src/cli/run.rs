@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::daemon::{Command, Config, Daemon, DaemonError, Fsync};
 use crate::reconcile::{self, Written};
 use crate::settings::{self, Settings};
-use crate::web::{self, Options};
+use crate::web::{self, Limits, Options};
 use anyhow::{Context as _, anyhow, bail};
 use std::io::{self, IsTerminal as _};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -79,9 +79,15 @@ async fn serve(
             }
             let router = web::router(daemon.source(), daemon.metrics(), options);
             // A task of its own, so that a loop that is wedged can be seen; its end is waited for below.
-            Some(tokio::spawn(web::serve(listener, router, async {
+            let stopped = async {
                 let _ = web_stopped.await;
-            })))
+            };
+            Some(tokio::spawn(web::serve(
+                listener,
+                router,
+                Limits::STATUS,
+                stopped,
+            )))
         }
     };
     let (commands, commanded) = mpsc::channel(8);
