@@ -5,6 +5,7 @@ mod crowded;
 mod edits;
 mod life;
 mod place;
+mod probe;
 mod seen;
 mod slow_writers;
 
