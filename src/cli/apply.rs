@@ -96,7 +96,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     }
     let mut context = Context::load_settled(globals, &args.room).await?;
     loop {
-        match attempt(globals, args, &context).await? {
+        match attempt(globals, args, &mut context).await? {
             Attempt::Ended(exit) => return Ok(exit),
             Attempt::FilesChanged(now) => context = *now,
         }
@@ -110,20 +110,25 @@ enum Attempt {
     FilesChanged(Box<Context>),
 }
 
-async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::Result<Attempt> {
+async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyhow::Result<Attempt> {
     let saved = args.plan.as_deref();
     let saved = saved
         .map(|path| PlanFile::read(path, &args.approve, context))
         .transpose()?;
-    let client = context.connect()?;
-    let rooms = saved.as_ref().map_or_else(|| context.rooms(), PlanFile::rooms);
+    let client = context.connect().await?;
+    let context = &*context;
+    let rooms_of_plan = saved.as_ref().map(|saved| saved.rooms(context));
+    let rooms = rooms_of_plan.as_ref().map_or_else(
+        || context.rooms(),
+        |rooms| rooms.iter().map(AsRef::as_ref).collect(),
+    );
     let planned = match &saved {
         None => {
             context
                 .plan(globals, &client, &rooms, &invited(args.invite))
                 .await
         }
-        Some(saved) => saved.plan(globals, context, &client).await,
+        Some(saved) => saved.plan(globals, context, &client, &rooms).await,
     };
     let Planned { plan, stopped, .. } = &planned;
     if stopped.is_none()

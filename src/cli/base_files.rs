@@ -8,6 +8,7 @@ use crate::diagnostics::{Diagnostic, Severity};
 use crate::disk::{self, described};
 use crate::model::{Guards, printable};
 use crate::plan::FleetPlan;
+use crate::reconcile::CheckedClock;
 use crate::settings::Settings;
 use std::fs;
 use std::io;
@@ -70,6 +71,13 @@ impl BaseFiles {
             more => format!(" (and {more} more)"),
         };
         Ok(Some(Self(Err(format!("{first}{more}")))))
+    }
+
+    /// Ends the places that are over, as in the files themselves.
+    pub(super) fn end_places(&mut self, clock: &CheckedClock) {
+        if let Ok(rooms) = &mut self.0 {
+            clock.end_places(rooms);
+        }
     }
 
     /// Changes since then for these rooms; noted in the plan, too. `whole`: these are all the rooms of the files.

@@ -147,6 +147,7 @@ impl Cause {
             | ReasonCode::AuditLog
             | ReasonCode::BecameAdmin
             | ReasonCode::BecameOwner
+            | ReasonCode::Clock
             | ReasonCode::ComingAndGoing
             | ReasonCode::CredentialsRefused
             | ReasonCode::DryRun
@@ -186,6 +187,9 @@ impl Cause {
             | ReasonCode::StaleRead
             | ReasonCode::StateDir
             | ReasonCode::TooManyNames
+            | ReasonCode::UntilNear
+            | ReasonCode::UntilOver
+            | ReasonCode::UntilTripsGuard
             | ReasonCode::UserInTooManyRooms
             | ReasonCode::Wanted => Self::Other,
         }

@@ -3,13 +3,14 @@
 use super::exit::{Exit, Usage};
 use super::{Globals, output};
 use crate::chat::{CallErrorKind, Reader};
+use crate::clock::Clock;
 use crate::desired::{self, DesiredRoom, Loaded, Retain};
 use crate::diagnostics::{closest, near_misses};
 use crate::explain::{self, Subject};
 use crate::live::{self, Observed, ReadRequest};
 use crate::model::{RoomId, UserId};
 use crate::plan::{self, Constraints, FleetGuard, FleetPlan, RoomPlan};
-use crate::reconcile::{self, connect};
+use crate::reconcile::{self, CheckedClock, connect};
 use crate::settings;
 
 /// Tells why somebody is or is not to be in a room; never writes
@@ -31,15 +32,19 @@ pub(super) struct Args {
 pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
     let settings = settings::load(&globals.config, &globals.env)?;
     let (rooms, defaults) = (&settings.rooms, &settings.room_defaults);
-    let loaded = desired::load(rooms, Some(&globals.config), defaults, Retain::Provenance)?;
+    let mut loaded = desired::load(rooms, Some(&globals.config), defaults, Retain::Provenance)?;
     globals.diagnose(&loaded.warnings)?;
+    find(&loaded.desired.rooms, &args.room)?;
+    let clock = CheckedClock::new(Clock::of_the_machine());
+    let reader = connect(&settings, Some(clock.observer()))?.reader();
+    clock.compare(&reader, &loaded.desired.rooms).await;
+    clock.end_places(&mut loaded.desired.rooms);
     let Loaded {
         desired, provenance, ..
     } = &loaded;
     let user = &args.user;
     let room = find(&desired.rooms, &args.room)?;
     let subject = Subject { user, room };
-    let reader = connect(&settings, None)?.reader();
     let mentions = provenance.mentions(&room.id, user);
     let settings_file = globals.config.display().to_string();
     let protect = (
@@ -57,7 +62,11 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         Err(error) => return Err(error.into()),
     };
     let guard = FleetGuard::of_some_rooms(settings.max_removals_total, &desired.rooms, [&room.id]);
-    let plan = plan_of(&reader, room, &observed, guard);
+    let constraints = Constraints {
+        not_tried: clock.in_doubt(room),
+        ..Constraints::default()
+    };
+    let plan = plan_of(&reader, room, &observed, &constraints, guard);
     let fleet = plan.fleet.as_ref();
     for plan in &plan.rooms {
         output(&explain::look(subject, &observed, plan, fleet))?;
@@ -115,7 +124,13 @@ fn find<'r>(rooms: &'r [DesiredRoom], text: &str) -> Result<&'r DesiredRoom, Usa
 }
 
 /// The plan that `plan --room` makes for this room.
-fn plan_of(reader: &Reader, room: &DesiredRoom, observed: &Observed, guard: FleetGuard) -> FleetPlan {
-    let diff: Result<_, Box<RoomPlan>> = plan::diff(room, observed, &Constraints::default());
+fn plan_of(
+    reader: &Reader,
+    room: &DesiredRoom,
+    observed: &Observed,
+    constraints: &Constraints,
+    guard: FleetGuard,
+) -> FleetPlan {
+    let diff: Result<_, Box<RoomPlan>> = plan::diff(room, observed, constraints);
     FleetPlan::new(vec![diff], Some(guard), reconcile::sizes(reader))
 }

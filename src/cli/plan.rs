@@ -60,15 +60,18 @@ pub(super) enum Format {
 
 /// Runs `roomsync plan`.
 pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
-    let context = Context::load(globals, &args.room)?;
+    let mut context = Context::load(globals, &args.room)?;
     let out = args
         .out
         .as_deref()
         .map(|path| OutFile::open(path, &context))
         .transpose()?;
+    let mut base = BaseFiles::load(&args.base, globals, &context.settings)?;
+    let client = context.connect().await?;
+    if let Some(base) = &mut base {
+        base.end_places(context.clock());
+    }
     let guards = &context.settings.room_defaults.guards;
-    let base = BaseFiles::load(&args.base, globals, &context.settings)?;
-    let client = context.connect()?;
     let rooms = context.rooms();
     let mut planned = context
         .plan(globals, &client, &rooms, &invited(args.invite))

@@ -5,8 +5,8 @@ mod json;
 
 use super::{Exit, Globals, output};
 use crate::desired::{self, Loaded, Retain};
-use crate::diagnostics::{Diagnostic, Invalid, Severity, render};
-use crate::model::{RoomDefaults, counted, counted_people};
+use crate::diagnostics::{Diagnostic, Invalid, RawDiagnostic, Severity, render};
+use crate::model::{Limit, RoomDefaults, counted, counted_people};
 use crate::settings::{self, Env};
 use std::fmt;
 use std::io::{self, Write};
@@ -90,6 +90,7 @@ impl Found {
         }
         let alone = !args.paths.is_empty();
         let mut of_settings = Vec::new();
+        let mut total = Limit::ALL;
         let load = |paths: &[PathBuf], defaults: &RoomDefaults| {
             desired::load(paths, Some(config), defaults, Retain::Totals)
         };
@@ -98,6 +99,7 @@ impl Found {
         } else {
             settings::load_offline(config, env).and_then(|settings| {
                 of_settings = settings.warnings;
+                total = settings.max_removals_total;
                 load(&settings.rooms, &settings.room_defaults)
             })
         };
@@ -114,11 +116,16 @@ impl Found {
                 people,
                 warnings,
                 notes,
+                departures,
                 ..
             }) => {
                 // Guards without settings are compared with nobody's.
                 let told = |note: &Diagnostic| !(alone && note.code == desired::LOOSER_GUARD);
                 let mut diagnostics = [of_settings, warnings].concat();
+                diagnostics.extend(departures.forecast(total).map(|forecast| {
+                    let raw = RawDiagnostic::new("until-trips-guard", forecast.to_string());
+                    Diagnostic::warning_without_file(raw.help(forecast.help()))
+                }));
                 let is_valid = !refuse_unfinished(&mut diagnostics);
                 diagnostics.extend(notes.into_iter().filter(told));
                 let sizes = Sizes {

@@ -3,6 +3,7 @@
 
 use super::call_metrics::CallMetrics;
 use super::departed::Departed;
+use super::events::Events;
 use super::files_in_force::{FilesInForce, Stirring};
 use super::learned_limits::{LearnedLimits, ServiceLink};
 use super::log_dedup::LogDedup;
@@ -12,7 +13,6 @@ use super::room_status;
 use super::room_table::{Room, RoomTable};
 use super::safeguards::Safeguards;
 use super::service_health::ServiceHealth;
-use super::snapshots;
 use super::state_dir::{Persister, Restored};
 use super::token_watch::TokenWatch;
 use super::workqueue::Ticket;
@@ -52,6 +52,7 @@ pub(super) struct Controller {
     pub(super) persister: Persister,
     /// Dry runs have none, and settings need not name one.
     pub(super) audit: AuditLog,
+    pub(super) events: Events,
 }
 
 impl Controller {
@@ -87,6 +88,7 @@ impl Controller {
             token: TokenWatch::default(),
             persister,
             audit,
+            events: Events::new(metrics, settings.webhook.clone()),
             settings,
         }
     }
@@ -97,11 +99,14 @@ impl Controller {
             desired, provenance, ..
         } = loaded;
         let now = self.now();
-        let rooms: BTreeMap<RoomId, Arc<DesiredRoom>> = desired
+        // Whoever has gone by then is not dropped by this set.
+        self.end_places();
+        let entries = desired
             .rooms
             .into_iter()
-            .map(|room| (room.id.clone(), Arc::new(room)))
-            .collect();
+            .map(|room| self.safeguards.ends().entry(room));
+        let rooms: BTreeMap<RoomId, Arc<DesiredRoom>> =
+            entries.map(|room| (room.id.clone(), Arc::new(room))).collect();
         let before = self.rooms.iter().map(Room::desired);
         let kept = |room: &DesiredRoom| self.safeguards.kept_in(room);
         self.files
@@ -119,6 +124,7 @@ impl Controller {
             self.rooms.put(desired, holds.rooms.contains(&id), now);
         }
         self.save_invitations();
+        self.see_ends();
         let exclusions = self.safeguards.exclusions_mut();
         let named = provenance.naming(&exclusions.set_aside().users());
         let let_go = exclusions.let_go(&named);
@@ -175,7 +181,7 @@ impl Controller {
 
     /// Before all rooms were looked at there is no budget to go on from; while the service is away, the next look at all rooms
     /// takes along those that are due.
-    fn works_alone(&self) -> bool {
+    pub(super) fn works_alone(&self) -> bool {
         self.safeguards.fleet().has_seen_all() && self.health.trouble().is_none()
     }
 
@@ -183,9 +189,10 @@ impl Controller {
     pub(super) fn next_due(&self) -> Option<Instant> {
         let alone = self.works_alone();
         let rooms = self.rooms.next_due().filter(|_| alone);
+        let marked = self.events.looks.next_due().filter(|_| alone);
         let probe = self.gate.quota().probe_due(&self.rooms).filter(|_| alone);
         let settles = self.files.next_due(self.settings.sync.settle_removals);
-        [rooms, self.resync_due(), probe, settles]
+        [rooms, marked, self.resync_due(), probe, settles, self.end_due()]
             .into_iter()
             .flatten()
             .min()
@@ -229,10 +236,9 @@ impl Controller {
         if let (Observed::Complete(_), Some(room)) = (observed, self.rooms.current(ticket)) {
             room.see_missing(live);
         }
-        let settle = self.settings.sync.settle_removals;
         let is_current = self.rooms.current(ticket).is_some();
         let constraints = Constraints {
-            unsettled: self.files.may_go(&desired.id, observed, settle),
+            unsettled: self.unsettled(&desired.id, observed),
             ..self.safeguards.constraints(desired, observed, is_current)
         };
         self.save_invitations();
@@ -287,6 +293,7 @@ impl Controller {
         if self.safeguards.check_clock() {
             self.save_state();
         }
+        self.end_places();
     }
 
     /// Takes in the state of the disk. If nothing may be written any more, work under way ends; once it may be again, all rooms
@@ -372,22 +379,6 @@ impl Controller {
         } else {
             self.service_down(error.kind.code(), &error.kind.to_string());
         }
-    }
-
-    /// Has all saved that must outlive the process.
-    fn save_all(&self) {
-        self.persister.save(snapshots::whole(self));
-    }
-
-    /// Has saved what changes with every pass.
-    pub(super) fn save_state(&self) {
-        self.persister.save(snapshots::state(self));
-    }
-
-    /// Has saved who was invited since the last time.
-    pub(super) fn save_invitations(&mut self) {
-        let changes = self.safeguards.invitations_mut().take_changes();
-        self.persister.save_invitations(changes);
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -110,7 +110,7 @@ pub(super) fn applied(
     let mut left = still_open(plan, report, is_set_aside);
     left.status = if plan.status == Status::Blocked || report.status == Outcome::Blocked {
         Status::Blocked
-    } else if !left.pending.is_empty() {
+    } else if left.has_pending() {
         Status::Changed
     } else if left.is_incomplete() {
         Status::Incomplete

@@ -23,6 +23,7 @@ use crate::disk::Fsync;
 use crate::disk::{self, Progress, TimeLimit, write_fault};
 use crate::exclusions::{InvitationChange, Invitations, RemovalBudgets, Rosters, SetAside};
 use folder::{Folder, Place, unusable};
+use jiff::Timestamp;
 use pause_file::PauseFile;
 use sealed::{Bad, Content, Stage, seal, unseal};
 use serde::{Deserialize, Serialize};
@@ -166,6 +167,8 @@ pub(super) struct PersistedState {
     pub(super) clock: Option<Anchor>,
     /// Lists of each room over the window of its removal budget.
     pub(super) budgets: RemovalBudgets,
+    /// Up to this time places have ended.
+    pub(super) ended_until: Option<Timestamp>,
 }
 
 /// The file of invitations, in bytes.

@@ -161,13 +161,18 @@ impl View<'_> {
         let Self(daemon) = self;
         let files = &daemon.files;
         let since = files.unsettled_since()?;
-        let waiting = daemon.rooms.iter().filter_map(|room| {
-            let pending = &room.plan()?.pending;
-            (!pending.is_empty()).then_some((pending.remove.len(), pending.demote.len()))
-        });
-        let none = (0, 0, 0);
-        let (removals, demotions, rooms) =
-            waiting.fold(none, |(a, b, rooms), (c, d)| (a + c, b + d, rooms + 1));
+        let (mut removals, mut demotions, mut additions, mut rooms) = (0, 0, 0, 0);
+        for plan in daemon
+            .rooms
+            .iter()
+            .filter_map(Room::plan)
+            .filter(|plan| plan.has_pending())
+        {
+            removals += plan.pending.remove.len();
+            demotions += plan.pending.demote.len();
+            additions += plan.not_yet.people().len();
+            rooms += 1;
+        }
         let until = files.settles_at(daemon.settings.sync.settle_removals);
         let left = until.map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64());
         let now = daemon.now();
@@ -175,6 +180,7 @@ impl View<'_> {
         Some(status::Pending {
             removals,
             demotions,
+            additions,
             rooms,
             since: now.checked_sub(age).unwrap_or(now),
             until: until.and_then(|until| self.time_of(until)),
@@ -238,6 +244,7 @@ impl View<'_> {
             rooms: daemon.rooms.iter().map(|room| self.line(room)).collect(),
             aside: self.set_aside(),
             coming_and_going: self.coming_and_going(),
+            ends_soon: daemon.ends_soon(),
             holds: daemon
                 .rooms
                 .ids()
@@ -269,7 +276,9 @@ impl View<'_> {
             remove: plan.map_or(0, |plan| plan.remove.len()),
             promote: plan.map_or(0, |plan| plan.promote.len()),
             demote: plan.map_or(0, |plan| plan.demote.len()),
-            pending: plan.map_or(0, |plan| plan.pending.people().len()),
+            pending: plan.map_or(0, |plan| {
+                plan.pending.people().len() + plan.not_yet.people().len()
+            }),
             blocked: plan.map(|plan| plan.blocked.clone()).unwrap_or_default(),
             notes: plan.map_or(0, |plan| plan.notes.len()),
             error: room.error().cloned(),
@@ -309,9 +318,9 @@ impl View<'_> {
             aside: people.len(),
             coming_and_going: self.coming_and_going().len(),
             held: self.held(),
-            pending: self
-                .pending()
-                .map_or(0, |pending| pending.removals + pending.demotions),
+            pending: self.pending().map_or(0, |pending| {
+                pending.removals + pending.demotions + pending.additions
+            }),
             files_valid: daemon.files.are_valid(),
             files_taken: daemon.files.set().map(|set| set.taken),
             last_good: daemon.history.passes().last_good,

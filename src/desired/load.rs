@@ -1,5 +1,6 @@
 //! Room files → [`Loaded`], in one pass over them.
 
+use super::forecast::FleetDepartures;
 use super::group_index::GroupIndex;
 use super::groups::ResolvedGroups;
 use super::place::Specs;
@@ -13,6 +14,7 @@ use crate::model::RoomDefaults;
 use crate::source::{self, Listing, SnapshotError, SourceFile};
 use crate::yaml;
 use compact_str::CompactString;
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +46,8 @@ pub struct Loaded {
     pub groups: usize,
     /// Number of people who are to be in a room, each counted once; only for [`Retain::Totals`].
     pub people: Option<usize>,
+    /// Departures from all rooms, where places end.
+    pub departures: FleetDepartures,
     /// Place of everything that the files say; empty unless it was asked for.
     pub provenance: Provenance,
     listing: Arc<Listing>,
@@ -109,7 +113,7 @@ fn read(
             files.push(file);
         }
     })?;
-    let resolved = reading.resolve(defaults, retain);
+    let resolved = reading.resolve(defaults, retain, Timestamp::now());
     if files.is_empty() && !resolved.problems.is_empty() {
         // Lines can only be shown of texts; only of few sets must they be read again.
         let shown = resolved.files_with_problems();
@@ -235,8 +239,8 @@ impl Reading {
         self.problems.extend(problems);
     }
 
-    /// Resolves the documents together.
-    pub(super) fn resolve(self, defaults: &RoomDefaults, retain: Retain) -> Resolved {
+    /// Resolves the documents together. What is over or near at `now` is only told of: nobody's place ends here.
+    pub(super) fn resolve(self, defaults: &RoomDefaults, retain: Retain, now: Timestamp) -> Resolved {
         let Self {
             files,
             mut specs,
@@ -245,8 +249,9 @@ impl Reading {
         } = self;
         let groups = GroupIndex::new(&specs, &mut problems);
         let lints = lints::lints(&specs, &groups, &defaults.guards);
-        let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, &mut problems);
+        let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, now, &mut problems);
         let (mut rooms, mut count) = (Vec::new(), 0);
+        let (has_ends, mut departures) = (has_ends(&specs), FleetDepartures::default());
         let keep = retain != Retain::Rooms;
         resolve::rooms(
             &mut specs,
@@ -256,16 +261,19 @@ impl Reading {
             &mut problems,
             |room| {
                 count += 1;
+                if has_ends {
+                    departures.count(&room, now);
+                }
                 if retain != Retain::Totals {
                     rooms.push(room);
                 }
             },
         );
-        drop(people_of_groups);
+        let until_lints = people_of_groups.into_until_lints();
         rooms.sort_by(|a: &DesiredRoom, b| a.id.cmp(&b.id));
         let any_error = problems.iter().any(|problem| problem.severity == Severity::Error);
         if count > 0 && !any_error {
-            problems.extend(lints);
+            problems.extend(lints.into_iter().chain(until_lints));
         }
         Resolved {
             files,
@@ -275,8 +283,24 @@ impl Reading {
             count,
             any_error,
             problems,
+            departures,
         }
     }
+}
+
+/// True if a place in one of the lists ends.
+fn has_ends(specs: &Specs) -> bool {
+    let of_file = |spec: &FileSpec| {
+        let groups = spec.groups.value.iter().flatten().map(|group| &group.items);
+        let rooms = spec.rooms.value.iter().flatten().flatten();
+        let lists = rooms.flat_map(|room| [&room.admins, &room.members]);
+        let mut items = groups
+            .chain(lists.filter_map(|list| list.value.as_ref()))
+            .flatten()
+            .flatten();
+        items.any(|entry| entry.until().is_some())
+    };
+    specs.iter().any(|(_, spec)| of_file(spec))
 }
 
 /// Resolved room files, and all that there is to say of them.
@@ -289,6 +313,7 @@ pub(super) struct Resolved {
     count: usize,
     any_error: bool,
     problems: Vec<Problem>,
+    departures: FleetDepartures,
 }
 
 impl Resolved {
@@ -335,6 +360,7 @@ impl Resolved {
             rooms: self.count,
             groups: self.groups.groups().len(),
             people: (retain == Retain::Totals).then(|| lints::people(&self.specs, &self.groups)),
+            departures: self.departures,
             provenance: match retain {
                 Retain::Provenance => Provenance::new(files, self.specs, self.groups),
                 Retain::Totals | Retain::Rooms => Provenance::default(),

@@ -4,9 +4,10 @@ use super::entry::{Entry, GROUP_PREFIX, GroupName};
 use super::room::AllowEmpty;
 use crate::diagnostics::{RawDiagnostic, closest, shown, suggest};
 use crate::model::{
-    Absent, BadGlob, BadUserId, Glob, Limit, Lookalike, Mode, RoomId, UserId, looks_like_regex,
+    Absent, BadGlob, BadUserId, Glob, Limit, Lookalike, Mode, RoomId, Until, UserId, looks_like_regex,
     parse_duration, pattern_of_regex,
 };
+use crate::yaml::Scalar;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -14,6 +15,13 @@ use std::time::Duration;
 
 /// Most characters of a room's label.
 pub(super) const MAX_LABEL: usize = 100;
+
+/// A user's name.
+pub(super) const USER: Scalar<UserId> = Scalar {
+    wants: "a name",
+    parse: user,
+    folds: |_| true,
+};
 
 pub(super) fn user(text: &str) -> Result<UserId, RawDiagnostic> {
     UserId::parse(text).map_err(|error| {
@@ -92,6 +100,14 @@ pub(super) fn entry(text: &str) -> Result<Entry, RawDiagnostic> {
         Some(name) => group_name(name).map(Entry::Group),
         None => user(text).map(Entry::User),
     }
+}
+
+/// Reads the end of somebody's place.
+pub(super) fn until(text: &str) -> Result<Until, RawDiagnostic> {
+    Until::parse(text).map_err(|error| {
+        let raw = RawDiagnostic::new("bad-until", format!("{} is no end", shown(text)));
+        raw.help(error.to_string())
+    })
 }
 
 pub(super) fn room_id(text: &str) -> Result<RoomId, RawDiagnostic> {

@@ -1,10 +1,12 @@
 //! Room files together → [`DesiredRoom`]s: groups, defaults and guards filled in, and the rules that need more than one place.
 
-use super::entry::Entry;
-use super::groups::{Listed, ResolvedGroups};
+use super::ends::{Ends, RoomEnds};
+use super::entry::{Entry, Who};
+use super::groups::{Listed, People, ResolvedGroups};
 use super::place::{ListAt, RoomAt, Specs, place};
 use super::room::DesiredRoom;
 use super::spec::{Defaults, FileSpec, GuardsSpec, RoomSpec};
+use super::until_lints;
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Glob, MAX_ADMINS, MemberSet, RoomDefaults, RoomId, UserId};
 use crate::yaml::{Field, Items};
@@ -138,8 +140,14 @@ impl<'s> Context<'s> {
             problems,
         );
         if let (Some(admins), Some(listed)) = (&admins, admin_list) {
-            problems.extend(too_many_admins(admins, owner_name, listed, self.groups));
+            problems.extend(too_many_admins(&admins.set, owner_name, listed, self.groups));
         }
+        if let (Some(admins), Some(members), Some(listed)) = (&admins, &members, member_list) {
+            self.groups
+                .lint(until_lints::of_room(self.groups, listed, members, admins));
+        }
+        let ends = [&admins, &members].map(|people| Ends::new(people.iter().flat_map(|people| &people.ends)));
+        let [admins, members] = [admins, members].map(|people| people.map(|people| people.set));
         let (ignore, ignore_at) = self.ignore(at, own);
         if !ignore.is_empty() {
             let wanted = MemberSet::of_all([&admins, &members].into_iter().flatten());
@@ -163,12 +171,18 @@ impl<'s> Context<'s> {
         let own_guards = own.guards.value.as_ref();
         let default_mode = self.defaults.and_then(|defaults| defaults.mode.value);
         let default_absent = self.defaults.and_then(|defaults| defaults.absent.value);
-        Some(DesiredRoom {
+        let [of_admins, of_members] = ends;
+        let ends = RoomEnds {
+            admins: of_admins,
+            members: of_members,
+        };
+        let room = DesiredRoom {
             id: id.value.clone()?,
             name: name.value.clone(),
             owner: owner.value.clone(),
             admins,
             members,
+            ends: (ends != RoomEnds::default()).then(|| Box::new(ends)),
             allow_empty: may_be_empty,
             ignore: ignore.iter().flatten().cloned().collect(),
             mode: own.mode.value.or(default_mode).unwrap_or_default(),
@@ -179,7 +193,11 @@ impl<'s> Context<'s> {
                 .unwrap_or(self.settings.absent),
             guards,
             own_guards: own_guards.map(GuardsSpec::own).unwrap_or_default(),
-        })
+        };
+        let lists = [admin_list, member_list];
+        self.groups
+            .lint(until_lints::of_guards(&room, lists, self.groups.now()));
+        Some(room)
     }
 
     /// People that a key resolves to.
@@ -189,7 +207,7 @@ impl<'s> Context<'s> {
         owner: Option<&UserId>,
         (key, may_be_empty): (&str, bool),
         problems: &mut Vec<Problem>,
-    ) -> Option<MemberSet> {
+    ) -> Option<People> {
         let listed = listed?;
         let people = self.groups.people_of(listed, problems);
         let nobody = people.set.iter().all(|user| Some(user) == owner);
@@ -207,7 +225,7 @@ impl<'s> Context<'s> {
                 None => problem,
             });
         }
-        Some(people.set)
+        Some(people)
     }
 
     /// Patterns that a room ignores, and the place of their list. A room's own list replaces that of the defaults.
@@ -238,14 +256,17 @@ impl<'s> Context<'s> {
             more => format!(" (and {more} more)"),
         };
         let place = lists.find_map(|listed| {
-            let index = listed.items.iter().position(|item| match item {
-                Some(Entry::User(user)) => user == first,
-                Some(Entry::Group(name)) => self
-                    .groups
-                    .get(name)
-                    .is_some_and(|people| people.set.contains(first)),
-                None => false,
-            })?;
+            let index = listed
+                .items
+                .iter()
+                .position(|item| match item.as_ref().map(Entry::who) {
+                    Some(Who::User(user)) => user == first,
+                    Some(Who::Group(name)) => self
+                        .groups
+                        .get(name)
+                        .is_some_and(|people| people.set.contains(first)),
+                    None => false,
+                })?;
             Some(listed.at.item(index))
         })?;
         let message = format!("{} is both wanted and ignored{others}", shown(first.as_str()));

@@ -1,5 +1,6 @@
 //! The shape of a room file.
 
+use super::ending::EndingSpec;
 use super::entry::{Entry, GroupName};
 use super::names;
 use super::room::{AllowEmpty, OwnGuards};
@@ -7,7 +8,8 @@ use super::schema;
 use crate::diagnostics::RawDiagnostic;
 use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
 use crate::yaml::{
-    Field, Fields, FieldsOf, Items, NamedList, NamedListsOf, ReadContext, Scalar, Shape, Unread, fields,
+    Field, Fields, FieldsOf, Items, NamedList, NamedListsOf, ReadContext, Scalar, ScalarOrMap, Shape, Unread,
+    fields,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::MapAccess;
@@ -15,16 +17,14 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const PEOPLE: &str = "a list of names";
-const PERSON: Scalar<Entry> = Scalar {
-    wants: "a name or `group:NAME`",
-    parse: names::entry,
-    // A group's name is never sent.
-    folds: |entry| matches!(entry, Entry::User(_)),
-};
-const USER: Scalar<UserId> = Scalar {
-    wants: "a name",
-    parse: names::user,
-    folds: |_| true,
+const PERSON: ScalarOrMap<Entry, EndingSpec> = ScalarOrMap {
+    scalar: Scalar {
+        wants: "a name or `group:NAME`",
+        parse: names::entry,
+        // A group's name is never sent.
+        folds: |entry| matches!(entry, Entry::User(_)),
+    },
+    of_map: EndingSpec::entry,
 };
 const PATTERNS: &str = "a list of names and patterns";
 const PATTERN: Scalar<Glob> = Scalar {
@@ -116,7 +116,7 @@ impl Fields for RoomSpec {
         match key {
             "id" => self.id = value.scalar("a room id", names::room_id)?,
             "name" => self.name = value.scalar("a label", names::label)?,
-            "owner" => self.owner = value.one(&USER)?,
+            "owner" => self.owner = value.one(&names::USER)?,
             "admins" => self.admins = value.list(PEOPLE, PERSON)?,
             "members" => self.members = value.list(PEOPLE, PERSON)?,
             "allow_empty" => self.allow_empty = value.scalar("a key or a truth value", names::allow_empty)?,

@@ -5,6 +5,7 @@ use crate::diagnostics::{Invalid, Problem, RawDiagnostic};
 use crate::disk::TimeLimit;
 use crate::model::RoomDefaults;
 use crate::source::{self, FileSet, SourceFile};
+use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -116,7 +117,7 @@ impl Texts {
             }
         }
         let (files, digest) = (Arc::clone(&self.files), self.digest.clone());
-        let resolved = reading.resolve(defaults, Retain::Provenance);
+        let resolved = reading.resolve(defaults, Retain::Provenance, Timestamp::now());
         resolved.loaded(files, digest, self.revision.clone(), Retain::Provenance)
     }
 }

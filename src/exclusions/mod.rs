@@ -14,7 +14,7 @@ pub(crate) use set_aside::{Entry, Refusal, SetAside};
 use crate::clock::{Moment, Moved};
 use crate::desired::DesiredRoom;
 use crate::model::{RoomId, UserId};
-use crate::plan::{self, NotTried};
+use crate::plan::{self, Ended, NotTried};
 use crate::status;
 use coming_and_going::ComingAndGoing;
 use jiff::Timestamp;
@@ -78,6 +78,16 @@ impl Exclusions {
             rooms: changed.into_iter().collect(),
             differs,
         }
+    }
+
+    /// Places in a room have ended, whose entry is this from now on. Nobody is held for that.
+    pub(crate) fn end_places(&mut self, room: &DesiredRoom) {
+        self.holds.end_places(room);
+    }
+
+    /// People of a room whose place had ended by the last settled set.
+    pub(crate) fn ended(&self, room: &RoomId) -> Ended {
+        self.holds.ended(room)
     }
 
     /// The set in force has settled, with the rooms in it of which `is_in_it` is true.

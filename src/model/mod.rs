@@ -12,6 +12,7 @@ mod room_text;
 pub(crate) mod schema;
 mod set;
 mod text;
+mod until;
 mod user;
 
 pub use duration::{BadDuration, parse_duration, show_duration};
@@ -26,6 +27,7 @@ pub use room::{Absent, BadRoomId, Mode, RoomDefaults, RoomId};
 pub use room_text::RoomText;
 pub use set::MemberSet;
 pub use text::{counted, counted_people, first_few, hex, people_named, printable, room_label};
+pub use until::{BadUntil, Until};
 pub use user::{BadUserId, UserId};
 
 /// Most admins a room can have, the owner not counted (seed, "Description of chat room member roles").

@@ -1,6 +1,7 @@
 //! Wanted against live.
 
 use super::changes::Changes;
+use super::ended::{self, Last};
 use super::live_digest::live_digest;
 use super::order::Capacity;
 use super::{Constraints, GuardTripped, LiveSummary, Note, RoomDiff, RoomPlan, guard};
@@ -67,7 +68,10 @@ pub fn diff(
         notes.push(Note::new(ReasonCode::Absent, message));
     }
     constraints.take_from(&mut changes, &mut notes);
+    let (last, mut kept_by) = wanted.last.keep(&mut changes, &mut notes);
     let (over_budget, budgets) = constraints.keep_within_budget(&mut changes, &mut notes);
+    kept_by.extend(budgets);
+    ended::note(desired, &changes, &mut notes);
     let summary = seen.summary();
     let blocked = match desired.mode {
         Mode::Observe => Vec::new(),
@@ -80,7 +84,7 @@ pub fn diff(
             blocked
         }
     };
-    let pending = constraints.settle(&mut changes, &mut notes);
+    let (pending, not_yet) = constraints.settle(&mut changes, &mut notes);
     let people = (live.members.len() + live.foreign.len() + 1) as u64;
     let places = |max: u64| usize::try_from(max.saturating_sub(people)).unwrap_or(usize::MAX);
     // An admin who is not in the room, as some servers keep them, is nobody to rely on.
@@ -118,9 +122,10 @@ pub fn diff(
         notes,
         reserves: Vec::new(),
         is_approved: false,
-        over_budget,
-        budgets,
+        kept: last.or(&over_budget),
+        kept_by,
         pending,
+        not_yet,
         not_here,
     })
 }
@@ -141,6 +146,8 @@ struct Wanted {
     members: Option<MemberSet>,
     /// Everyone who should be in the room.
     people: MemberSet,
+    /// Who was last in a list whose places have all ended.
+    last: Last,
 }
 
 impl Wanted {
@@ -153,12 +160,7 @@ impl Wanted {
         let owner_out = |set: &MemberSet| set.filter(|user| Some(user.as_str()) != owner);
         let admins = desired.admins.as_ref().map(owner_out);
         let members = desired.members.as_ref().map(owner_out);
-        if !desired.allow_empty.admins && admins.as_ref().is_some_and(MemberSet::is_empty) {
-            return Err("admins");
-        }
-        if !desired.allow_empty.members && members.as_ref().is_some_and(MemberSet::is_empty) {
-            return Err("members");
-        }
+        let last = Last::of(desired, owner, [admins.as_ref(), members.as_ref()])?;
         let none = MemberSet::default();
         let people = members
             .as_ref()
@@ -168,6 +170,7 @@ impl Wanted {
             admins,
             members,
             people,
+            last,
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::changes::{Changes, Step, carried_out, users_of};
 use super::guard::{self, GuardTripped};
 use super::order::{BatchSizes, Capacity, Ordered, order};
-use super::{LiveSummary, Note, Revocations, RoomPlan, Status};
+use super::{Arrivals, LiveSummary, Note, Revocations, RoomPlan, Status};
 use crate::desired::DesiredRoom;
 use crate::model::{Guard, Guards, MemberSet, Mode, Op, ReasonCode, RoomId, UserId};
 
@@ -31,12 +31,15 @@ pub struct RoomDiff {
     pub(super) reserves: Vec<UserId>,
     /// True if a person has allowed what the guards would hold.
     pub(super) is_approved: bool,
-    /// People whom the removal budget keeps. They are not among `changes`.
-    pub(super) over_budget: Revocations,
-    /// The removal budgets by which they are kept.
-    pub(super) budgets: Vec<GuardTripped>,
+    /// People whom a guard keeps that keeps nobody else: a removal budget, or that of a list that has ended. They are not among
+    /// `changes`.
+    pub(super) kept: Revocations,
+    /// The guards by which they are kept.
+    pub(super) kept_by: Vec<GuardTripped>,
     /// People who stay until the files have settled. They are not among `changes`.
     pub(super) pending: Revocations,
+    /// People who come once the files have settled. They are not among `changes`.
+    pub(super) not_yet: Arrivals,
     /// Wanted members whose absence is no drift. They are not among `changes`.
     pub(super) not_here: MemberSet,
 }
@@ -155,9 +158,10 @@ impl RoomDiff {
             mut notes,
             reserves: also_in_line,
             is_approved: _,
-            over_budget,
-            budgets,
+            kept,
+            kept_by,
             pending,
+            not_yet,
             not_here,
         } = self;
         let Ordered {
@@ -180,14 +184,14 @@ impl RoomDiff {
         };
         notes.extend(unfit);
         let whole_room = !blocked.is_empty();
-        blocked.extend(budgets);
+        blocked.extend(kept_by);
         reserves.extend(also_in_line);
         let mut error = None;
         let status = if mode == Mode::Observe {
             Status::Observed
         } else if !blocked.is_empty() {
             Status::Blocked
-        } else if !steps.is_empty() || !pending.is_empty() {
+        } else if !steps.is_empty() || !pending.is_empty() || !not_yet.is_empty() {
             Status::Changed
         } else if let Some(note) = stuck(&changes, complete, &notes) {
             error = Some(note);
@@ -207,28 +211,24 @@ impl RoomDiff {
         } else {
             carried_out(&changes, &steps)
         };
-        let stay = |list: MemberSet, of: fn(&Revocations) -> &MemberSet| {
-            let staying = of(&over_budget).or(of(&pending));
-            // Lists can be long.
-            if staying.is_empty() {
-                list
-            } else {
-                list.or(&staying)
-            }
-        };
+        // Lists can be long.
+        let with = |list: MemberSet, more: &MemberSet| if more.is_empty() { list } else { list.or(more) };
+        let stay =
+            |list: MemberSet, of: fn(&Revocations) -> &MemberSet| with(list, &of(&kept).or(of(&pending)));
         RoomPlan {
             id,
             name,
             status,
             live: Some(live),
-            add,
+            add: with(add, &not_yet.add),
             remove: stay(remove, |staying| &staying.remove),
-            promote,
+            promote: with(promote, &not_yet.promote),
             demote: stay(demote, |staying| &staying.demote),
             standing: capacity.standing,
             unmet_promotes: wanted_admins.minus(&users_of(Op::Promote, &steps)).len(),
             steps,
             pending,
+            not_yet,
             not_here,
             reserves,
             last,

@@ -95,7 +95,10 @@ fn show_blocks(out: &mut dyn Write, room: &RoomPlan, has_fleet: bool) -> fmt::Re
             )?;
         } else {
             writeln!(out, "  {YELLOW}blocked: {block}{RESET}")?;
-            own.push(*block);
+            // Its note says what to write.
+            if block.guard != Guard::AllowEmpty {
+                own.push(*block);
+            }
         }
     }
     if own.is_empty() {

@@ -121,6 +121,21 @@ pub struct ComingAndGoing {
     pub until: Timestamp,
 }
 
+/// People whose place in a room, or whose role, ends within a week.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndsSoon {
+    /// The room.
+    pub room: RoomId,
+    /// `member` or `admin`: who ceases to be an admin may stay a member.
+    pub role: &'static str,
+    /// The end.
+    pub until: Timestamp,
+    /// The first 100 of them.
+    pub users: Vec<UserId>,
+    /// Number of them.
+    pub people: usize,
+}
+
 /// Names that were dropped from a room's list, more at once than its guard allows.
 #[derive(Debug, Clone, Serialize)]
 pub struct Hold {

@@ -12,7 +12,12 @@ mod rendered;
 mod router;
 mod server;
 mod shared;
+mod webhook;
 
 pub use metrics::Metrics;
 pub use router::{Options, router};
 pub use server::{Limits, serve};
+pub use webhook::{
+    Actor, EventKind, Intake, IntakeTrouble, Leave, RoomEvent, WebhookListener, WebhookOptions,
+    WebhookSecrets, webhook_router,
+};

@@ -46,6 +46,11 @@ impl Limits {
         connections: 64,
         head: Duration::from_secs(2),
     };
+    /// For the webhook. A proxy keeps some connections, and each request takes milliseconds.
+    pub const WEBHOOK: Self = Self {
+        connections: 256,
+        head: Duration::from_secs(5),
+    };
 }
 
 /// Serves until `shutdown` completes, and then at most 2 s longer: for answers that are on their way.

@@ -13,6 +13,7 @@ mod lookalikes;
 mod named_lists;
 mod parse;
 mod scalar;
+mod scalar_or_map;
 mod shape;
 mod syntax;
 
@@ -21,6 +22,7 @@ pub(crate) use parse::{Document, read};
 
 pub(crate) use named_lists::{NamedList, NamedListsOf};
 pub(crate) use scalar::{Parse, Scalar};
+pub(crate) use scalar_or_map::ScalarOrMap;
 pub(crate) use shape::{FieldsOf, Items, ListOf, Shape, Shaped};
 
 use crate::diagnostics::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, shown};
@@ -147,6 +149,14 @@ impl ReadContext {
         NodePath {
             steps: self.steps.clone(),
             part,
+        }
+    }
+
+    /// Notes a list or a map in the place of a scalar, for the reading that follows.
+    fn met(&mut self, part: EntryPart, kind: Kind) {
+        let node = self.node(part);
+        if let (Pass::Probe(others), Kind::List | Kind::Map) = (&mut self.pass, kind) {
+            others.insert(node, kind);
         }
     }
 
@@ -308,8 +318,12 @@ impl<'de, A: MapAccess<'de>> Unread<'_, A> {
         self.read(&Nullable(Scalar::new(wants, parse)))
     }
 
-    /// Reads a list of scalars.
-    pub(crate) fn list<T>(self, wants: &'static str, item: Scalar<T>) -> Result<Field<Items<T>>, A::Error> {
+    /// Reads a list of what the seed reads.
+    pub(crate) fn list<S: Seed<'de>>(
+        self,
+        wants: &'static str,
+        item: S,
+    ) -> Result<Field<Items<S::Value>>, A::Error> {
         self.read(&Shaped(ListOf { wants, item }))
     }
 
@@ -326,13 +340,14 @@ impl<'de, A: MapAccess<'de>> Unread<'_, A> {
         }))
     }
 
-    /// Reads a map whose keys are names and whose values are lists of scalars.
-    pub(crate) fn named_lists<K, T>(
+    /// Reads a map whose keys are names and whose values are lists.
+    pub(crate) fn named_lists<K, S>(
         self,
-        of: NamedListsOf<K, T>,
-    ) -> Result<Field<Vec<NamedList<K, T>>>, A::Error>
+        of: NamedListsOf<K, S>,
+    ) -> Result<Field<Vec<NamedList<K, S::Value>>>, A::Error>
     where
         K: Clone + Eq + std::hash::Hash,
+        S: Seed<'de> + Copy,
     {
         self.read(&Shaped(of))
     }

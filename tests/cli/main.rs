@@ -29,4 +29,5 @@ mod service;
 mod site;
 mod tls;
 mod tls_faults;
+mod until;
 mod words;

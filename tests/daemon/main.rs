@@ -8,6 +8,7 @@ mod place;
 mod probe;
 mod seen;
 mod slow_writers;
+mod webhook;
 
 // The page's tests look at such a daemon, too.
 pub(crate) use place::{Daemon, PATIENCE, Place};

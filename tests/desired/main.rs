@@ -4,6 +4,7 @@ mod damage;
 mod links;
 mod provenance;
 mod revision;
+mod until;
 mod work_trees;
 
 use roomsync::desired::{self, Desired, Loaded, OwnGuards, Retain};

@@ -128,6 +128,7 @@ pub(crate) fn desired(number: usize, admins: &[&str], members: &[&str]) -> Desir
         owner: None,
         admins: (!admins.is_empty()).then(|| users(admins)),
         members: (!members.is_empty()).then(|| users(members)),
+        ends: None,
         allow_empty: AllowEmpty::default(),
         ignore: Vec::new(),
         mode: Mode::Authoritative,

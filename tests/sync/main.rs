@@ -55,3 +55,5 @@ mod service;
 mod settling;
 mod shortage;
 mod slow_disk;
+mod until;
+mod webhook;

@@ -174,11 +174,13 @@ impl Transport for Service {
                 Some(Reply::Answer(status, body)) => Ok(Response {
                     status,
                     retry_after: None,
+                    date: None,
                     body: body.into(),
                 }),
                 Some(Reply::SlowDown(wait)) => Ok(Response {
                     status: 429,
                     retry_after: Some(wait),
+                    date: None,
                     body: Bytes::new(),
                 }),
                 Some(Reply::LoseAnswer) => {

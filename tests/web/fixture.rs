@@ -196,6 +196,7 @@ pub(crate) fn status(rooms: Vec<RoomLine>) -> Status {
         rooms,
         aside: Vec::new(),
         coming_and_going: Vec::new(),
+        ends_soon: Vec::new(),
         holds: Vec::new(),
         changes: Vec::new(),
     }

@@ -6,7 +6,7 @@ use super::super::place::{ListAt, RoomAt, Specs, place, rooms};
 use super::super::spec::{Defaults, GuardsSpec, RoomSpec};
 use super::{FilesRead, Origin, Provenance, users_in};
 use crate::diagnostics::{EntryPart, NodePath, Place, Target};
-use crate::model::{Glob, RoomId, UserId};
+use crate::model::{Glob, RoomId, Until, UserId};
 use crate::yaml::{Field, Items};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -41,6 +41,8 @@ pub struct Mention {
     /// The groups on the way, each held by the one before; the last one has the item. Where several ways lead to it, a
     /// shortest.
     pub groups: Vec<String>,
+    /// The soonest end on that way. `None`: there is none.
+    pub until: Option<Until>,
     /// The item.
     pub at: Origin,
 }
@@ -84,7 +86,7 @@ impl Mentions {
             entry.own_or_default(|keys| &keys.mode),
             entry.own_or_default(|keys| &keys.absent),
         ];
-        let items = lists.iter().map(|(_, _, place)| place);
+        let items = lists.iter().map(|way| &way.place);
         let items = items.chain(others.iter().map(|(_, place, _)| place));
         let globs = ignored.iter().chain(&protected).map(|(_, place)| place);
         let places = items.chain(globs).chain(keys.iter().flatten());
@@ -92,9 +94,20 @@ impl Mentions {
         let found = provenance.at(nodes.iter().cloned().map(Some).collect());
         let found: HashMap<(usize, NodePath), Option<Origin>> = nodes.into_iter().zip(found).collect();
         let origin = |place: &Place| found.get(&node(place)?)?.clone();
-        let mention = |(list, groups, place): Way| {
+        let mention = |way: Way| {
+            let Way {
+                list,
+                groups,
+                until,
+                place,
+            } = way;
             let at = origin(&place)?;
-            Some(Mention { list, groups, at })
+            Some(Mention {
+                list,
+                groups,
+                until,
+                at,
+            })
         };
         let other_group = |(name, place, rooms): (String, Place, Vec<RoomId>)| {
             let at = origin(&place)?;
@@ -174,16 +187,34 @@ impl<'s> RoomEntry<'s> {
         for (key, field) in [("admins", &self.spec.admins), ("members", &self.spec.members)] {
             let Some(items) = &field.value else { continue };
             let at = self.at.list(field);
-            found.extend(names.items(items).map(|item| (key, Vec::new(), at.item(item))));
+            let way = |groups, place, before: Option<Until>, own: Option<Until>| Way {
+                list: key,
+                groups,
+                until: before.into_iter().chain(own).min(),
+                place,
+            };
+            let of_list = names.items(items);
+            found.extend(of_list.map(|item| way(Vec::new(), at.item(item), None, until_of(items, item))));
             let reached = names.reached(items);
             let holders = reached.iter().copied().collect();
-            for (number, _) in reached {
+            // The soonest end on the way to each group; whoever holds it comes before it.
+            let mut ends: HashMap<usize, Option<Until>> = HashMap::new();
+            for (number, holder) in reached {
                 used.insert(number);
                 let Some(group) = names.groups().get(number) else {
                     continue;
                 };
-                let items = names.items(group.items(&names.read.specs));
-                found.extend(items.map(|item| (key, names.way(number, &holders), group.at.item(item))));
+                let holder_items =
+                    holder.and_then(|holder| Some(names.groups().get(holder)?.items(&names.read.specs)));
+                let before = holder.and_then(|holder| ends.get(&holder).copied().flatten());
+                let own = names.end_of_group(holder_items.unwrap_or(items), number);
+                let end = before.into_iter().chain(own).min();
+                ends.insert(number, end);
+                let group_items = group.items(&names.read.specs);
+                found.extend(names.items(group_items).map(|item| {
+                    let groups = names.way(number, &holders);
+                    way(groups, group.at.item(item), end, until_of(group_items, item))
+                }));
             }
         }
         (found, used)
@@ -227,8 +258,17 @@ impl<'s> RoomEntry<'s> {
     }
 }
 
-/// A list, the groups on the way, and the item it comes to.
-type Way = (&'static str, Vec<String>, Place);
+/// A list, the groups on the way with the soonest end on it, and the item it comes to.
+struct Way {
+    list: &'static str,
+    groups: Vec<String>,
+    until: Option<Until>,
+    place: Place,
+}
+
+fn until_of(items: &Items<Entry>, item: usize) -> Option<Until> {
+    items.get(item)?.as_ref()?.until()
+}
 
 /// The items that name one person.
 struct Names<'s> {
@@ -263,6 +303,13 @@ impl<'s> Names<'s> {
             }
         }
         reached
+    }
+
+    /// The end that a list gives a group it names. Of several items the latest end counts, and none beats any.
+    fn end_of_group(&self, items: &Items<Entry>, group: usize) -> Option<Until> {
+        let held = self.groups().held_by(items).filter(|held| held.group == group);
+        let ends: Option<Vec<Until>> = held.map(|held| until_of(items, held.item)).collect();
+        ends?.into_iter().max()
     }
 
     /// The names of the groups on the way to one.

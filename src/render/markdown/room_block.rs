@@ -262,16 +262,14 @@ impl<'a> RoomBlock<'a> {
         for block in &self.room.blocked {
             let _ = writeln!(out, "<li>blocked: {block}</li>");
         }
+        let held_by = |is: fn(Guard) -> bool| self.room.blocked.iter().any(|block| is(block.guard));
         if !self.room.blocked.is_empty() {
-            let nobody = if self
-                .room
-                .blocked
-                .iter()
-                .any(|block| block.guard == Guard::MaxAdditions)
-            {
+            let nobody = if held_by(|guard| guard == Guard::MaxAdditions) {
                 "nobody is added, removed or demoted here"
-            } else {
+            } else if held_by(|guard| guard != Guard::AllowEmpty) {
                 "nobody is removed or demoted here"
+            } else {
+                "who had the last place in a list stays here"
             };
             let lines = code(&lines_to_allow(&self.room.blocked), MESSAGE);
             let _ = writeln!(

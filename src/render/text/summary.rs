@@ -115,10 +115,27 @@ fn show_held(out: &mut dyn Write, plan: &FleetPlan) -> fmt::Result {
             )?;
         }
     }
+    show_ended(out, plan)?;
     match plan.fleet_in_words() {
         Some(fleet) => writeln!(out, "  {fleet}"),
         None => Ok(()),
     }
+}
+
+/// Names the rooms in which a list has ended.
+fn show_ended(out: &mut dyn Write, plan: &FleetPlan) -> fmt::Result {
+    let has_ended = |room: &&RoomPlan| room.blocked.iter().any(|block| block.guard == Guard::AllowEmpty);
+    let rooms: Vec<String> = plan.rooms.iter().filter(has_ended).map(RoomPlan::label).collect();
+    if rooms.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "  {} holds {}: list somebody, or write `allow_empty: …` in {}",
+        Guard::AllowEmpty,
+        counted(rooms.len(), "room"),
+        first_few(rooms)
+    )
 }
 
 /// Number that a guard has to allow.

@@ -108,7 +108,7 @@ function headline(status) {
         ? `Nothing is written; ${changing} of ${rooms} would change`
         : `Nothing is written, and nothing would be: ${rooms} as the files say`,
     ];
-  if (pending && pending.removals + pending.demotions && pending.rooms === changing)
+  if (pending && pending.removals + pending.demotions + pending.additions && pending.rooms === changing)
     return ["busy", "…", `${many(changing, "room waits", "rooms wait")} for the room files to settle`];
   if (changing) return ["busy", "→", `${many(changing, "room is", "rooms are")} being brought in line`];
   const but = missingWords(missingIn(status.rooms));
@@ -155,6 +155,7 @@ function errorWords(error, next) {
 function blockedWords(block) {
   const { guard, limit, wanted, of } = block;
   if (guard === "removal_budget") return budgetWords(block);
+  if (guard === "allow_empty") return endedWords(block);
   const total = guard === "max_removals_total";
   const kept = guard === "max_additions" ? "nobody is added, removed or demoted" : "nobody is removed or demoted";
   const words = many(wanted, `${WANTS[guard] || "change"} is`, `${WANTS[guard] || "change"}s are`);
@@ -190,6 +191,17 @@ function budgetWords({ guard, limit, wanted, of }) {
       make("code", { class: "fix" }, `guards: {${guard}: off}`),
       " into the room's entry and merge.",
     ),
+  ];
+}
+
+function endedWords({ wanted }) {
+  return [
+    make(
+      "p",
+      {},
+      `Every place in a list of this room has ended. ${wanted === 1 ? "Who was last stays" : `The ${wanted} who were last stay`}; the room's notes say who.`,
+    ),
+    make("p", {}, "List somebody, or write ", make("code", { class: "fix" }, "allow_empty"), " into the room's entry, and merge."),
   ];
 }
 
@@ -266,7 +278,8 @@ function why(room, holds) {
   const isHold = (guard) => holds.some((hold) => hold.guard === guard);
   if (room.error) parts.push(room.error.user ? `${room.error.user}: ${room.error.message}` : room.error.message);
   for (const { guard, limit, of, wanted } of room.blocked)
-    if (!isHold(guard)) parts.push(`${guard} allows ${limit} of ${of}, ${wanted} wanted`);
+    if (guard === "allow_empty") parts.push(`${many(wanted, "person", "people")} kept: every place in a list has ended`);
+    else if (!isHold(guard)) parts.push(`${guard} allows ${limit} of ${of}, ${wanted} wanted`);
   const { set_aside: aside, coming_and_going: going } = room.missing;
   if (going.length) parts.push(`${namesOf(going)} ${going.length === 1 ? "comes and goes" : "come and go"}`);
   if (aside.length) parts.push(`${namesOf(aside)} ${aside.length === 1 ? "is" : "are"} set aside`);
