@@ -27,7 +27,7 @@ pub use exit::Exit;
 
 use crate::diagnostics::{Diagnostic, Invalid, Severity, render};
 use crate::model::printable;
-use crate::plan::{FleetPlan, Invite};
+use crate::plan::{FleetPlan, Invite, Status};
 use crate::render::text;
 use crate::secrets;
 use crate::settings::Env;
@@ -181,15 +181,17 @@ fn invited(all: bool) -> Invite {
     if all { Invite::Everybody } else { Invite::Nobody }
 }
 
-/// Says how to add the people whose absence is no drift, if there are some.
-fn output_absent(plan: &FleetPlan) -> anyhow::Result<()> {
-    match plan.rooms.iter().map(|room| room.not_here.len()).sum::<usize>() {
+/// Says how to add the people whose absence is no drift, if there are some. Nobody is added where a room is only observed.
+fn output_absent(plan: &FleetPlan, how: &str) -> anyhow::Result<()> {
+    let rooms = plan.rooms.iter().filter(|room| room.status != Status::Observed);
+    match rooms.map(|room| room.not_here.len()).sum::<usize>() {
         0 => Ok(()),
-        absent => output(&format!(
-            "{absent} not here, not added: absent: ignore; add them with --invite\n"
-        )),
+        absent => output(&format!("{absent} not here, not added: absent: ignore; {how}\n")),
     }
 }
+
+/// How a command adds people whose absence is no drift.
+const WITH_INVITE: &str = "add them with --invite";
 
 /// Writes a plan for people as it comes: of a large fleet it is far longer than what it shows.
 fn write_plan(out: &mut dyn io::Write, plan: &FleetPlan, seconds: f64) -> io::Result<()> {

@@ -103,6 +103,26 @@ pub enum Absent {
     Ignore,
 }
 
+impl Absent {
+    /// Every treatment.
+    pub const ALL: [Self; 2] = [Self::Readd, Self::Ignore];
+
+    /// As files write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Readd => "readd",
+            Self::Ignore => "ignore",
+        }
+    }
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// Values that hold in a room for which no room file says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RoomDefaults {

@@ -7,6 +7,7 @@
 //! names. The parser gives that text only to a caller who asks for a scalar, and raises where something else stands;
 //! so a file with such a place is read again, by way of [`Pass::Probe`], which learns where those places are.
 
+mod causes;
 mod conflicts;
 mod fields;
 mod lookalikes;
@@ -31,6 +32,7 @@ use scalar::Nullable;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::Range;
 
 /// Scalars that aliases may add to those a file holds: room for any honest reuse of a list, none for a bomb.
 const ALIAS_ALLOWANCE: usize = 1_000_000;
@@ -77,15 +79,6 @@ enum Pass {
     Probe(HashMap<NodePath, Kind>),
 }
 
-/// Parts of a map that were not understood, in which may be what it seems to lack.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct UnknownParts {
-    /// True if it has an unknown key.
-    pub(crate) any: bool,
-    /// True if it has one with a list, or a merge key.
-    pub(crate) lists: bool,
-}
-
 /// State of one reading: its place, and the problems found so far.
 #[derive(Debug)]
 pub(crate) struct ReadContext {
@@ -96,10 +89,12 @@ pub(crate) struct ReadContext {
     met_other_kind: bool,
     pub(crate) too_many_aliases: bool,
     pub(crate) problems: Vec<Problem>,
-    /// The unknown keys of the document's own map.
-    unknown_keys: Vec<CompactString>,
-    /// The unknown parts of the map that was read last.
-    pub(crate) unknown: UnknownParts,
+    /// The unknown keys of the document's own map, and their places.
+    unknown_keys: Vec<(CompactString, Place)>,
+    /// Problems of the map that was finished last: what it lacks may stand where the parser breaks off.
+    of_last_map: Range<usize>,
+    /// Nodes that may be secrets or stand beside one: their lines are not shown.
+    hidden: Vec<Place>,
     /// The first text with capitals that do not count, and all such texts in lower case.
     folded: Option<(Place, CompactString, HashSet<CompactString>)>,
 }
@@ -115,7 +110,8 @@ impl ReadContext {
             too_many_aliases: false,
             problems: Vec::new(),
             unknown_keys: Vec::new(),
-            unknown: UnknownParts::default(),
+            of_last_map: 0..0,
+            hidden: Vec::new(),
             folded: None,
         }
     }
@@ -188,6 +184,14 @@ impl ReadContext {
     /// Records an error about an entry of the present map, at its key.
     pub(crate) fn error_at_entry(&mut self, entry: u32, raw: RawDiagnostic) {
         self.within(entry, |cx| cx.error_at_key(raw));
+    }
+
+    /// Keeps the lines of an entry of the present map from being shown.
+    fn hide(&mut self, entry: u32) {
+        let places = self.within(entry, |cx| {
+            [EntryPart::Key, EntryPart::Value].map(|part| cx.place(part))
+        });
+        self.hidden.extend(places);
     }
 
     fn within<T>(&mut self, step: u32, run: impl FnOnce(&mut Self) -> T) -> T {
@@ -266,19 +270,29 @@ impl<T> Default for Field<T> {
     }
 }
 
+/// Part of a map that may be a secret in the wrong place: it is neither shown nor kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Secrecy {
+    None,
+    /// Keys that are not known, with their values.
+    Unknown,
+    /// Everything.
+    All,
+}
+
 /// A map with a fixed set of keys.
 pub(crate) trait Fields: Default {
     /// Its name, as in "unknown key in …".
     const WHAT: &'static str;
     /// Its keys.
     const KEYS: &'static [&'static str];
-    /// True if an unknown key or value may be a secret in the wrong place.
-    const SECRETS: bool = false;
+    /// What of it may be a secret in the wrong place.
+    const SECRECY: Secrecy = Secrecy::None;
 
     /// Reads the value of one of [`Self::KEYS`].
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error>;
 
-    /// Checks the map as a whole; `cx` is at it.
+    /// Checks the map as a whole; `cx` is at it. A map with an unknown key is not checked: what it seems to lack may be there.
     fn finish(&mut self, _cx: &mut ReadContext) {}
 }
 

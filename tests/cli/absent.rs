@@ -27,6 +27,21 @@ fn people_who_may_be_absent_are_counted_apart_and_added_only_when_asked_for() {
         "{based}"
     );
 
+    let said = "in this change: never invited\n";
+    let (before, _) = based.split_once(said).unwrap();
+    let note = before.lines().rev().nth(1).unwrap();
+    assert!(note.ends_with(" not here, not added: absent: ignore"), "{based}");
+
+    site.run(&["plan", "--out", "kept.json"]).ends_with(0);
+    let kept = site
+        .run(&["apply", "--plan", "kept.json", "--yes"])
+        .ends_with(0)
+        .stdout;
+    assert!(
+        kept.contains("a plan made with --invite adds them") && !kept.contains("add them with"),
+        "{kept}"
+    );
+
     let invited = site
         .run(&["plan", "--invite", "--format", "json"])
         .ends_with(0)
@@ -61,4 +76,19 @@ fn the_settings_say_it_for_rooms_that_say_nothing_else() {
         .run(&["plan"])
         .ends_with(5)
         .complains("`absent: keep` is not supported yet");
+}
+
+#[test]
+fn nobody_is_offered_an_invitation_to_a_room_that_is_only_observed() {
+    let service = Service::start(STATE);
+    let site = Site::of(&service).with_rooms(
+        "rooms:\n  - {id: \"66213271109633\", name: lobby, members: [bob, carol, zoe], mode: observe, absent: ignore}\n",
+    );
+    for args in [&["plan"][..], &["apply", "--yes"]] {
+        let said = site.run(args).ends_with(0).stdout;
+        assert!(
+            said.contains("note[absent]: ") && !said.contains("--invite"),
+            "{said}"
+        );
+    }
 }

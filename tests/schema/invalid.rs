@@ -28,7 +28,7 @@ fn sight(kind: Kind, code: &str, document: &Value) -> Sight {
     match code {
         "control-character" | "not-text" | "tab" | "tag" | "too-deep" | "yaml" => Parser,
 
-        "merge-key" | "room-file" | "room-outside-rooms" | "settings-file" => Schema,
+        "foreign-file" | "merge-key" | "room-file" | "room-outside-rooms" | "settings-file" => Schema,
 
         "bad-group-name" | "bad-until" | "nobody-named" | "two-at-once" | "bad-label" | "bad-limit"
         | "bad-name" | "bad-pattern" | "bad-room-id" | "bad-url" | "bad-value" | "fleet-guard"
