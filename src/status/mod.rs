@@ -39,7 +39,8 @@ pub struct Status {
     pub version: &'static str,
     /// Start of the daemon.
     pub started: Timestamp,
-    /// Time of this answer.
+    /// Time of this answer, which is written before everything else.
+    #[serde(skip)]
     pub now: Timestamp,
     /// Everything that needs attention, outages first. Empty when nothing does.
     pub attention: Vec<Attention>,
