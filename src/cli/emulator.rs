@@ -55,7 +55,7 @@ pub struct Args {
     profile: Side,
     /// Switches one point, such as add_one_member=newer; can be repeated, and a name that is none lists them all
     ///
-    /// In no profile are unknown_user, batch_words and over_rate: they are switched here alone.
+    /// In no profile are unknown_user, batch_words, over_rate and quit_action: they are switched here alone.
     #[arg(long, value_name = "POINT=SIDE")]
     point: Vec<Switch>,
     /// Where the control endpoint listens: a loopback address; port 0 takes a free one
@@ -135,12 +135,6 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
     if let Some(webhook) = &mut webhook {
         webhook.style = args.webhook_style;
     }
-    // Before the first line of output: whoever waits for that may send a signal straight away.
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let listener = bind("--listen", args.listen).await?;
-    let control = bind("--control", args.control).await?;
-
     let options = Options {
         calls_per_second: NonZeroU32::new(args.rate),
         profile: switched(args.profile, &args.point),
@@ -153,9 +147,18 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
         token_ttl: args.token_ttl,
     };
     let emulator = Emulator::in_environment(state, options, environment);
+    let poster = webhook.map(|webhook| emulator.webhook(webhook));
     for fault in &args.faults {
+        emulator
+            .check_fault(fault)
+            .map_err(|error| Usage(error.to_string()))?;
         emulator.add_fault(fault.clone());
     }
+    // Before the first line of output: whoever waits for that may send a signal straight away.
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let listener = bind("--listen", args.listen).await?;
+    let control = bind("--control", args.control).await?;
     announce(&listener, &control, &emulator, environment).context("cannot write to standard output")?;
 
     let stop = watch::Sender::new(false);
@@ -166,10 +169,9 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
             let _ = stopped.wait_for(|stopped| *stopped).await;
         }
     };
-    let poster = webhook.map(|webhook| emulator.webhook(webhook).run(stopped()));
     let post = async {
         if let Some(poster) = poster {
-            poster.await;
+            poster.run(stopped()).await;
         }
         Ok(())
     };
@@ -261,7 +263,7 @@ fn announce(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::StateError;
+    use crate::emulator::{Point, StateError};
     use clap::Parser as _;
 
     #[derive(Debug, clap::Parser)]
@@ -286,6 +288,31 @@ mod tests {
         };
         assert_eq!(switched(Side::Newer, &switches), expected);
         assert_eq!(switched(Side::Seed, &[]), Profile::default());
+    }
+
+    #[test]
+    fn the_help_names_the_points_that_belong_to_no_profile() {
+        let mut command = <Alone as clap::CommandFactory>::command();
+        let help = command.render_long_help().to_string();
+        let (_, named) = help.split_once("In no profile are").unwrap();
+        let (named, _) = named.split_once("they are switched").unwrap();
+        for point in Point::ALL {
+            let mut switched = Profile::all(Side::Newer);
+            switched.set(*point, Side::Seed);
+            let is_alone = switched == Profile::all(Side::Newer);
+            assert_eq!(named.contains(point.name()), is_alone, "{}", point.name());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_events_needs_a_webhook() {
+        let mut args = args("127.0.0.1:0", None);
+        args.faults.push(Fault::parse("events:lost").unwrap());
+        let error = run(&args).await.unwrap_err();
+        assert!(
+            error.is::<Usage>() && error.to_string().contains("--webhook URL"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

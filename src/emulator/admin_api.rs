@@ -2,6 +2,7 @@
 
 use super::profile::Profile;
 use super::refusal::Refusal;
+use super::uuid::uuid;
 use super::{Room, State};
 use crate::model::{BadUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
@@ -52,7 +53,7 @@ pub(super) struct UserEntity {
 impl UserEntity {
     fn new(username: &str, now_ms: u64) -> Self {
         Self {
-            uuid: uuid(username),
+            uuid: user_uuid(username),
             kind: "user",
             created: now_ms,
             modified: now_ms,
@@ -63,16 +64,13 @@ impl UserEntity {
 }
 
 /// The same for the same user: made from their name.
-fn uuid(username: &str) -> String {
+fn user_uuid(username: &str) -> String {
     let digest = Sha256::digest(username.to_ascii_lowercase());
-    let mut uuid = String::with_capacity(36);
-    for (place, byte) in digest.iter().take(16).enumerate() {
-        if matches!(place, 4 | 6 | 8 | 10) {
-            uuid.push('-');
-        }
-        uuid.push_str(&format!("{byte:02x}"));
-    }
-    uuid
+    let bits = digest
+        .iter()
+        .take(16)
+        .fold(0, |bits, byte| bits << 8 | u128::from(*byte));
+    uuid(bits)
 }
 
 /// One name that cannot be, and nobody is created. [?] Where every name is known, nobody is there already.
@@ -109,7 +107,7 @@ pub(super) fn create_users(
     Ok(new.into_iter().map(create).collect())
 }
 
-/// Their rooms lose them; a room that they own keeps them as its owner. [?]
+/// Their rooms and those that keep them out lose them; a room that they own keeps them as its owner. [?]
 pub(super) fn delete_user(state: &mut State, user: &str, now_ms: u64) -> Result<Vec<UserEntity>, Refusal> {
     let gone = match &mut state.users {
         Some(users) => users.remove(user),
@@ -121,6 +119,7 @@ pub(super) fn delete_user(state: &mut State, user: &str, now_ms: u64) -> Result<
     state.passwords.remove(&user.to_ascii_lowercase());
     for room in state.rooms.values_mut() {
         room.leave(user);
+        room.unblock(user);
     }
     Ok(vec![UserEntity::new(user, now_ms)])
 }
@@ -165,7 +164,7 @@ pub(super) fn create_room(state: &mut State, profile: Profile, new: CreateRoom) 
     }
     room.maxusers = maxusers.unwrap_or(CREATED_MAXUSERS);
     room.name = Some(name);
-    if u64::try_from(room.members().len()).unwrap_or(u64::MAX) > room.maxusers {
+    if !room.has_place_for(0) {
         return Err(Refusal::RoomFull);
     }
     loop {

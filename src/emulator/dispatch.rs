@@ -1,7 +1,6 @@
 //! Answers: the JSON of a success or of a refusal.
 
 use super::admin_api::UserEntity;
-use super::allow_list::Usernames;
 use super::answer::Data;
 use super::looks::Looks;
 use super::profile::Profile;
@@ -119,32 +118,32 @@ pub(super) fn perform(
         }
         Call::AllowList { room } => Data::Listed(allow_list::allow_list(state, profile, room)?),
         Call::AllowOne { room, user } => {
-            Data::AllowedOne(allow_list::allow_one(state, room, &profile.spell(user))?)
+            Data::Listing(allow_list::allow_one(state, room, &profile.spell(user))?)
         }
         Call::AllowMany { room } => {
-            let Usernames { usernames } = decode(body)?;
+            let AddMany { usernames } = decode(body)?;
             let users = names(profile, &usernames)?;
-            Data::Allowed(allow_list::allow_many(state, profile, room, &users)?)
+            Data::Listings(allow_list::allow_many(state, profile, room, &users)?)
         }
         Call::Disallow { room, users } => {
-            Data::Allowed(allow_list::disallow(state, room, &profile.spell(users))?)
+            Data::Listings(allow_list::disallow(state, room, &profile.spell(users))?)
         }
         Call::BlockList { room } => Data::Listed(block_list::block_list(state, profile, room)?),
         Call::BlockOne { room, user } => {
-            Data::BlockedOne(block_list::block_one(state, profile, room, &profile.spell(user))?)
+            Data::Listing(block_list::block_one(state, profile, room, &profile.spell(user))?)
         }
         Call::BlockMany { room } => {
-            let Usernames { usernames } = decode(body)?;
+            let AddMany { usernames } = decode(body)?;
             let users = names(profile, &usernames)?;
-            Data::Blocked(block_list::block_many(state, profile, room, &users)?)
+            Data::Listings(block_list::block_many(state, profile, room, &users)?)
         }
         Call::UnblockOne { room, user } => {
             let user = profile.spell(user);
-            Data::BlockedOne(block_list::unblock_one(state, profile, room, &user)?)
+            Data::Listing(block_list::unblock_one(state, profile, room, &user)?)
         }
         Call::UnblockMany { room, users } => {
             let users = profile.spell(users);
-            Data::Blocked(block_list::unblock_many(state, profile, room, &users)?)
+            Data::Listings(block_list::unblock_many(state, profile, room, &users)?)
         }
         Call::CreateRoom => Data::Created {
             id: admin_api::create_room(state, profile, decode(body)?)?,

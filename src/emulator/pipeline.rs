@@ -2,27 +2,25 @@
 
 use super::caller::Caller;
 use super::condition::CallFacts;
-use super::fault::{Decided, Fault, FaultBody, FaultEffect, Phase, documented, text_of};
+use super::dispatch::Success;
+use super::fault::{Decided, Fault, FaultBody, FaultEffect, Phase};
+use super::fault_answer::{answered, oversized, page, reset, truncated};
 use super::journal::JournalEntry;
 use super::looks::Looks;
 use super::refusal::Refusal;
 use super::room::Room;
 use super::routes::Call;
-use super::webhook::{APP, Scope};
-use super::{Emulator, MAX_BODY_BYTES, State, bearer, dispatch, lock, routes};
-use crate::chat::wire::{ErrorBody, Method};
+use super::tokens::bearer;
+use super::webhook::{Author, Scope};
+use super::{Emulator, MAX_BODY_BYTES, State, dispatch, lock, routes};
+use crate::chat::wire::Method;
 use crate::model::{RoomId, UserId};
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
-use futures_util::stream;
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use axum::response::Response;
+use http::{StatusCode, request::Parts};
 use std::time::Duration;
-use std::{io, iter};
 use tokio::time::{Instant, timeout};
-
-/// An oversized body's length in bytes: several times what any page of the service has.
-const OVERSIZED_BYTES: usize = 32 << 20;
 
 /// End of a call.
 enum CallEnd {
@@ -180,18 +178,23 @@ fn deliver(
         Some(FaultEffect::Budget(calls)) => *calls,
         _ => 0,
     };
-    let perform = |state: &mut State| emulator.call(state, (head, body), taken, looks);
+    let perform = |state: &mut State| call_service(emulator, state, (head, body), taken, looks);
     let result = match past {
         Some(mut past) => perform(&mut past),
         None if writes(head) => {
-            let operator = operator(emulator, &state, &head.headers);
+            let time = emulator.request_time(Instant::now());
+            let caller = lock(&emulator.0.tokens).caller(&state, &head.headers, time);
+            let author = match &caller {
+                Ok(Caller::User(user)) => Author::User(user),
+                Ok(Caller::App) | Err(_) => Author::App,
+            };
             let room = call.and_then(first_room);
             let scope = match (&room, call) {
                 (Some(room), _) => Scope::Room(room),
                 (None, Some(Call::DeleteUser { .. } | Call::DeleteUsers)) => Scope::Everywhere,
                 (None, _) => Scope::Created,
             };
-            emulator.change(&mut state, Some((scope, &operator)), perform)
+            emulator.change(&mut state, Some((scope, author)), perform)
         }
         None => perform(&mut state),
     };
@@ -215,15 +218,6 @@ fn come_and_go(
     emulator.by_themselves(&id, &people, |state, user| {
         state.rooms.get_mut(&id).is_some_and(|room| go(room, user))
     });
-}
-
-/// Author of a change as the events of a call name them (`[P]`).
-fn operator(emulator: &Emulator, state: &State, headers: &HeaderMap) -> String {
-    let time = emulator.request_time(Instant::now());
-    match lock(&emulator.0.tokens).caller(state, headers, time) {
-        Ok(Caller::User(user)) => user,
-        Ok(Caller::App) | Err(_) => APP.to_owned(),
-    }
 }
 
 /// Waits, but not for longer than the service is there.
@@ -260,68 +254,37 @@ fn first_room(call: &Call) -> Option<RoomId> {
     RoomId::parse(call.rooms()?.split(',').next()?).ok()
 }
 
-/// An answer that a fault gives.
-fn answered(status: StatusCode, said: &FaultBody, now_ms: u64) -> Response {
-    let (error, description) = match said {
-        FaultBody::Body(text) => {
-            return (status, [(header::CONTENT_TYPE, "application/json")], text.clone()).into_response();
-        }
-        FaultBody::Error(kind) => (kind.as_str(), text_of(kind)),
-        FaultBody::Documented => {
-            let (kind, text) = documented(status);
-            (kind, text.to_owned())
-        }
+/// One call from beginning to end, without a pause: a caller who hangs up cannot leave half a call behind. Others
+/// have `taken` so many calls of its budget, and its answer looks so.
+fn call_service(
+    emulator: &Emulator,
+    state: &mut State,
+    (head, body): (&Parts, &[u8]),
+    taken: u32,
+    looks: &Looks,
+) -> Result<Success, Refusal> {
+    let (app, call) = routes::find(&head.method, head.uri.path())?;
+    app.check(state)?;
+    let mut tokens = lock(&emulator.0.tokens);
+    // The clock is tokio's, so that a paused one drives limits and tokens; it is read under the lock, so that it
+    // never goes back for the limiter.
+    let now = Instant::now();
+    let caller = match call {
+        Call::Token => return dispatch::grant(&mut tokens, state, body, now),
+        _ => tokens.caller(state, &head.headers, emulator.request_time(now))?,
     };
-    let body = ErrorBody {
-        error: error.to_owned(),
-        exception: exception(error),
-        timestamp: now_ms,
-        duration: 0,
-        error_description: description,
-    };
-    dispatch::json(status, &body)
-}
-
-/// The server's own class of an error, which is its kind in capitals.
-fn exception(kind: &str) -> String {
-    let mut name = "com.easemob.group.exception.".to_owned();
-    for word in kind.split('_') {
-        let mut letters = word.chars();
-        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-        name.push_str(letters.as_str());
+    if let Some(budget) = call.budget()
+        && !lock(&emulator.0.limiter).admit(budget, taken, now)
+    {
+        return Err(Refusal::OverRate(emulator.0.profile.over_rate));
     }
-    name + "Exception"
-}
-
-/// The page of a proxy.
-fn page(status: StatusCode) -> Response {
-    let html = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n");
-    (status, [(header::CONTENT_TYPE, "text/html")], html).into_response()
-}
-
-/// An answer whose body breaks before its first byte: then the server sends nothing at all and hangs up.
-fn reset() -> Response {
-    let broken = io::Error::from(io::ErrorKind::ConnectionReset);
-    Response::new(Body::from_stream(stream::iter([Err::<Bytes, _>(broken)])))
-}
-
-async fn truncated(answer: Response) -> Response {
-    let (head, mut body) = whole(answer).await;
-    body.truncate(body.len() / 2);
-    Response::from_parts(head, body.into())
-}
-
-/// The answer with blanks behind it, which are good JSON.
-async fn oversized(answer: Response) -> Response {
-    const BLANKS: &[u8] = &[b' '; 1 << 16];
-    let (head, body) = whole(answer).await;
-    let blanks = iter::repeat_n(Bytes::from_static(BLANKS), OVERSIZED_BYTES / BLANKS.len());
-    let chunks = iter::once(body).chain(blanks).map(Ok::<_, io::Error>);
-    Response::from_parts(head, Body::from_stream(stream::iter(chunks)))
-}
-
-async fn whole(answer: Response) -> (http::response::Parts, Bytes) {
-    let (head, body) = answer.into_parts();
-    // The answer is the emulator's own and in memory: it can be read.
-    (head, to_bytes(body, usize::MAX).await.unwrap_or_default())
+    caller.check(state, &call, body)?;
+    dispatch::perform(
+        state,
+        emulator.0.profile,
+        &call,
+        (head, body),
+        looks,
+        emulator.now_ms(),
+    )
 }

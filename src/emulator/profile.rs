@@ -87,6 +87,10 @@ points! {
     AddBatch add_batch,
     /// Most names in one `remove_many`: 100 (seed), or 60 (`[P]`).
     RemoveBatch remove_batch,
+    /// Most names in one call that adds to the allow list: 60, or 100 (`[P]` both).
+    AllowBatch allow_batch,
+    /// Most names in one call that adds to the block list: 60, or 100 (`[P]` both).
+    BlockBatch block_batch,
     /// Somebody who is not there in `remove_many`: a row `result: false` (seed); or such a row, and 403 for the call if
     /// nobody named is there (`[P]`).
     RemoveManyAbsent remove_many_absent,
@@ -109,6 +113,9 @@ points! {
     BatchWords batch_words,
     /// Refusal over the call rate: 429 `reach_limit` (seed), or 403 `forbidden_op` (`[P]`).
     OverRate over_rate,
+    /// The event of somebody who leaves without being removed: `type: QUIT` alone, or with an `action` that tells who left
+    /// from who was offline (`[?]`).
+    QuitAction quit_action,
 }
 
 impl Profile {

@@ -91,11 +91,6 @@ impl Room {
             .collect()
     }
 
-    /// True if somebody was put on the allow list.
-    pub(super) fn allows(&self, user: &str) -> bool {
-        self.allowed.contains(user)
-    }
-
     /// Puts a member on the allow list; `false` if this is none.
     pub fn allow(&mut self, user: &str) -> bool {
         let member = self.members.contains(user);
@@ -148,9 +143,10 @@ impl Room {
         !self.blocked.contains(user) && self.members.insert(user)
     }
 
-    /// True if the room has no place left.
-    pub(super) fn is_full(&self) -> bool {
-        u64::try_from(self.members.len()).unwrap_or(u64::MAX) >= self.maxusers
+    /// True if so many more people fit in.
+    pub(super) fn has_place_for(&self, newcomers: usize) -> bool {
+        let people = u64::try_from(self.members.len().saturating_add(newcomers));
+        people.is_ok_and(|people| people <= self.maxusers)
     }
 
     /// Lets somebody go, and their admin role with them; `false` if they are not there. An owner who leaves stays owner.

@@ -2,7 +2,7 @@
 
 use super::refusal::Refusal;
 use super::state::State;
-use crate::chat::wire::{LIST_ROOMS_PER_SECOND, Method};
+use crate::chat::wire::{AddMany, LIST_ROOMS_PER_SECOND, Method, Promote};
 use http::Method as HttpMethod;
 use std::num::NonZeroU32;
 
@@ -187,9 +187,9 @@ impl Call {
         }
     }
 
-    /// Names of the people whom the path names, with commas between them.
-    pub(super) fn people(&self) -> Option<&str> {
-        match self {
+    /// People whom the path or the body names.
+    pub(super) fn people(&self, body: &[u8]) -> Vec<String> {
+        let in_path = match self {
             Self::AddOne { user, .. }
             | Self::RemoveOne { user, .. }
             | Self::Demote { user, .. }
@@ -201,7 +201,21 @@ impl Call {
             | Self::Disallow { users, .. }
             | Self::UnblockMany { users, .. } => Some(users),
             _ => None,
+        };
+        let in_path = in_path.into_iter().flat_map(|users| users.split(','));
+        let mut people: Vec<String> = in_path.map(str::to_owned).collect();
+        match self {
+            Self::AddMany { .. } | Self::AllowMany { .. } | Self::BlockMany { .. } => {
+                let batch: Option<AddMany> = serde_json::from_slice(body).ok();
+                people.extend(batch.into_iter().flat_map(|batch| batch.usernames));
+            }
+            Self::Promote { .. } => {
+                let promote: Option<Promote> = serde_json::from_slice(body).ok();
+                people.extend(promote.map(|promote| promote.newadmin));
+            }
+            _ => {}
         }
+        people
     }
 
     /// Whose call budget it draws on. What sets a scene has none. [?]

@@ -246,7 +246,7 @@ fn refuse_blocked<'a>(
 
 fn make_place(room: &Room, newcomers: usize) -> Result<(), Refusal> {
     // Nobody new is no reason to refuse, however crowded the room is already.
-    if newcomers > 0 && count(room.members().len() + newcomers) > room.maxusers {
+    if newcomers > 0 && !room.has_place_for(newcomers) {
         return Err(Refusal::RoomFull);
     }
     Ok(())

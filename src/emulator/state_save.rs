@@ -72,7 +72,7 @@ impl<'a> StateDocument<'a> {
             owner: room.owner(),
             admins: InOrder(room.admins()),
             members: InOrder(room.members()),
-            allow_list: room.members().iter().filter(|user| room.allows(user)).collect(),
+            allow_list: room.allowed().iter().collect(),
             block_list: room.block_list().iter().collect(),
             name: room.name.as_deref(),
             maxusers: room.maxusers,

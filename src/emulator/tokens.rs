@@ -1,10 +1,11 @@
 //! Tokens: which are good, and those that the service makes itself.
 
+use super::State;
 use super::access_token::{self, BadAccessToken};
 use super::caller::Caller;
 use super::refusal::Refusal;
-use super::{State, bearer};
 use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -147,4 +148,11 @@ impl TokenStore {
             application: APPLICATION,
         })
     }
+}
+
+/// The token of a request. "Bearer is a fixed character, followed by an English space, and then the obtained token value"
+/// (seed, "Request header").
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    value.strip_prefix("Bearer ").filter(|token| !token.is_empty())
 }

@@ -11,11 +11,12 @@ use tokio::time::advance;
 const PEOPLE: &str = r#"
 app_key: "acme#demo"
 tokens: [secret]
-users: [owner, admin, admin2, member, member2, outside]
+users: [owner, admin, admin2, member, member2, outside, kept_out]
 user_tokens: {owner: owner, admin: admin, member: member, outside: outside}
 clients: {id: right}
 rooms:
-  "66213271109633": {owner: owner, admins: [admin, admin2], members: [member, member2], allow_list: [member2]}
+  "66213271109633":
+    {owner: owner, admins: [admin, admin2], members: [member, member2], allow_list: [member2], block_list: [kept_out]}
 "#;
 
 async fn send_as(emulator: &Emulator, token: &str, call: &str, body: &str) -> (u16, Value) {
@@ -58,6 +59,8 @@ async fn what_each_role_may_do() {
     const MANAGERS: &[&str] = &["owner", "admin"];
     const OWNER: &[&str] = &["owner"];
     let batch = r#"{"usernames": ["outside"]}"#;
+    let members = r#"{"usernames": ["member", "member2"]}"#;
+    let with_admin = r#"{"usernames": ["member", "Admin2"]}"#;
     for (call, body, may) in [
         // Reading.
         ("GET /chatrooms", "", EVERYBODY),
@@ -76,12 +79,28 @@ async fn what_each_role_may_do() {
         ),
         ("GET /chatrooms/66213271109633/white/users", "", MANAGERS),
         ("POST /chatrooms/66213271109633/white/users", batch, MANAGERS),
+        ("POST /chatrooms/66213271109633/white/users/member", "", MANAGERS),
         (
             "DELETE /chatrooms/66213271109633/white/users/member2",
             "",
             MANAGERS,
         ),
+        ("GET /chatrooms/66213271109633/blocks/users", "", MANAGERS),
+        ("POST /chatrooms/66213271109633/blocks/users/member", "", MANAGERS),
+        ("POST /chatrooms/66213271109633/blocks/users", members, MANAGERS),
+        (
+            "DELETE /chatrooms/66213271109633/blocks/users/kept_out",
+            "",
+            MANAGERS,
+        ),
+        (
+            "DELETE /chatrooms/66213271109633/blocks/users/kept_out%2Cmember",
+            "",
+            MANAGERS,
+        ),
         // "The chat room owner can add chat room admins, disband the chat room …"
+        ("POST /chatrooms/66213271109633/blocks/users/admin2", "", OWNER),
+        ("POST /chatrooms/66213271109633/blocks/users", with_admin, OWNER),
         ("DELETE /chatrooms/66213271109633/users/admin2", "", OWNER),
         (
             "DELETE /chatrooms/66213271109633/users/member%2Cadmin2",

@@ -20,7 +20,7 @@ async fn users(emulator: &Emulator, call: &str, body: &str) -> (u16, Value) {
 async fn users_come_and_go() {
     let emulator = emulator();
     let zoe = json!({
-        "uuid": "9d017e26-81b7-f317-25e1-c0fbe2612e89",
+        "uuid": "9d017e26-81b7-4317-a5e1-c0fbe2612e89",
         "type": "user",
         "created": 0,
         "modified": 0,

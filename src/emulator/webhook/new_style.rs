@@ -1,6 +1,8 @@
-//! The newer form of events: `group_op_event`, one a call.
+//! The newer form of events: `group_op_event`, one a call and kind of change, with the names of all.
 
+use super::APP;
 use super::changes::{Change, Leave, Listing, RoomEvent};
+use crate::emulator::{Profile, Side};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -31,11 +33,12 @@ struct Event<'a> {
 /// Body of an event; `call_id` and `security` as they were made for it.
 pub(super) fn body(
     event: &RoomEvent<'_>,
+    profile: Profile,
     app_key: &str,
     (call_id, security): (&str, &str),
     now_ms: u64,
 ) -> serde_json::Result<String> {
-    let (operation, payload) = operation(event, app_key, now_ms);
+    let (operation, payload) = operation(event, profile, app_key, now_ms);
     serde_json::to_string(&Event {
         call_id,
         security,
@@ -45,13 +48,18 @@ pub(super) fn body(
         kind: "CHATROOM",
         event: "group_op_event",
         operation,
-        operator: event.operator,
+        operator: event.operator.as_deref().unwrap_or(APP),
         member_count: event.member_count,
         timestamp: now_ms,
     })
 }
 
-fn operation(event: &RoomEvent<'_>, app_key: &str, now_ms: u64) -> (&'static str, Option<Value>) {
+fn operation(
+    event: &RoomEvent<'_>,
+    profile: Profile,
+    app_key: &str,
+    now_ms: u64,
+) -> (&'static str, Option<Value>) {
     let people = &event.people;
     // The names, a field that only some events have, and the type.
     let members_with = |kind: &str, more: Option<(&str, Value)>| {
@@ -81,6 +89,7 @@ fn operation(event: &RoomEvent<'_>, app_key: &str, now_ms: u64) -> (&'static str
                 Leave::Block => ("BLOCK", None),
                 Leave::Delete => ("DELETE", None),
             };
+            let action = action.filter(|_| profile.quit_action == Side::Newer);
             let action = action.map(|action: &str| ("action", action.into()));
             ("LEAVE", members_with(kind, action))
         }
@@ -99,8 +108,8 @@ fn created(event: &RoomEvent<'_>, app_key: &str, title: &str, maxusers: u64, now
     let pulled_in = event
         .people
         .iter()
-        .filter(|user| !user.eq_ignore_ascii_case(event.owner));
-    let role = Map::from_iter([(event.owner.to_owned(), "owner".into())]);
+        .filter(|user| !user.eq_ignore_ascii_case(&event.owner));
+    let role = Map::from_iter([(event.owner.clone(), "owner".into())]);
     json!({
         "role": role,
         "member": pulled_in.collect::<Vec<_>>(),
