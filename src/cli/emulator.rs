@@ -38,7 +38,8 @@ pub struct Args {
             {owner: alice, admins: [], members: [bob], maxusers: 10000}}}\n\
             Without `users` every valid name is known; without `tokens` any token is accepted.\n\
             Users can have tokens of their own (user_tokens: {alice: her-token}); with app_id and app_certificate, \
-            AccessToken2 tokens are checked; clients: {id: secret} are those that can ask for a token"
+            AccessToken2 tokens are checked, the app's and those of users; clients: {id: secret} are those that can \
+            ask for a token, and passwords: {alice: hers} the users who can"
     )]
     state: Option<PathBuf>,
     /// Calls a second that each method takes; 0 takes every call
@@ -55,7 +56,7 @@ pub struct Args {
     profile: Side,
     /// Switches one point, such as add_one_member=newer; can be repeated, and a name that is none lists them all
     ///
-    /// In no profile are unknown_user, batch_words, over_rate and quit_action: they are switched here alone.
+    /// In no profile are unknown_user, unknown_among_many, batch_words, media_type, over_rate and quit_action: they are switched here alone.
     #[arg(long, value_name = "POINT=SIDE")]
     point: Vec<Switch>,
     /// Where the control endpoint listens: a loopback address; port 0 takes a free one
@@ -82,7 +83,9 @@ pub struct Args {
     /// service itself lets people go after about 2m.
     #[arg(long, value_name = "TIME", value_parser = short_time)]
     offline_after: Option<Duration>,
-    /// How long a token lasts that is asked for with client credentials, at most, in whole seconds; left out, 60 days
+    /// How long a token lasts that `POST /token` grants, at most, in whole seconds; left out, as long as is asked for
+    ///
+    /// Whoever asks for no time gets 60 days, and with a `ttl` of 0 a token never ends.
     #[arg(long, value_name = "TIME", value_parser = short_time)]
     token_ttl: Option<Duration>,
     /// Where membership events are posted to: plain http on loopback

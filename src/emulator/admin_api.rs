@@ -28,14 +28,28 @@ pub(super) struct NewUser {
     password: Option<String>,
 }
 
+impl NewUser {
+    /// Somebody without a password.
+    pub(super) fn named(username: &str) -> Self {
+        Self {
+            username: username.to_owned(),
+            password: None,
+        }
+    }
+}
+
 /// Body of `POST /chatrooms`.
 #[derive(Debug, Deserialize)]
 pub(super) struct CreateRoom {
-    name: String,
-    owner: String,
+    name: Option<String>,
+    #[serde(default)]
+    description: String,
+    owner: Option<String>,
     #[serde(default)]
     members: Vec<String>,
     maxusers: Option<u64>,
+    #[serde(default)]
+    custom: String,
 }
 
 /// A user as the calls about users show them; `created` in milliseconds since 1970 (seed, "Response parameters").
@@ -51,7 +65,7 @@ pub(super) struct UserEntity {
 }
 
 impl UserEntity {
-    fn new(username: &str, now_ms: u64) -> Self {
+    pub(super) fn new(username: &str, now_ms: u64) -> Self {
         Self {
             uuid: user_uuid(username),
             kind: "user",
@@ -64,7 +78,7 @@ impl UserEntity {
 }
 
 /// The same for the same user: made from their name.
-fn user_uuid(username: &str) -> String {
+pub(super) fn user_uuid(username: &str) -> String {
     let digest = Sha256::digest(username.to_ascii_lowercase());
     let bits = digest
         .iter()
@@ -114,7 +128,7 @@ pub(super) fn delete_user(state: &mut State, user: &str, now_ms: u64) -> Result<
         None => state.knows(user),
     };
     if !gone {
-        return Err(Refusal::NoSuchEntity);
+        return Err(Refusal::NoSuchResource);
     }
     state.passwords.remove(&user.to_ascii_lowercase());
     for room in state.rooms.values_mut() {
@@ -140,13 +154,23 @@ pub(super) fn delete_users(state: &mut State, limit: usize, now_ms: u64) -> Resu
 }
 
 /// Creates a room and gives its id.
-pub(super) fn create_room(state: &mut State, profile: Profile, new: CreateRoom) -> Result<String, Refusal> {
+pub(super) fn create_room(
+    state: &mut State,
+    profile: Profile,
+    new: CreateRoom,
+    now_ms: u64,
+) -> Result<String, Refusal> {
     let CreateRoom {
         name,
+        description,
         owner,
         members,
         maxusers,
+        custom,
     } = new;
+    let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let name = given(name).ok_or(Refusal::BadParameter("chatroom must contain title/name field!"))?;
+    let owner = given(owner).ok_or(Refusal::BadParameter("owner must be provided"))?;
     if let Some(stranger) = [&owner]
         .into_iter()
         .chain(&members)
@@ -164,6 +188,9 @@ pub(super) fn create_room(state: &mut State, profile: Profile, new: CreateRoom) 
     }
     room.maxusers = maxusers.unwrap_or(CREATED_MAXUSERS);
     room.name = Some(name);
+    room.description = description;
+    room.custom = custom;
+    room.created_ms = now_ms;
     if !room.has_place_for(0) {
         return Err(Refusal::RoomFull);
     }

@@ -1,5 +1,6 @@
 //! The `data` of each answer.
 
+use super::Room;
 use crate::chat::wire::{AddedMany, Demoted, MemberResult, MemberRow, Promoted, RoomDetail, RoomRow};
 use serde::Serialize;
 
@@ -14,7 +15,7 @@ pub(super) enum Data {
     Promoted(Promoted),
     Admins(Vec<String>),
     Demoted(Demoted),
-    Detail(Vec<RoomDetail>),
+    Detail(Vec<DetailRow>),
     Joined(Vec<JoinedRow>),
     Rooms(Vec<RoomRow>),
     /// One name put on a list, or taken off it.
@@ -31,6 +32,35 @@ pub(super) enum Data {
         success: bool,
         id: String,
     },
+}
+
+/// A row of room detail, with all that recorded answers show.
+#[derive(Serialize)]
+pub(super) struct DetailRow {
+    #[serde(flatten)]
+    pub(super) known: RoomDetail,
+    description: String,
+    membersonly: bool,
+    allowinvites: bool,
+    created: u64,
+    custom: String,
+    mute: bool,
+    public: bool,
+}
+
+impl DetailRow {
+    pub(super) fn new(known: RoomDetail, room: &Room) -> Self {
+        Self {
+            known,
+            description: room.description.clone(),
+            membersonly: false,
+            allowinvites: false,
+            created: room.created_ms,
+            custom: room.custom.clone(),
+            mute: false,
+            public: true,
+        }
+    }
 }
 
 /// A name that was put on the allow list or the block list, or taken off it. [P]

@@ -2,6 +2,7 @@
 
 use super::dispatch;
 use super::fault::{FaultBody, documented, text_of};
+use super::time_of_day::Stamp;
 use crate::chat::wire::ErrorBody;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +14,7 @@ use std::{io, iter};
 const OVERSIZED_BYTES: usize = 32 << 20;
 
 /// An answer that a fault gives.
-pub(super) fn answered(status: StatusCode, said: &FaultBody, now_ms: u64) -> Response {
+pub(super) fn answered(status: StatusCode, said: &FaultBody, stamp: Stamp) -> Response {
     let (error, description) = match said {
         FaultBody::Body(text) => {
             return (status, [(header::CONTENT_TYPE, "application/json")], text.clone()).into_response();
@@ -27,8 +28,8 @@ pub(super) fn answered(status: StatusCode, said: &FaultBody, now_ms: u64) -> Res
     let body = ErrorBody {
         error: error.to_owned(),
         exception: exception(error),
-        timestamp: now_ms,
-        duration: 0,
+        timestamp: stamp.now_ms,
+        duration: stamp.duration_ms,
         error_description: description,
     };
     dispatch::json(status, &body)

@@ -69,7 +69,7 @@ use limiter::Limiter;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sweeper::Sweeper;
-use time_of_day::TimeOfDay;
+use time_of_day::{Stamp, TimeOfDay};
 use tokens::{RequestTime, TokenStore};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -331,6 +331,14 @@ impl Emulator {
     fn request_time(&self, now: Instant) -> RequestTime {
         let now_ms = self.now_ms();
         RequestTime { now, now_ms }
+    }
+
+    /// Times of an answer that is made now to a call that the service took then.
+    fn stamp(&self, taken: Instant) -> Stamp {
+        Stamp {
+            now_ms: self.now_ms(),
+            duration_ms: u64::try_from(taken.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
     }
 
     /// The time of day in milliseconds since 1970.

@@ -7,6 +7,7 @@ use super::fault::{Decided, Fault, FaultBody, FaultEffect, Phase};
 use super::fault_answer::{answered, oversized, page, reset, truncated};
 use super::journal::JournalEntry;
 use super::looks::Looks;
+use super::profile::Side;
 use super::refusal::Refusal;
 use super::room::Room;
 use super::routes::Call;
@@ -18,7 +19,7 @@ use crate::model::{RoomId, UserId};
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::response::Response;
-use http::{StatusCode, request::Parts};
+use http::{HeaderMap, StatusCode, header, request::Parts};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
@@ -33,12 +34,8 @@ enum CallEnd {
 /// each: the way there and the way back.
 pub(super) async fn handle(emulator: &Emulator, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let body = match to_bytes(body, MAX_BODY_BYTES).await {
-        Ok(body) => body,
-        Err(error) => {
-            let refusal = Refusal::BadArgument(error.to_string());
-            return dispatch::respond(Err(refusal), emulator.now_ms());
-        }
+    let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
+        return dispatch::respond(Err(Refusal::BodyTooLarge), emulator.stamp(Instant::now()));
     };
     let call = routes::find(&head.method, head.uri.path());
     let call = call.ok().map(|(_, call)| call);
@@ -49,10 +46,11 @@ pub(super) async fn handle(emulator: &Emulator, request: Request) -> Response {
     };
     let fault = decided.fault.as_ref();
     pause(emulator, delay / 2).await;
+    let taken = Instant::now();
     if let Some((time, Phase::Before)) = slow(fault) {
         pause(emulator, time).await;
     }
-    let ending = process(emulator, call.as_ref(), (&head, &body), &decided);
+    let ending = process(emulator, call.as_ref(), (&head, &body), taken, &decided);
     if let Some((time, Phase::After)) = slow(fault) {
         pause(emulator, time).await;
     }
@@ -74,13 +72,14 @@ fn process(
     emulator: &Emulator,
     call: Option<&Call>,
     (head, body): (&Parts, &[u8]),
+    taken: Instant,
     decided: &Decided,
 ) -> CallEnd {
     let method = call.and_then(Call::method);
     let fault = decided.fault.as_ref();
     let strike = |phase: Phase| {
         let fault = fault.filter(|fault| fault.phase == phase)?;
-        apply_fault(emulator, &fault.what, call)
+        apply_fault(emulator, &fault.what, call, taken)
     };
     let (ending, effect) = match strike(Phase::Before) {
         Some(ending) => (ending, false),
@@ -89,6 +88,7 @@ fn process(
                 emulator,
                 call,
                 (head, body),
+                taken,
                 fault.map(|fault| &fault.what),
                 &decided.looks,
             );
@@ -117,12 +117,17 @@ fn process(
 }
 
 /// Effect of a fault in the call's place; `None` if the call goes on.
-fn apply_fault(emulator: &Emulator, what: &FaultEffect, call: Option<&Call>) -> Option<CallEnd> {
+fn apply_fault(
+    emulator: &Emulator,
+    what: &FaultEffect,
+    call: Option<&Call>,
+    taken: Instant,
+) -> Option<CallEnd> {
     match what {
         FaultEffect::Reset => Some(CallEnd::Reset),
         FaultEffect::Timeout => Some(CallEnd::Never),
         FaultEffect::Answer(status, said) => {
-            Some(CallEnd::Answer(answered(*status, said, emulator.now_ms())))
+            Some(CallEnd::Answer(answered(*status, said, emulator.stamp(taken))))
         }
         FaultEffect::Html(status) => Some(CallEnd::Answer(page(*status))),
         FaultEffect::Join(people) => {
@@ -151,6 +156,7 @@ fn deliver(
     emulator: &Emulator,
     call: Option<&Call>,
     (head, body): (&Parts, &[u8]),
+    taken: Instant,
     what: Option<&FaultEffect>,
     looks: &Looks,
 ) -> Response {
@@ -164,7 +170,7 @@ fn deliver(
             return answered(
                 StatusCode::UNAUTHORIZED,
                 &FaultBody::Documented,
-                emulator.now_ms(),
+                emulator.stamp(taken),
             );
         }
     }
@@ -174,11 +180,11 @@ fn deliver(
         }
         _ => None,
     };
-    let taken = match what {
+    let used = match what {
         Some(FaultEffect::Budget(calls)) => *calls,
         _ => 0,
     };
-    let perform = |state: &mut State| call_service(emulator, state, (head, body), taken, looks);
+    let perform = |state: &mut State| call_service(emulator, state, (head, body), (taken, used), looks);
     let result = match past {
         Some(mut past) => perform(&mut past),
         None if writes(head) => {
@@ -200,7 +206,7 @@ fn deliver(
     };
     match result {
         Ok(answer) if looks.edits() => dispatch::edited(&answer, looks),
-        result => dispatch::respond(result, emulator.now_ms()),
+        result => dispatch::respond(result, emulator.stamp(taken)),
     }
 }
 
@@ -254,37 +260,54 @@ fn first_room(call: &Call) -> Option<RoomId> {
     RoomId::parse(call.rooms()?.split(',').next()?).ok()
 }
 
-/// One call from beginning to end, without a pause: a caller who hangs up cannot leave half a call behind. Others
-/// have `taken` so many calls of its budget, and its answer looks so.
+/// One call from beginning to end, without a pause: a caller who hangs up cannot leave half a call behind. It was `taken`
+/// then, others have `used` so many calls of its budget, and its answer looks so.
 fn call_service(
     emulator: &Emulator,
     state: &mut State,
     (head, body): (&Parts, &[u8]),
-    taken: u32,
+    (taken, used): (Instant, u32),
     looks: &Looks,
 ) -> Result<Success, Refusal> {
     let (app, call) = routes::find(&head.method, head.uri.path())?;
     app.check(state)?;
+    let profile = emulator.0.profile;
+    if profile.media_type == Side::Seed && !body.is_empty() && !is_json(&head.headers) {
+        return Err(Refusal::MediaType);
+    }
     let mut tokens = lock(&emulator.0.tokens);
     // The clock is tokio's, so that a paused one drives limits and tokens; it is read under the lock, so that it
     // never goes back for the limiter.
     let now = Instant::now();
+    let time = emulator.request_time(now);
     let caller = match call {
-        Call::Token => return dispatch::grant(&mut tokens, state, body, now),
-        _ => tokens.caller(state, &head.headers, emulator.request_time(now))?,
+        Call::Token => return dispatch::grant(&mut tokens, state, profile, (head, body), time),
+        _ => tokens.caller(state, &head.headers, time),
     };
+    let caller = caller.map_err(|refusal| match refusal {
+        // The calls about users are another service's.
+        Refusal::BlankToken if !call.is_about_rooms() => Refusal::Unauthorized,
+        refusal => refusal,
+    })?;
     if let Some(budget) = call.budget()
-        && !lock(&emulator.0.limiter).admit(budget, taken, now)
+        && !lock(&emulator.0.limiter).admit(budget, used, now)
     {
-        return Err(Refusal::OverRate(emulator.0.profile.over_rate));
+        return Err(Refusal::OverRate(profile.over_rate));
     }
-    caller.check(state, &call, body)?;
-    dispatch::perform(
-        state,
-        emulator.0.profile,
-        &call,
-        (head, body),
-        looks,
-        emulator.now_ms(),
-    )
+    let stamp = emulator.stamp(taken);
+    let done = caller
+        .check(state, &call, body)
+        .and_then(|()| dispatch::perform(state, profile, &call, (head, body), looks, stamp));
+    done.map_err(|refusal| match refusal {
+        Refusal::NoSuchRoom(room) if !writes(head) => Refusal::NoRoomToRead(room),
+        refusal => refusal,
+    })
+}
+
+/// True unless the header says that the body is something else.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_none_or(|value| {
+        let kind = value.to_str().unwrap_or_default().split(';').next();
+        kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    })
 }

@@ -23,6 +23,12 @@ pub struct Room {
     blocked: Names,
     /// Its name for people.
     pub name: Option<String>,
+    /// Text about it.
+    pub description: String,
+    /// Text that its app keeps with it.
+    pub custom: String,
+    /// Its creation, in milliseconds since 1970.
+    pub created_ms: u64,
     /// Number of people it holds, the owner counted.
     pub maxusers: u64,
 }
@@ -30,6 +36,8 @@ pub struct Room {
 impl Room {
     /// Places of a room unless something else is said.
     pub const DEFAULT_MAXUSERS: u64 = 10_000;
+    /// Creation of a room unless something else is said: in May 2019, as in a recorded answer.
+    pub const DEFAULT_CREATED_MS: u64 = 1_558_759_355_082;
 
     /// Makes a room with nobody in it but its owner.
     #[must_use]
@@ -41,6 +49,9 @@ impl Room {
             allowed: Names::default(),
             blocked: Names::default(),
             name: None,
+            description: String::new(),
+            custom: String::new(),
+            created_ms: Self::DEFAULT_CREATED_MS,
             maxusers: Self::DEFAULT_MAXUSERS,
         }
     }

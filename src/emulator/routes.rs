@@ -160,6 +160,14 @@ impl Call {
         })
     }
 
+    /// True if it is one of the calls below `/chatrooms`.
+    pub(super) fn is_about_rooms(&self) -> bool {
+        !matches!(
+            self,
+            Self::CreateUsers | Self::DeleteUsers | Self::DeleteUser { .. } | Self::Token
+        )
+    }
+
     /// Ids of the rooms that the path names, with commas between them.
     pub(super) fn rooms(&self) -> Option<&str> {
         match self {
@@ -245,7 +253,7 @@ pub(super) fn find(method: &HttpMethod, path: &str) -> Result<(App, Call), Refus
     let segments: Vec<String> = path.split('/').map(decode).collect::<Result<_, _>>()?;
     let mut segments = segments.into_iter();
     let (Some(first), Some(second)) = (segments.next(), segments.next()) else {
-        return Err(Refusal::NoSuchCall);
+        return Err(Refusal::NoSuchResource);
     };
     let app = if first == "app-id" {
         App::Id(second)
@@ -261,7 +269,7 @@ pub(super) fn find(method: &HttpMethod, path: &str) -> Result<(App, Call), Refus
         ["users", rest @ ..] => user_call(method, rest),
         ["token"] if method == HttpMethod::POST => Ok(Call::Token),
         ["token"] => Err(Refusal::WrongMethod),
-        _ => Err(Refusal::NoSuchCall),
+        _ => Err(Refusal::NoSuchResource),
     };
     Ok((app, call?))
 }
@@ -321,7 +329,7 @@ fn room_call(method: &HttpMethod, rest: &[&str]) -> Result<Call, Refusal> {
         | (_, [_, "white" | "blocks", "users"] | [_, "white" | "blocks", "users", _]) => {
             return Err(Refusal::WrongMethod);
         }
-        _ => return Err(Refusal::NoSuchCall),
+        _ => return Err(Refusal::NoSuchResource),
     })
 }
 
@@ -333,7 +341,7 @@ fn user_call(method: &HttpMethod, rest: &[&str]) -> Result<Call, Refusal> {
             user: (*user).to_owned(),
         }),
         (_, [] | [_]) => Err(Refusal::WrongMethod),
-        _ => Err(Refusal::NoSuchCall),
+        _ => Err(Refusal::NoSuchResource),
     }
 }
 

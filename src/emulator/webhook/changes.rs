@@ -37,7 +37,7 @@ pub(in crate::emulator) struct Before {
 pub(super) struct RoomEvent<'a> {
     pub(super) id: &'a RoomId,
     pub(super) owner: String,
-    pub(super) what: Change,
+    pub(super) what: Change<'a>,
     /// People whom it is about.
     pub(super) people: Vec<String>,
     /// User who did it; none: the app.
@@ -48,12 +48,9 @@ pub(super) struct RoomEvent<'a> {
 
 /// Change of the people of an event, or of their room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum Change<'a> {
     /// The room is there, and they are in it.
-    Created {
-        title: String,
-        maxusers: u64,
-    },
+    Created(&'a Room),
     Joined,
     Left(Leave),
     Admin(Listing),
@@ -126,10 +123,7 @@ impl Before {
             .filter(|_| after.rooms_created > self.rooms_created)
             .and_then(|id| after.rooms.get_key_value(&id));
         let created = created.into_iter().flat_map(|(id, room)| {
-            let created = Change::Created {
-                title: room.name.clone().unwrap_or_default(),
-                maxusers: room.maxusers,
-            };
+            let created = Change::Created(room);
             // That the owner joins too is an assumption. [?]
             [(created, None), (Change::Joined, Some(room.members().len()))].map(|(what, member_count)| {
                 RoomEvent {
@@ -143,7 +137,12 @@ impl Before {
 }
 
 impl<'a> RoomEvent<'a> {
-    fn new((id, room): (&'a RoomId, &Room), what: Change, people: Vec<String>, author: Author<'_>) -> Self {
+    fn new(
+        (id, room): (&'a RoomId, &Room),
+        what: Change<'a>,
+        people: Vec<String>,
+        author: Author<'_>,
+    ) -> Self {
         Self {
             id,
             owner: room.owner().to_owned(),
@@ -181,7 +180,7 @@ pub(super) fn gone_offline<'a>(id: &'a RoomId, room: &'a Room, users: &Names) ->
 /// An event for each of these people, in their own name, after which there is one more in the room or one less than `before`.
 fn one_each<'a>(
     (id, room): (&'a RoomId, &Room),
-    what: &Change,
+    what: &Change<'a>,
     people: Vec<String>,
     before: usize,
 ) -> Vec<RoomEvent<'a>> {
@@ -197,7 +196,7 @@ fn one_each<'a>(
 }
 
 /// Changes of a room, and to whom each happened. An admin who goes loses that role first, and is told both times. [?]
-fn changes(before: &Room, after: &Room, author: Author<'_>) -> Vec<(Change, Vec<String>)> {
+fn changes(before: &Room, after: &Room, author: Author<'_>) -> Vec<(Change<'static>, Vec<String>)> {
     use Listing::{Add, Remove};
     let blocked = only_in(after.block_list(), before.block_list());
     let is_blocked = |user: &String| after.block_list().contains(user);

@@ -2,7 +2,7 @@
 
 use super::APP;
 use super::changes::{Change, Leave, Listing, RoomEvent};
-use crate::emulator::{Profile, Side};
+use crate::emulator::{Profile, Room, Side};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -76,9 +76,7 @@ fn operation(
         Listing::Remove => "REMOVE",
     };
     match &event.what {
-        Change::Created { title, maxusers } => {
-            ("CREATE", Some(created(event, app_key, title, *maxusers, now_ms)))
-        }
+        Change::Created(room) => ("CREATE", Some(created(event, app_key, room, now_ms))),
         // In rooms, INVITE does not occur (`[P]`), and nobody applies for one. [?]
         Change::Joined => ("JOIN", members("DIRECT")),
         Change::Left(leave) => {
@@ -104,7 +102,7 @@ fn operation(
 }
 
 /// "The fields are the same for a chat room" as for a group (`[P]`): text, but for `mute_duration`.
-fn created(event: &RoomEvent<'_>, app_key: &str, title: &str, maxusers: u64, now_ms: u64) -> Value {
+fn created(event: &RoomEvent<'_>, app_key: &str, room: &Room, now_ms: u64) -> Value {
     let pulled_in = event
         .people
         .iter()
@@ -115,13 +113,13 @@ fn created(event: &RoomEvent<'_>, app_key: &str, title: &str, maxusers: u64, now
         "member": pulled_in.collect::<Vec<_>>(),
         "info": {
             "owner": format!("{app_key}_{}", event.owner),
-            "created": now_ms.to_string(),
-            "custom": "",
-            "description": "",
+            "created": room.created_ms.to_string(),
+            "custom": room.custom,
+            "description": room.description,
             "mute": "false",
             "mute_duration": 0,
-            "title": title,
-            "max_users": maxusers.to_string(),
+            "title": room.name.as_deref().unwrap_or_default(),
+            "max_users": room.maxusers.to_string(),
             "invite_need_confirm": "false",
             "public": "true",
             "allow_user_invites": "false",

@@ -80,7 +80,7 @@ pub(super) fn notices(event: &RoomEvent<'_>, app_key: &str) -> Vec<Notice> {
         event.people.iter().map(notice).collect()
     };
     match event.what {
-        Change::Created { .. } | Change::Blocked(_) | Change::Left(Leave::Delete) => Vec::new(),
+        Change::Created(_) | Change::Blocked(_) | Change::Left(Leave::Delete) => Vec::new(),
         Change::Joined => event
             .people
             .iter()
