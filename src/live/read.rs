@@ -285,7 +285,7 @@ async fn read_people(
         return Ok((people, None, begun));
     }
     let begun = Instant::now();
-    let (people, inconsistency) = pages::read(reader, room, detail.count, detail.owner.is_some()).await?;
+    let (people, inconsistency) = pages::read(reader, room, detail.count).await?;
     let inconsistency = inconsistency.or_else(|| people.about_owner(detail.owner.as_deref()));
     Ok((people, inconsistency, begun))
 }
