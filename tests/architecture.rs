@@ -66,7 +66,7 @@ const RULES: &[Rule] = &[
         broken: |source| source.imports_beyond("live", &["chat", "model", "desired::DesiredRoom"]),
     },
     Rule {
-        text: "`plan` imports only `model` and the plain types of `desired` and `live`",
+        text: "`plan` imports only `model`, the plain types of `desired` and `live`, and the forecast of ends",
         broken: |source| {
             let desired = [
                 "desired::AllowEmpty",
@@ -78,7 +78,12 @@ const RULES: &[Rule] = &[
                 "desired::Source",
                 "desired::guard_forecasts",
             ];
-            let live = ["live::Inconsistency", "live::LiveRoom", "live::Observed"];
+            let live = [
+                "live::AllowList",
+                "live::Inconsistency",
+                "live::LiveRoom",
+                "live::Observed",
+            ];
             source.imports_beyond("plan", &[&["model"][..], &desired, &live].concat())
         },
     },
@@ -123,10 +128,11 @@ const RULES: &[Rule] = &[
     Rule {
         text: "`plan`, `base`, `render`, `export` and `explain` are pure: no async, clock, randomness, file, network, process or logging",
         broken: |source| {
-            let names = [
-                "async", "await", "fastrand", "jiff", "reqwest", "tokio", "tracing",
-            ];
+            let names = ["async", "await", "fastrand", "reqwest", "tokio", "tracing"];
             let paths = [
+                "jiff::Timestamp::now",
+                "jiff::Zoned",
+                "Timestamp::now",
                 "std::env",
                 "std::fs",
                 "std::io",
@@ -193,8 +199,8 @@ const RULES: &[Rule] = &[
         },
     },
     Rule {
-        text: "`web` imports only `status` and `model`",
-        broken: |source| source.imports_beyond("web", &["status", "model"]),
+        text: "`web` imports only `status`, `model`, `clock` and the type of a secret of `chat`",
+        broken: |source| source.imports_beyond("web", &["status", "model", "clock", "chat::Secret"]),
     },
     Rule {
         text: "`status` imports only `diagnostics`, `model` and `plan`",

@@ -6,7 +6,7 @@ use roomsync::chat::read_secret;
 use roomsync::chat::wire::Method;
 use roomsync::cli::validate;
 use roomsync::diagnostics::render;
-use roomsync::model::{Guards, Limit};
+use roomsync::model::{Absent, Limit, RoomDefaults};
 use roomsync::settings::{App, Auth, Env, Settings, load, load_offline};
 use secrecy::ExposeSecret;
 use std::ffi::OsString;
@@ -36,15 +36,26 @@ fn load_text(text: &str, token: Option<&str>, env: &Env) -> Result<Settings, Str
     })
 }
 
-/// One snapshot a file of `tests/invalid/settings`.
+/// One snapshot a file of `tests/invalid/settings`. Without the token in the environment the same is said, and perhaps that there is
+/// none.
 #[test]
 fn invalid_settings() {
     for entry in fs::read_dir("tests/invalid/settings").unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let invalid = load(&path, &env_with_token()).unwrap_err();
-        let said = render(&invalid.diagnostics, false);
-        assert!(!said.contains("hunter2"), "{said}");
+        let said = |env: &Env| {
+            let invalid = load(&path, env).unwrap_err();
+            let said = render(&invalid.diagnostics, false);
+            assert!(!said.contains("hunter2"), "{said}");
+            said
+        };
+        let (with, without) = (said(&env_with_token()), said(&Env::default()));
+        let more = without.strip_prefix(with.trim_end());
+        let more = more.unwrap_or_else(|| panic!("{with}\n{without}")).trim_start();
+        let said = match more {
+            "" => with,
+            more => format!("{with}--- without a token in the environment ---\n{more}"),
+        };
         insta::assert_snapshot!(name, said);
     }
 }
@@ -70,7 +81,7 @@ fn the_defaults_are_those_of_the_contract() {
             .iter()
             .all(|method| limits.calls_per_second.of(*method) == 50)
     );
-    assert_eq!(settings.guards, Guards::default());
+    assert_eq!(settings.room_defaults, RoomDefaults::default());
     assert_eq!(settings.max_removals_total, Limit::Share(1_000));
     assert_eq!(settings.sync.interval, Duration::from_secs(300));
     assert_eq!(settings.sync.settle, Duration::from_millis(500));
@@ -78,7 +89,19 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.listen.unwrap().to_string(), "127.0.0.1:9464");
     assert!(!settings.status_page && !settings.sync.paused);
     assert_eq!(settings.audit_log, None);
+    assert_eq!(settings.webhook, None);
     assert!(settings.admin_token.is_none());
+    let text = format!("{MINIMAL}webhook: {{secret_file: hook}}\n");
+    let webhook = load_text(&text, None, &env_with_token())
+        .unwrap()
+        .webhook
+        .unwrap();
+    assert_eq!(
+        (webhook.listen.to_string(), &*webhook.path),
+        ("127.0.0.1:9465".to_owned(), "/hooks/agora")
+    );
+    assert!(webhook.secret_file.is_absolute() && webhook.secret_file.ends_with("hook"));
+    assert_eq!(webhook.previous_secret_file, None);
 }
 
 #[test]
@@ -94,9 +117,11 @@ rooms: [a, b.yaml]
 limits: {calls_per_second: {default: 40, list_admins: 90}, concurrency: 8, add_batch: 100, remove_batch: 60, bulk_reads: false, strict: true}
 guards: {max_removals: 3, max_demotions: 1%, max_removals_total: 5%, max_additions: 7, protect: [Bot, "ops-*"]}
 sync: {interval: 1h, settle: 0ms, paused: true}
+webhook: {listen: "[::]:8443", path: /, secret_file: hook, previous_secret_file: old/hook}
 state_dir: /var/lib/roomsync
 listen: off
 status_page: true
+absent: ignore
 audit_log: log/audit.jsonl
 "#;
     let settings = load_text(text, Some("tok-en\r\n"), &Env::default()).unwrap();
@@ -112,12 +137,16 @@ audit_log: log/audit.jsonl
     assert_eq!(settings.limits.calls_per_second.of(Method::Promote), 40);
     assert!(!settings.limits.bulk_reads);
     assert!(settings.limits.strict);
-    assert_eq!(settings.guards.max_additions, Some(Limit::Count(7)));
-    assert_eq!(settings.guards.protect[0].as_str(), "bot");
+    assert_eq!(settings.room_defaults.guards.max_additions, Some(Limit::Count(7)));
+    assert_eq!(settings.room_defaults.guards.protect[0].as_str(), "bot");
+    assert_eq!(settings.room_defaults.absent, Absent::Ignore);
     assert_eq!(settings.max_removals_total, Limit::Share(500));
     assert_eq!(settings.state_dir, Path::new("/var/lib/roomsync"));
     assert_eq!(settings.listen, None);
     assert!(settings.sync.paused);
+    let webhook = settings.webhook.unwrap();
+    assert_eq!((webhook.listen.port(), &*webhook.path), (8443, "/"));
+    assert!(webhook.previous_secret_file.unwrap().ends_with("old/hook"));
     let audit_log = settings.audit_log.unwrap();
     assert!(audit_log.is_absolute() && audit_log.ends_with("log/audit.jsonl"));
     let number = load_text(
@@ -259,7 +288,14 @@ fn validate(paths: &[&str], config: &str) -> (String, bool) {
     let args = ["validate"].iter().chain(paths);
     let cli: Cli = clap::Parser::parse_from(args);
     let mut out = Vec::new();
-    let valid = validate::check(&cli.args, Path::new(config), &Env::default(), false, &mut out).unwrap();
+    let valid = validate::check(
+        &cli.args,
+        Path::new(config),
+        &Env::default(),
+        validate::Look::default(),
+        &mut out,
+    )
+    .unwrap();
     (String::from_utf8(out).unwrap(), valid)
 }
 
@@ -272,7 +308,7 @@ fn the_example_is_valid_without_its_token() {
     );
     assert_eq!(validate(&["examples/site/rooms"], "nowhere.yaml"), (whole, true));
     let offline = load_offline(Path::new("examples/site/roomsync.yaml"), &Env::default()).unwrap();
-    assert_eq!(offline.guards.max_removals, Limit::Share(1_000));
+    assert_eq!(offline.room_defaults.guards.max_removals, Limit::Share(1_000));
 }
 
 #[test]

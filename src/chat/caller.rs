@@ -186,7 +186,7 @@ impl Caller {
                 },
                 Err(error) => {
                     drop(permit);
-                    error.into()
+                    CallErrorKind::from_transport(&error, method)
                 }
             };
             let again = match &kind {

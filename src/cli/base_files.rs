@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct BaseFiles(Result<Vec<DesiredRoom>, String>);
 
 impl BaseFiles {
-    /// Reads the base version from all of these paths, if there are any, with the guards of the settings. That it is not valid is
+    /// Reads the base version from all of these paths, if there are any, with the settings' values for rooms. That it is not valid is
     /// no error: a change that repairs the files can be planned, too.
     pub(super) fn load(
         paths: &[PathBuf],
@@ -51,7 +51,7 @@ impl BaseFiles {
             beside.find(|path| path.exists())
         });
         let own = own.as_deref().unwrap_or(&globals.config);
-        let invalid = match desired::load(paths, Some(own), &settings.guards, Retain::Rooms) {
+        let invalid = match desired::load(paths, Some(own), &settings.room_defaults, Retain::Rooms) {
             Ok(loaded) => return Ok(Some(Self(Ok(loaded.desired.rooms)))),
             Err(invalid) => invalid,
         };

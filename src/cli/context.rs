@@ -14,6 +14,7 @@ use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, CheckedClock, Looked, Planned, Restrain, connect};
 use crate::render::Meta;
 use crate::settings::{self, Settings};
+use crate::source;
 use crate::telemetry::NOTICE;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -44,8 +45,8 @@ impl Context {
 
     fn read(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<(Self, Vec<Diagnostic>)> {
         let settings = settings::load(&globals.config, &globals.env)?;
-        let (rooms, guards) = (&settings.rooms, &settings.guards);
-        let loaded = desired::load(rooms, Some(&globals.config), guards, Retain::Rooms)?.with_revision();
+        let (rooms, defaults) = (&settings.rooms, &settings.room_defaults);
+        let loaded = desired::load(rooms, Some(&globals.config), defaults, Retain::Rooms)?.with_revision();
         let known = |id: &RoomId| loaded.desired.rooms.iter().any(|room| room.id == *id);
         if let Some(id) = selected.iter().find(|id| !known(id)) {
             return Err(Usage(format!("--room {id}: no such room in the files")).into());
@@ -135,9 +136,7 @@ impl Context {
         } = &self.settings;
         let same = |own: &Path| own.canonicalize().is_ok_and(|own| own == file);
         let below = |folder: &PathBuf| folder.canonicalize().is_ok_and(|folder| file.starts_with(folder));
-        let is_yaml = file
-            .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let is_yaml = source::has_room_file_name(file);
         let files = [
             Some(self.config.as_path()),
             service.auth.secret_file(),

@@ -3,16 +3,16 @@
 
 use super::call_metrics::CallMetrics;
 use super::departed::Departed;
+use super::events::Events;
 use super::files_in_force::{FilesInForce, Stirring};
 use super::learned_limits::{LearnedLimits, ServiceLink};
 use super::log_dedup::LogDedup;
-use super::pass_history::{self, PassHistory};
+use super::pass_history::{self, PassHistory, PassLook};
 use super::room_news::RoomNews;
 use super::room_status;
 use super::room_table::{Room, RoomTable};
 use super::safeguards::Safeguards;
 use super::service_health::ServiceHealth;
-use super::snapshots;
 use super::state_dir::{Persister, Restored};
 use super::token_watch::TokenWatch;
 use super::workqueue::Ticket;
@@ -52,6 +52,7 @@ pub(super) struct Controller {
     pub(super) persister: Persister,
     /// Dry runs have none, and settings need not name one.
     pub(super) audit: AuditLog,
+    pub(super) events: Events,
 }
 
 impl Controller {
@@ -87,6 +88,7 @@ impl Controller {
             token: TokenWatch::default(),
             persister,
             audit,
+            events: Events::new(metrics, settings.webhook.clone()),
             settings,
         }
     }
@@ -110,6 +112,7 @@ impl Controller {
         self.files
             .begin_to_settle(&desired.source.digest, &rooms, before, kept);
         let holds = self.safeguards.take(&rooms, |room| self.rooms.has(room));
+        self.departed.forget(now);
         for room in self.rooms.remove_others(&rooms) {
             let id = &room.id;
             self.departed.left(&room, now);
@@ -178,7 +181,7 @@ impl Controller {
 
     /// Before all rooms were looked at there is no budget to go on from; while the service is away, the next look at all rooms
     /// takes along those that are due.
-    fn works_alone(&self) -> bool {
+    pub(super) fn works_alone(&self) -> bool {
         self.safeguards.fleet().has_seen_all() && self.health.trouble().is_none()
     }
 
@@ -186,9 +189,10 @@ impl Controller {
     pub(super) fn next_due(&self) -> Option<Instant> {
         let alone = self.works_alone();
         let rooms = self.rooms.next_due().filter(|_| alone);
+        let marked = self.events.looks.next_due().filter(|_| alone);
         let probe = self.gate.quota().probe_due(&self.rooms).filter(|_| alone);
         let settles = self.files.next_due(self.settings.sync.settle_removals);
-        [rooms, self.resync_due(), probe, settles, self.end_due()]
+        [rooms, marked, self.resync_due(), probe, settles, self.end_due()]
             .into_iter()
             .flatten()
             .min()
@@ -232,9 +236,13 @@ impl Controller {
         if let (Observed::Complete(_), Some(room)) = (observed, self.rooms.current(ticket)) {
             room.see_missing(live);
         }
+        let current = self.rooms.current(ticket);
+        let is_current = current.is_some();
+        let allow_list = current.and_then(|room| room.allow_list_trouble().cloned());
         let constraints = Constraints {
             unsettled: self.unsettled(&desired.id, observed),
-            ..self.safeguards.constraints(desired, observed)
+            allow_list,
+            ..self.safeguards.constraints(desired, observed, is_current)
         };
         self.save_invitations();
         constraints
@@ -340,8 +348,8 @@ impl Controller {
     /// Ends a pass over all rooms.
     pub(super) fn end_resync(&mut self, planned: &Planned, report: Option<&Report>) -> PassOutcome {
         let outcome = self.outcome(planned, report);
-        self.history
-            .end(outcome, pass_history::looked(planned), self.now());
+        let look = PassLook::of(planned, &self.rooms);
+        self.history.end(outcome, look, self.now());
         let is_idle = planned.plan.rooms.iter().all(|room| room.steps().is_empty());
         if is_idle && outcome == PassOutcome::Good {
             self.history.report_idle(planned.plan.rooms.len());
@@ -374,22 +382,6 @@ impl Controller {
         } else {
             self.service_down(error.kind.code(), &error.kind.to_string());
         }
-    }
-
-    /// Has all saved that must outlive the process.
-    pub(super) fn save_all(&self) {
-        self.persister.save(snapshots::whole(self));
-    }
-
-    /// Has saved what changes with every pass.
-    pub(super) fn save_state(&self) {
-        self.persister.save(snapshots::state(self));
-    }
-
-    /// Has saved who was invited since the last time.
-    pub(super) fn save_invitations(&mut self) {
-        let changes = self.safeguards.invitations_mut().take_changes();
-        self.persister.save_invitations(changes);
     }
 
     pub(super) fn now(&self) -> Timestamp {

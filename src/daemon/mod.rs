@@ -10,12 +10,14 @@ mod call_metrics;
 mod controller;
 mod departed;
 mod ending;
+mod events;
 mod files_in_force;
 mod fleet_budget;
 mod handle;
 mod learned_limits;
 mod log_dedup;
 mod once;
+mod pass_cost;
 mod pass_history;
 mod pass_hooks;
 mod pass_log;
@@ -54,7 +56,7 @@ use crate::file_source::{Event, FileSource, Follow};
 use crate::reconcile::{ConnectError, Once};
 use crate::settings::Settings;
 use crate::status::StatusSource;
-use crate::web::Metrics;
+use crate::web::{Intake, Metrics};
 use call_metrics::CallMetrics;
 use controller::Controller;
 use futures_util::future::LocalBoxFuture;
@@ -193,6 +195,12 @@ impl Daemon {
         Arc::new(self.handle.clone())
     }
 
+    /// Where the webhook hands over events.
+    #[must_use]
+    pub fn intake(&self) -> Arc<Intake> {
+        Arc::clone(&lock(&self.handle.controller).events.intake)
+    }
+
     /// Counts of the past, for the web.
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
@@ -214,6 +222,7 @@ impl Daemon {
             mut link,
             remembered,
         } = self;
+        let mut posted = lock(&daemon.controller).events.posted.take();
         let mut manager = Manager::new();
         let mut files = FileSource::start(follow(&config, &config.settings, remembered));
         let mut stillness = files.stillness();
@@ -230,6 +239,7 @@ impl Daemon {
                     Some(event) => take_event(&daemon, event),
                     None => break Err(DaemonError::Files),
                 },
+                events = events::next(&mut posted) => events::take(&daemon, &events),
                 asked = commands.recv() => command = Some(asked.unwrap_or(Command::Stop)),
                 Some(()) = passes.next(), if !passes.is_empty() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
@@ -290,7 +300,7 @@ fn follow(config: &Config, settings: &Settings, remembered: Remembered) -> Follo
     Follow {
         paths: settings.rooms.clone(),
         settings_file: Some(config.settings_file.clone()),
-        guards: settings.guards.clone(),
+        room_defaults: settings.room_defaults.clone(),
         settle: settings.sync.settle,
         remembered,
     }
@@ -332,12 +342,14 @@ fn begin<'a>(daemon: &DaemonHandle, link: &ServiceLink, passes: &FuturesUnordere
     let mut controller = lock(&daemon.controller);
     controller.end_places();
     let mut resync = controller.resync_is_due().then(|| controller.begin_resync());
-    if let Some(tickets) = &mut resync {
-        let fit = admin_lists::fit(&controller.settings);
+    let marked = controller.look_at_marked(link.reader.detail_use());
+    daemon.metrics.event_looks(marked);
+    // Those that are left come back on their own.
+    let mut due = controller.take_due();
+    let fit = admin_lists::fit(&controller.settings);
+    for tickets in resync.iter_mut().chain([&mut due]) {
         admin_lists::choose(tickets, &controller.rooms, fit);
     }
-    // Those that are left come back on their own.
-    let due = controller.take_due();
     drop(controller);
     if let Some(tickets) = resync {
         let (daemon, link) = (daemon.clone(), link.clone());

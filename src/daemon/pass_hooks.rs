@@ -11,7 +11,7 @@ use crate::apply::{CallNumber, Cancel, Journal, Reason, RoomHooks, RoomReport, U
 use crate::audit_log::{Outcomes, SentLine};
 use crate::desired::{Origin, Query};
 use crate::exclusions::Refusal;
-use crate::model::{Op, ReasonCode, RoomId, UserId};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId};
 use crate::plan::{FleetPlan, RoomPlan, Step, users_of};
 use crate::status::{Change, ChangeResult};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
@@ -19,6 +19,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 
 /// Finds the line of the file that asks for each change.
 pub(super) async fn change_origins(
@@ -52,10 +53,10 @@ pub(super) async fn change_origins(
 
 fn query((room, op, user): &(RoomId, Op, UserId)) -> Query<'_> {
     match op {
-        Op::Add => Query::member(room, user),
+        Op::Add | Op::Allow => Query::member(room, user),
         Op::Promote => Query::admin(room, user),
         Op::Demote => Query::no_admin(room, user),
-        Op::Remove => Query::no_member(room, user),
+        Op::Remove | Op::Disallow => Query::no_member(room, user),
     }
 }
 
@@ -78,6 +79,10 @@ impl Journal for PassJournal<'_> {
             op: step.op(),
             users: step.users().iter().cloned().collect(),
         };
+        if controller.events.served.is_some() {
+            let events = &mut controller.events;
+            events.own.sends(room, step.op(), step.users(), Instant::now());
+        }
         CallNumber(controller.audit.sends(line))
     }
 
@@ -116,6 +121,9 @@ impl Journal for PassJournal<'_> {
                 result: result.map_or_else(|reason| reason.code.to_string(), |()| "done".to_owned()),
             };
             self.daemon.metrics.changed(op, of_metric);
+            if result.is_err() {
+                controller.events.own.failed(room, op, user);
+            }
             controller.history.changed(change.clone());
             changes.push(change);
         }
@@ -241,8 +249,11 @@ fn added(controller: &mut Controller, id: &RoomId, users: &[&UserId]) {
     safeguards
         .invitations_mut()
         .added(room.desired(), users.iter().copied());
-    for user in users.iter().filter(|user| room.added(user)) {
+    for user in &room.added(&users.iter().copied().cloned().collect()) {
         safeguards.put_back(id, user);
+        if let Some(reason) = controller.events.reasons.get(id, user) {
+            tracing::debug!(room = %id, user = %user, "put back; the last event says: {reason}");
+        }
     }
     controller.save_invitations();
 }
@@ -257,8 +268,18 @@ fn applied(
 ) {
     let mut refusals = room_status::refusals(plan, report);
     if let Some(room) = controller.rooms.get_mut(&plan.id) {
-        let not_taken = report.not_seen.iter().filter(|user| room.not_seen(user));
-        refusals.extend(not_taken.map(|user| (user.clone(), Refusal::not_taken(&plan.id))));
+        let not_seen: MemberSet = report.not_seen.iter().cloned().collect();
+        let not_taken = room.not_seen(&not_seen);
+        refusals.extend(
+            not_taken
+                .iter()
+                .map(|user| (user.clone(), Refusal::not_taken(&plan.id))),
+        );
+        controller
+            .safeguards
+            .invitations_mut()
+            .not_seen(&plan.id, &not_seen);
+        controller.save_invitations();
     }
     let set_aside: BTreeSet<UserId> = refusals.keys().cloned().collect();
     if let Some(set) = controller.files.set().filter(|_| !set_aside.is_empty()) {

@@ -7,7 +7,7 @@ use super::workqueue::Ticket;
 use crate::apply::{Failure, Outcome, Reason, RoomReport};
 use crate::exclusions::Refusal;
 use crate::model::{MemberSet, Op, ReasonCode, UserId, printable};
-use crate::plan::{Note, RoomPlan, Status, users_of};
+use crate::plan::{NotTried, Note, RoomPlan, Status, users_of};
 use crate::status::RoomState;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,40 +24,45 @@ pub(super) fn planned(
     random: &mut fastrand::Rng,
 ) {
     let Some(room) = rooms.current(ticket) else { return };
-    let state = match plan.status {
-        Status::InSync => RoomState::InSync,
-        Status::Incomplete => RoomState::Incomplete,
-        Status::Changed => RoomState::Changing,
-        Status::Blocked => RoomState::Blocked,
-        Status::Failed => RoomState::Failed,
-        Status::Observed => RoomState::Observed,
-    };
     let incomplete = plan
         .notes
         .iter()
-        .find(|note| note.code == ReasonCode::IncompleteRead);
+        .find(|note| note.code == ReasonCode::IncompleteRead)
+        .cloned();
+    let mut plan = plan.clone();
+    let is_open_before = room.complete(&mut plan);
     // A room that was seen and that the files' own rules refuse stays so until files or rooms change.
-    let unseen = plan.live.is_none().then_some(plan.error.as_ref()).flatten();
-    let error = plan.error.clone().or_else(|| incomplete.cloned());
-    let are_admins_read = plan.live.as_ref().is_some_and(|live| live.admins.is_some());
-    if are_admins_read {
+    let is_unseen = plan.live.is_none() && plan.error.is_some();
+    let comes_back = is_unseen || incomplete.is_some();
+    let has_steps = !plan.steps().is_empty();
+    if incomplete.is_none() && plan.live.as_ref().is_some_and(|live| live.admins.is_some()) {
         room.see_admins(now);
     }
-    let state = if incomplete.is_some() {
-        RoomState::Failed
-    } else {
-        state
-    };
-    let mut plan = plan.clone();
-    let is_open_before = !are_admins_read && room.keeps_what_admins_need(&mut plan);
-    if !(is_open_before && matches!(state, RoomState::InSync | RoomState::Incomplete)) {
-        room.set_state(state, error, now);
+    // What failed may be about the admins, of whom this look says nothing.
+    let stays_failed = is_open_before && room.state() == RoomState::Failed && !has_steps;
+    if incomplete.is_some() {
+        room.set_state(RoomState::Failed, plan.error.clone().or(incomplete), now);
+    } else if !stays_failed {
+        room.set_state(RoomState::from(plan.status), plan.error.clone(), now);
     }
-    room.planned(plan.clone(), now);
-    if unseen.or(incomplete).is_some() {
+    room.planned(plan, now);
+    if comes_back {
         rooms.retry(&ticket.desired.id, random);
-    } else if plan.steps().is_empty() {
+    } else if !has_steps && !stays_failed {
         room.forget_failures();
+    }
+}
+
+impl From<Status> for RoomState {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::InSync => Self::InSync,
+            Status::Incomplete => Self::Incomplete,
+            Status::Changed => Self::Changing,
+            Status::Blocked => Self::Blocked,
+            Status::Failed => Self::Failed,
+            Status::Observed => Self::Observed,
+        }
     }
 }
 
@@ -93,7 +98,9 @@ pub(super) fn applied(
     let of_room = report.failed.iter().find(|failure| {
         let code = failure.reason.code;
         let waits = [ReasonCode::SetAside, ReasonCode::ComingAndGoing].contains(&code);
-        !waits && !matches!(code, ReasonCode::Guard(_)) && !is_set_aside(failure)
+        // Without its allow list the room is kept as by `absent: readd`.
+        let is_needless = failure.op.is_of_allow_list() && stopped.is_none_or(|why| why.code != code);
+        !waits && !is_needless && !matches!(code, ReasonCode::Guard(_)) && !is_set_aside(failure)
     });
     let of_all = report.error.as_ref().filter(|_| report.status != Outcome::Stale);
     let ended =
@@ -102,7 +109,25 @@ pub(super) fn applied(
         .notes
         .iter()
         .any(|note| note.code == ReasonCode::IncompleteRead);
-    let left = still_open(plan, report, is_set_aside);
+    let mut left = still_open(plan, report, is_set_aside);
+    let trouble = allow_list_trouble(report);
+    if let Some(trouble) = &trouble {
+        left.notes.push(trouble.note(left.allow.len()));
+        left.allow = MemberSet::default();
+    }
+    if trouble.is_some() || plan.sent(Op::Allow) > 0 {
+        room.see_allow_list(trouble);
+    }
+    left.status = if plan.status == Status::Blocked || report.status == Outcome::Blocked {
+        Status::Blocked
+    } else if left.has_pending() || !left.allow.is_empty() {
+        Status::Changed
+    } else if left.is_incomplete() {
+        Status::Incomplete
+    } else {
+        Status::InSync
+    };
+    room.complete(&mut left);
     let mut comes_back = false;
     match (of_room, report.status) {
         _ if let Some(Reason { code, message, .. }) = of_all => {
@@ -120,11 +145,7 @@ pub(super) fn applied(
             // If everything ends the same way, all rooms wait for the next look at all of them.
             comes_back = stopped.is_none();
         }
-        (None, Outcome::Blocked) => room.set_state(RoomState::Blocked, None, now),
-        (None, _) if plan.status == Status::Blocked => room.set_state(RoomState::Blocked, None, now),
-        (None, _) if plan.has_pending() => room.set_state(RoomState::Changing, None, now),
-        (None, _) if left.is_incomplete() => room.set_state(RoomState::Incomplete, None, now),
-        (None, _) => room.set_state(RoomState::InSync, None, now),
+        (None, _) => room.set_state(RoomState::from(left.status), left.error.clone(), now),
     }
     if of_room.is_none() && of_all.is_none() && !incomplete {
         room.forget_failures();
@@ -156,16 +177,7 @@ pub(super) fn report(room: &Room, log: &mut LogDedup, news: &mut RoomNews) {
             format!("failed[{}]: {}", error.code, error.message),
         ),
         (RoomState::Blocked, _, Some(plan)) => {
-            let guards: Vec<String> = plan
-                .blocked
-                .iter()
-                .map(|block| {
-                    format!(
-                        "{} allows {} of {}, {} are wanted",
-                        block.guard, block.limit, block.of, block.wanted
-                    )
-                })
-                .collect();
+            let guards: Vec<String> = plan.blocked.iter().map(ToString::to_string).collect();
             let kinds: Vec<String> = plan.blocked.iter().map(|block| block.guard.to_string()).collect();
             (kinds.join(", "), format!("blocked: {}", guards.join("; ")))
         }
@@ -225,6 +237,31 @@ pub(super) fn refusals<'a>(plan: &'a RoomPlan, report: &'a RoomReport) -> BTreeM
     report.failed.iter().filter_map(refusal).collect()
 }
 
+/// Reason for which the room's allow list takes nobody, if it is the list and not a person.
+fn allow_list_trouble(report: &RoomReport) -> Option<NotTried> {
+    let failures = report.failed.iter().filter(|failure| failure.op == Op::Allow);
+    let reasons: Vec<&Reason> = failures.map(|failure| &failure.reason).collect();
+    let is_of_the_list = |reason: &&&Reason| match reason.code {
+        ReasonCode::AllowListFull | ReasonCode::AllowListUnusable | ReasonCode::NotConfirmed => true,
+        ReasonCode::Refused => {
+            reasons
+                .iter()
+                .filter(|other| other.message == reason.message)
+                .count()
+                >= ALIKE
+        }
+        _ => false,
+    };
+    let Reason { code, message, .. } = reasons.iter().find(is_of_the_list)?;
+    Some(NotTried {
+        code: match code {
+            ReasonCode::AllowListFull => ReasonCode::AllowListFull,
+            _ => ReasonCode::AllowListUnusable,
+        },
+        message: message.clone(),
+    })
+}
+
 /// The part of a plan that is not done, to be shown.
 fn still_open(plan: &RoomPlan, report: &RoomReport, is_set_aside: impl Fn(&Failure) -> bool) -> RoomPlan {
     let failed = |op: Op| -> MemberSet {
@@ -242,6 +279,8 @@ fn still_open(plan: &RoomPlan, report: &RoomReport, is_set_aside: impl Fn(&Failu
     left.remove = open(Op::Remove, &plan.remove);
     left.promote = open(Op::Promote, &plan.promote);
     left.demote = open(Op::Demote, &plan.demote);
+    left.allow = open(Op::Allow, &plan.allow);
+    left.disallow = open(Op::Disallow, &plan.disallow);
     // Somebody in whose place somebody else came in needs no other.
     left.notes.retain(|note| {
         note.code != ReasonCode::RoomFull
@@ -253,6 +292,7 @@ fn still_open(plan: &RoomPlan, report: &RoomReport, is_set_aside: impl Fn(&Failu
     for failure in report.failed.iter().filter(|failure| is_set_aside(failure)) {
         left.add = left.add.filter(|user| user.as_str() != failure.user);
         left.promote = left.promote.filter(|user| user.as_str() != failure.user);
+        left.allow = left.allow.filter(|user| user.as_str() != failure.user);
         let mut note = Note::new(ReasonCode::SetAside, failure.reason.message.clone());
         note.user = Some(failure.user.clone());
         note.held = Some(failure.op);

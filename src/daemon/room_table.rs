@@ -123,6 +123,7 @@ impl RoomTable {
         let rooms = self.rooms.values_mut().filter(free);
         let tickets = rooms.map(|room| {
             room.due = None;
+            room.by_event = false;
             self.queue.remove(&room.desired.id);
             room.ticket()
         });
@@ -144,7 +145,11 @@ impl RoomTable {
             let room = self.rooms.get_mut(id)?;
             room.due = None;
             room.work = Work::Looking;
-            Some(room.ticket())
+            let by_event = std::mem::take(&mut room.by_event);
+            Some(Ticket {
+                admins_due: !by_event || room.admins_asked,
+                ..room.ticket()
+            })
         });
         tickets.collect()
     }
@@ -158,10 +163,30 @@ impl RoomTable {
     pub(super) fn schedule(&mut self, id: &RoomId, due: Instant) {
         if let Some(room) = self.rooms.get_mut(id) {
             room.due = Some(due);
+            room.by_event = false;
             if room.is_free() {
                 self.queue.put(id, due);
             }
         }
+    }
+
+    /// Has a room looked at now because an event asks for it, and its admins read if it speaks of them. One that is due is looked at
+    /// in any case, and one that failed comes back on its own, no sooner: `false`.
+    pub(super) fn look_soon(&mut self, id: &RoomId, with_admins: bool) -> bool {
+        let Some(room) = self.rooms.get_mut(id) else {
+            return false;
+        };
+        room.admins_asked |= with_admins;
+        if room.next_try().is_some() {
+            return false;
+        }
+        if room.due.is_none() {
+            self.schedule(id, Instant::now());
+            if let Some(room) = self.rooms.get_mut(id) {
+                room.by_event = true;
+            }
+        }
+        true
     }
 
     /// Has the rooms reconciled now of which this is true, and says how many there are.

@@ -89,7 +89,7 @@ impl Safeguards {
 
     /// Counts somebody who was put back.
     pub(super) fn put_back(&mut self, room: &RoomId, user: &UserId) {
-        self.exclusions.put_back(room, user, self.clock.steady());
+        self.exclusions.put_back(room, user, self.clock.moment());
     }
 
     /// Takes a new set of files. `is_known`: the entry is the one that was in force before.
@@ -99,8 +99,10 @@ impl Safeguards {
         is_known: impl Fn(&DesiredRoom) -> bool,
     ) -> HoldChanges {
         self.invitations.forget_others(|id| rooms.contains_key(id));
-        for room in rooms.values().filter(|room| !is_known(room)) {
-            self.invitations.take(room);
+        for room in rooms.values() {
+            if self.invitations.knows(&room.id) && !is_known(room) {
+                self.invitations.take(room);
+            }
         }
         let may_pass = self.clock.is_confirmed();
         let now = self.clock.steady();
@@ -209,9 +211,19 @@ impl Safeguards {
         &mut self.invitations
     }
 
-    /// The same, with the people who are not to be tried now, and whom to invite of those whom a look does not show.
-    pub(super) fn constraints(&mut self, desired: &DesiredRoom, observed: &Observed) -> Constraints {
-        let invited = self.invitations.see(desired, &observed.room().members);
+    /// The same, with the people who are not to be tried now, and whom to invite of those whom a look does not show. A look for
+    /// an entry that is not current invites nobody.
+    pub(super) fn constraints(
+        &mut self,
+        desired: &DesiredRoom,
+        observed: &Observed,
+        is_current: bool,
+    ) -> Constraints {
+        let live = observed.room();
+        // No list of members shows the owner.
+        let is_here =
+            |user: &UserId| live.members.contains(user) || live.owner.as_deref() == Some(user.as_str());
+        let invited = is_current.then(|| self.invitations.see(desired, is_here));
         let now = self.clock.moment();
         let mut not_tried = self.exclusions.waiting_in(desired, now);
         let time = self.clock_check.service_time();
@@ -219,7 +231,7 @@ impl Safeguards {
             not_tried.extend(plan::in_doubt(desired, time.likely(now)));
         }
         Constraints {
-            invite: Invite::These(invited),
+            invite: Invite::These(invited.unwrap_or_default()),
             not_tried,
             ..self.kept_in(desired)
         }

@@ -128,7 +128,10 @@ pub enum StateDirError {
 
 /// The folder. A dry run has none: it reads what there is and leaves it as it is.
 #[derive(Debug)]
-pub(super) struct StateDir(Folder);
+pub(super) struct StateDir {
+    folder: Folder,
+    invited: InvitedLog,
+}
 
 /// State kept by an earlier process.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -169,31 +172,29 @@ pub(super) struct PersistedState {
 }
 
 /// The file of invitations, in bytes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 struct InvitedLog {
     /// Length of the part that is whole; what follows is cut off.
     whole: u64,
-    /// Length when it was written anew.
-    at_rewrite: u64,
+    /// Length that it had or would have had, written anew then.
+    least: u64,
 }
 
 impl StateDir {
     /// Takes the folder and reads what was kept. A new folder is filled, and what an earlier version kept is written anew.
     pub(super) fn open(dir: &Path, fsync: Fsync) -> Result<(Self, Restored), StateDirError> {
-        let (store, mut kept, whole) = Self::begin(dir, |dir, progress| Folder::take(dir, progress, fsync))?;
-        kept.invitations = store.invited()?.invitations;
+        let (store, kept, whole) = Self::begin(dir, |dir, progress| Folder::take(dir, progress, fsync))?;
         if !whole {
             store.write_anew(&kept).map_err(unusable(dir))?;
         }
         // By now everything in it is kept elsewhere.
-        store.0.remove(BUDGET).map_err(unusable(&dir.join(BUDGET)))?;
+        store.folder.remove(BUDGET).map_err(unusable(&dir.join(BUDGET)))?;
         Ok((store, kept))
     }
 
     /// Looks into the folder without taking it.
     pub(super) fn read_only(dir: &Path) -> Result<(Self, Restored), StateDirError> {
-        let (store, mut kept, _) = Self::begin(dir, |dir, progress| Ok(Folder::read_only(dir, progress)))?;
-        kept.invitations = store.invited()?.invitations;
+        let (store, kept, _) = Self::begin(dir, |dir, progress| Ok(Folder::read_only(dir, progress)))?;
         Ok((store, kept))
     }
 
@@ -203,8 +204,17 @@ impl StateDir {
     ) -> Result<(Self, Restored, bool), StateDirError> {
         let owned = dir.to_owned();
         let begun = disk::with_limit(TimeLimit::default(), dir, move |progress| {
-            let store = Self(folder(&owned, progress.clone())?);
-            let (kept, whole) = store.read()?;
+            let mut store = Self {
+                folder: folder(&owned, progress.clone())?,
+                invited: InvitedLog::default(),
+            };
+            let (mut kept, whole) = store.read()?;
+            let invited = store.invited()?;
+            store.invited = InvitedLog {
+                whole: invited.whole,
+                least: invited::length(&invited.invitations),
+            };
+            kept.invitations = invited.invitations;
             Ok((store, kept, whole))
         });
         begun.map_err(|slow| StateDirError::Hangs(io::Error::new(io::ErrorKind::TimedOut, slow)))?
@@ -212,7 +222,7 @@ impl StateDir {
 
     /// The file that pauses the daemon.
     fn pause(&self) -> PauseFile {
-        let folder = self.0.place().clone();
+        let folder = self.folder.place().clone();
         let path = folder.path(PAUSE);
         PauseFile::new(folder, path)
     }
@@ -230,25 +240,27 @@ impl StateDir {
     }
 
     fn invited(&self) -> Result<invited::Kept, StateDirError> {
-        let bytes = self.0.read(INVITED)?.unwrap_or_default();
+        let bytes = self.folder.read(INVITED)?.unwrap_or_default();
         invited::read(&bytes).map_err(|why| StateDirError::DamagedInvitations {
-            path: self.0.path(INVITED),
+            path: self.folder.path(INVITED),
             why,
         })
     }
 
     /// Appends changes, and writes the file anew once it has doubled.
-    fn save_invited(&self, log: &mut InvitedLog, changes: &[InvitationChange]) -> io::Result<()> {
-        let InvitedLog { whole, at_rewrite } = log;
-        *whole = self
-            .0
-            .append(INVITED, *whole, &invited::appended(changes, *whole))?;
-        if *whole > 2 * *at_rewrite + LEAST_GROWTH {
+    fn save_invited(&mut self, changes: &[InvitationChange]) -> io::Result<()> {
+        let InvitedLog { whole, least } = self.invited;
+        let appended = invited::appended(changes, whole);
+        self.invited.whole = self.folder.append(INVITED, whole, &appended)?;
+        if self.invited.whole > 2 * least + LEAST_GROWTH {
             let kept = self.invited().map_err(io::Error::other)?;
             let anew = invited::whole(&kept.invitations);
-            self.0.put(INVITED, [&anew, &[]])?;
-            *whole = anew.len() as u64;
-            *at_rewrite = *whole;
+            self.folder.put(INVITED, [&anew, &[]])?;
+            let length = anew.len() as u64;
+            self.invited = InvitedLog {
+                whole: length,
+                least: length,
+            };
         }
         Ok(())
     }
@@ -256,7 +268,7 @@ impl StateDir {
     /// `None` where nothing was kept yet.
     fn save<T: Serialize>(&self, name: &str, data: Option<&T>) -> io::Result<()> {
         let [head, rest] = seal(data)?;
-        self.0.put(name, [&head, &rest])
+        self.folder.put(name, [&head, &rest])
     }
 
     /// Writes every file of the set. While they are not all there, each says that nothing was kept yet: whatever a crash leaves
@@ -293,9 +305,9 @@ impl StateDir {
                 .filter(|(_, stage)| *stage == Stage::Missing);
             let missing: Vec<&str> = missing.map(|(name, _)| name).collect();
             return Err(StateDirError::Incomplete {
-                dir: self.0.dir().to_owned(),
+                dir: self.folder.dir().to_owned(),
                 missing: missing.join(", "),
-                there: self.0.those_there().join(", "),
+                there: self.folder.those_there().join(", "),
             });
         }
         let of_earlier_version = stages.contains(&Stage::Version1);
@@ -317,12 +329,12 @@ impl StateDir {
     }
 
     fn content<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Content<T>, StateDirError> {
-        let Some(bytes) = self.0.read(name)? else {
+        let Some(bytes) = self.folder.read(name)? else {
             return Ok(Content::Missing);
         };
         unseal(&bytes).map_err(|bad| match bad {
             Bad::Version(version) => StateDirError::Version {
-                path: self.0.path(name),
+                path: self.folder.path(name),
                 version,
             },
             Bad::Damaged(why) => self.damaged(name, why),
@@ -341,9 +353,9 @@ impl StateDir {
 
     fn damaged(&self, name: &str, why: String) -> StateDirError {
         StateDirError::Damaged {
-            path: self.0.path(name),
+            path: self.folder.path(name),
             why,
-            all: self.0.those_there().join(", "),
+            all: self.folder.those_there().join(", "),
         }
     }
 }

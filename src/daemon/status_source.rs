@@ -4,9 +4,9 @@ use super::admin_lists;
 use super::attention;
 use super::controller::Controller;
 use super::handle::{DaemonHandle, lock};
+use super::pass_cost::PassCalls;
 use super::process;
 use super::room_table::Room;
-use crate::chat::wire::Method;
 use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, counted};
 use crate::plan::RoomPlan;
 use crate::reconcile::progress::{Outlook, Share, Stand, outlook, shares};
@@ -70,16 +70,17 @@ impl StatusSource for DaemonHandle {
     fn gauges(&self) -> Gauges {
         let shares = shares(&lock(&self.reader));
         let stand = self.stand();
-        let (gauges, last) = {
+        let (gauges, last, calls) = {
             let controller = lock(&self.controller);
+            let calls = calls_of_pass(&controller, stand.as_ref());
             (
                 View(&controller).gauges(),
-                length_of_last(controller.history.passes()),
+                controller.history.pass_length(false),
+                calls,
             )
         };
-        let rooms = gauges.rooms.iter().map(|(_, number)| number).sum();
         Gauges {
-            full_pass: last.max(shortest_pass(rooms, stand.as_ref(), &shares)),
+            full_pass: last.max(calls.least_time(&shares)),
             progress: stand.map(|stand| progress(&stand, &shares)),
             budget: shares.into_iter().map(budget).collect(),
             process: process::used(),
@@ -139,29 +140,17 @@ fn progress(stand: &Stand, shares: &[Share]) -> status::Progress {
     }
 }
 
-/// Length of the last pass over all rooms.
-fn length_of_last(passes: &status::Passes) -> Duration {
-    let times = passes.last_begun.zip(passes.last_ended);
-    let length = times.map(|(begun, ended)| ended.duration_since(begun));
-    length
-        .and_then(|length| length.try_into().ok())
-        .unwrap_or_default()
-}
-
-/// Least time that a pass over so many rooms takes at the calls that are allowed now, with the write calls of passes under way.
-fn shortest_pass(rooms: usize, stand: Option<&Stand>, shares: &[Share]) -> Duration {
-    let slowest = |methods: &[Method]| {
-        let of_methods = shares
-            .iter()
-            .filter(|share| methods.iter().any(|method| method.as_str() == share.method));
-        of_methods.map(|share| share.limit).min().unwrap_or(1).max(1)
-    };
-    // A look makes an admin list and a member list a room at the least.
-    let looks = rooms as f64 / slowest(&[Method::ListAdmins, Method::ListMembers]) as f64;
-    let writes = Method::ALL.into_iter().filter(|method| method.writes());
-    let calls = stand.map_or(0, |stand| stand.calls);
-    let writes = calls as f64 / slowest(&writes.collect::<Vec<_>>()) as f64;
-    Duration::from_secs_f64(looks + writes)
+/// Calls of a pass over all rooms, with the write calls of passes under way.
+fn calls_of_pass(controller: &Controller, stand: Option<&Stand>) -> PassCalls {
+    let (settings, rooms) = (&controller.settings, &controller.rooms);
+    let managed = rooms.iter().filter(|room| room.desired().admins.is_some());
+    PassCalls {
+        rooms: rooms.len(),
+        bulk_reads: settings.limits.bulk_reads,
+        allow_lists: rooms.iter().filter(|room| room.desired().keeps_members()).count(),
+        admin_lists: managed.count().min(admin_lists::fit(settings)),
+        writes: stand.map_or(0, |stand| stand.calls),
+    }
 }
 
 /// The daemon as others see it.
@@ -288,6 +277,8 @@ impl View<'_> {
             remove: plan.map_or(0, |plan| plan.remove.len()),
             promote: plan.map_or(0, |plan| plan.promote.len()),
             demote: plan.map_or(0, |plan| plan.demote.len()),
+            allow: plan.map_or(0, |plan| plan.allow.len()),
+            disallow: plan.map_or(0, |plan| plan.disallow.len()),
             pending: plan.map_or(0, |plan| {
                 plan.pending.people().len() + plan.not_yet.people().len()
             }),

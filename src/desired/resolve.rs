@@ -8,7 +8,7 @@ use super::room::DesiredRoom;
 use super::spec::{Defaults, FileSpec, GuardsSpec, RoomSpec};
 use super::until_lints;
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
-use crate::model::{Glob, Guards, MAX_ADMINS, MemberSet, RoomId, UserId};
+use crate::model::{Glob, MAX_ADMINS, MemberSet, RoomDefaults, RoomId, UserId};
 use crate::yaml::{Field, Items};
 use std::collections::{HashMap, hash_map};
 
@@ -17,7 +17,7 @@ use std::collections::{HashMap, hash_map};
 pub(super) fn rooms(
     specs: &mut Specs,
     groups: &ResolvedGroups<'_>,
-    guards: &Guards,
+    defaults: &RoomDefaults,
     keep: bool,
     problems: &mut Vec<Problem>,
     mut take: impl FnMut(DesiredRoom),
@@ -25,7 +25,7 @@ pub(super) fn rooms(
     let mut ids = Ids::new();
     for (file, spec) in specs {
         let mut rooms = std::mem::take(&mut spec.rooms);
-        let context = Context::new(groups, spec, guards);
+        let context = Context::new(groups, spec, defaults);
         for (index, slot) in (0u32..).zip(rooms.value.iter_mut().flatten()) {
             let (Some(room), Some(entry)) = (&slot, rooms.entry) else {
                 continue;
@@ -66,12 +66,12 @@ fn twice(ids: &mut Ids, at: RoomAt, room: &RoomSpec) -> Option<Problem> {
     }
 }
 
-/// Shared input of all rooms of a set: groups, defaults and guards.
+/// Shared input of all rooms of a file: groups, the defaults of the file, and those of the settings.
 struct Context<'s> {
     groups: &'s ResolvedGroups<'s>,
     defaults: Option<&'s Defaults>,
     defaults_entry: Option<u32>,
-    guards: &'s Guards,
+    settings: &'s RoomDefaults,
 }
 
 fn listed(at: RoomAt, field: &Field<Items<Entry>>) -> Option<Listed<'_>> {
@@ -103,12 +103,12 @@ fn too_many_admins(
 }
 
 impl<'s> Context<'s> {
-    fn new(groups: &'s ResolvedGroups<'s>, spec: &'s FileSpec, guards: &'s Guards) -> Self {
+    fn new(groups: &'s ResolvedGroups<'s>, spec: &'s FileSpec, settings: &'s RoomDefaults) -> Self {
         Self {
             groups,
             defaults: spec.defaults.value.as_ref(),
             defaults_entry: spec.defaults.entry,
-            guards,
+            settings,
         }
     }
 
@@ -157,7 +157,7 @@ impl<'s> Context<'s> {
                     .extend(self.conflict(&wanted, glob, lists.iter().flatten(), || ignore_at.item(index)));
             }
         }
-        let mut guards = self.guards.clone();
+        let mut guards = self.settings.guards.clone();
         let default_guards = self.defaults.and_then(|defaults| defaults.guards.value.as_ref());
         match (default_guards, &own.guards.value) {
             (Some(defaults), None) => defaults.over(&mut guards),
@@ -186,7 +186,11 @@ impl<'s> Context<'s> {
             allow_empty: may_be_empty,
             ignore: ignore.iter().flatten().cloned().collect(),
             mode: own.mode.value.or(default_mode).unwrap_or_default(),
-            absent: own.absent.value.or(default_absent).unwrap_or_default(),
+            absent: own
+                .absent
+                .value
+                .or(default_absent)
+                .unwrap_or(self.settings.absent),
             guards,
             own_guards: own_guards.map(GuardsSpec::own).unwrap_or_default(),
         };

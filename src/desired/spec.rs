@@ -62,9 +62,8 @@ fields! {
         /// Extent of changes: how far roomsync may go.
         #[schemars(extend("default" = "authoritative"))]
         mode: Mode = |value| value.scalar("a mode", names::mode),
-        /// Treatment of a wanted member who is not there.
-        #[schemars(extend("default" = "readd"))]
-        absent: Absent = |value| value.scalar("what to do", names::absent),
+        /// Treatment of a wanted member who is not there. Without it, as in the settings.
+        absent: Absent = |value| value.scalar(names::ABSENT, names::absent),
         /// People who are invisible here: they are never touched, and counted nowhere. A room's own list replaces that of `defaults`.
         #[schemars(with = "Vec<Glob>", extend("default" = []))]
         ignore: Items<Glob> = |value| value.list(PATTERNS, PATTERN),
@@ -132,7 +131,7 @@ impl Fields for RoomSpec {
                 RawDiagnostic::new("no-id", "this room has no `id`").help("give it the service's room id");
             cx.error_in_map(raw);
         }
-        if self.admins.entry.is_none() && self.members.entry.is_none() && !cx.unknown.lists {
+        if self.admins.entry.is_none() && self.members.entry.is_none() {
             let raw = RawDiagnostic::new("nothing-managed", "this room has neither `admins` nor `members`")
                 .help("list who should be there, or remove the room");
             cx.error_in_map(raw);
@@ -209,7 +208,7 @@ impl Fields for GuardsSpec {
                     RawDiagnostic::new("fleet-guard", message).help("move it to `guards` in roomsync.yaml"),
                 )?;
             }
-            _ => value.not_yet(key)?,
+            _ => value.unknown(key)?,
         }
         Ok(())
     }
@@ -286,7 +285,7 @@ impl Fields for RemovalBudgetSpec {
                 let window = |text: &str| names::duration(text, "1m", "720h");
                 self.window = value.scalar("a length of time such as 24h", window)?;
             }
-            _ => value.not_yet(key)?,
+            _ => value.unknown(key)?,
         }
         Ok(())
     }

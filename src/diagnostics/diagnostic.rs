@@ -181,11 +181,6 @@ impl RawDiagnostic {
             ..self
         }
     }
-
-    /// Refuses by name a part of the interface that is not built yet.
-    pub(crate) fn not_yet(what: &str) -> Self {
-        Self::new("not-supported", format!("{what} is not supported yet")).help("leave it out until it is")
-    }
 }
 
 fn redacted(text: &str) -> String {

@@ -61,6 +61,16 @@ impl Invitations {
         }
     }
 
+    /// True if anybody was invited into this room.
+    pub(crate) fn knows(&self, room: &RoomId) -> bool {
+        self.rooms.contains_key(room)
+    }
+
+    /// The rooms, each with the number of people who were invited there.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (&RoomId, usize)> {
+        self.rooms.iter().map(|(room, known)| (room, known.len()))
+    }
+
     /// Everything that is known, as changes of nothing.
     pub(crate) fn all(&self) -> impl Iterator<Item = InvitationChange> {
         let rooms = self.rooms.iter();
@@ -100,7 +110,7 @@ impl Invitations {
     }
 
     /// Takes in who is in a room, and gives the wanted members who are not and were never invited.
-    pub(crate) fn see(&mut self, desired: &DesiredRoom, live: &MemberSet) -> MemberSet {
+    pub(crate) fn see(&mut self, desired: &DesiredRoom, is_here: impl Fn(&UserId) -> bool) -> MemberSet {
         let Some(wanted) = wanted(desired) else {
             return MemberSet::default();
         };
@@ -111,11 +121,11 @@ impl Invitations {
         }
         let is_new = |user: &UserId| known.binary_search(&digest(user)).is_err();
         let fresh = wanted.filter(is_new);
-        let here = digests(&fresh.and(live));
+        let here = fresh.filter(is_here);
         if !here.is_empty() {
-            self.change(InvitationChange::Invited(desired.id.clone(), here));
+            self.change(InvitationChange::Invited(desired.id.clone(), digests(&here)));
         }
-        fresh.minus(live)
+        fresh.minus(&here)
     }
 
     /// Records that these were added. Admins and people who are no longer wanted do not count: no list holds more than is wanted.
@@ -124,6 +134,17 @@ impl Invitations {
         let added = digests(users.into_iter().filter(|user| wanted.contains(user)));
         if !added.is_empty() {
             self.change(InvitationChange::Invited(desired.id.clone(), added));
+        }
+    }
+
+    /// Records that a look does not show these, who were said to be added: they are to be invited again.
+    pub(crate) fn not_seen(&mut self, room: &RoomId, users: &MemberSet) {
+        let Some(known) = self.rooms.get(room) else { return };
+        let users = digests(users);
+        let mut kept = known.clone();
+        kept.retain(|digest| users.binary_search(digest).is_err());
+        if kept.len() < known.len() {
+            self.change(InvitationChange::Only(room.clone(), kept));
         }
     }
 
@@ -165,15 +186,29 @@ mod tests {
         }
     }
 
+    fn here(names: &str) -> impl Fn(&UserId) -> bool {
+        let users = users(names);
+        move |user| users.contains(user)
+    }
+
     #[test]
-    fn an_admin_who_is_added_takes_nobodys_invitation() {
+    fn an_admin_takes_nobodys_invitation() {
         let mut all = Invitations::default();
         let desired = desired("mia omar", "ann bob carol");
-        assert_eq!(all.see(&desired, &users("ann boss")), users("bob carol"));
+        assert_eq!(all.see(&desired, here("ann")), users("bob carol"));
         all.added(&desired, &users("mia omar zed"));
-        assert_eq!(all.see(&desired, &users("ann mia omar")), users("bob carol"));
+        assert_eq!(all.see(&desired, here("ann mia omar")), users("bob carol"));
         all.added(&desired, &users("bob carol"));
-        assert_eq!(all.see(&desired, &MemberSet::default()), MemberSet::default());
+        assert_eq!(all.see(&desired, here("zed")), MemberSet::default());
+    }
+
+    #[test]
+    fn whom_no_look_shows_was_not_invited() {
+        let mut all = Invitations::default();
+        let desired = desired("mia", "ann bob carol");
+        all.added(&desired, &users("ann bob carol"));
+        all.not_seen(&desired.id, &users("bob zed"));
+        assert_eq!(all.see(&desired, here("zed")), users("bob"));
     }
 
     #[test]
@@ -182,12 +217,12 @@ mod tests {
         let before = desired("mia", "ann bob carol");
         all.added(&before, &users("ann bob carol"));
         all.take(&desired("mia ann", "bob"));
-        assert_eq!(all.see(&before, &MemberSet::default()), users("ann carol"));
+        assert_eq!(all.see(&before, here("zed")), users("ann carol"));
         let changes = all.take_changes();
         let mut replayed = Invitations::default();
         changes.into_iter().for_each(|change| replayed.replay(change));
         assert_eq!(replayed, all);
         all.forget_others(|_| false);
-        assert_eq!(all.see(&before, &MemberSet::default()), users("ann bob carol"));
+        assert_eq!(all.see(&before, here("zed")), users("ann bob carol"));
     }
 }

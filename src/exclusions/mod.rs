@@ -132,9 +132,10 @@ impl Exclusions {
     }
 
     /// Counts somebody who was put back, and reports if they are left alone from now on.
-    pub(crate) fn put_back(&mut self, room: &RoomId, user: &UserId, now: Timestamp) {
-        if self.coming_and_going.put_back(room, user, now) {
-            tracing::info!(%room, %user, "comes and goes: left alone for the rest of the hour");
+    pub(crate) fn put_back(&mut self, room: &RoomId, user: &UserId, now: Moment) {
+        if let Some(ends) = self.coming_and_going.put_back(room, user, now.steady) {
+            let until = now.wall_at(ends);
+            tracing::info!(%room, %user, "comes and goes: left alone until {until:.0}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Subject, shown};
 use crate::desired::{DesiredRoom, Mention, Mentions, Origin, OtherGroup, Pattern};
-use crate::model::{Glob, Mode, RoomId, Until, counted, printable};
+use crate::model::{Absent, Glob, Mode, RoomId, Until, counted, printable};
 use std::fmt::{self, Write as _};
 
 /// Rooms that are named one by one.
@@ -40,6 +40,7 @@ fn write(
         members: _,
         owner,
         mode,
+        absent,
     } = mentions;
     writeln!(out, "{user} in room {}\n", shown(room))?;
     let says = if room.owner.as_ref() == Some(user) {
@@ -109,6 +110,20 @@ fn write(
             Mode::Observe => ": nothing is written",
         }
     )?;
+    let effect = match subject.absent() {
+        Absent::Readd => None,
+        Absent::Ignore => Some(("ignore", "who leaves is not added again")),
+        Absent::Keep => Some((
+            "keep",
+            "members are on the allow list, so that they stay when they go offline",
+        )),
+    };
+    if let Some((key, effect)) = effect {
+        let said = absent
+            .as_ref()
+            .map_or_else(|| format!("the settings, {}", printable(file)), place);
+        writeln!(out, "  absent {key} ({said}): {effect}")?;
+    }
     let room_of = |id: &RoomId| rooms.iter().find(|room| room.id == *id).map(shown);
     for OtherGroup { name, at, rooms } in other_groups {
         let shown = |id: &RoomId| room_of(id).unwrap_or_else(|| id.to_string());

@@ -1,9 +1,10 @@
 use super::LiveSummary;
 use super::changes::Changes;
-use crate::model::{Guard, Guards, Limit};
+use crate::model::{Guard, Guards, Limit, counted, counted_people};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A guard that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -19,6 +20,36 @@ pub struct GuardTripped {
     pub wanted: u64,
     /// Out of how many.
     pub of: u64,
+}
+
+/// As in `max_removals allows 25% of 5, 3 are wanted`.
+impl fmt::Display for GuardTripped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.guard == Guard::AllowEmpty {
+            let kept = counted_people(usize::try_from(self.wanted).unwrap_or(usize::MAX));
+            return write!(f, "{}: {kept} kept, who had the last place in a list", self.guard);
+        }
+        write!(f, "{} allows {}", self.guard, self.measure())
+    }
+}
+
+impl GuardTripped {
+    /// What it lets through, and what is wanted.
+    pub(super) fn measure(&self) -> String {
+        let Self {
+            guard,
+            limit,
+            wanted,
+            of,
+        } = self;
+        let are = if *wanted == 1 { "is" } else { "are" };
+        if *guard == Guard::MaxRemovalsTotal {
+            let wanted = counted(usize::try_from(*wanted).unwrap_or(usize::MAX), "removal");
+            format!("{limit} of {of} members in all rooms, {wanted} {are} wanted")
+        } else {
+            format!("{limit} of {of}, {wanted} {are} wanted")
+        }
+    }
 }
 
 /// The lines of the files that let through what these guards hold; to be written only if it is meant.

@@ -3,12 +3,13 @@
 use super::auth::{AuthReader, Purpose, WrittenAuth};
 use super::file::{FleetGuardsSpec, LimitsSpec, ServiceSpec, SettingsSpec, SyncSpec};
 use super::remarks::remarks;
+use super::webhook::{Webhook, same_address};
 use super::words::{is_rehearsal, refuse_http, url};
 use super::wrong_file::{missing, room_file};
 use super::{App, Auth, Env, Limits, MAX_REMOVALS_TOTAL, Service, Settings, Timing};
 use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
 use crate::diagnostics::{Diagnostic, EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, diagnose};
-use crate::model::{Guards, Limit};
+use crate::model::{Limit, RoomDefaults};
 use crate::source;
 use crate::yaml;
 use secrecy::SecretString;
@@ -35,8 +36,9 @@ pub(super) struct Draft {
     ca_file: Option<PathBuf>,
     timeout: Duration,
     pub(super) rooms: Vec<PathBuf>,
-    pub(super) guards: Guards,
+    pub(super) room_defaults: RoomDefaults,
     pub(super) max_removals_total: Limit,
+    pub(super) webhook: Option<Webhook>,
     /// The other keys.
     spec: SettingsSpec,
     /// The folder of the settings file.
@@ -56,7 +58,7 @@ pub(super) fn read(path: &Path, env: &Env, purpose: Purpose) -> (Option<Draft>, 
     {
         let document = yaml::read::<SettingsSpec>(0, &file.text);
         if let Some(problem) = room_file(&document) {
-            return (None, diagnose(&files, vec![problem]));
+            return (None, diagnose(&files, vec![problem], &[]));
         }
         let spec = match document.fields {
             None if document.problems.is_empty() => Some(SettingsSpec::default()),
@@ -70,11 +72,13 @@ pub(super) fn read(path: &Path, env: &Env, purpose: Purpose) -> (Option<Draft>, 
             problems.push(no_service());
         }
         let draft = spec.map(|spec| Draft::new(spec, path, (env, purpose), &mut problems, &mut others));
-        let mut diagnostics = diagnose(&files, problems);
+        let mut diagnostics = diagnose(&files, problems, &document.hidden);
         diagnostics.extend(others);
         return (draft, diagnostics);
     }
-    (None, diagnose(&files, problems))
+    // It may be any file.
+    let hidden: Vec<Place> = problems.iter().map(|problem| problem.place.clone()).collect();
+    (None, diagnose(&files, problems, &hidden))
 }
 
 impl Draft {
@@ -87,8 +91,9 @@ impl Draft {
     ) -> Self {
         problems.extend(remarks(&spec));
         let service = std::mem::take(&mut spec.service);
-        // Where it is no map, that is said already.
-        let service_entry = service.entry.filter(|_| service.value.is_some());
+        // Where it is missing or cannot be read, that is said already, and what it lacks is not.
+        let is_read = service.value.is_some();
+        let service_entry = service.entry.filter(|_| is_read);
         let service = service.value.unwrap_or_default();
         let url = effective_url(&service, service_entry, env, problems, others);
         let ServiceSpec {
@@ -104,28 +109,41 @@ impl Draft {
             of_rooms,
             max_removals_total,
         } = std::mem::take(&mut spec.guards).value.unwrap_or_default();
-        let mut guards = Guards::default();
-        of_rooms.over(&mut guards);
+        let mut room_defaults = RoomDefaults {
+            absent: spec.absent.value.unwrap_or_default(),
+            ..RoomDefaults::default()
+        };
+        of_rooms.over(&mut room_defaults.guards);
         let rooms = std::mem::take(&mut spec.rooms).value;
         let rooms = rooms.unwrap_or_else(|| vec![Some("rooms/".into())]);
         let folder = path.parent().unwrap_or(Path::new(""));
         let from_here = |path: PathBuf| folder.join(path);
         let rooms: Vec<PathBuf> = rooms.into_iter().flatten().map(from_here).collect();
-        let steps = service_entry.into_iter().chain(auth.entry).collect();
-        let reader = AuthReader {
+        let mut reader = AuthReader {
             env,
             purpose,
             folder,
             is_rehearsal: url.as_ref().is_some_and(is_rehearsal),
             rooms: &rooms,
-            steps,
+            steps: service_entry.into_iter().chain(auth.entry).collect(),
             problems,
         };
         let written = match (auth.entry, auth.value) {
             (_, Some(auth)) => reader.read(auth),
-            (Some(_), None) => WrittenAuth::Wrong,
-            (None, None) => WrittenAuth::Nothing,
+            (None, None) if is_read => WrittenAuth::Nothing,
+            (_, None) => WrittenAuth::Wrong,
         };
+        let webhook = std::mem::take(&mut spec.webhook);
+        reader.steps = webhook.entry.into_iter().collect();
+        let webhook = webhook
+            .value
+            .flatten()
+            .and_then(|webhook| webhook.read(&mut reader));
+        let listen = spec.listen.value.unwrap_or(Some(LISTEN.into()));
+        if let Some(raw) = webhook.as_ref().and_then(|webhook| same_address(webhook, listen)) {
+            let place = reader.place(None, EntryPart::Key);
+            reader.problems.push(Problem::error(place, raw));
+        }
         Self {
             url,
             app: app_key.value.or(app_id.value),
@@ -133,8 +151,9 @@ impl Draft {
             ca_file: ca_file.value.flatten().map(from_here),
             timeout: timeout.value.unwrap_or(TIMEOUT),
             rooms,
-            guards,
+            room_defaults,
             max_removals_total: max_removals_total.value.unwrap_or(MAX_REMOVALS_TOTAL),
+            webhook,
             spec,
             folder: folder.to_owned(),
         }
@@ -147,7 +166,9 @@ impl Draft {
             rooms: _,
             limits,
             guards: _,
+            absent: _,
             sync,
+            webhook: _,
             state_dir,
             listen,
             status_page,
@@ -164,9 +185,10 @@ impl Draft {
             },
             rooms: self.rooms,
             limits: limits_of(limits.value.unwrap_or_default()),
-            guards: self.guards,
+            room_defaults: self.room_defaults,
             max_removals_total: self.max_removals_total,
             sync: timing_of(&sync.value.unwrap_or_default()),
+            webhook: self.webhook,
             state_dir: from_here(state_dir.value.unwrap_or_else(|| ".roomsync".into())),
             listen: listen.value.unwrap_or(Some(LISTEN.into())),
             status_page: status_page.value.unwrap_or(false),

@@ -1,10 +1,12 @@
 //! The daemon as others see it: plain types, made anew for every question.
 
 mod attention;
+mod event;
 mod pass;
 mod room;
 
 pub use attention::{Attention, AttentionSeverity, FirstLook};
+pub use event::EventResult;
 pub use pass::{ChangeResult, PassKind, PassOutcome};
 pub use room::{Aside, Change, ComingAndGoing, EndsSoon, Hold, Missing, RoomDetail, RoomLine, RoomState};
 
@@ -37,7 +39,8 @@ pub struct Status {
     pub version: &'static str,
     /// Start of the daemon.
     pub started: Timestamp,
-    /// Time of this answer.
+    /// Time of this answer, which is written before everything else.
+    #[serde(skip)]
     pub now: Timestamp,
     /// Everything that needs attention, outages first. Empty when nothing does.
     pub attention: Vec<Attention>,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 /// Condition of a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RoomState {
     /// Not looked at yet, or its admins were never read.
@@ -52,6 +52,10 @@ pub struct RoomLine {
     pub promote: usize,
     /// Number of people who should cease to be one.
     pub demote: usize,
+    /// Number of members who should be on the room's allow list, those who come in among them (`absent: keep`).
+    pub allow: usize,
+    /// Number of people who should be taken off it, because they go.
+    pub disallow: usize,
     /// Number of people who stay only until the room files have settled.
     pub pending: usize,
     /// Guards that block it.

@@ -2,7 +2,7 @@
 
 use super::exposition::{self, Labels};
 use crate::model::Op;
-use crate::status::{ChangeResult, Gauges, PassKind, PassOutcome};
+use crate::status::{ChangeResult, EventResult, Gauges, PassKind, PassOutcome};
 use jiff::Timestamp;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -37,6 +37,8 @@ pub struct Metrics {
     call_duration: Histograms,
     changes: Family<Labels<2>, Counter>,
     reloads: Family<Labels<1>, Counter>,
+    events: Family<Labels<1>, Counter>,
+    event_looks: Counter,
     settings_valid: Gauge,
     settings_read: Gauge<f64, AtomicU64>,
 }
@@ -57,6 +59,8 @@ impl Metrics {
             call_duration: Family::new_with_constructor(|| Histogram::new(CALL_SECONDS)),
             changes: Family::default(),
             reloads: Family::default(),
+            events: Family::default(),
+            event_looks: Counter::default(),
             settings_valid: Gauge::default(),
             settings_read: Gauge::default(),
         };
@@ -75,6 +79,8 @@ impl Metrics {
             call_duration,
             changes,
             reloads,
+            events,
+            event_looks,
             settings_valid,
             settings_read,
         } = self;
@@ -88,10 +94,14 @@ impl Metrics {
         registry.register("calls", help, calls.clone());
         let help = "How long calls to the service took";
         registry.register_with_unit("call_duration", help, Unit::Seconds, call_duration.clone());
-        let help = "Changes of one person in one room that were tried";
+        let help = "Changes of one person in one room that were tried; one that is done by its answer counts once more, as not confirmed, if a look contradicts it";
         registry.register("changes", help, changes.clone());
         let help = "New sets of room files, taken or refused";
         registry.register("reloads", help, reloads.clone());
+        let help = "Requests to the webhook, by what became of them; `look`: the event's room is looked at";
+        registry.register("webhook_events", help, events.clone());
+        let help = "Looks at a room that events asked for; many events can share one";
+        registry.register("webhook_looks", help, event_looks.clone());
         let help = "Whether the settings were valid when they were last read";
         registry.register("settings_valid", help, settings_valid.clone());
         let help = "Time at which the settings in force were read, in seconds since 1970";
@@ -128,6 +138,9 @@ impl Metrics {
         for taken in [true, false] {
             drop(self.reloads.get_or_create(&[reload_label(taken)]));
         }
+        for result in EventResult::ALL {
+            drop(self.events.get_or_create(&[("result", result.as_str())]));
+        }
     }
 
     /// Counts a pass.
@@ -161,6 +174,16 @@ impl Metrics {
         self.reloads.get_or_create(&[reload_label(taken)]).inc();
     }
 
+    /// Counts a request to the webhook.
+    pub fn event(&self, result: EventResult) {
+        self.events.get_or_create(&[("result", result.as_str())]).inc();
+    }
+
+    /// Counts rooms that are looked at because events asked for it.
+    pub fn event_looks(&self, rooms: usize) {
+        self.event_looks.inc_by(rooms as u64);
+    }
+
     /// Records that the settings were read. If they are not `valid`, those before stay in force.
     pub fn settings_read(&self, valid: bool, now: Timestamp) {
         self.settings_valid.set(i64::from(valid));
@@ -186,15 +209,7 @@ impl Metrics {
 }
 
 fn op_label(op: Op) -> (&'static str, &'static str) {
-    (
-        "op",
-        match op {
-            Op::Add => "add",
-            Op::Promote => "promote",
-            Op::Demote => "demote",
-            Op::Remove => "remove",
-        },
-    )
+    ("op", op.as_str())
 }
 
 fn reload_label(taken: bool) -> (&'static str, &'static str) {

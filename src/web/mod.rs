@@ -2,13 +2,22 @@
 //!
 //! [`router`] answers, [`serve`] keeps the connections, [`Metrics`] counts. Nothing from outside the daemon is on the page.
 
+mod activity;
 mod assets;
 mod exposition;
 mod gate;
 mod metrics;
+mod places;
+mod rendered;
 mod router;
 mod server;
+mod shared;
+mod webhook;
 
 pub use metrics::Metrics;
 pub use router::{Options, router};
-pub use server::serve;
+pub use server::{Limits, serve};
+pub use webhook::{
+    Actor, EventKind, Intake, IntakeTrouble, Leave, RoomEvent, WebhookListener, WebhookOptions,
+    WebhookSecrets, webhook_router,
+};

@@ -136,10 +136,11 @@ rooms:
     members: []
     ignore: []
     mode: observe
-    absent: readd
+    absent: ignore
     allow_empty: members
     guards: {max_removals: 5, max_demotions: "007", max_additions: 100%, protect: [bot, "svc-?"]}
   - {id: 66213271109634, admins: [mia], allow_empty: "false"}
+  - {id: 66213271109635, members: [mia], absent: keep}
 "#;
     let settings = r#"
 service:
@@ -153,10 +154,12 @@ rooms: [a, b.yaml, 7]
 limits: {calls_per_second: {default: 40, list_admins: "90"}, share: 50%, concurrency: 8, add_batch: "100", remove_batch: 60}
 guards: {max_removals: 3, max_demotions: 1%, max_removals_total: 5%, max_additions: 7, protect: [Bot, "ops-*"]}
 sync: {interval: 1h, settle: 0ms, paused: true}
+webhook: {listen: "[::1]:9465", path: /a/b-c_d.e~f, secret_file: webhook, previous_secret_file: null}
 state_dir: /var/lib/roomsync
 listen: "[::1]:0"
 status_page: true
 audit_log: audit.jsonl
+absent: "ignore"
 "#;
     for (kind, text) in [(Kind::Rooms, rooms), (Kind::Settings, settings)] {
         super::random::assert_reads(kind, text);

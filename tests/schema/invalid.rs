@@ -4,7 +4,7 @@ use super::files::yaml_files;
 use super::judge::{Judge, Kind, Verdict};
 use roomsync::desired::{self, Retain};
 use roomsync::diagnostics::{Diagnostic, Severity};
-use roomsync::model::Guards;
+use roomsync::model::RoomDefaults;
 use roomsync::settings::{Env, load_offline};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -28,12 +28,14 @@ fn sight(kind: Kind, code: &str, document: &Value) -> Sight {
     match code {
         "control-character" | "not-text" | "tab" | "tag" | "too-deep" | "yaml" => Parser,
 
-        "merge-key" | "room-file" | "room-outside-rooms" | "settings-file" => Schema,
+        "foreign-file" | "merge-key" | "room-file" | "room-outside-rooms" | "settings-file" => Schema,
 
-        "bad-group-name" | "bad-label" | "no-until" | "nobody-named" | "two-at-once" | "bad-limit"
-        | "bad-name" | "bad-pattern" | "bad-room-id" | "bad-url" | "bad-value" | "fleet-guard"
-        | "half-credentials" | "no-app" | "no-id" | "no-service" | "not-supported" | "nothing-managed"
-        | "null" | "two-apps" | "two-credentials" | "unknown-key" | "wrong-kind" => Schema,
+        "bad-group-name" | "nobody-named" | "two-at-once" | "bad-label" | "bad-limit" | "bad-name"
+        | "bad-pattern" | "bad-room-id" | "bad-url" | "bad-value" | "fleet-guard" | "half-credentials"
+        | "no-app" | "no-id" | "no-until" | "no-webhook-secret" | "no-service" | "not-supported"
+        | "nothing-managed" | "null" | "two-apps" | "two-credentials" | "unknown-key" | "wrong-kind" => {
+            Schema
+        }
 
         "bad-until" if document.to_string().contains("tomorrow") => Schema,
         "bad-until" => Blind("the calendar is no pattern"),
@@ -62,6 +64,7 @@ fn sight(kind: Kind, code: &str, document: &Value) -> Sight {
         "no-url" | "plain-http" => Blind("the environment may name another address"),
         "too-many-admins" | "wanted-and-ignored" => Blind("it takes the groups written out"),
         "kernel-files" | "link-loop" | "link-outside" | "unreadable" => Blind("it takes a look at the disk"),
+        "same-address" => Blind("it takes a comparison of two places"),
         "two-documents" => Blind("each document is judged by itself"),
 
         _ => panic!("say in {} whether a schema can see `{code}`", file!()),
@@ -86,7 +89,12 @@ fn has_empty_list(document: &Value) -> bool {
 fn codes(kind: Kind, path: &Path) -> BTreeMap<PathBuf, Vec<&'static str>> {
     let diagnostics: Vec<Diagnostic> = match kind {
         Kind::Rooms => {
-            match desired::load(&[path.to_owned()], None, &Guards::default(), Retain::Provenance) {
+            match desired::load(
+                &[path.to_owned()],
+                None,
+                &RoomDefaults::default(),
+                Retain::Provenance,
+            ) {
                 Ok(_) => Vec::new(),
                 Err(invalid) => invalid.diagnostics,
             }

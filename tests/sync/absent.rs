@@ -1,9 +1,12 @@
 //! Members who go offline and are dropped from the room: put back less and less often, or invited once and left alone.
 
 use crate::house::{House, Running, house, writes};
-use crate::service::{Service, people, room_id, room_of, state};
+use crate::service::{Reply, Service, people, room_id, room_of, state};
+use http::Method as Http;
 use roomsync::status::RoomState;
+use serde_json::json;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -127,6 +130,30 @@ fn an_invitation_that_failed_is_sent_again() {
             state.users.as_mut().unwrap().insert("u1");
         });
         daemon.until(minutes(70), |_| live(&house).contains("u1")).await;
+        daemon.stop().await;
+    });
+}
+
+#[test]
+fn whom_no_look_shows_after_the_call_was_not_invited() {
+    // The service says that it added `u1`, twice, and did not.
+    let times = AtomicUsize::new(0);
+    let service = Service::new(state([(room_id(1), room_of("boss", &["mia"], &["u0"]))])).with_fault(
+        move |_, request, _| {
+            if request.method != Http::POST || times.fetch_add(1, Ordering::Relaxed) >= 2 {
+                return None;
+            }
+            let answer = json!({"data": {"newmembers": ["u1"], "action": "add_member"}});
+            Some(Reply::Answer(200, answer.to_string()))
+        },
+    );
+    house(service, "", async |house: House| {
+        house.rooms(&entry(&names(0..2), "mia", "ignore"));
+        let daemon = house.start();
+        daemon.until(minutes(10), |_| live(&house).contains("u1")).await;
+        leave(&house, &names(1..2));
+        sleep(minutes(60)).await;
+        assert_eq!(not_here(&daemon), (RoomState::InSync, 1));
         daemon.stop().await;
     });
 }

@@ -2,7 +2,7 @@
 
 use crate::fleet_model::{Case, case};
 use crate::house::{House, house};
-use crate::service::{BATCH, Service, desired, room_id, room_of, state, virtually};
+use crate::service::{BATCH, Reply, Service, desired, room_id, room_of, state, virtually};
 use http::Method as Http;
 use proptest::prelude::*;
 use roomsync::chat::CallError;
@@ -19,6 +19,8 @@ use tokio::time::sleep;
 const SIZES: BatchSizes = BatchSizes {
     add_batch: 60,
     remove_batch: 100,
+    allow_batch: 60,
+    disallow_batch: 60,
 };
 
 /// Plans each room after looks that these requests describe.
@@ -60,6 +62,28 @@ fn check(case: &Case) {
     virtually(async {
         let cheap = plans(&service, &desired, ReadRequest::from).await;
         let complete = plans(&service, &desired, |room| ReadRequest::of_all(&room.id)).await;
+        let members = plans(&service, &desired, ReadRequest::of_members).await;
+        for (of_members, complete) in members.iter().zip(&complete) {
+            let live = of_members.live.as_ref();
+            if live.is_some_and(|live| live.admins.is_some()) {
+                assert_eq!(of_members, complete);
+            } else {
+                // It says nothing of admins, and all of the others.
+                assert_eq!(
+                    (&of_members.add, &of_members.not_here),
+                    (&complete.add, &complete.not_here)
+                );
+                let gone = |plan: &RoomPlan| plan.remove.minus(&plan.demote);
+                assert!(
+                    gone(complete).is_empty() && of_members.remove.is_empty(),
+                    "{of_members:?}"
+                );
+                assert!(
+                    of_members.promote.is_empty() && of_members.demote.is_empty(),
+                    "{of_members:?}"
+                );
+            }
+        }
         for (cheap, complete) in cheap.into_iter().zip(complete) {
             if cheap.live.as_ref().is_some_and(|live| live.admins.is_none()) {
                 assert!(cheap.remove.is_empty() && cheap.demote.is_empty(), "{cheap:?}");
@@ -194,4 +218,79 @@ fn a_fleet_that_is_too_large_has_its_admins_read_in_turn() {
         );
         daemon.stop().await;
     });
+}
+
+/// States of the first of four rooms of `mia`, `omar`, `a` and `b` that all have this entry, in ten minutes after the first look
+/// at its admins, with the number of guards that block it. `b` leaves it once, and comes back. A pass reads the admins of one of 20 rooms, and nobody becomes an admin or is known as `zoe`.
+fn states_in_ten_minutes(entry: &str) -> BTreeSet<String> {
+    const ROOMS: usize = 20;
+    let rooms = (0..ROOMS).map(|n| (room_id(n), room_of("boss", &["mia", "omar"], &["a", "b"])));
+    let service = Service::new(state(rooms)).with_fault(|_, request, _| {
+        let is_promotion = request.method == Http::POST && request.url.path().ends_with("/admin");
+        let refusal = r#"{"error": "forbidden_op", "error_description": "not now"}"#;
+        is_promotion.then(|| Reply::Answer(403, refusal.to_owned()))
+    });
+    service.emulator.edit(|state| {
+        state.users = Some(["boss", "mia", "omar", "a", "b"].into_iter().collect());
+    });
+    let settings = "limits: {calls_per_second: {default: 50, list_admins: 1}}\n\
+                    sync: {interval: 3s, settle_removals: 0ms}";
+    let seen = RefCell::new(BTreeSet::new());
+    house(service, settings, async |house: House| {
+        let other = "members: [mia, omar, a, b], admins: [mia, omar]";
+        let entries = (0..ROOMS).map(|n| {
+            let entry = if n < 4 { entry } else { other };
+            format!("  - {{id: {}, {entry}}}\n", room_id(n).as_str())
+        });
+        house.rooms(&format!("rooms:\n{}", entries.collect::<String>()));
+        let daemon = house.start();
+        let state = |status: &Status| {
+            let room = status.rooms.iter().find(|room| room.id == room_id(0));
+            room.map_or((RoomState::Unseen, 0), |room| (room.state, room.blocked.len()))
+        };
+        let is_read = |status: &Status| state(status).0 != RoomState::Unseen;
+        daemon.until(Duration::from_secs(300), is_read).await;
+        for n in 0..6_000 {
+            sleep(Duration::from_millis(100)).await;
+            if n == 3_000 {
+                house.service.emulator.edit(|state| {
+                    state.rooms.get_mut(&room_id(0)).unwrap().leave("b");
+                });
+            }
+            let (state, guards) = state(&daemon.status());
+            seen.borrow_mut().insert(format!("{state:?} {guards}"));
+        }
+        daemon.stop().await;
+    });
+    seen.into_inner()
+}
+
+#[test]
+fn between_two_looks_at_its_admins_a_room_is_no_better_than_at_the_last() {
+    for (entry, expected) in [
+        (
+            "members: [mia, omar, a, b], admins: [mia], guards: {max_demotions: 0}",
+            &["Blocked 1"][..],
+        ),
+        // Somebody who is not there is less than that.
+        (
+            "members: [mia, omar, a, b, zoe], admins: [mia], guards: {max_demotions: 0}",
+            &["Blocked 1"],
+        ),
+        (
+            "members: [mia, omar, a, b], admins: [mia, omar, a]",
+            &["Changing 0", "Failed 0", "Unknown 0"],
+        ),
+        (
+            "members: [mia, omar, a, b], admins: [mia, omar]",
+            &["InSync 0", "Changing 0"],
+        ),
+    ] {
+        let states = states_in_ten_minutes(entry);
+        let expected: BTreeSet<String> = expected.iter().map(ToString::to_string).collect();
+        assert!(
+            !states.is_empty() && states.is_subset(&expected),
+            "{entry}: {states:?}"
+        );
+    }
 }

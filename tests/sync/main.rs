@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod a_day_offline;
 mod absent;
 mod applying;
 mod attention;
@@ -24,6 +25,7 @@ mod fleet;
 mod fleet_model;
 mod house;
 mod interrupted;
+mod kept;
 mod learned_limits;
 mod line;
 mod looks;
@@ -38,9 +40,11 @@ mod pace_model;
 #[expect(dead_code, reason = "what is not used here is for the bench")]
 mod pace_scenarios;
 mod pace_starts;
+mod points;
 mod progress;
 mod promises;
 mod quota;
+mod recorded;
 mod removal_check;
 mod render;
 mod reserves;
@@ -54,3 +58,4 @@ mod settling;
 mod shortage;
 mod slow_disk;
 mod until;
+mod webhook;

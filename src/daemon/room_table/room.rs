@@ -6,7 +6,7 @@ use crate::desired::DesiredRoom;
 use crate::exclusions::wanted;
 use crate::live::LiveRoom;
 use crate::model::{MemberSet, UserId};
-use crate::plan::{Note, RoomPlan};
+use crate::plan::{NotTried, Note, RoomPlan};
 use crate::status::RoomState;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -17,6 +17,9 @@ use tokio::time::Instant;
 /// Number of times in a row that somebody is added and not seen after it; then the service does not take them.
 const NOT_TAKEN: u32 = 3;
 
+/// Time for which an allow list that takes nobody is left alone.
+const ALLOW_LIST_REST: Duration = Duration::from_secs(60 * 60);
+
 /// A managed room.
 #[derive(Debug)]
 pub(in crate::daemon) struct Room {
@@ -25,6 +28,10 @@ pub(in crate::daemon) struct Room {
     pub(super) work: Work,
     /// Time at which it is to be reconciled on its own.
     pub(super) due: Option<Instant>,
+    /// True if it is due for nothing else than events.
+    pub(super) by_event: bool,
+    /// True if an event has spoken of its admins since they were read.
+    pub(super) admins_asked: bool,
     /// Failures in a row.
     pub(super) failures: u32,
     /// Start of the last look that saw it, or failed to.
@@ -45,6 +52,8 @@ pub(in crate::daemon) struct Room {
     gone: MemberSet,
     /// Those of them who were added and not seen after it, and how often in a row.
     not_taken: BTreeMap<UserId, u32>,
+    /// Reason for which its allow list takes nobody, and until when none is tried.
+    allow_list_trouble: Option<(NotTried, Instant)>,
     /// When its admins were read last, and by which entry.
     admins_read: Option<(Timestamp, u64)>,
 }
@@ -63,6 +72,8 @@ pub(in crate::daemon) struct Freshness {
 pub(in crate::daemon) enum AdminsUrgency {
     /// The files have another entry since they were read.
     Edited,
+    /// An event has spoken of them.
+    Asked,
     NeverRead,
     /// Something is open in the room.
     Open,
@@ -88,6 +99,8 @@ impl Room {
             generation,
             work: Work::None,
             due: None,
+            by_event: false,
+            admins_asked: false,
             failures: 0,
             tried: None,
             looked: None,
@@ -99,6 +112,7 @@ impl Room {
             error: None,
             missing: None,
             gone: MemberSet::default(),
+            allow_list_trouble: None,
             admins_read: None,
             not_taken: BTreeMap::new(),
         }
@@ -129,7 +143,7 @@ impl Room {
                 RoomState::Unknown,
                 self.seen.or(self.looked).unwrap_or(self.since),
             )
-        } else if self.state == RoomState::InSync && self.lacks_admins() {
+        } else if matches!(self.state, RoomState::InSync | RoomState::Observed) && self.lacks_admins() {
             // Nobody knows whether its admins are as this entry wants them.
             (RoomState::Unseen, self.since)
         } else {
@@ -226,19 +240,17 @@ impl Room {
     /// Records a look that read its admins.
     pub(in crate::daemon) fn see_admins(&mut self, now: Timestamp) {
         self.admins_read = Some((now, self.generation));
+        self.admins_asked = false;
     }
 
-    /// Has the plan of a look that did not read its admins say what the last one that did left open. `true`: something is.
-    pub(in crate::daemon) fn keeps_what_admins_need(&self, plan: &mut RoomPlan) -> bool {
-        let is_read = self.desired.admins.is_some() && !self.lacks_admins();
-        let before = self.plan.as_ref().filter(|_| is_read && plan.live.is_some());
-        let is_open = |before: &&RoomPlan| !before.promote.is_empty() || !before.demote.is_empty();
-        let Some(before) = before.filter(is_open) else {
+    /// Has a plan whose look did not read its admins say what the last one that did left open about them. `true`: something is.
+    pub(in crate::daemon) fn complete(&self, plan: &mut RoomPlan) -> bool {
+        let Some(live) = &plan.live else { return false };
+        if live.admins.is_some() || self.desired.admins.is_none() || self.lacks_admins() {
             return false;
-        };
-        plan.promote = before.promote.clone();
-        plan.demote = before.demote.clone();
-        true
+        }
+        let earlier = self.plan.as_ref();
+        earlier.is_some_and(|earlier| plan.take_over_admin_matters(earlier))
     }
 
     /// Time of the last look that read its admins.
@@ -250,12 +262,29 @@ impl Room {
     pub(in crate::daemon) fn admins_urgency(&self) -> AdminsUrgency {
         match self.admins_read {
             Some((_, generation)) if generation != self.generation => AdminsUrgency::Edited,
+            _ if self.admins_asked => AdminsUrgency::Asked,
             None => AdminsUrgency::NeverRead,
             Some((read, _)) => match self.state {
                 RoomState::Changing | RoomState::Blocked | RoomState::Failed => AdminsUrgency::Open,
                 _ => AdminsUrgency::LongUnread(read),
             },
         }
+    }
+
+    /// Records what came of calls that put members on its allow list.
+    pub(in crate::daemon) fn see_allow_list(&mut self, trouble: Option<NotTried>) {
+        if let (Some(NotTried { code, message }), None) = (&trouble, self.allow_list_trouble()) {
+            let room = &self.desired.id;
+            tracing::warn!(%room, %code, "nobody is put on the allow list for an hour, and absent members are only added again: {message}");
+        }
+        self.allow_list_trouble = trouble.map(|trouble| (trouble, Instant::now() + ALLOW_LIST_REST));
+    }
+
+    /// Reason for which nobody is put on its allow list for now.
+    pub(in crate::daemon) fn allow_list_trouble(&self) -> Option<&NotTried> {
+        let trouble = self.allow_list_trouble.as_ref();
+        let (trouble, _) = trouble.filter(|(_, until)| Instant::now() < *until)?;
+        Some(trouble)
     }
 
     /// Failures in a row.
@@ -287,24 +316,25 @@ impl Room {
         self.missing = Some((Arc::clone(&self.desired), missing));
     }
 
-    /// Records that somebody was added and is not seen after it. `true`: so often that the service does not take them.
-    pub(in crate::daemon) fn not_seen(&mut self, user: &UserId) -> bool {
+    /// Records that these people were added and are not seen after it. Gives those of whom that was so so often that the service
+    /// does not take them.
+    pub(in crate::daemon) fn not_seen(&mut self, users: &MemberSet) -> MemberSet {
         if let Some((_, missing)) = &mut self.missing {
             // Who was never there cannot come back.
-            *missing = missing.or(&[user.clone()].into_iter().collect());
+            *missing = missing.or(users);
         }
-        let times = self.not_taken.entry(user.clone()).or_default();
-        *times += 1;
-        *times >= NOT_TAKEN
+        for user in users {
+            *self.not_taken.entry(user.clone()).or_default() += 1;
+        }
+        users.filter(|user| self.not_taken.get(user) >= Some(&NOT_TAKEN))
     }
 
-    /// Records that somebody was added. `true`: they are put back, because they were there before.
-    pub(in crate::daemon) fn added(&mut self, user: &UserId) -> bool {
-        let others = |users: &MemberSet| users.filter(|other| other != user);
-        let put_back = self.gone.contains(user);
-        self.gone = others(&self.gone);
+    /// Records that these people were added. Gives those who are put back, because they were there before.
+    pub(in crate::daemon) fn added(&mut self, users: &MemberSet) -> MemberSet {
+        let put_back = self.gone.and(users);
+        self.gone = self.gone.minus(users);
         if let Some((_, missing)) = &mut self.missing {
-            *missing = others(missing);
+            *missing = missing.minus(users);
         }
         put_back
     }

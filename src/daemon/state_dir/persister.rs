@@ -1,6 +1,6 @@
 //! Saves the state off the loop. The newest snapshot of each file counts, and a write to the service awaits what it depends on.
 
-use super::{InvitedLog, Pause, PauseFile, PersistedState, StateDir};
+use super::{Pause, PauseFile, PersistedState, StateDir};
 use crate::desired::Provenance;
 use crate::disk::{DiskJob, DiskWorker};
 use crate::exclusions::{InvitationChange, Rosters};
@@ -42,21 +42,8 @@ impl Persister {
         let pause_file = pause.path.clone();
         let paused = pause.run(());
         let unsaved = Snapshot::default();
-        let whole = dir.invited().map_or(0, |kept| kept.whole);
-        let invited = InvitedLog {
-            whole,
-            at_rewrite: whole,
-        };
         Self {
-            saving: DiskWorker::new(
-                Saving {
-                    dir,
-                    unsaved,
-                    invited,
-                },
-                Ok(()),
-                Arc::clone(changed),
-            ),
+            saving: DiskWorker::new(Saving { dir, unsaved }, Ok(()), Arc::clone(changed)),
             pausing: DiskWorker::new(pause, paused, Arc::clone(changed)),
             pause_file,
         }
@@ -136,7 +123,6 @@ struct Saving {
     dir: StateDir,
     /// State that is not on the disk yet.
     unsaved: Snapshot,
-    invited: InvitedLog,
 }
 
 impl DiskJob for Saving {
@@ -151,11 +137,7 @@ impl DiskJob for Saving {
 
 impl Saving {
     fn save(&mut self) -> io::Result<()> {
-        let Self {
-            dir,
-            unsaved,
-            invited,
-        } = self;
+        let Self { dir, unsaved } = self;
         let Snapshot {
             rosters,
             files,
@@ -168,7 +150,7 @@ impl Saving {
         })?;
         unless_saved(state, |state| dir.save_state(state))?;
         if !invitations.is_empty() {
-            dir.save_invited(invited, invitations)?;
+            dir.save_invited(invitations)?;
             invitations.clear();
         }
         Ok(())

@@ -29,6 +29,8 @@ pub struct Mentions {
     pub owner: Option<Origin>,
     /// Where its mode stands, be it its own or its file's; `None`: nowhere.
     pub mode: Option<Origin>,
+    /// Where its `absent` stands, be it its own or its file's; `None`: only the settings say it, or nothing does.
+    pub absent: Option<Origin>,
 }
 
 /// An item that names somebody, and the way to it.
@@ -81,7 +83,8 @@ impl Mentions {
             entry.key(&entry.spec.admins),
             entry.key(&entry.spec.members),
             entry.spec.owner.entry.map(|_| entry.at.value(&entry.spec.owner)),
-            entry.mode(),
+            entry.own_or_default(|keys| &keys.mode),
+            entry.own_or_default(|keys| &keys.absent),
         ];
         let items = lists.iter().map(|way| &way.place);
         let items = items.chain(others.iter().map(|(_, place, _)| place));
@@ -114,7 +117,7 @@ impl Mentions {
             let at = origin(&place)?;
             Some(Pattern { glob, at })
         };
-        let [admins, members, owner, mode] = keys.map(|place| origin(&place?));
+        let [admins, members, owner, mode, absent] = keys.map(|place| origin(&place?));
         Self {
             lists: lists.into_iter().filter_map(mention).collect(),
             other_groups: others.into_iter().filter_map(other_group).collect(),
@@ -124,6 +127,7 @@ impl Mentions {
             members,
             owner,
             mode,
+            absent,
         }
     }
 }
@@ -164,14 +168,16 @@ impl<'s> RoomEntry<'s> {
         self.defaults_entry.into_iter().chain(field.entry).collect()
     }
 
-    fn mode(&self) -> Option<Place> {
-        let own = &self.spec.own.mode;
+    /// Place of a value that the room says, or else the defaults of its file.
+    fn own_or_default<T>(&self, field: impl Fn(&Defaults) -> &Field<T>) -> Option<Place> {
+        let own = field(&self.spec.own);
         if own.entry.is_some() {
             return Some(self.at.value(own));
         }
-        let mode = &self.defaults?.mode;
-        mode.entry
-            .map(|_| place(self.at.file, &self.default_steps(mode), EntryPart::Value))
+        let default = field(self.defaults?);
+        default
+            .entry
+            .map(|_| place(self.at.file, &self.default_steps(default), EntryPart::Value))
     }
 
     /// The items that the room's lists come to, with the way to each, and all groups on any way.

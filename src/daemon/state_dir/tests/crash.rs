@@ -55,7 +55,7 @@ fn after_each_crash(
     let (store, kept) = open(dir.path()).unwrap_or_else(|error| panic!("{:?}: {error}", state.keys()));
     judge(&kept);
     *count += 1;
-    let done = store.0.done.lock().unwrap().clone();
+    let done = store.folder.done.lock().unwrap().clone();
     drop(store);
     let (_, kept) = open(dir.path()).unwrap();
     judge(&kept);
@@ -114,7 +114,7 @@ fn a_crash_at_any_step_of_the_first_save_leaves_each_file_as_before_or_after() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path()).unwrap();
     save(&store, &kept());
-    let done = store.0.done.lock().unwrap().clone();
+    let done = store.folder.done.lock().unwrap().clone();
     let mut count = 0;
     let (new, old) = (kept(), Restored::default());
     let either = |kept: &Restored| {
