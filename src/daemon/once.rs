@@ -74,10 +74,17 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
             if has_settled {
                 controller.files_settled();
             }
+            controller.safeguards.ends_mut().hold(false);
+            controller.end_places();
             controller.begin_resync()
         };
         let may_take_away = || has_settled && is_still();
-        let mut pass = pin!(passes::resync(handle, link, tickets, &may_take_away));
+        let mut pass = pin!(async {
+            let tickets = passes::with_the_time(handle, link, tickets).await?;
+            // Nobody would come back to a room whose entry changes during the pass.
+            lock(&handle.controller).safeguards.ends_mut().hold(true);
+            passes::resync(handle, link, tickets, &may_take_away).await
+        });
         let full = tokio::select! {
             full = &mut pass => full,
             () = &mut stop => {

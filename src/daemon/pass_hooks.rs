@@ -55,8 +55,8 @@ fn query((room, op, user): &(RoomId, Op, UserId)) -> Query<'_> {
     match op {
         Op::Add | Op::Allow => Query::member(room, user),
         Op::Promote => Query::admin(room, user),
-        Op::Demote => Query::no_admin(room),
-        Op::Remove | Op::Disallow => Query::no_member(room),
+        Op::Demote => Query::no_admin(room, user),
+        Op::Remove | Op::Disallow => Query::no_member(room, user),
     }
 }
 

@@ -21,6 +21,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::time::Instant;
 
+/// Most rooms that are asked for the time, if the answers bear none, because there are no such rooms for instance.
+const ASKED: usize = 3;
+
 /// A pass over all rooms, or what it would do.
 pub(super) enum Resync {
     Made {
@@ -103,25 +106,28 @@ pub(super) async fn due(daemon: &DaemonHandle, link: &ServiceLink, tickets: Vec<
         .pass_ended(PassKind::Rooms, outcome, begun.elapsed());
 }
 
-/// Asks the service for one room before the first look if places end: its answer bears the time, and nobody whose place has ended is
+/// Asks the service for a room before the first look if places end: its answer bears the time, and nobody whose place has ended is
 /// added in the meantime. `None`: the daemon ends.
-async fn with_the_time(
+pub(super) async fn with_the_time(
     daemon: &DaemonHandle,
     link: &ServiceLink,
     tickets: Vec<Ticket>,
 ) -> Option<Vec<Ticket>> {
-    let Some(first) = tickets
-        .first()
-        .filter(|_| lock(&daemon.controller).safeguards.lacks_time())
-    else {
+    let lacks_time = || lock(&daemon.controller).safeguards.lacks_time();
+    if !lacks_time() {
         return Some(tickets);
-    };
-    let rooms = [&first.desired.id];
-    tokio::select! {
-        biased;
-        () = daemon.ending() => return None,
-        // What is wrong with the service, the look says.
-        _ = link.reader.room_detail(&rooms) => {}
+    }
+    for ticket in tickets.iter().take(ASKED) {
+        let rooms = [&ticket.desired.id];
+        tokio::select! {
+            biased;
+            () = daemon.ending() => return None,
+            // What is wrong with the service, the look says.
+            _ = link.reader.room_detail(&rooms) => {}
+        }
+        if !lacks_time() {
+            break;
+        }
     }
     let mut controller = lock(&daemon.controller);
     controller.check_clock();

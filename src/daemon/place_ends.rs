@@ -20,6 +20,8 @@ pub(super) struct PlaceEnds {
     next: Option<Timestamp>,
     /// True if a place in one of the rooms ends or has ended.
     any: bool,
+    /// True while no place is to end.
+    is_held: bool,
 }
 
 impl PlaceEnds {
@@ -43,9 +45,17 @@ impl PlaceEnds {
         self.any
     }
 
+    /// Has no place end for now, or again.
+    pub(super) fn hold(&mut self, is_held: bool) {
+        self.is_held = is_held;
+    }
+
     /// Goes by this moment from now on, which is certain. `true`: a place has ended since the last one.
     #[must_use]
     pub(super) fn go_on_to(&mut self, now: Timestamp) -> bool {
+        if self.is_held {
+            return false;
+        }
         // Two clocks that agree may be so far apart. What is further ahead was never right.
         let was_wrong = self
             .as_of

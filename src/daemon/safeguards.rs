@@ -227,7 +227,7 @@ impl Safeguards {
         let now = self.clock.moment();
         let mut not_tried = self.exclusions.waiting_in(desired, now);
         let time = self.clock_check.service_time();
-        if desired.ends.is_some() && time.agreed(now).is_none() {
+        if desired.ends.is_some() {
             not_tried.extend(plan::in_doubt(desired, time.likely(now)));
         }
         Constraints {

@@ -46,8 +46,8 @@ pub struct Query<'a> {
 enum What<'a> {
     Member(&'a UserId),
     Admin(&'a UserId),
-    NoMember,
-    NoAdmin,
+    NoMember(&'a UserId),
+    NoAdmin(&'a UserId),
 }
 
 impl<'a> Query<'a> {
@@ -65,24 +65,23 @@ impl<'a> Query<'a> {
         Self { room, what }
     }
 
-    /// People who are not listed do not belong in the room: said by the key `members`.
+    /// The user does not belong in the room: said by the item whose end is over, or else by the key `members`, which does not list them.
     #[must_use]
-    pub fn no_member(room: &'a RoomId) -> Self {
-        let what = What::NoMember;
+    pub fn no_member(room: &'a RoomId, user: &'a UserId) -> Self {
+        let what = What::NoMember(user);
         Self { room, what }
     }
 
-    /// People who are not listed are no admins of the room: said by the key `admins`.
+    /// The user is no admin of the room: said by the item whose end is over, or else by the key `admins`, which does not list them.
     #[must_use]
-    pub fn no_admin(room: &'a RoomId) -> Self {
-        let what = What::NoAdmin;
+    pub fn no_admin(room: &'a RoomId, user: &'a UserId) -> Self {
+        let what = What::NoAdmin(user);
         Self { room, what }
     }
 
-    fn user(&self) -> Option<&'a UserId> {
+    fn user(&self) -> &'a UserId {
         match self.what {
-            What::Member(user) | What::Admin(user) => Some(user),
-            What::NoMember | What::NoAdmin => None,
+            What::Member(user) | What::Admin(user) | What::NoMember(user) | What::NoAdmin(user) => user,
         }
     }
 }
@@ -290,7 +289,7 @@ impl<'s> Index<'s> {
     fn new(read: &'s FilesRead, asked: &'s [Query<'s>]) -> Self {
         let mut index = Self {
             read,
-            users: asked.iter().filter_map(Query::user).collect(),
+            users: asked.iter().map(Query::user).collect(),
             walked: HashSet::new(),
             named: HashMap::new(),
             rooms: HashMap::new(),
@@ -342,8 +341,8 @@ impl<'s> Index<'s> {
                 .flatten()
                 .find_map(|people| self.item(people, user))?,
             What::Admin(user) => self.item(admins.as_ref()?, user)?,
-            What::NoMember => members.as_ref()?.at.key(),
-            What::NoAdmin => admins.as_ref()?.at.key(),
+            What::NoMember(user) => self.item_or_key(members.as_ref()?, user),
+            What::NoAdmin(user) => self.item_or_key(admins.as_ref()?, user),
         };
         match place {
             Place {
@@ -352,6 +351,10 @@ impl<'s> Index<'s> {
             } => Some((file, node)),
             Place { .. } => None,
         }
+    }
+
+    fn item_or_key(&self, people: &People<'_>, user: &UserId) -> Place {
+        self.item(people, user).unwrap_or_else(|| people.at.key())
     }
 
     /// The item that names the user: the list's own, or that of the first group which does.

@@ -173,7 +173,7 @@ impl Arrivals {
     }
 }
 
-/// People of a room who are not added while nobody can tell whether their place has ended: if it is the `likely` time, it has.
+/// People of a room who are not added although their place has not been ended: at the `likely` time it is over.
 #[must_use]
 pub fn in_doubt(desired: &DesiredRoom, likely: Timestamp) -> BTreeMap<UserId, NotTried> {
     let Some(RoomEnds { admins, members }) = desired.ends.as_deref() else {

@@ -2,7 +2,7 @@
 
 use crate::chat::wire::Method;
 use crate::chat::{Observer, Reader};
-use crate::clock::{Clock, ServiceTime};
+use crate::clock::{Clock, Known, ServiceTime};
 use crate::desired::DesiredRoom;
 use crate::model::UserId;
 use crate::plan::{self, NotTried};
@@ -10,6 +10,9 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Most rooms that are asked for, if the answers bear no time, because there are no such rooms for instance.
+const ASKED: usize = 3;
 
 /// Our clock, compared with the times that the service's answers bear. Clones share what they bear.
 #[derive(Debug, Clone)]
@@ -37,9 +40,13 @@ impl CheckedClock {
     /// Asks the service for one of these rooms if places end in one of them: nobody whose place has ended is to be added before
     /// the first answer.
     pub async fn compare(&self, reader: &Reader, rooms: &[DesiredRoom]) {
-        if let Some(room) = rooms.iter().find(|room| room.ends.is_some()) {
+        let rooms = rooms.iter().filter(|room| room.ends.is_some());
+        for room in rooms.take(ASKED) {
             // What is wrong with the service, the look says.
             let _ = reader.room_detail(&[&room.id]).await;
+            if self.service_time.known() != Known::Nothing {
+                return;
+            }
         }
     }
 
@@ -61,14 +68,10 @@ impl CheckedClock {
         self.service_time.doubt(self.clock.moment())
     }
 
-    /// People of a room who are not added while it does not.
+    /// People of a room who are not added although their place has not been ended: it has ended all the same, or probably.
     #[must_use]
     pub fn in_doubt(&self, room: &DesiredRoom) -> BTreeMap<UserId, NotTried> {
-        let now = self.clock.moment();
-        if room.ends.is_none() || self.service_time.agreed(now).is_some() {
-            return BTreeMap::new();
-        }
-        plan::in_doubt(room, self.service_time.likely(now))
+        plan::in_doubt(room, self.service_time.likely(self.clock.moment()))
     }
 
     /// Ends the places in these rooms whose end is over. Without certainty it ends none.

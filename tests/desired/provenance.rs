@@ -81,17 +81,20 @@ fn each_claim_is_said_somewhere() {
         (admin(1, "ann"), "rooms.yaml:9"),
         (admin(1, "yan"), "sub/groups.yml:9"),
         (admin(1, "bob"), "-"),
-        (Query::no_member(&rooms[0]), "rooms.yaml:4"),
-        (Query::no_admin(&rooms[0]), "rooms.yaml:9"),
+        (Query::no_member(&rooms[0], &users["nobody"]), "rooms.yaml:4"),
+        (Query::no_admin(&rooms[0], &users["nobody"]), "rooms.yaml:9"),
+        // Somebody who is named and goes has a place that has ended.
+        (Query::no_member(&rooms[0], &users["bob"]), "rooms.yaml:7"),
+        (Query::no_admin(&rooms[0], &users["yan"]), "sub/groups.yml:9"),
         (member(2, "eve"), "sub/groups.yml:8"),
         (member(2, "dan"), "sub/groups.yml:6"),
         (member(2, "bob"), "-"),
-        (Query::no_member(&rooms[1]), "rooms.yaml:12"),
-        (Query::no_admin(&rooms[1]), "-"),
+        (Query::no_member(&rooms[1], &users["nobody"]), "rooms.yaml:12"),
+        (Query::no_admin(&rooms[1], &users["nobody"]), "-"),
         // An alias is shown where what it stands for is.
         (admin(3, "zoe"), "rooms.yaml:9"),
         (member(4, "ann"), "-"),
-        (Query::no_member(&rooms[3]), "-"),
+        (Query::no_member(&rooms[3], &users["nobody"]), "-"),
     ]
     .into_iter()
     .unzip();

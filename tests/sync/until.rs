@@ -46,13 +46,6 @@ fn of(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
-/// People who were named in calls of this method since the last time this was asked.
-fn named(service: &Service, wanted: &Http) -> Vec<String> {
-    let sent = service.take_sent().into_iter();
-    let calls = sent.filter(|(method, ..)| method == wanted);
-    calls.map(|(_, path, body, _)| format!("{path} {body}")).collect()
-}
-
 fn told(status: &Status, words: &str) -> bool {
     status.attention.iter().any(|item| item.message.contains(words))
 }
@@ -335,7 +328,7 @@ fn a_wrong_clock_expires_nobody_and_brings_nobody_back() {
                 // Now it is certain that it is the 25th.
                 daemon.until_well(minutes(10)).await;
                 assert_eq!(members(&house.service), of(&["bob", "omar", "new"]), "{start}");
-                named(&house.service, &Http::POST);
+                house.service.take_sent();
                 for ahead in [
                     -SignedDuration::from_hours(48),
                     TEN_YEARS,
@@ -474,4 +467,33 @@ fn run_once_goes_by_the_moment_as_well() {
             assert_eq!(members_of(&house, 2), of(&["bob", "zed"]));
         },
     );
+}
+
+#[test]
+fn an_edit_that_gives_places_an_end_that_is_over_drops_these_names() {
+    let people: Vec<String> = names(0..10);
+    let people: Vec<&str> = people.iter().map(String::as_str).collect();
+    house_at(EVE, service(&[], &people), OPEN, async |house: House| {
+        let guards = "guards: {max_removals: 25%, removal_budget: off}";
+        let entry = |until: &str| {
+            let members = format!("members: [u0, u1, u2, u3, u4, u5, {{group: interns{until}}}]");
+            format!(
+                "groups: {{interns: [u6, u7, u8, u9]}}\n{}",
+                beside(&format!("{members}, {guards}"))
+            )
+        };
+        house.rooms(&entry(", until: 2027-01-31"));
+        let daemon = house.start();
+        daemon.until_well(minutes(2)).await;
+        // The wrong year.
+        house.rooms(&entry(", until: 2026-01-31"));
+        daemon.until(minutes(1), |status| status.holds.len() == 1).await;
+        assert_eq!(daemon.status().holds[0].held, 4);
+        sleep(minutes(30)).await;
+        assert_eq!(members_of(&house, 1).len(), 10);
+        house.rooms(&entry(", until: 2027-01-31"));
+        daemon.until_well(minutes(2)).await;
+        assert!(daemon.status().holds.is_empty());
+        daemon.stop().await;
+    });
 }

@@ -255,6 +255,10 @@ async fn who_waits_for_the_files_to_settle_and_whom_the_budget_keeps() {
             .await;
         window.wait_for("#held", "removal_budget lets 50 of 100 go").await;
         window.wait_for("#held", "guards: {removal_budget: off}").await;
+        let ended = "Every place in a list of this room has ended. Who was last stays";
+        window.wait_for("#held", ended).await;
+        window.wait_for("#folk", "Ends within a week (2)").await;
+        window.wait_for("#folk", "mia, omar in support").await;
         looks(window, "settling").await;
         quiet(window).await;
         served.end().await;

@@ -5,8 +5,8 @@ use roomsync::diagnostics::{Diagnostic, Location, Position, Severity};
 use roomsync::model::{Guard, Limit, Op, ReasonCode};
 use roomsync::plan::{GuardTripped, LiveSummary, Note};
 use roomsync::status::{
-    Aside, Attention, AttentionSeverity, CallBudget, Change, ComingAndGoing, FirstLook, Hold, Pending,
-    Progress, RoomDetail, RoomLine, RoomState, Status, Trouble, WritesSuspended,
+    Aside, Attention, AttentionSeverity, CallBudget, Change, ComingAndGoing, EndsSoon, FirstLook, Hold,
+    Pending, Progress, RoomDetail, RoomLine, RoomState, Status, Trouble, WritesSuspended,
 };
 use std::sync::Arc;
 
@@ -321,6 +321,21 @@ pub(crate) fn settling() -> Arc<Fixture> {
         limit: Limit::Count(50),
         wanted: 63,
         of: 100,
+    }];
+    let id = room(&mut status, "support").id.clone();
+    let ended = GuardTripped {
+        guard: Guard::AllowEmpty,
+        limit: Limit::Count(0),
+        wanted: 1,
+        of: 1,
+    };
+    room(&mut status, "support").blocked.push(ended);
+    status.ends_soon = vec![EndsSoon {
+        room: id,
+        role: "member",
+        until: ago(-3_600),
+        users: vec![user("mia"), user("omar")],
+        people: 2,
     }];
     let amber = AttentionSeverity::Amber;
     status.attention = vec![
