@@ -295,6 +295,60 @@ fn the_list_is_read_only_for_rooms_that_use_it() {
 }
 
 #[test]
+fn odd_answers_about_the_list_harm_nobody() {
+    let rows = |rows: serde_json::Value| json!({"data": rows}).to_string();
+    let row =
+        |user: &str, result: serde_json::Value| json!({"user": user, "result": result, "chatroomid": "1"});
+    let odd_lists = [
+        r#"{"data": null}"#.to_owned(),
+        r#"{"count": 2}"#.to_owned(),
+        r#"{"data": {"users": []}}"#.to_owned(),
+        rows(json!([null, {"user": "u0"}, 7])),
+        rows(json!(["u0", "U0", "boss", "é", ".."])),
+        rows(json!([])),
+        "{".to_owned(),
+        String::new(),
+    ];
+    let odd_answers = [
+        rows(json!([])),
+        rows(json!(null)),
+        rows(json!([row("zoe", json!(true)), row("boss", json!(true))])),
+        rows(json!([row("u0", json!(false)), row("u0", json!(true))])),
+        rows(json!([row("u0", json!(null)), row("U1", json!("success"))])),
+        rows(json!({"result": true})),
+        "<html>".to_owned(),
+    ];
+    let cases = odd_lists.iter().map(|body| (Http::GET, body));
+    for (method, body) in cases.chain(odd_answers.iter().map(|body| (Http::POST, body))) {
+        let before = set(&["u5", "zoe"]);
+        let mut everybody = names(0..6);
+        everybody.push("zoe".to_owned());
+        let service = Service::new(scene(&everybody, &["u5", "zoe"]));
+        let (of, answer) = (method.clone(), body.clone());
+        let odd = service.clone().with_fault(move |_, request, _| {
+            let is_list = request.url.path().ends_with("/white/users") && request.method == of;
+            is_list.then(|| Reply::Answer(200, answer.clone()))
+        });
+        let desired = desired(&[&file(&names(0..7), ", guards: {protect: [zoe]}")]);
+        let (planned, report) = once(&odd, &desired);
+        let context = format!("{method} {body}: {planned:?}\n{report:?}");
+        assert!(report.stopped.is_none(), "{context}");
+        let mut wanted: BTreeSet<String> = names(0..7).into_iter().collect();
+        wanted.extend(["mia".to_owned(), "zoe".to_owned()]);
+        assert_eq!(here(&service), wanted, "{context}");
+        assert!(listed(&service).is_superset(&before), "{context}");
+        // What is said to be done is done.
+        let undone: BTreeSet<String> = failed(&report).into_iter().map(|(user, ..)| user).collect();
+        let lacking = planned.plan.rooms[0].allow.iter().map(ToString::to_string);
+        let lacking: BTreeSet<String> = lacking.filter(|user| !listed(&service).contains(user)).collect();
+        assert!(
+            method == Http::GET || lacking.is_subset(&undone),
+            "{lacking:?} of {context}"
+        );
+    }
+}
+
+#[test]
 fn a_saved_plan_does_what_is_still_to_be_done() {
     let text = file(&names(0..6), ", guards: {max_removals: 100%}");
     let desired = desired(&[&text]);
