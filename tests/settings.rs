@@ -36,15 +36,26 @@ fn load_text(text: &str, token: Option<&str>, env: &Env) -> Result<Settings, Str
     })
 }
 
-/// One snapshot a file of `tests/invalid/settings`.
+/// One snapshot a file of `tests/invalid/settings`. Without the token in the environment the same is said, and perhaps that there is
+/// none.
 #[test]
 fn invalid_settings() {
     for entry in fs::read_dir("tests/invalid/settings").unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let invalid = load(&path, &env_with_token()).unwrap_err();
-        let said = render(&invalid.diagnostics, false);
-        assert!(!said.contains("hunter2"), "{said}");
+        let said = |env: &Env| {
+            let invalid = load(&path, env).unwrap_err();
+            let said = render(&invalid.diagnostics, false);
+            assert!(!said.contains("hunter2"), "{said}");
+            said
+        };
+        let (with, without) = (said(&env_with_token()), said(&Env::default()));
+        let more = without.strip_prefix(with.trim_end());
+        let more = more.unwrap_or_else(|| panic!("{with}\n{without}")).trim_start();
+        let said = match more {
+            "" => with,
+            more => format!("{with}--- without a token in the environment ---\n{more}"),
+        };
         insta::assert_snapshot!(name, said);
     }
 }
@@ -277,7 +288,14 @@ fn validate(paths: &[&str], config: &str) -> (String, bool) {
     let args = ["validate"].iter().chain(paths);
     let cli: Cli = clap::Parser::parse_from(args);
     let mut out = Vec::new();
-    let valid = validate::check(&cli.args, Path::new(config), &Env::default(), false, &mut out).unwrap();
+    let valid = validate::check(
+        &cli.args,
+        Path::new(config),
+        &Env::default(),
+        validate::Look::default(),
+        &mut out,
+    )
+    .unwrap();
     (String::from_utf8(out).unwrap(), valid)
 }
 

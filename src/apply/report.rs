@@ -1,5 +1,5 @@
 use crate::chat::CallError;
-use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, counted, people_named};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, counted, first_few, people_named};
 use crate::plan::{Note, RoomPlan, Step};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -238,23 +238,11 @@ impl Report {
     /// The rooms that were not begun, by id, the first few by name; `None`: there are none.
     #[must_use]
     pub fn not_begun(&self) -> Option<String> {
-        /// Most rooms that are named.
-        const NAMED: usize = 3;
         let rooms = self.rooms.iter().filter(|room| room.status == Outcome::NotBegun);
-        let ids: Vec<&str> = rooms.map(|room| room.id.as_str()).collect();
-        let (named, others) = ids.split_at_checked(NAMED).unwrap_or((&ids, &[]));
-        let more = match others.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let text = || {
-            format!(
-                "{} not begun: {}{more}",
-                counted(ids.len(), "room"),
-                named.join(", ")
-            )
-        };
-        (!ids.is_empty()).then(text)
+        let ids: Vec<String> = rooms.map(|room| room.id.to_string()).collect();
+        let number = ids.len();
+        let text = || format!("{} not begun: {}", counted(number, "room"), first_few(ids));
+        (number > 0).then(text)
     }
 
     /// The report in numbers.

@@ -3,7 +3,7 @@
 use super::named;
 use super::relaxations::{Bound, bounds, budget_against, is_looser, reach};
 use crate::desired::DesiredRoom;
-use crate::model::{Limit, MemberSet, Mode, RoomId, Until, UserId, people_named};
+use crate::model::{Absent, Limit, MemberSet, Mode, RoomId, Until, UserId, people_named};
 use crate::plan::LiveSummary;
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub(super) fn between(
         ignore,
         mode,
         ends,
-        absent: _,
+        absent,
         guards,
         own_guards: _,
     } = now;
@@ -65,6 +65,14 @@ pub(super) fn between(
             Mode::Authoritative => "",
         };
         changes.push(format!("mode is {mode}, it was {}{only}", before.mode));
+    }
+    if *absent != before.absent {
+        let then = match absent {
+            Absent::Readd => "whoever is not there is added again",
+            Absent::Ignore => "whoever leaves is not added again",
+            Absent::Keep => "members are put on the allow list",
+        };
+        changes.push(format!("absent is {absent}, it was {}: {then}", before.absent));
     }
     for (key, was, is, then) in [
         (

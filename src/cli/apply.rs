@@ -8,7 +8,8 @@ use super::progress_bar::{Watched, progress_bar};
 use super::prompt::confirmed;
 use super::report_text::report_text;
 use super::{
-    Globals, buffered, invited, max_calls, output, output_absent, output_json, output_plan, write_plan,
+    Globals, WITH_INVITE, buffered, invited, max_calls, output, output_absent, output_json, output_plan,
+    write_plan,
 };
 use crate::apply::{ApplyOptions, CallEvidence, Cancel, Reason, Report, RoomReport, Tally};
 use crate::model::RoomId;
@@ -130,8 +131,8 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
         }
         Some(saved) => saved.plan(globals, context, &client, &rooms).await,
     };
-    let Planned { plan, stopped, .. } = &planned;
-    if stopped.is_none()
+    let Planned { plan, .. } = &planned;
+    if plan.stopped.is_none()
         && plan.takes_away()
         && let Some(now) = context.settle(globals).await?
     {
@@ -147,11 +148,15 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
         Some(saved) => (saved.plan.id().to_owned(), PlanJson::Saved(saved.plan.json())),
     };
     let calls = plan.summary().calls;
-    let asking = !args.yes && calls > 0 && stopped.is_none();
+    let asking = !args.yes && calls > 0 && plan.stopped.is_none();
     match args.format {
         Format::Text => {
             output_plan("", plan, seconds)?;
-            output_absent(plan)?;
+            let how = match &saved {
+                None => WITH_INVITE,
+                Some(_) => "a plan made with --invite adds them",
+            };
+            output_absent(plan, how)?;
         }
         Format::Json if asking => {
             let mut err = buffered(anstream::stderr());
@@ -160,19 +165,24 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
         }
         Format::Json => {}
     }
-    if let Some(error) = &plan.stopped {
+    if let Some(error) = plan.error() {
         globals.error(&format!("nothing was changed: {}", error.message))?;
-        show_json(args.format, document, None)?;
+        // A plan that was kept is printed as it is, so the error of this run has no place in it.
+        let report = saved.is_some().then(|| Report {
+            rooms: Vec::new(),
+            stopped: Some(Reason::from(&error)),
+        });
+        show_json(args.format, document, report.as_ref())?;
         return Ok(Attempt::Ended(Exit::Failed));
     }
     if max_calls::exceeded(plan, args.max_calls)? {
         show_json(args.format, document, None)?;
-        return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan, None))));
+        return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan))));
     }
     if asking && !confirmed(plan)? {
         writeln!(io::stderr(), "Nothing was changed.")?;
         show_json(args.format, document, None)?;
-        return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan, None))));
+        return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan))));
     }
     // Whoever was asked may have taken an hour to answer.
     if asking
@@ -212,7 +222,7 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
         output(&report_text(&report, plan, "roomsync apply"))?;
     }
     show_json(args.format, document, Some(&report))?;
-    let exit = Exit::of_report(&report).max(Exit::of_plan(plan, None));
+    let exit = Exit::of_report(&report).max(Exit::of_plan(plan));
     Ok(Attempt::Ended(exit))
 }
 

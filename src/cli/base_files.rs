@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct BaseFiles(Result<Vec<DesiredRoom>, String>);
 
 impl BaseFiles {
-    /// Reads the base version from all of these paths, if there are any, with the guards of the settings. That it is not valid is
+    /// Reads the base version from all of these paths, if there are any, with the settings' values for rooms. That it is not valid is
     /// no error: a change that repairs the files can be planned, too.
     pub(super) fn load(
         paths: &[PathBuf],

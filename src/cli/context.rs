@@ -14,6 +14,7 @@ use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, CheckedClock, Looked, Planned, Restrain, connect};
 use crate::render::Meta;
 use crate::settings::{self, Settings};
+use crate::source;
 use crate::telemetry::NOTICE;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -135,9 +136,7 @@ impl Context {
         } = &self.settings;
         let same = |own: &Path| own.canonicalize().is_ok_and(|own| own == file);
         let below = |folder: &PathBuf| folder.canonicalize().is_ok_and(|folder| file.starts_with(folder));
-        let is_yaml = file
-            .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let is_yaml = source::has_room_file_name(file);
         let files = [
             Some(self.config.as_path()),
             service.auth.secret_file(),

@@ -100,6 +100,9 @@ impl<'a> PlanFile<'a> {
         client: &Client,
         rooms: &[&DesiredRoom],
     ) -> Planned {
+        if let Some(error) = self.plan.error() {
+            tracing::warn!("the plan was made by a run that ended early: {error}");
+        }
         let saved = self.plan.rooms();
         // Of those whose absence is no drift, the ones whom the plan invites.
         let restrain = |at: usize, _: &Observed| Constraints {

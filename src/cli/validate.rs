@@ -46,17 +46,32 @@ enum Format {
 /// Runs `roomsync validate`.
 pub(super) fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
     let mut out = Vec::new();
-    let valid = check(args, &globals.config, &globals.env, true, &mut out)?;
+    let look = Look {
+        styled: true,
+        errors_only: globals.quiet,
+    };
+    let valid = check(args, &globals.config, &globals.env, look, &mut out)?;
     output(&String::from_utf8_lossy(&out))?;
     Ok(if valid { Exit::Done } else { Exit::Invalid })
 }
 
-/// Checks the files and writes what was found. Whether they are valid.
-pub fn check(args: &Args, config: &Path, env: &Env, styled: bool, out: &mut impl Write) -> io::Result<bool> {
+/// Look of the text for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Look {
+    /// True if it has styles.
+    pub styled: bool,
+    /// True if warnings and notes are only counted.
+    pub errors_only: bool,
+}
+
+/// Checks the files and writes what was found. True if they are valid.
+pub fn check(args: &Args, config: &Path, env: &Env, look: Look, out: &mut impl Write) -> io::Result<bool> {
     let found = Found::of(args, config, env);
     match args.format {
         Format::Text => {
-            write!(out, "{}", render(&found.diagnostics, styled))?;
+            let is_shown = |one: &&Diagnostic| !look.errors_only || one.severity == Severity::Error;
+            let shown: Vec<Diagnostic> = found.diagnostics.iter().filter(is_shown).cloned().collect();
+            write!(out, "{}", render(&shown, look.styled))?;
             writeln!(out, "{}", found.summary())?;
         }
         Format::Json => {
@@ -104,11 +119,15 @@ impl Found {
             })
         };
         match result {
-            Err(Invalid { diagnostics }) => Self {
-                is_valid: false,
-                sizes: None,
-                diagnostics: [of_settings, diagnostics].concat(),
-            },
+            Err(Invalid { diagnostics }) => {
+                let mut diagnostics = [of_settings, diagnostics].concat();
+                refuse_unfinished(&mut diagnostics);
+                Self {
+                    is_valid: false,
+                    sizes: None,
+                    diagnostics,
+                }
+            }
             Ok(Loaded {
                 desired,
                 rooms,

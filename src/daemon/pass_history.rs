@@ -145,7 +145,7 @@ impl PassLook {
             room.live.is_some() || error.is_some_and(|error| refused.contains(&error.code))
         };
         let planned_rooms = &planned.plan.rooms;
-        if planned.stopped.is_some() {
+        if planned.plan.stopped.is_some() {
             Self::InVain
         } else if rooms.len() == 0 || planned_rooms.iter().any(answered) {
             Self::AtRooms
@@ -164,7 +164,7 @@ pub(super) fn outcome(
     rooms: &RoomTable,
     suspended: Option<ReasonCode>,
 ) -> PassOutcome {
-    if planned.stopped.is_some() || report.is_some_and(|report| report.stopped.is_some()) {
+    if planned.plan.stopped.is_some() || report.is_some_and(|report| report.stopped.is_some()) {
         return PassOutcome::Failed;
     }
     // Somebody has chosen a pause or a dry run: then nothing may be written. A disk or a quota is a failure.
@@ -196,7 +196,6 @@ mod tests {
                 stopped: None,
             },
             read_at: HashMap::new(),
-            stopped: None,
         }
     }
 

@@ -35,12 +35,10 @@ impl EndingSpec {
                 RawDiagnostic::new("two-at-once", "here are both a `user` and a `group`")
                     .help("make two entries of them")
             }
-            (None, None, _) if cx.unknown.any => return,
             (None, None, _) => {
                 RawDiagnostic::new("nobody-named", "this entry names neither a `user` nor a `group`")
                     .help("write it as `{user: NAME, until: 2026-12-31}`, or with `group` for `user`")
             }
-            (_, _, None) if cx.unknown.any => return,
             (_, Some(_), None) => RawDiagnostic::new("no-until", "this entry has no `until`")
                 .help("write `group:NAME`, without a blank after the colon, or add `until: 2026-12-31`"),
             (Some(_), _, None) => RawDiagnostic::new("no-until", "this entry has no `until`")

@@ -183,13 +183,14 @@ pub(super) fn mode(text: &str) -> Result<Mode, RawDiagnostic> {
         .ok_or_else(|| not_one_of("mode", text, &Mode::ALL.map(Mode::as_str)))
 }
 
+/// Kind of the values of `absent`.
+pub(crate) const ABSENT: &str = "`readd`, `ignore` or `keep`";
+
 pub(crate) fn absent(text: &str) -> Result<Absent, RawDiagnostic> {
-    match text {
-        "readd" => Ok(Absent::Readd),
-        "ignore" => Ok(Absent::Ignore),
-        "keep" => Ok(Absent::Keep),
-        _ => Err(not_one_of("absent", text, &["readd", "ignore", "keep"])),
-    }
+    Absent::ALL
+        .into_iter()
+        .find(|absent| absent.as_str() == text)
+        .ok_or_else(|| not_one_of("absent", text, &Absent::ALL.map(Absent::as_str)))
 }
 
 pub(super) fn allow_empty(text: &str) -> Result<AllowEmpty, RawDiagnostic> {

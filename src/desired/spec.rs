@@ -63,7 +63,7 @@ fields! {
         #[schemars(extend("default" = "authoritative"))]
         mode: Mode = |value| value.scalar("a mode", names::mode),
         /// Treatment of a wanted member who is not there. Without it, as in the settings.
-        absent: Absent = |value| value.scalar("what to do", names::absent),
+        absent: Absent = |value| value.scalar(names::ABSENT, names::absent),
         /// People who are invisible here: they are never touched, and counted nowhere. A room's own list replaces that of `defaults`.
         #[schemars(with = "Vec<Glob>", extend("default" = []))]
         ignore: Items<Glob> = |value| value.list(PATTERNS, PATTERN),
@@ -131,7 +131,7 @@ impl Fields for RoomSpec {
                 RawDiagnostic::new("no-id", "this room has no `id`").help("give it the service's room id");
             cx.error_in_map(raw);
         }
-        if self.admins.entry.is_none() && self.members.entry.is_none() && !cx.unknown.lists {
+        if self.admins.entry.is_none() && self.members.entry.is_none() {
             let raw = RawDiagnostic::new("nothing-managed", "this room has neither `admins` nor `members`")
                 .help("list who should be there, or remove the room");
             cx.error_in_map(raw);

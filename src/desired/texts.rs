@@ -112,8 +112,8 @@ impl Texts {
         let mut problems = self.problems.iter().peekable();
         for (index, file) in self.files.iter().enumerate() {
             match problems.next_if(|problem| problem.place.file == index) {
-                None => reading.document(&file.text),
-                Some(problem) => reading.unread(problem.clone()),
+                None => reading.document(file),
+                Some(problem) => reading.unread(file, problem.clone()),
             }
         }
         let (files, digest) = (Arc::clone(&self.files), self.digest.clone());

@@ -105,6 +105,27 @@ pub enum Absent {
     Keep,
 }
 
+impl Absent {
+    /// Every treatment.
+    pub const ALL: [Self; 3] = [Self::Readd, Self::Ignore, Self::Keep];
+
+    /// As files write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Readd => "readd",
+            Self::Ignore => "ignore",
+            Self::Keep => "keep",
+        }
+    }
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// Values that hold in a room for which no room file says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RoomDefaults {

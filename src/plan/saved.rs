@@ -50,7 +50,13 @@ struct Fields {
     id: String,
     app: String,
     source: SourceFields,
+    error: Option<ErrorFields>,
     rooms: Vec<SavedRoom>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct ErrorFields {
+    message: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -193,6 +199,12 @@ impl SavedPlan {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.fields.id
+    }
+
+    /// Error that ended the look which the plan was made from, in words, if one did.
+    #[must_use]
+    pub fn error(&self) -> Option<&str> {
+        self.fields.error.as_ref().map(|error| error.message.as_str())
     }
 
     /// The plan's rooms.

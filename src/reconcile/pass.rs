@@ -5,7 +5,7 @@ use crate::chat::wire::Method;
 use crate::chat::{CallError, Client, Reader};
 use crate::desired::{DesiredRoom, Source};
 use crate::live::{self, Observed, ReadRequest};
-use crate::model::{MemberSet, PerOp, ReasonCode, RoomId, counted};
+use crate::model::{MemberSet, PerOp, ReasonCode, RoomId};
 use crate::plan::{
     self, BatchSizes, Constraints, FleetGuard, FleetPlan, Note, Rates, RoomDiff, RoomPlan, SavedPlan,
     users_of,
@@ -75,8 +75,6 @@ pub struct Planned {
     pub plan: FleetPlan,
     /// When the look at each room began that could be looked at.
     pub read_at: HashMap<RoomId, Instant>,
-    /// Error that ended the look before every room was seen, if one did.
-    pub stopped: Option<CallError>,
 }
 
 /// Is shown what was seen of the room at this place, and says what is not to be done there for now.
@@ -167,24 +165,21 @@ impl Looked {
             .collect();
         let diffs = rooms.into_iter().map(|look| look.diff).collect();
         let mut plan = FleetPlan::new(diffs, guard, sizes(reader));
-        plan.stopped = stopped.as_ref().map(|error| of_run(error, &plan.rooms));
-        Planned {
-            plan,
-            read_at,
-            stopped,
-        }
+        plan.stopped = stopped.as_ref().map(Note::from);
+        Planned { plan, read_at }
     }
 }
 
 impl Planned {
     /// Adds those of these rooms that are missing because the look ended before them.
     pub fn add_unseen<'a>(&mut self, rooms: impl Iterator<Item = &'a DesiredRoom>) {
-        let Some(error) = &self.stopped else { return };
+        if self.plan.stopped.is_none() {
+            return;
+        }
         let seen: HashSet<RoomId> = self.plan.rooms.iter().map(|room| room.id.clone()).collect();
         let unseen = rooms.filter(|room| !seen.contains(&room.id));
         self.plan.rooms.extend(unseen.map(|room| *not_looked_at(room)));
         self.plan.rooms.sort_by(|a, b| a.id.cmp(&b.id));
-        self.plan.stopped = Some(of_run(error, &self.plan.rooms));
     }
 }
 
@@ -235,16 +230,6 @@ pub fn rates(settings: &Settings) -> Rates {
         allow: rate(Method::AllowMany),
         disallow: rate(Method::DisallowMany),
     }
-}
-
-/// Error of a run that ended before every room was looked at, and how far it came.
-fn of_run(error: &CallError, rooms: &[RoomPlan]) -> Note {
-    let seen = rooms.iter().filter(|room| !room.is_unseen()).count();
-    let checked = match seen {
-        0 => "no room was checked".to_owned(),
-        seen => format!("only {seen} of {} were checked", counted(rooms.len(), "room")),
-    };
-    Note::new(error.kind.code(), format!("{checked}: {}", error.without_room()))
 }
 
 /// Plan of a room that the look did not come to.

@@ -50,7 +50,7 @@ pub struct Document<'a> {
     summary: SummaryJson,
     /// The error that ended the run before every room was looked at; only then is it here.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a Note>,
+    error: Option<Note>,
     /// Every room of the files, or those of `--room`, by id.
     #[serde(serialize_with = "each_room")]
     #[schemars(with = "Vec<RoomJson<'a>>")]
@@ -181,7 +181,7 @@ impl<'a> Document<'a> {
                 counts: plan.summary(),
                 seconds: rates.seconds(plan),
             },
-            error: plan.stopped.as_ref(),
+            error: plan.error(),
             rooms: &[],
         };
         let head = serde_json::to_value(&document)?;

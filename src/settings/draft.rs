@@ -58,7 +58,7 @@ pub(super) fn read(path: &Path, env: &Env, purpose: Purpose) -> (Option<Draft>, 
     {
         let document = yaml::read::<SettingsSpec>(0, &file.text);
         if let Some(problem) = room_file(&document) {
-            return (None, diagnose(&files, vec![problem]));
+            return (None, diagnose(&files, vec![problem], &[]));
         }
         let spec = match document.fields {
             None if document.problems.is_empty() => Some(SettingsSpec::default()),
@@ -72,11 +72,13 @@ pub(super) fn read(path: &Path, env: &Env, purpose: Purpose) -> (Option<Draft>, 
             problems.push(no_service());
         }
         let draft = spec.map(|spec| Draft::new(spec, path, (env, purpose), &mut problems, &mut others));
-        let mut diagnostics = diagnose(&files, problems);
+        let mut diagnostics = diagnose(&files, problems, &document.hidden);
         diagnostics.extend(others);
         return (draft, diagnostics);
     }
-    (None, diagnose(&files, problems))
+    // It may be any file.
+    let hidden: Vec<Place> = problems.iter().map(|problem| problem.place.clone()).collect();
+    (None, diagnose(&files, problems, &hidden))
 }
 
 impl Draft {
@@ -89,8 +91,9 @@ impl Draft {
     ) -> Self {
         problems.extend(remarks(&spec));
         let service = std::mem::take(&mut spec.service);
-        // Where it is no map, that is said already.
-        let service_entry = service.entry.filter(|_| service.value.is_some());
+        // Where it is missing or cannot be read, that is said already, and what it lacks is not.
+        let is_read = service.value.is_some();
+        let service_entry = service.entry.filter(|_| is_read);
         let service = service.value.unwrap_or_default();
         let url = effective_url(&service, service_entry, env, problems, others);
         let ServiceSpec {
@@ -127,8 +130,8 @@ impl Draft {
         };
         let written = match (auth.entry, auth.value) {
             (_, Some(auth)) => reader.read(auth),
-            (Some(_), None) => WrittenAuth::Wrong,
-            (None, None) => WrittenAuth::Nothing,
+            (None, None) if is_read => WrittenAuth::Nothing,
+            (_, None) => WrittenAuth::Wrong,
         };
         let webhook = std::mem::take(&mut spec.webhook);
         reader.steps = webhook.entry.into_iter().collect();

@@ -7,6 +7,7 @@
 //! names. The parser gives that text only to a caller who asks for a scalar, and raises where something else stands;
 //! so a file with such a place is read again, by way of [`Pass::Probe`], which learns where those places are.
 
+mod causes;
 mod conflicts;
 mod fields;
 mod lookalikes;
@@ -17,20 +18,20 @@ mod scalar_or_map;
 mod shape;
 mod syntax;
 
-pub(crate) use fields::fields;
+pub(crate) use fields::{Field, Fields, Secrecy, Unread, fields};
 pub(crate) use parse::{Document, read};
 
-pub(crate) use named_lists::{NamedList, NamedListsOf};
+pub(crate) use named_lists::{NamedList, NamedLists, NamedListsOf};
 pub(crate) use scalar::{Parse, Scalar};
 pub(crate) use scalar_or_map::ScalarOrMap;
 pub(crate) use shape::{FieldsOf, Items, ListOf, Shape, Shaped};
 
 use crate::diagnostics::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, shown};
 use compact_str::CompactString;
-use scalar::Nullable;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess};
+use serde::de::{DeserializeSeed, Deserializer, Error};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::Range;
 
 /// Scalars that aliases may add to those a file holds: room for any honest reuse of a list, none for a bomb.
 const ALIAS_ALLOWANCE: usize = 1_000_000;
@@ -77,15 +78,6 @@ enum Pass {
     Probe(HashMap<NodePath, Kind>),
 }
 
-/// Parts of a map that were not understood, in which may be what it seems to lack.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct UnknownParts {
-    /// True if it has an unknown key.
-    pub(crate) any: bool,
-    /// True if it has one with a list, or a merge key.
-    pub(crate) lists: bool,
-}
-
 /// State of one reading: its place, and the problems found so far.
 #[derive(Debug)]
 pub(crate) struct ReadContext {
@@ -96,10 +88,12 @@ pub(crate) struct ReadContext {
     met_other_kind: bool,
     pub(crate) too_many_aliases: bool,
     pub(crate) problems: Vec<Problem>,
-    /// The unknown keys of the document's own map.
-    unknown_keys: Vec<CompactString>,
-    /// The unknown parts of the map that was read last.
-    pub(crate) unknown: UnknownParts,
+    /// The unknown keys of the document's own map, and their places.
+    unknown_keys: Vec<(CompactString, Place)>,
+    /// Problems of the map that was finished last: what it lacks may stand where the parser breaks off.
+    of_last_map: Range<usize>,
+    /// Nodes that may be secrets or stand beside one: their lines are not shown.
+    hidden: Vec<Place>,
     /// The first text with capitals that do not count, and all such texts in lower case.
     folded: Option<(Place, CompactString, HashSet<CompactString>)>,
 }
@@ -115,7 +109,8 @@ impl ReadContext {
             too_many_aliases: false,
             problems: Vec::new(),
             unknown_keys: Vec::new(),
-            unknown: UnknownParts::default(),
+            of_last_map: 0..0,
+            hidden: Vec::new(),
             folded: None,
         }
     }
@@ -190,6 +185,14 @@ impl ReadContext {
         self.within(entry, |cx| cx.error_at_key(raw));
     }
 
+    /// Keeps the lines of an entry of the present map from being shown.
+    fn hide(&mut self, entry: u32) {
+        let places = self.within(entry, |cx| {
+            [EntryPart::Key, EntryPart::Value].map(|part| cx.place(part))
+        });
+        self.hidden.extend(places);
+    }
+
     fn within<T>(&mut self, step: u32, run: impl FnOnce(&mut Self) -> T) -> T {
         self.steps.push(step);
         let result = run(self);
@@ -245,131 +248,6 @@ impl ReadContext {
             }
         }
         Ok(())
-    }
-}
-
-/// The value of a key, and the place of its entry.
-#[derive(Debug)]
-pub(crate) struct Field<T> {
-    /// The entry's index in the map; `None`: the key is not there.
-    pub(crate) entry: Option<u32>,
-    /// `None`: the key is not there, or a problem was recorded.
-    pub(crate) value: Option<T>,
-}
-
-impl<T> Default for Field<T> {
-    fn default() -> Self {
-        Self {
-            entry: None,
-            value: None,
-        }
-    }
-}
-
-/// A map with a fixed set of keys.
-pub(crate) trait Fields: Default {
-    /// Its name, as in "unknown key in …".
-    const WHAT: &'static str;
-    /// Its keys.
-    const KEYS: &'static [&'static str];
-    /// True if an unknown key or value may be a secret in the wrong place.
-    const SECRETS: bool = false;
-
-    /// Reads the value of one of [`Self::KEYS`].
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error>;
-
-    /// Checks the map as a whole; `cx` is at it.
-    fn finish(&mut self, _cx: &mut ReadContext) {}
-}
-
-/// The value of a key, still to be read.
-pub(crate) struct Unread<'v, A> {
-    map: &'v mut A,
-    cx: &'v mut ReadContext,
-    entry: u32,
-}
-
-impl<'de, A: MapAccess<'de>> Unread<'_, A> {
-    fn read<S: Seed<'de>>(self, seed: &S) -> Result<Field<S::Value>, A::Error> {
-        let Self { map, cx, entry } = self;
-        let value = cx.within(entry, |cx| map.next_value_seed(Seeded { cx, seed }))?;
-        Ok(Field {
-            entry: Some(entry),
-            value,
-        })
-    }
-
-    /// Reads a scalar.
-    pub(crate) fn scalar<T>(self, wants: &'static str, parse: Parse<T>) -> Result<Field<T>, A::Error> {
-        self.one(&Scalar::new(wants, parse))
-    }
-
-    /// Reads this scalar.
-    pub(crate) fn one<T>(self, scalar: &Scalar<T>) -> Result<Field<T>, A::Error> {
-        self.read(scalar)
-    }
-
-    /// Reads a scalar or `null`.
-    pub(crate) fn nullable<T>(
-        self,
-        wants: &'static str,
-        parse: Parse<T>,
-    ) -> Result<Field<Option<T>>, A::Error> {
-        self.read(&Nullable(Scalar::new(wants, parse)))
-    }
-
-    /// Reads a list of what the seed reads.
-    pub(crate) fn list<S: Seed<'de>>(
-        self,
-        wants: &'static str,
-        item: S,
-    ) -> Result<Field<Items<S::Value>>, A::Error> {
-        self.read(&Shaped(ListOf { wants, item }))
-    }
-
-    /// Reads a map.
-    pub(crate) fn map<F: Fields>(self) -> Result<Field<F>, A::Error> {
-        self.read(&Shaped(FieldsOf::new()))
-    }
-
-    /// Reads a list of maps.
-    pub(crate) fn maps<F: Fields>(self, wants: &'static str) -> Result<Field<Items<F>>, A::Error> {
-        self.read(&Shaped(ListOf {
-            wants,
-            item: Shaped(FieldsOf::<F>::new()),
-        }))
-    }
-
-    /// Reads a map whose keys are names and whose values are lists.
-    pub(crate) fn named_lists<K, S>(
-        self,
-        of: NamedListsOf<K, S>,
-    ) -> Result<Field<Vec<NamedList<K, S::Value>>>, A::Error>
-    where
-        K: Clone + Eq + std::hash::Hash,
-        S: Seed<'de> + Copy,
-    {
-        self.read(&Shaped(of))
-    }
-
-    /// Reads what the shape takes.
-    pub(crate) fn shape<S: Shape<'de>>(self, shape: S) -> Result<Field<S::Value>, A::Error> {
-        self.read(&Shaped(shape))
-    }
-
-    /// Refuses the key, whatever its value.
-    pub(crate) fn refuse(self, raw: RawDiagnostic) -> Result<(), A::Error> {
-        let Self { map, cx, entry } = self;
-        cx.within(entry, |cx| cx.error_at_key(raw));
-        map.next_value::<IgnoredAny>().map(|_| ())
-    }
-
-    /// Refuses a key that nothing reads.
-    pub(crate) fn unknown(self, key: &str) -> Result<(), A::Error> {
-        self.refuse(RawDiagnostic::new(
-            "unknown-key",
-            format!("unknown key {}", shown(key)),
-        ))
     }
 }
 

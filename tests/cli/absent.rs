@@ -27,6 +27,21 @@ fn people_who_may_be_absent_are_counted_apart_and_added_only_when_asked_for() {
         "{based}"
     );
 
+    let said = "in this change: never invited\n";
+    let (before, _) = based.split_once(said).unwrap();
+    let note = before.lines().rev().nth(1).unwrap();
+    assert!(note.ends_with(" not here, not added: absent: ignore"), "{based}");
+
+    site.run(&["plan", "--out", "kept.json"]).ends_with(0);
+    let kept = site
+        .run(&["apply", "--plan", "kept.json", "--yes"])
+        .ends_with(0)
+        .stdout;
+    assert!(
+        kept.contains("a plan made with --invite adds them") && !kept.contains("add them with"),
+        "{kept}"
+    );
+
     let invited = site
         .run(&["plan", "--invite", "--format", "json"])
         .ends_with(0)
@@ -65,6 +80,21 @@ fn the_settings_say_it_for_rooms_that_say_nothing_else() {
 }
 
 #[test]
+fn nobody_is_offered_an_invitation_to_a_room_that_is_only_observed() {
+    let service = Service::start(STATE);
+    let site = Site::of(&service).with_rooms(
+        "rooms:\n  - {id: \"66213271109633\", name: lobby, members: [bob, carol, zoe], mode: observe, absent: ignore}\n",
+    );
+    for args in [&["plan"][..], &["apply", "--yes"]] {
+        let said = site.run(args).ends_with(0).stdout;
+        assert!(
+            said.contains("note[absent]: ") && !said.contains("--invite"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn members_are_kept_on_the_allow_list() {
     let service = Service::start(STATE);
     let rooms = "rooms:\n  - {id: \"66213271109633\", name: lobby, members: [bob, carol], absent: keep, guards: {max_removals: 100%}}\n";
@@ -99,4 +129,23 @@ fn a_room_is_exported_so_that_planning_it_is_empty_where_the_settings_keep_membe
     assert!(exported.contains("    absent: readd\n"), "{exported}");
     let site = site.with_rooms(&exported);
     site.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+}
+
+#[test]
+fn the_readme_shows_what_a_plan_says_of_an_allow_list() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let (_, rest) = readme.split_once("\n```diff\n").unwrap();
+    let (shown, _) = rest.split_once("```").unwrap();
+    let state = STATE.replace(
+        "members: [bob, dan, mia]",
+        "members: [bob, eve], allow_list: [eve]",
+    );
+    let rooms = "rooms:\n  - {id: \"66213271109633\", name: lobby, members: [bob, carol], absent: keep, guards: {max_removals: 100%}}\n";
+    let site = Site::of(&Service::start(&state))
+        .with_rooms(rooms)
+        .with_settings("rooms: rooms/\n", "rooms: rooms/\nguards: {max_removals_total: 100%}\n");
+    assert_eq!(site.run(&["plan"]).ends_with(0).stdout, shown);
+    site.run(&["apply", "--yes"]).ends_with(0);
+    let after = site.run(&["plan", "--detailed-exitcode"]).ends_with(0).stdout;
+    assert!(after.contains("nothing to do"), "{after}");
 }

@@ -14,6 +14,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// A directory with these files.
 fn site(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -428,4 +429,21 @@ fn texts_are_the_same_when_they_would_resolve_to_the_same() {
 #[test]
 fn nothing_given_names_no_room() {
     insta::assert_snapshot!("nothing-given", render(&load(&[]).unwrap_err(), false));
+}
+
+#[test]
+fn a_line_like_a_marker_of_git_can_be_part_of_a_text() {
+    let desired = valid("rooms:\n  - id: 1\n    name: 'one\n=======\n      two'\n    members: [ann]\n");
+    assert_eq!(desired.rooms[0].name.as_deref(), Some("one ======= two"));
+}
+
+#[test]
+fn many_problems_and_many_lookalikes_take_no_time_to_speak_of() {
+    let rooms: String = (1..=10_000)
+        .map(|id| format!("  - id: {id}\n    members: [b@d, “ann”, bob，eve]\n"))
+        .collect();
+    let begun = std::time::Instant::now();
+    let dir = site(&[("a.yaml", &format!("rooms:\n{rooms}"))]);
+    assert_eq!(load(&[dir.path()]).unwrap_err().len(), 40_000);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }

@@ -40,6 +40,7 @@ mod pace_model;
 #[expect(dead_code, reason = "what is not used here is for the bench")]
 mod pace_scenarios;
 mod pace_starts;
+mod points;
 mod progress;
 mod promises;
 mod quota;

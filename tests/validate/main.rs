@@ -4,7 +4,7 @@ mod formats;
 mod hostile;
 mod secrets;
 
-use roomsync::cli::validate;
+use roomsync::cli::validate::{self, Look};
 use roomsync::settings::Env;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ fn run(args: &[&str], config: &Path) -> (String, bool) {
     let args = ["validate"].iter().chain(args);
     let cli: Cli = clap::Parser::parse_from(args);
     let mut out = Vec::new();
-    let valid = validate::check(&cli.args, config, &Env::default(), false, &mut out).unwrap();
+    let valid = validate::check(&cli.args, config, &Env::default(), Look::default(), &mut out).unwrap();
     (String::from_utf8(out).unwrap(), valid)
 }
 
@@ -93,6 +93,36 @@ fn files_that_seem_unfinished_are_refused() {
         );
         assert!(rooms(dir.path(), "github").0.starts_with("::error file="));
     }
+}
+
+/// The same in a set that is not valid for another reason too, and what is said of files that are not read.
+#[test]
+fn a_mistake_hides_nothing_of_other_files() {
+    let room = "rooms:\n  - id: 1\n    members: [ann]\n";
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("a.yaml", room),
+        ("b.yaml", &room.replace("ann", "group:mods").replace('1', "2")),
+        ("c.yaml", room.replace('1', "3").trim_end()),
+        ("d.yaml", ""),
+        ("e.yaml.bak", room),
+    ] {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    let (said, valid) = rooms(dir.path(), "json");
+    let diagnostics = json(&said)["diagnostics"].as_array().unwrap().clone();
+    let found: Vec<(&str, &str)> = diagnostics
+        .iter()
+        .map(|one| (one["severity"].as_str().unwrap(), one["code"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("error", "no-such-group"),
+        ("error", "no-final-newline"),
+        ("error", "empty-file"),
+        ("note", "not-read"),
+    ];
+    assert!(!valid);
+    assert_eq!(found, expected);
 }
 
 /// The codes that the sources of the files' half speak of.

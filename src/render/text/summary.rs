@@ -1,5 +1,6 @@
 //! The counts of a plan for people.
 
+use super::super::room_states::room_states;
 use crate::model::{Guard, Op, counted, first_few};
 use crate::plan::{Calls, FleetPlan, GuardTripped, RoomPlan, Status, Summary};
 use std::fmt::{self, Write};
@@ -22,28 +23,16 @@ pub(super) fn show_summary(out: &mut dyn Write, plan: &FleetPlan, seconds: f64) 
         calls,
     } = summary;
     let number = |is: fn(&RoomPlan) -> bool| plan.rooms.iter().filter(|room| is(room)).count();
-    let observed = number(|room| room.status == Status::Observed);
     let incomplete = number(|room| room.status == Status::Incomplete);
-    let refused = number(RoomPlan::has_moved);
     let unseen = number(RoomPlan::is_unseen);
     if unseen == rooms && unseen > 0 {
         return writeln!(out, "{}: none was checked", counted(rooms, "room"));
     }
-    write!(out, "{}: {changed} to change", counted(rooms, "room"))?;
-    for (number, word) in [
-        (blocked, "blocked"),
-        (failed - refused - unseen, "failed"),
-        (refused, "refused"),
-        (unseen, "not checked"),
-        (incomplete, "incomplete"),
-        (observed, "only observed"),
-    ] {
-        if number > 0 {
-            write!(out, ", {number} {word}")?;
-        }
-    }
-    let in_sync = rooms - changed - blocked - failed - incomplete - observed;
-    writeln!(out, ", {in_sync} in sync")?;
+    let states = room_states(plan).into_iter();
+    let states: Vec<String> = states
+        .map(|(number, state)| format!("{number} {state}"))
+        .collect();
+    writeln!(out, "{}: {}", counted(rooms, "room"), states.join(", "))?;
     if calls > 0 {
         write!(
             out,
