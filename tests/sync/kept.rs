@@ -151,6 +151,41 @@ fn who_stays_in_the_room_stays_on_its_list() {
 }
 
 #[test]
+fn whose_removal_no_answer_names_stays_on_the_list_until_it_is_known() {
+    // The service answers for one of the two only, and has removed neither.
+    let service = Service::new(scene(&names(0..6), &["u4", "u5"]));
+    let odd = service.clone().with_fault(|_, request, _| {
+        let is_removal = request.method == Http::DELETE && request.url.path().ends_with("/users/u4%2Cu5");
+        let is_removal = is_removal && !request.url.path().contains("/white/");
+        let answer = json!({"data": [{"result": true, "action": "remove_member", "user": "U9", "id": "1"},
+            {"result": true, "action": "remove_member", "user": "u4", "id": "1"}]});
+        is_removal.then(|| Reply::Answer(200, answer.to_string()))
+    });
+    let desired = desired(&[&file(&names(0..4), ", guards: {max_removals: 100%}")]);
+    let (_, report) = once(&odd, &desired);
+    assert!(listed(&service).contains("u5"), "nobody said that they are gone");
+    let failures = failed(&report);
+    let expected = [
+        ("u5".to_owned(), Op::Remove, "not_confirmed"),
+        ("u5".to_owned(), Op::Disallow, "not_confirmed"),
+    ];
+    assert!(
+        expected.iter().all(|failure| failures.contains(failure)),
+        "{failures:?}"
+    );
+}
+
+#[test]
+fn a_list_that_is_never_answered_keeps_nobody_in_the_room() {
+    let service = Service::new(scene(&names(0..6), &["u4", "u5"]));
+    fault(&service, "list_allowed:timeout");
+    let desired = desired(&[&file(&names(0..4), ", guards: {max_removals: 100%}")]);
+    let (_, report) = once(&service, &desired);
+    assert_eq!(report.rooms[0].status, Outcome::Converged, "{report:?}");
+    assert_eq!(here(&service).len(), 5);
+}
+
+#[test]
 fn who_could_not_be_added_is_not_put_on_the_list() {
     let mut of_room = scene(&names(0..2), &[]);
     of_room.users = Some(["boss", "mia", "u0", "u1", "u2"].into_iter().collect());
