@@ -81,6 +81,11 @@ impl<'a> RoomRecord<'a> {
         self.failed.get(&(op, user.clone()))
     }
 
+    /// True if a call went out for this, and neither an answer nor a look has said yet what became of it.
+    pub(super) fn is_unanswered(&self, op: Op, user: &UserId) -> bool {
+        matches!(self.sent.known(op, user), Some(Known::Nothing | Known::Unclear))
+    }
+
     /// People to whom this is not done.
     pub(super) fn failed(&self, op: Op) -> impl Iterator<Item = &UserId> {
         let failed = self.failed.keys().filter(move |(of, _)| *of == op);

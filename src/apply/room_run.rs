@@ -188,17 +188,22 @@ impl<'a> RoomRun<'a> {
     }
 }
 
-/// True unless somebody failed at what this follows. If they did, they fail at this, too.
+/// True unless somebody failed at what this follows. If they did, they fail at this, too. Nobody is taken off the allow list before an
+/// answer or a look has said that they are gone.
 fn may_follow(record: &mut RoomRecord<'_>, op: Op, after: Op, user: &UserId) -> bool {
-    let Some(Reason { code, message, .. }) = record.failure(after, user) else {
-        return true;
+    let (code, message) = match record.failure(after, user) {
+        Some(Reason { code, message, .. }) => (*code, message.clone()),
+        None if op == Op::Disallow && record.is_unanswered(after, user) => (
+            ReasonCode::NotConfirmed,
+            "the answer does not say that it is done".to_owned(),
+        ),
+        None => return true,
     };
     let why = format!(
         "{user} was not {}, because they were not {}: {message}",
         op.done(),
         after.done()
     );
-    let reason = Reason::new(*code, why);
-    record.fail(op, user, reason);
+    record.fail(op, user, Reason::new(code, why));
     false
 }

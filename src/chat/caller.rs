@@ -31,6 +31,9 @@ const RATE_TRIES: u32 = 32;
 /// Longest `Retry-After` that is waited for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
+/// Longest time after which a call is tried again whose answer can be done without: what it is for must not grow old meanwhile.
+const DISPENSABLE: Duration = Duration::from_secs(5);
+
 /// Settings of a client.
 #[derive(Debug)]
 pub struct ClientConfig {
@@ -126,6 +129,7 @@ impl Caller {
             body: call.body.clone(),
         };
         let (mut tries, mut rate_tries, mut renewed) = (0, 0, false);
+        let begun = Instant::now();
         loop {
             let permit = self.permit(call).await?;
             // The wait may have been longer than the life of the token before it.
@@ -197,6 +201,7 @@ impl Caller {
                 }
                 // A write without a clear answer may have taken effect: whoever made it has to check first.
                 kind if kind.may_be_done() && method.writes() => false,
+                _ if method.is_dispensable() && begun.elapsed() > DISPENSABLE => false,
                 kind if tries + 1 < TRIES
                     && (kind.may_be_done() || matches!(kind, CallErrorKind::ServiceUnreachable(_))) =>
                 {

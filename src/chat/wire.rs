@@ -105,6 +105,12 @@ impl Method {
         }
     }
 
+    /// True if whoever asks can do without the answer.
+    #[must_use]
+    pub fn is_dispensable(self) -> bool {
+        self == Self::ListAllowed
+    }
+
     /// True if a call of this method can change anything.
     #[must_use]
     pub fn writes(self) -> bool {

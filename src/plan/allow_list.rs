@@ -36,7 +36,7 @@ impl Listing<'_> {
     /// People on the list who may be taken off it: the files want them no more, and they are removed by these changes or have left.
     /// They are touched only if they are removed.
     pub(super) fn unwanted(&self, changes: &Changes, complete: bool) -> MemberSet {
-        let names = self.allow_list.names().filter(|_| self.kept().is_some());
+        let names = self.allow_list.names().filter(|_| self.desired.keeps_members());
         let Some(names) = names.filter(|_| complete && self.desired.mode != Mode::Additive) else {
             return MemberSet::default();
         };

@@ -130,3 +130,23 @@ fn a_room_is_exported_so_that_planning_it_is_empty_where_the_settings_keep_membe
     let site = site.with_rooms(&exported);
     site.run(&["plan", "--detailed-exitcode"]).ends_with(0);
 }
+
+#[test]
+fn the_readme_shows_what_a_plan_says_of_an_allow_list() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let (_, rest) = readme.split_once("\n```diff\n").unwrap();
+    let (shown, _) = rest.split_once("```").unwrap();
+    let room = "members: [bob, dan, mia]";
+    assert!(STATE.contains(room));
+    let state = STATE.replace(room, "members: [bob, eve], allow_list: [eve]");
+    let rooms = "rooms:\n  - {id: \"66213271109633\", name: lobby, members: [bob, carol], absent: keep, guards: {max_removals: 100%}}\n";
+    let service = Service::start(&state);
+    let site = Site::of(&service).with_rooms(rooms).with_settings(
+        "rooms: rooms/\n",
+        "rooms: rooms/\nguards: {max_removals_total: 100%}\n",
+    );
+    assert_eq!(site.run(&["plan"]).ends_with(0).stdout, shown);
+    site.run(&["apply", "--yes"]).ends_with(0);
+    let after = site.run(&["plan", "--detailed-exitcode"]).ends_with(0).stdout;
+    assert!(after.contains("nothing to do"), "{after}");
+}

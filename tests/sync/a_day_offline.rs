@@ -27,6 +27,8 @@ struct Day {
     added: usize,
     /// The most times that somebody was put back within an hour who did not come back on their own in between.
     most_backs: usize,
+    /// People who were put on the allow list, each time.
+    listed: usize,
     removals: usize,
     /// What else was written, by path.
     others: BTreeMap<String, usize>,
@@ -46,7 +48,12 @@ impl Day {
             self.removals += 1;
         } else if request.url.path().ends_with("/users") {
             let body: serde_json::Value = serde_json::from_slice(request.body.as_deref().unwrap()).unwrap();
-            for user in body["usernames"].as_array().unwrap() {
+            let users = body["usernames"].as_array().unwrap();
+            if request.url.path().ends_with("/white/users") {
+                self.listed += users.len();
+                return;
+            }
+            for user in users {
                 let user = user.as_str().unwrap().to_owned();
                 let (first, times) = self.backs.entry(user).or_insert((now, 0));
                 if now - *first >= minutes(60) {
@@ -159,6 +166,17 @@ fn who_may_be_absent_is_invited_once_and_then_left_alone() {
         assert_eq!((row.state, row.not_here, row.add), (RoomState::InSync, absent, 0));
     });
     assert_eq!(day.calls, [&[2][..], &[0; 24]].concat());
+}
+
+#[test]
+fn who_is_kept_takes_one_place_on_the_allow_list_and_never_leaves() {
+    let day = a_day("keep", |absent, row| {
+        let told = (row.state, row.add, row.allow, row.missing.coming_and_going.len());
+        assert_eq!((absent, told), (0, (RoomState::InSync, 0, 0, 0)));
+    });
+    // 100 adds and 1,000 places, 60 a call.
+    assert_eq!((day.added, day.listed), (PEOPLE - THERE, PEOPLE));
+    assert_eq!(day.calls, [&[2 + 17][..], &[0; 24]].concat());
 }
 
 #[test]

@@ -151,6 +151,41 @@ fn who_stays_in_the_room_stays_on_its_list() {
 }
 
 #[test]
+fn whose_removal_no_answer_names_stays_on_the_list_until_it_is_known() {
+    // The service answers for one of the two only, and has removed neither.
+    let service = Service::new(scene(&names(0..6), &["u4", "u5"]));
+    let odd = service.clone().with_fault(|_, request, _| {
+        let is_removal = request.method == Http::DELETE && request.url.path().ends_with("/users/u4%2Cu5");
+        let is_removal = is_removal && !request.url.path().contains("/white/");
+        let answer = json!({"data": [{"result": true, "action": "remove_member", "user": "U9", "id": "1"},
+            {"result": true, "action": "remove_member", "user": "u4", "id": "1"}]});
+        is_removal.then(|| Reply::Answer(200, answer.to_string()))
+    });
+    let desired = desired(&[&file(&names(0..4), ", guards: {max_removals: 100%}")]);
+    let (_, report) = once(&odd, &desired);
+    assert!(listed(&service).contains("u5"), "nobody said that they are gone");
+    let failures = failed(&report);
+    let expected = [
+        ("u5".to_owned(), Op::Remove, "not_confirmed"),
+        ("u5".to_owned(), Op::Disallow, "not_confirmed"),
+    ];
+    assert!(
+        expected.iter().all(|failure| failures.contains(failure)),
+        "{failures:?}"
+    );
+}
+
+#[test]
+fn a_list_that_is_never_answered_keeps_nobody_in_the_room() {
+    let service = Service::new(scene(&names(0..6), &["u4", "u5"]));
+    fault(&service, "list_allowed:timeout");
+    let desired = desired(&[&file(&names(0..4), ", guards: {max_removals: 100%}")]);
+    let (_, report) = once(&service, &desired);
+    assert_eq!(report.rooms[0].status, Outcome::Converged, "{report:?}");
+    assert_eq!(here(&service).len(), 5);
+}
+
+#[test]
 fn who_could_not_be_added_is_not_put_on_the_list() {
     let mut of_room = scene(&names(0..2), &[]);
     of_room.users = Some(["boss", "mia", "u0", "u1", "u2"].into_iter().collect());
@@ -291,6 +326,60 @@ fn the_list_is_read_only_for_rooms_that_use_it() {
         let service = Service::new(scene(&names(0..1), &[]));
         let _ = once(&service, &desired(&[text]));
         assert!(of_the_list(&service.take_sent()).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn odd_answers_about_the_list_harm_nobody() {
+    let rows = |rows: serde_json::Value| json!({"data": rows}).to_string();
+    let row =
+        |user: &str, result: serde_json::Value| json!({"user": user, "result": result, "chatroomid": "1"});
+    let odd_lists = [
+        r#"{"data": null}"#.to_owned(),
+        r#"{"count": 2}"#.to_owned(),
+        r#"{"data": {"users": []}}"#.to_owned(),
+        rows(json!([null, {"user": "u0"}, 7])),
+        rows(json!(["u0", "U0", "boss", "é", ".."])),
+        rows(json!([])),
+        "{".to_owned(),
+        String::new(),
+    ];
+    let odd_answers = [
+        rows(json!([])),
+        rows(json!(null)),
+        rows(json!([row("zoe", json!(true)), row("boss", json!(true))])),
+        rows(json!([row("u0", json!(false)), row("u0", json!(true))])),
+        rows(json!([row("u0", json!(null)), row("U1", json!("success"))])),
+        rows(json!({"result": true})),
+        "<html>".to_owned(),
+    ];
+    let cases = odd_lists.iter().map(|body| (Http::GET, body));
+    for (method, body) in cases.chain(odd_answers.iter().map(|body| (Http::POST, body))) {
+        let before = set(&["u5", "zoe"]);
+        let mut everybody = names(0..6);
+        everybody.push("zoe".to_owned());
+        let service = Service::new(scene(&everybody, &["u5", "zoe"]));
+        let (of, answer) = (method.clone(), body.clone());
+        let odd = service.clone().with_fault(move |_, request, _| {
+            let is_list = request.url.path().ends_with("/white/users") && request.method == of;
+            is_list.then(|| Reply::Answer(200, answer.clone()))
+        });
+        let desired = desired(&[&file(&names(0..7), ", guards: {protect: [zoe]}")]);
+        let (planned, report) = once(&odd, &desired);
+        let context = format!("{method} {body}: {planned:?}\n{report:?}");
+        assert!(report.stopped.is_none(), "{context}");
+        let mut wanted: BTreeSet<String> = names(0..7).into_iter().collect();
+        wanted.extend(["mia".to_owned(), "zoe".to_owned()]);
+        assert_eq!(here(&service), wanted, "{context}");
+        assert!(listed(&service).is_superset(&before), "{context}");
+        // What is said to be done is done.
+        let undone: BTreeSet<String> = failed(&report).into_iter().map(|(user, ..)| user).collect();
+        let lacking = planned.plan.rooms[0].allow.iter().map(ToString::to_string);
+        let lacking: BTreeSet<String> = lacking.filter(|user| !listed(&service).contains(user)).collect();
+        assert!(
+            method == Http::GET || lacking.is_subset(&undone),
+            "{lacking:?} of {context}"
+        );
     }
 }
 
