@@ -8,6 +8,7 @@ mod rates;
 mod remarks;
 mod schema;
 mod token;
+mod webhook;
 mod words;
 mod wrong_file;
 
@@ -26,6 +27,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
+pub use webhook::Webhook;
 
 /// Default of `guards.max_removals_total`.
 const MAX_REMOVALS_TOTAL: Limit = Limit::Share(10_00);
@@ -45,6 +47,8 @@ pub struct Settings {
     pub max_removals_total: Limit,
     /// When the daemon looks.
     pub sync: Timing,
+    /// Where the service's events come in. `None`: nowhere.
+    pub webhook: Option<Webhook>,
     /// Where the daemon keeps what it must not forget.
     pub state_dir: PathBuf,
     /// Where the daemon listens; `None`: nowhere.
@@ -280,7 +284,11 @@ pub fn load(path: &Path, env: &Env) -> Result<Settings, Invalid> {
 
 /// Checks the settings with their secrets, as [`load`] reads them. Gives the warnings.
 pub fn check(path: &Path, env: &Env) -> Result<Vec<Diagnostic>, Invalid> {
-    let (settings, diagnostics) = load_for(path, env, Purpose::Secrets);
+    let (settings, mut diagnostics) = load_for(path, env, Purpose::Secrets);
+    let webhook = settings.as_ref().and_then(|settings| settings.webhook.as_ref());
+    if let Some(Err(invalid)) = webhook.map(Webhook::secrets) {
+        diagnostics.extend(invalid.diagnostics);
+    }
     match valid(settings, &diagnostics) {
         Some(_) => Ok(diagnostics),
         None => Err(Invalid { diagnostics }),
@@ -302,7 +310,10 @@ fn load_for(path: &Path, env: &Env, purpose: Purpose) -> (Option<Settings>, Vec<
 /// Reads the settings for a command that only looks at files: a token need not be there.
 pub fn load_offline(path: &Path, env: &Env) -> Result<Offline, Invalid> {
     let (draft, diagnostics) = read(path, env, Purpose::Files);
-    if let Some(file) = draft.as_ref().and_then(|draft| draft.auth.file()) {
+    let webhook = draft.as_ref().and_then(|draft| draft.webhook.as_ref());
+    let of_webhook = webhook.into_iter().flat_map(Webhook::secret_files);
+    let of_service = draft.as_ref().and_then(|draft| draft.auth.file());
+    for file in of_webhook.chain(of_service) {
         // It need not be there; if it is, it is known from then on as what must not be shown.
         let _ = read_secret(file);
     }

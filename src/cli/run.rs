@@ -6,14 +6,15 @@ use super::{Globals, output, output_plan};
 use crate::clock::Clock;
 use crate::daemon::{Command, Config, Daemon, DaemonError, Fsync};
 use crate::reconcile::{self, Written};
-use crate::settings::{self, Settings};
-use crate::web::{self, Options};
+use crate::settings::{self, App, Settings, Webhook};
+use crate::web::{self, Limits, Options, WebhookListener, WebhookOptions, WebhookSecrets};
 use anyhow::{Context as _, anyhow, bail};
+use axum::Router;
 use std::io::{self, IsTerminal as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
 /// Keeps the rooms as the files say: the daemon
@@ -46,51 +47,98 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     // First: of two daemons with one `state_dir` the second is to be told of that, and not of the port, which they share as well.
     let daemon = daemon(config)?;
     let listener = match settings.listen {
-        Some(address) => Some(bind(address).await?),
+        Some(address) => Some(bind("listen", address).await?),
         None => None,
     };
-    serve(daemon, &settings, listener, signals).await
+    let webhook = match &settings.webhook {
+        Some(webhook) => Some(Receiver::open(webhook, &settings, &daemon).await?),
+        None => None,
+    };
+    serve(daemon, &settings, (listener, webhook), signals).await
+}
+
+/// The webhook, ready to be served.
+struct Receiver {
+    listener: WebhookListener,
+    router: Router,
+}
+
+impl Receiver {
+    async fn open(webhook: &Webhook, settings: &Settings, daemon: &Daemon) -> anyhow::Result<Self> {
+        let secrets = WebhookSecrets::new(webhook.secrets()?);
+        let listener = bind("webhook.listen", webhook.listen).await?;
+        let (address, path) = (listener.local_addr()?, &webhook.path);
+        tracing::info!(%address, path, "listening for events");
+        let app_key = match &settings.service.app {
+            App::Key { .. } => Some(settings.service.app.to_string()),
+            App::Id(_) => None,
+        };
+        let options = WebhookOptions {
+            path: path.clone(),
+            secrets,
+            app_key,
+        };
+        Ok(Self {
+            listener: WebhookListener::new(listener, daemon.intake()),
+            router: web::webhook_router(options, daemon.intake()),
+        })
+    }
 }
 
 /// Runs the daemon with its web until a signal ends it.
 async fn serve(
     daemon: Daemon,
     settings: &Settings,
-    listener: Option<TcpListener>,
+    (listener, webhook): (Option<TcpListener>, Option<Receiver>),
     signals: Signals,
 ) -> anyhow::Result<Exit> {
-    let (stop_web, web_stopped) = oneshot::channel::<()>();
-    let web = match listener {
-        None => None,
-        Some(listener) => {
-            let address = listener.local_addr()?;
-            tracing::info!(%address, "listening");
-            let options = Options {
-                page: settings.status_page || address.ip().is_loopback(),
-                loopback: address.ip().is_loopback(),
-                admin_token: settings.admin_token.clone(),
-            };
-            if options.page && io::stderr().is_terminal() {
-                let reached = match address.ip().is_unspecified() {
-                    true => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
-                    false => address,
-                };
-                tracing::info!("the status page is at http://{reached}/");
-            }
-            let router = web::router(daemon.source(), daemon.metrics(), options);
-            // A task of its own, so that a loop that is wedged can be seen; its end is waited for below.
-            Some(tokio::spawn(web::serve(listener, router, async {
-                let _ = web_stopped.await;
-            })))
+    let (stop_web, web_stops) = watch::channel(());
+    // Tasks of their own, so that a loop that is wedged can be seen; their end is waited for below.
+    let mut served = Vec::new();
+    let stopped = || {
+        let mut stops = web_stops.clone();
+        async move {
+            // It ends with its sender.
+            let _ = stops.changed().await;
         }
     };
+    if let Some(Receiver { listener, router }) = webhook {
+        served.push(tokio::spawn(web::serve(
+            listener,
+            router,
+            Limits::WEBHOOK,
+            stopped(),
+        )));
+    }
+    if let Some(listener) = listener {
+        let address = listener.local_addr()?;
+        tracing::info!(%address, "listening");
+        let options = Options {
+            page: settings.status_page || address.ip().is_loopback(),
+            loopback: address.ip().is_loopback(),
+            admin_token: settings.admin_token.clone(),
+        };
+        if options.page && io::stderr().is_terminal() {
+            let reached = match address.ip().is_unspecified() {
+                true => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+                false => address,
+            };
+            tracing::info!("the status page is at http://{reached}/");
+        }
+        let router = web::router(daemon.source(), daemon.metrics(), options);
+        served.push(tokio::spawn(web::serve(
+            listener,
+            router,
+            Limits::STATUS,
+            stopped(),
+        )));
+    }
     let (commands, commanded) = mpsc::channel(8);
     let heeding = signals.heed(commands);
     let ended = daemon.run(commanded).await;
     heeding.abort();
-    // Whoever waits for it may have ended already.
-    let _ = stop_web.send(());
-    if let Some(web) = web {
+    drop(stop_web);
+    for web in served {
         web.await.context("the web server broke off")??;
     }
     ended?;
@@ -143,13 +191,14 @@ fn daemon(config: Config) -> anyhow::Result<Daemon> {
     })
 }
 
-async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let why = match error.kind() {
             io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
             _ => error.to_string(),
         };
-        anyhow!("cannot listen on {address}: {why}; name another address under `listen`, or `off`")
+        let off = if key == "listen" { ", or `off`" } else { "" };
+        anyhow!("cannot listen on {address}: {why}; name another address under `{key}`{off}")
     })
 }
 

@@ -7,6 +7,7 @@ use super::write_gate::Closure;
 use crate::model::{Guard, ReasonCode, RoomId, counted, counted_people, printable};
 use crate::plan::Note;
 use crate::status::{Aside, Attention, AttentionSeverity, Hold, RoomState};
+use crate::web::IntakeTrouble;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use tokio::time::Instant;
@@ -25,6 +26,7 @@ const UNKNOWN: &str = "unknown";
 const FAILED: &str = "failed";
 const BLOCKED: &str = "blocked";
 const NOT_MANAGED: &str = "not_managed";
+const WEBHOOK: &str = "webhook";
 
 /// Items of this daemon, outages first.
 pub(super) fn attention(daemon: &Controller) -> Vec<Attention> {
@@ -46,6 +48,7 @@ pub(super) fn attention(daemon: &Controller) -> Vec<Attention> {
         let item = if daemon.token.has_ended(now) { red } else { amber };
         all.push(item(TOKEN_EXPIRES, message, since));
     }
+    all.extend(webhook(daemon));
     let clock = daemon.safeguards.clock_trouble();
     all.extend(clock.map(|(message, since)| amber(CLOCK, message, since)));
     // While a first look goes on, a count says how far it is.
@@ -82,6 +85,18 @@ pub(super) fn files(daemon: &Controller) -> Option<Attention> {
         Some(since) => red(FILES_INVALID, message, since),
         None => amber(FILES_UNREAD, message, daemon.started),
     })
+}
+
+/// Item about the webhook. Without it rooms are looked at every interval, so nothing is lost.
+fn webhook(daemon: &Controller) -> Option<Attention> {
+    let events = &daemon.events;
+    if events.served != daemon.settings.webhook {
+        let message =
+            "the settings have another `webhook` than the one that is listened for; restart roomsync";
+        return Some(amber(WEBHOOK, message.to_owned(), daemon.started));
+    }
+    let IntakeTrouble { message, since } = events.intake.trouble()?;
+    Some(amber(WEBHOOK, message, since))
 }
 
 /// Time for which a look says something of a room: two intervals, and the length of a pass.

@@ -3,6 +3,7 @@
 
 use super::call_metrics::CallMetrics;
 use super::departed::Departed;
+use super::events::Events;
 use super::files_in_force::{FilesInForce, Stirring};
 use super::learned_limits::{LearnedLimits, ServiceLink};
 use super::log_dedup::LogDedup;
@@ -28,6 +29,7 @@ use crate::plan::{Constraints, FleetGuard};
 use crate::reconcile::{Looked, Planned};
 use crate::settings::Settings;
 use crate::status::PassOutcome;
+use crate::web::Intake;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -52,6 +54,7 @@ pub(super) struct Controller {
     pub(super) persister: Persister,
     /// Dry runs have none, and settings need not name one.
     pub(super) audit: AuditLog,
+    pub(super) events: Events,
 }
 
 impl Controller {
@@ -62,6 +65,7 @@ impl Controller {
         seed: u64,
         restored: Restored,
         (persister, audit): (Persister, AuditLog),
+        intake: Arc<Intake>,
         dry_run: bool,
     ) -> Self {
         let (learned, settled) = (restored.state.learned_limits.clone(), restored.settled.clone());
@@ -87,6 +91,7 @@ impl Controller {
             token: TokenWatch::default(),
             persister,
             audit,
+            events: Events::new(intake, settings.webhook.clone()),
             settings,
         }
     }
@@ -174,7 +179,7 @@ impl Controller {
 
     /// Before all rooms were looked at there is no budget to go on from; while the service is away, the next look at all rooms
     /// takes along those that are due.
-    fn works_alone(&self) -> bool {
+    pub(super) fn works_alone(&self) -> bool {
         self.safeguards.fleet().has_seen_all() && self.health.trouble().is_none()
     }
 
@@ -182,9 +187,10 @@ impl Controller {
     pub(super) fn next_due(&self) -> Option<Instant> {
         let alone = self.works_alone();
         let rooms = self.rooms.next_due().filter(|_| alone);
+        let marked = self.events.looks.next_due().filter(|_| alone);
         let probe = self.gate.quota().probe_due(&self.rooms).filter(|_| alone);
         let settles = self.files.next_due(self.settings.sync.settle_removals);
-        [rooms, self.resync_due(), probe, settles]
+        [rooms, marked, self.resync_due(), probe, settles]
             .into_iter()
             .flatten()
             .min()

@@ -9,6 +9,7 @@ mod attention;
 mod call_metrics;
 mod controller;
 mod departed;
+mod events;
 mod files_in_force;
 mod fleet_budget;
 mod handle;
@@ -52,7 +53,7 @@ use crate::file_source::{Event, FileSource, Follow};
 use crate::reconcile::{ConnectError, Once};
 use crate::settings::Settings;
 use crate::status::StatusSource;
-use crate::web::Metrics;
+use crate::web::{Intake, Metrics, RoomEvent};
 use call_metrics::CallMetrics;
 use controller::Controller;
 use futures_util::future::LocalBoxFuture;
@@ -123,6 +124,7 @@ pub struct Daemon {
     config: Config,
     link: ServiceLink,
     remembered: Remembered,
+    events: mpsc::Receiver<RoomEvent>,
 }
 
 impl Daemon {
@@ -158,6 +160,7 @@ impl Daemon {
         let persister = Persister::new(state_dir, &wake);
         let (log_path, started) = (audit_log_of(&config, &settings), config.clock.now());
         let audit = AuditLog::new(log_path, config.fsync.clone(), started, &wake);
+        let (intake, events) = Intake::new(config.clock.anew(), Arc::clone(&metrics));
         let shared = Shared {
             reader: Mutex::new(link.reader.clone()),
             metrics,
@@ -169,6 +172,7 @@ impl Daemon {
                 config.seed,
                 restored,
                 (persister, audit),
+                intake,
                 config.dry_run,
             )),
             calls,
@@ -182,6 +186,7 @@ impl Daemon {
             config,
             link,
             remembered,
+            events,
         })
     }
 
@@ -189,6 +194,12 @@ impl Daemon {
     #[must_use]
     pub fn source(&self) -> Arc<dyn StatusSource> {
         Arc::new(self.handle.clone())
+    }
+
+    /// Where the webhook hands over events.
+    #[must_use]
+    pub fn intake(&self) -> Arc<Intake> {
+        Arc::clone(&lock(&self.handle.controller).events.intake)
     }
 
     /// Counts of the past, for the web.
@@ -211,6 +222,7 @@ impl Daemon {
             config,
             mut link,
             remembered,
+            events: mut from_webhook,
         } = self;
         let mut manager = Manager::new();
         let mut files = FileSource::start(follow(&config, &config.settings, remembered));
@@ -228,6 +240,7 @@ impl Daemon {
                     Some(event) => take_event(&daemon, event),
                     None => break Err(DaemonError::Files),
                 },
+                events = events::next(&mut from_webhook) => events::take(&daemon, &events),
                 asked = commands.recv() => command = Some(asked.unwrap_or(Command::Stop)),
                 Some(()) = passes.next(), if !passes.is_empty() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
@@ -329,6 +342,8 @@ fn take_event(daemon: &DaemonHandle, event: Event) {
 fn begin<'a>(daemon: &DaemonHandle, link: &ServiceLink, passes: &FuturesUnordered<LocalBoxFuture<'a, ()>>) {
     let mut controller = lock(&daemon.controller);
     let mut resync = controller.resync_is_due().then(|| controller.begin_resync());
+    let marked = controller.look_at_marked(link.reader.detail_use());
+    daemon.metrics.event_looks(marked);
     // Those that are left come back on their own.
     let mut due = controller.take_due();
     let fit = admin_lists::fit(&controller.settings);

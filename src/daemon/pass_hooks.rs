@@ -19,6 +19,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 
 /// Finds the line of the file that asks for each change.
 pub(super) async fn change_origins(
@@ -78,6 +79,10 @@ impl Journal for PassJournal<'_> {
             op: step.op(),
             users: step.users().iter().cloned().collect(),
         };
+        if controller.events.served.is_some() {
+            let events = &mut controller.events;
+            events.own.sends(room, step.op(), step.users(), Instant::now());
+        }
         CallNumber(controller.audit.sends(line))
     }
 
@@ -116,6 +121,9 @@ impl Journal for PassJournal<'_> {
                 result: result.map_or_else(|reason| reason.code.to_string(), |()| "done".to_owned()),
             };
             self.daemon.metrics.changed(op, of_metric);
+            if result.is_err() {
+                controller.events.own.failed(room, op, user);
+            }
             controller.history.changed(change.clone());
             changes.push(change);
         }
@@ -243,6 +251,9 @@ fn added(controller: &mut Controller, id: &RoomId, users: &[&UserId]) {
         .added(room.desired(), users.iter().copied());
     for user in users.iter().filter(|user| room.added(user)) {
         safeguards.put_back(id, user);
+        if let Some(reason) = controller.events.reasons.get(id, user) {
+            tracing::debug!(room = %id, user = %user, "put back; the last event says: {reason}");
+        }
     }
     controller.save_invitations();
 }

@@ -38,9 +38,10 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
     if before.state_dir != settings.state_dir
         || before.listen != settings.listen
         || before.status_page != settings.status_page
+        || before.webhook != settings.webhook
     {
         tracing::warn!(
-            "`state_dir`, `listen` and `status_page` are as before until roomsync is started again"
+            "`state_dir`, `listen`, `status_page` and `webhook` are as before until roomsync is started again"
         );
     }
     let refollow = (&before.rooms, &before.guards, before.sync.settle)

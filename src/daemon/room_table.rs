@@ -123,6 +123,7 @@ impl RoomTable {
         let rooms = self.rooms.values_mut().filter(free);
         let tickets = rooms.map(|room| {
             room.due = None;
+            room.by_event = false;
             self.queue.remove(&room.desired.id);
             room.ticket()
         });
@@ -136,7 +137,11 @@ impl RoomTable {
             let room = self.rooms.get_mut(id)?;
             room.due = None;
             room.work = Work::Looking;
-            Some(room.ticket())
+            let by_event = std::mem::take(&mut room.by_event);
+            Some(Ticket {
+                admins_due: !by_event || room.admins_asked,
+                ..room.ticket()
+            })
         });
         tickets.collect()
     }
@@ -150,8 +155,24 @@ impl RoomTable {
     pub(super) fn schedule(&mut self, id: &RoomId, due: Instant) {
         if let Some(room) = self.rooms.get_mut(id) {
             room.due = Some(due);
+            room.by_event = false;
             if room.is_free() {
                 self.queue.put(id, due);
+            }
+        }
+    }
+
+    /// Has a room looked at now because an event asks for it, and its admins read if it speaks of them. One that is due is looked at
+    /// in any case, and one that failed comes back on its own.
+    pub(super) fn look_soon(&mut self, id: &RoomId, with_admins: bool) {
+        let Some(room) = self.rooms.get_mut(id) else {
+            return;
+        };
+        room.admins_asked |= with_admins;
+        if room.due.is_none() {
+            self.schedule(id, Instant::now());
+            if let Some(room) = self.rooms.get_mut(id) {
+                room.by_event = true;
             }
         }
     }

@@ -112,7 +112,7 @@ pub(super) fn check(spec: &AuthSpec, cx: &mut ReadContext) {
     }
 }
 
-/// Reads what `auth` says.
+/// Reads what `auth` says, and the paths of other secrets.
 pub(super) struct AuthReader<'a> {
     pub(super) env: &'a Env,
     pub(super) purpose: Purpose,
@@ -122,13 +122,13 @@ pub(super) struct AuthReader<'a> {
     pub(super) is_rehearsal: bool,
     /// The room files and the folders of them.
     pub(super) rooms: &'a [PathBuf],
-    /// Place of `auth`.
+    /// Place of the map that is read.
     pub(super) steps: Vec<u32>,
     pub(super) problems: &'a mut Vec<Problem>,
 }
 
 impl AuthReader<'_> {
-    pub(super) fn read(mut self, spec: AuthSpec) -> WrittenAuth {
+    pub(super) fn read(&mut self, spec: AuthSpec) -> WrittenAuth {
         if spec.token_file.entry.is_some() {
             return WrittenAuth::TokenFile(self.path("token_file", spec.token_file));
         }
@@ -181,7 +181,7 @@ impl AuthReader<'_> {
     }
 
     /// The path from here. `None`: it was no path, or its folder is not known here.
-    fn path(&mut self, key: &str, Field { entry, value }: Field<PathBuf>) -> Option<PathBuf> {
+    pub(super) fn path(&mut self, key: &str, Field { entry, value }: Field<PathBuf>) -> Option<PathBuf> {
         let path = self.expanded(entry, value?)?;
         if self.purpose != Purpose::Calls && !self.is_rehearsal {
             let place = self.place(entry, EntryPart::Value);
@@ -218,7 +218,7 @@ impl AuthReader<'_> {
         }
     }
 
-    fn place(&self, entry: Option<u32>, part: EntryPart) -> Place {
+    pub(super) fn place(&self, entry: Option<u32>, part: EntryPart) -> Place {
         let steps = self.steps.iter().copied().chain(entry).collect();
         Place {
             file: 0,

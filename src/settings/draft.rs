@@ -3,6 +3,7 @@
 use super::auth::{AuthReader, Purpose, WrittenAuth};
 use super::file::{FleetGuardsSpec, LimitsSpec, ServiceSpec, SettingsSpec, SyncSpec};
 use super::remarks::remarks;
+use super::webhook::{Webhook, same_address};
 use super::words::{is_rehearsal, refuse_http, url};
 use super::wrong_file::{missing, room_file};
 use super::{App, Auth, Env, Limits, MAX_REMOVALS_TOTAL, Service, Settings, Timing};
@@ -37,6 +38,7 @@ pub(super) struct Draft {
     pub(super) rooms: Vec<PathBuf>,
     pub(super) guards: Guards,
     max_removals_total: Limit,
+    pub(super) webhook: Option<Webhook>,
     /// The other keys.
     spec: SettingsSpec,
     /// The folder of the settings file.
@@ -111,14 +113,13 @@ impl Draft {
         let folder = path.parent().unwrap_or(Path::new(""));
         let from_here = |path: PathBuf| folder.join(path);
         let rooms: Vec<PathBuf> = rooms.into_iter().flatten().map(from_here).collect();
-        let steps = service_entry.into_iter().chain(auth.entry).collect();
-        let reader = AuthReader {
+        let mut reader = AuthReader {
             env,
             purpose,
             folder,
             is_rehearsal: url.as_ref().is_some_and(is_rehearsal),
             rooms: &rooms,
-            steps,
+            steps: service_entry.into_iter().chain(auth.entry).collect(),
             problems,
         };
         let written = match (auth.entry, auth.value) {
@@ -126,6 +127,17 @@ impl Draft {
             (Some(_), None) => WrittenAuth::Wrong,
             (None, None) => WrittenAuth::Nothing,
         };
+        let webhook = std::mem::take(&mut spec.webhook);
+        reader.steps = webhook.entry.into_iter().collect();
+        let webhook = webhook
+            .value
+            .flatten()
+            .and_then(|webhook| webhook.read(&mut reader));
+        let listen = spec.listen.value.unwrap_or(Some(LISTEN.into()));
+        if let Some(raw) = webhook.as_ref().and_then(|webhook| same_address(webhook, listen)) {
+            let place = reader.place(None, EntryPart::Key);
+            reader.problems.push(Problem::error(place, raw));
+        }
         Self {
             url,
             app: app_key.value.or(app_id.value),
@@ -135,6 +147,7 @@ impl Draft {
             rooms,
             guards,
             max_removals_total: max_removals_total.value.unwrap_or(MAX_REMOVALS_TOTAL),
+            webhook,
             spec,
             folder: folder.to_owned(),
         }
@@ -148,6 +161,7 @@ impl Draft {
             limits,
             guards: _,
             sync,
+            webhook: _,
             state_dir,
             listen,
             status_page,
@@ -167,6 +181,7 @@ impl Draft {
             guards: self.guards,
             max_removals_total: self.max_removals_total,
             sync: timing_of(&sync.value.unwrap_or_default()),
+            webhook: self.webhook,
             state_dir: from_here(state_dir.value.unwrap_or_else(|| ".roomsync".into())),
             listen: listen.value.unwrap_or(Some(LISTEN.into())),
             status_page: status_page.value.unwrap_or(false),

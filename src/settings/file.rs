@@ -1,6 +1,7 @@
 //! The shape of `roomsync.yaml`.
 
 use super::rates::{RateOrRates, RatesSpec};
+use super::webhook::{WebhookOrNull, WebhookSpec};
 use super::words::{WHOLE, app_id, app_key, client_id, hex_id, listen, path, share, truth, url};
 use super::{App, auth, schema};
 use crate::desired::GuardsSpec;
@@ -38,6 +39,9 @@ fields! {
         guards: FleetGuardsSpec = |value| value.map(),
         /// When the daemon looks at the rooms.
         sync: SyncSpec = |value| value.map(),
+        /// Where the service's events come in. `null`: nowhere; the daemon then looks at rooms every `sync.interval` only.
+        #[schemars(extend("default" = null))]
+        webhook: Option<WebhookSpec> = |value| value.shape(WebhookOrNull),
         /// A folder for what the daemon must not forget: held removals, the removal budget, who is set aside.
         #[schemars(schema_with = "schema::path", extend("default" = ".roomsync"))]
         state_dir: PathBuf = |value| value.scalar(PATH, path),

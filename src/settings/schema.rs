@@ -39,6 +39,26 @@ pub(super) fn listen(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// The same without `off`.
+pub(super) fn address(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "pattern": r"^(([0-9]{1,3}\.){3}[0-9]{1,3}:[0-9]+|\[[0-9A-Fa-f:.]+(%[0-9]+)?\]:[0-9]+)$",
+        "examples": ["127.0.0.1:9465", "[::1]:9465"],
+    })
+}
+
+/// The path of a request.
+pub(super) fn request_path(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 256,
+        "pattern": "^/[A-Za-z0-9/_.~-]*$",
+        "not": {"pattern": r"//|/\.{1,2}(/|$)"},
+        "examples": ["/hooks/agora"],
+    })
+}
+
 /// The service's address: scheme, host and port.
 pub(super) fn url(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
@@ -165,6 +185,7 @@ pub(super) fn guards(guards: &mut Schema) {
 #[cfg(test)]
 mod tests {
     use super::super::file::{AuthSpec, FleetGuardsSpec, LimitsSpec, ServiceSpec, SettingsSpec, SyncSpec};
+    use super::super::webhook::WebhookSpec;
     use crate::desired::schema::tests::assert_keys;
 
     #[test]
@@ -175,5 +196,6 @@ mod tests {
         assert_keys::<LimitsSpec>();
         assert_keys::<FleetGuardsSpec>();
         assert_keys::<SyncSpec>();
+        assert_keys::<WebhookSpec>();
     }
 }

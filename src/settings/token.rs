@@ -124,7 +124,7 @@ fn bad_token(whence: &str, error: &BadSecret) -> RawDiagnostic {
     RawDiagnostic::new("bad-token", message).help("put one token there, alone on a line")
 }
 
-fn bad_secret(whence: &str, error: &BadSecret, what: &str, help: &str) -> RawDiagnostic {
+pub(super) fn bad_secret(whence: &str, error: &BadSecret, what: &str, help: &str) -> RawDiagnostic {
     RawDiagnostic::new("bad-secret", format!("{whence}: {}", why(error, what))).help(help)
 }
 

@@ -1,10 +1,12 @@
 //! The daemon as others see it: plain types, made anew for every question.
 
 mod attention;
+mod event;
 mod pass;
 mod room;
 
 pub use attention::{Attention, AttentionSeverity, FirstLook};
+pub use event::EventResult;
 pub use pass::{ChangeResult, PassKind, PassOutcome};
 pub use room::{Aside, Change, ComingAndGoing, Hold, Missing, RoomDetail, RoomLine, RoomState};
 

@@ -2,7 +2,7 @@
 
 use super::exposition::{self, Labels};
 use crate::model::Op;
-use crate::status::{ChangeResult, Gauges, PassKind, PassOutcome};
+use crate::status::{ChangeResult, EventResult, Gauges, PassKind, PassOutcome};
 use jiff::Timestamp;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -37,6 +37,8 @@ pub struct Metrics {
     call_duration: Histograms,
     changes: Family<Labels<2>, Counter>,
     reloads: Family<Labels<1>, Counter>,
+    events: Family<Labels<1>, Counter>,
+    event_looks: Counter,
     settings_valid: Gauge,
     settings_read: Gauge<f64, AtomicU64>,
 }
@@ -57,6 +59,8 @@ impl Metrics {
             call_duration: Family::new_with_constructor(|| Histogram::new(CALL_SECONDS)),
             changes: Family::default(),
             reloads: Family::default(),
+            events: Family::default(),
+            event_looks: Counter::default(),
             settings_valid: Gauge::default(),
             settings_read: Gauge::default(),
         };
@@ -75,6 +79,8 @@ impl Metrics {
             call_duration,
             changes,
             reloads,
+            events,
+            event_looks,
             settings_valid,
             settings_read,
         } = self;
@@ -92,6 +98,10 @@ impl Metrics {
         registry.register("changes", help, changes.clone());
         let help = "New sets of room files, taken or refused";
         registry.register("reloads", help, reloads.clone());
+        let help = "Requests to the webhook, by what became of them; `look`: the event's room is looked at";
+        registry.register("webhook_events", help, events.clone());
+        let help = "Looks at a room that events asked for; many events can share one";
+        registry.register("webhook_looks", help, event_looks.clone());
         let help = "Whether the settings were valid when they were last read";
         registry.register("settings_valid", help, settings_valid.clone());
         let help = "Time at which the settings in force were read, in seconds since 1970";
@@ -128,6 +138,9 @@ impl Metrics {
         for taken in [true, false] {
             drop(self.reloads.get_or_create(&[reload_label(taken)]));
         }
+        for result in EventResult::ALL {
+            drop(self.events.get_or_create(&[("result", result.as_str())]));
+        }
     }
 
     /// Counts a pass.
@@ -159,6 +172,16 @@ impl Metrics {
     /// Counts a new set of files, taken or refused.
     pub fn reloaded(&self, taken: bool) {
         self.reloads.get_or_create(&[reload_label(taken)]).inc();
+    }
+
+    /// Counts a request to the webhook.
+    pub fn event(&self, result: EventResult) {
+        self.events.get_or_create(&[("result", result.as_str())]).inc();
+    }
+
+    /// Counts rooms that are looked at because events asked for it.
+    pub fn event_looks(&self, rooms: usize) {
+        self.event_looks.inc_by(rooms as u64);
     }
 
     /// Records that the settings were read. If they are not `valid`, those before stay in force.

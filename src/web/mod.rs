@@ -8,7 +8,12 @@ mod gate;
 mod metrics;
 mod router;
 mod server;
+mod webhook;
 
 pub use metrics::Metrics;
 pub use router::{Options, router};
-pub use server::serve;
+pub use server::{Limits, serve};
+pub use webhook::{
+    Actor, EventKind, Intake, IntakeTrouble, Leave, RoomEvent, WebhookListener, WebhookOptions,
+    WebhookSecrets, webhook_router,
+};

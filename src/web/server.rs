@@ -9,30 +9,49 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// Most connections at a time. People, probes and scrapers need a few, and each may hold an answer of megabytes.
-const MAX_CONNECTIONS: usize = 64;
-/// Time limit for the head of a request, and for the wait of a connection for the next one.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most bytes of a request's head; nobody asks for a body.
+/// Most bytes of a request's head.
 const MAX_HEAD_BYTES: usize = 16 << 10;
 /// Lifetime of a connection. After that it ends with the response that is on its way.
 const LIFE: Duration = Duration::from_secs(60);
 /// Time limit for a response on its way when the connection or the daemon ends.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// Limits of a listener's connections.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most connections at a time.
+    pub connections: usize,
+    /// Time limit for the head of a request, and for the wait of a connection for the next one.
+    pub head: Duration,
+}
+
+impl Limits {
+    /// For the status page. People, probes and scrapers need a few connections, and each may hold an answer of megabytes.
+    pub const STATUS: Self = Self {
+        connections: 64,
+        head: Duration::from_secs(10),
+    };
+    /// For the webhook. A proxy keeps some connections, and each request takes milliseconds.
+    pub const WEBHOOK: Self = Self {
+        connections: 256,
+        head: Duration::from_secs(5),
+    };
+}
+
 /// Serves until `shutdown` completes, and then at most 2 s longer: for answers that are on their way.
 pub async fn serve(
-    mut listener: TcpListener,
+    mut listener: impl Listener<Io = TcpStream>,
     router: Router,
+    limits: Limits,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let mut shutdown = pin!(shutdown);
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Arc::new(Semaphore::new(limits.connections));
     let (ending, ends) = watch::channel(false);
     let mut connections = JoinSet::new();
     loop {
@@ -40,7 +59,7 @@ pub async fn serve(
         // Waiting for a place comes first: who finds none stays in the system's queue.
         let next = async {
             let place = place.await;
-            (Listener::accept(&mut listener).await.0, place)
+            (listener.accept().await.0, place)
         };
         tokio::select! {
             () = &mut shutdown => break,
@@ -48,12 +67,12 @@ pub async fn serve(
                 let (router, ends) = (router.clone(), ends.clone());
                 connections.spawn(async move {
                     let _place = place;
-                    connection(stream, router, ends).await;
+                    connection(stream, router, limits.head, ends).await;
                 });
             }
             Some(ended) = connections.join_next() => {
                 if let Err(error) = ended {
-                    tracing::error!(%error, "a status connection broke");
+                    tracing::error!(%error, "a connection broke");
                 }
             }
         }
@@ -62,17 +81,22 @@ pub async fn serve(
     ending.send_replace(true);
     let ended = async { while connections.join_next().await.is_some() {} };
     if timeout(GRACE, ended).await.is_err() {
-        tracing::debug!("status connections are cut that did not end");
+        tracing::debug!("connections are cut that did not end");
         connections.shutdown().await;
     }
     Ok(())
 }
 
-async fn connection(stream: TcpStream, router: Router, mut ends: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    head_timeout: Duration,
+    mut ends: watch::Receiver<bool>,
+) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(head_timeout)
         .max_buf_size(MAX_HEAD_BYTES);
     let service = TowerToHyperService::new(router);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));

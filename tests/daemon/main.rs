@@ -6,6 +6,7 @@ mod life;
 mod place;
 mod seen;
 mod slow_writers;
+mod webhook;
 
 // The page's tests look at such a daemon, too.
 pub(crate) use place::{Daemon, PATIENCE, Place};

@@ -26,7 +26,7 @@ pub(crate) struct Place {
     pub(crate) emulator: Emulator,
     pub(crate) url: String,
     away: Arc<Notify>,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Place {
@@ -70,13 +70,18 @@ impl Place {
             emulator,
             url,
             away,
-            _runtime: runtime,
+            runtime,
         };
         fs::create_dir(place.path("rooms")).unwrap();
         place.write("token", "secret\n");
         place.settings("");
         place.write("rooms/all.yaml", rooms);
         place
+    }
+
+    /// Runs something beside the service.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(task);
     }
 
     /// Takes the service away: nobody listens at its address any more.
@@ -232,10 +237,14 @@ impl Daemon {
 
     /// Where its web is.
     fn address(&self) -> Option<SocketAddr> {
+        self.listens("listening")
+    }
+
+    /// The address of the log's line with this message.
+    pub(crate) fn listens(&self, message: &str) -> Option<SocketAddr> {
         let log = self.log.lock().unwrap();
-        let line = log
-            .iter()
-            .find(|line| line.contains("\"message\":\"listening\""))?;
+        let message = format!("\"message\":\"{message}\"");
+        let line = log.iter().find(|line| line.contains(&message))?;
         let line: serde_json::Value = serde_json::from_str(line).ok()?;
         line["address"].as_str()?.parse().ok()
     }

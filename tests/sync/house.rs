@@ -9,7 +9,7 @@ use roomsync::daemon::{Command, Config, Daemon, DaemonError, Fsync, StateDirErro
 use roomsync::reconcile;
 use roomsync::settings::{self, Env};
 use roomsync::status::{RoomState, Status, StatusSource};
-use roomsync::web::Metrics;
+use roomsync::web::{Intake, Metrics};
 use std::collections::BTreeSet;
 use std::fs;
 use std::panic::Location;
@@ -45,6 +45,7 @@ pub(crate) type Through = dyn Fn(Service) -> Box<dyn Transport> + Send + Sync;
 pub(crate) struct Running {
     pub(crate) source: Arc<dyn StatusSource>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) intake: Arc<Intake>,
     commands: mpsc::Sender<Command>,
     task: JoinHandle<Result<(), DaemonError>>,
 }
@@ -126,12 +127,13 @@ impl House {
 
     pub(crate) fn start(&self) -> Running {
         let daemon = self.daemon();
-        let (source, metrics) = (daemon.source(), daemon.metrics());
+        let (source, metrics, intake) = (daemon.source(), daemon.metrics(), daemon.intake());
         let (commands, commanded) = mpsc::channel(8);
         let task = tokio::task::spawn_local(daemon.run(commanded));
         Running {
             source,
             metrics,
+            intake,
             commands,
             task,
         }

@@ -54,3 +54,4 @@ mod service;
 mod settling;
 mod shortage;
 mod slow_disk;
+mod webhook;

@@ -5,7 +5,7 @@ use super::fixture::{Fixture, attention};
 use super::scenes::{self, number};
 use roomsync::model::ReasonCode;
 use roomsync::status::{AttentionSeverity, RoomState, WritesSuspended};
-use roomsync::web::{Options, serve};
+use roomsync::web::{Limits, Options, serve};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -28,7 +28,7 @@ impl Served {
             admin_token: None,
         };
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(serve(listener, fixture.router(options), async {
+        let server = tokio::spawn(serve(listener, fixture.router(options), Limits::STATUS, async {
             let _ = stopped.await;
         }));
         Self { url, stop, server }

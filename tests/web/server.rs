@@ -1,7 +1,7 @@
 //! Connections that do not behave.
 
 use super::scenes;
-use roomsync::web::{Options, serve};
+use roomsync::web::{Limits, Options, serve};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -19,7 +19,7 @@ async fn start() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<std::io::Result
         loopback: true,
         admin_token: None,
     });
-    let server = tokio::spawn(serve(listener, router, async {
+    let server = tokio::spawn(serve(listener, router, Limits::STATUS, async {
         let _ = stopped.await;
     }));
     (address, stop, server)

@@ -136,12 +136,12 @@ impl Secret {
     }
 
     /// The secret as it was read last.
-    pub(super) fn held(&self) -> SecretString {
+    pub(crate) fn held(&self) -> SecretString {
         lock(&self.held).secret.clone()
     }
 
     /// The secret as it is now.
-    pub(super) async fn current(&self) -> SecretString {
+    pub(crate) async fn current(&self) -> SecretString {
         self.look(LOOK, |path, held| {
             let now = stamp(path);
             if now.is_some() && now != lock(held).stamp {

@@ -25,6 +25,10 @@ pub(in crate::daemon) struct Room {
     pub(super) work: Work,
     /// Time at which it is to be reconciled on its own.
     pub(super) due: Option<Instant>,
+    /// True if it is due for nothing else than events.
+    pub(super) by_event: bool,
+    /// True if an event has spoken of its admins since they were read.
+    pub(super) admins_asked: bool,
     /// Failures in a row.
     pub(super) failures: u32,
     /// Start of the last look that saw it, or failed to.
@@ -63,6 +67,8 @@ pub(in crate::daemon) struct Freshness {
 pub(in crate::daemon) enum AdminsUrgency {
     /// The files have another entry since they were read.
     Edited,
+    /// An event has spoken of them.
+    Asked,
     NeverRead,
     /// Something is open in the room.
     Open,
@@ -88,6 +94,8 @@ impl Room {
             generation,
             work: Work::None,
             due: None,
+            by_event: false,
+            admins_asked: false,
             failures: 0,
             tried: None,
             looked: None,
@@ -226,6 +234,7 @@ impl Room {
     /// Records a look that read its admins.
     pub(in crate::daemon) fn see_admins(&mut self, now: Timestamp) {
         self.admins_read = Some((now, self.generation));
+        self.admins_asked = false;
     }
 
     /// Has a plan whose look did not read its admins say what the last one that did left open about them. `true`: something is.
@@ -247,6 +256,7 @@ impl Room {
     pub(in crate::daemon) fn admins_urgency(&self) -> AdminsUrgency {
         match self.admins_read {
             Some((_, generation)) if generation != self.generation => AdminsUrgency::Edited,
+            _ if self.admins_asked => AdminsUrgency::Asked,
             None => AdminsUrgency::NeverRead,
             Some((read, _)) => match self.state {
                 RoomState::Changing | RoomState::Blocked | RoomState::Failed => AdminsUrgency::Open,
