@@ -8,6 +8,7 @@ use super::files_in_force::{FilesInForce, Stirring};
 use super::learned_limits::{LearnedLimits, ServiceLink};
 use super::log_dedup::LogDedup;
 use super::pass_history::{self, PassHistory};
+use super::presence::Presence;
 use super::room_news::RoomNews;
 use super::room_status;
 use super::room_table::{Room, RoomTable};
@@ -55,6 +56,7 @@ pub(super) struct Controller {
     /// Dry runs have none, and settings need not name one.
     pub(super) audit: AuditLog,
     pub(super) events: Events,
+    pub(super) presence: Presence,
 }
 
 impl Controller {
@@ -63,14 +65,16 @@ impl Controller {
         settings: Settings,
         metrics: &CallMetrics,
         seed: u64,
-        restored: Restored,
+        mut restored: Restored,
         (persister, audit): (Persister, AuditLog),
         intake: Arc<Intake>,
         dry_run: bool,
     ) -> Self {
         let (learned, settled) = (restored.state.learned_limits.clone(), restored.settled.clone());
         let clock = metrics.clock.clone();
+        let presence = Presence::new(std::mem::take(&mut restored.seen), clock.now());
         Self {
+            presence,
             started: clock.now(),
             random: fastrand::Rng::with_seed(seed),
             files: FilesInForce::new(settled, Instant::now()),
@@ -231,8 +235,8 @@ impl Controller {
             self.save_state();
         }
         // A read that contradicts itself proves of nobody that they have left.
-        if let (Observed::Complete(_), Some(room)) = (observed, self.rooms.current(ticket)) {
-            room.see_missing(live);
+        if observed.complete().is_some() {
+            self.see_people(ticket, live);
         }
         let settle = self.settings.sync.settle_removals;
         let is_current = self.rooms.current(ticket).is_some();
@@ -278,6 +282,7 @@ impl Controller {
     /// Checks the clock, and releases people for whom the removal budgets have room by now.
     pub(super) fn tick(&mut self) {
         self.check_clock();
+        self.forget_seen();
         let advanced = self.safeguards.advance_budgets(&self.rooms);
         for id in &advanced {
             tracing::info!(room = %id, "the removal budget has room again");

@@ -5,7 +5,7 @@ mod last_reasons;
 mod looks;
 mod own_changes;
 
-pub(super) use last_reasons::LastReasons;
+pub(super) use last_reasons::{LastReason, LastReasons};
 pub(super) use looks::EventLooks;
 pub(super) use own_changes::OwnChanges;
 
@@ -72,7 +72,8 @@ impl Controller {
             return EventResult::NotManaged;
         };
         let now = Instant::now();
-        self.events.reasons.see(event, now);
+        let is_own = self.events.own.has_made(event, now);
+        self.events.reasons.see(event, |user| room.wants(user), now);
         let urgency = match event.kind {
             EventKind::Left(_) | EventKind::Promoted | EventKind::Demoted | EventKind::Deleted => {
                 Urgency::Soon
@@ -80,7 +81,7 @@ impl Controller {
             EventKind::Joined | EventKind::Unknown => Urgency::Later,
             EventKind::Blocked | EventKind::Irrelevant => return EventResult::Irrelevant,
         };
-        if self.events.own.has_made(event, now) {
+        if is_own {
             return EventResult::OwnChange;
         }
         let mark = Mark {
@@ -88,6 +89,7 @@ impl Controller {
             admins: event.is_of_admins() && room.desired().admins.is_some(),
         };
         self.events.looks.mark(&event.room, mark, now);
+        self.see_by_event(event);
         EventResult::Look
     }
 

@@ -4,6 +4,7 @@
 //! `controller` decides, `passes` waits and calls, and the disk is written off the loop. Nothing runs detached: when the loop ends,
 //! all has ended.
 
+mod absences;
 mod admin_lists;
 mod attention;
 mod call_metrics;
@@ -20,6 +21,7 @@ mod pass_history;
 mod pass_hooks;
 mod pass_log;
 mod passes;
+mod presence;
 mod process;
 mod quota;
 mod reload;
@@ -273,6 +275,7 @@ impl Daemon {
             while passes.next().await.is_some() {}
             files.stop().await;
             daemon.flush().await;
+            daemon.persister.recorded().await;
         });
         loop {
             tokio::select! {

@@ -130,6 +130,12 @@ impl Journal for PassJournal<'_> {
         if result.is_ok() && op == Op::Add {
             added(&mut controller, room, users);
         }
+        if result.is_ok()
+            && op == Op::Remove
+            && let Some(room) = controller.rooms.get_mut(room)
+        {
+            room.removed(&users.iter().copied().cloned().collect());
+        }
         controller.audit.record(Outcomes {
             call,
             changes,

@@ -6,7 +6,7 @@ use roomsync::chat::{CallError, Reader};
 use roomsync::desired::{self, Desired, DesiredRoom, Loaded, Retain};
 use roomsync::diagnostics;
 use roomsync::emulator::{Options as Emulated, Profile, Room, Side};
-use roomsync::export::{Options, RoomFile, room_file};
+use roomsync::export::{Options, RoomFile, SeenBefore, room_file};
 use roomsync::live::{self, Observed, ReadRequest, RoomListError};
 use roomsync::model::{Guards, Limit, Mode, RoomId};
 use roomsync::plan::{FleetGuard, FleetPlan, Status};
@@ -107,7 +107,7 @@ async fn export(reader: &Reader, options: Options) -> RoomFile {
             .push((id.clone(), look.map_err(|error| error.kind.to_string())));
     };
     live::read_rooms(reader, &requests, &take).await.unwrap();
-    room_file("acme#demo", looks.into_inner(), options)
+    room_file("acme#demo", looks.into_inner(), &SeenBefore::new(), options)
 }
 
 /// Rooms of a file, which must be without any warning but for odd names and rooms of the same name, if the service has them. The guards allow everything.

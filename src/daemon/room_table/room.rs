@@ -7,6 +7,7 @@ use crate::exclusions::wanted;
 use crate::live::LiveRoom;
 use crate::model::{MemberSet, UserId};
 use crate::plan::{Note, RoomPlan};
+use crate::seen::Names;
 use crate::status::RoomState;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -47,6 +48,12 @@ pub(in crate::daemon) struct Room {
     missing: Option<(Arc<DesiredRoom>, MemberSet)>,
     /// Those of them who were there before.
     gone: MemberSet,
+    /// Those of them whom nobody is known to have seen there.
+    unseen: MemberSet,
+    /// People who were there at the last look, and whom that entry does not want.
+    others: Names,
+    /// Time of the first complete look.
+    watched: Option<Timestamp>,
     /// Those of them who were added and not seen after it, and how often in a row.
     not_taken: BTreeMap<UserId, u32>,
     /// When its admins were read last, and by which entry.
@@ -107,6 +114,9 @@ impl Room {
             error: None,
             missing: None,
             gone: MemberSet::default(),
+            unseen: MemberSet::default(),
+            others: Names::default(),
+            watched: None,
             admins_read: None,
             not_taken: BTreeMap::new(),
         }
@@ -280,18 +290,62 @@ impl Room {
         !std::mem::replace(&mut self.counted, true)
     }
 
-    /// Records who is missing, and who of them was there at the last look or has been added since.
-    pub(in crate::daemon) fn see_missing(&mut self, live: &LiveRoom) {
-        let owner = live.owner.as_deref();
-        let missing = all_wanted(&self.desired)
-            .minus(&live.members)
-            .filter(|user| Some(user.as_str()) != owner);
+    /// Records who is there by a complete look, and gives those who were at the last one and are not any more, the owner and those whom
+    /// we removed not among them. Whoever has been added since counts as there.
+    pub(in crate::daemon) fn see_people(&mut self, live: &LiveRoom, now: Timestamp) -> MemberSet {
+        let not_owner = |user: &UserId| Some(user.as_str()) != live.owner.as_deref();
+        let wanted = all_wanted(&self.desired);
+        let missing = wanted.minus(&live.members).filter(not_owner);
+        let mut left = self.others.minus(&live.members).filter(not_owner);
         if let Some((then, missing_then)) = &self.missing {
-            let left = missing.and(&all_wanted(then)).minus(missing_then);
-            self.gone = self.gone.and(&missing).or(&left);
+            let wanted_who_left = match Arc::ptr_eq(then, &self.desired) {
+                true => missing.minus(missing_then),
+                false => all_wanted(then)
+                    .minus(&live.members)
+                    .minus(missing_then)
+                    .filter(not_owner),
+            };
+            self.gone = self.gone.and(&missing).or(&wanted_who_left.and(&missing));
+            left = left.or(&wanted_who_left);
         }
         self.not_taken.retain(|user, _| missing.contains(user));
+        self.others = Names::from(&live.members.minus(&wanted));
         self.missing = Some((Arc::clone(&self.desired), missing));
+        self.watched.get_or_insert(now);
+        left
+    }
+
+    /// Records whom of those who are missing nobody is known to have seen there.
+    pub(in crate::daemon) fn set_unseen(&mut self, is_known: impl Fn(&UserId) -> bool) {
+        self.unseen = match &self.missing {
+            Some((_, missing)) => missing.filter(|user| !is_known(user)),
+            None => MemberSet::default(),
+        };
+    }
+
+    /// Wanted people who were not there at the last look and were not added since; of these, those whom nobody is known to have seen
+    /// there; and the time since which complete looks could have shown them.
+    pub(in crate::daemon) fn absent(&self) -> Option<(&MemberSet, &MemberSet, Timestamp)> {
+        let (_, missing) = self.missing.as_ref()?;
+        Some((missing, &self.unseen, self.watched?))
+    }
+
+    /// True if somebody was there at the last look, or has been added since.
+    pub(in crate::daemon) fn has(&self, user: &UserId) -> bool {
+        let is_there = |(then, missing): &(Arc<DesiredRoom>, MemberSet)| {
+            is_wanted(then, user) && !missing.contains(user)
+        };
+        self.missing.as_ref().is_some_and(is_there) || self.others.contains(user)
+    }
+
+    /// True if the files want somebody there.
+    pub(in crate::daemon) fn wants(&self, user: &UserId) -> bool {
+        is_wanted(&self.desired, user)
+    }
+
+    /// Records that people were removed: they did not leave.
+    pub(in crate::daemon) fn removed(&mut self, users: &MemberSet) {
+        self.others = Names::from(&self.others.minus(users));
     }
 
     /// Records that somebody was added and is not seen after it. `true`: so often that the service does not take them.
@@ -310,6 +364,7 @@ impl Room {
         let others = |users: &MemberSet| users.filter(|other| other != user);
         let put_back = self.gone.contains(user);
         self.gone = others(&self.gone);
+        self.unseen = others(&self.unseen);
         if let Some((_, missing)) = &mut self.missing {
             *missing = others(missing);
         }
@@ -330,4 +385,9 @@ fn all_wanted(desired: &DesiredRoom) -> MemberSet {
     wanted(desired)
         .or_else(|| desired.admins.clone())
         .unwrap_or_default()
+}
+
+fn is_wanted(desired: &DesiredRoom, user: &UserId) -> bool {
+    let lists = [&desired.members, &desired.admins];
+    lists.into_iter().flatten().any(|list| list.contains(user))
 }

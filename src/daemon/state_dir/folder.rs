@@ -171,6 +171,16 @@ impl Folder {
         Ok(whole + bytes.len() as u64)
     }
 
+    /// Puts a file out of the way, in place of one that was put there before, and gives its path then.
+    pub(super) fn put_aside(&self, name: &str) -> io::Result<PathBuf> {
+        let aside = self.path(&format!("{name}.damaged"));
+        if self.lock.is_some() {
+            fs::rename(self.path(name), &aside)?;
+            self.sync()?;
+        }
+        Ok(aside)
+    }
+
     /// Removes a file, if it is there.
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
         match fs::remove_file(self.path(name)) {
