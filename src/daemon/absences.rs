@@ -122,6 +122,9 @@ pub(super) fn named(controller: &Controller, room: &Room) -> Vec<Absence> {
             None if unseen.contains(user) => words.push(format!("not seen here since {watched:.0}")),
             None => {}
         }
+        if words.is_empty() {
+            words.push("no reason is known".to_owned());
+        }
         Absence {
             user: user.clone(),
             reason,

@@ -42,6 +42,7 @@ mod pace_starts;
 mod progress;
 mod promises;
 mod quota;
+mod reasons;
 mod removal_check;
 mod render;
 mod reserves;
