@@ -31,7 +31,7 @@
 //! - `exclusions`: people who must not be touched for now: held, set aside, coming and going, within the removal budget. No clock
 //!   but the time passed in.
 //! - [`daemon`]: keeps the rooms as the files say; wires things together.
-//! - [`web`]: renders `status`: page, probes and metrics.
+//! - [`web`]: renders `status`: page, probes and metrics; takes in the service's events, on a listener of their own.
 //! - [`cli`]: one file a command; wires things together.
 //!
 //! `tests/architecture.rs` keeps these rules.

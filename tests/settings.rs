@@ -78,7 +78,19 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.listen.unwrap().to_string(), "127.0.0.1:9464");
     assert!(!settings.status_page && !settings.sync.paused);
     assert_eq!(settings.audit_log, None);
+    assert_eq!(settings.webhook, None);
     assert!(settings.admin_token.is_none());
+    let text = format!("{MINIMAL}webhook: {{secret_file: hook}}\n");
+    let webhook = load_text(&text, None, &env_with_token())
+        .unwrap()
+        .webhook
+        .unwrap();
+    assert_eq!(
+        (webhook.listen.to_string(), &*webhook.path),
+        ("127.0.0.1:9465".to_owned(), "/hooks/agora")
+    );
+    assert!(webhook.secret_file.is_absolute() && webhook.secret_file.ends_with("hook"));
+    assert_eq!(webhook.previous_secret_file, None);
 }
 
 #[test]
@@ -94,6 +106,7 @@ rooms: [a, b.yaml]
 limits: {calls_per_second: {default: 40, list_admins: 90}, concurrency: 8, add_batch: 100, remove_batch: 60, bulk_reads: false, strict: true}
 guards: {max_removals: 3, max_demotions: 1%, max_removals_total: 5%, max_additions: 7, protect: [Bot, "ops-*"]}
 sync: {interval: 1h, settle: 0ms, paused: true}
+webhook: {listen: "[::]:8443", path: /, secret_file: hook, previous_secret_file: old/hook}
 state_dir: /var/lib/roomsync
 listen: off
 status_page: true
@@ -118,6 +131,9 @@ audit_log: log/audit.jsonl
     assert_eq!(settings.state_dir, Path::new("/var/lib/roomsync"));
     assert_eq!(settings.listen, None);
     assert!(settings.sync.paused);
+    let webhook = settings.webhook.unwrap();
+    assert_eq!((webhook.listen.port(), &*webhook.path), (8443, "/"));
+    assert!(webhook.previous_secret_file.unwrap().ends_with("old/hook"));
     let audit_log = settings.audit_log.unwrap();
     assert!(audit_log.is_absolute() && audit_log.ends_with("log/audit.jsonl"));
     let number = load_text(

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_edited_goes_before_what_was_never_read_and_that_before_what_is_in_order() {
+    async fn what_was_edited_or_asked_for_goes_before_what_was_never_read_and_that_before_what_is_in_order() {
         let at = |minutes: i64| Timestamp::from_second(60 * minutes).unwrap();
         let entry = |id: &str, label: &str| {
             Arc::new(DesiredRoom {
@@ -83,7 +83,7 @@ mod tests {
             })
         };
         let mut rooms = RoomTable::default();
-        for id in ["1", "2", "3", "4", "5"] {
+        for id in ["1", "2", "3", "4", "5", "6"] {
             rooms.put(entry(id, "first"), false, at(0));
         }
         for (id, state, read) in [
@@ -92,24 +92,27 @@ mod tests {
             ("3", RoomState::Blocked, Some(at(9))),
             ("4", RoomState::InSync, Some(at(9))),
             ("5", RoomState::InSync, None),
+            ("6", RoomState::InSync, Some(at(9))),
         ] {
             let room = rooms.get_mut(&RoomId::parse(id).unwrap()).unwrap();
             room.set_state(state, None, at(9));
             read.into_iter().for_each(|read| room.see_admins(read));
         }
         rooms.put(entry("4", "second"), false, at(9));
+        rooms.look_soon(&RoomId::parse("6").unwrap(), true);
         let due = |fit: usize| -> BTreeSet<String> {
             let mut tickets: Vec<Ticket> = rooms.iter().map(Room::ticket).collect();
             choose(&mut tickets, &rooms, fit);
             let due = tickets.iter().filter(|ticket| ticket.admins_due);
             due.map(|ticket| ticket.desired.id.to_string()).collect()
         };
-        let expected: [&[&str]; 5] = [
+        let expected: [&[&str]; 6] = [
             &["4"],
-            &["4", "5"],
-            &["3", "4", "5"],
-            &["2", "3", "4", "5"],
-            &["1", "2", "3", "4", "5"],
+            &["4", "6"],
+            &["4", "5", "6"],
+            &["3", "4", "5", "6"],
+            &["2", "3", "4", "5", "6"],
+            &["1", "2", "3", "4", "5", "6"],
         ];
         for (fit, expected) in (1..).zip(expected) {
             assert_eq!(due(fit), expected.iter().map(ToString::to_string).collect());

@@ -30,7 +30,6 @@ use crate::plan::{Constraints, FleetGuard};
 use crate::reconcile::{Looked, Planned};
 use crate::settings::Settings;
 use crate::status::PassOutcome;
-use crate::web::Intake;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -67,7 +66,6 @@ impl Controller {
         seed: u64,
         mut restored: Restored,
         (persister, audit): (Persister, AuditLog),
-        intake: Arc<Intake>,
         dry_run: bool,
     ) -> Self {
         let (learned, settled) = (restored.state.learned_limits.clone(), restored.settled.clone());
@@ -95,7 +93,7 @@ impl Controller {
             token: TokenWatch::default(),
             persister,
             audit,
-            events: Events::new(intake, settings.webhook.clone()),
+            events: Events::new(metrics, settings.webhook.clone()),
             settings,
         }
     }

@@ -9,6 +9,7 @@ pub(super) use last_reasons::{LastReason, LastReasons};
 pub(super) use looks::EventLooks;
 pub(super) use own_changes::OwnChanges;
 
+use super::call_metrics::CallMetrics;
 use super::controller::Controller;
 use super::handle::{DaemonHandle, lock};
 use crate::chat::DetailUse;
@@ -17,6 +18,7 @@ use crate::settings::Webhook;
 use crate::status::EventResult;
 use crate::web::{EventKind, Intake, RoomEvent};
 use looks::{Mark, Urgency};
+use std::future::pending;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -31,6 +33,8 @@ const PAGE: u64 = 1_000;
 pub(super) struct Events {
     /// The way by which they come in.
     pub(super) intake: Arc<Intake>,
+    /// Its other end, until the loop takes it.
+    pub(super) posted: Option<mpsc::Receiver<RoomEvent>>,
     /// The webhook that is listened for since the start, if there is one.
     pub(super) served: Option<Webhook>,
     pub(super) looks: EventLooks,
@@ -39,9 +43,11 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) fn new(intake: Arc<Intake>, served: Option<Webhook>) -> Self {
+    pub(super) fn new(metrics: &CallMetrics, served: Option<Webhook>) -> Self {
+        let (intake, posted) = Intake::new(metrics.clock.clone(), Arc::clone(&metrics.metrics));
         Self {
             intake,
+            posted: Some(posted),
             served,
             looks: EventLooks::default(),
             own: OwnChanges::default(),
@@ -51,9 +57,12 @@ impl Events {
 }
 
 /// The next events, as soon as there is one.
-pub(super) async fn next(events: &mut mpsc::Receiver<RoomEvent>) -> Vec<RoomEvent> {
+pub(super) async fn next(posted: &mut Option<mpsc::Receiver<RoomEvent>>) -> Vec<RoomEvent> {
+    let Some(posted) = posted else {
+        return pending().await;
+    };
     let mut next = Vec::new();
-    events.recv_many(&mut next, AT_ONCE).await;
+    posted.recv_many(&mut next, AT_ONCE).await;
     next
 }
 
@@ -93,7 +102,7 @@ impl Controller {
         EventResult::Look
     }
 
-    /// Has the marked rooms looked at whose turn it is. `detail`: the use that room detail is of.
+    /// Has the marked rooms looked at whose turn it is, and says how many there are. `detail`: the use that room detail is of.
     pub(super) fn look_at_marked(&mut self, detail: DetailUse) -> usize {
         if !self.works_alone() {
             return 0;
@@ -111,9 +120,9 @@ impl Controller {
                 .saturating_add(u32::from(admins))
         };
         let marked = self.events.looks.take(Instant::now(), calls);
-        for (id, admins) in &marked {
-            self.rooms.look_soon(id, *admins);
-        }
-        marked.len()
+        let looks = marked
+            .iter()
+            .filter(|(id, admins)| self.rooms.look_soon(id, *admins));
+        looks.count()
     }
 }

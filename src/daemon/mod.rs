@@ -55,7 +55,7 @@ use crate::file_source::{Event, FileSource, Follow};
 use crate::reconcile::{ConnectError, Once};
 use crate::settings::Settings;
 use crate::status::StatusSource;
-use crate::web::{Intake, Metrics, RoomEvent};
+use crate::web::{Intake, Metrics};
 use call_metrics::CallMetrics;
 use controller::Controller;
 use futures_util::future::LocalBoxFuture;
@@ -126,7 +126,6 @@ pub struct Daemon {
     config: Config,
     link: ServiceLink,
     remembered: Remembered,
-    events: mpsc::Receiver<RoomEvent>,
 }
 
 impl Daemon {
@@ -162,7 +161,6 @@ impl Daemon {
         let persister = Persister::new(state_dir, &wake);
         let (log_path, started) = (audit_log_of(&config, &settings), config.clock.now());
         let audit = AuditLog::new(log_path, config.fsync.clone(), started, &wake);
-        let (intake, events) = Intake::new(config.clock.anew(), Arc::clone(&metrics));
         let shared = Shared {
             reader: Mutex::new(link.reader.clone()),
             metrics,
@@ -174,7 +172,6 @@ impl Daemon {
                 config.seed,
                 restored,
                 (persister, audit),
-                intake,
                 config.dry_run,
             )),
             calls,
@@ -188,7 +185,6 @@ impl Daemon {
             config,
             link,
             remembered,
-            events,
         })
     }
 
@@ -224,8 +220,8 @@ impl Daemon {
             config,
             mut link,
             remembered,
-            events: mut from_webhook,
         } = self;
+        let mut posted = lock(&daemon.controller).events.posted.take();
         let mut manager = Manager::new();
         let mut files = FileSource::start(follow(&config, &config.settings, remembered));
         let mut stillness = files.stillness();
@@ -242,7 +238,7 @@ impl Daemon {
                     Some(event) => take_event(&daemon, event),
                     None => break Err(DaemonError::Files),
                 },
-                events = events::next(&mut from_webhook) => events::take(&daemon, &events),
+                events = events::next(&mut posted) => events::take(&daemon, &events),
                 asked = commands.recv() => command = Some(asked.unwrap_or(Command::Stop)),
                 Some(()) = passes.next(), if !passes.is_empty() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}

@@ -19,8 +19,6 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
         config,
         link,
         remembered,
-        // One pass over all rooms listens to nothing.
-        events: _,
     } = &daemon;
     let mut stop = pin!(stop);
     let mut files = FileSource::start(follow(config, &config.settings, remembered.clone()));

@@ -163,18 +163,22 @@ impl RoomTable {
     }
 
     /// Has a room looked at now because an event asks for it, and its admins read if it speaks of them. One that is due is looked at
-    /// in any case, and one that failed comes back on its own.
-    pub(super) fn look_soon(&mut self, id: &RoomId, with_admins: bool) {
+    /// in any case, and one that failed comes back on its own, no sooner: `false`.
+    pub(super) fn look_soon(&mut self, id: &RoomId, with_admins: bool) -> bool {
         let Some(room) = self.rooms.get_mut(id) else {
-            return;
+            return false;
         };
         room.admins_asked |= with_admins;
+        if room.next_try().is_some() {
+            return false;
+        }
         if room.due.is_none() {
             self.schedule(id, Instant::now());
             if let Some(room) = self.rooms.get_mut(id) {
                 room.by_event = true;
             }
         }
+        true
     }
 
     /// Has the rooms reconciled now of which this is true, and says how many there are.

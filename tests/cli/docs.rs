@@ -98,6 +98,8 @@ fn every_setting_of_the_readme_can_be_written_with_its_default() {
             "service" => format!("  {last}: {default}\n"),
             // Without a default: the settings of every site name it.
             "service.auth" => String::new(),
+            "webhook" if default.is_empty() => String::new(),
+            "webhook" => format!("webhook: {{secret_file: hook, {last}: {default}}}\n"),
             _ => format!("{group}: {{{last}: {default}}}\n"),
         };
         let site = Site::at("http://127.0.0.1:1")

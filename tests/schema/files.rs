@@ -153,6 +153,7 @@ rooms: [a, b.yaml, 7]
 limits: {calls_per_second: {default: 40, list_admins: "90"}, share: 50%, concurrency: 8, add_batch: "100", remove_batch: 60}
 guards: {max_removals: 3, max_demotions: 1%, max_removals_total: 5%, max_additions: 7, protect: [Bot, "ops-*"]}
 sync: {interval: 1h, settle: 0ms, paused: true}
+webhook: {listen: "[::1]:9465", path: /a/b-c_d.e~f, secret_file: webhook, previous_secret_file: null}
 state_dir: /var/lib/roomsync
 listen: "[::1]:0"
 status_page: true

@@ -32,8 +32,8 @@ fn sight(kind: Kind, code: &str, document: &Value) -> Sight {
 
         "bad-group-name" | "bad-label" | "bad-limit" | "bad-name" | "bad-pattern" | "bad-room-id"
         | "bad-url" | "bad-value" | "fleet-guard" | "half-credentials" | "no-app" | "no-id"
-        | "no-service" | "not-supported" | "nothing-managed" | "null" | "two-apps" | "two-credentials"
-        | "unknown-key" | "wrong-kind" => Schema,
+        | "no-webhook-secret" | "no-service" | "not-supported" | "nothing-managed" | "null" | "two-apps"
+        | "two-credentials" | "unknown-key" | "wrong-kind" => Schema,
 
         // In some places the parser itself stumbles over these.
         "conflict-markers"
@@ -59,6 +59,7 @@ fn sight(kind: Kind, code: &str, document: &Value) -> Sight {
         "no-url" | "plain-http" => Blind("the environment may name another address"),
         "too-many-admins" | "wanted-and-ignored" => Blind("it takes the groups written out"),
         "kernel-files" | "link-loop" | "link-outside" | "unreadable" => Blind("it takes a look at the disk"),
+        "same-address" => Blind("it takes a comparison of two places"),
         "two-documents" => Blind("each document is judged by itself"),
 
         _ => panic!("say in {} whether a schema can see `{code}`", file!()),

@@ -88,7 +88,7 @@ fn record(house: &House) -> String {
 
 /// Posts an event as if somebody with the secret had made it.
 async fn forge(hook: &Hook, operation: &str, payload: serde_json::Value, operator: &str) {
-    let mut event = hook.event(&room_id(1), operation, payload);
+    let mut event = hook.event(&room_id(1), operation, &payload);
     event["operator"] = operator.into();
     assert_eq!(hook.post(event.to_string()).await, 200);
 }

@@ -65,7 +65,7 @@ impl Hook {
     }
 
     /// An event of a room, signed now.
-    pub(crate) fn event(&self, room: &RoomId, operation: &str, payload: Value) -> Value {
+    pub(crate) fn event(&self, room: &RoomId, operation: &str, payload: &Value) -> Value {
         let call_id = format!("acme#demo_{}", self.made.fetch_add(1, Ordering::Relaxed));
         let now = self.clock.now().as_millisecond();
         let digest = Md5::digest(format!("{call_id}{SECRET}{now}"));
@@ -78,7 +78,7 @@ impl Hook {
     }
 
     async fn left(&self, room: &RoomId, user: &str) {
-        let event = self.event(room, "LEAVE", json!({"member": [user], "type": "KICK"}));
+        let event = self.event(room, "LEAVE", &json!({"member": [user], "type": "KICK"}));
         assert_eq!(self.post(event.to_string()).await, 200);
     }
 
@@ -221,7 +221,11 @@ fn a_thousand_kicks_at_once_are_ten_looks() {
         for n in 0..1_000 {
             hook.left(&room_id(n), "u3").await;
         }
-        while (0..1_000).any(|n| !has(&house.service, &room_id(n), "u3")) {
+        let all_are_back = || {
+            let state = house.service.emulator.state();
+            state.rooms.values().all(|room| room.members().contains("u3"))
+        };
+        while !all_are_back() {
             assert!(begun.elapsed() < minutes(1));
             sleep(ms(100)).await;
         }
@@ -249,8 +253,8 @@ fn ten_thousand_events_for_one_room_are_a_look_every_two_seconds() {
         for n in 0..10_000_u64 {
             let room = room_id(1);
             let event = match n % 3 {
-                0 => hook.event(&room, "JOIN", json!({"member": ["stranger"], "type": "DIRECT"})),
-                _ => hook.event(&room, "LEAVE", json!({"member": ["stranger"], "type": "QUIT"})),
+                0 => hook.event(&room, "JOIN", &json!({"member": ["stranger"], "type": "DIRECT"})),
+                _ => hook.event(&room, "LEAVE", &json!({"member": ["stranger"], "type": "QUIT"})),
             };
             assert_eq!(hook.post(event.to_string()).await, 200);
             if n % 1_000 == 999 {
@@ -281,7 +285,7 @@ fn ten_thousand_events_for_one_room_are_a_look_every_two_seconds() {
 fn what_is_forged_replayed_stale_or_elsewhere_is_no_look() {
     house(rooms(3), SETTINGS, async |house: House| {
         let (daemon, hook) = started(&house, 3).await;
-        let event = |room: &RoomId| hook.event(room, "LEAVE", json!({"member": ["u1"], "type": "KICK"}));
+        let event = |room: &RoomId| hook.event(room, "LEAVE", &json!({"member": ["u1"], "type": "KICK"}));
         let good = event(&room_id(0));
         assert_eq!(hook.post(good.to_string()).await, 200);
         sleep(secs(5)).await;
@@ -299,7 +303,7 @@ fn what_is_forged_replayed_stale_or_elsewhere_is_no_look() {
         sleep(minutes(6)).await;
         assert_eq!(hook.post(stale.to_string()).await, 200);
         for (operation, room) in [("LEAVE", room_id(77)), ("WHITE", room_id(1))] {
-            let event = hook.event(&room, operation, json!({"member": ["u1"], "type": "ADD"}));
+            let event = hook.event(&room, operation, &json!({"member": ["u1"], "type": "ADD"}));
             assert_eq!(hook.post(event.to_string()).await, 200);
         }
         sleep(minutes(1)).await;
@@ -377,7 +381,7 @@ fn an_events_change_that_failed_is_not_our_own() {
         assert_eq!(result(&daemon, "own_change"), 0);
         assert_eq!(result(&daemon, "look"), 1);
         // A room that fails comes back on its own, no sooner for events.
-        assert!(counter(&daemon, "webhook_looks_total") <= before + 1);
+        assert_eq!(counter(&daemon, "webhook_looks_total"), before);
         house.service.emulator.remove_fault(fault.id);
         daemon.stop().await;
     });
@@ -398,7 +402,7 @@ fn admin_lists_are_read_where_an_event_speaks_of_admins() {
         hook.left(&room_id(1), "stranger").await;
         sleep(secs(1)).await;
         assert_eq!(calls(&house.service), [1, 0, 0], "members only");
-        let demoted = hook.event(&room_id(2), "ADMIN", json!({"admin": ["mia"], "type": "REMOVE"}));
+        let demoted = hook.event(&room_id(2), "ADMIN", &json!({"admin": ["mia"], "type": "REMOVE"}));
         house.service.emulator.edit(|state| {
             state.rooms.get_mut(&room_id(2)).unwrap().demote("mia");
         });
@@ -428,7 +432,7 @@ fn no_second_has_more_than_twenty_calls_for_events() {
     house(rooms(200).showing(3), SETTINGS, async |house: House| {
         let (daemon, hook) = started(&house, 200).await;
         for n in 0..200 {
-            let event = hook.event(&room_id(n), "ADMIN", json!({"admin": ["u1"], "type": "ADD"}));
+            let event = hook.event(&room_id(n), "ADMIN", &json!({"admin": ["u1"], "type": "ADD"}));
             assert_eq!(hook.post(event.to_string()).await, 200);
         }
         let mut made = Vec::new();
@@ -524,7 +528,7 @@ fn a_webhook_that_refuses_everything_needs_attention() {
         house.put("webhook", "an0ther-secret");
         sleep(secs(2)).await;
         for _ in 0..3 {
-            let event = hook.event(&room_id(0), "LEAVE", json!({"member": ["u1"], "type": "KICK"}));
+            let event = hook.event(&room_id(0), "LEAVE", &json!({"member": ["u1"], "type": "KICK"}));
             assert_eq!(hook.post(event.to_string()).await, 401);
         }
         let status = daemon.status();

@@ -75,7 +75,7 @@ impl EventLooks {
     /// the one that reads the members of all.
     pub(super) fn take(&mut self, now: Instant, calls: impl Fn(&RoomId, bool) -> u32) -> Vec<(RoomId, bool)> {
         let mut taken = Vec::new();
-        if self.next_batch.is_some_and(|next| next > now) {
+        if self.next_due().is_none_or(|due| due > now) {
             return taken;
         }
         self.forget(now);

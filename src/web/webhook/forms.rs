@@ -207,3 +207,6 @@ fn user_part<'a>(address: &'a str, app_key: &str) -> &'a str {
         _ => rest.split('@').next().unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests;

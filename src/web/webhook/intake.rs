@@ -6,8 +6,8 @@ use crate::model::counted;
 use crate::status::EventResult;
 use crate::web::Metrics;
 use jiff::{SignedDuration, Timestamp};
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{fmt, io};
 use tokio::sync::mpsc;
 
 /// Most events that wait for the daemon, which takes hundreds at a time.
@@ -16,6 +16,10 @@ const MAX_WAITING: usize = 4_096;
 const MANY: usize = 3;
 /// Time after which refusals are forgotten.
 const MEMORY: SignedDuration = SignedDuration::from_hours(24);
+/// Time for which one event that was accepted shows that refusals beside it are of somebody else's making.
+const ACCEPTS: SignedDuration = SignedDuration::from_mins(10);
+/// Least time between two warnings of refusals.
+const QUIET: SignedDuration = SignedDuration::from_hours(1);
 
 /// Takes events in. Nothing here waits.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub struct Intake {
 struct Health {
     /// Events refused since the last one that was accepted.
     refused: Option<Refused>,
+    accepted: Option<Timestamp>,
+    warned: Option<Timestamp>,
     /// Failure to accept connections, since when.
     deaf: Option<(String, Timestamp)>,
 }
@@ -75,7 +81,7 @@ impl Intake {
 
     /// Takes in a sound event, which is of a room or of something else.
     pub(super) fn accept(&self, event: Option<RoomEvent>) {
-        self.health().refused = None;
+        self.health().accepts(self.now());
         match event {
             None => self.metrics.event(EventResult::Irrelevant),
             // What is lost is found at the next interval.
@@ -91,23 +97,11 @@ impl Intake {
     pub(super) fn refuse(&self, why: EventResult) {
         self.metrics.event(why);
         match why {
-            EventResult::Repeated => self.health().refused = None,
+            EventResult::Repeated => self.health().accepts(self.now()),
             EventResult::Forged | EventResult::Stale | EventResult::OtherApp => {
-                let now = self.now();
-                let mut health = self.health();
-                let refused = health.refused.get_or_insert(Refused {
-                    times: 0,
-                    since: now,
-                    last: now,
-                    why,
-                });
-                refused.times += 1;
-                refused.last = now;
-                refused.why = why;
-                if refused.times == MANY {
-                    let (times, why) = (refused.times, refused.why);
-                    drop(health);
-                    tracing::warn!("{}", refusal(times, why));
+                let warning = self.health().refuses(why, self.now());
+                if let Some(warning) = warning {
+                    tracing::warn!("{warning}");
                 }
             }
             _ => {}
@@ -140,27 +134,64 @@ impl Intake {
                 since: *since,
             });
         }
-        let refused = health.refused.as_ref()?;
-        let lasts = refused.times >= MANY && now.duration_since(refused.last) < MEMORY;
-        lasts.then(|| IntakeTrouble {
-            message: refusal(refused.times, refused.why),
+        let refused = health.refusal(now)?;
+        Some(IntakeTrouble {
+            message: refused.to_string(),
             since: refused.since,
         })
     }
 }
 
-fn refusal(times: usize, why: EventResult) -> String {
-    let what = counted(times, "event");
-    let why = match why {
-        EventResult::Stale => {
-            "the last one was made more than 5 minutes before or after its arrival by this machine's clock; check the clock"
+impl Health {
+    fn accepts(&mut self, now: Timestamp) {
+        self.refused = None;
+        self.accepted = Some(now);
+    }
+
+    /// Counts an event that was refused for this reason. Gives a warning if it is time for one.
+    fn refuses(&mut self, why: EventResult, now: Timestamp) -> Option<String> {
+        let before = self.refused.take();
+        let refused = self.refused.insert(Refused {
+            times: before.as_ref().map_or(0, |before| before.times) + 1,
+            since: before.map_or(now, |before| before.since),
+            last: now,
+            why,
+        });
+        let warning = refused.to_string();
+        self.refusal(now)?;
+        let is_quiet = self
+            .warned
+            .is_some_and(|warned| now.duration_since(warned) < QUIET);
+        if is_quiet {
+            return None;
         }
-        EventResult::OtherApp => {
-            "the last one is of another app than `service.app_key`; check which app posts here"
-        }
-        _ => {
-            "the last one is not signed with `webhook.secret_file`; put the secret there that the service's console shows"
-        }
-    };
-    format!("the webhook takes no event, and has refused {what}: {why}")
+        self.warned = Some(now);
+        Some(warning)
+    }
+
+    /// The refusals, if nothing is accepted beside them.
+    fn refusal(&self, now: Timestamp) -> Option<&Refused> {
+        let within = |time: Timestamp, least: SignedDuration| now.duration_since(time) < least;
+        let accepts = self.accepted.is_some_and(|accepted| within(accepted, ACCEPTS));
+        let refused = self.refused.as_ref()?;
+        (refused.times >= MANY && within(refused.last, MEMORY) && !accepts).then_some(refused)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = counted(self.times, "event");
+        let why = match self.why {
+            EventResult::Stale => {
+                "the last one was made more than 5 minutes before or after its arrival by this machine's clock; check the clock"
+            }
+            EventResult::OtherApp => {
+                "the last one is of another app than `service.app_key`; check which app posts here"
+            }
+            _ => {
+                "the last one is not signed with `webhook.secret_file`; put the secret there that the service's console shows"
+            }
+        };
+        write!(f, "the webhook takes no event, and has refused {what}: {why}")
+    }
 }

@@ -122,6 +122,28 @@ pub(super) fn service() -> BoxedStrategy<String> {
     ])
 }
 
+/// Never on the address of the status page, of which the schema knows nothing.
+fn webhook() -> BoxedStrategy<String> {
+    let listen = text(
+        &["127.0.0.1:9465", "0.0.0.0:1", "\"[::1]:9465\""],
+        &["off", "localhost:9465", "9465", "null", "1.2.3.4"],
+    );
+    let path_of_requests = text(
+        &["/hooks/agora", "/", "/a/", "'/A-z_0.9~'", "/...", "/.a"],
+        &[
+            "hooks", "//", "/a//b", "/..", "/./a", "\"/a?b\"", "/{id}", "\"/a b\"", "null", "7",
+        ],
+    );
+    let map = map(vec![
+        ("listen", 0.5, listen),
+        ("path", 0.5, path_of_requests),
+        ("secret_file", 0.9, path()),
+        ("previous_secret_file", 0.4, path_or_null()),
+        ("secret", 0.02, name()),
+    ]);
+    prop_oneof![8 => map, 1 => select(&["null", "~"][..]).prop_map(str::to_owned)].boxed()
+}
+
 pub(super) fn settings_file() -> BoxedStrategy<String> {
     let rates = map(vec![
         ("default", 0.5, whole(&["1", "50", "10000", "\"90\"", "007"])),
@@ -178,6 +200,7 @@ pub(super) fn settings_file() -> BoxedStrategy<String> {
         ("limits", 0.5, limits),
         ("guards", 0.4, map(guards)),
         ("sync", 0.4, sync),
+        ("webhook", 0.3, webhook()),
         ("state_dir", 0.3, path()),
         (
             "listen",
