@@ -47,7 +47,7 @@ pub(crate) struct AuditLog {
 pub(crate) struct LogWriter(DiskWorker<LogFile>);
 
 /// A pass that begins to write to the service.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct PassLine {
     pub(crate) plan: String,
     pub(crate) revision: Option<String>,
@@ -59,7 +59,7 @@ pub(crate) struct PassLine {
 }
 
 /// A call that is about to be sent.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct SentLine {
     #[serde(skip)]
     pub(crate) time: Timestamp,

@@ -2,6 +2,10 @@
 //! with the clock that counts from the machine's boot, through restarts, and nobody sets it. Across a reboot the wall clock is
 //! all there is.
 
+mod service_time;
+
+pub(crate) use service_time::{Known, MOST_APART, ServiceTime, apart_in_words};
+
 use jiff::{SignedDuration, Timestamp};
 use rustix::time::ClockId;
 use serde::{Deserialize, Serialize};

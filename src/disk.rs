@@ -13,7 +13,7 @@ pub use fsync::Fsync;
 #[cfg(test)]
 pub(crate) use fsync::gate;
 pub(crate) use records::{Record, RecordFile};
-pub(crate) use said::{described, why_not_written};
+pub(crate) use said::{described, why_not_written, write_fault};
 #[cfg(test)]
 pub(crate) use time_limit::hang;
 pub(crate) use time_limit::{DiskTimeout, PieceSender, Progress, TimeLimit, stream, with_limit};
@@ -83,22 +83,6 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     new.as_file().sync_all()?;
     new.persist(path).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()
-}
-
-/// Reason why a file cannot be opened or written, in words that follow its path.
-pub(crate) fn write_fault(error: &io::Error) -> String {
-    use io::ErrorKind as Kind;
-    let words = match error.kind() {
-        Kind::NotFound => "the folder does not exist",
-        Kind::PermissionDenied => "permission denied",
-        Kind::StorageFull => "the disk is full",
-        Kind::QuotaExceeded => "the disk quota is used up",
-        Kind::ReadOnlyFilesystem => "the file system is read-only",
-        Kind::IsADirectory => "it is a folder; name a file in it",
-        Kind::NotADirectory => "this, or a part of this path, is not a folder",
-        _ => return error.to_string(),
-    };
-    words.to_owned()
 }
 
 /// Runs one operation on this path that may hang, and gives up waiting after the bound of time. It goes on, on a thread of its own, and

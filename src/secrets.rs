@@ -14,6 +14,11 @@ const MOST: usize = 64;
 /// Number of the first secrets that are never forgotten: those of the environment.
 const KEPT: usize = 16;
 
+/// Beginnings of the tokens and client secrets that the service gives, in lower case: what is fixed of them.
+const FORMS: [&str; 3] = ["007ejx", "ywmt", "yxa6"];
+/// Fewest bytes of a word that is taken for one of these, wherever it stands. No name that begins so is as long.
+const SHORTEST_FORM: usize = 24;
+
 /// In lower case: texts are compared without case.
 static KNOWN: RwLock<Vec<SecretString>> = RwLock::new(Vec::new());
 
@@ -41,7 +46,8 @@ pub(crate) fn occur_in(text: &str) -> bool {
     matches!(redact(text), Cow::Owned(_))
 }
 
-/// The text with `(a secret)` in the place of each secret, and of each beginning of one.
+/// The text with `(a secret)` in the place of each secret, and of each beginning of one. A word in the form of the service's tokens
+/// is one too: somebody may have put it where nobody looks for a secret.
 pub(crate) fn redact(text: &str) -> Cow<'_, str> {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     redacted(text, known.iter().map(ExposeSecret::expose_secret))
@@ -52,15 +58,37 @@ fn redacted<'t, 's>(text: &'t str, secrets: impl Iterator<Item = &'s str>) -> Co
     let mut shown = Cow::Borrowed(text);
     // In ASCII only, so that every byte stays where it is.
     let mut lower = text.to_ascii_lowercase();
-    for secret in secrets {
+    let mut replace = |find: &dyn Fn(&str, usize) -> Option<Range<usize>>| {
         let mut from = 0;
-        while let Some(place) = found(&lower, from, secret) {
+        while let Some(place) = find(&lower, from) {
             from = place.start + INSTEAD.len();
             shown.to_mut().replace_range(place.clone(), INSTEAD);
             lower.replace_range(place, INSTEAD);
         }
+    };
+    for secret in secrets {
+        replace(&|text, from| found(text, from, secret));
+    }
+    for beginning in FORMS {
+        replace(&|text, from| formed(text, from, beginning));
     }
     shown
+}
+
+/// Finds the next word that begins so and is as long as a token.
+fn formed(text: &str, from: usize, beginning: &str) -> Option<Range<usize>> {
+    let in_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_');
+    let starts = text.get(from..)?.match_indices(beginning);
+    let mut words = starts.filter_map(|(at, _)| {
+        let start = from + at;
+        if text.get(..start)?.ends_with(|c: char| c.is_ascii_alphanumeric()) {
+            return None;
+        }
+        let rest = text.get(start..)?;
+        let length = rest.find(|c| !in_word(c)).unwrap_or(rest.len());
+        (length >= SHORTEST_FORM).then_some(start..start + length)
+    });
+    words.next()
 }
 
 /// Finds the next occurrence of the secret, or of its beginning.
@@ -102,6 +130,22 @@ mod tests {
             redacted("hunter2", ["hunter22"].into_iter()),
             Cow::Borrowed(_)
         ));
+    }
+
+    #[test]
+    fn words_in_the_form_of_a_token_are_taken_out_wherever_they_stand() {
+        let token = "007eJxTYHi/8wyHxdaJ2+6LvVQPzV9rp2";
+        for shown in ["`{}`", "concurrency: {} # x", "/work/{}: no such file", "{}"] {
+            assert_eq!(
+                redact_all(&shown.replace("{}", token), &[]),
+                shown.replace("{}", "(a secret)")
+            );
+        }
+        let two = "YWMtAbcdefghijklmnopqrstuvwx, YXA6Abcdefghijklmnop_qrstuvwx-";
+        assert_eq!(redact_all(two, &[]), "(a secret), (a secret)");
+        for name in ["ywmt", "007ejx-bond", "x007eJxTYHi/8wyHxdaJ2+6LvVQPzV9rp2", "007"] {
+            assert_eq!(redact_all(name, &[]), name);
+        }
     }
 
     #[test]

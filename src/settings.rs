@@ -14,7 +14,7 @@ mod wrong_file;
 
 use crate::chat::{Rates, read_secret};
 use crate::diagnostics::{Diagnostic, Invalid, Severity};
-use crate::model::{Guards, Limit};
+use crate::model::{Limit, RoomDefaults};
 use crate::secrets;
 use auth::Purpose;
 use draft::read;
@@ -41,8 +41,8 @@ pub struct Settings {
     pub rooms: Vec<PathBuf>,
     /// Limits of the calls.
     pub limits: Limits,
-    /// The guards of a room that says nothing else.
-    pub guards: Guards,
+    /// What holds in a room for which no room file says otherwise.
+    pub room_defaults: RoomDefaults,
     /// Removals of all rooms, against the members of all managed rooms.
     pub max_removals_total: Limit,
     /// When the daemon looks.
@@ -270,8 +270,10 @@ impl Env {
 pub struct Offline {
     /// Room files, and directories of them.
     pub rooms: Vec<PathBuf>,
-    /// The guards of a room that says nothing else.
-    pub guards: Guards,
+    /// What holds in a room for which no room file says otherwise.
+    pub room_defaults: RoomDefaults,
+    /// Most removals in all rooms together.
+    pub max_removals_total: Limit,
     /// Remarks about what is probably not meant.
     pub warnings: Vec<Diagnostic>,
 }
@@ -319,7 +321,8 @@ pub fn load_offline(path: &Path, env: &Env) -> Result<Offline, Invalid> {
     }
     let offline = draft.map(|draft| Offline {
         rooms: draft.rooms,
-        guards: draft.guards,
+        room_defaults: draft.room_defaults,
+        max_removals_total: draft.max_removals_total,
         warnings: Vec::new(),
     });
     match valid(offline, &diagnostics) {

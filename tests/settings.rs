@@ -6,7 +6,7 @@ use roomsync::chat::read_secret;
 use roomsync::chat::wire::Method;
 use roomsync::cli::validate;
 use roomsync::diagnostics::render;
-use roomsync::model::{Guards, Limit};
+use roomsync::model::{Absent, Limit, RoomDefaults};
 use roomsync::settings::{App, Auth, Env, Settings, load, load_offline};
 use secrecy::ExposeSecret;
 use std::ffi::OsString;
@@ -36,15 +36,26 @@ fn load_text(text: &str, token: Option<&str>, env: &Env) -> Result<Settings, Str
     })
 }
 
-/// One snapshot a file of `tests/invalid/settings`.
+/// One snapshot a file of `tests/invalid/settings`. Without the token in the environment the same is said, and perhaps that there is
+/// none.
 #[test]
 fn invalid_settings() {
     for entry in fs::read_dir("tests/invalid/settings").unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let invalid = load(&path, &env_with_token()).unwrap_err();
-        let said = render(&invalid.diagnostics, false);
-        assert!(!said.contains("hunter2"), "{said}");
+        let said = |env: &Env| {
+            let invalid = load(&path, env).unwrap_err();
+            let said = render(&invalid.diagnostics, false);
+            assert!(!said.contains("hunter2"), "{said}");
+            said
+        };
+        let (with, without) = (said(&env_with_token()), said(&Env::default()));
+        let more = without.strip_prefix(with.trim_end());
+        let more = more.unwrap_or_else(|| panic!("{with}\n{without}")).trim_start();
+        let said = match more {
+            "" => with,
+            more => format!("{with}--- without a token in the environment ---\n{more}"),
+        };
         insta::assert_snapshot!(name, said);
     }
 }
@@ -70,7 +81,7 @@ fn the_defaults_are_those_of_the_contract() {
             .iter()
             .all(|method| limits.calls_per_second.of(*method) == 50)
     );
-    assert_eq!(settings.guards, Guards::default());
+    assert_eq!(settings.room_defaults, RoomDefaults::default());
     assert_eq!(settings.max_removals_total, Limit::Share(1_000));
     assert_eq!(settings.sync.interval, Duration::from_secs(300));
     assert_eq!(settings.sync.settle, Duration::from_millis(500));
@@ -110,6 +121,7 @@ webhook: {listen: "[::]:8443", path: /, secret_file: hook, previous_secret_file:
 state_dir: /var/lib/roomsync
 listen: off
 status_page: true
+absent: ignore
 audit_log: log/audit.jsonl
 "#;
     let settings = load_text(text, Some("tok-en\r\n"), &Env::default()).unwrap();
@@ -125,8 +137,9 @@ audit_log: log/audit.jsonl
     assert_eq!(settings.limits.calls_per_second.of(Method::Promote), 40);
     assert!(!settings.limits.bulk_reads);
     assert!(settings.limits.strict);
-    assert_eq!(settings.guards.max_additions, Some(Limit::Count(7)));
-    assert_eq!(settings.guards.protect[0].as_str(), "bot");
+    assert_eq!(settings.room_defaults.guards.max_additions, Some(Limit::Count(7)));
+    assert_eq!(settings.room_defaults.guards.protect[0].as_str(), "bot");
+    assert_eq!(settings.room_defaults.absent, Absent::Ignore);
     assert_eq!(settings.max_removals_total, Limit::Share(500));
     assert_eq!(settings.state_dir, Path::new("/var/lib/roomsync"));
     assert_eq!(settings.listen, None);
@@ -275,7 +288,14 @@ fn validate(paths: &[&str], config: &str) -> (String, bool) {
     let args = ["validate"].iter().chain(paths);
     let cli: Cli = clap::Parser::parse_from(args);
     let mut out = Vec::new();
-    let valid = validate::check(&cli.args, Path::new(config), &Env::default(), false, &mut out).unwrap();
+    let valid = validate::check(
+        &cli.args,
+        Path::new(config),
+        &Env::default(),
+        validate::Look::default(),
+        &mut out,
+    )
+    .unwrap();
     (String::from_utf8(out).unwrap(), valid)
 }
 
@@ -288,7 +308,7 @@ fn the_example_is_valid_without_its_token() {
     );
     assert_eq!(validate(&["examples/site/rooms"], "nowhere.yaml"), (whole, true));
     let offline = load_offline(Path::new("examples/site/roomsync.yaml"), &Env::default()).unwrap();
-    assert_eq!(offline.guards.max_removals, Limit::Share(1_000));
+    assert_eq!(offline.room_defaults.guards.max_removals, Limit::Share(1_000));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::in_flight::method;
 use super::report::Reason;
 use crate::chat::wire::Method;
-use crate::chat::{CallError, CallErrorKind, Reader, RemovedRow, Writer};
+use crate::chat::{CallError, CallErrorKind, Reader, UserRow, Writer};
 use crate::live;
 use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId};
 use crate::plan::Step;
@@ -13,36 +13,45 @@ use tokio::time::Instant;
 pub(super) enum CallOutcome {
     /// The call succeeded.
     Done(Answered),
-    /// Not done, and that is certain: it was about one user, who is not as wanted.
+    /// Certainly not done. The call was about one user.
     Refused(CallError),
     /// The call failed.
     Failed(CallError),
-    /// The call was refused, and whether it is so already could not be seen, for the second reason.
+    /// The call was refused. The second error kept the list from being read that shows if it is so already.
     Unseen(CallError, CallError),
-    /// The same: the admin list contradicts itself.
+    /// The call was refused, and that list contradicts itself.
     Inconsistent(CallError, Reason),
 }
 
-/// Users of a call that succeeded, by its answer; a look has to tell of whoever is in neither.
+/// Users of a call, by its answer. A look has to tell of those in no list, and of those for whom nothing was to change.
 #[derive(Default)]
 pub(super) struct Answered {
     /// People who are as wanted.
     pub(super) confirmed: MemberSet,
     /// People who are not, with the reason.
     pub(super) refused: Vec<(UserId, Reason)>,
+    /// People for whom there was nothing to change, as the service says.
+    pub(super) unchanged: Vec<UserId>,
 }
 
 impl Answered {
     fn confirmed(user: &UserId) -> Self {
         Self {
             confirmed: [user.clone()].into_iter().collect(),
-            refused: Vec::new(),
+            ..Self::default()
+        }
+    }
+
+    fn unchanged(user: &UserId) -> Self {
+        Self {
+            unchanged: vec![user.clone()],
+            ..Self::default()
         }
     }
 }
 
 impl CallOutcome {
-    /// Reason why the call did not succeed; `None`: it did.
+    /// Reason why the call did not succeed. `None`: it did.
     pub(super) fn reason(&self) -> Option<Reason> {
         match self {
             Self::Done(_) => None,
@@ -52,7 +61,7 @@ impl CallOutcome {
         }
     }
 
-    /// True if the look or check behind the call became too old before the call could go.
+    /// True if the look or check that the call stands on became too old before it could go.
     pub(super) fn is_too_late(&self) -> bool {
         matches!(self, Self::Failed(error) if matches!(error.kind, CallErrorKind::StaleRead))
     }
@@ -87,8 +96,10 @@ pub(super) async fn call(client: RoomClient<'_>, step: &Step, not_after: Instant
         },
         Step::Remove(_) => {
             let rows = writer.remove_many(room, step.users(), not_after).await;
-            rows.map(removed)
+            rows.map(of_rows)
         }
+        Step::Allow(_) => writer.allow_many(room, step.users()).await.map(of_rows),
+        Step::Disallow(_) => writer.disallow_many(room, step.users()).await.map(of_rows),
         Step::Promote(user) => {
             let answer = writer.promote(room, user).await;
             return role(client, Op::Promote, user, answer).await;
@@ -102,28 +113,28 @@ pub(super) async fn call(client: RoomClient<'_>, step: &Step, not_after: Instant
     answer.map_or_else(CallOutcome::Failed, CallOutcome::Done)
 }
 
-/// True if one user is added sooner by the call for one, whose budget is its own.
+/// True if the call for one user, which has a budget of its own, can go sooner.
 fn may_go_alone(writer: &Writer) -> bool {
     writer.would_wait(method(Op::Add)) && !writer.would_wait(Method::AddOne)
 }
 
-/// Reads who is in. Whether people are named who were in before depends on the server.
+/// Reads who is in. Some servers name those who were in before, others do not.
 fn added(users: &[UserId], new: &[String]) -> Answered {
     let is_named = |user: &&UserId| new.iter().any(|name| user.as_str().eq_ignore_ascii_case(name));
     Answered {
         confirmed: users.iter().filter(is_named).cloned().collect(),
-        refused: Vec::new(),
+        ..Answered::default()
     }
 }
 
-/// Reads who is out, and who is not and why. Of whoever is said not to be in the room, a look tells.
-fn removed(rows: Vec<RemovedRow>) -> Answered {
-    let mut confirmed = Vec::new();
+/// Reads for whom it is done, for whom not and why, and for whom there was nothing to change.
+fn of_rows(rows: Vec<UserRow>) -> Answered {
+    let (mut confirmed, mut unchanged) = (Vec::new(), Vec::new());
     let mut refused: Vec<(UserId, Reason)> = Vec::new();
     for (user, result) in rows {
         match result {
             Ok(()) => confirmed.push(user),
-            Err(CallErrorKind::AlreadySo(_)) => {}
+            Err(CallErrorKind::AlreadySo(_)) => unchanged.push(user),
             Err(kind) => {
                 let words = kind
                     .message()
@@ -134,7 +145,11 @@ fn removed(rows: Vec<RemovedRow>) -> Answered {
     }
     let is_refused = |user: &UserId| refused.iter().any(|(other, _)| other == user);
     let confirmed = confirmed.into_iter().filter(|user| !is_refused(user)).collect();
-    Answered { confirmed, refused }
+    Answered {
+        confirmed,
+        refused,
+        unchanged,
+    }
 }
 
 /// Meaning of the answer to a promotion or demotion for this user.
@@ -144,7 +159,7 @@ async fn role(client: RoomClient<'_>, op: Op, user: &UserId, answer: Result<(), 
         Err(error) => error,
     };
     match &error.kind {
-        // Refused, but perhaps because it is so already: the list tells.
+        // Perhaps it is so already: the list tells.
         CallErrorKind::AlreadySo(_) | CallErrorKind::Refused { .. } => {
             match live::read_admins(client.reader, client.room).await {
                 Err(unseen) => CallOutcome::Unseen(error, unseen),
@@ -153,10 +168,12 @@ async fn role(client: RoomClient<'_>, op: Op, user: &UserId, answer: Result<(), 
                         let why = Reason::new(ReasonCode::NoClearAnswer, inconsistency.to_string());
                         CallOutcome::Inconsistent(error, why)
                     }
-                    None if admins.names.contains(user) == (op == Op::Promote) => {
-                        CallOutcome::Done(Answered::confirmed(user))
-                    }
-                    None => CallOutcome::Refused(error),
+                    None => match (op, admins.names.contains(user)) {
+                        (Op::Promote, true) => CallOutcome::Done(Answered::confirmed(user)),
+                        // Nor does the list name the owner, whom nobody has demoted.
+                        (Op::Demote, false) => CallOutcome::Done(Answered::unchanged(user)),
+                        _ => CallOutcome::Refused(error),
+                    },
                 },
             }
         }

@@ -4,6 +4,7 @@ use super::call::{Answered, CallOutcome};
 use super::in_flight::method;
 use super::phase::{Phase, PhaseEnd};
 use super::report::Reason;
+use super::results::Results;
 use super::room_run::RoomRun;
 use crate::chat::{CallError, CallErrorKind};
 use crate::model::{MemberSet, Op, UserId};
@@ -40,14 +41,16 @@ pub(super) fn on_answer(
         }
         CallOutcome::Unseen(_, error) => {
             phase.todo.push_front(step);
-            Err(room.end(&error))
+            Err(room.end(op, &error))
         }
         CallOutcome::Inconsistent(_, reason) => {
             phase.todo.push_front(step);
             Err(PhaseEnd::Look(reason))
         }
         CallOutcome::Failed(error) => match step {
-            Step::Add(_) | Step::Remove(_) => on_failed_batch(room, phase, step, &error),
+            Step::Add(_) | Step::Remove(_) | Step::Allow(_) | Step::Disallow(_) => {
+                on_failed_batch(room, phase, step, &error)
+            }
             Step::Promote(_) | Step::Demote(_) => {
                 let end = unsettled(room, op, step.users(), &error);
                 phase.todo.push_front(step);
@@ -61,11 +64,16 @@ fn done(room: &mut RoomRun<'_>, op: Op, answered: Answered) {
     if op == Op::Promote {
         room.guard.promoted();
     }
-    room.record.journal(op, &answered.confirmed, Ok(()));
-    for (user, reason) in answered.refused {
-        room.record.journal(op, [&user], Err(&reason));
-        room.record.fail(op, &user, reason);
+    for user in &answered.unchanged {
+        room.record.refused(op, user);
     }
+    room.record.journal(op, &answered.confirmed, Ok(()));
+    let mut results = Results::default();
+    for (user, reason) in answered.refused {
+        room.record.fail(op, &user, reason.clone());
+        results.add(op, user, Err(reason));
+    }
+    room.record.journal_all(results);
 }
 
 /// Records a call that went out without a clear answer.
@@ -74,14 +82,16 @@ fn unsettled(room: &mut RoomRun<'_>, op: Op, users: &[UserId], error: &CallError
         if !error.kind.was_not_sent() {
             room.record.journal(op, users, Err(&Reason::from(error)));
         }
-        return room.end(error);
+        return room.end(op, error);
     }
-    let may_be_too_long = matches!(error.kind, CallErrorKind::ForeignAnswer(_));
-    room.splitting
-        .failed(op, users, Reason::from(error), may_be_too_long);
+    if !op.is_of_allow_list() {
+        let may_be_too_long = matches!(error.kind, CallErrorKind::ForeignAnswer(_));
+        room.splitting
+            .failed(op, users, Reason::from(error), may_be_too_long);
+    }
     room.record
         .journal(op, users, Err(&Reason::from(error).maybe_done(op, users)));
-    room.end(error)
+    room.end(op, error)
 }
 
 /// Decides about the users of a call that failed: some are dealt with, the others go into further calls.
@@ -130,7 +140,7 @@ fn on_failed_batch(
     if let [user] = step.users() {
         let refused = is_refused(room, op, user, error);
         if refused && phase.refused_alike(text) {
-            return Err(PhaseEnd::Op(Reason::from(error)));
+            return Err(PhaseEnd::Op(Reason::of_call(op, error)));
         }
         let next = if refused {
             room.waiting_list.give_place_of(op, user, &mut room.record)
@@ -160,6 +170,8 @@ fn is_refused(room: &mut RoomRun<'_>, op: Op, user: &UserId, error: &CallError) 
         let reason = Reason::from(error);
         room.record.journal(op, [user], Err(&reason));
         room.record.fail(op, user, reason);
+    } else {
+        room.record.refused(op, user);
     }
     refused
 }

@@ -15,7 +15,7 @@ pub struct Job<'a> {
     pub desired: &'a DesiredRoom,
     /// The plan to be carried out.
     pub plan: &'a RoomPlan,
-    /// When the look at the room began that the plan stands on; `None` if there was none.
+    /// Beginning of the look that the plan stands on. `None`: there was none.
     pub read_at: Option<Instant>,
 }
 
@@ -23,14 +23,14 @@ pub struct Job<'a> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CallNumber(pub u64);
 
-/// Is told of each call before it goes out, and of what became of each of its users before any call is begun that comes after it in
-/// that room; where only a look shows that, after the look.
+/// Record of a run's calls. Each call is recorded before it goes out. What became of its users is recorded before the next call of the
+/// room begins; if only a look shows it, after the look.
 pub trait Journal: Sync {
     /// Records a call that is about to be sent.
     fn sends(&self, room: &RoomId, step: &Step) -> CallNumber;
     /// Records that a call was not sent after all.
     fn not_sent(&self, call: CallNumber, reason: &Reason);
-    /// Records what a call did.
+    /// Records what became of some users of a call, of all of them the same.
     fn record(&self, room: &RoomId, results: UserResults<'_>);
     /// Waits until everything recorded so far is written. The error ends the run: what cannot be written down must not be done.
     fn written(&self) -> LocalBoxFuture<'_, Result<(), Reason>>;
@@ -45,17 +45,17 @@ pub struct UserResults<'a> {
     pub op: Op,
     /// The people.
     pub users: &'a [&'a UserId],
-    /// `Ok` if the answer or a look shows it as done, or the reason why it is not, or not known to be.
+    /// `Ok`: the answer or a look shows it done. The error is why it is not, or why nobody knows.
     pub result: Result<(), &'a Reason>,
 }
 
-/// Has a say in each room of a run.
+/// Decides which rooms of a run are begun, and is told what came of each.
 pub trait RoomHooks: Sync {
-    /// The room's turn has come. What ends the work in it, and in no other; `None`: it is left alone.
+    /// Begins a room. Gives what ends the work in it, and in no other. `None`: it is left alone.
     fn begin<'a>(&'a self, plan: &'a RoomPlan) -> LocalBoxFuture<'a, Option<Cancel>>;
-    /// A write call of a room was answered, well or for this reason not, before any other of that room is begun after it.
+    /// Takes in the answer to a write call of a room before the next one begins there. `failed`: why it did not succeed.
     fn answered(&self, plan: &RoomPlan, failed: Option<&Reason>);
-    /// Reports what came of a room that was begun, and what ended the work in it early, if something did.
+    /// Takes in what came of a room that was begun. `stopped`: what ended the work in it early, if anything did.
     fn end(&self, plan: &RoomPlan, report: &RoomReport, stopped: Option<&Reason>);
 }
 

@@ -14,7 +14,7 @@ pub(super) const CHECKS: usize = 3;
 const ALIKE: usize = 5;
 
 /// Reason why steps end before they are done. Of several the greatest counts.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum PhaseEnd {
     /// Nothing more of this kind can be done in this room.
     Op(Reason),

@@ -1,5 +1,5 @@
 use crate::chat::CallError;
-use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, counted, people_named};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, counted, first_few, people_named};
 use crate::plan::{Note, RoomPlan, Step};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -34,7 +34,7 @@ pub struct RoomReport {
 }
 
 /// Result of a room, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Changed, and as wanted.
@@ -89,24 +89,33 @@ impl Reason {
         }
     }
 
+    /// Reason why nothing more of this kind can be done in a room.
+    pub(super) fn of_call(op: Op, error: &CallError) -> Self {
+        let reason = Self::from(error);
+        if op.is_of_allow_list() && reason.code != ReasonCode::AllowListFull {
+            return Self::new(ReasonCode::AllowListUnusable, reason.message);
+        }
+        reason
+    }
+
     /// Somebody asked for the end of the run.
     #[must_use]
     pub fn interrupted() -> Self {
         Self::new(ReasonCode::Interrupted, "the run was interrupted")
     }
 
-    /// The same for a room that the run did not come to: the run has the words.
+    /// This reason, for a room that the run did not come to. The words stand with the run.
     fn of_run(&self) -> Self {
         Self::new(self.code, "not sent: see the error of the run")
     }
 
-    /// The same, with the people of the call, of whom nobody knows whether it is done.
+    /// This reason, naming the people of the call: it may be done to them, or not.
     pub(super) fn maybe_done<'a>(&self, op: Op, users: impl IntoIterator<Item = &'a UserId>) -> Self {
         let (who, done) = (people_named(users), op.done());
         self.with(&format!("{who} may or may not have been {done}"))
     }
 
-    /// The same, with more to say.
+    /// This reason, with more words.
     pub(super) fn with(&self, more: &str) -> Self {
         let message = &self.message;
         // A question needs no other mark.
@@ -114,7 +123,7 @@ impl Reason {
         Self::new(self.code, format!("{message}{mark} {more}"))
     }
 
-    /// The same, for what was not even tried.
+    /// This reason, for what was not tried.
     pub(super) fn before_it_was_sent(&self) -> Self {
         Self::new(self.code, format!("not sent: {}", self.message))
     }
@@ -165,7 +174,7 @@ pub struct Tally {
 }
 
 impl RoomReport {
-    /// The report of a room that the run did not come to.
+    /// The report of a room that the run did not come to, for this reason.
     fn not_begun(plan: &RoomPlan, why: &Reason) -> Self {
         let of_step = |step: &Step| {
             let op = step.op();
@@ -175,7 +184,7 @@ impl RoomReport {
         let failure = |(user, op)| Failure {
             user,
             op,
-            reason: why.of_run(),
+            reason: why.clone(),
         };
         Self {
             id: plan.id.clone(),
@@ -214,31 +223,26 @@ impl Report {
         let is_open = |room: &RoomPlan| !room.steps().is_empty() || room.waits();
         let is_missing = |room: &&RoomPlan| is_open(room) && !reported.contains(&room.id);
         let missing = rooms.iter().filter(is_missing);
+        // The reader of a report that has no such error is told it here.
+        let is_of_run = self.stopped.as_ref().is_some_and(|run| run.code == why.code);
+        let why = if is_of_run {
+            why.of_run()
+        } else {
+            why.before_it_was_sent()
+        };
         self.rooms
-            .extend(missing.map(|room| RoomReport::not_begun(room, why)));
+            .extend(missing.map(|room| RoomReport::not_begun(room, &why)));
         self.rooms.sort_by(|a, b| a.id.cmp(&b.id));
     }
 
     /// The rooms that were not begun, by id, the first few by name; `None`: there are none.
     #[must_use]
     pub fn not_begun(&self) -> Option<String> {
-        /// Most rooms that are named.
-        const NAMED: usize = 3;
         let rooms = self.rooms.iter().filter(|room| room.status == Outcome::NotBegun);
-        let ids: Vec<&str> = rooms.map(|room| room.id.as_str()).collect();
-        let (named, others) = ids.split_at_checked(NAMED).unwrap_or((&ids, &[]));
-        let more = match others.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let text = || {
-            format!(
-                "{} not begun: {}{more}",
-                counted(ids.len(), "room"),
-                named.join(", ")
-            )
-        };
-        (!ids.is_empty()).then(text)
+        let ids: Vec<String> = rooms.map(|room| room.id.to_string()).collect();
+        let number = ids.len();
+        let text = || format!("{} not begun: {}", counted(number, "room"), first_few(ids));
+        (number > 0).then(text)
     }
 
     /// The report in numbers.

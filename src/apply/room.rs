@@ -97,6 +97,7 @@ async fn replan(run: &mut RoomRun<'_>, rest: &[Step]) -> Result<(Vec<Step>, Inst
         reason
     })?;
     run.record.clear_up(&observed);
+    run.record.see_owner(observed.room().owner.as_deref());
     let plan = plan?;
     run.waiting_list.replanned(&plan, &mut run.record);
     run.record.replanned(rest, &plan);

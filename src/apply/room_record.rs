@@ -1,12 +1,14 @@
 //! Record of a room in work: its calls so far, and who is not as wanted.
 
+use super::expected::Expected;
 use super::last_look::{LastLook, NotShown, shows};
 use super::options::{CallNumber, Journal, UserResults};
 use super::report::{Failure, Outcome, Reason, RoomReport};
+use super::results::Results;
 use super::sent_calls::{Known, SentCalls};
 use crate::live::Observed;
-use crate::model::{MemberSet, Op, PerOp, ReasonCode, UserId};
-use crate::plan::{GuardTripped, Note, RoomPlan, Status, Step, users_of};
+use crate::model::{Op, ReasonCode, UserId};
+use crate::plan::{Note, RoomPlan, Status, Step, users_of};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -25,38 +27,6 @@ pub(super) struct RoomRecord<'a> {
     not_seen: Vec<UserId>,
     /// Error of the whole room.
     error: Option<Reason>,
-}
-
-/// To whom a run does what, as far as a last look has to show it.
-#[derive(Default)]
-pub(super) struct Expected(pub(super) PerOp<MemberSet>);
-
-impl Expected {
-    fn of(plan: &RoomPlan) -> Self {
-        Self(PerOp::from_fn(|op| users_of(op, plan.steps())))
-    }
-
-    /// After a new look some of what was left to do no longer is.
-    fn change(&mut self, before: &[Step], now: &[Step]) {
-        let after = |op| self.0.of(op).minus(&users_of(op, before)).or(&users_of(op, now));
-        self.0 = PerOp::from_fn(after);
-    }
-
-    /// This is to be done to one more.
-    fn include(&mut self, op: Op, user: &UserId) {
-        let users = self.0.of_mut(op);
-        *users = users.or(&MemberSet::from_iter([user.clone()]));
-    }
-
-    /// True if the member list has to show something.
-    pub(super) fn is_about_members(&self) -> bool {
-        !self.0.add.is_empty() || !self.0.remove.is_empty()
-    }
-
-    /// True if the admin list has to show something.
-    pub(super) fn is_about_admins(&self) -> bool {
-        !self.0.promote.is_empty() || !self.0.demote.is_empty()
-    }
 }
 
 impl<'a> RoomRecord<'a> {
@@ -147,8 +117,11 @@ impl<'a> RoomRecord<'a> {
         users: impl IntoIterator<Item = &'u UserId>,
         result: Result<(), &Reason>,
     ) {
-        let is_unclear = result.is_err_and(|reason| reason.code == ReasonCode::NoClearAnswer);
-        let known = if is_unclear { Known::Unclear } else { Known::Result };
+        let known = match result {
+            Ok(()) => Known::Done,
+            Err(reason) if reason.code == ReasonCode::NoClearAnswer => Known::Unclear,
+            Err(_) => Known::NotDone,
+        };
         let of_call = self.sent.note(op, users, known);
         if let Some(journal) = self.journal {
             for (call, users) in of_call {
@@ -166,45 +139,56 @@ impl<'a> RoomRecord<'a> {
         }
     }
 
+    /// Records the results of several changes.
+    pub(super) fn journal_all(&mut self, results: Results) {
+        for (op, result, users) in results.into_alike() {
+            self.journal(op, &users, result.as_ref().map(|&()| ()));
+        }
+    }
+
+    /// The service has refused this, perhaps because it is so already: a look has to tell.
+    pub(super) fn refused(&mut self, op: Op, user: &UserId) {
+        self.sent.refused(op, user);
+    }
+
     /// Records what was not known to be done, and shows in this look.
     pub(super) fn clear_up(&mut self, observed: &Observed) {
-        let open = [Known::Nothing, Known::Unclear].map(|known| self.sent.with(known));
-        let seen: Vec<(Op, UserId)> = open
-            .into_iter()
-            .flatten()
-            .filter(|(op, user)| shows(observed, *op, user))
-            .map(|(op, user)| (op, user.clone()))
-            .collect();
-        for op in Op::ALL {
-            let of_op = seen.iter().filter(|(of, _)| *of == op);
-            self.journal(op, of_op.map(|(_, user)| user), Ok(()));
+        let mut results = Results::default();
+        for (op, user, _) in self.sent.open() {
+            if shows(observed, op, user) {
+                results.add(op, user.clone(), Ok(()));
+            }
         }
+        self.journal_all(results);
     }
 
     /// Records what neither an answer nor a look has shown, and says so of it. `advice`: how it is found out.
     pub(super) fn close(&mut self, advice: &str) {
-        let with = |record: &Self, known| -> Vec<(Op, UserId)> {
-            let open = record.sent.with(known);
-            open.map(|(op, user)| (op, user.clone())).collect()
-        };
-        for (op, user) in with(self, Known::Nothing) {
-            let reason = self.failure(op, &user).cloned().unwrap_or_else(|| {
-                Reason::new(
-                    ReasonCode::NotConfirmed,
-                    "the answer does not say that it is done, and no look at the room came after it",
-                )
-            });
-            self.journal(op, [&user], Err(&reason));
-            self.fail(op, &user, reason);
-        }
+        let open = self.sent.open();
+        let open: Vec<(Op, UserId, Known)> =
+            open.map(|(op, user, known)| (op, user.clone(), known)).collect();
+        let mut results = Results::default();
         let mut unclear: BTreeMap<(Op, String), Vec<UserId>> = BTreeMap::new();
-        for (op, user) in with(self, Known::Unclear) {
-            let reason = self.failure(op, &user);
-            if let Some(reason) = reason.filter(|reason| reason.code == ReasonCode::NoClearAnswer) {
-                let of_reason = unclear.entry((op, reason.message.clone())).or_default();
-                of_reason.push(user);
-            }
+        for (op, user, known) in open {
+            let failure = self.failure(op, &user).cloned();
+            let answer = match known {
+                Known::Unclear => {
+                    if let Some(reason) = failure.filter(|reason| reason.code == ReasonCode::NoClearAnswer) {
+                        unclear.entry((op, reason.message)).or_default().push(user);
+                    }
+                    continue;
+                }
+                Known::Refused => "the service says that there was nothing to change",
+                _ => "the answer does not say that it is done",
+            };
+            let reason = failure.unwrap_or_else(|| {
+                let why = format!("{answer}, and no look at the room after the call shows it done");
+                Reason::new(ReasonCode::NotConfirmed, why)
+            });
+            self.fail(op, &user, reason.clone());
+            results.add(op, user, Err(reason));
         }
+        self.journal_all(results);
         for ((op, message), users) in unclear {
             let mut reason = Reason::new(ReasonCode::NoClearAnswer, message).maybe_done(op, &users);
             // Writing to a string cannot fail.
@@ -238,77 +222,89 @@ impl<'a> RoomRecord<'a> {
         }
         // In a blocked room the plan's lists say what is wanted, its steps what is let through.
         for block in &plan.blocked {
-            let GuardTripped {
-                guard,
-                limit,
-                wanted,
-                of,
-            } = block;
-            let why = format!("on a new look, {guard} allows {limit} of {of}, {wanted} are wanted");
+            let why = format!("on a new look, {block}");
             for op in Op::ALL {
                 for user in plan.wanted(op).minus(&users_of(op, plan.steps())).iter() {
-                    self.fail(op, user, Reason::new(ReasonCode::Guard(*guard), why.clone()));
+                    self.fail(op, user, Reason::new(ReasonCode::Guard(block.guard), why.clone()));
                 }
             }
         }
+    }
+
+    /// Takes in who owns the room by the latest look: it is an error if they may have been removed or demoted.
+    pub(super) fn see_owner(&mut self, owner: Option<&str>) {
+        let Some(owner) = owner else { return };
+        let mut taken = self.sent.may_be_taken_away();
+        let taken = taken.find(|(_, user, _)| user.as_str() == owner);
+        self.error = taken.map(|(op, user, known)| {
+            let was = if known == Known::Done { "was" } else { "may have been" };
+            let done = op.done();
+            let why = format!(
+                "{user} owns this room now, and {was} {done} in this run: they became its owner between the last check \
+                 and the call; see to it that they are in the room, or hand it over"
+            );
+            Reason::new(ReasonCode::OwnerRemoved, why)
+        });
     }
 
     /// Reports expected changes that a last look does not show, and takes back failures that it shows as done. Judges nothing
     /// else.
     pub(super) fn confirm(&mut self, seen: &LastLook) {
-        let is_owner = |user: &UserId| seen.owner() == Some(user.as_str());
-        if let Some((op, user)) = self.sent.taken_away().find(|(_, user)| is_owner(user)) {
-            let done = op.done();
-            self.error = Some(Reason::new(
-                ReasonCode::OwnerRemoved,
-                format!(
-                    "{user} owns this room now, and was {done} in this run: they became its owner between the last \
-                     check and the call; see to it that they are in the room, or hand it over"
-                ),
-            ));
-        }
-        let expected = std::mem::take(&mut self.expected);
-        for (op, users) in expected.0.iter() {
+        self.see_owner(seen.owner());
+        let mut results = Results::default();
+        for (op, users) in std::mem::take(&mut self.expected).0.iter() {
             for user in users {
-                let change = (op, user.clone());
-                let known = self.sent.known(op, user);
-                let failed = self.failed.contains_key(&change);
-                let why = match seen.shows(op, user) {
-                    Ok(()) => {
-                        self.failed.remove(&change);
-                        if failed || known != Some(Known::Result) {
-                            self.journal(op, [user], Ok(()));
-                        }
-                        continue;
-                    }
-                    // Said of the room already.
-                    Err(_) if is_owner(user) => continue,
-                    Err(why) if failed => {
-                        if matches!(why, NotShown::Missing(_)) && known == Some(Known::Unclear) {
-                            self.is_not_done(op, user);
-                        }
-                        continue;
-                    }
-                    Err(why) => why,
-                };
-                let is_missing = matches!(why, NotShown::Missing(_));
-                let (NotShown::Missing(why) | NotShown::Unread(why)) = why;
-                let reason = Reason::new(ReasonCode::NotConfirmed, why);
-                // What an answer confirmed is only contradicted by a look that saw the room.
-                if is_missing || known != Some(Known::Result) {
-                    self.journal(op, [user], Err(&reason));
+                if let Some(result) = self.confirm_one(seen, op, user) {
+                    results.add(op, user.clone(), result);
                 }
-                if is_missing && op == Op::Add && known.is_some() {
-                    self.not_seen.push(user.clone());
-                }
-                self.fail(op, user, reason);
             }
         }
+        self.journal_all(results);
+    }
+
+    /// The same for one change. Gives the result that is to be recorded, if there is one.
+    fn confirm_one(&mut self, seen: &LastLook, op: Op, user: &UserId) -> Option<Result<(), Reason>> {
+        let change = (op, user.clone());
+        let known = self.sent.known(op, user);
+        let why = match seen.shows(op, user) {
+            Ok(()) => {
+                let failed = self.failed.remove(&change).is_some();
+                return (failed || known != Some(Known::Done)).then_some(Ok(()));
+            }
+            Err(why) => why,
+        };
+        if seen.owner() == Some(user.as_str()) {
+            // The owner is neither added nor promoted. What may have been taken from them is said of the room.
+            if !op.takes_away() {
+                self.failed.remove(&change);
+            }
+            let reason = Reason::new(ReasonCode::NotConfirmed, "they own the room now");
+            return known.is_some_and(Known::is_open).then_some(Err(reason));
+        }
+        let is_missing = matches!(why, NotShown::Missing(_));
+        if self.failed.contains_key(&change) {
+            if is_missing && known == Some(Known::Unclear) {
+                self.is_not_done(op, user);
+            }
+            return None;
+        }
+        if op.is_of_allow_list() && !is_missing && known == Some(Known::Done) {
+            // The answer named them, and the room does without the list.
+            return None;
+        }
+        let (NotShown::Missing(why) | NotShown::Unread(why)) = why;
+        let reason = Reason::new(ReasonCode::NotConfirmed, why);
+        if is_missing && op == Op::Add && known.is_some() {
+            self.not_seen.push(user.clone());
+        }
+        self.fail(op, user, reason.clone());
+        // What an answer confirmed is only contradicted by a look that saw the room.
+        (is_missing || known != Some(Known::Done)).then_some(Err(reason))
     }
 
     /// Records that a look shows of a call without a clear answer that it is not done.
     fn is_not_done(&mut self, op: Op, user: &UserId) {
-        let _ = self.sent.note(op, [user], Known::Result);
+        let _ = self.sent.note(op, [user], Known::NotDone);
         if let Some(reason) = self.failed.get_mut(&(op, user.clone()))
             && reason.code == ReasonCode::NoClearAnswer
         {

@@ -14,26 +14,62 @@ pub(super) struct SentCalls(BTreeMap<(Op, UserId), LastCall>);
 struct LastCall {
     number: CallNumber,
     known: Known,
+    /// True if an earlier call may have done it.
+    may_be_done_before: bool,
+}
+
+impl LastCall {
+    /// True if this call or an earlier one may have done it.
+    fn may_be_done(&self) -> bool {
+        self.may_be_done_before || !matches!(self.known, Known::Refused | Known::NotDone)
+    }
 }
 
 /// State of a change, as far as it is known and recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
-    /// Nothing yet: the answer does not name them, or what it says has to be looked at.
+    /// Nothing yet: the answer does not name them.
     Nothing,
+    /// The service has refused it, perhaps because it is so already. A look has to tell.
+    Refused,
     /// It may or may not be done.
     Unclear,
-    /// It is done, or not and why.
-    Result,
+    /// It is done.
+    Done,
+    /// It is not, or no look shows it.
+    NotDone,
+}
+
+impl Known {
+    /// True if a result is still to be recorded.
+    pub(super) fn is_open(self) -> bool {
+        match self {
+            Self::Nothing | Self::Refused | Self::Unclear => true,
+            Self::Done | Self::NotDone => false,
+        }
+    }
 }
 
 impl SentCalls {
     /// Takes in a call that went out.
     pub(super) fn add(&mut self, step: &Step, number: CallNumber) {
-        let known = Known::Nothing;
-        let users = step.users().iter();
-        self.0
-            .extend(users.map(|user| ((step.op(), user.clone()), LastCall { number, known })));
+        for user in step.users() {
+            let change = (step.op(), user.clone());
+            let before = self.0.get(&change);
+            let call = LastCall {
+                number,
+                known: Known::Nothing,
+                may_be_done_before: before.is_some_and(LastCall::may_be_done),
+            };
+            self.0.insert(change, call);
+        }
+    }
+
+    /// Notes that the service has refused this change, perhaps because it is so already.
+    pub(super) fn refused(&mut self, op: Op, user: &UserId) {
+        if let Some(call) = self.0.get_mut(&(op, user.clone())) {
+            call.known = Known::Refused;
+        }
     }
 
     /// State of a change; `None`: no call went out for it.
@@ -58,15 +94,18 @@ impl SentCalls {
         of_call
     }
 
-    /// People of whom this is known, with the operation.
-    pub(super) fn with(&self, known: Known) -> impl Iterator<Item = (Op, &UserId)> {
-        let calls = self.0.iter().filter(move |(_, call)| call.known == known);
-        calls.map(|((op, user), _)| (*op, user))
+    /// Changes without a recorded result, each with what is known of it.
+    pub(super) fn open(&self) -> impl Iterator<Item = (Op, &UserId, Known)> {
+        let open = self.0.iter().filter(|(_, call)| call.known.is_open());
+        open.map(|((op, user), call)| (*op, user, call.known))
     }
 
-    /// People for whom a removal or demotion went out.
-    pub(super) fn taken_away(&self) -> impl Iterator<Item = (Op, &UserId)> {
-        let taken = self.0.keys().filter(|(op, _)| op.takes_away());
-        taken.map(|(op, user)| (*op, user))
+    /// People who may have been removed or demoted, each with what is known of it. Whoever was only refused has not been.
+    pub(super) fn may_be_taken_away(&self) -> impl Iterator<Item = (Op, &UserId, Known)> {
+        let taken = self
+            .0
+            .iter()
+            .filter(|((op, _), call)| op.takes_away() && call.may_be_done());
+        taken.map(|((op, user), call)| (*op, user, call.known))
     }
 }

@@ -51,7 +51,10 @@ pub(super) struct LogFile {
 /// Error of the last line that could not be written, and the time of the first.
 #[derive(Debug)]
 struct Trouble {
-    error: io::Error,
+    /// File of the last one.
+    path: PathBuf,
+    /// In words.
+    error: String,
     since: Timestamp,
 }
 
@@ -111,12 +114,11 @@ impl LogFile {
 
     /// The error: the last line could not be written, in words.
     fn state(&self) -> Result<(), String> {
-        match (&self.trouble, &self.path) {
-            (Some(Trouble { error, .. }), Some(path)) => {
-                let reason = write_fault(error);
-                Err(format!("cannot write the audit log {}: {reason}", path.display()))
+        match &self.trouble {
+            Some(Trouble { path, error, .. }) if self.path.is_some() => {
+                Err(format!("cannot write the audit log {}: {error}", path.display()))
             }
-            (Some(_), None) | (None, _) => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -156,9 +158,8 @@ impl LogFile {
                 let written = match self.trouble.take() {
                     None => self.flush(),
                     Some(trouble) => {
-                        let Trouble { since, error } = &trouble;
-                        let (since, error) = (*since, &*error.to_string());
-                        let event = Event::Resumed { since, error };
+                        let Trouble { since, error, .. } = &trouble;
+                        let event = Event::Resumed { since: *since, error };
                         let written = self.prove(&EventLine { time, event });
                         self.trouble = Some(trouble);
                         written
@@ -195,7 +196,11 @@ impl LogFile {
     /// Records whether the last line was written.
     fn took(&mut self, written: io::Result<()>, now: Timestamp) {
         let since = self.trouble.take().map_or(now, |trouble| trouble.since);
-        self.trouble = written.err().map(|error| Trouble { error, since });
+        self.trouble = written.err().map(|error| Trouble {
+            path: self.path.clone().unwrap_or_default(),
+            error: write_fault(&error),
+            since,
+        });
     }
 
     /// Writes a line and has the disk take it. If that fails, the line is no longer to be written, but those before it are.

@@ -128,16 +128,21 @@ async fn a_full_disk_is_found_out_by_a_line_and_what_it_kept_out_is_written_when
     audit.record(outcomes(1, &["bob"], "done", None));
     assert_eq!(writer.written().await, Err(error.clone()));
     writer.check(at(3));
-    assert_eq!(writer.written().await, Err(error));
+    assert_eq!(writer.written().await, Err(error.clone()));
     let path = dir.path().join("audit.jsonl");
     audit.reopen(Some(path.clone()));
+    assert_eq!(
+        writer.written().await,
+        Err(error),
+        "nothing has gone to the other file yet"
+    );
     writer.check(at(4));
     writer.check(at(5));
     writer.prove(at(6), pass()).await.unwrap();
     assert_eq!(writer.trouble(), None);
     insta::assert_snapshot!(fs::read_to_string(&path).unwrap(), @r#"
     {"time":"1970-01-01T00:00:00Z","room":"7","user":"bob","op":"add","plan":"sha256:1","revision":"5ca1ab1e","file":"rooms/a.yaml","line":3,"result":"done","call":"beef-1"}
-    {"time":"1970-01-01T00:04:00Z","event":"resumed","since":"1970-01-01T00:01:00Z","error":"No space left on device (os error 28)"}
+    {"time":"1970-01-01T00:04:00Z","event":"resumed","since":"1970-01-01T00:01:00Z","error":"the disk is full"}
     {"time":"1970-01-01T00:06:00Z","event":"pass","plan":"sha256:1","revision":null,"rooms":1,"changes":2,"calls":1}
     "#);
 }
@@ -177,7 +182,7 @@ async fn what_is_wrong_with_the_file_is_told_with_its_path() {
     for (path, why) in [
         (pipe, "it is a pipe; name a file"),
         (dir.path().join("no/audit.jsonl"), "the folder does not exist"),
-        (dir.path().to_owned(), "it is a folder; name a file in it"),
+        (dir.path().to_owned(), "this is a folder; name a file in it"),
     ] {
         audit.reopen(Some(path.clone()));
         audit.sends(sent(&["bob"]));

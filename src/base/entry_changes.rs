@@ -3,8 +3,9 @@
 use super::named;
 use super::relaxations::{Bound, bounds, budget_against, is_looser, reach};
 use crate::desired::DesiredRoom;
-use crate::model::{Limit, Mode, RoomId, UserId};
+use crate::model::{Absent, Limit, MemberSet, Mode, RoomId, Until, UserId, people_named};
 use crate::plan::LiveSummary;
+use std::collections::BTreeMap;
 
 /// Differences of a room's entry from its earlier one, apart from its people and from relaxations.
 /// `labelled` is the room that had its label before.
@@ -23,7 +24,8 @@ pub(super) fn between(
         allow_empty,
         ignore,
         mode,
-        absent: _,
+        ends,
+        absent,
         guards,
         own_guards: _,
     } = now;
@@ -39,6 +41,9 @@ pub(super) fn between(
             shown(name),
             shown(&before.name)
         ));
+    }
+    if *ends != before.ends {
+        changes.extend(ends_between(before, now));
     }
     changes.extend(owner.as_ref().and_then(|now| owned(before.owner.as_ref(), now)));
     for (key, was, is) in [
@@ -60,6 +65,14 @@ pub(super) fn between(
             Mode::Authoritative => "",
         };
         changes.push(format!("mode is {mode}, it was {}{only}", before.mode));
+    }
+    if *absent != before.absent {
+        let then = match absent {
+            Absent::Readd => "whoever is not there is added again",
+            Absent::Ignore => "whoever leaves is not added again",
+            Absent::Keep => "members are put on the allow list",
+        };
+        changes.push(format!("absent is {absent}, it was {}: {then}", before.absent));
     }
     for (key, was, is, then) in [
         (
@@ -93,6 +106,31 @@ pub(super) fn between(
         }
     }
     changes
+}
+
+/// People who are wanted as before, and whose place ends at another time than it did.
+fn ends_between(before: &DesiredRoom, now: &DesiredRoom) -> Vec<String> {
+    let wanted = |room: &DesiredRoom| MemberSet::of_all([&room.admins, &room.members].into_iter().flatten());
+    let mut changed: BTreeMap<(Option<Until>, Option<Until>), Vec<UserId>> = BTreeMap::new();
+    for user in wanted(before).and(&wanted(now)).iter() {
+        let (was, is) = (before.end_of(user), now.end_of(user));
+        if was != is {
+            changed.entry((was, is)).or_default().push(user.clone());
+        }
+    }
+    let told = |((was, is), users): ((Option<Until>, Option<Until>), Vec<UserId>)| {
+        let end = |until: Option<Until>| {
+            until.map_or("without an end".to_owned(), |until| format!("until {until}"))
+        };
+        format!("{} wanted {}, before {}", people_are(&users), end(is), end(was))
+    };
+    changed.into_iter().map(told).collect()
+}
+
+/// As in `mia is`, `mia and omar are`.
+fn people_are(users: &[UserId]) -> String {
+    let verb = if users.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", people_named(users))
 }
 
 /// Somebody else has to own the room than had to before.

@@ -57,9 +57,9 @@ impl BaseDiff {
         let not_here: BTreeMap<&RoomId, &MemberSet> =
             not_here.filter(|(_, users)| !users.is_empty()).collect();
         let uninvited = |id: &RoomId| {
-            let before = before.get(id).map(|room| [&room.members, &room.admins]);
-            let before = MemberSet::of_all(before.into_iter().flatten().flatten());
-            not_here.get(id).map_or(0, |users| users.minus(&before).len())
+            let Some(users) = not_here.get(id) else { return 0 };
+            let before = before.get(id).map(|room| wanted(room)).unwrap_or_default();
+            users.minus(&before).len()
         };
         let compared = |room: &&DesiredRoom| {
             let live = live.get(&room.id).copied();
@@ -90,8 +90,16 @@ impl BaseDiff {
     /// Notes in the plan's rooms what has changed for them.
     pub fn note(&self, plan: &mut FleetPlan) {
         for room in &mut plan.rooms {
-            if let Some(since) = self.rooms.get(&room.id) {
-                room.notes.extend(since.notes());
+            let Some(since) = self.rooms.get(&room.id) else {
+                continue;
+            };
+            room.notes.extend(since.notes());
+            if since.uninvited > 0 {
+                let message = format!("{} of them new in this change: never invited", since.uninvited);
+                let absent = |note: &Note| note.code == ReasonCode::Absent;
+                // They are some of those whom this note counts.
+                let at = room.notes.iter().position(absent).map_or(0, |at| at + 1);
+                room.notes.insert(at, Note::new(ReasonCode::Absent, message));
             }
         }
     }
@@ -142,7 +150,7 @@ impl RoomDiff {
             admins,
             relaxations,
             changes,
-            uninvited,
+            uninvited: _,
         } = self;
         let new = is_new.then(|| Note::new(ReasonCode::NewRoom, "this room is new in the files"));
         let relaxations = relaxations
@@ -158,16 +166,11 @@ impl RoomDiff {
         let admins = admins
             .iter()
             .map(leaves("the files no longer want this person as an admin here"));
-        let uninvited = (*uninvited > 0).then(|| {
-            let message = format!("{uninvited} of them new in this change: never invited");
-            Note::new(ReasonCode::Absent, message)
-        });
         new.into_iter()
             .chain(relaxations)
             .chain(changes)
             .chain(people)
             .chain(admins)
-            .chain(uninvited)
     }
 
     /// True for a note that [`BaseDiff::note`] makes of something that has a place of its own in the comment.

@@ -1,7 +1,7 @@
 //! Most names in one call: as configured, or fewer if the service said so.
 
 use super::error::CallErrorKind;
-use super::wire::{MAX_REMOVE_BATCH, Method};
+use super::wire::{MAX_ALLOW_BATCH, MAX_REMOVE_BATCH, Method};
 use crate::model::UserId;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,10 +13,10 @@ const SEPARATOR: usize = 3;
 
 /// No server takes fewer bytes of names in a request.
 const LEAST_BYTES: usize = 256;
-/// Time for which a length is kept to.
+/// Time after which a learned length is forgotten.
 const KEPT: Duration = Duration::from_secs(60 * 60);
 
-/// Most names in one call.
+/// Most names in one call, as far as the settings say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
     /// Of `add_many`.
@@ -30,12 +30,14 @@ pub struct BatchLimits {
 pub(super) struct LearnedBatchLimits {
     add: LearnedLimit,
     remove: LearnedLimit,
+    allow: LearnedLimit,
+    disallow: LearnedLimit,
 }
 
 #[derive(Debug)]
 struct LearnedLimit {
     most: AtomicUsize,
-    /// Most names in a call that the service did not refuse for their number.
+    /// Most names that a call had without being refused for their number.
     largest_accepted: AtomicUsize,
     length: Mutex<Length>,
 }
@@ -43,9 +45,9 @@ struct LearnedLimit {
 /// Length of a request.
 #[derive(Debug, Default)]
 struct Length {
-    /// Most bytes that the names of one call may take, each with its comma, and until when.
+    /// Most bytes that the names of one call may take, each with its separator, and the time at which this is forgotten.
     most: Option<(usize, Instant)>,
-    /// When a call first went through in parts that had failed as a whole.
+    /// When a batch that had failed as a whole last went through in parts, unless the limit was lowered for it.
     suspected: Option<Instant>,
 }
 
@@ -101,6 +103,8 @@ impl LearnedBatchLimits {
         Self {
             add: LearnedLimit::new(add),
             remove: LearnedLimit::new(remove),
+            allow: LearnedLimit::new(MAX_ALLOW_BATCH),
+            disallow: LearnedLimit::new(MAX_ALLOW_BATCH),
         }
     }
 
@@ -108,6 +112,8 @@ impl LearnedBatchLimits {
         match method {
             Method::AddMany => Some(&self.add),
             Method::RemoveMany => Some(&self.remove),
+            Method::AllowMany => Some(&self.allow),
+            Method::DisallowMany => Some(&self.disallow),
             _ => None,
         }
     }
@@ -124,8 +130,12 @@ impl LearnedBatchLimits {
         self.remove.lower(remove);
     }
 
-    /// Most names that one call of this method had without the service saying that they are too many; no bound for a method
-    /// that takes one.
+    /// Most names in one call of this method; no bound for a method that takes one.
+    pub(super) fn most(&self, method: Method) -> usize {
+        self.of(method).map_or(usize::MAX, LearnedLimit::most)
+    }
+
+    /// Most names that a call of this method had without being refused for their number. A method that takes one name has no bound.
     pub(super) fn largest_accepted(&self, method: Method) -> usize {
         let of = |limit: &LearnedLimit| limit.largest_accepted.load(Ordering::Relaxed);
         self.of(method).map_or(usize::MAX, of)
@@ -137,14 +147,15 @@ impl LearnedBatchLimits {
         (most / (longest + SEPARATOR)).max(1)
     }
 
-    /// A call with these names was refused as too long: half of them is tried.
+    /// A call with these names was refused as too long. The next ones have half the length at most.
     pub(super) fn too_long(&self, method: Method, users: &[UserId]) {
         let Some(limit) = self.of(method) else { return };
         limit.length().lower(method, bytes_of(users) / 2);
     }
 
-    /// A call with these names went through where a longer one had failed since then. Once that may be chance: the service was away
-    /// for a while. It counts where a batch that failed only after the last time behaves the same.
+    /// A batch that had failed since then went through in parts, the largest of which had these names. The first time that may be
+    /// chance: the service was away for a while. If it happens again within an hour, to a batch that failed only after the first
+    /// time, such a part is as long as a request may be.
     pub(super) fn suspect(&self, method: Method, users: &[UserId], failed_since: Instant) {
         let Some(limit) = self.of(method) else { return };
         let mut length = limit.length();
@@ -152,6 +163,8 @@ impl LearnedBatchLimits {
         let is_again = |before: Instant| before <= failed_since && before + KEPT > failed_since;
         if before.is_some_and(is_again) {
             length.lower(method, bytes_of(users));
+            // What is learned next takes two times as well.
+            length.suspected = None;
         }
     }
 
@@ -160,17 +173,50 @@ impl LearnedBatchLimits {
         let Some(limit) = self.of(method) else { return };
         match error {
             Some(CallErrorKind::TooManyNames(most)) => {
-                // A limit that this call kept to says nothing.
+                // The call had no more names than that, so it was refused for something else.
                 if *most < names && limit.lower(*most) > *most {
                     tracing::info!(%method, most, "this server takes fewer names in one call than configured; keeping to that");
                 }
             }
             Some(CallErrorKind::RateLimited | CallErrorKind::RequestTooLong(_)) => {}
             Some(kind) if kind.was_not_sent() => {}
-            // Whatever else came of it: the number of names was no reason to refuse it.
+            // Whatever came of it, it was not refused for the number of names.
             _ => {
                 limit.largest_accepted.fetch_max(names, Ordering::Relaxed);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    /// So many names of 61 bytes, each of which takes 64 with its comma.
+    fn names(number: usize) -> Vec<UserId> {
+        let name = |n| UserId::parse(&format!("u{n:060}")).unwrap();
+        (0..number).map(name).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_length_is_learned_from_two_batches_one_after_the_other() {
+        let limits = LearnedBatchLimits::new(BatchLimits { add: 60, remove: 100 });
+        let fitting = || limits.fitting(Method::RemoveMany, 61);
+        let went_in_parts_of = async |number: usize| {
+            let failed_since = Instant::now();
+            advance(Duration::from_secs(60)).await;
+            limits.suspect(Method::RemoveMany, &names(number), failed_since);
+            advance(Duration::from_secs(1)).await;
+            fitting()
+        };
+        assert!(went_in_parts_of(50).await > 100, "it may be chance");
+        assert_eq!(went_in_parts_of(50).await, 50);
+        assert_eq!(went_in_parts_of(25).await, 50, "so may this");
+        assert_eq!(went_in_parts_of(25).await, 25);
+        advance(KEPT).await;
+        assert!(went_in_parts_of(25).await > 100);
+        advance(KEPT).await;
+        assert!(went_in_parts_of(25).await > 100, "the last time is too long ago");
     }
 }

@@ -61,7 +61,7 @@ pub trait Observer: std::fmt::Debug + Send + Sync {
     /// A call was answered with this HTTP status, or with nothing that is known, after so long.
     fn answered(&self, method: Method, status: Option<u16>, took: Duration);
 
-    /// A success has just come, after so long; the service made it at this time in milliseconds since 1970, 0 if it says none.
+    /// An answer has just come, after so long; the service made it at this time in milliseconds since 1970, 0 if it says none.
     fn dated(&self, timestamp: u64, took: Duration) {
         let _ = (timestamp, took);
     }
@@ -140,14 +140,14 @@ impl Caller {
                 Ok(Response {
                     status: 200..300,
                     body,
+                    date,
                     ..
                 }) => {
                     permit.answered();
                     match decode::<Envelope<T>>(&body) {
                         Ok(envelope) => {
-                            if let Some(observer) = &self.config.observer {
-                                observer.dated(envelope.timestamp, took);
-                            }
+                            let said = Some(envelope.timestamp).filter(|said| *said > 0);
+                            self.dated(said.or(date).or(Some(0)), took);
                             return Ok(Answer {
                                 data: envelope.data,
                                 count: envelope.count,
@@ -162,6 +162,7 @@ impl Caller {
                     status,
                     body,
                     retry_after,
+                    date,
                 }) => match CallErrorKind::from_answer(status, &body, method, &call.users) {
                     // Whatever stands in between may have given up before the service took the call.
                     Some(kind) if kind.may_be_done() => {
@@ -170,6 +171,7 @@ impl Caller {
                     }
                     Some(kind) => {
                         permit.answered();
+                        self.dated(date, took);
                         kind
                     }
                     None => {
@@ -184,7 +186,7 @@ impl Caller {
                 },
                 Err(error) => {
                     drop(permit);
-                    error.into()
+                    CallErrorKind::from_transport(&error, method)
                 }
             };
             let again = match &kind {
@@ -208,6 +210,13 @@ impl Caller {
             if !again {
                 return Err(kind);
             }
+        }
+    }
+
+    /// Passes on when the service made an answer, if there is something to pass on.
+    fn dated(&self, timestamp: Option<u64>, took: Duration) {
+        if let (Some(observer), Some(timestamp)) = (&self.config.observer, timestamp) {
+            observer.dated(timestamp, took);
         }
     }
 

@@ -56,7 +56,7 @@ pub enum CallErrorKind {
         "no clear answer: something else than the chat service answered, with status {0}; check `service.url`, and any proxy in between"
     )]
     ForeignAnswer(u16),
-    /// The answer is larger than any that is read.
+    /// The answer to a read is larger than any that is taken in.
     #[error("the answer is too large: {0}; is `service.url` the chat service?")]
     AnswerTooLarge(String),
     /// Over the call rate, again and again. It had no effect.
@@ -109,6 +109,11 @@ pub enum CallErrorKind {
     /// The room has no place for another admin.
     #[error("the room has as many admins as it can have: {0}; take somebody out of its `admins`")]
     AdminsFull(String),
+    /// The room's allow list has no place.
+    #[error(
+        "the room's allow list is full: {0}; take somebody off it who need not stay when they are offline"
+    )]
+    AllowListFull(String),
     /// The room has no place.
     #[error("the room is full: {0}; make it larger, or remove somebody")]
     RoomFull(String),
@@ -157,6 +162,7 @@ impl CallErrorKind {
             Self::TooManyNames(_) => ReasonCode::TooManyNames,
             Self::RequestTooLong(_) => ReasonCode::RequestTooLong,
             Self::AdminsFull(_) => ReasonCode::AdminsFull,
+            Self::AllowListFull(_) => ReasonCode::AllowListFull,
             Self::RoomFull(_) => ReasonCode::RoomFull,
             Self::UserInTooManyRooms(_) => ReasonCode::UserInTooManyRooms,
             Self::Refused { .. } => ReasonCode::Refused,
@@ -252,9 +258,9 @@ impl CallErrorKind {
         }
     }
 
-    /// Reads why one person of a call for many was refused.
-    pub(super) fn of_row(text: &str, user: &UserId) -> Self {
-        if says_already_so(text) {
+    /// Reads why one person of a call of this method for many was refused.
+    pub(super) fn of_row(text: &str, user: &UserId, method: Method) -> Self {
+        if says_already_so(text, method) {
             Self::AlreadySo(ServiceMessage::new(text, slice::from_ref(user)))
         } else {
             Self::of_result(text, slice::from_ref(user))
@@ -267,6 +273,20 @@ impl CallErrorKind {
             status: 200,
             error: "result".into(),
             message: ServiceMessage::new(text, users),
+        }
+    }
+
+    /// Reads a failure of the way to the service. A write whose answer is too large to be read may have taken effect.
+    pub(super) fn from_transport(error: &TransportError, method: Method) -> Self {
+        let text = without_secrets(&error.to_string());
+        match error {
+            TransportError::Unsent(_) => Self::ServiceUnreachable(text),
+            TransportError::Misconfigured(_) => Self::Misconfigured(text),
+            TransportError::Unclear(_) => Self::NoClearAnswer(text),
+            TransportError::TooLarge if method.writes() => {
+                Self::NoClearAnswer(Self::AnswerTooLarge(text).to_string())
+            }
+            TransportError::TooLarge => Self::AnswerTooLarge(text),
         }
     }
 
@@ -308,13 +328,18 @@ impl CallErrorKind {
             (404, "organization_application_not_found") => Self::NoSuchApp(words()),
             _ if mentions("has joined too many") => Self::UserInTooManyRooms(message()),
             (_, "exceed_limit") if method == Method::Promote => Self::AdminsFull(words()),
-            (_, "exceed_limit") => Self::RoomFull(words()),
-            _ if mentions("greater than max user size") => Self::RoomFull(words()),
+            (_, kind) if kind == "exceed_limit" || mentions("greater than max user size") => {
+                if method == Method::AllowMany {
+                    Self::AllowListFull(words())
+                } else {
+                    Self::RoomFull(words())
+                }
+            }
             _ if mentions("more than maxSize") || mentions("more than max limit") => match max_size(&text) {
                 Some(size @ 1..) => Self::TooManyNames(size),
                 _ => refused(),
             },
-            _ if says_already_so(&text) => Self::AlreadySo(message()),
+            _ if says_already_so(&text, method) => Self::AlreadySo(message()),
             _ if mentions("do not find this group") || (mentions("grpID") && mentions("does not exist")) => {
                 Self::NoSuchRoom(words())
             }
@@ -355,20 +380,11 @@ impl CallErrorKind {
     }
 }
 
-impl From<TransportError> for CallErrorKind {
-    fn from(error: TransportError) -> Self {
-        let text = without_secrets(&error.to_string());
-        match error {
-            TransportError::Unsent(_) => Self::ServiceUnreachable(text),
-            TransportError::Misconfigured(_) => Self::Misconfigured(text),
-            TransportError::Unclear(_) => Self::NoClearAnswer(text),
-            TransportError::TooLarge => Self::AnswerTooLarge(text),
-        }
-    }
-}
-
 fn takes_away(method: Method) -> bool {
-    matches!(method, Method::RemoveOne | Method::RemoveMany | Method::Demote)
+    matches!(
+        method,
+        Method::RemoveOne | Method::RemoveMany | Method::Demote | Method::DisallowMany
+    )
 }
 
 fn without_secrets(text: &str) -> String {

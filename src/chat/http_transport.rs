@@ -104,9 +104,13 @@ impl HttpTransport {
         let retry_after = headers
             .get(RETRY_AFTER)
             .and_then(|value| retry_after(value.to_str().ok()?, headers.get(DATE)));
+        let date = headers
+            .get(DATE)
+            .and_then(|value| http_date(value.to_str().ok()?));
         Ok(Response {
             status: answer.status().as_u16(),
             retry_after,
+            date: date.and_then(|date| u64::try_from(date.as_millisecond()).ok()),
             body: body(answer, deadline, longest).await?,
         })
     }
@@ -190,11 +194,14 @@ fn retry_after(text: &str, date: Option<&HeaderValue>) -> Option<Duration> {
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let time = |text: &str| rfc2822::parse(text).ok().map(|time| time.timestamp());
-    let now = date.and_then(|date| time(date.to_str().ok()?));
-    let wait = time(text)?.duration_since(now.unwrap_or_else(Timestamp::now));
+    let now = date.and_then(|date| http_date(date.to_str().ok()?));
+    let wait = http_date(text)?.duration_since(now.unwrap_or_else(Timestamp::now));
     // What is past needs no waiting for.
     Some(wait.try_into().unwrap_or_default())
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    rfc2822::parse(text).ok().map(|time| time.timestamp())
 }
 
 #[cfg(test)]

@@ -48,6 +48,8 @@ pub struct Response {
     pub status: u16,
     /// `Retry-After`, be it a number of seconds or a date.
     pub retry_after: Option<Duration>,
+    /// `Date`, in milliseconds since 1970.
+    pub date: Option<u64>,
     /// At most [`MAX_ANSWER_BYTES`].
     pub body: Bytes,
 }

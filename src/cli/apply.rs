@@ -8,7 +8,8 @@ use super::progress_bar::{Watched, progress_bar};
 use super::prompt::confirmed;
 use super::report_text::report_text;
 use super::{
-    Globals, buffered, invited, max_calls, output, output_absent, output_json, output_plan, write_plan,
+    Globals, WITH_INVITE, buffered, invited, max_calls, output, output_absent, output_json, output_plan,
+    write_plan,
 };
 use crate::apply::{ApplyOptions, CallEvidence, Cancel, Reason, Report, RoomReport, Tally};
 use crate::model::RoomId;
@@ -74,7 +75,7 @@ struct Output<'a> {
 #[derive(serde::Serialize)]
 #[serde(untagged)]
 enum PlanJson<'a> {
-    New(Document<'a>),
+    New(Box<Document<'a>>),
     Saved(&'a Value),
 }
 
@@ -96,7 +97,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     }
     let mut context = Context::load_settled(globals, &args.room).await?;
     loop {
-        match attempt(globals, args, &context).await? {
+        match attempt(globals, args, &mut context).await? {
             Attempt::Ended(exit) => return Ok(exit),
             Attempt::FilesChanged(now) => context = *now,
         }
@@ -110,23 +111,28 @@ enum Attempt {
     FilesChanged(Box<Context>),
 }
 
-async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::Result<Attempt> {
+async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyhow::Result<Attempt> {
     let saved = args.plan.as_deref();
     let saved = saved
         .map(|path| PlanFile::read(path, &args.approve, context))
         .transpose()?;
-    let client = context.connect()?;
-    let rooms = saved.as_ref().map_or_else(|| context.rooms(), PlanFile::rooms);
+    let client = context.connect().await?;
+    let context = &*context;
+    let rooms_of_plan = saved.as_ref().map(|saved| saved.rooms(context));
+    let rooms = rooms_of_plan.as_ref().map_or_else(
+        || context.rooms(),
+        |rooms| rooms.iter().map(AsRef::as_ref).collect(),
+    );
     let planned = match &saved {
         None => {
             context
                 .plan(globals, &client, &rooms, &invited(args.invite))
                 .await
         }
-        Some(saved) => saved.plan(globals, context, &client).await,
+        Some(saved) => saved.plan(globals, context, &client, &rooms).await,
     };
-    let Planned { plan, stopped, .. } = &planned;
-    if stopped.is_none()
+    let Planned { plan, .. } = &planned;
+    if plan.stopped.is_none()
         && plan.takes_away()
         && let Some(now) = context.settle(globals).await?
     {
@@ -137,16 +143,20 @@ async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::R
     let (plan_id, document) = match &saved {
         None => {
             let document = Document::new(plan, &meta)?;
-            (document.id.clone(), PlanJson::New(document))
+            (document.id.clone(), PlanJson::New(Box::new(document)))
         }
         Some(saved) => (saved.plan.id().to_owned(), PlanJson::Saved(saved.plan.json())),
     };
     let calls = plan.summary().calls;
-    let asking = !args.yes && calls > 0 && stopped.is_none();
+    let asking = !args.yes && calls > 0 && plan.stopped.is_none();
     match args.format {
         Format::Text => {
             output_plan("", plan, seconds)?;
-            output_absent(plan)?;
+            let how = match &saved {
+                None => WITH_INVITE,
+                Some(_) => "a plan made with --invite adds them",
+            };
+            output_absent(plan, how)?;
         }
         Format::Json if asking => {
             let mut err = buffered(anstream::stderr());
@@ -155,19 +165,24 @@ async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::R
         }
         Format::Json => {}
     }
-    if let Some(error) = &plan.stopped {
+    if let Some(error) = plan.error() {
         globals.error(&format!("nothing was changed: {}", error.message))?;
-        show_json(args.format, document, None)?;
+        // A plan that was kept is printed as it is, so the error of this run has no place in it.
+        let report = saved.is_some().then(|| Report {
+            rooms: Vec::new(),
+            stopped: Some(Reason::from(&error)),
+        });
+        show_json(args.format, document, report.as_ref())?;
         return Ok(Attempt::Ended(Exit::Failed));
     }
     if max_calls::exceeded(plan, args.max_calls)? {
         show_json(args.format, document, None)?;
-        return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan, None))));
+        return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan))));
     }
     if asking && !confirmed(plan)? {
         writeln!(io::stderr(), "Nothing was changed.")?;
         show_json(args.format, document, None)?;
-        return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan, None))));
+        return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan))));
     }
     // Whoever was asked may have taken an hour to answer.
     if asking
@@ -207,7 +222,7 @@ async fn attempt(globals: &Globals, args: &Args, context: &Context) -> anyhow::R
         output(&report_text(&report, plan, "roomsync apply"))?;
     }
     show_json(args.format, document, Some(&report))?;
-    let exit = Exit::of_report(&report).max(Exit::of_plan(plan, None));
+    let exit = Exit::of_report(&report).max(Exit::of_plan(plan));
     Ok(Attempt::Ended(exit))
 }
 

@@ -8,6 +8,7 @@ use crate::diagnostics::{Diagnostic, Severity};
 use crate::disk::{self, described};
 use crate::model::{Guards, printable};
 use crate::plan::FleetPlan;
+use crate::reconcile::CheckedClock;
 use crate::settings::Settings;
 use std::fs;
 use std::io;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct BaseFiles(Result<Vec<DesiredRoom>, String>);
 
 impl BaseFiles {
-    /// Reads the base version from all of these paths, if there are any, with the guards of the settings. That it is not valid is
+    /// Reads the base version from all of these paths, if there are any, with the settings' values for rooms. That it is not valid is
     /// no error: a change that repairs the files can be planned, too.
     pub(super) fn load(
         paths: &[PathBuf],
@@ -50,7 +51,7 @@ impl BaseFiles {
             beside.find(|path| path.exists())
         });
         let own = own.as_deref().unwrap_or(&globals.config);
-        let invalid = match desired::load(paths, Some(own), &settings.guards, Retain::Rooms) {
+        let invalid = match desired::load(paths, Some(own), &settings.room_defaults, Retain::Rooms) {
             Ok(loaded) => return Ok(Some(Self(Ok(loaded.desired.rooms)))),
             Err(invalid) => invalid,
         };
@@ -70,6 +71,13 @@ impl BaseFiles {
             more => format!(" (and {more} more)"),
         };
         Ok(Some(Self(Err(format!("{first}{more}")))))
+    }
+
+    /// Ends the places that are over, as in the files themselves.
+    pub(super) fn end_places(&mut self, clock: &CheckedClock) {
+        if let Ok(rooms) = &mut self.0 {
+            clock.end_places(rooms);
+        }
     }
 
     /// Changes since then for these rooms; noted in the plan, too. `whole`: these are all the rooms of the files.

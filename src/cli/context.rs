@@ -4,16 +4,17 @@ use super::Globals;
 use super::exit::Usage;
 use super::progress_bar::{Watched, progress_bar};
 use crate::chat::Client;
+use crate::clock::Clock;
 use crate::desired::{self, Desired, DesiredRoom, Retain};
 use crate::diagnostics::Diagnostic;
 use crate::live::Observed;
 use crate::model::{RoomId, show_duration};
-use crate::plan::{Constraints, FleetGuard, Invite, UnmatchedPatterns};
-use crate::reconcile::connect;
+use crate::plan::{Constraints, FleetGuard, Invite, UnmatchedPatterns, note_ends};
 use crate::reconcile::progress::Progress;
-use crate::reconcile::{self, Looked, Planned, Restrain};
+use crate::reconcile::{self, CheckedClock, Looked, Planned, Restrain, connect};
 use crate::render::Meta;
 use crate::settings::{self, Settings};
+use crate::source;
 use crate::telemetry::NOTICE;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub(super) struct Context {
     changed: Option<SystemTime>,
     read: Instant,
     selected: Vec<RoomId>,
+    clock: CheckedClock,
 }
 
 impl Context {
@@ -43,8 +45,8 @@ impl Context {
 
     fn read(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<(Self, Vec<Diagnostic>)> {
         let settings = settings::load(&globals.config, &globals.env)?;
-        let (rooms, guards) = (&settings.rooms, &settings.guards);
-        let loaded = desired::load(rooms, Some(&globals.config), guards, Retain::Rooms)?.with_revision();
+        let (rooms, defaults) = (&settings.rooms, &settings.room_defaults);
+        let loaded = desired::load(rooms, Some(&globals.config), defaults, Retain::Rooms)?.with_revision();
         let known = |id: &RoomId| loaded.desired.rooms.iter().any(|room| room.id == *id);
         if let Some(id) = selected.iter().find(|id| !known(id)) {
             return Err(Usage(format!("--room {id}: no such room in the files")).into());
@@ -65,6 +67,7 @@ impl Context {
             room_files: loaded.paths().map(Path::to_owned).collect(),
             desired: loaded.desired,
             selected: selected.to_vec(),
+            clock: CheckedClock::new(Clock::of_the_machine()),
         };
         Ok((context, loaded.warnings))
     }
@@ -133,9 +136,7 @@ impl Context {
         } = &self.settings;
         let same = |own: &Path| own.canonicalize().is_ok_and(|own| own == file);
         let below = |folder: &PathBuf| folder.canonicalize().is_ok_and(|folder| file.starts_with(folder));
-        let is_yaml = file
-            .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let is_yaml = source::has_room_file_name(file);
         let files = [
             Some(self.config.as_path()),
             service.auth.secret_file(),
@@ -148,9 +149,22 @@ impl Context {
             || (is_yaml && rooms.iter().any(below))
     }
 
-    /// A client; nothing is sent yet.
-    pub(super) fn connect(&self) -> anyhow::Result<Client> {
-        Ok(connect(&self.settings, None)?)
+    /// A client. Nothing is sent but, where places end, a call whose answer bears the service's time: those that are over have
+    /// ended from now on.
+    pub(super) async fn connect(&mut self) -> anyhow::Result<Client> {
+        let client = connect(&self.settings, Some(self.clock.observer()))?;
+        let rooms = &mut self.desired.rooms;
+        self.clock.compare(&client.reader(), rooms).await;
+        self.clock.end_places(rooms);
+        if let Some(doubt) = self.clock.doubt() {
+            tracing::warn!("nobody's place ends (`until`): {doubt}");
+        }
+        Ok(client)
+    }
+
+    /// The clock by which places end.
+    pub(super) fn clock(&self) -> &CheckedClock {
+        &self.clock
     }
 
     /// Looks at these rooms and plans. `invite`: whom to add where absence is no drift.
@@ -164,17 +178,21 @@ impl Context {
         let guard = self.fleet_guard(rooms);
         let unmatched = RefCell::new(UnmatchedPatterns::of(&self.desired.rooms));
         let watch = |at: usize, observed: &Observed| {
-            if let Some(room) = rooms.get(at) {
+            let room = rooms.get(at);
+            if let Some(room) = room {
                 unmatched.borrow_mut().look(room, observed);
             }
             Constraints {
                 invite: invite.clone(),
+                not_tried: room.map(|room| self.clock.in_doubt(room)).unwrap_or_default(),
                 ..Constraints::default()
             }
         };
         let looked = self.look_at(globals, client, rooms, &watch).await;
         let mut planned = looked.plan(Some(guard), &client.reader());
         unmatched.into_inner().note(&mut planned.plan);
+        let limit = self.settings.max_removals_total;
+        note_ends(&mut planned.plan, &self.desired.rooms, limit, self.clock.now());
         planned
     }
 

@@ -1,7 +1,6 @@
 //! End of a command, and the one table from errors to exit codes.
 
 use crate::apply::{Failure, Outcome, Report};
-use crate::chat::CallError;
 use crate::diagnostics::Invalid;
 use crate::emulator::StateError;
 use crate::model::ReasonCode;
@@ -58,13 +57,13 @@ impl Exit {
         }
     }
 
-    /// Exit of this plan; `stopped` is the error that kept it from reading every room.
-    pub(super) fn of_plan(plan: &FleetPlan, stopped: Option<&CallError>) -> Self {
+    /// Exit of this plan.
+    pub(super) fn of_plan(plan: &FleetPlan) -> Self {
         let unseen = plan.rooms.iter().filter(|room| room.live.is_none());
         let of_service = |code| Cause::of(code) != Cause::Room;
         let mut unseen = unseen.filter_map(|room| room.error.as_ref()).peekable();
         let none_seen = plan.rooms.iter().all(|room| room.live.is_none()) && unseen.peek().is_some();
-        if stopped.is_some() || (none_seen && unseen.any(|error| of_service(error.code))) {
+        if plan.stopped.is_some() || (none_seen && unseen.any(|error| of_service(error.code))) {
             Self::Failed
         } else if plan.rooms.iter().any(RoomPlan::falls_short) {
             Self::Partly
@@ -82,7 +81,6 @@ impl Exit {
     pub fn of_once(once: &Once) -> Self {
         let Once {
             plan,
-            stopped,
             written,
             seconds: _,
         } = once;
@@ -93,7 +91,7 @@ impl Exit {
             Written::Withheld(_) => Self::Blocked,
             Written::Applied(report) => Self::of_report(report),
         };
-        Self::of_plan(plan, stopped.as_ref()).max(of_writing)
+        Self::of_plan(plan).max(of_writing)
     }
 
     /// Exit of this report.
@@ -141,12 +139,15 @@ impl Cause {
             | ReasonCode::Absent
             | ReasonCode::AdminKept
             | ReasonCode::AdminsFull
+            | ReasonCode::AllowListFull
+            | ReasonCode::AllowListUnusable
             | ReasonCode::AlreadySo
             | ReasonCode::AnswerTooLarge
             | ReasonCode::Approved
             | ReasonCode::AuditLog
             | ReasonCode::BecameAdmin
             | ReasonCode::BecameOwner
+            | ReasonCode::Clock
             | ReasonCode::ComingAndGoing
             | ReasonCode::CredentialsRefused
             | ReasonCode::DryRun
@@ -186,6 +187,9 @@ impl Cause {
             | ReasonCode::StaleRead
             | ReasonCode::StateDir
             | ReasonCode::TooManyNames
+            | ReasonCode::UntilNear
+            | ReasonCode::UntilOver
+            | ReasonCode::UntilTripsGuard
             | ReasonCode::UserInTooManyRooms
             | ReasonCode::Wanted => Self::Other,
         }

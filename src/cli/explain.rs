@@ -3,13 +3,14 @@
 use super::exit::{Exit, Usage};
 use super::{Globals, output};
 use crate::chat::{CallErrorKind, Reader};
+use crate::clock::Clock;
 use crate::desired::{self, DesiredRoom, Loaded, Retain};
 use crate::diagnostics::{closest, near_misses};
 use crate::explain::{self, Subject};
-use crate::live::{self, Observed, ReadRequest};
+use crate::live::{self, AdminRead, Observed, ReadRequest};
 use crate::model::{RoomId, UserId};
 use crate::plan::{self, Constraints, FleetGuard, FleetPlan, RoomPlan};
-use crate::reconcile::{self, connect};
+use crate::reconcile::{self, CheckedClock, connect};
 use crate::settings;
 
 /// Tells why somebody is or is not to be in a room; never writes
@@ -30,22 +31,29 @@ pub(super) struct Args {
 /// Runs `roomsync explain`.
 pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
     let settings = settings::load(&globals.config, &globals.env)?;
-    let (rooms, guards) = (&settings.rooms, &settings.guards);
-    let loaded = desired::load(rooms, Some(&globals.config), guards, Retain::Provenance)?;
+    let (rooms, defaults) = (&settings.rooms, &settings.room_defaults);
+    let mut loaded = desired::load(rooms, Some(&globals.config), defaults, Retain::Provenance)?;
     globals.diagnose(&loaded.warnings)?;
+    find(&loaded.desired.rooms, &args.room)?;
+    let clock = CheckedClock::new(Clock::of_the_machine());
+    let reader = connect(&settings, Some(clock.observer()))?.reader();
+    clock.compare(&reader, &loaded.desired.rooms).await;
+    clock.end_places(&mut loaded.desired.rooms);
     let Loaded {
         desired, provenance, ..
     } = &loaded;
     let user = &args.user;
     let room = find(&desired.rooms, &args.room)?;
     let subject = Subject { user, room };
-    let reader = connect(&settings, None)?.reader();
     let mentions = provenance.mentions(&room.id, user);
     let settings_file = globals.config.display().to_string();
-    let protect = (settings_file.as_str(), settings.guards.protect.as_slice());
+    let protect = (
+        settings_file.as_str(),
+        settings.room_defaults.guards.protect.as_slice(),
+    );
     output(&explain::files(subject, &mentions, &desired.rooms, protect))?;
     let is_known = !mentions.lists.is_empty() || !mentions.other_groups.is_empty();
-    let observed = match live::read_room(&reader, ReadRequest::of_all(&room.id)).await {
+    let observed = match live::read_room(&reader, everything(room)).await {
         Ok(observed) => observed,
         Err(error) if matches!(error.kind, CallErrorKind::NoSuchRoom(_)) => {
             output(&explain::no_room(&error.kind.to_string()))?;
@@ -54,9 +62,14 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         Err(error) => return Err(error.into()),
     };
     let guard = FleetGuard::of_some_rooms(settings.max_removals_total, &desired.rooms, [&room.id]);
-    let plan = plan_of(&reader, room, &observed, guard);
+    let constraints = Constraints {
+        not_tried: clock.in_doubt(room),
+        ..Constraints::default()
+    };
+    let plan = plan_of(&reader, room, &observed, &constraints, guard);
+    let fleet = plan.fleet.as_ref();
     for plan in &plan.rooms {
-        output(&explain::look(subject, &observed, plan))?;
+        output(&explain::look(subject, &observed, plan, fleet))?;
     }
     let names = || names(&desired.rooms, &observed);
     if !is_known && names().all(|name| name != user.as_str()) {
@@ -111,7 +124,21 @@ fn find<'r>(rooms: &'r [DesiredRoom], text: &str) -> Result<&'r DesiredRoom, Usa
 }
 
 /// The plan that `plan --room` makes for this room.
-fn plan_of(reader: &Reader, room: &DesiredRoom, observed: &Observed, guard: FleetGuard) -> FleetPlan {
-    let diff: Result<_, Box<RoomPlan>> = plan::diff(room, observed, &Constraints::default());
+fn plan_of(
+    reader: &Reader,
+    room: &DesiredRoom,
+    observed: &Observed,
+    constraints: &Constraints,
+    guard: FleetGuard,
+) -> FleetPlan {
+    let diff: Result<_, Box<RoomPlan>> = plan::diff(room, observed, constraints);
     FleetPlan::new(vec![diff], Some(guard), reconcile::sizes(reader))
+}
+
+/// A read of all that decides about somebody in a room.
+fn everything(room: &DesiredRoom) -> ReadRequest<'_> {
+    ReadRequest {
+        admins: AdminRead::Always,
+        ..ReadRequest::from(room)
+    }
 }

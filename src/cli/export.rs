@@ -6,7 +6,7 @@ use super::{Globals, output};
 use crate::chat::{CallError, Reader};
 use crate::export::{Earlier, LeftOut, Options, RoomFile, SeenBefore, room_file};
 use crate::live::{self, Observed, ReadRequest, RoomList};
-use crate::model::{Mode, RoomId, first_few};
+use crate::model::{Absent, Mode, RoomId, RoomText, counted, first_few};
 use crate::reconcile::connect;
 use crate::reconcile::progress::Progress;
 use crate::seen::{self, SEEN, SeenBy};
@@ -74,6 +74,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let options = Options {
         mode: args.mode.into(),
         group_by_common: args.group_by_common,
+        are_kept: settings.room_defaults.absent == Absent::Keep,
     };
     let (seen_before, is_unread) = match args.with_offline {
         true => seen_before(&settings.state_dir),
@@ -84,19 +85,16 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     if let Some(text) = &text {
         output(text)?;
     }
-    let mut alike: BTreeMap<String, Vec<&RoomId>> = BTreeMap::new();
+    let mut alike: BTreeMap<RoomText, Vec<&RoomId>> = BTreeMap::new();
     for LeftOut { room, why } in &left_out {
-        alike
-            .entry(why.replace(room.as_str(), "ID"))
-            .or_default()
-            .push(room);
+        alike.entry(RoomText::new(why, room)).or_default().push(room);
     }
     for (why, rooms) in &alike {
         match rooms.as_slice() {
-            [room] => tracing::error!(%room, why = why.replace("ID", room.as_str()), "not exported"),
+            [room] => tracing::error!(%room, why = why.about(room), "not exported"),
             rooms => {
                 let named = first_few(rooms.iter().map(ToString::to_string));
-                tracing::error!(why, rooms = named, "{} rooms not exported", rooms.len());
+                tracing::error!(%why, rooms = named, "{} not exported", counted(rooms.len(), "room"));
             }
         }
     }

@@ -15,6 +15,7 @@ mod man;
 mod max_calls;
 mod plan;
 mod plan_file;
+mod probe;
 mod progress_bar;
 mod prompt;
 mod report_text;
@@ -26,7 +27,7 @@ pub use exit::Exit;
 
 use crate::diagnostics::{Diagnostic, Invalid, Severity, render};
 use crate::model::printable;
-use crate::plan::{FleetPlan, Invite};
+use crate::plan::{FleetPlan, Invite, Status};
 use crate::render::text;
 use crate::secrets;
 use crate::settings::Env;
@@ -99,6 +100,7 @@ enum Command {
     Run(run::Args),
     Export(export::Args),
     Explain(explain::Args),
+    Probe(probe::Args),
     Emulator(Box<emulator::Args>),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -179,15 +181,17 @@ fn invited(all: bool) -> Invite {
     if all { Invite::Everybody } else { Invite::Nobody }
 }
 
-/// Says how to add the people whose absence is no drift, if there are some.
-fn output_absent(plan: &FleetPlan) -> anyhow::Result<()> {
-    match plan.rooms.iter().map(|room| room.not_here.len()).sum::<usize>() {
+/// Says how to add the people whose absence is no drift, if there are some. Nobody is added where a room is only observed.
+fn output_absent(plan: &FleetPlan, how: &str) -> anyhow::Result<()> {
+    let rooms = plan.rooms.iter().filter(|room| room.status != Status::Observed);
+    match rooms.map(|room| room.not_here.len()).sum::<usize>() {
         0 => Ok(()),
-        absent => output(&format!(
-            "{absent} not here, not added: absent: ignore; add them with --invite\n"
-        )),
+        absent => output(&format!("{absent} not here, not added: absent: ignore; {how}\n")),
     }
 }
+
+/// How a command adds people whose absence is no drift.
+const WITH_INVITE: &str = "add them with --invite";
 
 /// Writes a plan for people as it comes: of a large fleet it is far longer than what it shows.
 fn write_plan(out: &mut dyn io::Write, plan: &FleetPlan, seconds: f64) -> io::Result<()> {
@@ -264,6 +268,7 @@ pub fn main() -> ExitCode {
     let ended = match &cli.command {
         // It waits for nobody, so it does without the threads that others wait on.
         Command::Validate(args) => validate::run(&globals, args),
+        Command::Probe(args) => probe::run(&globals, args),
         command => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -294,6 +299,7 @@ async fn perform(globals: &Globals, command: &Command) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(args) => demo::run(globals, args).await,
         Command::Validate(args) => validate::run(globals, args),
+        Command::Probe(args) => probe::run(globals, args),
         Command::Plan(args) => plan::run(globals, args).await,
         Command::Apply(args) => apply::run(globals, args).await,
         Command::Run(args) => run::run(globals, args).await,

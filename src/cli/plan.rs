@@ -4,7 +4,9 @@ use super::base_files::{self, BaseFiles};
 use super::context::Context;
 use super::exit::{Exit, Usage};
 use super::flag_values::whole;
-use super::{Globals, buffered, invited, max_calls, output, output_absent, output_json, output_plan};
+use super::{
+    Globals, WITH_INVITE, buffered, invited, max_calls, output, output_absent, output_json, output_plan,
+};
 use crate::base::BaseDiff;
 use crate::disk::why_not_written;
 use crate::model::RoomId;
@@ -60,15 +62,18 @@ pub(super) enum Format {
 
 /// Runs `roomsync plan`.
 pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
-    let context = Context::load(globals, &args.room)?;
+    let mut context = Context::load(globals, &args.room)?;
     let out = args
         .out
         .as_deref()
         .map(|path| OutFile::open(path, &context))
         .transpose()?;
-    let guards = &context.settings.guards;
-    let base = BaseFiles::load(&args.base, globals, &context.settings)?;
-    let client = context.connect()?;
+    let mut base = BaseFiles::load(&args.base, globals, &context.settings)?;
+    let client = context.connect().await?;
+    if let Some(base) = &mut base {
+        base.end_places(context.clock());
+    }
+    let guards = &context.settings.room_defaults.guards;
     let rooms = context.rooms();
     let mut planned = context
         .plan(globals, &client, &rooms, &invited(args.invite))
@@ -78,7 +83,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         .as_ref()
         .map(|base| base.compare(&rooms, whole, &mut planned.plan, guards));
     let base_diff = base_diff.as_ref().map(|diff| diff.as_ref().map_err(|why| *why));
-    let Planned { plan, stopped, .. } = &planned;
+    let Planned { plan, .. } = &planned;
     let meta = context.meta();
     let document = Document::new(plan, &meta)?;
     if let Some(out) = out {
@@ -88,7 +93,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         Format::Text => {
             let base_diff = base_diff.map(|diff| diff.map_or_else(base_files::not_said, BaseDiff::text));
             output_plan(&base_diff.unwrap_or_default(), plan, meta.rates.seconds(plan))?;
-            output_absent(plan)?;
+            output_absent(plan, WITH_INVITE)?;
         }
         Format::Json => output_json(&document)?,
         Format::Markdown => output(&markdown(
@@ -102,7 +107,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
             },
         ))?,
     }
-    if let Some(error) = &plan.stopped {
+    if let Some(error) = plan.error() {
         globals.error(&error.message)?;
     }
     let pending = args.detailed_exitcode && plan.rooms.iter().any(|room| !room.steps().is_empty());
@@ -113,7 +118,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     } else {
         Exit::Done
     };
-    Ok(changes.max(Exit::of_plan(plan, stopped.as_ref())))
+    Ok(changes.max(Exit::of_plan(plan)))
 }
 
 /// The file of `--out`.

@@ -24,14 +24,12 @@ const LARGEST: u64 = 512 * 1024 * 1024;
 /// The plan of `--plan`, and what of the site it is about.
 pub(super) struct PlanFile<'a> {
     pub(super) plan: SavedPlan,
-    /// In the order of the plan. In approved ones the guards are loosened.
-    rooms: Vec<Cow<'a, DesiredRoom>>,
     approved: &'a [RoomId],
 }
 
 impl<'a> PlanFile<'a> {
     /// Reads the plan and refuses it where it is not of this site.
-    pub(super) fn read(path: &Path, approved: &'a [RoomId], context: &'a Context) -> anyhow::Result<Self> {
+    pub(super) fn read(path: &Path, approved: &'a [RoomId], context: &Context) -> anyhow::Result<Self> {
         let refuse = |why: &dyn fmt::Display| Usage(format!("--plan {}: {why}", path.display()));
         let file = File::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
@@ -63,7 +61,7 @@ impl<'a> PlanFile<'a> {
                 .iter()
                 .any(|room| room.id() == id && room.is_blocked())
         };
-        let by_id: HashMap<&RoomId, &'a DesiredRoom> = all.iter().map(|room| (&room.id, *room)).collect();
+        let by_id: HashMap<&RoomId, &DesiredRoom> = all.iter().map(|room| (&room.id, *room)).collect();
         if let Some(id) = approved.iter().find(|id| !blocked(id)) {
             let label = |id: &RoomId| room_label(by_id.get(id).and_then(|room| room.name.as_deref()), id);
             let rooms = plan.rooms().iter().filter(|room| room.is_blocked());
@@ -76,38 +74,44 @@ impl<'a> PlanFile<'a> {
             let why = format!("nothing is blocked in room {} in this plan; {others}", label(id));
             return Err(Usage(format!("--approve {id}: {why}")).into());
         }
+        Ok(Self { plan, approved })
+    }
+
+    /// The rooms of the plan, in its order. In approved ones the guards are loosened.
+    pub(super) fn rooms<'c>(&self, context: &'c Context) -> Vec<Cow<'c, DesiredRoom>> {
+        let all = context.rooms();
+        let by_id: HashMap<&RoomId, &DesiredRoom> = all.iter().map(|room| (&room.id, *room)).collect();
         let of_plan = |saved: &SavedRoom| {
             let room = *by_id.get(saved.id())?;
-            Some(if approved.contains(saved.id()) {
+            Some(if self.approved.contains(saved.id()) {
                 Cow::Owned(saved.approved(room))
             } else {
                 Cow::Borrowed(room)
             })
         };
-        Ok(Self {
-            rooms: plan.rooms().iter().filter_map(of_plan).collect(),
-            plan,
-            approved,
-        })
-    }
-
-    /// The rooms of the plan.
-    pub(super) fn rooms(&self) -> Vec<&DesiredRoom> {
-        self.rooms.iter().map(AsRef::as_ref).collect()
+        self.plan.rooms().iter().filter_map(of_plan).collect()
     }
 
     /// Looks at the rooms again, and gives what of the plan still holds.
-    pub(super) async fn plan(&self, globals: &Globals, context: &Context, client: &Client) -> Planned {
-        let rooms = self.rooms();
+    pub(super) async fn plan(
+        &self,
+        globals: &Globals,
+        context: &Context,
+        client: &Client,
+        rooms: &[&DesiredRoom],
+    ) -> Planned {
+        if let Some(error) = self.plan.error() {
+            tracing::warn!("the plan was made by a run that ended early: {error}");
+        }
         let saved = self.plan.rooms();
         // Of those whose absence is no drift, the ones whom the plan invites.
         let restrain = |at: usize, _: &Observed| Constraints {
             invite: Invite::These(saved.get(at).map(|room| room.adds().clone()).unwrap_or_default()),
             ..Constraints::default()
         };
-        let looked = context.look_at(globals, client, &rooms, &restrain).await;
-        let (looked, elsewhere) = looked.narrowed_to(&self.plan, &rooms, self.approved);
-        let mut guard = context.fleet_guard(&rooms);
+        let looked = context.look_at(globals, client, rooms, &restrain).await;
+        let (looked, elsewhere) = looked.narrowed_to(&self.plan, rooms, self.approved);
+        let mut guard = context.fleet_guard(rooms);
         guard.elsewhere += elsewhere;
         looked.plan(Some(guard), &client.reader())
     }

@@ -5,8 +5,8 @@ mod json;
 
 use super::{Exit, Globals, output};
 use crate::desired::{self, Loaded, Retain};
-use crate::diagnostics::{Diagnostic, Invalid, Severity, render};
-use crate::model::{Guards, counted, counted_people};
+use crate::diagnostics::{Diagnostic, Invalid, RawDiagnostic, Severity, render};
+use crate::model::{Limit, RoomDefaults, counted, counted_people};
 use crate::settings::{self, Env};
 use std::fmt;
 use std::io::{self, Write};
@@ -46,17 +46,32 @@ enum Format {
 /// Runs `roomsync validate`.
 pub(super) fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
     let mut out = Vec::new();
-    let valid = check(args, &globals.config, &globals.env, true, &mut out)?;
+    let look = Look {
+        styled: true,
+        errors_only: globals.quiet,
+    };
+    let valid = check(args, &globals.config, &globals.env, look, &mut out)?;
     output(&String::from_utf8_lossy(&out))?;
     Ok(if valid { Exit::Done } else { Exit::Invalid })
 }
 
-/// Checks the files and writes what was found. Whether they are valid.
-pub fn check(args: &Args, config: &Path, env: &Env, styled: bool, out: &mut impl Write) -> io::Result<bool> {
+/// Look of the text for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Look {
+    /// True if it has styles.
+    pub styled: bool,
+    /// True if warnings and notes are only counted.
+    pub errors_only: bool,
+}
+
+/// Checks the files and writes what was found. True if they are valid.
+pub fn check(args: &Args, config: &Path, env: &Env, look: Look, out: &mut impl Write) -> io::Result<bool> {
     let found = Found::of(args, config, env);
     match args.format {
         Format::Text => {
-            write!(out, "{}", render(&found.diagnostics, styled))?;
+            let is_shown = |one: &&Diagnostic| !look.errors_only || one.severity == Severity::Error;
+            let shown: Vec<Diagnostic> = found.diagnostics.iter().filter(is_shown).cloned().collect();
+            write!(out, "{}", render(&shown, look.styled))?;
             writeln!(out, "{}", found.summary())?;
         }
         Format::Json => {
@@ -90,22 +105,29 @@ impl Found {
         }
         let alone = !args.paths.is_empty();
         let mut of_settings = Vec::new();
-        let load =
-            |paths: &[PathBuf], guards: &Guards| desired::load(paths, Some(config), guards, Retain::Totals);
+        let mut total = Limit::ALL;
+        let load = |paths: &[PathBuf], defaults: &RoomDefaults| {
+            desired::load(paths, Some(config), defaults, Retain::Totals)
+        };
         let result = if alone {
-            load(&args.paths, &Guards::default())
+            load(&args.paths, &RoomDefaults::default())
         } else {
             settings::load_offline(config, env).and_then(|settings| {
                 of_settings = settings.warnings;
-                load(&settings.rooms, &settings.guards)
+                total = settings.max_removals_total;
+                load(&settings.rooms, &settings.room_defaults)
             })
         };
         match result {
-            Err(Invalid { diagnostics }) => Self {
-                is_valid: false,
-                sizes: None,
-                diagnostics: [of_settings, diagnostics].concat(),
-            },
+            Err(Invalid { diagnostics }) => {
+                let mut diagnostics = [of_settings, diagnostics].concat();
+                refuse_unfinished(&mut diagnostics);
+                Self {
+                    is_valid: false,
+                    sizes: None,
+                    diagnostics,
+                }
+            }
             Ok(Loaded {
                 desired,
                 rooms,
@@ -113,11 +135,16 @@ impl Found {
                 people,
                 warnings,
                 notes,
+                departures,
                 ..
             }) => {
                 // Guards without settings are compared with nobody's.
                 let told = |note: &Diagnostic| !(alone && note.code == desired::LOOSER_GUARD);
                 let mut diagnostics = [of_settings, warnings].concat();
+                diagnostics.extend(departures.forecast(total).map(|forecast| {
+                    let raw = RawDiagnostic::new("until-trips-guard", forecast.to_string());
+                    Diagnostic::warning_without_file(raw.help(forecast.help()))
+                }));
                 let is_valid = !refuse_unfinished(&mut diagnostics);
                 diagnostics.extend(notes.into_iter().filter(told));
                 let sizes = Sizes {

@@ -2,7 +2,7 @@
 
 use super::controller::Controller;
 use super::events::LastReason;
-use super::room_table::Room;
+use super::room_table::{Missing, Room};
 use crate::model::{MemberSet, ReasonCode, UserId};
 use crate::seen::SeenBy;
 use crate::status::{Absence, AbsenceReason};
@@ -69,15 +69,15 @@ fn of_event(leave: Leave) -> AbsenceReason {
 /// of reasons that are known, however many people are not there.
 pub(super) fn counts(controller: &Controller, room: &Room) -> AbsenceCounts {
     let mut counts = AbsenceCounts::new();
-    let Some((missing, unseen, _)) = room.absent() else {
+    let Some(Missing { all, unseen, .. }) = room.people().missing() else {
         return counts;
     };
-    if missing.is_empty() {
+    if all.is_empty() {
         return counts;
     }
-    let known = Known::of(controller, room, missing);
+    let known = Known::of(controller, room, all);
     let known_users = known.users();
-    let others = missing.len().saturating_sub(known_users.len());
+    let others = all.len().saturating_sub(known_users.len());
     let mut never_seen = unseen.len();
     for user in &known_users {
         if let Some(reason) = known.reason(user) {
@@ -93,10 +93,10 @@ pub(super) fn counts(controller: &Controller, room: &Room) -> AbsenceCounts {
 
 /// Wanted people who are not in a room, by name: the first of them.
 pub(super) fn named(controller: &Controller, room: &Room) -> Vec<Absence> {
-    let Some((missing, unseen, watched)) = room.absent() else {
+    let Some(Missing { all, unseen, watched }) = room.people().missing() else {
         return Vec::new();
     };
-    let known = Known::of(controller, room, missing);
+    let known = Known::of(controller, room, all);
     let absence = |user: &UserId| {
         let last_seen = controller.presence.last_seen(&room.desired().id, user);
         let event = known.by_event.get(user).copied();
@@ -139,7 +139,7 @@ pub(super) fn named(controller: &Controller, room: &Room) -> Vec<Absence> {
             message: words.join("; "),
         }
     };
-    missing.iter().take(MOST_NAMED).map(absence).collect()
+    all.iter().take(MOST_NAMED).map(absence).collect()
 }
 
 /// The time of day at which an event came.

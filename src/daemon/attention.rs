@@ -49,8 +49,7 @@ pub(super) fn attention(daemon: &Controller) -> Vec<Attention> {
         all.push(item(TOKEN_EXPIRES, message, since));
     }
     all.extend(webhook(daemon));
-    let clock = daemon.safeguards.clock_trouble();
-    all.extend(clock.map(|(message, since)| amber(CLOCK, message, since)));
+    all.extend(clock(daemon));
     // While a first look goes on, a count says how far it is.
     if first_look(daemon).is_none() {
         let freshness = freshness(daemon);
@@ -76,6 +75,20 @@ pub(super) fn attention(daemon: &Controller) -> Vec<Attention> {
     // Stable: within a severity they stay in this order.
     all.sort_by_key(|item| item.severity);
     all
+}
+
+/// Item about our clock, if it is wrong or cannot be compared where places end by it.
+fn clock(daemon: &Controller) -> Option<Attention> {
+    const MEANWHILE: &str = "nobody's place ends (`until`)";
+    let trouble = daemon.safeguards.clock_trouble();
+    Some(match (trouble, daemon.safeguards.no_place_ends()) {
+        (None, None) => return None,
+        (Some((message, since)), None) => amber(CLOCK, message, since),
+        (Some((message, since)), Some(_)) => {
+            amber(CLOCK, format!("{message}; until then {MEANWHILE}"), since)
+        }
+        (None, Some(doubt)) => amber(CLOCK, format!("{MEANWHILE}: {doubt}"), daemon.started),
+    })
 }
 
 /// Item about the room files on the disk, if something is wrong with them.

@@ -1,9 +1,8 @@
 //! Counts calls, and compares the times of their answers with our clock.
 
-use super::service_clock::ServiceTime;
 use crate::chat::Observer;
 use crate::chat::wire::Method;
-use crate::clock::Clock;
+use crate::clock::{Clock, ServiceTime};
 use crate::web::Metrics;
 use std::sync::Arc;
 use std::time::Duration;

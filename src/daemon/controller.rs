@@ -7,14 +7,13 @@ use super::events::Events;
 use super::files_in_force::{FilesInForce, Stirring};
 use super::learned_limits::{LearnedLimits, ServiceLink};
 use super::log_dedup::LogDedup;
-use super::pass_history::{self, PassHistory};
+use super::pass_history::{self, PassHistory, PassLook};
 use super::presence::Presence;
 use super::room_news::RoomNews;
 use super::room_status;
 use super::room_table::{Room, RoomTable};
 use super::safeguards::Safeguards;
 use super::service_health::ServiceHealth;
-use super::snapshots;
 use super::state_dir::{Persister, Restored};
 use super::token_watch::TokenWatch;
 use super::workqueue::Ticket;
@@ -104,16 +103,20 @@ impl Controller {
             desired, provenance, ..
         } = loaded;
         let now = self.now();
-        let rooms: BTreeMap<RoomId, Arc<DesiredRoom>> = desired
+        // Whoever has gone by then is not dropped by this set.
+        self.end_places();
+        let entries = desired
             .rooms
             .into_iter()
-            .map(|room| (room.id.clone(), Arc::new(room)))
-            .collect();
+            .map(|room| self.safeguards.ends().entry(room));
+        let rooms: BTreeMap<RoomId, Arc<DesiredRoom>> =
+            entries.map(|room| (room.id.clone(), Arc::new(room))).collect();
         let before = self.rooms.iter().map(Room::desired);
         let kept = |room: &DesiredRoom| self.safeguards.kept_in(room);
         self.files
             .begin_to_settle(&desired.source.digest, &rooms, before, kept);
         let holds = self.safeguards.take(&rooms, |room| self.rooms.has(room));
+        self.departed.forget(now);
         for room in self.rooms.remove_others(&rooms) {
             let id = &room.id;
             self.departed.left(&room, now);
@@ -125,6 +128,7 @@ impl Controller {
             self.rooms.put(desired, holds.rooms.contains(&id), now);
         }
         self.save_invitations();
+        self.see_ends();
         let exclusions = self.safeguards.exclusions_mut();
         let named = provenance.naming(&exclusions.set_aside().users());
         let let_go = exclusions.let_go(&named);
@@ -192,7 +196,7 @@ impl Controller {
         let marked = self.events.looks.next_due().filter(|_| alone);
         let probe = self.gate.quota().probe_due(&self.rooms).filter(|_| alone);
         let settles = self.files.next_due(self.settings.sync.settle_removals);
-        [rooms, marked, self.resync_due(), probe, settles]
+        [rooms, marked, self.resync_due(), probe, settles, self.end_due()]
             .into_iter()
             .flatten()
             .min()
@@ -236,10 +240,12 @@ impl Controller {
         if observed.complete().is_some() {
             self.see_people(ticket, live);
         }
-        let settle = self.settings.sync.settle_removals;
-        let is_current = self.rooms.current(ticket).is_some();
+        let current = self.rooms.current(ticket);
+        let is_current = current.is_some();
+        let allow_list = current.and_then(|room| room.allow_list_trouble().cloned());
         let constraints = Constraints {
-            unsettled: self.files.may_go(&desired.id, observed, settle),
+            unsettled: self.unsettled(&desired.id, observed),
+            allow_list,
             ..self.safeguards.constraints(desired, observed, is_current)
         };
         self.save_invitations();
@@ -295,6 +301,7 @@ impl Controller {
         if self.safeguards.check_clock() {
             self.save_state();
         }
+        self.end_places();
     }
 
     /// Takes in the state of the disk. If nothing may be written any more, work under way ends; once it may be again, all rooms
@@ -346,8 +353,8 @@ impl Controller {
     /// Ends a pass over all rooms.
     pub(super) fn end_resync(&mut self, planned: &Planned, report: Option<&Report>) -> PassOutcome {
         let outcome = self.outcome(planned, report);
-        self.history
-            .end(outcome, pass_history::looked(planned), self.now());
+        let look = PassLook::of(planned, &self.rooms);
+        self.history.end(outcome, look, self.now());
         let is_idle = planned.plan.rooms.iter().all(|room| room.steps().is_empty());
         if is_idle && outcome == PassOutcome::Good {
             self.history.report_idle(planned.plan.rooms.len());
@@ -380,22 +387,6 @@ impl Controller {
         } else {
             self.service_down(error.kind.code(), &error.kind.to_string());
         }
-    }
-
-    /// Has all saved that must outlive the process.
-    fn save_all(&self) {
-        self.persister.save(snapshots::whole(self));
-    }
-
-    /// Has saved what changes with every pass.
-    pub(super) fn save_state(&self) {
-        self.persister.save(snapshots::state(self));
-    }
-
-    /// Has saved who was invited since the last time.
-    pub(super) fn save_invitations(&mut self) {
-        let changes = self.safeguards.invitations_mut().take_changes();
-        self.persister.save_invitations(changes);
     }
 
     pub(super) fn now(&self) -> Timestamp {

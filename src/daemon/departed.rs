@@ -20,7 +20,7 @@ struct Departure {
 }
 
 /// Rooms that have left with one set of files.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct DepartedTogether {
     pub(super) at: Timestamp,
     /// Ids and labels, by id.
@@ -28,9 +28,13 @@ pub(super) struct DepartedTogether {
 }
 
 impl Departed {
+    /// Forgets the rooms that are no longer shown.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        self.0.retain(|_, departure| departure.is_shown(now));
+    }
+
     /// Records that a room has left the files.
     pub(super) fn left(&mut self, room: &DesiredRoom, now: Timestamp) {
-        self.0.retain(|_, departure| departure.is_shown(now));
         let label = room
             .name
             .as_deref()
@@ -98,5 +102,7 @@ mod tests {
             [(at(0), vec!["lobby".to_owned(), "8".to_owned()])]
         );
         assert!(shown(&departed, 24).is_empty());
+        departed.forget(at(24));
+        assert!(departed.0.is_empty());
     }
 }

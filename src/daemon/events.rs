@@ -12,6 +12,7 @@ pub(super) use own_changes::OwnChanges;
 use super::call_metrics::CallMetrics;
 use super::controller::Controller;
 use super::handle::{DaemonHandle, lock};
+use super::room_table::is_wanted;
 use crate::chat::DetailUse;
 use crate::model::RoomId;
 use crate::settings::Webhook;
@@ -82,7 +83,9 @@ impl Controller {
         };
         let now = Instant::now();
         let is_own = self.events.own.has_made(event, now);
-        self.events.reasons.see(event, |user| room.wants(user), now);
+        self.events
+            .reasons
+            .see(event, |user| is_wanted(room.desired(), user), now);
         let urgency = match event.kind {
             EventKind::Left(_) | EventKind::Promoted | EventKind::Demoted | EventKind::Deleted => {
                 Urgency::Soon

@@ -6,7 +6,7 @@ use crate::diagnostics::Diagnostic;
 use crate::file_source::Stillness;
 use crate::live::Observed;
 use crate::model::{RoomId, counted, show_duration};
-use crate::plan::{self, Constraints};
+use crate::plan::{self, Constraints, Ended};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -151,17 +151,20 @@ impl FilesInForce {
         set.map(|set| set.source.digest.clone())
     }
 
-    /// Limit on departures from a room while the files settle. `None` if there is none.
-    pub(super) fn may_go(
+    /// Limits on a room while the files settle, as [`Settling::limits`] has them. `None` if there are none.
+    pub(super) fn unsettled(
         &self,
         room: &RoomId,
         observed: &Observed,
         settle: Duration,
+        as_of: Option<Timestamp>,
+        kept: impl FnOnce() -> Ended,
     ) -> Option<plan::Unsettled> {
-        let may_go = self.settling.may_go(room, observed)?;
+        let (may_go, ended) = self.settling.limits(room, observed, as_of, kept)?;
         let settle = show_duration(settle);
         Some(plan::Unsettled {
             may_go,
+            ended,
             until: format!("until the room files have been unchanged for {settle}"),
         })
     }

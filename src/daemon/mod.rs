@@ -10,6 +10,7 @@ mod attention;
 mod call_metrics;
 mod controller;
 mod departed;
+mod ending;
 mod events;
 mod files_in_force;
 mod fleet_budget;
@@ -17,10 +18,12 @@ mod handle;
 mod learned_limits;
 mod log_dedup;
 mod once;
+mod pass_cost;
 mod pass_history;
 mod pass_hooks;
 mod pass_log;
 mod passes;
+mod place_ends;
 mod presence;
 mod process;
 mod quota;
@@ -300,7 +303,7 @@ fn follow(config: &Config, settings: &Settings, remembered: Remembered) -> Follo
     Follow {
         paths: settings.rooms.clone(),
         settings_file: Some(config.settings_file.clone()),
-        guards: settings.guards.clone(),
+        room_defaults: settings.room_defaults.clone(),
         settle: settings.sync.settle,
         remembered,
     }
@@ -340,6 +343,7 @@ fn take_event(daemon: &DaemonHandle, event: Event) {
 /// Begins the passes that are due.
 fn begin<'a>(daemon: &DaemonHandle, link: &ServiceLink, passes: &FuturesUnordered<LocalBoxFuture<'a, ()>>) {
     let mut controller = lock(&daemon.controller);
+    controller.end_places();
     let mut resync = controller.resync_is_due().then(|| controller.begin_resync());
     let marked = controller.look_at_marked(link.reader.detail_use());
     daemon.metrics.event_looks(marked);

@@ -132,7 +132,6 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
     Ok(Some(Once {
         seconds: rates.seconds(&planned.plan),
         plan: planned.plan,
-        stopped: planned.stopped,
         written,
     }))
 }

@@ -69,10 +69,10 @@ impl PassHistory {
         self.resync_due = self.resync_due.min(due);
     }
 
-    /// Reports that a look at all rooms found nothing to do, unless that was reported within the last hour.
+    /// Reports that a look at so many rooms found nothing to do, unless that was reported within the last hour.
     pub(super) fn report_idle(&mut self, rooms: usize) {
         let is_news = |then: Instant| then.elapsed() >= IDLE_REPORTS;
-        if self.reported_idle.is_none_or(is_news) {
+        if rooms > 0 && self.reported_idle.is_none_or(is_news) {
             self.reported_idle = Some(Instant::now());
             tracing::info!("looked at {}: nothing to do", counted(rooms, "room"));
         }
@@ -96,12 +96,15 @@ impl PassHistory {
         self.took.max(running)
     }
 
-    /// A pass over all rooms ends. `looked`: it did look at them all.
-    pub(super) fn end(&mut self, outcome: PassOutcome, looked: bool, now: Timestamp) {
+    /// A pass over all rooms ends.
+    pub(super) fn end(&mut self, outcome: PassOutcome, look: PassLook, now: Timestamp) {
         let begun = self.passes.running_since.take();
         let running = self.running.take();
+        if look == PassLook::AtNone {
+            return;
+        }
         self.passes.last_tried = Some(now);
-        if looked {
+        if look == PassLook::AtRooms {
             self.passes.last_begun = begun;
             self.passes.last_ended = Some(now);
             self.took = running.map(|begun| begun.elapsed()).unwrap_or_default();
@@ -118,19 +121,40 @@ impl PassHistory {
     }
 }
 
-/// True if a pass over all rooms looked at them all: it did not end early, and something answered.
-pub(super) fn looked(planned: &Planned) -> bool {
-    let answered = |room: &RoomPlan| {
-        let refused = [
-            ReasonCode::NoSuchRoom,
-            ReasonCode::NoPermission,
-            ReasonCode::Refused,
-        ];
-        let error = room.error.as_ref();
-        room.live.is_some() || error.is_some_and(|error| refused.contains(&error.code))
-    };
-    let rooms = &planned.plan.rooms;
-    planned.stopped.is_none() && (rooms.is_empty() || rooms.iter().any(answered))
+/// Look of a pass over all rooms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PassLook {
+    /// At the rooms that are in no other hands, and at least one answered.
+    AtRooms,
+    /// It ended early, or nothing answered.
+    InVain,
+    /// All rooms are in other hands.
+    AtNone,
+}
+
+impl PassLook {
+    /// Look of a pass that led to this plan.
+    pub(super) fn of(planned: &Planned, rooms: &RoomTable) -> Self {
+        let answered = |room: &RoomPlan| {
+            let refused = [
+                ReasonCode::NoSuchRoom,
+                ReasonCode::NoPermission,
+                ReasonCode::Refused,
+            ];
+            let error = room.error.as_ref();
+            room.live.is_some() || error.is_some_and(|error| refused.contains(&error.code))
+        };
+        let planned_rooms = &planned.plan.rooms;
+        if planned.plan.stopped.is_some() {
+            Self::InVain
+        } else if rooms.len() == 0 || planned_rooms.iter().any(answered) {
+            Self::AtRooms
+        } else if planned_rooms.is_empty() {
+            Self::AtNone
+        } else {
+            Self::InVain
+        }
+    }
 }
 
 /// Outcome of a pass. `suspended`: the reason for which nothing is written, if there is one.
@@ -140,7 +164,7 @@ pub(super) fn outcome(
     rooms: &RoomTable,
     suspended: Option<ReasonCode>,
 ) -> PassOutcome {
-    if planned.stopped.is_some() || report.is_some_and(|report| report.stopped.is_some()) {
+    if planned.plan.stopped.is_some() || report.is_some_and(|report| report.stopped.is_some()) {
         return PassOutcome::Failed;
     }
     // Somebody has chosen a pause or a dry run: then nothing may be written. A disk or a quota is a failure.
@@ -158,6 +182,7 @@ pub(super) fn outcome(
 mod tests {
     use super::*;
     use crate::apply::Reason;
+    use crate::daemon::room_table::tests::desired;
     use crate::model::RoomId;
     use crate::plan::{FleetPlan, Note};
     use std::collections::HashMap;
@@ -171,7 +196,6 @@ mod tests {
                 stopped: None,
             },
             read_at: HashMap::new(),
-            stopped: None,
         }
     }
 
@@ -181,9 +205,9 @@ mod tests {
         let mut history = PassHistory::new();
         history.begin(at(1));
         assert!(history.is_running());
-        history.end(PassOutcome::Good, true, at(2));
+        history.end(PassOutcome::Good, PassLook::AtRooms, at(2));
         history.begin(at(3));
-        history.end(PassOutcome::Partly, true, at(4));
+        history.end(PassOutcome::Partly, PassLook::AtRooms, at(4));
         let passes = history.passes();
         assert_eq!(passes.last_begun, Some(at(3)));
         assert_eq!(passes.last_ended, Some(at(4)));
@@ -191,14 +215,22 @@ mod tests {
         assert!(!history.is_running());
         // Nothing answered: it was tried, and that is all.
         history.begin(at(5));
-        history.end(PassOutcome::Failed, false, at(6));
+        history.end(PassOutcome::Failed, PassLook::InVain, at(6));
         let passes = history.passes();
         assert_eq!(passes.last_tried, Some(at(6)));
         assert_eq!((passes.last_begun, passes.last_ended), (Some(at(3)), Some(at(4))));
+        // Nothing was tried: all rooms were in other hands.
+        history.begin(at(7));
+        history.end(PassOutcome::Good, PassLook::AtNone, at(8));
+        let passes = history.passes();
+        assert_eq!((passes.last_tried, passes.last_good), (Some(at(6)), Some(at(2))));
+        assert!(!history.is_running());
     }
 
-    #[test]
-    fn a_pass_in_which_nothing_answered_has_looked_at_nothing() {
+    #[tokio::test(start_paused = true)]
+    async fn a_pass_in_which_nothing_answered_has_looked_at_nothing() {
+        let mut rooms = RoomTable::default();
+        rooms.put(desired("1", "room"), false, Timestamp::UNIX_EPOCH);
         let of = |codes: &[ReasonCode]| {
             let failed = codes.iter().enumerate().map(|(index, code)| {
                 let id = RoomId::parse(&(index + 1).to_string()).unwrap();
@@ -206,12 +238,20 @@ mod tests {
             });
             let mut planned = planned();
             planned.plan.rooms = failed.collect();
-            looked(&planned)
+            PassLook::of(&planned, &rooms)
         };
-        let away = ReasonCode::NoClearAnswer;
-        assert!(of(&[]), "there is nothing to look at");
-        assert!(!of(&[away]) && !of(&[away, ReasonCode::ServiceUnreachable]));
-        assert!(of(&[ReasonCode::NoSuchRoom]) && of(&[away, ReasonCode::NoSuchRoom]));
+        let (away, gone) = (ReasonCode::NoClearAnswer, ReasonCode::NoSuchRoom);
+        for (codes, look) in [
+            (&[][..], PassLook::AtNone),
+            (&[away], PassLook::InVain),
+            (&[away, ReasonCode::ServiceUnreachable], PassLook::InVain),
+            (&[gone], PassLook::AtRooms),
+            (&[away, gone], PassLook::AtRooms),
+        ] {
+            assert_eq!(of(codes), look, "{codes:?}");
+        }
+        let no_rooms = RoomTable::default();
+        assert_eq!(PassLook::of(&planned(), &no_rooms), PassLook::AtRooms);
     }
 
     #[test]

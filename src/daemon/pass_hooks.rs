@@ -11,7 +11,7 @@ use crate::apply::{CallNumber, Cancel, Journal, Reason, RoomHooks, RoomReport, U
 use crate::audit_log::{Outcomes, SentLine};
 use crate::desired::{Origin, Query};
 use crate::exclusions::Refusal;
-use crate::model::{Op, ReasonCode, RoomId, UserId};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId};
 use crate::plan::{FleetPlan, RoomPlan, Step, users_of};
 use crate::status::{Change, ChangeResult};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
@@ -53,10 +53,10 @@ pub(super) async fn change_origins(
 
 fn query((room, op, user): &(RoomId, Op, UserId)) -> Query<'_> {
     match op {
-        Op::Add => Query::member(room, user),
+        Op::Add | Op::Allow => Query::member(room, user),
         Op::Promote => Query::admin(room, user),
         Op::Demote => Query::no_admin(room),
-        Op::Remove => Query::no_member(room),
+        Op::Remove | Op::Disallow => Query::no_member(room),
     }
 }
 
@@ -134,7 +134,8 @@ impl Journal for PassJournal<'_> {
             && op == Op::Remove
             && let Some(room) = controller.rooms.get_mut(room)
         {
-            room.removed(&users.iter().copied().cloned().collect());
+            room.people_mut()
+                .removed(&users.iter().copied().cloned().collect());
         }
         controller.audit.record(Outcomes {
             call,
@@ -255,7 +256,7 @@ fn added(controller: &mut Controller, id: &RoomId, users: &[&UserId]) {
     safeguards
         .invitations_mut()
         .added(room.desired(), users.iter().copied());
-    for user in users.iter().filter(|user| room.added(user)) {
+    for user in &room.people_mut().added(&users.iter().copied().cloned().collect()) {
         safeguards.put_back(id, user);
         if let Some(reason) = controller.events.reasons.get(id, user) {
             tracing::debug!(room = %id, user = %user, "put back; the last event says: {reason}");
@@ -274,9 +275,13 @@ fn applied(
 ) {
     let mut refusals = room_status::refusals(plan, report);
     if let Some(room) = controller.rooms.get_mut(&plan.id) {
-        let not_taken = report.not_seen.iter().filter(|user| room.not_seen(user));
-        refusals.extend(not_taken.map(|user| (user.clone(), Refusal::not_taken(&plan.id))));
-        let not_seen = report.not_seen.iter().cloned().collect();
+        let not_seen: MemberSet = report.not_seen.iter().cloned().collect();
+        let not_taken = room.people_mut().not_seen(&not_seen);
+        refusals.extend(
+            not_taken
+                .iter()
+                .map(|user| (user.clone(), Refusal::not_taken(&plan.id))),
+        );
         controller
             .safeguards
             .invitations_mut()

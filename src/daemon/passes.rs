@@ -39,6 +39,7 @@ pub(super) async fn resync(
     tickets: Vec<Ticket>,
     may_take_away: &dyn Fn() -> bool,
 ) -> Option<Resync> {
+    let tickets = with_the_time(daemon, link, tickets).await?;
     let begun = Instant::now();
     let progress = daemon.under_way(tickets.len());
     let looked = look(daemon, link, &tickets, &progress).await?;
@@ -47,7 +48,8 @@ pub(super) async fn resync(
         let mut controller = lock(&daemon.controller);
         let looked = still_due(&mut controller, looked, &tickets, begun);
         let guard = controller.guard_of_all(&looked);
-        let planned = looked.plan(Some(guard), &link.reader);
+        let mut planned = looked.plan(Some(guard), &link.reader);
+        controller.note_ends(&mut planned.plan, true);
         match &trouble {
             None => controller.begin_budget(planned.plan.members + guard.elsewhere),
             Some(error) => controller.look_stopped(error),
@@ -87,7 +89,9 @@ pub(super) async fn due(daemon: &DaemonHandle, link: &ServiceLink, tickets: Vec<
         if let Some(error) = &trouble {
             controller.look_stopped(error);
         }
-        looked.plan(Some(guard), &link.reader)
+        let mut planned = looked.plan(Some(guard), &link.reader);
+        controller.note_ends(&mut planned.plan, false);
+        planned
     };
     let written = match trouble {
         Some(_) => Written::Unseen,
@@ -97,6 +101,31 @@ pub(super) async fn due(daemon: &DaemonHandle, link: &ServiceLink, tickets: Vec<
     daemon
         .metrics
         .pass_ended(PassKind::Rooms, outcome, begun.elapsed());
+}
+
+/// Asks the service for one room before the first look if places end: its answer bears the time, and nobody whose place has ended is
+/// added in the meantime. `None`: the daemon ends.
+async fn with_the_time(
+    daemon: &DaemonHandle,
+    link: &ServiceLink,
+    tickets: Vec<Ticket>,
+) -> Option<Vec<Ticket>> {
+    let Some(first) = tickets
+        .first()
+        .filter(|_| lock(&daemon.controller).safeguards.lacks_time())
+    else {
+        return Some(tickets);
+    };
+    let rooms = [&first.desired.id];
+    tokio::select! {
+        biased;
+        () = daemon.ending() => return None,
+        // What is wrong with the service, the look says.
+        _ = link.reader.room_detail(&rooms) => {}
+    }
+    let mut controller = lock(&daemon.controller);
+    controller.check_clock();
+    Some(controller.renewed(tickets))
 }
 
 /// `None`: the daemon ends.

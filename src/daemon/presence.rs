@@ -50,7 +50,8 @@ impl Controller {
             users,
         };
         seen.add(&sighting);
-        room.set_unseen(|user| seen.get(&live.id, user).is_some());
+        room.people_mut()
+            .set_unseen(|user| seen.get(&live.id, user).is_some());
         self.events.reasons.back(&live.id, &live.members, live.read_at);
         if !sighting.users.is_empty() {
             self.persister.record(vec![sighting], None);
@@ -68,7 +69,7 @@ impl Controller {
         let Some(room) = self.rooms.get(&event.room) else {
             return;
         };
-        let people = event.people.iter().filter(|user| !room.has(user));
+        let people = event.people.iter().filter(|user| !room.people().has(user));
         let seen = &mut self.presence.seen;
         if let Some(sighting) = seen.add_by_event(&event.room, people.cloned(), today) {
             self.persister.record(vec![sighting], None);

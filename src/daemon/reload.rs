@@ -44,8 +44,8 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
             "`state_dir`, `listen`, `status_page` and `webhook` are as before until roomsync is started again"
         );
     }
-    let refollow = (&before.rooms, &before.guards, before.sync.settle)
-        != (&settings.rooms, &settings.guards, settings.sync.settle);
+    let refollow = (&before.rooms, &before.room_defaults, before.sync.settle)
+        != (&settings.rooms, &settings.room_defaults, settings.sync.settle);
     reopen_audit_log(daemon, config, &settings);
     {
         let mut controller = lock(&daemon.controller);

@@ -1,7 +1,7 @@
 //! Log lines about the rooms of a pass. The first room of which something is said has a line at once; all others of which the same
 //! is said have one line at the end of the pass.
 
-use crate::model::{RoomId, first_few, room_label};
+use crate::model::{RoomId, RoomText, first_few, room_label};
 use std::collections::BTreeMap;
 
 /// Something to be said of a room.
@@ -18,13 +18,13 @@ pub(super) struct News<'a> {
 
 /// Rooms that wait for the end of the pass, by what is said of them.
 #[derive(Debug, Default)]
-pub(super) struct RoomNews(BTreeMap<String, Others>);
+pub(super) struct RoomNews(BTreeMap<RoomText, Others>);
 
 #[derive(Debug)]
 struct Others {
     is_warning: bool,
     /// Line about the first room.
-    text: String,
+    text: RoomText,
     rooms: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ impl RoomNews {
             text,
             times,
         } = *news;
-        let kind = kind.replace(room.as_str(), "ID");
+        let kind = RoomText::new(kind, room);
         if let Some(others) = self.0.get_mut(&kind) {
             others.rooms.push(room_label(name, room));
             return;
@@ -49,7 +49,7 @@ impl RoomNews {
         }
         let others = Others {
             is_warning: times.is_none(),
-            text: text.replace(room.as_str(), "ID"),
+            text: RoomText::new(text, room),
             rooms: Vec::new(),
         };
         self.0.insert(kind, others);

@@ -1,9 +1,11 @@
 //! The managed rooms as the daemon keeps them between passes, and who works on each.
 
+mod people;
 mod room;
 #[cfg(test)]
 pub(super) mod tests;
 
+pub(super) use people::{Missing, is_wanted};
 pub(super) use room::{Freshness, Room};
 
 use super::workqueue::{Ticket, Workqueue};
@@ -128,6 +130,14 @@ impl RoomTable {
             room.ticket()
         });
         tickets.collect()
+    }
+
+    /// A ticket for this room, unless somebody works on it.
+    pub(super) fn take(&mut self, id: &RoomId) -> Option<Ticket> {
+        let room = self.rooms.get_mut(id).filter(|room| room.is_free())?;
+        room.due = None;
+        self.queue.remove(id);
+        Some(room.ticket())
     }
 
     /// Tickets for the rooms that are due on their own, which a pass looks at from now on.

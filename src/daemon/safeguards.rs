@@ -3,15 +3,16 @@
 
 use super::fleet_budget::{FleetBudget, Lifetime};
 use super::learned_limits::LearnedLimits;
+use super::place_ends::PlaceEnds;
 use super::room_table::RoomTable;
-use super::service_clock::{ClockCheck, ServiceTime};
+use super::service_clock::ClockCheck;
 use super::state_dir::{PersistedState, Restored};
-use crate::clock::Clock;
+use crate::clock::{Clock, Known, ServiceTime};
 use crate::desired::DesiredRoom;
 use crate::exclusions::{Exclusions, HoldChanges, Invitations, Refusal, RemovalBudgets};
 use crate::live::Observed;
 use crate::model::{Limit, RoomId, UserId};
-use crate::plan::{Constraints, FleetGuard, Invite};
+use crate::plan::{self, Constraints, FleetGuard, Invite};
 use crate::reconcile::Looked;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ pub(super) struct Safeguards {
     exclusions: Exclusions,
     budgets: RemovalBudgets,
     fleet: FleetBudget,
+    ends: PlaceEnds,
     invitations: Invitations,
 }
 
@@ -38,6 +40,7 @@ impl Safeguards {
             learned_limits: _,
             clock: anchor,
             mut budgets,
+            ended_until,
         } = restored.state;
         clock.go_on_from(anchor.as_ref());
         let now = clock.steady();
@@ -50,6 +53,7 @@ impl Safeguards {
             exclusions: Exclusions::new(restored.rosters, set_aside, now),
             budgets,
             fleet,
+            ends: PlaceEnds::new(ended_until),
             invitations: restored.invitations,
             clock,
         }
@@ -85,7 +89,7 @@ impl Safeguards {
 
     /// Counts somebody who was put back.
     pub(super) fn put_back(&mut self, room: &RoomId, user: &UserId) {
-        self.exclusions.put_back(room, user, self.clock.steady());
+        self.exclusions.put_back(room, user, self.clock.moment());
     }
 
     /// Takes a new set of files. `is_known`: the entry is the one that was in force before.
@@ -110,6 +114,44 @@ impl Safeguards {
         let mut changes = self.exclusions.take(rooms, self.clock.now());
         changes.differs |= differs;
         changes
+    }
+
+    /// The ends of places.
+    pub(super) fn ends(&self) -> &PlaceEnds {
+        &self.ends
+    }
+
+    pub(super) fn ends_mut(&mut self) -> &mut PlaceEnds {
+        &mut self.ends
+    }
+
+    /// The time of day, if the service's clock agrees with ours.
+    pub(super) fn certain_time(&self) -> Option<Timestamp> {
+        let now = self.clock.moment();
+        self.clock_check.service_time().agreed(now)
+    }
+
+    /// True if places end and no answer has come yet that bears a time.
+    pub(super) fn lacks_time(&self) -> bool {
+        self.ends.any() && self.clock_check.service_time().known() == Known::Nothing
+    }
+
+    /// Reason for which no place ends at present, in words. `None`: they do, or there are none.
+    pub(super) fn no_place_ends(&self) -> Option<String> {
+        let doubt = || self.clock_check.service_time().doubt(self.clock.moment());
+        self.ends.any().then(doubt).flatten()
+    }
+
+    /// Places in these rooms have ended, whose entries are these from now on. That is counted against the removal budgets, and not
+    /// against the guards on what leaves the files.
+    pub(super) fn end_places(&mut self, rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>) {
+        let (may_pass, now) = (self.clock.is_confirmed(), self.clock.steady());
+        for (id, room) in rooms {
+            let old = self.exclusions.lists(id).cloned().unwrap_or_default();
+            self.budgets.take(&old, room, may_pass, now);
+            self.exclusions.end_places(room);
+            self.invitations.take(room);
+        }
     }
 
     /// Compares our clock with the service's. If the steady time moves, so does every time that is kept.
@@ -182,9 +224,15 @@ impl Safeguards {
         let is_here =
             |user: &UserId| live.members.contains(user) || live.owner.as_deref() == Some(user.as_str());
         let invited = is_current.then(|| self.invitations.see(desired, is_here));
+        let now = self.clock.moment();
+        let mut not_tried = self.exclusions.waiting_in(desired, now);
+        let time = self.clock_check.service_time();
+        if desired.ends.is_some() && time.agreed(now).is_none() {
+            not_tried.extend(plan::in_doubt(desired, time.likely(now)));
+        }
         Constraints {
             invite: Invite::These(invited.unwrap_or_default()),
-            not_tried: self.exclusions.waiting_in(desired, self.clock.moment()),
+            not_tried,
             ..self.kept_in(desired)
         }
     }
@@ -234,6 +282,7 @@ impl Safeguards {
             learned_limits,
             clock: self.clock.anchor(),
             budgets: self.budgets.clone(),
+            ended_until: self.ends.as_of(),
         }
     }
 

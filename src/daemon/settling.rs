@@ -7,7 +7,8 @@
 use crate::desired::DesiredRoom;
 use crate::live::Observed;
 use crate::model::RoomId;
-use crate::plan::{self, Constraints, Revocations};
+use crate::plan::{self, Constraints, Ended, Revocations};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -88,27 +89,44 @@ impl Settling {
         self.earlier.clear();
     }
 
-    /// Most departures from a room with this look. `None` if nothing bounds them.
-    pub(super) fn may_go(&self, room: &RoomId, observed: &Observed) -> Option<Revocations> {
+    /// Limits on a room with this look, as its entries are at `as_of`: the most departures from it, and the people whose place had
+    /// ended. `kept` are those of the last set of an earlier process. `None` if nothing bounds it.
+    pub(super) fn limits(
+        &self,
+        room: &RoomId,
+        observed: &Observed,
+        as_of: Option<Timestamp>,
+        kept: impl FnOnce() -> Ended,
+    ) -> Option<(Revocations, Ended)> {
+        let earlier = self
+            .earlier
+            .get(room)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+            .iter();
+        let of_earlier = earlier
+            .map(|earlier| earlier.limits(observed, as_of))
+            .reduce(|(go, ended), (other, others)| (go.and(&other), ended.or(&others)));
         if self.from_nothing {
-            return Some(Revocations::default());
+            let (_, ended) = of_earlier.unwrap_or_default();
+            return Some((Revocations::default(), ended.or(&kept())));
         }
-        let earlier = self.earlier.get(room)?.iter();
-        earlier
-            .map(|earlier| earlier.lets_go(observed))
-            .reduce(|one, other| one.and(&other))
+        of_earlier
     }
 }
 
 impl Earlier {
-    /// Revocations by this entry, its guards and its holds.
-    fn lets_go(&self, observed: &Observed) -> Revocations {
+    /// Revocations by this entry, its guards and its holds, and the people whose place in it has ended.
+    fn limits(&self, observed: &Observed, as_of: Option<Timestamp>) -> (Revocations, Ended) {
         let Self(Some((desired, constraints))) = self else {
-            return Revocations::default();
+            return (Revocations::default(), Ended::default());
         };
+        let at = as_of.and_then(|as_of| desired.at(as_of));
+        let desired = at.as_ref().unwrap_or(desired);
         // Where nothing can be done by it, nobody goes by it.
-        plan::diff(desired, observed, constraints)
+        let revocations = plan::diff(desired, observed, constraints)
             .map(|diff| diff.revocations())
-            .unwrap_or_default()
+            .unwrap_or_default();
+        (revocations, Ended::of(desired))
     }
 }

@@ -17,7 +17,8 @@ const ONE_OF: usize = 10;
 pub(super) struct Shortfall {
     /// Rooms in which the service, the way to it or this machine failed.
     rooms: BTreeSet<RoomId>,
-    /// Rooms that fail on their own: each has its alert, and is no reason to wake anybody.
+    /// Rooms that fail on their own: nobody sees them, or what was done there does not show. Each has its alert, and is no reason to
+    /// wake anybody.
     of_their_own: BTreeSet<RoomId>,
     /// Most of the latter in a good pass.
     most: usize,
@@ -34,18 +35,21 @@ impl Shortfall {
             let code = room.error().map(|error| error.code);
             if code.is_some_and(is_of_the_service) {
                 shortfall.put(room.desired().id.clone(), rooms);
-            } else if !is_seen(room) {
+            } else if code == Some(ReasonCode::NotConfirmed) || !is_seen(room) {
                 shortfall.of_their_own.insert(room.desired().id.clone());
             }
         }
         for room in report.iter().flat_map(|report| &report.rooms) {
-            let mut reasons = room
+            let reasons = room
                 .failed
                 .iter()
                 .map(|failure| &failure.reason)
                 .chain(&room.error);
-            if room.status == Outcome::NotBegun || reasons.any(|reason| is_of_the_service(reason.code)) {
+            let mut codes = reasons.map(|reason| reason.code);
+            if room.status == Outcome::NotBegun || codes.clone().any(is_of_the_service) {
                 shortfall.put(room.id.clone(), rooms);
+            } else if codes.any(|code| code == ReasonCode::NotConfirmed) {
+                shortfall.of_their_own.insert(room.id.clone());
             }
         }
         shortfall
@@ -139,6 +143,22 @@ mod tests {
         rooms
     }
 
+    fn report(room: usize, codes: &[ReasonCode], status: Outcome) -> RoomReport {
+        let failed = codes.iter().enumerate().map(|(n, code)| Failure {
+            user: format!("u{n}"),
+            op: Op::Add,
+            reason: Reason::new(*code, "it failed"),
+        });
+        RoomReport {
+            id: id(room),
+            status,
+            calls: 1,
+            failed: failed.collect(),
+            error: None,
+            not_seen: Vec::new(),
+        }
+    }
+
     fn is_good(rooms: &RoomTable) -> bool {
         Shortfall::new(rooms, None).is_none()
     }
@@ -165,7 +185,6 @@ mod tests {
             ReasonCode::OwnerDiffers,
             ReasonCode::RoomFull,
             ReasonCode::Refused,
-            ReasonCode::NotConfirmed,
         ] {
             assert!(is_good(&rooms(3, 3, code, 1, true)), "{code}");
         }
@@ -176,23 +195,33 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_service_that_shows_in_many_rooms_not_what_it_says_is_a_shortfall() {
+        let not_confirmed = |all, failed| is_good(&rooms(all, failed, ReasonCode::NotConfirmed, 1, true));
+        assert!(not_confirmed(5, 1) && not_confirmed(100, 10));
+        assert!(!not_confirmed(5, 2) && !not_confirmed(100, 11));
+        let fine = rooms(5, 0, ReasonCode::Refused, 0, true);
+        let of = |rooms: usize| Report {
+            rooms: (1..=rooms)
+                .map(|n| {
+                    report(
+                        n,
+                        &[ReasonCode::Refused, ReasonCode::NotConfirmed],
+                        Outcome::Partial,
+                    )
+                })
+                .collect(),
+            stopped: None,
+        };
+        assert!(Shortfall::new(&fine, Some(&of(1))).is_none());
+        assert!(!Shortfall::new(&fine, Some(&of(2))).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_write_that_fails_is_a_shortfall_beside_others_that_are_refused() {
         let rooms = rooms(3, 0, ReasonCode::Refused, 0, true);
         let of = |codes: &[ReasonCode], status| {
-            let failed = codes.iter().enumerate().map(|(n, code)| Failure {
-                user: format!("u{n}"),
-                op: Op::Add,
-                reason: Reason::new(*code, "it failed"),
-            });
             let report = Report {
-                rooms: vec![RoomReport {
-                    id: id(1),
-                    status,
-                    calls: 1,
-                    failed: failed.collect(),
-                    error: None,
-                    not_seen: Vec::new(),
-                }],
+                rooms: vec![report(1, codes, status)],
                 stopped: None,
             };
             Shortfall::new(&rooms, Some(&report)).is_none()

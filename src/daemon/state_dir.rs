@@ -27,6 +27,7 @@ use crate::exclusions::{InvitationChange, Invitations, RemovalBudgets, Rosters, 
 use crate::seen::Seen;
 use append_log::AppendLog;
 use folder::{Folder, Place, unusable};
+use jiff::Timestamp;
 use pause_file::PauseFile;
 use sealed::{Bad, Content, Stage, seal, unseal};
 use seen_file::{SeenFile, ToRecord};
@@ -174,6 +175,8 @@ pub(super) struct PersistedState {
     pub(super) clock: Option<Anchor>,
     /// Lists of each room over the window of its removal budget.
     pub(super) budgets: RemovalBudgets,
+    /// Up to this time places have ended.
+    pub(super) ended_until: Option<Timestamp>,
 }
 
 impl StateDir {

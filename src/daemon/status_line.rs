@@ -2,6 +2,7 @@
 
 use super::attention;
 use super::handle::{DaemonHandle, lock};
+use super::room_table::Room;
 use super::status_source;
 use crate::model::{ReasonCode, counted, counted_people};
 use crate::status::{Attention, FirstLook, RoomState};
@@ -17,6 +18,8 @@ struct Facts {
     rooms: usize,
     /// Rooms that are being changed.
     changing: usize,
+    /// Rooms that were not looked at yet, or not at their admins.
+    unseen: usize,
     /// Number of wanted people who are not there because they are set aside, and because they come and go.
     missing: [usize; 2],
 }
@@ -26,6 +29,8 @@ pub(super) fn in_a_line(daemon: &DaemonHandle) -> String {
     let stand = daemon.stand();
     let controller = lock(&daemon.controller);
     let rooms = || controller.rooms.iter();
+    let freshness = attention::freshness(&controller);
+    let is_unseen = |room: &&Room| room.shown_state(freshness).0 == RoomState::Unseen;
     let missing = |why| {
         let people = rooms().filter_map(|room| Some(room.plan()?.missing(why)));
         people
@@ -38,6 +43,7 @@ pub(super) fn in_a_line(daemon: &DaemonHandle) -> String {
         first_look: status_source::first_look(&controller, stand.as_ref()),
         rooms: controller.rooms.len(),
         changing: rooms().filter(|room| room.state() == RoomState::Changing).count(),
+        unseen: rooms().filter(is_unseen).count(),
         missing: [ReasonCode::SetAside, ReasonCode::ComingAndGoing].map(missing),
     };
     line(&facts, controller.now())
@@ -50,6 +56,7 @@ fn line(facts: &Facts, now: Timestamp) -> String {
         ([one, rest @ ..], ..) => format!("{}, and {} more", lasting(one, now), rest.len()),
         ([], Some(code), _) => format!("nothing is written ({code})"),
         ([], None, Some(FirstLook { looked, rooms })) => format!("first look: {looked} of {rooms}"),
+        ([], None, None) if facts.unseen > 0 => format!("{} not seen in full yet", facts.unseen),
         ([], None, None) if facts.changing > 0 => format!("{} being brought in line", facts.changing),
         ([], None, None) => as_the_files_say(facts.missing),
     };
@@ -126,6 +133,7 @@ mod tests {
             facts(|facts| facts.missing = [0, 2]),
             facts(|facts| facts.missing = [1, 1]),
             facts(|facts| facts.changing = 4),
+            facts(|facts| (facts.changing, facts.unseen) = (4, 2)),
             facts(|facts| {
                 facts.first_look = Some(FirstLook {
                     looked: 12,
@@ -141,6 +149,7 @@ mod tests {
         300 rooms: as the files say, but 2 people come and go
         300 rooms: as the files say, but 1 person is set aside and 1 person comes and goes
         300 rooms: 4 being brought in line
+        300 rooms: 2 not seen in full yet
         300 rooms: first look: 12 of 300
         300 rooms: nothing is written (dry_run)
         300 rooms: cannot reach it (for 4 min), and 1 more

@@ -5,9 +5,9 @@ use super::admin_lists;
 use super::attention;
 use super::controller::Controller;
 use super::handle::{DaemonHandle, lock};
+use super::pass_cost::PassCalls;
 use super::process;
 use super::room_table::Room;
-use crate::chat::wire::Method;
 use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, counted};
 use crate::plan::RoomPlan;
 use crate::reconcile::progress::{Outlook, Share, Stand, outlook, shares};
@@ -72,16 +72,17 @@ impl StatusSource for DaemonHandle {
     fn gauges(&self) -> Gauges {
         let shares = shares(&lock(&self.reader));
         let stand = self.stand();
-        let (gauges, last) = {
+        let (gauges, last, calls) = {
             let controller = lock(&self.controller);
+            let calls = calls_of_pass(&controller, stand.as_ref());
             (
                 View(&controller).gauges(),
-                length_of_last(controller.history.passes()),
+                controller.history.pass_length(false),
+                calls,
             )
         };
-        let rooms = gauges.rooms.iter().map(|(_, number)| number).sum();
         Gauges {
-            full_pass: last.max(shortest_pass(rooms, stand.as_ref(), &shares)),
+            full_pass: last.max(calls.least_time(&shares)),
             progress: stand.map(|stand| progress(&stand, &shares)),
             budget: shares.into_iter().map(budget).collect(),
             process: process::used(),
@@ -141,29 +142,17 @@ fn progress(stand: &Stand, shares: &[Share]) -> status::Progress {
     }
 }
 
-/// Length of the last pass over all rooms.
-fn length_of_last(passes: &status::Passes) -> Duration {
-    let times = passes.last_begun.zip(passes.last_ended);
-    let length = times.map(|(begun, ended)| ended.duration_since(begun));
-    length
-        .and_then(|length| length.try_into().ok())
-        .unwrap_or_default()
-}
-
-/// Least time that a pass over so many rooms takes at the calls that are allowed now, with the write calls of passes under way.
-fn shortest_pass(rooms: usize, stand: Option<&Stand>, shares: &[Share]) -> Duration {
-    let slowest = |methods: &[Method]| {
-        let of_methods = shares
-            .iter()
-            .filter(|share| methods.iter().any(|method| method.as_str() == share.method));
-        of_methods.map(|share| share.limit).min().unwrap_or(1).max(1)
-    };
-    // A look makes an admin list and a member list a room at the least.
-    let looks = rooms as f64 / slowest(&[Method::ListAdmins, Method::ListMembers]) as f64;
-    let writes = Method::ALL.into_iter().filter(|method| method.writes());
-    let calls = stand.map_or(0, |stand| stand.calls);
-    let writes = calls as f64 / slowest(&writes.collect::<Vec<_>>()) as f64;
-    Duration::from_secs_f64(looks + writes)
+/// Calls of a pass over all rooms, with the write calls of passes under way.
+fn calls_of_pass(controller: &Controller, stand: Option<&Stand>) -> PassCalls {
+    let (settings, rooms) = (&controller.settings, &controller.rooms);
+    let managed = rooms.iter().filter(|room| room.desired().admins.is_some());
+    PassCalls {
+        rooms: rooms.len(),
+        bulk_reads: settings.limits.bulk_reads,
+        allow_lists: rooms.iter().filter(|room| room.desired().keeps_members()).count(),
+        admin_lists: managed.count().min(admin_lists::fit(settings)),
+        writes: stand.map_or(0, |stand| stand.calls),
+    }
 }
 
 /// The daemon as others see it.
@@ -175,13 +164,18 @@ impl View<'_> {
         let Self(daemon) = self;
         let files = &daemon.files;
         let since = files.unsettled_since()?;
-        let waiting = daemon.rooms.iter().filter_map(|room| {
-            let pending = &room.plan()?.pending;
-            (!pending.is_empty()).then_some((pending.remove.len(), pending.demote.len()))
-        });
-        let none = (0, 0, 0);
-        let (removals, demotions, rooms) =
-            waiting.fold(none, |(a, b, rooms), (c, d)| (a + c, b + d, rooms + 1));
+        let (mut removals, mut demotions, mut additions, mut rooms) = (0, 0, 0, 0);
+        for plan in daemon
+            .rooms
+            .iter()
+            .filter_map(Room::plan)
+            .filter(|plan| plan.has_pending())
+        {
+            removals += plan.pending.remove.len();
+            demotions += plan.pending.demote.len();
+            additions += plan.not_yet.people().len();
+            rooms += 1;
+        }
         let until = files.settles_at(daemon.settings.sync.settle_removals);
         let left = until.map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64());
         let now = daemon.now();
@@ -189,6 +183,7 @@ impl View<'_> {
         Some(status::Pending {
             removals,
             demotions,
+            additions,
             rooms,
             since: now.checked_sub(age).unwrap_or(now),
             until: until.and_then(|until| self.time_of(until)),
@@ -252,6 +247,7 @@ impl View<'_> {
             rooms: daemon.rooms.iter().map(|room| self.line(room)).collect(),
             aside: self.set_aside(),
             coming_and_going: self.coming_and_going(),
+            ends_soon: daemon.ends_soon(),
             holds: daemon
                 .rooms
                 .ids()
@@ -284,7 +280,11 @@ impl View<'_> {
             remove: plan.map_or(0, |plan| plan.remove.len()),
             promote: plan.map_or(0, |plan| plan.promote.len()),
             demote: plan.map_or(0, |plan| plan.demote.len()),
-            pending: plan.map_or(0, |plan| plan.pending.people().len()),
+            allow: plan.map_or(0, |plan| plan.allow.len()),
+            disallow: plan.map_or(0, |plan| plan.disallow.len()),
+            pending: plan.map_or(0, |plan| {
+                plan.pending.people().len() + plan.not_yet.people().len()
+            }),
             blocked: plan.map(|plan| plan.blocked.clone()).unwrap_or_default(),
             notes: plan.map_or(0, |plan| plan.notes.len()),
             error: room.error().cloned(),
@@ -330,9 +330,9 @@ impl View<'_> {
             coming_and_going: self.coming_and_going().len(),
             absent,
             held: self.held(),
-            pending: self
-                .pending()
-                .map_or(0, |pending| pending.removals + pending.demotions),
+            pending: self.pending().map_or(0, |pending| {
+                pending.removals + pending.demotions + pending.additions
+            }),
             files_valid: daemon.files.are_valid(),
             files_taken: daemon.files.set().map(|set| set.taken),
             last_good: daemon.history.passes().last_good,

@@ -44,7 +44,7 @@ struct Lasting {
 }
 
 /// A reason for which nothing is written, apart from the quota.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Closure {
     pub(super) code: ReasonCode,
     /// In words, with what to do about it.
@@ -192,9 +192,7 @@ impl WriteGate {
             lasting(state_dir, &self.unsaved, |error| {
                 format!("the state cannot be saved: {error}")
             }),
-            lasting(audit_log, &self.unaudited, |error| {
-                format!("{error}. Nothing is changed until it can be written")
-            }),
+            lasting(audit_log, &self.unaudited, str::to_owned),
         ];
         all.into_iter().flatten().collect()
     }
@@ -207,13 +205,6 @@ impl WriteGate {
         }
         self.reported.clone_from(&now);
         match now {
-            Some(WritesSuspended {
-                code: code @ ReasonCode::AuditLog,
-                message,
-            }) => {
-                tracing::warn!(%code, "{message}");
-                GateTurn::Closed
-            }
             Some(WritesSuspended { code, message }) => {
                 tracing::warn!(%code, "nothing is written: {message}");
                 GateTurn::Closed
@@ -296,6 +287,11 @@ mod tests {
         assert_eq!((code(&gate), gate.turn()), (None, GateTurn::Opened));
         gate.see_disk(disk(Ok(false), None, Some("full")), at(1));
         assert_eq!(code(&gate), Some(ReasonCode::AuditLog));
+        assert_eq!(
+            gate.suspended().unwrap().message,
+            "full",
+            "whoever shows it says that nothing is written"
+        );
         gate.see_disk(disk(Ok(false), Some("full"), Some("full")), at(1));
         assert_eq!(code(&gate), Some(ReasonCode::StateDir));
         gate.see_disk(disk(Ok(true), None, None), at(1));

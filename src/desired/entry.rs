@@ -1,7 +1,7 @@
-//! An item of a list of people: a user or a group.
+//! An item of a list of people: a user or a group, for good or until a time.
 
-use crate::model::UserId;
 use crate::model::schema::NAME;
+use crate::model::{Until, UserId};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
@@ -19,22 +19,56 @@ pub(super) struct GroupName(pub(super) Box<UserId>);
 pub(super) enum Entry {
     User(UserId),
     Group(GroupName),
+    /// Boxed like a group's name.
+    Ending(Box<Ending>),
+}
+
+/// A user or a group until a time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Ending {
+    pub(super) who: Entry,
+    pub(super) until: Until,
+}
+
+/// The one whom an item names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Who<'a> {
+    User(&'a UserId),
+    Group(&'a GroupName),
+}
+
+impl Entry {
+    pub(super) fn who(&self) -> Who<'_> {
+        match self {
+            Self::User(user) => Who::User(user),
+            Self::Group(name) => Who::Group(name),
+            Self::Ending(ending) => ending.who.who(),
+        }
+    }
+
+    pub(super) fn until(&self) -> Option<Until> {
+        match self {
+            Self::User(_) | Self::Group(_) => None,
+            Self::Ending(ending) => Some(ending.until),
+        }
+    }
+
+    pub(super) fn user(&self) -> Option<&UserId> {
+        match self.who() {
+            Who::User(user) => Some(user),
+            Who::Group(_) => None,
+        }
+    }
+
+    pub(super) fn group(&self) -> Option<&GroupName> {
+        match self.who() {
+            Who::User(_) => None,
+            Who::Group(name) => Some(name),
+        }
+    }
 }
 
 const _: () = assert!(size_of::<Option<Entry>>() == size_of::<UserId>());
-
-impl JsonSchema for Entry {
-    fn schema_name() -> Cow<'static, str> {
-        "PersonOrGroup".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "A person's username, or `group:NAME` for everybody in a group.",
-            "anyOf": [generator.subschema_for::<UserId>(), generator.subschema_for::<GroupName>()],
-        })
-    }
-}
 
 impl JsonSchema for GroupName {
     fn schema_name() -> Cow<'static, str> {

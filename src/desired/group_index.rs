@@ -95,12 +95,10 @@ impl GroupIndex {
         &'a self,
         items: &'a Items<Entry>,
     ) -> impl DoubleEndedIterator<Item = Held> + 'a {
-        items.iter().enumerate().filter_map(|(item, entry)| match entry {
-            Some(Entry::Group(name)) => {
-                let group = self.named(&name.0)?;
-                Some(Held { item, group })
-            }
-            _ => None,
+        items.iter().enumerate().filter_map(|(item, entry)| {
+            let name = entry.as_ref()?.group()?;
+            let group = self.named(&name.0)?;
+            Some(Held { item, group })
         })
     }
 

@@ -1,13 +1,15 @@
 //! Groups, and the people that lists come to.
 
-use super::entry::{Entry, GroupName};
+use super::entry::{Entry, GroupName, Who};
 use super::group_index::GroupIndex;
 use super::place::{ListAt, Specs};
+use super::until_lints;
 use crate::diagnostics::{Place, Problem, RawDiagnostic, closest, shown};
-use crate::model::{MemberSet, UserId};
+use crate::model::{MemberSet, Until, UserId};
 use crate::yaml::Items;
-use std::cell::Cell;
-use std::collections::HashMap;
+use jiff::Timestamp;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 
 /// A list of people, and its place.
 pub(super) struct Listed<'s> {
@@ -21,6 +23,17 @@ pub(super) struct People {
     pub(super) set: MemberSet,
     /// True if the list names something that is missing or wrong, so that people outside `set` may still be meant.
     pub(super) open: bool,
+    /// Those of `set` whose place ends, by name. Along one path of groups the sooner end counts, of several paths the latest, and
+    /// none beats any.
+    pub(super) ends: Vec<(UserId, Until)>,
+}
+
+impl People {
+    /// The end of somebody's place. `None`: they have none, or no place.
+    pub(super) fn until(&self, user: &UserId) -> Option<Until> {
+        let at = self.ends.binary_search_by(|(other, _)| other.cmp(user)).ok()?;
+        self.ends.get(at).map(|(_, until)| *until)
+    }
 }
 
 /// The groups of all files, each with the people it comes to.
@@ -30,21 +43,27 @@ pub(super) struct ResolvedGroups<'s> {
     people: Vec<Option<People>>,
     /// True if every file was read, so that a group which is not here does not exist.
     whole: bool,
+    /// The time by which ends are called over or near.
+    now: Timestamp,
+    /// Lints of ends; only a set without errors gets them.
+    until_lints: RefCell<Vec<Problem>>,
     /// Names that may still be compared to find the one that was meant.
     comparisons_left: Cell<usize>,
 }
 
 /// Records what is twice in a list.
 fn repeats(listed: &Listed<'_>, problems: &mut Vec<Problem>) {
-    let mut seen: HashMap<&Entry, usize> = HashMap::with_capacity(listed.items.len());
+    let mut seen: HashMap<Who<'_>, usize> = HashMap::with_capacity(listed.items.len());
     for (index, item) in listed.items.iter().enumerate() {
-        let Some(entry) = item else { continue };
-        let Some(first) = seen.insert(entry, index) else {
+        let Some(who) = item.as_ref().map(Entry::who) else {
             continue;
         };
-        let text = match entry {
-            Entry::User(user) => shown(user.as_str()),
-            Entry::Group(name) => shown(&format!("group:{}", name.0)),
+        let Some(first) = seen.insert(who, index) else {
+            continue;
+        };
+        let text = match who {
+            Who::User(user) => shown(user.as_str()),
+            Who::Group(name) => shown(&format!("group:{}", name.0)),
         };
         let raw = RawDiagnostic::new("repeated", format!("{text} is twice in this list"))
             .help("remove one of the two");
@@ -60,12 +79,15 @@ impl<'s> ResolvedGroups<'s> {
         index: &'s GroupIndex,
         specs: &Specs,
         whole: bool,
+        now: Timestamp,
         problems: &mut Vec<Problem>,
     ) -> Self {
         let mut groups = Self {
             index,
             people: vec![None; index.groups().len()],
             whole,
+            now,
+            until_lints: RefCell::default(),
             comparisons_left: Cell::new(MOST_COMPARISONS),
         };
         for start in 0..groups.people.len() {
@@ -125,22 +147,27 @@ impl<'s> ResolvedGroups<'s> {
         }
     }
 
-    /// The people that a list comes to. Records groups that are missing, and repeats.
+    /// The people that a list comes to. Records groups that are missing, repeats, and lints of ends.
     pub(super) fn people_of(&self, listed: &Listed<'_>, problems: &mut Vec<Problem>) -> People {
         let mut names: Vec<UserId> = Vec::with_capacity(listed.items.len());
         let mut groups: Vec<&GroupName> = Vec::new();
         let mut sets: Vec<&MemberSet> = Vec::new();
-        let mut open = false;
+        let (mut open, mut ends) = (false, false);
         for (index, item) in listed.items.iter().enumerate() {
-            match item {
-                None => open = true,
-                Some(Entry::User(user)) => names.push(user.clone()),
-                Some(Entry::Group(name)) => {
+            let Some(entry) = item else {
+                open = true;
+                continue;
+            };
+            ends |= entry.until().is_some();
+            match entry.who() {
+                Who::User(user) => names.push(user.clone()),
+                Who::Group(name) => {
                     groups.push(name);
                     match self.get(name) {
                         Some(people) => {
                             sets.push(&people.set);
                             open |= people.open;
+                            ends |= !people.ends.is_empty();
                         }
                         None => {
                             open = true;
@@ -167,12 +194,76 @@ impl<'s> ResolvedGroups<'s> {
             [only] => own.or(only),
             _ => MemberSet::of_all(sets.into_iter().chain([&own])),
         };
-        People { set, open }
+        let mut people = People {
+            set,
+            open,
+            ends: Vec::new(),
+        };
+        if ends {
+            people.ends = self.ends_in(listed);
+            self.lint(until_lints::of_list(self, listed, &people, self.now));
+        }
+        people
+    }
+
+    /// Ends of the places that a list gives, by name.
+    fn ends_in(&self, listed: &Listed<'_>) -> Vec<(UserId, Until)> {
+        let mut latest: BTreeMap<&UserId, Until> = BTreeMap::new();
+        let mut end = |user, until: Until| {
+            let latest = latest.entry(user).or_insert(until);
+            *latest = until.max(*latest);
+        };
+        // Who is in one of these and has no end there stays.
+        let mut for_good: Vec<&People> = Vec::new();
+        let mut named: Vec<&UserId> = Vec::new();
+        for entry in listed.items.iter().flatten() {
+            match (entry.who(), entry.until()) {
+                (Who::User(user), Some(until)) => end(user, until),
+                (Who::User(user), None) => named.push(user),
+                (Who::Group(name), until) => {
+                    let Some(people) = self.get(name) else { continue };
+                    for (user, own) in &people.ends {
+                        end(user, until.map_or(*own, |until| until.min(*own)));
+                    }
+                    match until {
+                        None => for_good.push(people),
+                        Some(until) => {
+                            let others = people.set.iter().filter(|user| people.until(user).is_none());
+                            others.for_each(|user| end(user, until));
+                        }
+                    }
+                }
+            }
+        }
+        named.sort_unstable();
+        let stays = |user: &UserId| {
+            named.binary_search(&user).is_ok()
+                || for_good
+                    .iter()
+                    .any(|people| people.set.contains(user) && people.until(user).is_none())
+        };
+        let ends = latest.into_iter().filter(|(user, _)| !stays(user));
+        ends.map(|(user, until)| (user.clone(), until)).collect()
     }
 
     /// The people that a group comes to; `None`: it is missing, or holds itself.
     pub(super) fn get(&self, name: &GroupName) -> Option<&People> {
         self.people.get(self.index.named(&name.0)?)?.as_ref()
+    }
+
+    /// The time by which ends are called over or near.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Records lints of ends.
+    pub(super) fn lint(&self, lints: Vec<Problem>) {
+        self.until_lints.borrow_mut().extend(lints);
+    }
+
+    /// The lints of ends.
+    pub(super) fn into_until_lints(self) -> Vec<Problem> {
+        self.until_lints.into_inner()
     }
 
     /// Place of the largest of the groups that a list holds itself.

@@ -45,10 +45,8 @@ pub(super) fn people(specs: &Specs, index: &GroupIndex) -> usize {
     let count = |share| {
         let items = of_groups().chain(of_rooms()).flatten();
         let mut users: Vec<&UserId> = items
-            .filter_map(|item| match item {
-                Some(Entry::User(user)) if share_of(user) == share => Some(user),
-                _ => None,
-            })
+            .filter_map(|item| item.as_ref()?.user())
+            .filter(|user| share_of(user) == share)
             .collect();
         users.sort_unstable();
         users.dedup();
@@ -95,7 +93,7 @@ fn groups_as_users(specs: &Specs, index: &GroupIndex) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (at, items) in lists(specs, index) {
         for (item, entry) in items.iter().enumerate() {
-            if let Some(Entry::User(user)) = entry
+            if let Some(user) = entry.as_ref().and_then(Entry::user)
                 && let Some(number) = index.named(user)
                 && let Some(group) = index.get(number)
                 && reported.insert(number)

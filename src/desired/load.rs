@@ -1,5 +1,6 @@
 //! Room files → [`Loaded`], in one pass over them.
 
+use super::forecast::FleetDepartures;
 use super::group_index::GroupIndex;
 use super::groups::ResolvedGroups;
 use super::place::Specs;
@@ -9,10 +10,10 @@ use super::spec::FileSpec;
 use super::{lints, resolve};
 use crate::diagnostics::{Diagnostic, Invalid, Place, Problem, RawDiagnostic, Severity, Target, diagnose};
 use crate::disk::{DiskTimeout, TimeLimit};
-use crate::model::Guards;
+use crate::model::RoomDefaults;
 use crate::source::{self, Listing, SnapshotError, SourceFile};
 use crate::yaml;
-use compact_str::CompactString;
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub struct Loaded {
     pub groups: usize,
     /// Number of people who are to be in a room, each counted once; only for [`Retain::Totals`].
     pub people: Option<usize>,
+    /// Departures from all rooms, where places end.
+    pub departures: FleetDepartures,
     /// Place of everything that the files say; empty unless it was asked for.
     pub provenance: Provenance,
     listing: Arc<Listing>,
@@ -60,25 +63,32 @@ impl From<SnapshotError> for Invalid {
 
 /// Reads room files, and those in directories, all at once: one bad file makes the set invalid.
 ///
-/// `settings_file` is never taken for a room file; `guards` are those of the settings.
+/// `settings_file` is never taken for a room file; `defaults` are those of the settings.
 pub fn load(
     paths: &[PathBuf],
     settings_file: Option<&Path>,
-    guards: &Guards,
+    defaults: &RoomDefaults,
     retain: Retain,
 ) -> Result<Loaded, Invalid> {
     let time_limit = TimeLimit::default();
     let (loaded, listing) = source::snapshot(time_limit, paths, settings_file, |listing| {
-        read(time_limit, listing, guards, retain)
+        read(time_limit, listing, defaults, retain)
     })?;
-    let mut loaded = loaded?;
-    loaded
-        .notes
-        .extend(listing.not_read.iter().map(|path| not_read(path)));
-    Ok(Loaded {
-        listing: Arc::new(listing),
-        ..loaded
-    })
+    let not_read = listing.not_read.iter().map(|path| not_read(path));
+    match loaded {
+        Ok(mut loaded) => {
+            loaded.notes.extend(not_read);
+            Ok(Loaded {
+                listing: Arc::new(listing),
+                ..loaded
+            })
+        }
+        // What is missing may be in one of them.
+        Err(mut invalid) => {
+            invalid.diagnostics.extend(not_read);
+            Err(invalid)
+        }
+    }
 }
 
 /// The note about a file whose name is nearly that of a room file.
@@ -94,7 +104,7 @@ fn not_read(path: &Path) -> Diagnostic {
 fn read(
     time_limit: TimeLimit,
     listing: &Listing,
-    guards: &Guards,
+    defaults: &RoomDefaults,
     retain: Retain,
 ) -> Result<Result<Loaded, Invalid>, DiskTimeout> {
     let found_files = &listing.found_files;
@@ -102,14 +112,14 @@ fn read(
     let mut files = Vec::new();
     let digest = found_files.each(time_limit, |file, problem| {
         match problem {
-            None => reading.document(&file.text),
-            Some(problem) => reading.unread(problem),
+            None => reading.document(&file),
+            Some(problem) => reading.unread(&file, problem),
         }
         if retain == Retain::Provenance {
             files.push(file);
         }
     })?;
-    let resolved = reading.resolve(guards, retain);
+    let resolved = reading.resolve(defaults, retain, Timestamp::now());
     if files.is_empty() && !resolved.problems.is_empty() {
         // Lines can only be shown of texts; only of few sets must they be read again.
         let shown = resolved.files_with_problems();
@@ -156,24 +166,43 @@ impl Loaded {
 /// Codes of warnings about files that a daemon does not take.
 pub const UNFINISHED: [&str; 2] = ["no-final-newline", "empty-file"];
 
-/// The error about a file that is something else than a room file, by the unknown keys of its map.
-fn other_kind(unknown_keys: &[CompactString]) -> Option<RawDiagnostic> {
-    let has = |keys: &[&str]| unknown_keys.iter().any(|key| keys.contains(&key.as_str()));
-    if has(&["service"]) {
-        let raw = RawDiagnostic::new(
-            "settings-file",
-            "this looks like a settings file, not like a room file",
-        );
-        return Some(raw.help(
+/// Puts one error in the place of those that come of it that the file is something else than a room file, at the key that shows it.
+fn judge_kind(document: &mut yaml::Document<FileSpec>) {
+    let rooms = document.fields.as_ref().map(|fields| &fields.rooms.value);
+    if rooms.is_none_or(|rooms| rooms.iter().flatten().any(Option::is_some)) {
+        return;
+    }
+    let at_first = |keys: &[&str]| {
+        let mut unknown = document.unknown_keys.iter();
+        unknown.find(|(key, _)| keys.contains(&key.as_str()))
+    };
+    if let Some((_, place)) = at_first(&["service"]) {
+        let message = "this looks like a settings file, not like a room file";
+        let raw = RawDiagnostic::new("settings-file", message).help(
             "keep it outside of what `rooms` names, or name it with --config if its settings are meant",
-        ));
-    }
-    if has(&["id", "admins", "members"]) {
+        );
+        document.problems = vec![Problem::error(place.clone(), raw)];
+    } else if let Some((_, place)) = at_first(&["id", "admins", "members"]) {
         let message = "a room stands here by itself, and not in the list `rooms`";
-        let raw = RawDiagnostic::new("room-outside-rooms", message);
-        return Some(raw.help("begin the file with a line `rooms:`, put `  - ` before the room's first key, and indent the others alike"));
+        let raw = RawDiagnostic::new("room-outside-rooms", message)
+            .help("begin the file with a line `rooms:`, put `  - ` before the room's first key, and indent the others alike");
+        let error = Problem::error(place.clone(), raw);
+        let is_key = |problem: &Problem| {
+            document
+                .unknown_keys
+                .iter()
+                .any(|(_, place)| *place == problem.place)
+        };
+        document.problems.retain(|problem| !is_key(problem));
+        document.problems.push(error);
     }
-    None
+}
+
+/// The error about a file of another name that cannot be read as a room file. It may be any file, even one with secrets.
+fn foreign_file() -> RawDiagnostic {
+    let message = "this is no valid room file, and its name is not that of one: nothing of it is shown";
+    RawDiagnostic::new("foreign-file", message)
+        .help("check the path; if rooms are in it, rename it so that it ends in .yaml")
 }
 
 /// Room files, as one after the other is read.
@@ -188,17 +217,24 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Adds a file that could not be read.
-    pub(super) fn unread(&mut self, problem: Problem) {
+    pub(super) fn unread(&mut self, source: &SourceFile, mut problem: Problem) {
         self.files += 1;
         self.partial = true;
+        problem.raw.is_secret |= !source::has_room_file_name(&source.path);
         self.problems.push(problem);
     }
 
     /// Adds a file's document.
-    pub(super) fn document(&mut self, text: &str) {
+    pub(super) fn document(&mut self, source: &SourceFile) {
         let file = self.files;
+        let mut document = yaml::read::<FileSpec>(file, &source.text);
+        let is_error = |problem: &Problem| problem.severity == Severity::Error;
+        if !source::has_room_file_name(&source.path) && document.problems.iter().any(is_error) {
+            let at = Target::File;
+            return self.unread(source, Problem::error(Place { file, at }, foreign_file()));
+        }
         self.files += 1;
-        let document = yaml::read::<FileSpec>(file, text);
+        let text = source.text.as_str();
         let mut warn = |at, raw| self.problems.push(Problem::warning(Place { file, at }, raw));
         if !text.is_empty() && !text.ends_with('\n') {
             let message = "this file does not end in a newline: the daemon takes it for one that is still being written";
@@ -206,14 +242,8 @@ impl Reading {
                 .help("see whether its end is missing, and end the last line with a newline");
             warn(Target::Byte(text.len()), raw);
         }
-        let mut problems = document.problems;
-        if let Some(other) = other_kind(&document.unknown_keys) {
-            // What it lacks, and what it has too much, comes of that.
-            problems.truncate(1);
-            for problem in &mut problems {
-                problem.raw = other.clone();
-            }
-        }
+        judge_kind(&mut document);
+        let problems = document.problems;
         self.partial |= !document.whole;
         match document.fields {
             Some(spec) => {
@@ -235,8 +265,8 @@ impl Reading {
         self.problems.extend(problems);
     }
 
-    /// Resolves the documents together.
-    pub(super) fn resolve(self, guards: &Guards, retain: Retain) -> Resolved {
+    /// Resolves the documents together. What is over or near at `now` is only told of: nobody's place ends here.
+    pub(super) fn resolve(self, defaults: &RoomDefaults, retain: Retain, now: Timestamp) -> Resolved {
         let Self {
             files,
             mut specs,
@@ -244,28 +274,32 @@ impl Reading {
             partial,
         } = self;
         let groups = GroupIndex::new(&specs, &mut problems);
-        let lints = lints::lints(&specs, &groups, guards);
-        let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, &mut problems);
+        let lints = lints::lints(&specs, &groups, &defaults.guards);
+        let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, now, &mut problems);
         let (mut rooms, mut count) = (Vec::new(), 0);
+        let (has_ends, mut departures) = (has_ends(&specs), FleetDepartures::default());
         let keep = retain != Retain::Rooms;
         resolve::rooms(
             &mut specs,
             &people_of_groups,
-            guards,
+            defaults,
             keep,
             &mut problems,
             |room| {
                 count += 1;
+                if has_ends {
+                    departures.count(&room, now);
+                }
                 if retain != Retain::Totals {
                     rooms.push(room);
                 }
             },
         );
-        drop(people_of_groups);
+        let until_lints = people_of_groups.into_until_lints();
         rooms.sort_by(|a: &DesiredRoom, b| a.id.cmp(&b.id));
         let any_error = problems.iter().any(|problem| problem.severity == Severity::Error);
         if count > 0 && !any_error {
-            problems.extend(lints);
+            problems.extend(lints.into_iter().chain(until_lints));
         }
         Resolved {
             files,
@@ -275,8 +309,24 @@ impl Reading {
             count,
             any_error,
             problems,
+            departures,
         }
     }
+}
+
+/// True if a place in one of the lists ends.
+fn has_ends(specs: &Specs) -> bool {
+    let of_file = |spec: &FileSpec| {
+        let groups = spec.groups.value.iter().flatten().map(|group| &group.items);
+        let rooms = spec.rooms.value.iter().flatten().flatten();
+        let lists = rooms.flat_map(|room| [&room.admins, &room.members]);
+        let mut items = groups
+            .chain(lists.filter_map(|list| list.value.as_ref()))
+            .flatten()
+            .flatten();
+        items.any(|entry| entry.until().is_some())
+    };
+    specs.iter().any(|(_, spec)| of_file(spec))
 }
 
 /// Resolved room files, and all that there is to say of them.
@@ -289,6 +339,7 @@ pub(super) struct Resolved {
     count: usize,
     any_error: bool,
     problems: Vec<Problem>,
+    departures: FleetDepartures,
 }
 
 impl Resolved {
@@ -309,7 +360,7 @@ impl Resolved {
         revision: Option<String>,
         retain: Retain,
     ) -> Result<Loaded, Invalid> {
-        let mut diagnostics = diagnose(&files, self.problems);
+        let mut diagnostics = diagnose(&files, self.problems, &[]);
         if self.count == 0 && !self.any_error {
             let raw = RawDiagnostic::new("no-rooms", "these files name no room at all")
                 .help("write a room under `rooms` in one of them");
@@ -335,6 +386,7 @@ impl Resolved {
             rooms: self.count,
             groups: self.groups.groups().len(),
             people: (retain == Retain::Totals).then(|| lints::people(&self.specs, &self.groups)),
+            departures: self.departures,
             provenance: match retain {
                 Retain::Provenance => Provenance::new(files, self.specs, self.groups),
                 Retain::Totals | Retain::Rooms => Provenance::default(),

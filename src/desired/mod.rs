@@ -1,6 +1,9 @@
 //! Room files → [`Desired`]: the rooms as they should be.
 
+mod ending;
+mod ends;
 mod entry;
+mod forecast;
 mod group_index;
 mod groups;
 mod lints;
@@ -14,7 +17,10 @@ pub(crate) mod schema;
 mod spec;
 mod surprises;
 mod texts;
+mod until_lints;
 
+pub use ends::{Departures, Ends, RoomEnds};
+pub use forecast::{FleetDepartures, GuardForecast, guard_forecasts};
 pub use lints::LOOSER_GUARD;
 pub use load::{Loaded, Retain, UNFINISHED, load};
 pub use provenance::{Mention, Mentions, Origin, OtherGroup, Pattern, Provenance, Query, Remembered};

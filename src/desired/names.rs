@@ -4,9 +4,10 @@ use super::entry::{Entry, GROUP_PREFIX, GroupName};
 use super::room::AllowEmpty;
 use crate::diagnostics::{RawDiagnostic, closest, shown, suggest};
 use crate::model::{
-    Absent, BadGlob, BadUserId, Glob, Limit, Lookalike, Mode, RoomId, UserId, looks_like_regex,
+    Absent, BadGlob, BadUserId, Glob, Limit, Lookalike, Mode, RoomId, Until, UserId, looks_like_regex,
     parse_duration, pattern_of_regex,
 };
+use crate::yaml::Scalar;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -14,6 +15,13 @@ use std::time::Duration;
 
 /// Most characters of a room's label.
 pub(super) const MAX_LABEL: usize = 100;
+
+/// A user's name.
+pub(super) const USER: Scalar<UserId> = Scalar {
+    wants: "a name",
+    parse: user,
+    folds: |_| true,
+};
 
 pub(super) fn user(text: &str) -> Result<UserId, RawDiagnostic> {
     UserId::parse(text).map_err(|error| {
@@ -94,6 +102,14 @@ pub(super) fn entry(text: &str) -> Result<Entry, RawDiagnostic> {
     }
 }
 
+/// Reads the end of somebody's place.
+pub(super) fn until(text: &str) -> Result<Until, RawDiagnostic> {
+    Until::parse(text).map_err(|error| {
+        let raw = RawDiagnostic::new("bad-until", format!("{} is no end", shown(text)));
+        raw.help(error.to_string())
+    })
+}
+
 pub(super) fn room_id(text: &str) -> Result<RoomId, RawDiagnostic> {
     RoomId::parse(text).map_err(|error| {
         RawDiagnostic::new(
@@ -167,13 +183,14 @@ pub(super) fn mode(text: &str) -> Result<Mode, RawDiagnostic> {
         .ok_or_else(|| not_one_of("mode", text, &Mode::ALL.map(Mode::as_str)))
 }
 
-pub(super) fn absent(text: &str) -> Result<Absent, RawDiagnostic> {
-    match text {
-        "readd" => Ok(Absent::Readd),
-        "ignore" => Ok(Absent::Ignore),
-        "keep" => Err(RawDiagnostic::not_yet(&format!("`absent: {text}`"))),
-        _ => Err(not_one_of("absent", text, &["readd", "ignore"])),
-    }
+/// Kind of the values of `absent`.
+pub(crate) const ABSENT: &str = "`readd`, `ignore` or `keep`";
+
+pub(crate) fn absent(text: &str) -> Result<Absent, RawDiagnostic> {
+    Absent::ALL
+        .into_iter()
+        .find(|absent| absent.as_str() == text)
+        .ok_or_else(|| not_one_of("absent", text, &Absent::ALL.map(Absent::as_str)))
 }
 
 pub(super) fn allow_empty(text: &str) -> Result<AllowEmpty, RawDiagnostic> {

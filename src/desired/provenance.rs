@@ -374,10 +374,7 @@ fn users_in(items: &Items<Entry>) -> impl Iterator<Item = (usize, &UserId)> {
     items.iter().enumerate().filter_map(|(at, item)| {
         #[cfg(test)]
         tests::WALKED.with(|walked| walked.set(walked.get() + 1));
-        match item {
-            Some(Entry::User(user)) => Some((at, user)),
-            _ => None,
-        }
+        Some((at, item.as_ref()?.user()?))
     })
 }
 

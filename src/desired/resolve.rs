@@ -1,12 +1,14 @@
 //! Room files together → [`DesiredRoom`]s: groups, defaults and guards filled in, and the rules that need more than one place.
 
-use super::entry::Entry;
-use super::groups::{Listed, ResolvedGroups};
+use super::ends::{Ends, RoomEnds};
+use super::entry::{Entry, Who};
+use super::groups::{Listed, People, ResolvedGroups};
 use super::place::{ListAt, RoomAt, Specs, place};
 use super::room::DesiredRoom;
 use super::spec::{Defaults, FileSpec, GuardsSpec, RoomSpec};
+use super::until_lints;
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
-use crate::model::{Glob, Guards, MAX_ADMINS, MemberSet, RoomId, UserId};
+use crate::model::{Glob, MAX_ADMINS, MemberSet, RoomDefaults, RoomId, UserId};
 use crate::yaml::{Field, Items};
 use std::collections::{HashMap, hash_map};
 
@@ -15,7 +17,7 @@ use std::collections::{HashMap, hash_map};
 pub(super) fn rooms(
     specs: &mut Specs,
     groups: &ResolvedGroups<'_>,
-    guards: &Guards,
+    defaults: &RoomDefaults,
     keep: bool,
     problems: &mut Vec<Problem>,
     mut take: impl FnMut(DesiredRoom),
@@ -23,7 +25,7 @@ pub(super) fn rooms(
     let mut ids = Ids::new();
     for (file, spec) in specs {
         let mut rooms = std::mem::take(&mut spec.rooms);
-        let context = Context::new(groups, spec, guards);
+        let context = Context::new(groups, spec, defaults);
         for (index, slot) in (0u32..).zip(rooms.value.iter_mut().flatten()) {
             let (Some(room), Some(entry)) = (&slot, rooms.entry) else {
                 continue;
@@ -64,12 +66,12 @@ fn twice(ids: &mut Ids, at: RoomAt, room: &RoomSpec) -> Option<Problem> {
     }
 }
 
-/// Shared input of all rooms of a set: groups, defaults and guards.
+/// Shared input of all rooms of a file: groups, the defaults of the file, and those of the settings.
 struct Context<'s> {
     groups: &'s ResolvedGroups<'s>,
     defaults: Option<&'s Defaults>,
     defaults_entry: Option<u32>,
-    guards: &'s Guards,
+    settings: &'s RoomDefaults,
 }
 
 fn listed(at: RoomAt, field: &Field<Items<Entry>>) -> Option<Listed<'_>> {
@@ -101,12 +103,12 @@ fn too_many_admins(
 }
 
 impl<'s> Context<'s> {
-    fn new(groups: &'s ResolvedGroups<'s>, spec: &'s FileSpec, guards: &'s Guards) -> Self {
+    fn new(groups: &'s ResolvedGroups<'s>, spec: &'s FileSpec, settings: &'s RoomDefaults) -> Self {
         Self {
             groups,
             defaults: spec.defaults.value.as_ref(),
             defaults_entry: spec.defaults.entry,
-            guards,
+            settings,
         }
     }
 
@@ -138,8 +140,14 @@ impl<'s> Context<'s> {
             problems,
         );
         if let (Some(admins), Some(listed)) = (&admins, admin_list) {
-            problems.extend(too_many_admins(admins, owner_name, listed, self.groups));
+            problems.extend(too_many_admins(&admins.set, owner_name, listed, self.groups));
         }
+        if let (Some(admins), Some(members), Some(listed)) = (&admins, &members, member_list) {
+            self.groups
+                .lint(until_lints::of_room(self.groups, listed, members, admins));
+        }
+        let ends = [&admins, &members].map(|people| Ends::new(people.iter().flat_map(|people| &people.ends)));
+        let [admins, members] = [admins, members].map(|people| people.map(|people| people.set));
         let (ignore, ignore_at) = self.ignore(at, own);
         if !ignore.is_empty() {
             let wanted = MemberSet::of_all([&admins, &members].into_iter().flatten());
@@ -149,7 +157,7 @@ impl<'s> Context<'s> {
                     .extend(self.conflict(&wanted, glob, lists.iter().flatten(), || ignore_at.item(index)));
             }
         }
-        let mut guards = self.guards.clone();
+        let mut guards = self.settings.guards.clone();
         let default_guards = self.defaults.and_then(|defaults| defaults.guards.value.as_ref());
         match (default_guards, &own.guards.value) {
             (Some(defaults), None) => defaults.over(&mut guards),
@@ -163,19 +171,33 @@ impl<'s> Context<'s> {
         let own_guards = own.guards.value.as_ref();
         let default_mode = self.defaults.and_then(|defaults| defaults.mode.value);
         let default_absent = self.defaults.and_then(|defaults| defaults.absent.value);
-        Some(DesiredRoom {
+        let [of_admins, of_members] = ends;
+        let ends = RoomEnds {
+            admins: of_admins,
+            members: of_members,
+        };
+        let room = DesiredRoom {
             id: id.value.clone()?,
             name: name.value.clone(),
             owner: owner.value.clone(),
             admins,
             members,
+            ends: (ends != RoomEnds::default()).then(|| Box::new(ends)),
             allow_empty: may_be_empty,
             ignore: ignore.iter().flatten().cloned().collect(),
             mode: own.mode.value.or(default_mode).unwrap_or_default(),
-            absent: own.absent.value.or(default_absent).unwrap_or_default(),
+            absent: own
+                .absent
+                .value
+                .or(default_absent)
+                .unwrap_or(self.settings.absent),
             guards,
             own_guards: own_guards.map(GuardsSpec::own).unwrap_or_default(),
-        })
+        };
+        let lists = [admin_list, member_list];
+        self.groups
+            .lint(until_lints::of_guards(&room, lists, self.groups.now()));
+        Some(room)
     }
 
     /// People that a key resolves to.
@@ -185,7 +207,7 @@ impl<'s> Context<'s> {
         owner: Option<&UserId>,
         (key, may_be_empty): (&str, bool),
         problems: &mut Vec<Problem>,
-    ) -> Option<MemberSet> {
+    ) -> Option<People> {
         let listed = listed?;
         let people = self.groups.people_of(listed, problems);
         let nobody = people.set.iter().all(|user| Some(user) == owner);
@@ -203,7 +225,7 @@ impl<'s> Context<'s> {
                 None => problem,
             });
         }
-        Some(people.set)
+        Some(people)
     }
 
     /// Patterns that a room ignores, and the place of their list. A room's own list replaces that of the defaults.
@@ -234,14 +256,17 @@ impl<'s> Context<'s> {
             more => format!(" (and {more} more)"),
         };
         let place = lists.find_map(|listed| {
-            let index = listed.items.iter().position(|item| match item {
-                Some(Entry::User(user)) => user == first,
-                Some(Entry::Group(name)) => self
-                    .groups
-                    .get(name)
-                    .is_some_and(|people| people.set.contains(first)),
-                None => false,
-            })?;
+            let index = listed
+                .items
+                .iter()
+                .position(|item| match item.as_ref().map(Entry::who) {
+                    Some(Who::User(user)) => user == first,
+                    Some(Who::Group(name)) => self
+                        .groups
+                        .get(name)
+                        .is_some_and(|people| people.set.contains(first)),
+                    None => false,
+                })?;
             Some(listed.at.item(index))
         })?;
         let message = format!("{} is both wanted and ignored{others}", shown(first.as_str()));

@@ -1,5 +1,6 @@
 //! The rooms as the files want them.
 
+use super::ends::RoomEnds;
 use crate::model::{Absent, Glob, Guards, Limit, MemberSet, Mode, RoomId, UserId};
 
 /// A valid set of room files, with groups, defaults and guards filled in.
@@ -36,6 +37,8 @@ pub struct DesiredRoom {
     pub admins: Option<MemberSet>,
     /// The wanted members beside the wanted admins; `None`: not managed.
     pub members: Option<MemberSet>,
+    /// Ends of places in these lists. `None`: nobody's ends.
+    pub ends: Option<Box<RoomEnds>>,
     /// The keys that may come to nobody.
     pub allow_empty: AllowEmpty,
     /// Patterns of people who are invisible.
@@ -48,6 +51,14 @@ pub struct DesiredRoom {
     pub guards: Guards,
     /// Those guards that the room files say, and not the settings.
     pub own_guards: OwnGuards,
+}
+
+impl DesiredRoom {
+    /// True if members of the room are kept in it by its allow list.
+    #[must_use]
+    pub fn keeps_members(&self) -> bool {
+        self.absent == Absent::Keep && self.members.is_some()
+    }
 }
 
 /// The guards that the room files themselves say for a room: its own `guards`, else those of its file's `defaults`.
@@ -78,6 +89,7 @@ impl DesiredRoom {
             owner: None,
             admins: None,
             members: None,
+            ends: None,
             allow_empty: AllowEmpty::default(),
             ignore: Vec::new(),
             mode: Mode::default(),

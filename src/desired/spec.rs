@@ -1,5 +1,6 @@
 //! The shape of a room file.
 
+use super::ending::EndingSpec;
 use super::entry::{Entry, GroupName};
 use super::names;
 use super::room::{AllowEmpty, OwnGuards};
@@ -7,7 +8,8 @@ use super::schema;
 use crate::diagnostics::RawDiagnostic;
 use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
 use crate::yaml::{
-    Field, Fields, FieldsOf, Items, NamedList, NamedListsOf, ReadContext, Scalar, Shape, Unread, fields,
+    Field, Fields, FieldsOf, Items, NamedList, NamedListsOf, ReadContext, Scalar, ScalarOrMap, Shape, Unread,
+    fields,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::MapAccess;
@@ -15,16 +17,14 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const PEOPLE: &str = "a list of names";
-const PERSON: Scalar<Entry> = Scalar {
-    wants: "a name or `group:NAME`",
-    parse: names::entry,
-    // A group's name is never sent.
-    folds: |entry| matches!(entry, Entry::User(_)),
-};
-const USER: Scalar<UserId> = Scalar {
-    wants: "a name",
-    parse: names::user,
-    folds: |_| true,
+const PERSON: ScalarOrMap<Entry, EndingSpec> = ScalarOrMap {
+    scalar: Scalar {
+        wants: "a name or `group:NAME`",
+        parse: names::entry,
+        // A group's name is never sent.
+        folds: |entry| matches!(entry, Entry::User(_)),
+    },
+    of_map: EndingSpec::entry,
 };
 const PATTERNS: &str = "a list of names and patterns";
 const PATTERN: Scalar<Glob> = Scalar {
@@ -62,9 +62,8 @@ fields! {
         /// Extent of changes: how far roomsync may go.
         #[schemars(extend("default" = "authoritative"))]
         mode: Mode = |value| value.scalar("a mode", names::mode),
-        /// Treatment of a wanted member who is not there.
-        #[schemars(extend("default" = "readd"))]
-        absent: Absent = |value| value.scalar("what to do", names::absent),
+        /// Treatment of a wanted member who is not there. Without it, as in the settings.
+        absent: Absent = |value| value.scalar(names::ABSENT, names::absent),
         /// People who are invisible here: they are never touched, and counted nowhere. A room's own list replaces that of `defaults`.
         #[schemars(with = "Vec<Glob>", extend("default" = []))]
         ignore: Items<Glob> = |value| value.list(PATTERNS, PATTERN),
@@ -117,7 +116,7 @@ impl Fields for RoomSpec {
         match key {
             "id" => self.id = value.scalar("a room id", names::room_id)?,
             "name" => self.name = value.scalar("a label", names::label)?,
-            "owner" => self.owner = value.one(&USER)?,
+            "owner" => self.owner = value.one(&names::USER)?,
             "admins" => self.admins = value.list(PEOPLE, PERSON)?,
             "members" => self.members = value.list(PEOPLE, PERSON)?,
             "allow_empty" => self.allow_empty = value.scalar("a key or a truth value", names::allow_empty)?,
@@ -132,7 +131,7 @@ impl Fields for RoomSpec {
                 RawDiagnostic::new("no-id", "this room has no `id`").help("give it the service's room id");
             cx.error_in_map(raw);
         }
-        if self.admins.entry.is_none() && self.members.entry.is_none() && !cx.unknown.lists {
+        if self.admins.entry.is_none() && self.members.entry.is_none() {
             let raw = RawDiagnostic::new("nothing-managed", "this room has neither `admins` nor `members`")
                 .help("list who should be there, or remove the room");
             cx.error_in_map(raw);
@@ -209,7 +208,7 @@ impl Fields for GuardsSpec {
                     RawDiagnostic::new("fleet-guard", message).help("move it to `guards` in roomsync.yaml"),
                 )?;
             }
-            _ => value.not_yet(key)?,
+            _ => value.unknown(key)?,
         }
         Ok(())
     }
@@ -286,7 +285,7 @@ impl Fields for RemovalBudgetSpec {
                 let window = |text: &str| names::duration(text, "1m", "720h");
                 self.window = value.scalar("a length of time such as 24h", window)?;
             }
-            _ => value.not_yet(key)?,
+            _ => value.unknown(key)?,
         }
         Ok(())
     }

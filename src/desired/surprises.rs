@@ -100,7 +100,9 @@ fn names<'s>(index: &GroupIndex, lists: impl Iterator<Item = (ListAt, &'s Items<
     let mut problems = Vec::new();
     for (at, items) in lists {
         for (item, entry) in items.iter().enumerate() {
-            let Some(Entry::User(user)) = entry else { continue };
+            let Some(user) = entry.as_ref().and_then(Entry::user) else {
+                continue;
+            };
             let found = leading_dash(user).or_else(|| group_meant(user, index));
             if let Some(raw) = found
                 && reported.insert(user)

@@ -3,8 +3,9 @@
 use super::load::{Loaded, Reading, Retain};
 use crate::diagnostics::{Invalid, Problem, RawDiagnostic};
 use crate::disk::TimeLimit;
-use crate::model::Guards;
+use crate::model::RoomDefaults;
 use crate::source::{self, FileSet, SourceFile};
+use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -105,18 +106,18 @@ impl Texts {
         &self.files
     }
 
-    /// Resolves the files: one bad file makes the set invalid. `guards` are those of the settings.
-    pub fn resolve(&self, guards: &Guards) -> Result<Loaded, Invalid> {
+    /// Resolves the files: one bad file makes the set invalid. `defaults` are those of the settings.
+    pub fn resolve(&self, defaults: &RoomDefaults) -> Result<Loaded, Invalid> {
         let mut reading = Reading::default();
         let mut problems = self.problems.iter().peekable();
         for (index, file) in self.files.iter().enumerate() {
             match problems.next_if(|problem| problem.place.file == index) {
-                None => reading.document(&file.text),
-                Some(problem) => reading.unread(problem.clone()),
+                None => reading.document(file),
+                Some(problem) => reading.unread(file, problem.clone()),
             }
         }
         let (files, digest) = (Arc::clone(&self.files), self.digest.clone());
-        let resolved = reading.resolve(guards, Retain::Provenance);
+        let resolved = reading.resolve(defaults, Retain::Provenance, Timestamp::now());
         resolved.loaded(files, digest, self.revision.clone(), Retain::Provenance)
     }
 }

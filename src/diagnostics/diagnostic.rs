@@ -103,6 +103,11 @@ impl Diagnostic {
         Self::new(Severity::Error, raw, None, None)
     }
 
+    /// A warning without a place in a file.
+    pub(crate) fn warning_without_file(raw: RawDiagnostic) -> Self {
+        Self::new(Severity::Warning, raw, None, None)
+    }
+
     /// An error about a file as a whole.
     pub(crate) fn of_file(file: String, raw: RawDiagnostic) -> Self {
         let location = Location { file, position: None };
@@ -175,11 +180,6 @@ impl RawDiagnostic {
             is_secret: true,
             ..self
         }
-    }
-
-    /// Refuses by name a part of the interface that is not built yet.
-    pub(crate) fn not_yet(what: &str) -> Self {
-        Self::new("not-supported", format!("{what} is not supported yet")).help("leave it out until it is")
     }
 }
 

@@ -23,6 +23,11 @@ impl<'t> LineStarts<'t> {
         }
     }
 
+    /// The byte at which a line, from 1, begins.
+    pub(crate) fn start(&self, line: usize) -> usize {
+        self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0)
+    }
+
     /// The line of a byte, from 1.
     pub(crate) fn line(&self, byte: usize) -> usize {
         self.starts.partition_point(|start| *start <= byte)
@@ -62,7 +67,7 @@ impl<'t> LineIndex<'t> {
         let LineStarts { text, starts } = &self.lines;
         let byte = text.floor_char_boundary(byte);
         let line = self.lines.line(byte);
-        let start = starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let start = self.lines.start(line);
         let end = starts.get(line).map_or(text.len(), |next| next - 1);
         let column = self.characters_before(byte) - self.characters_before(start) + 1;
         let shown = text.get(start..end).filter(|line| line.len() <= LONGEST_LINE);

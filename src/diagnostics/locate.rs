@@ -14,20 +14,26 @@ pub(crate) trait Text {
     fn text(&self) -> &str;
 }
 
-/// Finds the lines and columns of problems. The result is in the order of the files, and of the lines in each.
-pub(crate) fn diagnose<F: Text>(files: &[F], mut problems: Vec<Problem>) -> Vec<Diagnostic> {
+/// Finds the lines and columns of problems. The result is in the order of the files, and of the lines in each. No line is shown
+/// that has one of the `hidden` places, or a place of a problem with a secret.
+pub(crate) fn diagnose<F: Text>(
+    files: &[F],
+    mut problems: Vec<Problem>,
+    hidden: &[Place],
+) -> Vec<Diagnostic> {
     let mut targets: BTreeMap<usize, Vec<&Target>> = BTreeMap::new();
-    for place in problems.iter().flat_map(Problem::places) {
+    // Without a problem nothing is shown, and nothing need be found.
+    let hidden = if problems.is_empty() { &[] } else { hidden };
+    for place in problems.iter().flat_map(Problem::places).chain(hidden) {
         targets.entry(place.file).or_default().push(&place.at);
     }
     let mut locators: BTreeMap<usize, Locator<'_>> = targets
         .into_iter()
         .filter_map(|(file, targets)| Some((file, Locator::new(files.get(file)?, &targets))))
         .collect();
-    for Problem { place, raw, .. } in &problems {
-        if raw.is_secret
-            && let Some(locator) = locators.get_mut(&place.file)
-        {
+    let secret = problems.iter().filter(|problem| problem.raw.is_secret);
+    for place in secret.flat_map(Problem::places).chain(hidden) {
+        if let Some(locator) = locators.get_mut(&place.file) {
             locator.hide_line(&place.at);
         }
     }

@@ -19,6 +19,6 @@ pub(crate) use wording::{closest, near_misses, shown, suggest};
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the files are not valid")]
 pub struct Invalid {
-    /// Errors and warnings in the order of the files. Lints that need a set without errors are not among them.
+    /// Errors and warnings in the order of the files, and notes after them. Lints that need a set without errors are not among them.
     pub diagnostics: Vec<Diagnostic>,
 }

@@ -30,8 +30,8 @@ struct Window {
 }
 
 impl ComingAndGoing {
-    /// Counts somebody who was put back. `true`: they are left alone from now on.
-    pub(crate) fn put_back(&mut self, room: &RoomId, user: &UserId, now: Timestamp) -> bool {
+    /// Counts somebody who was put back. Gives the end of the time for which they are left alone from now on, if they are.
+    pub(crate) fn put_back(&mut self, room: &RoomId, user: &UserId, now: Timestamp) -> Option<Timestamp> {
         let fresh = |before| Window {
             ends: now.checked_add(WINDOW).unwrap_or(now),
             times: 0,
@@ -53,7 +53,7 @@ impl ComingAndGoing {
             let wait = (WINDOW * (1 << window.before.min(5))).min(LONGEST);
             window.ends = now.checked_add(wait).unwrap_or(now);
         }
-        window.times == TIMES
+        (window.times == TIMES).then_some(window.ends)
     }
 
     /// Takes in a look at a room. Whoever was gone while left alone and is there now has come back by themselves, and is free. A look that
@@ -148,10 +148,8 @@ mod tests {
         let (room, user) = (RoomId::parse("7").unwrap(), UserId::parse("bob").unwrap());
         let mut all = ComingAndGoing::default();
         let at = |minutes: i64| Timestamp::from_second(minutes * 60).unwrap();
-        let put: Vec<bool> = [0, 5, 10]
-            .map(|minute| all.put_back(&room, &user, at(minute)))
-            .into();
-        assert_eq!(put, [false, false, true]);
+        let put = [0, 5, 10].map(|minute| all.put_back(&room, &user, at(minute)));
+        assert_eq!(put, [None, None, Some(at(60))]);
         let waiting_in = |all: &ComingAndGoing, room: &RoomId, minutes: i64| {
             let (steady, wall) = (at(minutes), at(7 * minutes));
             all.waiting_in(room, Moment { wall, steady }).len()
@@ -159,9 +157,15 @@ mod tests {
         assert_eq!(waiting_in(&all, &room, 59), 1);
         assert_eq!(waiting_in(&all, &RoomId::parse("8").unwrap(), 59), 0);
         assert_eq!(waiting_in(&all, &room, 60), 0);
-        assert!(!all.put_back(&room, &user, at(61)));
-        assert_eq!(waiting_in(&all, &room, 62), 0);
-        all.forget(at(200));
+        let again = [61, 62, 63].map(|minute| all.put_back(&room, &user, at(minute)));
+        assert_eq!(
+            again,
+            [None, None, Some(at(63 + 120))],
+            "longer than the time before"
+        );
+        assert_eq!(waiting_in(&all, &room, 182), 1);
+        assert_eq!(waiting_in(&all, &room, 183), 0);
+        all.forget(at(183 + 24 * 60));
         assert!(all.0.is_empty());
     }
 

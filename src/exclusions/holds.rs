@@ -5,7 +5,7 @@
 
 use crate::desired::DesiredRoom;
 use crate::model::{Guard, Limit, MemberSet, RoomId};
-use crate::plan;
+use crate::plan::{self, Ended};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub(crate) struct Lists {
     pub(crate) admins: Option<MemberSet>,
     pub(crate) removals: Option<Hold>,
     pub(crate) demotions: Option<Hold>,
+    /// People who were listed and whose place had ended. They are in neither list.
+    pub(crate) ended: Ended,
 }
 
 /// Names that were dropped from a list.
@@ -99,6 +101,30 @@ impl Rosters {
         }
     }
 
+    /// Places in a room have ended, whose entry is this from now on.
+    pub(crate) fn end_places(&mut self, room: &DesiredRoom) {
+        if let Some(roster) = self.0.get_mut(&room.id) {
+            let Lists {
+                people,
+                admins,
+                removals: _,
+                demotions: _,
+                ended,
+            } = &mut roster.now;
+            *ended = Ended::of(room);
+            for (list, ended) in [(people, &ended.people), (admins, &ended.admins)] {
+                *list = list.take().map(|list| list.minus(ended));
+            }
+        }
+    }
+
+    /// People of a room whose place had ended by the last settled set.
+    pub(crate) fn ended(&self, room: &RoomId) -> Ended {
+        let roster = self.0.get(room);
+        let lists = roster.map(|roster| roster.settled.as_deref().unwrap_or(&roster.now));
+        lists.map(|lists| lists.ended.clone()).unwrap_or_default()
+    }
+
     pub(crate) fn of(&self, room: &RoomId) -> Option<&Lists> {
         self.0.get(room).map(|roster| &roster.now)
     }
@@ -144,6 +170,7 @@ impl Lists {
     fn take(&mut self, room: &DesiredRoom, now: Timestamp) {
         let (guards, own) = (&room.guards, &room.own_guards);
         let people = wanted(room);
+        self.ended = Ended::of(room);
         next(
             (&mut self.people, &mut self.removals),
             people,

@@ -14,7 +14,7 @@ pub(crate) use set_aside::{Entry, Refusal, SetAside};
 use crate::clock::{Moment, Moved};
 use crate::desired::DesiredRoom;
 use crate::model::{RoomId, UserId};
-use crate::plan::{self, NotTried};
+use crate::plan::{self, Ended, NotTried};
 use crate::status;
 use coming_and_going::ComingAndGoing;
 use jiff::Timestamp;
@@ -80,6 +80,16 @@ impl Exclusions {
         }
     }
 
+    /// Places in a room have ended, whose entry is this from now on. Nobody is held for that.
+    pub(crate) fn end_places(&mut self, room: &DesiredRoom) {
+        self.holds.end_places(room);
+    }
+
+    /// People of a room whose place had ended by the last settled set.
+    pub(crate) fn ended(&self, room: &RoomId) -> Ended {
+        self.holds.ended(room)
+    }
+
     /// The set in force has settled, with the rooms in it of which `is_in_it` is true.
     pub(crate) fn have_settled(&mut self, is_in_it: impl Fn(&RoomId) -> bool) {
         self.holds.settle(is_in_it);
@@ -122,9 +132,10 @@ impl Exclusions {
     }
 
     /// Counts somebody who was put back, and reports if they are left alone from now on.
-    pub(crate) fn put_back(&mut self, room: &RoomId, user: &UserId, now: Timestamp) {
-        if self.coming_and_going.put_back(room, user, now) {
-            tracing::info!(%room, %user, "comes and goes: left alone for the rest of the hour");
+    pub(crate) fn put_back(&mut self, room: &RoomId, user: &UserId, now: Moment) {
+        if let Some(ends) = self.coming_and_going.put_back(room, user, now.steady) {
+            let until = now.wall_at(ends);
+            tracing::info!(%room, %user, "comes and goes: left alone until {until:.0}");
         }
     }
 

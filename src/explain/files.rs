@@ -2,7 +2,7 @@
 
 use super::{Subject, shown};
 use crate::desired::{DesiredRoom, Mention, Mentions, Origin, OtherGroup, Pattern};
-use crate::model::{Glob, Mode, RoomId, counted, printable};
+use crate::model::{Absent, Glob, Mode, RoomId, Until, counted, printable};
 use std::fmt::{self, Write as _};
 
 /// Rooms that are named one by one.
@@ -40,14 +40,23 @@ fn write(
         members: _,
         owner,
         mode,
+        absent,
     } = mentions;
     writeln!(out, "{user} in room {}\n", shown(room))?;
     let says = if room.owner.as_ref() == Some(user) {
         format!("The files say that {user} is the owner, to whom nothing is ever done.")
     } else if subject.is_wanted_admin() {
-        format!("The files want {user} to be an admin here.")
+        format!(
+            "The files want {user} to be an admin here{}.",
+            until(room.end_of(user))
+        )
     } else if subject.is_wanted() {
-        format!("The files want {user} to be a member here.")
+        format!(
+            "The files want {user} to be a member here{}.",
+            until(room.end_of(user))
+        )
+    } else if let Some(end) = room.end_of(user) {
+        format!("The files wanted {user} here until {end}: that place has ended.")
     } else if subject.is_ignored() {
         format!("The files say to ignore {user} here.")
     } else {
@@ -57,9 +66,15 @@ fn write(
     if let Some(at) = owner.as_ref().filter(|_| room.owner.as_ref() == Some(user)) {
         writeln!(out, "  owner ({})", place(at))?;
     }
-    for Mention { list, groups, at } in lists {
+    for Mention {
+        list,
+        groups,
+        until: end,
+        at,
+    } in lists
+    {
         let groups: String = groups.iter().map(|group| format!(" → group:{group}")).collect();
-        writeln!(out, "  {list}{groups} ({})", place(at))?;
+        writeln!(out, "  {list}{groups} ({}){}", place(at), until(*end))?;
     }
     write_keys(out, subject, mentions)?;
     for Pattern { glob, at } in ignored {
@@ -95,6 +110,20 @@ fn write(
             Mode::Observe => ": nothing is written",
         }
     )?;
+    let effect = match subject.absent() {
+        Absent::Readd => None,
+        Absent::Ignore => Some(("ignore", "who leaves is not added again")),
+        Absent::Keep => Some((
+            "keep",
+            "members are on the allow list, so that they stay when they go offline",
+        )),
+    };
+    if let Some((key, effect)) = effect {
+        let said = absent
+            .as_ref()
+            .map_or_else(|| format!("the settings, {}", printable(file)), place);
+        writeln!(out, "  absent {key} ({said}): {effect}")?;
+    }
     let room_of = |id: &RoomId| rooms.iter().find(|room| room.id == *id).map(shown);
     for OtherGroup { name, at, rooms } in other_groups {
         let shown = |id: &RoomId| room_of(id).unwrap_or_else(|| id.to_string());
@@ -122,7 +151,8 @@ fn write_keys(out: &mut String, subject: Subject<'_>, mentions: &Mentions) -> fm
         return Ok(());
     }
     let removes = room.mode != Mode::Additive;
-    if !subject.is_wanted() {
+    // Of an entry that has ended it was said.
+    if !subject.is_wanted() && !room.ended_people().contains(user) {
         match &mentions.members {
             Some(at) if removes => {
                 writeln!(
@@ -138,7 +168,7 @@ fn write_keys(out: &mut String, subject: Subject<'_>, mentions: &Mentions) -> fm
             )?,
         }
     }
-    if !subject.is_wanted_admin() {
+    if !subject.is_wanted_admin() && !room.ended_admins().contains(user) {
         match &mentions.admins {
             Some(at) if removes => {
                 writeln!(
@@ -155,6 +185,10 @@ fn write_keys(out: &mut String, subject: Subject<'_>, mentions: &Mentions) -> fm
         }
     }
     Ok(())
+}
+
+fn until(end: Option<Until>) -> String {
+    end.map(|end| format!(" until {end}")).unwrap_or_default()
 }
 
 fn place(at: &Origin) -> String {

@@ -2,17 +2,23 @@
 
 use super::{Subject, joined};
 use crate::live::{LiveRoom, Observed};
-use crate::model::{Mode, Op, UserId, printable};
+use crate::model::{Absent, Mode, Op, UserId, printable};
 use crate::plan::{GuardTripped, Note, RoomPlan, Status, lines_to_allow, users_of};
 use std::fmt::{self, Write as _};
 
-/// Tells what a look at the room saw of somebody, and what the plan made from it does about them.
+/// Tells what a look at the room saw of somebody, and what the plan made from it does about them. `fleet` is the guard over all
+/// rooms, if it stands in the way.
 #[must_use]
-pub fn look(subject: Subject<'_>, observed: &Observed, plan: &RoomPlan) -> String {
+pub fn look(
+    subject: Subject<'_>,
+    observed: &Observed,
+    plan: &RoomPlan,
+    fleet: Option<&GuardTripped>,
+) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
-    let _ =
-        write_live(&mut out, subject, observed).and_then(|()| write_plan(&mut out, subject, observed, plan));
+    let _ = write_live(&mut out, subject, observed)
+        .and_then(|()| write_plan(&mut out, subject, observed, (plan, fleet)));
     out
 }
 
@@ -81,19 +87,29 @@ fn write_live(out: &mut String, subject: Subject<'_>, observed: &Observed) -> fm
     match observed {
         Observed::Complete(_) => writeln!(out, "\nNow: {user} is {role}."),
         Observed::Partial(_, inconsistency) => {
+            // Where only the admin list contradicts itself, the other one shows everybody.
             let seen = match role {
-                Role::Absent => "not seen".to_owned(),
-                role => format!("seen as {role}"),
+                Role::Absent if inconsistency.is_of_admins() => "is not in the room".to_owned(),
+                Role::Member if inconsistency.is_of_admins() => {
+                    "is in the room, perhaps as an admin".to_owned()
+                }
+                Role::Absent => "was not seen".to_owned(),
+                role => format!("was seen as {role}"),
             };
             writeln!(
                 out,
-                "\nNow: not certain, because the room could not be read completely: {inconsistency}. {user} was {seen}."
+                "\nNow: not certain, because the room could not be read completely: {inconsistency}. {user} {seen}."
             )
         }
     }
 }
 
-fn write_plan(out: &mut String, subject: Subject<'_>, observed: &Observed, plan: &RoomPlan) -> fmt::Result {
+fn write_plan(
+    out: &mut String,
+    subject: Subject<'_>,
+    observed: &Observed,
+    (plan, fleet): (&RoomPlan, Option<&GuardTripped>),
+) -> fmt::Result {
     let user = subject.user;
     let is_wanted = |op: &Op| plan.wanted(*op).contains(user);
     let wanted: Vec<Op> = Op::ALL.into_iter().filter(is_wanted).collect();
@@ -107,10 +123,10 @@ fn write_plan(out: &mut String, subject: Subject<'_>, observed: &Observed, plan:
     // What a note holds, no guard does.
     unsent.retain(|op| notes.iter().all(|note| note.held != Some(*op)));
     if !sent.is_empty() {
-        writeln!(out, "A pass would {} {user}.", ops(&sent))?;
+        writeln!(out, "A pass would {}.", done_to(user, &sent))?;
     }
     if !unsent.is_empty() {
-        write_unsent(out, user, &unsent, plan)?;
+        write_unsent(out, user, &unsent, (plan, fleet))?;
     }
     let done = sent.is_empty() && unsent.is_empty() && notes.iter().all(|note| note.held.is_none());
     if done {
@@ -124,7 +140,8 @@ fn write_plan(out: &mut String, subject: Subject<'_>, observed: &Observed, plan:
         match note.held {
             Some(op) => writeln!(
                 out,
-                "A pass would not {op} {user}, though that is wanted: {message}."
+                "A pass would not {}, though that is wanted: {message}.",
+                done_to(user, &[op])
             )?,
             None => writeln!(out, "Note: {message}.")?,
         }
@@ -145,31 +162,38 @@ fn write_plan(out: &mut String, subject: Subject<'_>, observed: &Observed, plan:
 }
 
 /// Changes that are wanted and not made, for the reason that the plan has for all.
-fn write_unsent(out: &mut String, user: &UserId, unsent: &[Op], plan: &RoomPlan) -> fmt::Result {
-    let unsent = ops(unsent);
+fn write_unsent(
+    out: &mut String,
+    user: &UserId,
+    unsent: &[Op],
+    (plan, fleet): (&RoomPlan, Option<&GuardTripped>),
+) -> fmt::Result {
+    let goes = unsent.contains(&Op::Remove);
+    let unsent = done_to(user, unsent);
     if plan.status == Status::Observed {
         return writeln!(
             out,
-            "A pass would not {unsent} {user}, because it only observes this room; otherwise it would."
+            "A pass would not {unsent}, because it only observes this room; otherwise it would."
         );
     }
     writeln!(
         out,
-        "A pass would not {unsent} {user}, though that is wanted, until the guard allows it:"
+        "A pass would not {unsent}, though that is wanted, until the guard allows it:"
     )?;
     for block in &plan.blocked {
-        let GuardTripped {
-            guard,
-            limit,
-            wanted,
-            of,
-        } = block;
-        writeln!(
-            out,
-            "  blocked: {guard} allows {limit} of {of}, {wanted} are wanted"
-        )?;
+        writeln!(out, "  blocked: {block}")?;
     }
-    writeln!(out, "  if it is meant, write {}", lines_to_allow(&plan.blocked))
+    writeln!(out, "  if it is meant, write {}", lines_to_allow(&plan.blocked))?;
+    let Some(fleet) = fleet.filter(|_| goes) else {
+        return Ok(());
+    };
+    if plan.blocked.iter().all(|block| block.guard != fleet.guard) {
+        writeln!(out, "  then blocked: {fleet}")?;
+    }
+    writeln!(
+        out,
+        "Only this room was looked at: `roomsync plan` shows what all rooms together need."
+    )
 }
 
 /// Reason why nothing is done.
@@ -192,8 +216,12 @@ fn idle(subject: Subject<'_>, observed: &Observed, plan: &RoomPlan) -> String {
         "the owner is never added, removed, promoted or demoted"
     } else if subject.is_ignored() {
         "they are ignored here"
+    } else if role == Role::Absent && subject.absent() == Absent::Ignore {
+        return not_here(room.mode, complete);
     } else if !too_much && wanted {
         "they are what the files want them to be"
+    } else if !too_much && !complete {
+        "they are not wanted, and were not seen"
     } else if !too_much {
         "they are not wanted, and not here"
     } else if room.mode == Mode::Additive {
@@ -210,7 +238,35 @@ fn idle(subject: Subject<'_>, observed: &Observed, plan: &RoomPlan) -> String {
     reason.to_owned()
 }
 
-fn ops(ops: &[Op]) -> String {
-    let words: Vec<String> = ops.iter().map(Op::to_string).collect();
+/// Sentence about somebody whose absence is no drift.
+fn not_here(mode: Mode, complete: bool) -> String {
+    let are = if complete { "are not here" } else { "were not seen" };
+    let invited = match mode {
+        Mode::Observe => "",
+        Mode::Authoritative | Mode::Additive => {
+            "; the daemon invites everybody once, and `plan` and `apply` add them with --invite"
+        }
+    };
+    format!("they {are}, and that is no drift (`absent: ignore`){invited}")
+}
+
+/// As in `add ann and put ann on the allow list`.
+fn done_to(user: &UserId, ops: &[Op]) -> String {
+    let roles: Vec<&str> = ops
+        .iter()
+        .filter(|op| !op.is_of_allow_list())
+        .map(|op| op.as_str())
+        .collect();
+    let mut words = Vec::new();
+    if !roles.is_empty() {
+        words.push(format!("{} {user}", joined(&roles)));
+    }
+    for op in ops {
+        match op {
+            Op::Allow => words.push(format!("put {user} on the allow list")),
+            Op::Disallow => words.push(format!("take {user} off the allow list")),
+            Op::Add | Op::Promote | Op::Demote | Op::Remove => {}
+        }
+    }
     joined(&words)
 }

@@ -8,7 +8,7 @@ pub use files::files;
 pub use look::{look, no_room, unknown};
 
 use crate::desired::DesiredRoom;
-use crate::model::{UserId, room_label};
+use crate::model::{Absent, UserId, room_label};
 
 /// A person and a room.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,15 @@ impl Subject<'_> {
     fn is_wanted(&self) -> bool {
         let listed = self.room.members.iter().flatten().any(|user| user == self.user);
         listed || self.is_wanted_admin()
+    }
+
+    /// The room's `absent`, as far as it is about them: it is about members who are not wanted as admins.
+    fn absent(&self) -> Absent {
+        if self.is_wanted() && !self.is_wanted_admin() {
+            self.room.absent
+        } else {
+            Absent::Readd
+        }
     }
 
     fn is_ignored(&self) -> bool {

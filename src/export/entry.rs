@@ -1,8 +1,8 @@
 //! A live room as an entry of a room file.
 
-use super::Earlier;
 use super::common::Groups;
 use super::yaml::{name, quoted, told, write_lines, write_list};
+use super::{Earlier, Options};
 use crate::desired::names::label;
 use crate::live::LiveRoom;
 use crate::model::{MemberSet, Mode, RoomId, UserId};
@@ -36,6 +36,7 @@ pub(super) struct Entry<'a> {
     /// Those outside the room among them.
     all_admins: &'a MemberSet,
     mode: Mode,
+    are_kept: bool,
     admins: MemberSet,
     /// Admins are not among them: wanted admins are wanted members too.
     members: MemberSet,
@@ -48,7 +49,7 @@ impl<'a> Entry<'a> {
         live: &'a LiveRoom,
         all_admins: &'a MemberSet,
         earlier: &'a [Earlier],
-        mode: Mode,
+        options: Options,
     ) -> Self {
         let is_absent = |earlier: &&Earlier| {
             let user = &earlier.user;
@@ -59,7 +60,8 @@ impl<'a> Entry<'a> {
             absent: earlier.iter().filter(is_absent).collect(),
             live,
             all_admins,
-            mode,
+            mode: options.mode,
+            are_kept: options.are_kept,
             // An admin who is not in the room would be added.
             admins: all_admins.and(&live.members),
             members: live.members.minus(all_admins),
@@ -100,6 +102,10 @@ impl<'a> Entry<'a> {
             writeln!(out, "    owner: {}", name(owner.as_str()))?;
         }
         writeln!(out, "    mode: {}", self.mode)?;
+        // Planning the file straight after is to be empty.
+        if self.are_kept && self.has(ListKey::Members) {
+            writeln!(out, "    absent: readd")?;
+        }
         for key in ListKey::ALL.into_iter().filter(|key| self.has(*key)) {
             let items = groups.items(at, key, self);
             match key == ListKey::Members && !self.absent.is_empty() && !items.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::desired::{Loaded, Remembered};
 use crate::diagnostics::Diagnostic;
-use crate::model::Guards;
+use crate::model::RoomDefaults;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ pub struct Follow {
     /// Never taken for a room file.
     pub settings_file: Option<PathBuf>,
     /// Those of the settings.
-    pub guards: Guards,
+    pub room_defaults: RoomDefaults,
     /// Time for which changed files must be unchanged before they are read.
     pub settle: Duration,
     /// The files of the set before this process, by which one that was cut short since is known.

@@ -7,7 +7,7 @@ use super::slow::Halt;
 use crate::desired::{Loaded, Texts};
 use crate::diagnostics::Invalid;
 use crate::disk::DiskTimeout;
-use crate::model::Guards;
+use crate::model::RoomDefaults;
 use crate::source::Fingerprint;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ const SLOW_GAP: Duration = Duration::from_secs(1);
 /// Follows the files until nobody wants to know.
 pub(super) struct Follower {
     disk: Arc<Disk>,
-    guards: Guards,
+    room_defaults: RoomDefaults,
     settle: Duration,
     wake: Arc<Notify>,
     judge: Judge,
@@ -93,14 +93,14 @@ impl Follower {
         let Follow {
             paths,
             settings_file,
-            guards,
+            room_defaults,
             settle,
             remembered,
         } = follow;
         let now = Instant::now();
         Self {
             disk: Arc::new(Disk::new(paths, settings_file, watch)),
-            guards,
+            room_defaults,
             settle,
             wake,
             judge: Judge::new(remembered),
@@ -170,20 +170,20 @@ impl Follower {
         let Follow {
             paths,
             settings_file,
-            guards,
+            room_defaults,
             settle,
             remembered: _,
         } = follow;
         self.disk = Arc::new(self.disk.elsewhere(paths, settings_file));
-        self.guards = guards;
+        self.room_defaults = room_defaults;
         self.settle = settle;
         self.fingerprint = None;
         self.ahead = None;
         self.judge_at = Some(Instant::now());
-        // The guards are in force at once, whatever is on the disk.
+        // The new defaults are in force at once, whatever is on the disk.
         if let Some(texts) = self.judge.in_force() {
-            let guards = self.guards.clone();
-            if let Ok(loaded) = spawn_blocking(move || texts.resolve(&guards)).await? {
+            let defaults = self.room_defaults.clone();
+            if let Ok(loaded) = spawn_blocking(move || texts.resolve(&defaults)).await? {
                 self.judge.say_again();
                 self.tell_stillness();
                 drop(self.news.send(Event::Taken(Box::new(loaded))));
@@ -307,11 +307,11 @@ impl Follower {
             Seen::Moved(fingerprint) => self.moved(fingerprint, now),
             Seen::Resting(fingerprint, texts) => {
                 let same = self.texts.as_ref().is_some_and(|last| last.same_as(&texts));
-                let (guards, read) = (self.guards.clone(), texts.clone());
+                let (defaults, read) = (self.room_defaults.clone(), texts.clone());
                 let understood = if same {
                     None
                 } else {
-                    Some(spawn_blocking(move || read.resolve(&guards)).await?)
+                    Some(spawn_blocking(move || read.resolve(&defaults)).await?)
                 };
                 self.ahead = Some(Ahead {
                     fingerprint,
@@ -361,9 +361,9 @@ impl Follower {
         self.texts = Some(texts.clone());
         self.seen_at = self.read_began;
         let mut judge = std::mem::take(&mut self.judge);
-        let guards = self.guards.clone();
+        let defaults = self.room_defaults.clone();
         let (judge, verdict) = spawn_blocking(move || {
-            let verdict = judge.judge(&texts, understood, &guards, now);
+            let verdict = judge.judge(&texts, understood, &defaults, now);
             (judge, verdict)
         })
         .await?;

@@ -4,7 +4,7 @@ use super::event::Event;
 use crate::desired::{Loaded, Remembered, Texts};
 use crate::diagnostics::{Diagnostic, Invalid, Location, RawDiagnostic, Severity};
 use crate::disk::DiskTimeout;
-use crate::model::Guards;
+use crate::model::RoomDefaults;
 use crate::source::{FileId, SourceFile, disk_timeout, name_of};
 use std::collections::{BTreeMap, HashMap};
 use std::iter;
@@ -78,7 +78,7 @@ impl Judge {
         &mut self,
         texts: &Texts,
         understood: Option<Result<Loaded, Invalid>>,
-        guards: &Guards,
+        defaults: &RoomDefaults,
         now: Instant,
     ) -> Verdict {
         let unfinished: Vec<(PathBuf, Diagnostic)> = texts
@@ -109,7 +109,7 @@ impl Judge {
                 }
             };
         }
-        let result = understood.unwrap_or_else(|| texts.resolve(guards));
+        let result = understood.unwrap_or_else(|| texts.resolve(defaults));
         if unfinished.is_empty()
             && let Ok(mut loaded) = result
         {

@@ -87,7 +87,7 @@ impl FileSource {
         let _ = self.orders.send(Order::Look);
     }
 
-    /// Follows something else from now on. The set in force is news again, with the new guards; then the files are looked at.
+    /// Follows something else from now on. The set in force is news again, with the new defaults; then the files are looked at.
     pub fn change(&self, follow: Follow) {
         let _ = self.orders.send(Order::Change(Box::new(follow)));
     }

@@ -5,7 +5,7 @@ mod hangs;
 use super::*;
 use crate::desired::{self, Remembered};
 use crate::diagnostics::render;
-use crate::model::Guards;
+use crate::model::RoomDefaults;
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write as _;
@@ -66,7 +66,7 @@ fn follow(path: &Path) -> Follow {
     Follow {
         paths: vec![path.to_owned()],
         settings_file: None,
-        guards: Guards::default(),
+        room_defaults: RoomDefaults::default(),
         settle: SETTLE,
         remembered: Remembered::default(),
     }

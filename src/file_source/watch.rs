@@ -1,6 +1,6 @@
 //! Wakes who waits when the files may have changed. It says nothing of what did: whoever wakes looks at everything.
 
-use crate::source::WatchedFolder;
+use crate::source::{self, WatchedFolder};
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher, WatcherKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -234,9 +234,7 @@ fn counts(folders: &mut BTreeMap<PathBuf, WatchedFolder>, path: &Path, kind: Eve
         return true;
     }
     let hidden = name.as_encoded_bytes().starts_with(b".");
-    let is_yaml = path
-        .extension()
-        .is_some_and(|extension| extension == "yaml" || extension == "yml");
+    let is_yaml = source::has_room_file_name(path);
     // What is only written to is a log or the like; what is new, or may be read at last, may be a directory.
     let written = matches!(kind, EventKind::Modify(ModifyKind::Data(_)));
     folder.walked && !hidden && (is_yaml || !written)

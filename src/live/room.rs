@@ -1,4 +1,5 @@
-use crate::model::{MemberSet, RoomId};
+use super::AllowList;
+use crate::model::{MemberSet, RoomId, counted};
 use std::collections::BTreeSet;
 use std::fmt;
 use tokio::time::Instant;
@@ -20,6 +21,8 @@ pub struct LiveRoom {
     pub admins: Option<MemberSet>,
     /// Everyone in the room but the owner, admins included.
     pub members: MemberSet,
+    /// The room's allow list.
+    pub allow_list: AllowList,
     /// Members whose names break our rules: they are never sent.
     pub foreign: BTreeSet<String>,
     /// Admins whose names break our rules.
@@ -106,6 +109,34 @@ pub enum Inconsistency {
     },
     /// Two lists of the admins, one right after the other, differ.
     AdminsDiffer,
+    /// So many rows of the allow list name nobody.
+    UnreadableAllowed(usize),
+    /// The allow list has `rows` rows and says it has `count`.
+    AllowedCount {
+        /// Rows that it has.
+        rows: usize,
+        /// Rows that it says it has.
+        count: u64,
+    },
+}
+
+impl Inconsistency {
+    /// True if it is about the admin list: the other answers hold.
+    #[must_use]
+    pub fn is_of_admins(&self) -> bool {
+        match self {
+            Self::UnreadableAdmins(_) | Self::AdminCount { .. } | Self::AdminsDiffer => true,
+            Self::PageRepeats(_)
+            | Self::EmptyPage(_)
+            | Self::Count { .. }
+            | Self::UnreadableRows { .. }
+            | Self::Size { .. }
+            | Self::NoOwner
+            | Self::TwoOwners(..)
+            | Self::UnreadableAllowed(_)
+            | Self::AllowedCount { .. } => false,
+        }
+    }
 }
 
 impl fmt::Display for Inconsistency {
@@ -118,16 +149,20 @@ impl fmt::Display for Inconsistency {
             Self::Count { page, rows, count } => {
                 write!(
                     f,
-                    "page {page} of the member list has {rows} rows and says it has {count}"
+                    "page {page} of the member list has {} and says it has {count}",
+                    counted(*rows, "row")
                 )
             }
             Self::UnreadableRows { page, rows } => {
                 write!(
                     f,
-                    "page {page} of the member list has rows that name nobody: {rows}"
+                    "page {page} of the member list has {} without a name",
+                    counted(*rows, "row")
                 )
             }
-            Self::UnreadableAdmins(rows) => write!(f, "the admin list has rows that name nobody: {rows}"),
+            Self::UnreadableAdmins(rows) => {
+                write!(f, "the admin list has {} without a name", counted(*rows, "row"))
+            }
             Self::Size { listed, detail } => {
                 write!(
                     f,
@@ -139,7 +174,19 @@ impl fmt::Display for Inconsistency {
                 write!(f, "both {listed:?} and {detail:?} are said to own the room")
             }
             Self::AdminCount { rows, count } => {
-                write!(f, "the admin list has {rows} rows and says it has {count}")
+                write!(
+                    f,
+                    "the admin list has {} and says it has {count}",
+                    counted(*rows, "row")
+                )
+            }
+            Self::UnreadableAllowed(rows) => write!(f, "the allow list has rows that name nobody: {rows}"),
+            Self::AllowedCount { rows, count } => {
+                write!(
+                    f,
+                    "the allow list has {} and says it has {count}",
+                    counted(*rows, "row")
+                )
             }
             Self::AdminsDiffer => f.write_str("two admin lists, one right after the other, differ"),
         }

@@ -16,15 +16,18 @@ pub enum Guard {
     MaxRemovalsTotal,
     /// On the people of a room's lists who go within a window of time.
     RemovalBudget,
+    /// On the last people of a room's list, whose places have ended.
+    AllowEmpty,
 }
 
 impl Guard {
     /// Guards of a single plan.
-    pub(crate) const OF_A_PLAN: [Self; 4] = [
+    pub(crate) const OF_A_PLAN: [Self; 5] = [
         Self::MaxRemovals,
         Self::MaxDemotions,
         Self::MaxAdditions,
         Self::MaxRemovalsTotal,
+        Self::AllowEmpty,
     ];
 
     /// Name of the guard in the settings, and the code of everything it holds.
@@ -36,6 +39,7 @@ impl Guard {
             Self::MaxAdditions => "max_additions",
             Self::MaxRemovalsTotal => "max_removals_total",
             Self::RemovalBudget => "removal_budget",
+            Self::AllowEmpty => "allow_empty",
         }
     }
 }

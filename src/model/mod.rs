@@ -8,9 +8,11 @@ mod lookalike;
 mod op;
 mod reason_code;
 mod room;
+mod room_text;
 pub(crate) mod schema;
 mod set;
 mod text;
+mod until;
 mod user;
 
 pub use duration::{BadDuration, parse_duration, show_duration};
@@ -21,9 +23,11 @@ pub use limit::{BadLimit, Limit};
 pub(crate) use lookalike::{Lookalike, LookalikeKind, named_char};
 pub use op::{Op, PerOp};
 pub use reason_code::ReasonCode;
-pub use room::{Absent, BadRoomId, Mode, RoomId};
+pub use room::{Absent, BadRoomId, Mode, RoomDefaults, RoomId};
+pub use room_text::RoomText;
 pub use set::MemberSet;
 pub use text::{counted, counted_people, first_few, hex, people_named, printable, room_label};
+pub use until::{BadUntil, Until};
 pub use user::{BadUserId, UserId};
 
 /// Most admins a room can have, the owner not counted (seed, "Description of chat room member roles").

@@ -33,6 +33,10 @@ reason_codes! {
     AdminKept = "admin_kept",
     /// There is no place for another admin.
     AdminsFull = "admins_full",
+    /// The room's allow list has no place for another member.
+    AllowListFull = "allow_list_full",
+    /// The room's allow list cannot be read or written, so it keeps nobody in the room.
+    AllowListUnusable = "allow_list_unusable",
     /// The service says that there was nothing to change for this user.
     AlreadySo = "already_so",
     /// The answer is larger than any that is read.
@@ -45,6 +49,8 @@ reason_codes! {
     BecameAdmin = "became_admin",
     /// Somebody who was to be removed or demoted owns the room now.
     BecameOwner = "became_owner",
+    /// Somebody's place has probably ended, but the clocks do not agree.
+    Clock = "clock",
     /// A wanted member leaves again and again, and is left alone for a while.
     ComingAndGoing = "coming_and_going",
     /// The service does not accept the token.
@@ -133,6 +139,12 @@ reason_codes! {
     TooManyNames = "too_many_names",
     /// The server does not know the call.
     UnknownCall = "unknown_call",
+    /// A place in the room ends within a week.
+    UntilNear = "until_near",
+    /// Somebody goes, or ceases to be an admin, because their place has ended.
+    UntilOver = "until_over",
+    /// More places end on a day than a guard lets through at once.
+    UntilTripsGuard = "until_trips_guard",
     /// The user is in as many rooms as they can be.
     UserInTooManyRooms = "user_in_too_many_rooms",
     /// The files want somebody as they are whom a step would remove or demote.

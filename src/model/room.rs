@@ -1,3 +1,4 @@
+use super::Guards;
 use compact_str::CompactString;
 use std::fmt;
 
@@ -100,6 +101,38 @@ pub enum Absent {
     Readd,
     /// Invite them once, and leave them alone after that: they come and go as they like.
     Ignore,
+    /// Add them again, and put them on the room's allow list, so that they stay when they go offline.
+    Keep,
+}
+
+impl Absent {
+    /// Every treatment.
+    pub const ALL: [Self; 3] = [Self::Readd, Self::Ignore, Self::Keep];
+
+    /// As files write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Readd => "readd",
+            Self::Ignore => "ignore",
+            Self::Keep => "keep",
+        }
+    }
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Values that hold in a room for which no room file says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RoomDefaults {
+    /// The guards. Each that a room file leaves out is as here.
+    pub guards: Guards,
+    /// Treatment of a wanted member who is not there.
+    pub absent: Absent,
 }
 
 #[cfg(test)]

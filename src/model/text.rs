@@ -24,10 +24,12 @@ pub fn counted_people(number: usize) -> String {
     }
 }
 
+/// Most names that a sentence lists.
+const FEW: usize = 3;
+
 /// People by name, of many the first few: `mia`, `mia and omar`, `a, b, c and 57 more`.
 #[must_use]
 pub fn people_named<'a>(users: impl IntoIterator<Item = &'a UserId>) -> String {
-    const FEW: usize = 3;
     let names: Vec<&str> = users.into_iter().map(UserId::as_str).collect();
     match names.as_slice() {
         [few @ .., last] if names.len() <= FEW => match few {
@@ -51,7 +53,6 @@ pub fn room_label(name: Option<&str>, id: &RoomId) -> String {
 /// The first few of many, and the number of the others: `a, b, c and 297 more`.
 #[must_use]
 pub fn first_few(names: impl IntoIterator<Item = String>) -> String {
-    const FEW: usize = 3;
     let mut names = names.into_iter();
     let few: Vec<String> = names.by_ref().take(FEW).collect();
     let few = few.join(", ");

@@ -1,7 +1,7 @@
 //! Changes that a room must not get for now, even if its files ask for them and its guards allow them.
 
 use super::changes::Changes;
-use super::{GuardTripped, Note, Revocations};
+use super::{Arrivals, Ended, GuardTripped, Note, Revocations};
 use crate::model::{Guard, Limit, MemberSet, Op, ReasonCode, UserId, counted};
 use std::collections::BTreeMap;
 
@@ -20,6 +20,8 @@ pub struct Constraints {
     pub admins_over_budget: Option<OverBudget>,
     /// Limit on revocations while the files settle. `None` if they have settled.
     pub unsettled: Option<Unsettled>,
+    /// Reason for which nobody is put on the room's allow list at present.
+    pub allow_list: Option<NotTried>,
     /// People to invite in a room in which whoever is absent is left alone.
     pub invite: Invite,
 }
@@ -56,6 +58,8 @@ pub struct OverBudget {
 pub struct Unsettled {
     /// Revocations that every set since the last settled one would make.
     pub may_go: Revocations,
+    /// People whose place had ended by one of these sets: if they are wanted, it is only because their end is gone.
+    pub ended: Ended,
     /// End of the wait of all others, in words: `until …`.
     pub until: String,
 }
@@ -73,13 +77,24 @@ pub struct HeldNames {
     pub of: u64,
 }
 
-/// Reason why somebody is not tried at present.
+/// Reason why something is not tried at present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotTried {
-    /// [`ReasonCode::SetAside`] or [`ReasonCode::ComingAndGoing`].
+    /// [`ReasonCode::SetAside`], [`ReasonCode::ComingAndGoing`] or [`ReasonCode::Clock`] of a person; of an allow list, why it takes
+    /// nobody.
     pub code: ReasonCode,
     /// In words.
     pub message: String,
+}
+
+impl NotTried {
+    /// What is said of a room whose allow list takes so many members for now not.
+    #[must_use]
+    pub fn note(&self, members: usize) -> Note {
+        let members = counted(members, "member");
+        let message = format!("{members} not put on the allow list: {}", self.message);
+        Note::new(self.code, message)
+    }
 }
 
 impl Constraints {
@@ -174,10 +189,10 @@ impl Constraints {
         (kept, budgets)
     }
 
-    /// Takes those out of the changes who stay until the files have settled, and gives them.
-    pub(super) fn settle(&self, changes: &mut Changes, notes: &mut Vec<Note>) -> Revocations {
-        let Some(Unsettled { may_go, until }) = &self.unsettled else {
-            return Revocations::default();
+    /// Takes those out of the changes who stay, or do not come, until the files have settled, and gives them.
+    pub(super) fn settle(&self, changes: &mut Changes, notes: &mut Vec<Note>) -> (Revocations, Arrivals) {
+        let Some(Unsettled { may_go, ended, until }) = &self.unsettled else {
+            return (Revocations::default(), Arrivals::default());
         };
         let going = Revocations {
             remove: changes.remove.clone(),
@@ -186,18 +201,31 @@ impl Constraints {
         let mut pending = going.minus(may_go);
         // Who stays an admin stays in the room.
         pending.remove = pending.remove.or(&going.remove.and(&pending.demote));
-        if pending.is_empty() {
-            return pending;
+        if !pending.is_empty() {
+            let Revocations { remove, demote } = going.minus(&pending);
+            (changes.remove, changes.demote) = (remove, demote);
+            let message = format!(
+                "{} and {} wait {until}",
+                counted(pending.remove.len(), "removal"),
+                counted(pending.demote.len(), "demotion"),
+            );
+            notes.push(Note::new(ReasonCode::Pending, message));
         }
-        let Revocations { remove, demote } = going.minus(&pending);
-        (changes.remove, changes.demote) = (remove, demote);
-        let message = format!(
-            "{} and {} wait {until}",
-            counted(pending.remove.len(), "removal"),
-            counted(pending.demote.len(), "demotion"),
-        );
-        notes.push(Note::new(ReasonCode::Pending, message));
-        pending
+        let add = changes.add.and(&ended.people);
+        // Who does not come yet cannot become an admin yet.
+        let promote = changes.promote.and(&ended.admins.or(&add));
+        let not_yet = Arrivals { add, promote };
+        if !not_yet.is_empty() {
+            changes.add = changes.add.minus(&not_yet.add);
+            changes.promote = changes.promote.minus(&not_yet.promote);
+            let message = format!(
+                "{} and {} wait {until}: they are wanted only because their `until` is gone or later",
+                counted(not_yet.add.len(), "addition"),
+                counted(not_yet.promote.len(), "promotion"),
+            );
+            notes.push(Note::new(ReasonCode::Pending, message));
+        }
+        (pending, not_yet)
     }
 
     /// The guards on the files that hold somebody who would go, or cease to be an admin.

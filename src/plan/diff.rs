@@ -1,6 +1,8 @@
 //! Wanted against live.
 
+use super::allow_list::Listing;
 use super::changes::Changes;
+use super::ended::{self, Last};
 use super::live_digest::live_digest;
 use super::order::Capacity;
 use super::{Constraints, GuardTripped, LiveSummary, Note, RoomDiff, RoomPlan, guard};
@@ -59,7 +61,7 @@ pub fn diff(
     }
     let mut changes = compare(desired, observed, &wanted, &seen, &mut notes);
     let not_here = match desired.absent {
-        Absent::Readd => MemberSet::default(),
+        Absent::Readd | Absent::Keep => MemberSet::default(),
         Absent::Ignore => constraints.leave_absent(&mut changes, wanted.admins.as_ref()),
     };
     if !not_here.is_empty() {
@@ -67,7 +69,21 @@ pub fn diff(
         notes.push(Note::new(ReasonCode::Absent, message));
     }
     constraints.take_from(&mut changes, &mut notes);
+    let listing = Listing {
+        desired,
+        allow_list: &live.allow_list,
+        wanted_members: wanted.members.as_ref(),
+        wanted_admins: wanted.admins.as_ref(),
+        wanted: &wanted.people,
+        owner: seen.owner,
+        members: &seen.members,
+        admins: seen.admins.as_ref(),
+    };
+    let on_list = listing.unwanted(&changes, observed.complete().is_some());
+    let (last, mut kept_by) = wanted.last.keep(&mut changes, &mut notes);
     let (over_budget, budgets) = constraints.keep_within_budget(&mut changes, &mut notes);
+    kept_by.extend(budgets);
+    ended::note(desired, &changes, &mut notes);
     let summary = seen.summary();
     let blocked = match desired.mode {
         Mode::Observe => Vec::new(),
@@ -80,7 +96,8 @@ pub fn diff(
             blocked
         }
     };
-    let pending = constraints.settle(&mut changes, &mut notes);
+    let (pending, not_yet) = constraints.settle(&mut changes, &mut notes);
+    listing.change(&mut changes, constraints, &mut notes);
     let people = (live.members.len() + live.foreign.len() + 1) as u64;
     let places = |max: u64| usize::try_from(max.saturating_sub(people)).unwrap_or(usize::MAX);
     // An admin who is not in the room, as some servers keep them, is nobody to rely on.
@@ -118,10 +135,12 @@ pub fn diff(
         notes,
         reserves: Vec::new(),
         is_approved: false,
-        over_budget,
-        budgets,
+        kept: last.or(&over_budget),
+        kept_by,
         pending,
+        not_yet,
         not_here,
+        on_list,
     })
 }
 
@@ -141,6 +160,8 @@ struct Wanted {
     members: Option<MemberSet>,
     /// Everyone who should be in the room.
     people: MemberSet,
+    /// Who was last in a list whose places have all ended.
+    last: Last,
 }
 
 impl Wanted {
@@ -153,12 +174,7 @@ impl Wanted {
         let owner_out = |set: &MemberSet| set.filter(|user| Some(user.as_str()) != owner);
         let admins = desired.admins.as_ref().map(owner_out);
         let members = desired.members.as_ref().map(owner_out);
-        if !desired.allow_empty.admins && admins.as_ref().is_some_and(MemberSet::is_empty) {
-            return Err("admins");
-        }
-        if !desired.allow_empty.members && members.as_ref().is_some_and(MemberSet::is_empty) {
-            return Err("members");
-        }
+        let last = Last::of(desired, owner, [admins.as_ref(), members.as_ref()])?;
         let none = MemberSet::default();
         let people = members
             .as_ref()
@@ -168,6 +184,7 @@ impl Wanted {
             admins,
             members,
             people,
+            last,
         })
     }
 }
@@ -284,5 +301,6 @@ fn compare(
         promote,
         demote: demote.minus(&protected),
         remove,
+        ..Changes::default()
     }
 }

@@ -1,7 +1,7 @@
 use super::guard::judge;
-use super::{BatchSizes, GuardTripped, Note, RoomDiff, RoomPlan, Status};
+use super::{BatchSizes, GuardTripped, Note, RoomDiff, RoomPlan, Status, lines_to_allow};
 use crate::desired::DesiredRoom;
-use crate::model::{Guard, Limit, Mode, Op, PerOp, RoomId};
+use crate::model::{Guard, Limit, Mode, Op, PerOp, RoomId, counted};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -17,7 +17,7 @@ pub struct FleetPlan {
     /// `max_removals_total`, if it stands in the way: it holds, or it would once the rooms' own guards let everything through. It
     /// then counts the removals that these hold, too.
     pub fleet: Option<GuardTripped>,
-    /// Error of the run, for which not every room was looked at.
+    /// Error that ended the look before every room was seen, if one did.
     pub stopped: Option<Note>,
 }
 
@@ -92,6 +92,12 @@ pub struct Summary {
     pub promotes: usize,
     /// Admins who become members, those who go included.
     pub demotes: usize,
+    /// Members who are put on an allow list.
+    #[serde(skip)]
+    pub allows: usize,
+    /// People who are taken off one.
+    #[serde(skip)]
+    pub disallows: usize,
     /// Write calls.
     pub calls: usize,
 }
@@ -145,6 +151,39 @@ impl FleetPlan {
         }
     }
 
+    /// Error of a run that ended before every room was seen, and how far it came.
+    #[must_use]
+    pub fn error(&self) -> Option<Note> {
+        let Note { code, message, .. } = self.stopped.as_ref()?;
+        let seen = self.rooms.iter().filter(|room| !room.is_unseen()).count();
+        let checked = match seen {
+            0 => "no room was checked".to_owned(),
+            seen => format!(
+                "only {seen} of {} were checked",
+                counted(self.rooms.len(), "room")
+            ),
+        };
+        Some(Note::new(*code, format!("{checked}: {message}")))
+    }
+
+    /// The fleet's guard in words, and what to write, if it stands in the way.
+    #[must_use]
+    pub fn fleet_in_words(&self) -> Option<String> {
+        let tripped = self.fleet.as_ref()?;
+        let mut blocks = self.rooms.iter().flat_map(|room| &room.blocked);
+        let allows = if blocks.any(|block| block.guard == tripped.guard) {
+            "allows"
+        } else {
+            "would then allow"
+        };
+        Some(format!(
+            "{} {allows} {}: write {}",
+            tripped.guard,
+            tripped.measure(),
+            lines_to_allow(std::slice::from_ref(tripped))
+        ))
+    }
+
     /// Number of changes of each kind that guards hold.
     #[must_use]
     pub fn held(&self) -> PerOp<usize> {
@@ -180,6 +219,8 @@ impl FleetPlan {
             removes: sent(Op::Remove),
             promotes: sent(Op::Promote),
             demotes: sent(Op::Demote),
+            allows: sent(Op::Allow),
+            disallows: sent(Op::Disallow),
             calls: self.rooms.iter().map(|room| room.steps.len()).sum(),
         }
     }

@@ -1,16 +1,17 @@
 use super::LiveSummary;
 use super::changes::Changes;
-use crate::model::{Guard, Guards, Limit};
+use crate::model::{Guard, Guards, Limit, counted, counted_people};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A guard that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "Blocked")]
 pub struct GuardTripped {
     /// Its name in the settings.
-    #[schemars(with = "String", extend("enum" = ["max_removals", "max_demotions", "max_additions", "max_removals_total"]))]
+    #[schemars(with = "String", extend("enum" = ["max_removals", "max_demotions", "max_additions", "max_removals_total", "allow_empty"]))]
     pub guard: Guard,
     /// Its limit, as written.
     #[serde(serialize_with = "as_text")]
@@ -19,6 +20,36 @@ pub struct GuardTripped {
     pub wanted: u64,
     /// Out of how many.
     pub of: u64,
+}
+
+/// As in `max_removals allows 25% of 5, 3 are wanted`.
+impl fmt::Display for GuardTripped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.guard == Guard::AllowEmpty {
+            let kept = counted_people(usize::try_from(self.wanted).unwrap_or(usize::MAX));
+            return write!(f, "{}: {kept} kept, who had the last place in a list", self.guard);
+        }
+        write!(f, "{} allows {}", self.guard, self.measure())
+    }
+}
+
+impl GuardTripped {
+    /// What it lets through, and what is wanted.
+    pub(super) fn measure(&self) -> String {
+        let Self {
+            guard,
+            limit,
+            wanted,
+            of,
+        } = self;
+        let are = if *wanted == 1 { "is" } else { "are" };
+        if *guard == Guard::MaxRemovalsTotal {
+            let wanted = counted(usize::try_from(*wanted).unwrap_or(usize::MAX), "removal");
+            format!("{limit} of {of} members in all rooms, {wanted} {are} wanted")
+        } else {
+            format!("{limit} of {of}, {wanted} {are} wanted")
+        }
+    }
 }
 
 /// The lines of the files that let through what these guards hold; to be written only if it is meant.
@@ -30,6 +61,7 @@ pub fn lines_to_allow(blocked: &[GuardTripped]) -> String {
         *number = (*number).max(*wanted);
     }
     let total = most.remove(Guard::MaxRemovalsTotal.as_str());
+    let empty = most.remove(Guard::AllowEmpty.as_str());
     let own: Vec<String> = most
         .iter()
         .map(|(guard, wanted)| {
@@ -42,7 +74,9 @@ pub fn lines_to_allow(blocked: &[GuardTripped]) -> String {
         .collect();
     let own = (!own.is_empty()).then(|| format!("`guards: {{{}}}` in the room's entry", own.join(", ")));
     let total = total.map(|wanted| format!("`guards: {{max_removals_total: {wanted}}}` in the settings"));
-    let lines: Vec<String> = own.into_iter().chain(total).collect();
+    let empty =
+        empty.map(|_| "`allow_empty` in the room's entry, with the list that may come to nobody".to_owned());
+    let lines: Vec<String> = own.into_iter().chain(empty).chain(total).collect();
     lines.join(" and ")
 }
 

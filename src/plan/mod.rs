@@ -4,11 +4,13 @@
 //! them stands what was held back and why.
 
 mod admin_matters;
+mod allow_list;
 mod changes;
 pub(crate) mod checksum;
 mod constraints;
 mod cost;
 mod diff;
+mod ended;
 mod fleet;
 mod guard;
 mod live_digest;
@@ -18,11 +20,13 @@ mod revocations;
 mod room_diff;
 mod saved;
 mod unmatched;
+mod until_notes;
 
 pub use changes::{Demotion, Removal, Step, users_of};
 pub use constraints::{Constraints, HeldNames, Invite, NotTried, OverBudget, Unsettled};
 pub use cost::{Calls, Rates};
 pub use diff::diff;
+pub use ended::{Arrivals, Ended, in_doubt};
 pub use fleet::{FleetGuard, FleetPlan, Summary};
 pub use guard::{GuardTripped, lines_to_allow};
 pub use order::BatchSizes;
@@ -31,6 +35,7 @@ pub use revocations::Revocations;
 pub use room_diff::{NEW_ADMIN, RoomDiff};
 pub use saved::{SavedPlan, SavedRoom, StalePlan};
 pub use unmatched::UnmatchedPatterns;
+pub use until_notes::{near, note_ends, of_room as notes_on_ends};
 
 use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, room_label};
 use std::fmt;
@@ -100,7 +105,12 @@ impl Note {
 
     /// True if somebody wanted is left alone for now: nothing is wrong with the room itself, only with a person.
     fn is_waiting(&self) -> bool {
-        self.held.is_some() && [ReasonCode::SetAside, ReasonCode::ComingAndGoing].contains(&self.code)
+        let waits = [
+            ReasonCode::SetAside,
+            ReasonCode::ComingAndGoing,
+            ReasonCode::Clock,
+        ];
+        self.held.is_some() && waits.contains(&self.code)
     }
 }
 
@@ -116,7 +126,7 @@ pub struct RoomPlan {
     pub status: Status,
     /// The look in numbers; `None` if the room could not be read.
     pub live: Option<LiveSummary>,
-    /// People to add. In a blocked or observed room these four say what is wanted; `steps` say what is sent.
+    /// People to add. In a blocked or observed room these six say what is wanted; `steps` say what is sent.
     pub add: MemberSet,
     /// People to remove.
     pub remove: MemberSet,
@@ -124,6 +134,10 @@ pub struct RoomPlan {
     pub promote: MemberSet,
     /// Admins who should become plain members; those who are removed are among them.
     pub demote: MemberSet,
+    /// Members to put on the room's allow list; those who are added are among them.
+    pub allow: MemberSet,
+    /// People to take off the allow list, because they are removed.
+    pub disallow: MemberSet,
     /// The write calls, in order.
     steps: Vec<Step>,
     /// People without a place, in the order in which they get the place of somebody who cannot come.
@@ -136,6 +150,9 @@ pub struct RoomPlan {
     pub unmet_promotes: usize,
     /// People who stay until the files in force have settled. They are also in the lists above.
     pub pending: Revocations,
+    /// People who are wanted only because an end is gone from the files, and who come once the files have settled. They are also in
+    /// the lists above.
+    pub not_yet: Arrivals,
     /// Wanted members who are not here and whose absence is no drift (`absent: ignore`). They are in no list above.
     pub not_here: MemberSet,
     /// Guards that hold removals, demotions or adds.
@@ -175,12 +192,15 @@ impl RoomPlan {
             remove: MemberSet::default(),
             promote: MemberSet::default(),
             demote: MemberSet::default(),
+            allow: MemberSet::default(),
+            disallow: MemberSet::default(),
             steps: Vec::new(),
             reserves: Vec::new(),
             last: None,
             standing: MemberSet::default(),
             unmet_promotes: 0,
             pending: Revocations::default(),
+            not_yet: Arrivals::default(),
             not_here: MemberSet::default(),
             blocked: Vec::new(),
             notes: Vec::new(),
@@ -199,9 +219,11 @@ impl RoomPlan {
     pub fn wanted(&self, op: Op) -> &MemberSet {
         match op {
             Op::Add => &self.add,
+            Op::Allow => &self.allow,
             Op::Promote => &self.promote,
             Op::Demote => &self.demote,
             Op::Remove => &self.remove,
+            Op::Disallow => &self.disallow,
         }
     }
 
@@ -242,10 +264,16 @@ impl RoomPlan {
         self.notes.iter().any(Note::is_waiting)
     }
 
-    /// True if somebody stays here only until the room files have settled.
+    /// True if somebody stays here, or does not come yet, only until the room files have settled.
     #[must_use]
     pub fn waits(&self) -> bool {
-        self.status == Status::Changed && !self.pending.is_empty()
+        self.status == Status::Changed && self.has_pending()
+    }
+
+    /// True if something is not done here before the room files have settled.
+    #[must_use]
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty() || !self.not_yet.is_empty()
     }
 
     /// True if the look ended before this room.

@@ -23,6 +23,15 @@ impl Revocations {
         self.remove.or(&self.demote)
     }
 
+    /// Those of either.
+    #[must_use]
+    pub(super) fn or(&self, other: &Self) -> Self {
+        Self {
+            remove: self.remove.or(&other.remove),
+            demote: self.demote.or(&other.demote),
+        }
+    }
+
     /// Those of both.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {

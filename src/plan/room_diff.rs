@@ -3,7 +3,7 @@
 use super::changes::{Changes, Step, carried_out, users_of};
 use super::guard::{self, GuardTripped};
 use super::order::{BatchSizes, Capacity, Ordered, order};
-use super::{LiveSummary, Note, Revocations, RoomPlan, Status};
+use super::{Arrivals, LiveSummary, Note, Revocations, RoomPlan, Status};
 use crate::desired::DesiredRoom;
 use crate::model::{Guard, Guards, MemberSet, Mode, Op, ReasonCode, RoomId, UserId};
 
@@ -31,14 +31,19 @@ pub struct RoomDiff {
     pub(super) reserves: Vec<UserId>,
     /// True if a person has allowed what the guards would hold.
     pub(super) is_approved: bool,
-    /// People whom the removal budget keeps. They are not among `changes`.
-    pub(super) over_budget: Revocations,
-    /// The removal budgets by which they are kept.
-    pub(super) budgets: Vec<GuardTripped>,
+    /// People whom a guard keeps that keeps nobody else: a removal budget, or that of a list that has ended. They are not among
+    /// `changes`.
+    pub(super) kept: Revocations,
+    /// The guards by which they are kept.
+    pub(super) kept_by: Vec<GuardTripped>,
     /// People who stay until the files have settled. They are not among `changes`.
     pub(super) pending: Revocations,
+    /// People who come once the files have settled. They are not among `changes`.
+    pub(super) not_yet: Arrivals,
     /// Wanted members whose absence is no drift. They are not among `changes`.
     pub(super) not_here: MemberSet,
+    /// People on the allow list whom the files do not want, and who are removed, stay for now, or have left.
+    pub(super) on_list: MemberSet,
 }
 
 impl RoomDiff {
@@ -113,15 +118,26 @@ impl RoomDiff {
         let new_admins = narrowed.remove.and(&self.changes.demote.minus(&narrowed.demote));
         self.hold(&new_admins, Op::Remove, ReasonCode::Moved, NEW_ADMIN);
         narrowed.remove = narrowed.remove.minus(&new_admins);
+        self.narrow_allow_list(&mut narrowed, &users_of(Op::Disallow, steps));
         if !self.complete {
             let why = "the room could not be read completely again";
-            for op in [Op::Demote, Op::Remove] {
+            for op in [Op::Demote, Op::Remove, Op::Disallow] {
                 self.hold(&users_of(op, steps), op, ReasonCode::IncompleteRead, why);
             }
         }
         self.changes = narrowed;
         self.judge(&desired.guards);
         self
+    }
+
+    /// Has the changes of the allow list fit others that say less than these. Somebody who was to be removed and is gone by now is taken
+    /// off the list all the same.
+    pub(super) fn narrow_allow_list(&self, narrowed: &mut Changes, planned: &MemberSet) {
+        let not_coming = self.changes.add.minus(&narrowed.add);
+        let still_admins = self.changes.demote.minus(&narrowed.demote);
+        let staying = self.changes.remove.minus(&narrowed.remove);
+        narrowed.allow = narrowed.allow.minus(&not_coming).minus(&still_admins);
+        narrowed.disallow = planned.and(&self.on_list).minus(&staying);
     }
 
     /// Holds what is left of the changes against the room's guards.
@@ -155,10 +171,12 @@ impl RoomDiff {
             mut notes,
             reserves: also_in_line,
             is_approved: _,
-            over_budget,
-            budgets,
+            kept,
+            kept_by,
             pending,
+            not_yet,
             not_here,
+            on_list,
         } = self;
         let Ordered {
             steps,
@@ -180,14 +198,14 @@ impl RoomDiff {
         };
         notes.extend(unfit);
         let whole_room = !blocked.is_empty();
-        blocked.extend(budgets);
+        blocked.extend(kept_by);
         reserves.extend(also_in_line);
         let mut error = None;
         let status = if mode == Mode::Observe {
             Status::Observed
         } else if !blocked.is_empty() {
             Status::Blocked
-        } else if !steps.is_empty() || !pending.is_empty() {
+        } else if !steps.is_empty() || !pending.is_empty() || !not_yet.is_empty() {
             Status::Changed
         } else if let Some(note) = stuck(&changes, complete, &notes) {
             error = Some(note);
@@ -199,36 +217,38 @@ impl RoomDiff {
         };
         let Changes {
             add,
+            allow,
             remove,
             promote,
             demote,
+            disallow,
         } = if whole_room || mode == Mode::Observe {
             changes
         } else {
             carried_out(&changes, &steps)
         };
-        let stay = |list: MemberSet, of: fn(&Revocations) -> &MemberSet| {
-            let staying = of(&over_budget).or(of(&pending));
-            // Lists can be long.
-            if staying.is_empty() {
-                list
-            } else {
-                list.or(&staying)
-            }
-        };
+        // Lists can be long.
+        let with = |list: MemberSet, more: &MemberSet| if more.is_empty() { list } else { list.or(more) };
+        let stay =
+            |list: MemberSet, of: fn(&Revocations) -> &MemberSet| with(list, &of(&kept).or(of(&pending)));
+        let disallow = stay(disallow, |staying| &staying.remove);
         RoomPlan {
             id,
             name,
             status,
             live: Some(live),
-            add,
+            add: with(add, &not_yet.add),
             remove: stay(remove, |staying| &staying.remove),
-            promote,
+            promote: with(promote, &not_yet.promote),
             demote: stay(demote, |staying| &staying.demote),
+            allow,
+            // Whoever stays in the room for now stays on its list.
+            disallow: disallow.and(&on_list),
             standing: capacity.standing,
             unmet_promotes: wanted_admins.minus(&users_of(Op::Promote, &steps)).len(),
             steps,
             pending,
+            not_yet,
             not_here,
             reserves,
             last,
@@ -257,15 +277,19 @@ fn let_through(changes: &Changes, blocked: &[GuardTripped]) -> Changes {
         return changes.clone();
     }
     let (add, promote) = (&changes.add, &changes.promote);
+    // An admin who is not demoted is on the list anyway.
+    let allow = changes.allow.minus(&changes.demote);
     if blocked.iter().any(|block| block.guard == Guard::MaxAdditions) {
         Changes {
             promote: promote.minus(add),
+            allow: allow.minus(add),
             ..Changes::default()
         }
     } else {
         Changes {
             add: add.clone(),
             promote: promote.clone(),
+            allow,
             ..Changes::default()
         }
     }

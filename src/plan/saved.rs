@@ -3,7 +3,7 @@
 use super::Status;
 use super::checksum::{VERSION, checksum};
 use super::guard::GuardTripped;
-use crate::desired::DesiredRoom;
+use crate::desired::{AllowEmpty, DesiredRoom, Ends, RoomEnds};
 use crate::model::{Guard, Limit, MemberSet, ReasonCode, RoomId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -50,7 +50,13 @@ struct Fields {
     id: String,
     app: String,
     source: SourceFields,
+    error: Option<ErrorFields>,
     rooms: Vec<SavedRoom>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct ErrorFields {
+    message: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -73,6 +79,10 @@ pub struct SavedRoom {
     pub(super) promote: MemberSet,
     #[serde(deserialize_with = "users")]
     pub(super) demote: MemberSet,
+    #[serde(default, deserialize_with = "users")]
+    pub(super) allow: MemberSet,
+    #[serde(default, deserialize_with = "users")]
+    pub(super) disallow: MemberSet,
     pub(super) blocked: Vec<SavedBlock>,
     notes: Vec<SavedNote>,
 }
@@ -191,6 +201,12 @@ impl SavedPlan {
         &self.fields.id
     }
 
+    /// Error that ended the look which the plan was made from, in words, if one did.
+    #[must_use]
+    pub fn error(&self) -> Option<&str> {
+        self.fields.error.as_ref().map(|error| error.message.as_str())
+    }
+
     /// The plan's rooms.
     #[must_use]
     pub fn rooms(&self) -> &[SavedRoom] {
@@ -222,12 +238,13 @@ impl SavedRoom {
     #[must_use]
     pub fn approved(&self, desired: &DesiredRoom) -> DesiredRoom {
         let mut room = desired.clone();
-        for GuardTripped { guard, wanted, .. } in self.blocks() {
+        for GuardTripped { guard, wanted, .. } in self.all_blocks() {
             let limit = Limit::Count(wanted);
             match guard {
                 Guard::MaxRemovals => room.guards.max_removals = limit,
                 Guard::MaxDemotions => room.guards.max_demotions = limit,
                 Guard::MaxAdditions => room.guards.max_additions = Some(limit),
+                Guard::AllowEmpty => room.allow_empty = allow_ended(&room),
                 Guard::MaxRemovalsTotal | Guard::RemovalBudget => {}
             }
         }
@@ -246,8 +263,12 @@ impl SavedRoom {
         users.filter(|user| named.insert(user.clone())).collect()
     }
 
-    /// The guards that the plan says hold something here.
+    /// The guards that the plan says hold something here, and that a new look does not find by itself.
     pub(super) fn blocks(&self) -> impl Iterator<Item = GuardTripped> + '_ {
+        self.all_blocks().filter(|block| block.guard != Guard::AllowEmpty)
+    }
+
+    fn all_blocks(&self) -> impl Iterator<Item = GuardTripped> + '_ {
         self.blocked.iter().map(|block| {
             let SavedBlock {
                 guard: GuardName(guard),
@@ -262,5 +283,20 @@ impl SavedRoom {
                 of,
             }
         })
+    }
+}
+
+/// The keys that may come to nobody, with those whose places have all ended.
+fn allow_ended(room: &DesiredRoom) -> AllowEmpty {
+    let has_ended = |list: &Option<MemberSet>, ended: MemberSet| {
+        let owner = |user: &UserId| room.owner.as_ref() == Some(user);
+        !ended.is_empty() && list.as_ref().is_some_and(|list| list.iter().all(owner))
+    };
+    let ends = room.ends.as_deref();
+    let of = |key: fn(&RoomEnds) -> &Ends| ends.map(|ends| key(ends).ended()).unwrap_or_default();
+    let AllowEmpty { admins, members } = room.allow_empty;
+    AllowEmpty {
+        admins: admins || has_ended(&room.admins, of(|ends| &ends.admins)),
+        members: members || has_ended(&room.members, of(|ends| &ends.members)),
     }
 }

@@ -1,5 +1,6 @@
 //! One pass over rooms, for one-shot commands and the daemon alike: look, plan, log, apply.
 
+mod checked_clock;
 mod client;
 mod owner_reads;
 mod pass;
@@ -7,6 +8,7 @@ pub mod progress;
 mod recheck;
 mod written;
 
+pub use checked_clock::CheckedClock;
 pub use client::{ConnectError, config, connect};
 pub use pass::{Look, Looked, Planned, Restrain, Target, apply, look, meta, plan, rates, sizes};
 pub(crate) use pass::{log, log_room};

@@ -5,7 +5,7 @@ use crate::chat::wire::Method;
 use crate::chat::{CallError, Client, Reader};
 use crate::desired::{DesiredRoom, Source};
 use crate::live::{self, Observed, ReadRequest};
-use crate::model::{MemberSet, PerOp, ReasonCode, RoomId, counted};
+use crate::model::{MemberSet, PerOp, ReasonCode, RoomId};
 use crate::plan::{
     self, BatchSizes, Constraints, FleetGuard, FleetPlan, Note, Rates, RoomDiff, RoomPlan, SavedPlan,
     users_of,
@@ -75,8 +75,6 @@ pub struct Planned {
     pub plan: FleetPlan,
     /// When the look at each room began that could be looked at.
     pub read_at: HashMap<RoomId, Instant>,
-    /// Error that ended the look before every room was seen, if one did.
-    pub stopped: Option<CallError>,
 }
 
 /// Is shown what was seen of the room at this place, and says what is not to be done there for now.
@@ -167,24 +165,21 @@ impl Looked {
             .collect();
         let diffs = rooms.into_iter().map(|look| look.diff).collect();
         let mut plan = FleetPlan::new(diffs, guard, sizes(reader));
-        plan.stopped = stopped.as_ref().map(|error| of_run(error, &plan.rooms));
-        Planned {
-            plan,
-            read_at,
-            stopped,
-        }
+        plan.stopped = stopped.as_ref().map(Note::from);
+        Planned { plan, read_at }
     }
 }
 
 impl Planned {
     /// Adds those of these rooms that are missing because the look ended before them.
     pub fn add_unseen<'a>(&mut self, rooms: impl Iterator<Item = &'a DesiredRoom>) {
-        let Some(error) = &self.stopped else { return };
+        if self.plan.stopped.is_none() {
+            return;
+        }
         let seen: HashSet<RoomId> = self.plan.rooms.iter().map(|room| room.id.clone()).collect();
         let unseen = rooms.filter(|room| !seen.contains(&room.id));
         self.plan.rooms.extend(unseen.map(|room| *not_looked_at(room)));
         self.plan.rooms.sort_by(|a, b| a.id.cmp(&b.id));
-        self.plan.stopped = Some(of_run(error, &self.plan.rooms));
     }
 }
 
@@ -195,6 +190,8 @@ pub fn sizes(reader: &Reader) -> BatchSizes {
     BatchSizes {
         add_batch: sizes.add,
         remove_batch: sizes.remove,
+        allow_batch: reader.most_names(Method::AllowMany),
+        disallow_batch: reader.most_names(Method::DisallowMany),
     }
 }
 
@@ -230,17 +227,9 @@ pub fn rates(settings: &Settings) -> Rates {
         demote: rate(Method::Demote),
         remove_one: rate(Method::RemoveOne),
         remove_many: rate(Method::RemoveMany),
+        allow: rate(Method::AllowMany),
+        disallow: rate(Method::DisallowMany),
     }
-}
-
-/// Error of a run that ended before every room was looked at, and how far it came.
-fn of_run(error: &CallError, rooms: &[RoomPlan]) -> Note {
-    let seen = rooms.iter().filter(|room| !room.is_unseen()).count();
-    let checked = match seen {
-        0 => "no room was checked".to_owned(),
-        seen => format!("only {seen} of {} were checked", counted(rooms.len(), "room")),
-    };
-    Note::new(error.kind.code(), format!("{checked}: {}", error.without_room()))
 }
 
 /// Plan of a room that the look did not come to.
@@ -297,6 +286,7 @@ pub(crate) fn log_room(room: &RoomPlan, message: &str) {
     let most = sent.iter().map(|(_, users)| users.len()).max();
     let lines = most.unwrap_or_default().div_ceil(NAMES_IN_A_LINE);
     let guards: Vec<&str> = room.blocked.iter().map(|block| block.guard.as_str()).collect();
+    let if_any = |names: String| (!names.is_empty()).then_some(names);
     for line in 0..lines {
         let names = |list: &MemberSet| {
             let part = list.chunks(NAMES_IN_A_LINE).nth(line);
@@ -310,6 +300,8 @@ pub(crate) fn log_room(room: &RoomPlan, message: &str) {
             remove = names(&sent.remove),
             promote = names(&sent.promote),
             demote = names(&sent.demote),
+            allow = if_any(names(&sent.allow)),
+            disallow = if_any(names(&sent.disallow)),
             blocked = guards.join(", "),
             calls = room.steps().len(),
             "{message}"
@@ -331,6 +323,8 @@ pub(crate) fn log(plan: &FleetPlan, plan_id: &str, revision: Option<&str>) {
         removes = summary.removes,
         promotes = summary.promotes,
         demotes = summary.demotes,
+        allows = (summary.allows > 0).then_some(summary.allows),
+        disallows = (summary.disallows > 0).then_some(summary.disallows),
         calls = summary.calls,
         "applying the plan"
     );

@@ -1,7 +1,6 @@
 //! Outcome of a planned pass.
 
 use crate::apply::Report;
-use crate::chat::CallError;
 use crate::plan::FleetPlan;
 
 /// Result of one pass over all rooms.
@@ -10,8 +9,6 @@ use crate::plan::FleetPlan;
 pub struct Once {
     /// Plan of the pass.
     pub plan: FleetPlan,
-    /// Error that ended the look before every room was seen.
-    pub stopped: Option<CallError>,
     /// Outcome of the plan.
     pub written: Written,
     /// The least time in seconds that the plan's calls take.

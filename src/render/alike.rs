@@ -1,6 +1,6 @@
 //! Rooms that fail for the same reason.
 
-use crate::model::{ReasonCode, RoomId};
+use crate::model::{Op, ReasonCode, RoomId, RoomText};
 use crate::plan::{FleetPlan, Note, RoomPlan};
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,8 +9,8 @@ pub(super) struct Alike<'a> {
     /// In the order of the plan.
     pub(super) rooms: Vec<&'a RoomPlan>,
     pub(super) code: ReasonCode,
-    /// Words of the error; the room's own id in them is `ID`.
-    pub(super) message: String,
+    /// Words of the error.
+    pub(super) message: RoomText,
 }
 
 impl Alike<'_> {
@@ -35,10 +35,10 @@ impl<'a> Groups<'a> {
 
 /// Groups the rooms that fail for the same reason. Those before which the look ended are in none.
 pub(super) fn alike(plan: &FleetPlan) -> Groups<'_> {
-    let mut groups: BTreeMap<(&str, String), Alike<'_>> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, RoomText), Alike<'_>> = BTreeMap::new();
     for room in &plan.rooms {
         let Some(error) = only_error(room) else { continue };
-        let message = error.message.replace(room.id.as_str(), "ID");
+        let message = RoomText::new(&error.message, &room.id);
         let group = groups.entry((error.code.as_str(), message.clone()));
         let group = group.or_insert_with(|| Alike {
             rooms: Vec::new(),
@@ -61,10 +61,6 @@ pub(super) fn alike(plan: &FleetPlan) -> Groups<'_> {
 /// The room's error, if there is nothing else to say of it.
 fn only_error(room: &RoomPlan) -> Option<&Note> {
     let RoomPlan {
-        add,
-        remove,
-        promote,
-        demote,
         blocked,
         notes,
         error,
@@ -73,8 +69,6 @@ fn only_error(room: &RoomPlan) -> Option<&Note> {
     let error = error
         .as_ref()
         .filter(|error| error.user.is_none() && !room.is_unseen())?;
-    let nobody = [add, remove, promote, demote]
-        .iter()
-        .all(|users| users.is_empty());
+    let nobody = Op::ALL.into_iter().all(|op| room.wanted(op).is_empty());
     (nobody && blocked.is_empty() && notes.iter().all(|note| note == error)).then_some(error)
 }

@@ -12,6 +12,7 @@ mod sections;
 
 use super::Meta;
 use super::alike::{Alike, alike};
+use super::room_states::room_states;
 use crate::base::{BaseDiff, Relaxation, relaxations_of_settings};
 use crate::desired::{DesiredRoom, Source};
 use crate::model::{Guards, PerOp, RoomId, first_few};
@@ -199,7 +200,7 @@ fn named(hidden: &[&RoomBlock<'_>]) -> String {
 fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[RoomBlock<'_>]) -> String {
     let Summary {
         rooms,
-        changed,
+        changed: _,
         blocked,
         failed,
         adds,
@@ -207,33 +208,24 @@ fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[RoomBlock<'_>]) -> Strin
         promotes,
         demotes,
         calls: _,
+        ..
     } = plan.summary();
     let observed = plan.rooms.iter().filter(|room| room.status == Status::Observed);
     let observed = observed.count();
-    let unseen = plan.rooms.iter().filter(|room| room.is_unseen()).count();
-    let mut out = format!("{MARK}\n## roomsync plan: {} to change", grouped(changed));
-    for (number, word) in [
-        (blocked, "blocked"),
-        (failed - unseen, "failed"),
-        (unseen, "not checked"),
-        (observed, "only observed"),
-    ] {
-        if number > 0 {
-            let _ = write!(out, ", {} {word}", grouped(number));
-        }
-    }
-    let in_sync = rooms - changed - blocked - failed - observed;
-    let _ = writeln!(
-        out,
-        ", {} in sync, of {}\n",
-        grouped(in_sync),
+    let states = room_states(plan).into_iter();
+    let states: Vec<String> = states
+        .map(|(number, state)| format!("{} {state}", grouped(number)))
+        .collect();
+    let mut out = format!(
+        "{MARK}\n## roomsync plan: {}, of {}\n\n",
+        states.join(", "),
         many(rooms, "room")
     );
     if let Some(Note {
         code: kind, message, ..
-    }) = &plan.stopped
+    }) = plan.error()
     {
-        let _ = writeln!(out, "<p>error {kind}: {}</p>\n", code(message, TEXT));
+        let _ = writeln!(out, "<p>error {kind}: {}</p>\n", code(&message, TEXT));
     }
     out.push_str("| | removals | demotions | promotions | adds |\n|:--|--:|--:|--:|--:|\n");
     let in_order = |of: PerOp<usize>| [of.remove, of.demote, of.promote, of.add];
@@ -248,6 +240,13 @@ fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[RoomBlock<'_>]) -> Strin
             let [removes, demotes, promotes, adds] = numbers.map(grouped);
             let _ = writeln!(out, "| {what} | {removes} | {demotes} | {promotes} | {adds} |");
         }
+    }
+    if let Some(fleet) = plan.fleet_in_words() {
+        let _ = writeln!(
+            out,
+            "\n<p>Held by guards, if it is meant: {}</p>",
+            code(&fleet, TEXT)
+        );
     }
     let calls = Calls::of(plan);
     let _ = write!(out, "\n**{}**", many(calls.total(), "call"));
@@ -309,7 +308,7 @@ fn alike_rooms(out: &mut String, plan: &FleetPlan, cards: &mut Vec<RoomBlock<'_>
             "<p>failed: {} ({}): error {kind}: {}</p>\n",
             many(bare.len(), "room"),
             code(&named, TEXT),
-            code(message, TEXT)
+            code(&message.to_string(), TEXT)
         );
         said.extend(bare.iter().map(|room| &room.id));
     }

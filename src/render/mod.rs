@@ -3,6 +3,7 @@
 mod alike;
 mod document;
 mod markdown;
+mod room_states;
 mod text;
 
 pub use document::{Document, Meta};

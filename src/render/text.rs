@@ -4,7 +4,7 @@ mod summary;
 
 use super::alike::{Alike, alike};
 use crate::model::{Guard, UserId, counted, first_few, printable};
-use crate::plan::{FleetPlan, GuardTripped, Note, RoomPlan, Status, lines_to_allow};
+use crate::plan::{FleetPlan, Note, RoomPlan, Status, lines_to_allow};
 use std::fmt::{self, Write};
 use summary::show_summary;
 
@@ -30,7 +30,7 @@ pub fn text(out: &mut dyn Write, plan: &FleetPlan, seconds: f64) -> fmt::Result 
                 show_alike(out, group)?;
             }
         } else if room.status != Status::InSync || !room.notes.is_empty() {
-            show_room(out, room)?;
+            show_room(out, room, plan.fleet.is_some())?;
         }
     }
     show_summary(out, plan, seconds)
@@ -54,10 +54,15 @@ fn show_alike(out: &mut dyn Write, group: &Alike<'_>) -> fmt::Result {
     let state = rooms.first().map_or("failed", |room| state(room));
     let (number, named) = (rooms.len(), first_few(rooms.iter().map(|room| room.label())));
     writeln!(out, "{BOLD}{}: {state}: {named}{RESET}", counted(number, "room"))?;
-    writeln!(out, "  {RED}error[{code}]: {}{RESET}\n", printable(message))
+    writeln!(
+        out,
+        "  {RED}error[{code}]: {}{RESET}\n",
+        printable(&message.to_string())
+    )
 }
 
-fn show_room(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
+/// `has_fleet`: the last lines tell about the guard over all rooms.
+fn show_room(out: &mut dyn Write, room: &RoomPlan, has_fleet: bool) -> fmt::Result {
     let name = room
         .name
         .as_deref()
@@ -65,7 +70,7 @@ fn show_room(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
         .unwrap_or_default();
     writeln!(out, "{BOLD}room {name}({}): {}{RESET}", room.id, state(room))?;
     show_diff(out, room)?;
-    show_blocks(out, room)?;
+    show_blocks(out, room, has_fleet)?;
     if let Some(error) = &room.error {
         writeln!(out, "  {RED}error[{}]: {}{RESET}", error.code, remark(error))?;
     }
@@ -79,23 +84,21 @@ fn show_room(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
     writeln!(out)
 }
 
-fn show_blocks(out: &mut dyn Write, room: &RoomPlan) -> fmt::Result {
+fn show_blocks(out: &mut dyn Write, room: &RoomPlan, has_fleet: bool) -> fmt::Result {
     let mut own = Vec::new();
     for block in &room.blocked {
-        let GuardTripped {
-            guard,
-            limit,
-            wanted,
-            of,
-        } = block;
-        if *guard == Guard::MaxRemovalsTotal {
-            writeln!(out, "  {YELLOW}blocked: {guard}, see the last lines{RESET}")?;
-        } else {
+        if has_fleet && block.guard == Guard::MaxRemovalsTotal {
             writeln!(
                 out,
-                "  {YELLOW}blocked: {guard} allows {limit} of {of}, {wanted} are wanted{RESET}"
+                "  {YELLOW}blocked: {}, see the last lines{RESET}",
+                block.guard
             )?;
-            own.push(*block);
+        } else {
+            writeln!(out, "  {YELLOW}blocked: {block}{RESET}")?;
+            // Its note says what to write.
+            if block.guard != Guard::AllowEmpty {
+                own.push(*block);
+            }
         }
     }
     if own.is_empty() {
@@ -160,6 +163,8 @@ fn each_line(room: &RoomPlan, mut show: impl FnMut(&str) -> fmt::Result) -> fmt:
         remove,
         promote,
         demote,
+        allow,
+        disallow,
         ..
     } = room;
     let of_admin = |user: &UserId, is_admin: bool| {
@@ -169,13 +174,27 @@ fn each_line(room: &RoomPlan, mut show: impl FnMut(&str) -> fmt::Result) -> fmt:
             user.to_string()
         }
     };
-    for user in add.or(remove).or(promote).or(demote).iter() {
+    // The line of who comes in or goes says enough of them.
+    let listed = allow.minus(add);
+    let unlisted = disallow.minus(remove);
+    for user in add
+        .or(remove)
+        .or(promote)
+        .or(demote)
+        .or(&listed)
+        .or(&unlisted)
+        .iter()
+    {
         let line = if remove.contains(user) {
             format!("-{}", of_admin(user, demote.contains(user)))
         } else if add.contains(user) {
             format!("+{}", of_admin(user, promote.contains(user)))
         } else if demote.contains(user) {
             format!("~ {user}: admin → member")
+        } else if listed.contains(user) {
+            format!("~ {user}: put on the allow list")
+        } else if unlisted.contains(user) {
+            format!("~ {user}: taken off the allow list")
         } else {
             format!("~ {user}: member → admin")
         };

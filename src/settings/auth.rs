@@ -69,7 +69,7 @@ pub(super) fn set(variable: Option<&SecretString>) -> Option<&SecretString> {
 // The lines of `auth` are not shown: somebody may have put a secret where its file should be named.
 
 /// Checks that `auth` names one kind of credentials, and no file without the id that it belongs to.
-pub(super) fn check(spec: &AuthSpec, cx: &mut ReadContext) {
+pub(super) fn check(spec: &mut AuthSpec, cx: &mut ReadContext) {
     let AuthSpec {
         token_file,
         app_id,
@@ -146,7 +146,6 @@ impl AuthReader<'_> {
                 let secret = self.half(file, client.entry, variable);
                 WrittenAuth::Client { client_id, secret }
             }
-            (None, None) if app.entry.or(client.entry).is_some() => WrittenAuth::Wrong,
             (None, None) => WrittenAuth::Nothing,
         }
     }

@@ -9,7 +9,7 @@ use super::wrong_file::{missing, room_file};
 use super::{App, Auth, Env, Limits, MAX_REMOVALS_TOTAL, Service, Settings, Timing};
 use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
 use crate::diagnostics::{Diagnostic, EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, diagnose};
-use crate::model::{Guards, Limit};
+use crate::model::{Limit, RoomDefaults};
 use crate::source;
 use crate::yaml;
 use secrecy::SecretString;
@@ -36,8 +36,8 @@ pub(super) struct Draft {
     ca_file: Option<PathBuf>,
     timeout: Duration,
     pub(super) rooms: Vec<PathBuf>,
-    pub(super) guards: Guards,
-    max_removals_total: Limit,
+    pub(super) room_defaults: RoomDefaults,
+    pub(super) max_removals_total: Limit,
     pub(super) webhook: Option<Webhook>,
     /// The other keys.
     spec: SettingsSpec,
@@ -58,7 +58,7 @@ pub(super) fn read(path: &Path, env: &Env, purpose: Purpose) -> (Option<Draft>, 
     {
         let document = yaml::read::<SettingsSpec>(0, &file.text);
         if let Some(problem) = room_file(&document) {
-            return (None, diagnose(&files, vec![problem]));
+            return (None, diagnose(&files, vec![problem], &[]));
         }
         let spec = match document.fields {
             None if document.problems.is_empty() => Some(SettingsSpec::default()),
@@ -72,11 +72,13 @@ pub(super) fn read(path: &Path, env: &Env, purpose: Purpose) -> (Option<Draft>, 
             problems.push(no_service());
         }
         let draft = spec.map(|spec| Draft::new(spec, path, (env, purpose), &mut problems, &mut others));
-        let mut diagnostics = diagnose(&files, problems);
+        let mut diagnostics = diagnose(&files, problems, &document.hidden);
         diagnostics.extend(others);
         return (draft, diagnostics);
     }
-    (None, diagnose(&files, problems))
+    // It may be any file.
+    let hidden: Vec<Place> = problems.iter().map(|problem| problem.place.clone()).collect();
+    (None, diagnose(&files, problems, &hidden))
 }
 
 impl Draft {
@@ -89,8 +91,9 @@ impl Draft {
     ) -> Self {
         problems.extend(remarks(&spec));
         let service = std::mem::take(&mut spec.service);
-        // Where it is no map, that is said already.
-        let service_entry = service.entry.filter(|_| service.value.is_some());
+        // Where it is missing or cannot be read, that is said already, and what it lacks is not.
+        let is_read = service.value.is_some();
+        let service_entry = service.entry.filter(|_| is_read);
         let service = service.value.unwrap_or_default();
         let url = effective_url(&service, service_entry, env, problems, others);
         let ServiceSpec {
@@ -106,8 +109,11 @@ impl Draft {
             of_rooms,
             max_removals_total,
         } = std::mem::take(&mut spec.guards).value.unwrap_or_default();
-        let mut guards = Guards::default();
-        of_rooms.over(&mut guards);
+        let mut room_defaults = RoomDefaults {
+            absent: spec.absent.value.unwrap_or_default(),
+            ..RoomDefaults::default()
+        };
+        of_rooms.over(&mut room_defaults.guards);
         let rooms = std::mem::take(&mut spec.rooms).value;
         let rooms = rooms.unwrap_or_else(|| vec![Some("rooms/".into())]);
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -124,8 +130,8 @@ impl Draft {
         };
         let written = match (auth.entry, auth.value) {
             (_, Some(auth)) => reader.read(auth),
-            (Some(_), None) => WrittenAuth::Wrong,
-            (None, None) => WrittenAuth::Nothing,
+            (None, None) if is_read => WrittenAuth::Nothing,
+            (_, None) => WrittenAuth::Wrong,
         };
         let webhook = std::mem::take(&mut spec.webhook);
         reader.steps = webhook.entry.into_iter().collect();
@@ -145,7 +151,7 @@ impl Draft {
             ca_file: ca_file.value.flatten().map(from_here),
             timeout: timeout.value.unwrap_or(TIMEOUT),
             rooms,
-            guards,
+            room_defaults,
             max_removals_total: max_removals_total.value.unwrap_or(MAX_REMOVALS_TOTAL),
             webhook,
             spec,
@@ -160,6 +166,7 @@ impl Draft {
             rooms: _,
             limits,
             guards: _,
+            absent: _,
             sync,
             webhook: _,
             state_dir,
@@ -178,7 +185,7 @@ impl Draft {
             },
             rooms: self.rooms,
             limits: limits_of(limits.value.unwrap_or_default()),
-            guards: self.guards,
+            room_defaults: self.room_defaults,
             max_removals_total: self.max_removals_total,
             sync: timing_of(&sync.value.unwrap_or_default()),
             webhook: self.webhook,

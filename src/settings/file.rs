@@ -7,8 +7,8 @@ use super::{App, auth, schema};
 use crate::desired::GuardsSpec;
 use crate::desired::names::{self, duration, whole};
 use crate::diagnostics::RawDiagnostic;
-use crate::model::Limit;
 use crate::model::schema::duration as duration_schema;
+use crate::model::{Absent, Limit};
 use crate::yaml::{Field, Fields, Items, ListOf, ReadContext, Scalar, Shape, Unread, fields};
 use schemars::JsonSchema;
 use serde::de::{MapAccess, SeqAccess};
@@ -27,7 +27,7 @@ fields! {
     /// Where the chat service is, how to get in, and how carefully to go about it. Paths are relative to this file.
     #[schemars(title = "The settings of roomsync", default, deny_unknown_fields)]
     #[schemars(extend("required" = ["service"]))]
-    pub(crate) struct SettingsSpec("the settings", secrets: true) {
+    pub(crate) struct SettingsSpec("the settings", secrecy: Unknown) {
         /// The chat service and the way in.
         service: ServiceSpec = |value| value.map(),
         /// Where the room files are: a file, a folder, or a list of them.
@@ -37,6 +37,9 @@ fields! {
         limits: LimitsSpec = |value| value.map(),
         /// Limits on changes at once; beyond them a person is asked. Room files can set others for their rooms.
         guards: FleetGuardsSpec = |value| value.map(),
+        /// Treatment of a wanted member who is not there, in rooms for which neither the room nor its file's `defaults` say otherwise.
+        #[schemars(extend("default" = "readd"))]
+        absent: Absent = |value| value.scalar(names::ABSENT, names::absent),
         /// When the daemon looks at the rooms.
         sync: SyncSpec = |value| value.map(),
         /// Where the service's events come in. `null`: nowhere; the daemon then looks at rooms every `sync.interval` only.
@@ -61,7 +64,7 @@ fields! {
     /// The chat service and the way in.
     #[schemars(rename = "Service", default, deny_unknown_fields)]
     #[schemars(extend("oneOf" = [{"required": ["app_key"]}, {"required": ["app_id"]}]))]
-    pub(super) struct ServiceSpec("`service`", secrets: true, finish: Self::check) {
+    pub(super) struct ServiceSpec("`service`", secrecy: Unknown, finish: Self::check) {
         /// The REST address of the service, without a path. ROOMSYNC_URL in the environment wins over it.
         #[schemars(schema_with = "schema::url")]
         url: Url = |value| value.scalar("an address", url),
@@ -104,7 +107,7 @@ impl ServiceSpec {
 fields! {
     /// Credentials for the service, of one kind.
     #[schemars(rename = "Auth", default, deny_unknown_fields, transform = schema::one_kind)]
-    pub(super) struct AuthSpec("`auth`", secrets: true, finish: Self::check) {
+    pub(super) struct AuthSpec("`auth`", secrecy: All, finish: auth::check) {
         /// A file with an app token, alone on a line. It is read again when it changes. Never write the token itself here.
         #[schemars(schema_with = "schema::path")]
         token_file: PathBuf = |value| value.scalar(PATH, path),
@@ -120,29 +123,6 @@ fields! {
         /// A file with the client's secret. ROOMSYNC_CLIENT_SECRET in the environment wins over it.
         #[schemars(schema_with = "schema::path")]
         client_secret_file: PathBuf = |value| value.scalar(PATH, path),
-    }
-}
-
-impl AuthSpec {
-    fn check(&mut self, cx: &mut ReadContext) {
-        auth::check(self, cx);
-        // An unknown key may be meant as the kind of credentials that is missing, and was recorded.
-        let Self {
-            token_file,
-            app_id,
-            app_certificate_file,
-            client_id,
-            client_secret_file,
-        } = self;
-        let others = [
-            app_id.entry,
-            app_certificate_file.entry,
-            client_id.entry,
-            client_secret_file.entry,
-        ];
-        if cx.unknown.any && others.iter().all(Option::is_none) {
-            token_file.entry = token_file.entry.or(Some(0));
-        }
     }
 }
 

@@ -5,13 +5,11 @@ use super::words::is_hex_id;
 use super::{Auth, Env, SecretFrom};
 use crate::chat::{BadSecret, clean_secret, read_secret};
 use crate::diagnostics::{Diagnostic, RawDiagnostic};
-use crate::disk::described;
+use crate::disk::{self, described};
+use crate::source;
 use secrecy::{ExposeSecret, SecretString};
-use std::io;
 use std::path::{Path, PathBuf};
-
-/// A longer path may be a token; one in use as a token file is hardly ever that long.
-const LONGEST_PATH_SHOWN: usize = 120;
+use std::{fs, io};
 
 /// Decides where the secret comes from, and whether it is one: the environment wins over the file.
 pub(super) fn find(written: WrittenAuth, env: &Env, diagnostics: &mut Vec<Diagnostic>) -> Option<Auth> {
@@ -46,11 +44,11 @@ fn find_secret(written: WrittenAuth, env: &Env) -> Result<Option<Auth>, RawDiagn
         WrittenAuth::Wrong | WrittenAuth::TokenFile(None) => Ok(None),
         WrittenAuth::TokenFile(Some(path)) => match read_secret(&path) {
             Ok(_) => Ok(Some(Auth::TokenFile(path))),
-            Err(error) => Err(bad_token(&token_file_shown(&path), &error)),
+            Err(error) => Err(bad_token(&in_file("service.auth.token_file", &path), &error)),
         },
         WrittenAuth::App { app_id, certificate } => {
             let variable = ("ROOMSYNC_APP_CERTIFICATE", set(env.app_certificate.as_ref()));
-            let file = ("`service.auth.app_certificate_file`", certificate);
+            let file = ("service.auth.app_certificate_file", certificate);
             let help = "put the app's certificate there, alone on a line";
             let Some((whence, from, certificate)) = secret_from(variable, file, ("certificate", help))?
             else {
@@ -67,7 +65,7 @@ fn find_secret(written: WrittenAuth, env: &Env) -> Result<Option<Auth>, RawDiagn
         }
         WrittenAuth::Client { client_id, secret } => {
             let variable = ("ROOMSYNC_CLIENT_SECRET", set(env.client_secret.as_ref()));
-            let file = ("`service.auth.client_secret_file`", secret);
+            let file = ("service.auth.client_secret_file", secret);
             let help = "put the client's secret there, alone on a line";
             let found = secret_from(variable, file, ("client secret", help))?;
             Ok(found.map(|(_, secret, _)| Auth::Client { client_id, secret }))
@@ -75,35 +73,49 @@ fn find_secret(written: WrittenAuth, env: &Env) -> Result<Option<Auth>, RawDiagn
     }
 }
 
-type Found = (&'static str, SecretFrom, SecretString);
+/// Where the secret was found, in words and as it is kept, and the secret.
+type Found = (String, SecretFrom, SecretString);
 
-/// A secret of the environment, or of the file. The file's path is not shown: somebody may have put the secret itself there.
+/// A secret of the environment, or of the file.
 fn secret_from(
-    (variable, value): (&'static str, Option<&SecretString>),
-    (key, file): (&'static str, Option<PathBuf>),
+    (variable, value): (&str, Option<&SecretString>),
+    (key, file): (&str, Option<PathBuf>),
     (what, help): (&str, &str),
 ) -> Result<Option<Found>, RawDiagnostic> {
     match (value, file) {
         (Some(value), _) => {
             let secret = clean_secret(value.expose_secret());
             let secret = secret.map_err(|error| bad_secret(variable, &error, what, help))?;
-            Ok(Some((variable, SecretFrom::Environment(secret.clone()), secret)))
+            let from = SecretFrom::Environment(secret.clone());
+            Ok(Some((variable.to_owned(), from, secret)))
         }
         (None, Some(path)) => {
-            let secret = read_secret(&path).map_err(|error| bad_secret(key, &error, what, help))?;
-            Ok(Some((key, SecretFrom::File(path), secret)))
+            let whence = in_file(key, &path);
+            let secret = read_secret(&path).map_err(|error| bad_secret(&whence, &error, what, help))?;
+            Ok(Some((whence, SecretFrom::File(path), secret)))
         }
         (None, None) => Ok(None),
     }
 }
 
-fn token_file_shown(path: &Path) -> String {
-    let shown = path.display().to_string();
-    // Somebody may have put the token where its file should be named.
-    if shown.contains("007") || shown.len() > LONGEST_PATH_SHOWN {
-        "`service.auth.token_file`".to_owned()
-    } else {
-        format!("`service.auth.token_file` ({})", shown.escape_debug())
+/// A key with the file that it names. What is no file is not shown: it may be the secret itself.
+pub(super) fn in_file(key: &str, path: &Path) -> String {
+    let exists = disk::bounded(path, |path| fs::symlink_metadata(path).map(|_| ()));
+    match exists {
+        Ok(()) => format!("`{key}` ({})", source::name_of(path)),
+        Err(_) => format!("`{key}`"),
+    }
+}
+
+/// Says where a file was searched for without its own name.
+fn no_such_file(path: &Path) -> String {
+    let folder = disk::bounded(path, |path| {
+        let folder = path.ancestors().skip(1).find(|folder| folder.is_dir());
+        Ok(folder.map(Path::to_owned))
+    });
+    match folder {
+        Ok(Some(folder)) => format!("there is no such file below {}", source::name_of(&folder)),
+        Ok(None) | Err(_) => "there is no such file".to_owned(),
     }
 }
 
@@ -130,8 +142,17 @@ pub(super) fn bad_secret(whence: &str, error: &BadSecret, what: &str, help: &str
 
 fn why(error: &BadSecret, what: &str) -> String {
     match error {
-        BadSecret::Unreadable { path: _, source } if source.kind() == io::ErrorKind::NotFound => {
-            "the file does not exist".to_owned()
+        BadSecret::Unreadable { path, source }
+            if matches!(
+                source.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            no_such_file(path)
+        }
+        // Its own words name the path.
+        BadSecret::Unreadable { path: _, source } if source.kind() == io::ErrorKind::TimedOut => {
+            "the file cannot be read: its disk does not answer".to_owned()
         }
         BadSecret::Unreadable { path: _, source } => {
             format!("the file cannot be read: {}", described(source))

@@ -2,7 +2,7 @@
 
 use super::auth::AuthReader;
 use super::schema;
-use super::token::bad_secret;
+use super::token::{bad_secret, in_file};
 use super::words::{listen, path};
 use crate::chat::Secret;
 use crate::desired::names::bad_value;
@@ -35,7 +35,7 @@ fields! {
     /// Where the service's events come in, which have rooms looked at without waiting for the interval.
     #[schemars(rename = "Webhook", default, deny_unknown_fields)]
     #[schemars(extend("required" = ["secret_file"]))]
-    pub(super) struct WebhookSpec("`webhook`", secrets: true, finish: Self::check) {
+    pub(super) struct WebhookSpec("`webhook`", secrecy: All, finish: Self::check) {
         /// Where the daemon listens for events, by plain HTTP: an address with its port, behind a proxy that speaks TLS.
         #[schemars(schema_with = "schema::address", extend("default" = "127.0.0.1:9465"))]
         listen: SocketAddr = |value| value.scalar("an address", address),
@@ -53,11 +53,11 @@ fields! {
 
 impl WebhookSpec {
     fn check(&mut self, cx: &mut ReadContext) {
-        if self.secret_file.entry.is_none() && !cx.unknown.any {
+        if self.secret_file.entry.is_none() {
             let raw = RawDiagnostic::new("no-webhook-secret", "`webhook` names no `secret_file`").help(
                 "write `secret_file: PATH`, a file with the secret that the service's console shows for the webhook",
             );
-            cx.error_in_map(raw.secret());
+            cx.error_in_map(raw);
         }
     }
 
@@ -120,7 +120,7 @@ impl Webhook {
             match Secret::file(file.to_owned()) {
                 Ok(secret) => secrets.push(secret),
                 Err(error) => {
-                    let whence = format!("`webhook.{key}`");
+                    let whence = in_file(&format!("webhook.{key}"), file);
                     let help =
                         "put the webhook's secret there, alone on a line, as the service's console shows it";
                     diagnostics.push(Diagnostic::without_file(bad_secret(
@@ -160,11 +160,11 @@ fn request_path(text: &str) -> Result<String, RawDiagnostic> {
     if good {
         return Ok(text.to_owned());
     }
-    Err(bad_value(
-        text,
-        "the path of a request",
-        format!("begin it with a slash, and use a-z, A-Z, 0-9, `/`, `_`, `-`, `.` and `~`, such as {PATH}"),
-    ))
+    // Not what stands there: it may be the secret.
+    let raw = RawDiagnostic::new("bad-value", "this is not the path of a request");
+    Err(raw.help(format!(
+        "begin it with a slash, and use a-z, A-Z, 0-9, `/`, `_`, `-`, `.` and `~`, such as {PATH}"
+    )))
 }
 
 /// The error of a webhook on the address of the status page.

@@ -30,7 +30,9 @@ pub(super) fn truth(text: &str) -> Result<bool, RawDiagnostic> {
 
 pub(super) fn path(text: &str) -> Result<PathBuf, RawDiagnostic> {
     if text.is_empty() || text.contains('\0') {
-        return Err(bad(text, "a path", "write the path of a file or a folder"));
+        // Not even what stands there: it may be a secret, in the place of its file.
+        return Err(RawDiagnostic::new("bad-value", "this is not a path")
+            .help("write the path of a file or a folder, without NUL characters"));
     }
     Ok(PathBuf::from(text))
 }
@@ -52,10 +54,13 @@ pub(super) fn listen(text: &str) -> Result<Option<SocketAddr>, RawDiagnostic> {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| {
-        let help = match text.strip_prefix("localhost:") {
-            Some(port) => format!("write 127.0.0.1:{port}: a name of a host cannot stand here"),
-            None if text.bytes().all(|byte| byte.is_ascii_digit()) => format!("write 127.0.0.1:{text}"),
-            None => "write an IP address with its port, such as 127.0.0.1:9464, or `off`".to_owned(),
+        let port = |text: &str| text.parse::<u16>().ok();
+        let help = match (port(text), text.strip_prefix("localhost:").map(port)) {
+            (Some(port), _) => format!("write 127.0.0.1:{port}"),
+            (None, Some(Some(port))) => {
+                format!("write 127.0.0.1:{port}: a name of a host cannot stand here")
+            }
+            (None, _) => "write an IP address with its port, such as 127.0.0.1:9464, or `off`".to_owned(),
         };
         bad(text, "an address with a port", help)
     })
@@ -63,36 +68,37 @@ pub(super) fn listen(text: &str) -> Result<Option<SocketAddr>, RawDiagnostic> {
 
 pub(super) fn app_key(text: &str) -> Result<App, RawDiagnostic> {
     let (org, app) = text.split_once('#').ok_or_else(|| {
-        let help = match text.split_once('/') {
-            Some((org, app)) if app_name(text, org).is_ok() && app_name(text, app).is_ok() => {
-                format!("write it as \"{org}#{app}\", between quotes")
-            }
-            _ => "write it as \"org#app\", between quotes: without them ` #` begins a comment".to_owned(),
-        };
-        bad(text, "an App Key", help)
+        RawDiagnostic::new("bad-value", "this is not an App Key")
+            .help(
+                "write it as \"org#app\", with a `#` and between quotes: without them ` #` begins a comment",
+            )
+            .secret()
     })?;
     Ok(App::Key {
-        org: app_name(text, org)?,
-        app: app_name(text, app)?,
+        org: app_name(org)?,
+        app: app_name(app)?,
     })
 }
 
 pub(super) fn app_id(text: &str) -> Result<App, RawDiagnostic> {
-    app_name(text, text).map(App::Id)
+    app_name(text).map(App::Id)
 }
 
 /// A part of an app's name. It becomes a segment of every request's path, so nothing that could mean another path.
-fn app_name(text: &str, name: &str) -> Result<String, RawDiagnostic> {
+fn app_name(name: &str) -> Result<String, RawDiagnostic> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let bad = |help: String| {
+        let raw = RawDiagnostic::new("bad-value", "this is not the name of an app");
+        raw.help(help).secret()
+    };
     if !(1..=MAX_APP_NAME).contains(&name.len()) || !name.bytes().all(allowed) {
-        let why = format!("each part is 1 to {MAX_APP_NAME} of a-z, A-Z, 0-9, `_`, `-` and `.`");
-        return Err(bad(text, "the name of an app", why));
+        return Err(bad(format!(
+            "each part is 1 to {MAX_APP_NAME} of a-z, A-Z, 0-9, `_`, `-` and `.`"
+        )));
     }
     if name.bytes().all(|byte| byte == b'.') {
         return Err(bad(
-            text,
-            "the name of an app",
-            "copy it from the vendor's console: no part of it is dots only",
+            "copy it from the vendor's console: no part of it is dots only".to_owned(),
         ));
     }
     Ok(name.to_owned())
@@ -130,13 +136,18 @@ pub(super) fn url(text: &str) -> Result<Url, RawDiagnostic> {
     let bad = |why: &str| {
         let raw = RawDiagnostic::new("bad-url", format!("this is no address for the service: {why}"))
             .help("write it as `https://HOST`, with `:PORT` where it has its own");
-        // What stands before an `@` may be a password.
-        if text.contains('@') { raw.secret() } else { raw }
+        // What stands before an `@` may be a password, and what is no address at all, a token.
+        if text.contains('@') || !text.contains('.') {
+            raw.secret()
+        } else {
+            raw
+        }
     };
     let url = Url::parse(text).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => {
             let raw = bad("it must begin with https://");
-            match Url::parse(&format!("https://{text}")).is_ok() && !text.contains('@') {
+            let is_host = text.contains('.') && text.bytes().all(|byte| byte.is_ascii_graphic());
+            match is_host && !text.contains('@') && Url::parse(&format!("https://{text}")).is_ok() {
                 true => raw.help(format!("write `https://{text}`")),
                 false => raw,
             }

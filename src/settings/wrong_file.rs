@@ -62,7 +62,7 @@ pub(super) fn missing(path: &Path, env: &Env) -> Option<Diagnostic> {
 /// The error about a room file in the place of the settings.
 pub(super) fn room_file(document: &Document<SettingsSpec>) -> Option<Problem> {
     let spec = document.fields.as_ref()?;
-    let unknown = |key: &str| document.unknown_keys.iter().any(|unknown| unknown == key);
+    let unknown = |key: &str| document.unknown_keys.iter().any(|(unknown, _)| unknown == key);
     let rooms = spec.rooms.value.as_deref().unwrap_or_default();
     let has_rooms = !rooms.is_empty() && rooms.iter().all(Option::is_none);
     if spec.service.entry.is_some() || !(has_rooms || unknown("groups") || unknown("defaults")) {

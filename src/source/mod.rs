@@ -263,6 +263,12 @@ impl FileSet {
     }
 }
 
+/// True for the name of a room file. A file with another name is read only if `rooms` or the command line names it itself.
+pub(crate) fn has_room_file_name(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
 /// Name of a path in messages, control characters escaped.
 pub(crate) fn name_of(path: &Path) -> String {
     path.to_string_lossy()

@@ -2,7 +2,7 @@
 
 use super::fingerprint::{FileId, Fingerprint};
 use super::path_errors::{NamedPaths, kernels};
-use super::{name_of, unreadable};
+use super::{has_room_file_name, name_of, unreadable};
 use crate::diagnostics::RawDiagnostic;
 use crate::disk::{FileSystems, Progress, is_kernel_path};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -343,9 +343,7 @@ impl Search<'_> {
             Err(error) => return self.fail(path, unreadable(path, &error)),
             Ok(result) => result,
         };
-        let is_yaml = path
-            .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let is_yaml = has_room_file_name(path);
         let is_dir = metadata.is_dir();
         if !is_dir && !is_yaml && is_nearly_yaml(path) {
             self.listing.not_read.push(path.to_owned());

@@ -10,7 +10,7 @@ pub use absence::{Absence, AbsenceReason};
 pub use attention::{Attention, AttentionSeverity, FirstLook};
 pub use event::EventResult;
 pub use pass::{ChangeResult, PassKind, PassOutcome};
-pub use room::{Aside, Change, ComingAndGoing, Hold, Missing, RoomDetail, RoomLine, RoomState};
+pub use room::{Aside, Change, ComingAndGoing, EndsSoon, Hold, Missing, RoomDetail, RoomLine, RoomState};
 
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::model::{ReasonCode, RoomId};
@@ -42,7 +42,8 @@ pub struct Status {
     pub version: &'static str,
     /// Start of the daemon.
     pub started: Timestamp,
-    /// Time of this answer.
+    /// Time of this answer, which is written before everything else.
+    #[serde(skip)]
     pub now: Timestamp,
     /// Everything that needs attention, outages first. Empty when nothing does.
     pub attention: Vec<Attention>,
@@ -66,21 +67,26 @@ pub struct Status {
     pub aside: Vec<Aside>,
     /// Members who are put back again and again.
     pub coming_and_going: Vec<ComingAndGoing>,
+    /// People whose place ends within a week, by time.
+    pub ends_soon: Vec<EndsSoon>,
     /// Names that a guard on the files holds.
     pub holds: Vec<Hold>,
-    /// People who stay until the room files have settled. `None` if they have.
+    /// People who stay, or do not come, until the room files have settled. `None` if they have.
     pub pending: Option<Pending>,
     /// The last changes, the newest first; at most 100.
     pub changes: Vec<Change>,
 }
 
-/// People who would go by the room files in force, and stay until these have been unchanged for long enough.
+/// People who would go by the room files in force and stay, or who would come only because an end is gone from the files, until
+/// these have been unchanged for long enough.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pending {
     /// Removals that wait, in all rooms.
     pub removals: usize,
     /// Demotions that wait, in all rooms.
     pub demotions: usize,
+    /// People who are not added or promoted yet, in all rooms.
+    pub additions: usize,
     /// Number of these rooms.
     pub rooms: usize,
     /// Time since which the files have not been unchanged for long enough.

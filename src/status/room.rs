@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Condition of a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RoomState {
     /// Not looked at yet, or its admins were never read.
@@ -57,6 +57,10 @@ pub struct RoomLine {
     pub promote: usize,
     /// Number of people who should cease to be one.
     pub demote: usize,
+    /// Number of members who should be on the room's allow list, those who come in among them (`absent: keep`).
+    pub allow: usize,
+    /// Number of people who should be taken off it, because they go.
+    pub disallow: usize,
     /// Number of people who stay only until the room files have settled.
     pub pending: usize,
     /// Guards that block it.
@@ -126,6 +130,21 @@ pub struct ComingAndGoing {
     pub room: RoomId,
     /// Time until which they are left alone.
     pub until: Timestamp,
+}
+
+/// People whose place in a room, or whose role, ends within a week.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndsSoon {
+    /// The room.
+    pub room: RoomId,
+    /// `member` or `admin`: who ceases to be an admin may stay a member.
+    pub role: &'static str,
+    /// The end.
+    pub until: Timestamp,
+    /// The first 100 of them.
+    pub users: Vec<UserId>,
+    /// Number of them.
+    pub people: usize,
 }
 
 /// Names that were dropped from a room's list, more at once than its guard allows.

@@ -94,7 +94,7 @@ impl Metrics {
         registry.register("calls", help, calls.clone());
         let help = "How long calls to the service took";
         registry.register_with_unit("call_duration", help, Unit::Seconds, call_duration.clone());
-        let help = "Changes of one person in one room that were tried";
+        let help = "Changes of one person in one room that were tried; one that is done by its answer counts once more, as not confirmed, if a look contradicts it";
         registry.register("changes", help, changes.clone());
         let help = "New sets of room files, taken or refused";
         registry.register("reloads", help, reloads.clone());
@@ -209,15 +209,7 @@ impl Metrics {
 }
 
 fn op_label(op: Op) -> (&'static str, &'static str) {
-    (
-        "op",
-        match op {
-            Op::Add => "add",
-            Op::Promote => "promote",
-            Op::Demote => "demote",
-            Op::Remove => "remove",
-        },
-    )
+    ("op", op.as_str())
 }
 
 fn reload_label(taken: bool) -> (&'static str, &'static str) {

@@ -3,14 +3,26 @@
 use crate::diagnostics::{Place, Problem, RawDiagnostic, Target};
 
 /// The beginnings of lines that mark a conflict, in the order in which they come.
-const MARKERS: [&str; 4] = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
+const MARKERS: [&str; 4] = ["<<<<<<<", "|||||||", BETWEEN, ">>>>>>>"];
+
+/// The marker between the two sides. A line like it alone can also be part of a text.
+const BETWEEN: &str = "=======";
+
+/// The conflicts in a file.
+pub(super) enum Conflicts {
+    /// There is at least one, which is all that can be said of the file.
+    Certain(Vec<Problem>),
+    /// Lines that are left of one if the file is no YAML.
+    Doubtful(Vec<Problem>),
+}
 
 /// An error for every conflict, at its first line, and for every marker that is left of one.
-pub(super) fn conflicts(file: usize, text: &str) -> Vec<Problem> {
+pub(super) fn conflicts(file: usize, text: &str) -> Conflicts {
     let mut problems: Vec<Problem> = Vec::new();
     if !MARKERS.iter().any(|marker| text.contains(marker)) {
-        return problems;
+        return Conflicts::Doubtful(problems);
     }
+    let mut is_certain = false;
     let mut is_open = false;
     let mut start = 0;
     for line in text.split_inclusive('\n') {
@@ -20,6 +32,7 @@ pub(super) fn conflicts(file: usize, text: &str) -> Vec<Problem> {
         };
         start += line.len();
         let Some(marker) = marker(line) else { continue };
+        is_certain |= marker != BETWEEN;
         if marker == "<<<<<<<" {
             let raw = RawDiagnostic::new("conflict-markers", "this file has a conflict of git that is not resolved")
                 .help("keep what is meant of the two sides, and delete the lines that begin with <<<<<<<, ======= and >>>>>>>");
@@ -37,7 +50,10 @@ pub(super) fn conflicts(file: usize, text: &str) -> Vec<Problem> {
             }
         }
     }
-    problems
+    match is_certain {
+        true => Conflicts::Certain(problems),
+        false => Conflicts::Doubtful(problems),
+    }
 }
 
 /// The marker that the line consists of, with or without a name behind it.

@@ -4,7 +4,7 @@
 macro_rules! fields {
     (
         $(#[$meta:meta])*
-        $vis:vis struct $name:ident($what:literal $(, secrets: $secrets:literal)? $(, finish: $finish:path)?) {
+        $vis:vis struct $name:ident($what:literal $(, secrecy: $secrecy:ident)? $(, finish: $finish:path)?) {
             $($(#[$key_meta:meta])* $key:ident: $type:ty = |$value:ident| $read:expr,)*
         }
     ) => {
@@ -17,7 +17,7 @@ macro_rules! fields {
         impl $crate::yaml::Fields for $name {
             const WHAT: &'static str = $what;
             const KEYS: &'static [&'static str] = &[$(stringify!($key)),*];
-            $(const SECRETS: bool = $secrets;)?
+            $(const SECRECY: $crate::yaml::Secrecy = $crate::yaml::Secrecy::$secrecy;)?
 
             fn field<'de, A: serde::de::MapAccess<'de>>(
                 &mut self,
@@ -29,7 +29,7 @@ macro_rules! fields {
                         let $value = value;
                         self.$key = $read?;
                     })*
-                    _ => value.not_yet(key)?,
+                    _ => value.unknown(key)?,
                 }
                 Ok(())
             }

@@ -7,12 +7,14 @@
 //! names. The parser gives that text only to a caller who asks for a scalar, and raises where something else stands;
 //! so a file with such a place is read again, by way of [`Pass::Probe`], which learns where those places are.
 
+mod causes;
 mod conflicts;
 mod fields;
 mod lookalikes;
 mod named_lists;
 mod parse;
 mod scalar;
+mod scalar_or_map;
 mod shape;
 mod syntax;
 
@@ -21,6 +23,7 @@ pub(crate) use parse::{Document, read};
 
 pub(crate) use named_lists::{NamedList, NamedListsOf};
 pub(crate) use scalar::{Parse, Scalar};
+pub(crate) use scalar_or_map::ScalarOrMap;
 pub(crate) use shape::{FieldsOf, Items, ListOf, Shape, Shaped};
 
 use crate::diagnostics::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, shown};
@@ -29,6 +32,7 @@ use scalar::Nullable;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::Range;
 
 /// Scalars that aliases may add to those a file holds: room for any honest reuse of a list, none for a bomb.
 const ALIAS_ALLOWANCE: usize = 1_000_000;
@@ -75,15 +79,6 @@ enum Pass {
     Probe(HashMap<NodePath, Kind>),
 }
 
-/// Parts of a map that were not understood, in which may be what it seems to lack.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct UnknownParts {
-    /// True if it has an unknown key.
-    pub(crate) any: bool,
-    /// True if it has one with a list, or a merge key.
-    pub(crate) lists: bool,
-}
-
 /// State of one reading: its place, and the problems found so far.
 #[derive(Debug)]
 pub(crate) struct ReadContext {
@@ -94,10 +89,12 @@ pub(crate) struct ReadContext {
     met_other_kind: bool,
     pub(crate) too_many_aliases: bool,
     pub(crate) problems: Vec<Problem>,
-    /// The unknown keys of the document's own map.
-    unknown_keys: Vec<CompactString>,
-    /// The unknown parts of the map that was read last.
-    pub(crate) unknown: UnknownParts,
+    /// The unknown keys of the document's own map, and their places.
+    unknown_keys: Vec<(CompactString, Place)>,
+    /// Problems of the map that was finished last: what it lacks may stand where the parser breaks off.
+    of_last_map: Range<usize>,
+    /// Nodes that may be secrets or stand beside one: their lines are not shown.
+    hidden: Vec<Place>,
     /// The first text with capitals that do not count, and all such texts in lower case.
     folded: Option<(Place, CompactString, HashSet<CompactString>)>,
 }
@@ -113,7 +110,8 @@ impl ReadContext {
             too_many_aliases: false,
             problems: Vec::new(),
             unknown_keys: Vec::new(),
-            unknown: UnknownParts::default(),
+            of_last_map: 0..0,
+            hidden: Vec::new(),
             folded: None,
         }
     }
@@ -150,6 +148,14 @@ impl ReadContext {
         }
     }
 
+    /// Notes a list or a map in the place of a scalar, for the reading that follows.
+    fn met(&mut self, part: EntryPart, kind: Kind) {
+        let node = self.node(part);
+        if let (Pass::Probe(others), Kind::List | Kind::Map) = (&mut self.pass, kind) {
+            others.insert(node, kind);
+        }
+    }
+
     /// The present node.
     pub(crate) fn place(&self, part: EntryPart) -> Place {
         Place {
@@ -178,6 +184,14 @@ impl ReadContext {
     /// Records an error about an entry of the present map, at its key.
     pub(crate) fn error_at_entry(&mut self, entry: u32, raw: RawDiagnostic) {
         self.within(entry, |cx| cx.error_at_key(raw));
+    }
+
+    /// Keeps the lines of an entry of the present map from being shown.
+    fn hide(&mut self, entry: u32) {
+        let places = self.within(entry, |cx| {
+            [EntryPart::Key, EntryPart::Value].map(|part| cx.place(part))
+        });
+        self.hidden.extend(places);
     }
 
     fn within<T>(&mut self, step: u32, run: impl FnOnce(&mut Self) -> T) -> T {
@@ -256,19 +270,29 @@ impl<T> Default for Field<T> {
     }
 }
 
+/// Part of a map that may be a secret in the wrong place: it is neither shown nor kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Secrecy {
+    None,
+    /// Keys that are not known, with their values.
+    Unknown,
+    /// Everything.
+    All,
+}
+
 /// A map with a fixed set of keys.
 pub(crate) trait Fields: Default {
     /// Its name, as in "unknown key in …".
     const WHAT: &'static str;
     /// Its keys.
     const KEYS: &'static [&'static str];
-    /// True if an unknown key or value may be a secret in the wrong place.
-    const SECRETS: bool = false;
+    /// What of it may be a secret in the wrong place.
+    const SECRECY: Secrecy = Secrecy::None;
 
     /// Reads the value of one of [`Self::KEYS`].
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error>;
 
-    /// Checks the map as a whole; `cx` is at it.
+    /// Checks the map as a whole; `cx` is at it. A map with an unknown key is not checked: what it seems to lack may be there.
     fn finish(&mut self, _cx: &mut ReadContext) {}
 }
 
@@ -308,8 +332,12 @@ impl<'de, A: MapAccess<'de>> Unread<'_, A> {
         self.read(&Nullable(Scalar::new(wants, parse)))
     }
 
-    /// Reads a list of scalars.
-    pub(crate) fn list<T>(self, wants: &'static str, item: Scalar<T>) -> Result<Field<Items<T>>, A::Error> {
+    /// Reads a list of what the seed reads.
+    pub(crate) fn list<S: Seed<'de>>(
+        self,
+        wants: &'static str,
+        item: S,
+    ) -> Result<Field<Items<S::Value>>, A::Error> {
         self.read(&Shaped(ListOf { wants, item }))
     }
 
@@ -326,13 +354,14 @@ impl<'de, A: MapAccess<'de>> Unread<'_, A> {
         }))
     }
 
-    /// Reads a map whose keys are names and whose values are lists of scalars.
-    pub(crate) fn named_lists<K, T>(
+    /// Reads a map whose keys are names and whose values are lists.
+    pub(crate) fn named_lists<K, S>(
         self,
-        of: NamedListsOf<K, T>,
-    ) -> Result<Field<Vec<NamedList<K, T>>>, A::Error>
+        of: NamedListsOf<K, S>,
+    ) -> Result<Field<Vec<NamedList<K, S::Value>>>, A::Error>
     where
         K: Clone + Eq + std::hash::Hash,
+        S: Seed<'de> + Copy,
     {
         self.read(&Shaped(of))
     }
@@ -349,9 +378,12 @@ impl<'de, A: MapAccess<'de>> Unread<'_, A> {
         map.next_value::<IgnoredAny>().map(|_| ())
     }
 
-    /// Refuses a key of the interface that is not built.
-    pub(crate) fn not_yet(self, key: &str) -> Result<(), A::Error> {
-        self.refuse(RawDiagnostic::not_yet(&format!("`{key}`")))
+    /// Refuses a key that nothing reads.
+    pub(crate) fn unknown(self, key: &str) -> Result<(), A::Error> {
+        self.refuse(RawDiagnostic::new(
+            "unknown-key",
+            format!("unknown key {}", shown(key)),
+        ))
     }
 }
 

@@ -1,18 +1,18 @@
 //! Reads maps whose keys are names.
 
 use super::shape::{Items, MERGE, Shape, duplicate, merge_key, next_key};
-use super::{Parse, ReadContext, Scalar, Unread};
+use super::{Parse, ReadContext, Seed, Unread};
 use crate::diagnostics::{Place, Problem, RawDiagnostic};
 use serde::de::MapAccess;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Reads a map whose keys are free, each once, and whose values are lists of scalars.
-pub(crate) struct NamedListsOf<K, T> {
+/// Reads a map whose keys are free, each once, and whose values are lists.
+pub(crate) struct NamedListsOf<K, S> {
     pub(crate) wants: &'static str,
     pub(crate) key: Parse<K>,
     pub(crate) list: &'static str,
-    pub(crate) item: Scalar<T>,
+    pub(crate) item: S,
 }
 
 /// An entry of such a map.
@@ -24,7 +24,7 @@ pub(crate) struct NamedList<K, T> {
     pub(crate) items: Items<T>,
 }
 
-impl<K, T> NamedListsOf<K, T> {
+impl<K, S> NamedListsOf<K, S> {
     fn key(&self, text: &str) -> Result<K, RawDiagnostic> {
         if text == MERGE {
             Err(merge_key())
@@ -34,8 +34,8 @@ impl<K, T> NamedListsOf<K, T> {
     }
 }
 
-impl<'de, K: Clone + Eq + Hash, T> Shape<'de> for NamedListsOf<K, T> {
-    type Value = Vec<NamedList<K, T>>;
+impl<'de, K: Clone + Eq + Hash, S: Seed<'de> + Copy> Shape<'de> for NamedListsOf<K, S> {
+    type Value = Vec<NamedList<K, S::Value>>;
 
     fn wants(&self) -> &'static str {
         self.wants

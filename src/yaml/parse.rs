@@ -1,12 +1,13 @@
 //! A file's text → its document, with every problem that can be seen.
 
-use super::conflicts::conflicts;
-use super::lookalikes::{self, lookalikes};
+use super::causes::find_causes;
+use super::conflicts::{Conflicts, conflicts};
+use super::lookalikes;
 use super::syntax::broken;
-use super::{Fields, FieldsOf, ReadContext, Seed, Shaped};
+use super::{Fields, FieldsOf, ReadContext, Secrecy, Seed, Shaped};
 use crate::diagnostics::node_spans;
-use crate::diagnostics::{Place, Problem, RawDiagnostic, Severity, Target};
-use crate::model::{Lookalike, named_char};
+use crate::diagnostics::{Place, Problem, RawDiagnostic, Target};
+use crate::model::Lookalike;
 use compact_str::CompactString;
 use serde_yaml::Deserializer;
 
@@ -19,8 +20,10 @@ pub(crate) struct Document<F> {
     pub(crate) problems: Vec<Problem>,
     /// True if the file was read to its end, so that `fields` holds all of it.
     pub(crate) whole: bool,
-    /// The unknown keys of the map that the document is.
-    pub(crate) unknown_keys: Vec<CompactString>,
+    /// The unknown keys of the map that the document is, and their places.
+    pub(crate) unknown_keys: Vec<(CompactString, Place)>,
+    /// Places on lines that are not shown.
+    pub(crate) hidden: Vec<Place>,
 }
 
 impl<F> Document<F> {
@@ -31,6 +34,7 @@ impl<F> Document<F> {
             problems,
             whole: false,
             unknown_keys: Vec::new(),
+            hidden: Vec::new(),
         }
     }
 }
@@ -40,14 +44,26 @@ const MOST_OPEN_BRACKETS: usize = 1_000;
 
 /// Reads the document of a file.
 pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
+    let mut document = read_shown(file, text);
+    if F::SECRECY > Secrecy::None {
+        let is_broken = document.fields.is_none();
+        // What the parser stumbles over may be a secret, and where it broke off, nobody knows which lines have one.
+        for problem in &mut document.problems {
+            problem.raw.is_secret |= is_broken || matches!(problem.place.at, Target::Byte(_));
+        }
+    }
+    document
+}
+
+fn read_shown<F: Fields>(file: usize, text: &str) -> Document<F> {
     let at_byte = |byte| Place {
         file,
         at: Target::Byte(byte),
     };
-    let in_conflict = conflicts(file, text);
-    if !in_conflict.is_empty() {
-        return Document::broken(in_conflict);
-    }
+    let left = match conflicts(file, text) {
+        Conflicts::Certain(problems) => return Document::broken(problems),
+        Conflicts::Doubtful(left) => left,
+    };
     if let Err((byte, raw)) = parseable(text) {
         return Document::broken(vec![Problem::error(at_byte(byte), raw)]);
     }
@@ -69,30 +85,25 @@ pub(crate) fn read<F: Fields>(file: usize, text: &str) -> Document<F> {
     });
     let capitals = cx.capitals();
     let mut problems = cx.problems;
+    if result.is_err() && cx.of_last_map.end <= problems.len() {
+        problems.drain(cx.of_last_map);
+    }
     problems.extend(capitals);
-    let mut whole = result.is_ok();
+    let is_broken = result.is_err();
     let fields = result.unwrap_or_else(|error| {
         let (at, raw) = broken(text, &error, cx.too_many_aliases);
         problems.retain(|problem| !comes_of(problem, text, &at, &raw));
         problems.push(Problem::error(Place { file, at }, raw));
         None
     });
-    if problems.iter().any(|problem| problem.severity == Severity::Error) {
-        let found = lookalikes(text);
-        // What seems to be missing may be there.
-        whole &= found.is_empty();
-        problems.retain(|problem| !is_explained(problem, &found));
-        problems.extend(found.iter().map(|(byte, lookalike)| {
-            let raw = lookalikes::error(text, *byte, lookalike, !F::SECRETS);
-            let raw = if F::SECRETS { raw.secret() } else { raw };
-            Problem::error(at_byte(*byte), raw)
-        }));
-    }
+    // What seems to be missing may be there.
+    let whole = !find_causes::<F>(text, file, is_broken, left, &mut problems) && !is_broken;
     Document {
         fields,
         problems,
         whole,
         unknown_keys: cx.unknown_keys,
+        hidden: cx.hidden,
     }
 }
 
@@ -112,26 +123,6 @@ fn comes_of(problem: &Problem, text: &str, at: &Target, error: &RawDiagnostic) -
         }
         _ => false,
     }
-}
-
-/// True if the problem comes of one of these characters.
-fn is_explained(problem: &Problem, found: &[(usize, Lookalike)]) -> bool {
-    let names = |c: char| {
-        let message = &problem.raw.message;
-        message.contains(c)
-            || message.contains(&c.escape_debug().to_string())
-            || message.contains(&named_char(c))
-    };
-    let shape = [
-        "yaml",
-        "wrong-kind",
-        "no-id",
-        "nothing-managed",
-        "no-app",
-        "two-documents",
-    ];
-    !found.is_empty()
-        && (shape.contains(&problem.raw.code) || found.iter().any(|(_, lookalike)| names(lookalike.c)))
 }
 
 /// Refuses, with its byte, what the parser cannot say well or fast enough.

@@ -69,9 +69,6 @@ impl<T> Scalar<T> {
                     Kind::List => Some(
                         "write a single value here: what stands between `[` and `]` is a list, and no part of a name",
                     ),
-                    Kind::Map if self.wants.contains(':') => {
-                        Some("write `group:NAME`, without a blank after the colon, or a name alone")
-                    }
                     Kind::Map => Some("write a single value here: `a:b` is one, `a: b` is a map"),
                     Kind::Null | Kind::Scalar | Kind::Tagged => kind.help(),
                 };
@@ -229,10 +226,7 @@ impl<'de, T> Shape<'de> for ProbeShape<T> {
         Some(self.scalar.meet(text))
     }
     fn other(&self, cx: &mut ReadContext, kind: Kind) -> Option<Met<T>> {
-        let node = cx.node(self.part);
-        if let (Pass::Probe(others), Kind::List | Kind::Map) = (&mut cx.pass, kind) {
-            others.insert(node, kind);
-        }
+        cx.met(self.part, kind);
         None
     }
 }

@@ -1,7 +1,7 @@
 //! Reads lists and maps.
 
 use super::scalar::{Key, Scalar};
-use super::{Fields, Kind, ReadContext, Seed, Seeded, UnknownParts, Unread};
+use super::{Fields, Kind, ReadContext, Secrecy, Seed, Seeded, Unread};
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, closest, shown, suggest};
 use compact_str::CompactString;
 use serde::de::{Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor};
@@ -209,7 +209,7 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
             problem.raw.is_secret |= if self.is_root {
                 kind == Kind::Scalar
             } else {
-                F::SECRETS
+                may_be_secret::<F>()
             };
         }
         None
@@ -218,76 +218,91 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
     fn map<A: MapAccess<'de>>(&self, cx: &mut ReadContext, mut map: A) -> Result<Option<F>, A::Error> {
         let mut fields = F::default();
         let mut seen: HashMap<&str, Place> = HashMap::new();
-        let mut unknown = UnknownParts::default();
+        let mut has_unknown = false;
+        let before = cx.problems.len();
         for entry in 0.. {
             let Some((place, text)) = next_key(cx, &mut map, entry, "the name of a key")? else {
                 break;
             };
-            let known = F::KEYS.iter().find(|known| text.as_deref() == Some(**known));
-            match (known, text) {
-                (Some(known), _) => match seen.get(known) {
+            if F::SECRECY == Secrecy::All {
+                cx.hide(entry);
+            }
+            let Some(text) = text else {
+                has_unknown = true;
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let map = &mut map;
+            match F::KEYS.iter().find(|known| text == **known) {
+                Some(known) => match seen.get(known) {
                     None => {
                         seen.insert(known, place);
-                        fields.field(
-                            known,
-                            Unread {
-                                map: &mut map,
-                                cx,
-                                entry,
-                            },
-                        )?;
-                        continue;
+                        fields.field(known, Unread { map, cx, entry })?;
                     }
                     Some(first) => {
                         let mut problem = duplicate(place, known, first);
-                        problem.raw.is_secret |= F::SECRETS;
+                        problem.raw.is_secret |= may_be_secret::<F>();
                         cx.problems.push(problem);
+                        map.next_value::<IgnoredAny>()?;
                     }
                 },
-                (None, Some(text)) => {
-                    let is_merge = text == MERGE;
-                    let raw = if is_merge {
-                        merge_key()
-                    } else {
-                        unknown_key::<F>(&text)
+                None => {
+                    if self.is_root {
+                        cx.unknown_keys.push((text.clone(), place.clone()));
+                    }
+                    let raw = match text == MERGE {
+                        true => merge_key(),
+                        false => unknown_key::<F>(&text),
                     };
                     cx.problems.push(Problem::error(place, raw));
-                    if cx.steps.is_empty() {
-                        cx.unknown_keys.push(text.clone());
+                    let meant = closest(&text, F::KEYS.iter().copied());
+                    let meant = meant.filter(|meant| !seen.contains_key(meant));
+                    has_unknown |= may_be_secret::<F>() || meant.is_none();
+                    match meant {
+                        None => map.next_value::<IgnoredAny>().map(|_| ())?,
+                        // What stands there may be the secret itself: it is checked, and not kept.
+                        Some(meant) if may_be_secret::<F>() => {
+                            read_as_meant(&mut F::default(), meant, Unread { map, cx, entry })?;
+                        }
+                        Some(meant) => read_as_meant(&mut fields, meant, Unread { map, cx, entry })?,
                     }
-                    // It is read as what is probably meant, so that nothing more is said of the same mistake.
-                    if let Some(meant) = closest(&text, F::KEYS.iter().copied())
-                        && !seen.contains_key(meant)
-                    {
-                        let said = cx.problems.len();
-                        let map = &mut map;
-                        fields.field(meant, Unread { map, cx, entry })?;
-                        let here = cx.within(entry, |cx| {
-                            [EntryPart::Key, EntryPart::Value].map(|part| cx.place(part))
-                        });
-                        let of_value = cx.problems.split_off(said);
-                        let deeper = of_value
-                            .into_iter()
-                            .filter(|problem| !here.contains(&problem.place));
-                        cx.problems.extend(deeper);
-                        continue;
-                    }
-                    let kind = map.next_value_seed(Seeded {
-                        cx,
-                        seed: &Shaped(KindOf),
-                    })?;
-                    unknown.any = true;
-                    unknown.lists |= is_merge || kind == Some(Kind::List);
-                    continue;
                 }
-                (None, None) => {}
             }
-            map.next_value::<IgnoredAny>()?;
         }
-        cx.unknown = unknown;
-        fields.finish(cx);
-        Ok(Some(fields))
+        let of_entries = cx.problems.len();
+        if !has_unknown {
+            fields.finish(cx);
+        }
+        cx.of_last_map = of_entries..cx.problems.len();
+        let is_dropped = match F::SECRECY {
+            Secrecy::None => false,
+            // What it seems to lack may be under an unknown key.
+            Secrecy::Unknown => has_unknown && !self.is_root,
+            Secrecy::All => cx.problems.len() > before,
+        };
+        Ok((!is_dropped).then_some(fields))
     }
+}
+
+/// Reads the value of a misspelled key as that of the key that is probably meant, so that nothing more is reported of the same
+/// mistake.
+fn read_as_meant<'de, F: Fields, A: MapAccess<'de>>(
+    fields: &mut F,
+    meant: &str,
+    value: Unread<'_, A>,
+) -> Result<(), A::Error> {
+    let Unread { map, cx, entry } = value;
+    let before = cx.problems.len();
+    fields.field(meant, Unread { map, cx, entry })?;
+    let here = cx.within(entry, |cx| {
+        [EntryPart::Key, EntryPart::Value].map(|part| cx.place(part))
+    });
+    let of_value = cx.problems.split_off(before);
+    let deeper = of_value
+        .into_iter()
+        .filter(|problem| !here.contains(&problem.place));
+    cx.problems.extend(deeper);
+    Ok(())
 }
 
 /// The place and the text of a map's next key: no text if a problem was recorded. `None` at the end of the map.
@@ -304,6 +319,9 @@ pub(super) fn next_key<'de, A: MapAccess<'de>>(
     })
 }
 
+/// No key of ours is longer. A longer one, where secrets are named, may be one.
+const LONGEST_KEY: usize = 24;
+
 /// The key of YAML that takes over the entries of another map.
 pub(super) const MERGE: &str = "<<";
 
@@ -314,28 +332,22 @@ pub(super) fn merge_key() -> RawDiagnostic {
     )
 }
 
-/// Tells the kind of a node, and no more.
-struct KindOf;
-
-impl<'de> Shape<'de> for KindOf {
-    type Value = Kind;
-
-    fn wants(&self) -> &'static str {
-        "anything"
-    }
-    fn other(&self, _cx: &mut ReadContext, kind: Kind) -> Option<Kind> {
-        Some(kind)
-    }
+/// True if what is not understood may be a secret.
+fn may_be_secret<F: Fields>() -> bool {
+    F::SECRECY > Secrecy::None
 }
 
 fn unknown_key<F: Fields>(key: &str) -> RawDiagnostic {
     let help = suggest(key, F::KEYS, "the keys are");
-    let raw = RawDiagnostic::new(
-        "unknown-key",
-        format!("unknown key {} in {}", shown(key), F::WHAT),
-    )
-    .help(help);
-    if F::SECRETS { raw.secret() } else { raw }
+    let is_word =
+        key.len() <= LONGEST_KEY && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    // `{s3cret}` is a map with a key.
+    let message = match may_be_secret::<F>() && !is_word {
+        true => format!("unknown key in {}", F::WHAT),
+        false => format!("unknown key {} in {}", shown(key), F::WHAT),
+    };
+    let raw = RawDiagnostic::new("unknown-key", message).help(help);
+    if may_be_secret::<F>() { raw.secret() } else { raw }
 }
 
 pub(super) fn duplicate(place: Place, key: &str, first: &Place) -> Problem {

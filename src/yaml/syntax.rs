@@ -99,7 +99,9 @@ pub(super) fn broken(
         .help("replace the tab with spaces");
         return (Target::Byte(line + tab), raw);
     }
-    if let Some(at) = regex_in(line_text) {
+    // Brackets of its own end a list too soon, or go on where nothing more is expected.
+    let is_about_brackets = said.contains("did not find expected");
+    if let Some(at) = regex_in(line_text).filter(|_| is_about_brackets) {
         let raw = RawDiagnostic::new(
             "regular-expression",
             "this looks like a regular expression, whose brackets and backslashes mean something else in YAML",
@@ -146,8 +148,9 @@ fn byte_of(text: &str, at: &str) -> Option<usize> {
     Some(start + column)
 }
 
-/// The byte of the first regular expression in a line that is no YAML.
+/// The byte of the first regular expression in a line that is no YAML. Between quotes its brackets are those of a text.
 fn regex_in(line: &str) -> Option<usize> {
+    let line = without_quoted(line);
     let line = line.split(" #").next().unwrap_or_default();
     let word = line.split([' ', ',', '"', '\'']).find(|word| {
         // The brackets of a list are YAML's own.
@@ -155,6 +158,27 @@ fn regex_in(line: &str) -> Option<usize> {
         looks_like_regex(word.strip_prefix('[').unwrap_or(word))
     })?;
     Some(word.as_ptr().addr() - line.as_ptr().addr())
+}
+
+/// The line with blanks in the place of its quoted pieces. A quote inside of a word begins none.
+fn without_quoted(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut quote = None;
+    let mut before = ' ';
+    for c in line.chars() {
+        let is_quoted = quote.is_some();
+        match quote {
+            Some(open) if open == c && before != '\\' => quote = None,
+            None if matches!(c, '"' | '\'') && matches!(before, ' ' | '[' | '{' | ',') => quote = Some(c),
+            _ => {}
+        }
+        before = c;
+        match is_quoted || quote.is_some() {
+            true => plain.extend(std::iter::repeat_n(' ', c.len_utf8())),
+            false => plain.push(c),
+        }
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -166,7 +190,9 @@ mod tests {
         for (line, found) in [
             ("ignore: [guest-[0-9]+, bob]", Some("[guest")),
             ("- [a-z]+", Some("[a-z]+")),
-            ("ignore: [\"guest\\d+\"]", Some("guest\\d")),
+            ("ignore: [\"guest\\d+\"]", None),
+            ("ignore: ['[0-9]+', \"é\", [a-z]+]", Some("[a-z]+")),
+            ("name: it's [0-9]+", Some("[0-9]+")),
             ("- ^[a-z]*$ x", Some("^[a-z]")),
             ("members: [a-b, c", None),
             ("members: [ann, bob]] # a.*b", None),

@@ -5,7 +5,7 @@
 
 use compact_str::CompactString;
 use roomsync::desired::{self, Loaded, Retain};
-use roomsync::model::{Guards, MemberSet, UserId};
+use roomsync::model::{MemberSet, RoomDefaults, UserId};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Deserialize;
 use std::error::Error;
@@ -118,7 +118,7 @@ fn reading() -> Outcome<bool> {
     let folder = tempfile::tempdir()?;
     let paths = [folder.path().to_owned()];
     let rooms = write_files(folder.path())?;
-    let guards = Guards::default();
+    let defaults = RoomDefaults::default();
     let (mut alone, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         // Each once before it counts: it is to find the memory as it leaves it itself, not as the other one does.
@@ -129,9 +129,9 @@ fn reading() -> Outcome<bool> {
         let of_library: usize = read.iter().map(people).sum();
         drop(read);
 
-        black_box(desired::load(&paths, None, &guards, Retain::Rooms)?);
+        black_box(desired::load(&paths, None, &defaults, Retain::Rooms)?);
         let begun = on_the_processor()?;
-        let Loaded { desired, .. } = desired::load(&paths, None, &guards, Retain::Rooms)?;
+        let Loaded { desired, .. } = desired::load(&paths, None, &defaults, Retain::Rooms)?;
         ours.push(on_the_processor()?.saturating_sub(begun));
         let lists = desired
             .rooms

@@ -27,6 +27,21 @@ fn people_who_may_be_absent_are_counted_apart_and_added_only_when_asked_for() {
         "{based}"
     );
 
+    let said = "in this change: never invited\n";
+    let (before, _) = based.split_once(said).unwrap();
+    let note = before.lines().rev().nth(1).unwrap();
+    assert!(note.ends_with(" not here, not added: absent: ignore"), "{based}");
+
+    site.run(&["plan", "--out", "kept.json"]).ends_with(0);
+    let kept = site
+        .run(&["apply", "--plan", "kept.json", "--yes"])
+        .ends_with(0)
+        .stdout;
+    assert!(
+        kept.contains("a plan made with --invite adds them") && !kept.contains("add them with"),
+        "{kept}"
+    );
+
     let invited = site
         .run(&["plan", "--invite", "--format", "json"])
         .ends_with(0)
@@ -41,4 +56,40 @@ fn people_who_may_be_absent_are_counted_apart_and_added_only_when_asked_for() {
         .ends_with(0)
         .json();
     assert_eq!(after["summary"]["adds"], 0, "{after}");
+}
+
+#[test]
+fn the_settings_say_it_for_rooms_that_say_nothing_else() {
+    let service = Service::start(STATE);
+    let rooms = "rooms:\n  - {id: \"66213271109633\", name: lobby, members: [bob, carol, dan, eve, mia]}\n";
+    let with = |absent: &str| {
+        Site::of(&service)
+            .with_rooms(rooms)
+            .with_settings("rooms: rooms/\n", &format!("rooms: rooms/\nabsent: {absent}\n"))
+    };
+    let planned = |site: &Site| site.run(&["plan"]).ends_with(0).stdout;
+    let said = planned(&with("ignore"));
+    assert!(said.contains("not added: absent: ignore"), "{said}");
+    let said = planned(&with("readd"));
+    assert!(said.contains("+carol") && !said.contains("not added"), "{said}");
+    let said = planned(&with("keep"));
+    assert!(
+        said.contains("~ bob: put on the allow list") && said.contains("1 allow_many"),
+        "{said}"
+    );
+}
+
+#[test]
+fn nobody_is_offered_an_invitation_to_a_room_that_is_only_observed() {
+    let service = Service::start(STATE);
+    let site = Site::of(&service).with_rooms(
+        "rooms:\n  - {id: \"66213271109633\", name: lobby, members: [bob, carol, zoe], mode: observe, absent: ignore}\n",
+    );
+    for args in [&["plan"][..], &["apply", "--yes"]] {
+        let said = site.run(args).ends_with(0).stdout;
+        assert!(
+            said.contains("note[absent]: ") && !said.contains("--invite"),
+            "{said}"
+        );
+    }
 }

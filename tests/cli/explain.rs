@@ -170,5 +170,56 @@ fn an_incomplete_look_is_4_and_certain_of_nothing() {
     let site = site(&service);
     let mut all = told(&site, "dan", "lobby").ends_with(4).stdout;
     all += &told(&site, "u1", "lobby").ends_with(4).stdout;
+    all += &told(&site, "nell", "lobby").ends_with(4).stdout;
     insta::assert_snapshot!(all);
+}
+
+#[test]
+fn an_admin_list_that_contradicts_itself_leaves_only_the_roles_open() {
+    let service = Service::hooked(FLEET, |head, _| {
+        let body = json!({"data": ["eve"], "count": 2}).to_string();
+        head.uri.path().ends_with("/31/admin").then(|| answer(200, body))
+    });
+    let site = site(&service);
+    for (user, seen) in [
+        ("bob", "it has 2. bob is in the room, perhaps as an admin.\n"),
+        ("mia", "it has 2. mia is not in the room.\n"),
+        ("eve", "it has 2. eve was seen as an admin.\n"),
+    ] {
+        let said = told(&site, user, "lobby").ends_with(4).stdout;
+        assert!(said.contains(seen), "{said}");
+    }
+}
+
+#[test]
+fn whoever_may_be_absent_is_said_not_to_be_here() {
+    let service = Service::start(FLEET);
+    let site = Site::of(&service).with_rooms(
+        "defaults: {absent: ignore}\nrooms:\n  - {id: 32, name: quiet, admins: [omar], members: [bob, carol]}\n  - {id: 33, name: watched, mode: observe, members: [zoe]}\n  - {id: 38, name: back, members: [mia], absent: readd}\n",
+    );
+    let mut all = String::new();
+    for (user, room) in [
+        ("carol", "quiet"),
+        ("zoe", "watched"),
+        // Here, an admin, and another room.
+        ("bob", "quiet"),
+        ("omar", "quiet"),
+        ("mia", "back"),
+    ] {
+        all += &format!("{}\n", told(&site, user, room).ends_with(0).stdout);
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn the_settings_are_named_where_they_let_people_be_absent() {
+    let service = Service::start(FLEET);
+    let site = Site::of(&service)
+        .with_rooms("rooms:\n  - {id: 32, name: quiet, members: [bob, carol]}\n")
+        .with_settings("rooms: rooms/\n", "rooms: rooms/\nabsent: ignore\n");
+    let said = told(&site, "carol", "quiet").ends_with(0).stdout;
+    assert!(
+        said.contains("  absent ignore (the settings, roomsync.yaml): "),
+        "{said}"
+    );
 }

@@ -107,7 +107,7 @@ fn only_complete_reads_are_exported() {
     }
     let run = run.complains("not exported").complains(r#""room":"32""#);
     let run = run
-        .complains("has 1 rows and says it has 5")
+        .complains("has 1 row and says it has 5")
         .complains(r#""room":"99""#);
     assert!(!run.stderr.contains(r#""room":"31""#), "{}", run.stderr);
     let only = site.run(&["export", "--room", "32"]).ends_with(4).complains("32");

@@ -3,6 +3,7 @@
 //! The service it talks to is the emulator on a real socket, in this process, where every request is written down.
 
 mod absent;
+mod canaries;
 mod completions;
 mod credentials;
 mod demo;
@@ -29,4 +30,5 @@ mod service;
 mod site;
 mod tls;
 mod tls_faults;
+mod until;
 mod words;

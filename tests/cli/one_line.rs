@@ -171,7 +171,11 @@ fn the_same_warning_of_150_files_is_one_line_and_quiet_is_quiet() {
     let run = shown("150 warnings, validate", site.run(&["validate"])).ends_with(0);
     assert_eq!(run.stdout.matches("with capitals").count(), 1, "{}", run.stdout);
     assert!(run.stdout.contains("150 warnings"), "{}", run.stdout);
-    let json = site.run(&["validate", "--format", "json"]);
+    // What is not shown is counted.
+    let run = site.run(&["-q", "validate"]).ends_with(0);
+    assert_eq!(lines(&run.stdout), 1, "{}", run.stdout);
+    assert!(run.stdout.ends_with(": valid, 150 warnings\n"), "{}", run.stdout);
+    let json = site.run(&["-q", "validate", "--format", "json"]);
     assert_eq!(json.stdout.matches("with capitals").count(), 150);
 
     let run = site.run(&["-q", "plan"]).ends_with(1);

@@ -284,7 +284,7 @@ fn a_plan_of_more_calls_than_allowed_writes_nothing() {
     let rooms = format!("{ROOMS}  - {{id: 77, members: [bob, dan]}}\n  - {{id: 999, members: [bob]}}\n");
     let site = Site::of(&service).with_rooms(&rooms);
     let said = "error: this plan makes 3 calls, and --max-calls allows 2: nothing is written\n\
-                most calls go to room lobby (66213271109633): 2, room (77): 1\n\
+                most calls go to lobby (66213271109633): 2 calls, 77: 1 call\n\
                 see whether all of this is meant; then allow it with --max-calls 3, or take fewer rooms at a time with --room\n";
     let only_two = ["--max-calls", "2", "--room", ROOM, "77"];
     for (args, code) in [

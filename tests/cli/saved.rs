@@ -109,6 +109,32 @@ fn of_a_hundred_rooms_the_one_that_moved_is_refused_by_name() {
     assert!(text.contains("100 rooms: 1 to change, 99 in sync\n"), "{text}");
 }
 
+/// Of a plan that was kept, the JSON shows what it says, and the error of the run that carries it out.
+#[test]
+fn the_error_of_a_run_is_in_the_json_whether_it_planned_or_carries_out() {
+    let json = |site: &Site, code| {
+        site.run(&["apply", "--yes", "--plan", "plan.json", "--format", "json"])
+            .ends_with(code)
+    };
+    let service = Service::start(STATE);
+    let site = planned(&service, ROOMS, 0);
+    let settings = fs::read_to_string(site.path("roomsync.yaml")).unwrap();
+    let gone = Service::start(STATE).url();
+    site.write("roomsync.yaml", &settings.replace(&service.url(), &gone));
+    let said = json(&site, 1).json();
+    assert!(said["plan"].get("error").is_none(), "{said}");
+    assert_eq!(said["result"]["error"]["code"], "service_unreachable", "{said}");
+
+    // Made while the service was away.
+    site.run(&["plan", "--out", "plan.json"]).ends_with(1);
+    site.write("roomsync.yaml", &settings);
+    let run = json(&site, 6).complains("the plan was made by a run that ended early: no room was checked: ");
+    let said = run.json();
+    assert_eq!(said["plan"]["error"]["code"], "service_unreachable", "{said}");
+    assert!(said["result"].get("error").is_none(), "{said}");
+    assert_eq!(service.writes(), [""; 0]);
+}
+
 #[test]
 fn a_plan_that_is_not_of_this_site_is_refused_whole() {
     let service = Service::start(STATE);

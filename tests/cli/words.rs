@@ -24,7 +24,7 @@ fn a_pattern_that_matches_nobody_is_noted() {
     let state = format!("{state}  \"77\": {{owner: alice, members: [bob, svc-1]}}\n");
     let service = Service::start(&state);
     let rooms = "rooms:\n\
-        \x20 - {id: 66213271109633, members: [bob, dan], ignore: [\"mi*\", \"guest-*\"], guards: {protect: [\"al*\", \"nobody-*\"]}}\n\
+        \x20 - {id: 66213271109633, members: [bob, dan], ignore: [\"mi*\", \"guest-*\"], guards: {protect: [\"al*\", \"nobody-*\", \"nobody-*\"]}}\n\
         \x20 - {id: 77, members: [bob, svc-1]}\n";
     let protect = "rooms: rooms/\nguards: {protect: [\"svc-*\", \"bot-*\"]}\n";
     let site = Site::of(&service)

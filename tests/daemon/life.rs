@@ -83,9 +83,12 @@ fn a_hangup_opens_the_audit_log_anew_and_reads_the_settings() {
     assert!(place.has("f") && !place.audited("audit.1").contains("f"));
 
     // Settings that are not valid change nothing.
-    place.replace("roomsync.yaml", "servce: {}\n");
+    const CANARY: &str = "c4nary-0f-4-reload";
+    let misspelled = format!("servce: {{auth: {{token: {CANARY}}}}}\n");
+    place.replace("roomsync.yaml", &misspelled);
     daemon.signal("HUP");
     daemon.until("refused", |daemon| daemon.log().contains("stay as they are"));
+    assert!(!daemon.log().contains(CANARY) && !daemon.status().to_string().contains(CANARY));
     place.replace("rooms/all.yaml", &wanting("a, b, c, d, e, f, g"));
     daemon.until("goes on", |_| place.has("g"));
 }

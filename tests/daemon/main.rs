@@ -2,9 +2,11 @@
 //! process as the service.
 
 mod adoption;
+mod crowded;
 mod edits;
 mod life;
 mod place;
+mod probe;
 mod seen;
 mod slow_writers;
 mod webhook;

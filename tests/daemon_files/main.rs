@@ -3,7 +3,7 @@
 mod quiet;
 
 use roomsync::file_source::{Event, FileSource, Follow};
-use roomsync::model::Guards;
+use roomsync::model::RoomDefaults;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ impl Site {
         let following = FileSource::start(Follow {
             paths: vec![dir.path().join("rooms")],
             settings_file: None,
-            guards: Guards::default(),
+            room_defaults: RoomDefaults::default(),
             settle: SETTLE,
             remembered: roomsync::desired::Remembered::default(),
         });

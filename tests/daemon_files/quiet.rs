@@ -34,7 +34,7 @@ async fn a_single_file_and_what_it_is_not_there_yet() {
     let following = FileSource::start(Follow {
         paths: vec![file.clone()],
         settings_file: None,
-        guards: Guards::default(),
+        room_defaults: RoomDefaults::default(),
         settle: SETTLE,
         remembered: roomsync::desired::Remembered::default(),
     });

@@ -3,7 +3,7 @@
 use super::site;
 use roomsync::desired::{self, Loaded, Retain};
 use roomsync::diagnostics::{Diagnostic, render};
-use roomsync::model::Guards;
+use roomsync::model::RoomDefaults;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -20,8 +20,13 @@ const SOON: Duration = Duration::from_secs(5);
 fn load(dir: &Path, roots: &[&str]) -> Result<Loaded, Vec<Diagnostic>> {
     let roots: Vec<PathBuf> = roots.iter().map(|root| dir.join(root)).collect();
     let settings = dir.join("roomsync.yaml");
-    desired::load(&roots, Some(&settings), &Guards::default(), Retain::Provenance)
-        .map_err(|invalid| invalid.diagnostics)
+    desired::load(
+        &roots,
+        Some(&settings),
+        &RoomDefaults::default(),
+        Retain::Provenance,
+    )
+    .map_err(|invalid| invalid.diagnostics)
 }
 
 #[track_caller]
@@ -324,13 +329,14 @@ fn a_swap_in_the_middle_of_a_look_is_neither_an_error_nor_a_mix() {
     meanwhile(Duration::from_secs(6), swap, || {
         let root = dir.join(if looks % 2 == 0 { "current/rooms" } else { "map" });
         let retain = [Retain::Provenance, Retain::Rooms, Retain::Totals][looks % 3];
-        let versions = desired::load(&[root], None, &Guards::default(), retain).map(|loaded| match retain {
-            Retain::Totals => {
-                assert_eq!((loaded.rooms, loaded.people), (FILES, Some(1)), "{loaded:?}");
-                BTreeSet::from([String::new()])
-            }
-            _ => versions(&loaded.desired.rooms),
-        });
+        let versions =
+            desired::load(&[root], None, &RoomDefaults::default(), retain).map(|loaded| match retain {
+                Retain::Totals => {
+                    assert_eq!((loaded.rooms, loaded.people), (FILES, Some(1)), "{loaded:?}");
+                    BTreeSet::from([String::new()])
+                }
+                _ => versions(&loaded.desired.rooms),
+            });
         let versions = versions.unwrap_or_else(|invalid| panic!("{}", render(&invalid.diagnostics, false)));
         assert_eq!(versions.len(), 1, "a mix: {versions:?}");
         seen.extend(versions);

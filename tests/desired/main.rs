@@ -4,15 +4,17 @@ mod damage;
 mod links;
 mod provenance;
 mod revision;
+mod until;
 mod work_trees;
 
 use roomsync::desired::{self, Desired, Loaded, OwnGuards, Retain};
 use roomsync::diagnostics::{Diagnostic, render};
-use roomsync::model::{Glob, Guards, Limit, MAX_ADMINS, MemberSet, Mode, UserId};
+use roomsync::model::{Absent, Glob, Guards, Limit, MAX_ADMINS, MemberSet, Mode, RoomDefaults, UserId};
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// A directory with these files.
 fn site(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -27,7 +29,8 @@ fn site(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 fn load(paths: &[&Path]) -> Result<Loaded, Vec<Diagnostic>> {
     let paths: Vec<PathBuf> = paths.iter().map(|path| path.to_path_buf()).collect();
-    desired::load(&paths, None, &Guards::default(), Retain::Provenance).map_err(|invalid| invalid.diagnostics)
+    desired::load(&paths, None, &RoomDefaults::default(), Retain::Provenance)
+        .map_err(|invalid| invalid.diagnostics)
 }
 
 /// Text on the directory, with the directory's own name left out.
@@ -123,6 +126,35 @@ rooms:
     );
     assert_eq!((other.mode, other.ignore.len()), (Mode::Observe, 0));
     assert_eq!(other.guards.max_demotions, Guards::default().max_demotions);
+}
+
+#[test]
+fn a_room_says_what_becomes_of_absent_members_before_its_file_and_the_settings() {
+    let dir = site(&[
+        (
+            "a.yaml",
+            "defaults: {absent: readd}\nrooms: [{id: 1, members: [b]}, {id: 2, members: [b], absent: ignore}]\n",
+        ),
+        (
+            "b.yaml",
+            "rooms: [{id: 3, members: [b]}, {id: 4, members: [b], absent: readd}]\n",
+        ),
+    ]);
+    let absent = |absent| {
+        let defaults = RoomDefaults {
+            absent,
+            ..RoomDefaults::default()
+        };
+        let paths = [dir.path().to_owned()];
+        let loaded = desired::load(&paths, None, &defaults, Retain::Rooms).unwrap();
+        let texts = desired::read(&paths, None).resolve(&defaults).unwrap();
+        assert_eq!(texts.desired, loaded.desired);
+        let rooms = loaded.desired.rooms.iter();
+        rooms.map(|room| room.absent).collect::<Vec<_>>()
+    };
+    let (readd, ignore) = (Absent::Readd, Absent::Ignore);
+    assert_eq!(absent(ignore), [readd, ignore, ignore, readd]);
+    assert_eq!(absent(readd), [readd, ignore, readd, readd]);
 }
 
 #[test]
@@ -334,7 +366,7 @@ fn the_settings_file_is_no_room_file() {
         desired::load(
             &[path.to_owned()],
             Some(&settings),
-            &Guards::default(),
+            &RoomDefaults::default(),
             Retain::Provenance,
         )
     };
@@ -383,10 +415,35 @@ fn texts_are_the_same_when_they_would_resolve_to_the_same() {
     assert!(!broken.same_as(&read()));
     // What was read does not change any more.
     fs::write(dir.path().join("a.yaml"), "rooms: []\n").unwrap();
-    assert_eq!(before.resolve(&Guards::default()).unwrap().desired.rooms.len(), 1);
+    assert_eq!(
+        before
+            .resolve(&RoomDefaults::default())
+            .unwrap()
+            .desired
+            .rooms
+            .len(),
+        1
+    );
 }
 
 #[test]
 fn nothing_given_names_no_room() {
     insta::assert_snapshot!("nothing-given", render(&load(&[]).unwrap_err(), false));
+}
+
+#[test]
+fn a_line_like_a_marker_of_git_can_be_part_of_a_text() {
+    let desired = valid("rooms:\n  - id: 1\n    name: 'one\n=======\n      two'\n    members: [ann]\n");
+    assert_eq!(desired.rooms[0].name.as_deref(), Some("one ======= two"));
+}
+
+#[test]
+fn many_problems_and_many_lookalikes_take_no_time_to_speak_of() {
+    let rooms: String = (1..=10_000)
+        .map(|id| format!("  - id: {id}\n    members: [b@d, “ann”, bob，eve]\n"))
+        .collect();
+    let begun = std::time::Instant::now();
+    let dir = site(&[("a.yaml", &format!("rooms:\n{rooms}"))]);
+    assert_eq!(load(&[dir.path()]).unwrap_err().len(), 40_000);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }

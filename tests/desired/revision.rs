@@ -5,7 +5,7 @@ mod hostile;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use roomsync::desired;
-use roomsync::model::Guards;
+use roomsync::model::RoomDefaults;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
@@ -20,7 +20,12 @@ const ROOMS: &str = "rooms: [{id: 7, members: [bob]}]\n";
 pub(super) fn revision_of(paths: &[&Path]) -> Option<String> {
     let paths: Vec<PathBuf> = paths.iter().map(|path| path.to_path_buf()).collect();
     let texts = desired::read(&paths, None).with_revision();
-    texts.resolve(&Guards::default()).unwrap().desired.source.revision
+    texts
+        .resolve(&RoomDefaults::default())
+        .unwrap()
+        .desired
+        .source
+        .revision
 }
 
 /// True if git is here; CI must have it.

@@ -33,6 +33,7 @@ impl Transport for Taken {
             Ok(Response {
                 status: 404,
                 retry_after: None,
+                date: None,
                 body: r#"{"error": "x", "error_description": "x"}"#.into(),
             })
         })

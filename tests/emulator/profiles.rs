@@ -44,6 +44,8 @@ fn parameter(text: &str) -> Answer {
 }
 
 const USERS: &str = "POST /chatrooms/66213271109633/users";
+const WHITE: &str = "POST /chatrooms/66213271109633/white/users";
+const BLOCK: &str = "POST /chatrooms/66213271109633/blocks/users";
 const ADMIN: &str = "POST /chatrooms/66213271109633/admin";
 
 fn rows() -> Vec<Row> {
@@ -69,6 +71,14 @@ fn rows() -> Vec<Row> {
             "reason": format!("user: {user} doesn't exist in group: {ROOM}")
         })
     };
+    let listed =
+        |action: &str, room: &str| json!({"result": true, "action": action, "user": "carol", room: ROOM});
+    // Blocked once, and then no longer there.
+    let mut again = listed("add_blocks", "id");
+    again["result"] = false.into();
+    again["reason"] = format!("user: carol doesn't exist in chatroom: {ROOM}").into();
+    let mut blocked = json!(vec![again; 61]);
+    blocked[0] = listed("add_blocks", "id");
     let promoted = success(ADMIN, json!({"result": "success", "newadmin": "bob"}));
     vec![
         row(
@@ -108,6 +118,20 @@ fn rows() -> Vec<Row> {
             &usernames(&many(61)),
             parameter("addMembers: addMembers number more than maxSize : 60"),
             added(&["dave"]),
+        ),
+        row(
+            Point::AllowBatch,
+            WHITE,
+            &usernames(&["carol"; 61]),
+            parameter("usernames size is more than max limit : 60"),
+            success(WHITE, json!(vec![listed("add_user_whitelist", "chatroomid"); 61])),
+        ),
+        row(
+            Point::BlockBatch,
+            BLOCK,
+            &usernames(&["carol"; 61]),
+            parameter("userNames is more than max limit : 60"),
+            success(BLOCK, blocked),
         ),
         row(
             Point::RemoveManyAbsent,

@@ -52,6 +52,23 @@ pub(crate) async fn send_raw(emulator: &Emulator, request: Request<Body>) -> (u1
     (status, body)
 }
 
+/// Asks for a token, whose answer is no envelope, with this bearer token or none.
+pub(crate) async fn grant(emulator: &Emulator, bearer: Option<&str>, body: &Value) -> (u16, Value) {
+    let mut request = Request::post("/acme/demo/token");
+    if let Some(bearer) = bearer {
+        request = request.header("authorization", format!("Bearer {bearer}"));
+    }
+    let request = request.body(Body::from(body.to_string())).unwrap();
+    let response = emulator.router().oneshot(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    let mut body: Value = serde_json::from_slice(&body).unwrap();
+    if body.get("timestamp").is_some() {
+        body["timestamp"] = 0.into();
+    }
+    (status, body)
+}
+
 /// A success around its data; `samples.rs` has them in full.
 pub(crate) fn success(call: &str, data: Value) -> (u16, Value) {
     let (method, path) = call.split_once(' ').unwrap();

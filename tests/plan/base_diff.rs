@@ -3,7 +3,8 @@
 use super::plans::{desired, fleet, id, room, users};
 use roomsync::base::{BaseDiff, RoomDiff, relaxations_of_settings};
 use roomsync::desired::{AllowEmpty, DesiredRoom};
-use roomsync::model::{Glob, Guards, Limit, Mode};
+use roomsync::model::{Absent, Glob, Guards, Limit, MemberSet, Mode, ReasonCode};
+use roomsync::plan::{FleetPlan, Note};
 
 fn base_diff(base: &[DesiredRoom], now: &[DesiredRoom]) -> BaseDiff {
     let now: Vec<&DesiredRoom> = now.iter().collect();
@@ -138,6 +139,61 @@ fn whatever_lets_more_through_is_told() {
         one(now, before).relaxations,
         [],
         "the other way round everything is tighter"
+    );
+}
+
+#[test]
+fn another_treatment_of_who_is_absent_is_told() {
+    let readd = desired(1, &[], &["ann"]);
+    let mut ignore = readd.clone();
+    ignore.absent = Absent::Ignore;
+    let (now, back) = (one(readd.clone(), ignore.clone()), one(ignore, readd));
+    assert_eq!(
+        now.changes,
+        ["absent is ignore, it was readd: whoever leaves is not added again"]
+    );
+    assert_eq!(
+        back.changes,
+        ["absent is readd, it was ignore: whoever is not there is added again"]
+    );
+    assert_eq!((messages(&now), messages(&back)), (vec![], vec![]));
+}
+
+#[test]
+fn names_that_are_new_are_told_apart_among_those_who_are_not_here() {
+    let mut now = desired(1, &["mia"], &["ann", "bob", "eve"]);
+    now.absent = Absent::Ignore;
+    let not_here = |users: MemberSet| {
+        let mut planned = room(1);
+        planned.not_here = users;
+        planned.notes = vec![
+            Note::new(ReasonCode::Absent, "2 not here"),
+            Note::new(ReasonCode::AdminKept, "kept"),
+        ];
+        fleet(vec![planned])
+    };
+    let uninvited = |base: &[DesiredRoom], plan: &FleetPlan| {
+        let diff = BaseDiff::new(base, &[&now], plan, &Guards::default());
+        diff.rooms[&id(1)].uninvited
+    };
+    // Whoever was an admin was wanted as well.
+    let mut before = desired(1, &["eve"], &["ann"]);
+    before.absent = Absent::Ignore;
+    let mut plan = not_here(users(&["bob", "eve"]));
+    assert_eq!(uninvited(&[before.clone()], &plan), 1);
+    assert_eq!(uninvited(&[desired(2, &[], &["bob"])], &plan), 2, "a new room");
+    assert_eq!(uninvited(&[before.clone()], &not_here(users(&["eve"]))), 0);
+    assert_eq!(uninvited(&[before.clone()], &not_here(users(&[]))), 0);
+
+    BaseDiff::new(&[before], &[&now], &plan, &Guards::default()).note(&mut plan);
+    let notes = plan.rooms[0].notes.iter().map(|note| note.message.as_str());
+    assert_eq!(
+        notes.take(3).collect::<Vec<_>>(),
+        [
+            "2 not here",
+            "1 of them new in this change: never invited",
+            "kept"
+        ]
     );
 }
 

@@ -9,7 +9,7 @@ use roomsync::base::{BaseDiff, RoomDiff};
 use roomsync::desired::DesiredRoom;
 use roomsync::model::{Guard, Guards, Limit, MemberSet, Op, ReasonCode};
 use roomsync::plan::{Calls, FleetPlan, GuardTripped, Note, RoomPlan, Status};
-use roomsync::render::{MARKDOWN_BYTES, Review, markdown};
+use roomsync::render::{MARKDOWN_BYTES, Review, markdown, text};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -35,6 +35,25 @@ fn comment(plan: &FleetPlan, desired: &[DesiredRoom], base_diff: Option<&BaseDif
 fn named(mut room: RoomPlan, name: &str) -> RoomPlan {
     room.name = Some(name.to_owned());
     room
+}
+
+/// A room whose wanted people are set aside is not in sync.
+#[test]
+fn rooms_are_counted_by_their_state_in_the_comment_as_in_the_text() {
+    let mut missing = room(1);
+    missing.status = Status::Incomplete;
+    let mut observed = room(2);
+    observed.status = Status::Observed;
+    let plan = fleet(vec![missing, observed, room(3), room(4)]);
+    let states = "0 to change, 1 incomplete, 1 only observed, 2 in sync";
+    let said = comment(&plan, &[], None);
+    assert!(
+        said.contains(&format!("## roomsync plan: {states}, of 4 rooms\n")),
+        "{said}"
+    );
+    let mut said = String::new();
+    text(&mut said, &plan, 0.0).unwrap();
+    assert!(said.contains(&format!("4 rooms: {states}\n")), "{said}");
 }
 
 /// One room of every kind.

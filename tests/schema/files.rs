@@ -136,10 +136,11 @@ rooms:
     members: []
     ignore: []
     mode: observe
-    absent: readd
+    absent: ignore
     allow_empty: members
     guards: {max_removals: 5, max_demotions: "007", max_additions: 100%, protect: [bot, "svc-?"]}
   - {id: 66213271109634, admins: [mia], allow_empty: "false"}
+  - {id: 66213271109635, members: [mia], absent: keep}
 "#;
     let settings = r#"
 service:
@@ -158,6 +159,7 @@ state_dir: /var/lib/roomsync
 listen: "[::1]:0"
 status_page: true
 audit_log: audit.jsonl
+absent: "ignore"
 "#;
     for (kind, text) in [(Kind::Rooms, rooms), (Kind::Settings, settings)] {
         super::random::assert_reads(kind, text);

@@ -4,7 +4,7 @@ use super::files::yaml_files;
 use super::judge::{Judge, Kind, Verdict};
 use roomsync::desired::{self, Retain};
 use roomsync::diagnostics::{Diagnostic, Severity};
-use roomsync::model::Guards;
+use roomsync::model::RoomDefaults;
 use roomsync::settings::{Env, load_offline};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -28,12 +28,13 @@ fn sight(kind: Kind, code: &str, document: &Value) -> Sight {
     match code {
         "control-character" | "not-text" | "tab" | "tag" | "too-deep" | "yaml" => Parser,
 
-        "merge-key" | "room-file" | "room-outside-rooms" | "settings-file" => Schema,
+        "foreign-file" | "merge-key" | "room-file" | "room-outside-rooms" | "settings-file" => Schema,
 
-        "bad-group-name" | "bad-label" | "bad-limit" | "bad-name" | "bad-pattern" | "bad-room-id"
-        | "bad-url" | "bad-value" | "fleet-guard" | "half-credentials" | "no-app" | "no-id"
-        | "no-webhook-secret" | "no-service" | "not-supported" | "nothing-managed" | "null" | "two-apps"
-        | "two-credentials" | "unknown-key" | "wrong-kind" => Schema,
+        "bad-group-name" | "bad-until" | "nobody-named" | "two-at-once" | "bad-label" | "bad-limit"
+        | "bad-name" | "bad-pattern" | "bad-room-id" | "bad-url" | "bad-value" | "fleet-guard"
+        | "half-credentials" | "no-app" | "no-id" | "no-until" | "no-webhook-secret" | "no-service"
+        | "not-supported" | "nothing-managed" | "null" | "two-apps" | "two-credentials" | "unknown-key"
+        | "wrong-kind" => Schema,
 
         // In some places the parser itself stumbles over these.
         "conflict-markers"
@@ -84,7 +85,12 @@ fn has_empty_list(document: &Value) -> bool {
 fn codes(kind: Kind, path: &Path) -> BTreeMap<PathBuf, Vec<&'static str>> {
     let diagnostics: Vec<Diagnostic> = match kind {
         Kind::Rooms => {
-            match desired::load(&[path.to_owned()], None, &Guards::default(), Retain::Provenance) {
+            match desired::load(
+                &[path.to_owned()],
+                None,
+                &RoomDefaults::default(),
+                Retain::Provenance,
+            ) {
                 Ok(_) => Vec::new(),
                 Err(invalid) => invalid.diagnostics,
             }

@@ -1,7 +1,7 @@
 //! The schemas that are kept beside the examples.
 
 use super::judge::{Judge, Kind};
-use roomsync::model::Guards;
+use roomsync::model::RoomDefaults;
 use roomsync::settings::{Env, load, load_offline};
 use serde_json::Value;
 use std::fs;
@@ -111,7 +111,7 @@ fn what_the_settings_schema_gives_as_a_default_is_the_default() {
         let settings = load(&path, &env).unwrap_or_else(|error| panic!("{text}: {error:?}"));
         format!("{settings:?}")
     };
-    let of = |part: &Value| part["properties"].as_object().unwrap().clone();
+    let of = |part: &Value| part["properties"].as_object().cloned().unwrap_or_default();
     let mut defaults = Vec::new();
     for (name, key) in of(&schema) {
         let inner = key["$ref"].as_str().and_then(|to| schema.pointer(&to[1..]));
@@ -137,26 +137,33 @@ fn what_the_settings_schema_gives_as_a_default_is_the_default() {
             }
         }
     }
-    assert_eq!(told, 26, "{defaults:?}");
+    assert_eq!(told, 27, "{defaults:?}");
 }
 
 #[test]
-fn the_guards_without_a_default_in_a_room_are_those_of_the_settings() {
+fn what_has_no_default_in_a_room_file_is_as_in_the_settings() {
     let text = fs::read_to_string(Kind::Rooms.schema()).unwrap();
     let schema: Value = serde_json::from_str(&text).unwrap();
     for (name, key) in schema["$defs"]["Guards"]["properties"].as_object().unwrap() {
         assert!(key.get("default").is_none(), "{name}");
     }
-    for key in ["mode", "absent", "ignore"] {
+    for key in ["mode", "ignore"] {
         let of = |shape: &str| schema["$defs"][shape]["properties"][key].get("default").is_some();
         assert_eq!([of("Defaults"), of("Room")], [true, false], "{key}");
+    }
+    for shape in ["Defaults", "Room"] {
+        let absent = &schema["$defs"][shape]["properties"]["absent"];
+        assert!(
+            absent.is_object() && absent.get("default").is_none(),
+            "{shape}: {absent}"
+        );
     }
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("roomsync.yaml");
     fs::write(&path, settings_with(&["service"], &serde_json::json!({}))).unwrap();
     assert_eq!(
-        load_offline(&path, &Env::default()).unwrap().guards,
-        Guards::default()
+        load_offline(&path, &Env::default()).unwrap().room_defaults,
+        RoomDefaults::default()
     );
 }
 
@@ -174,7 +181,7 @@ fn the_judge_can_say_no() {
         "rooms: [{id: 1, members: [..]}]\n",
         "rooms: [{id: 1, members: []}]\n",
         "rooms: [{id: 1, members: [], allow_empty: admins}]\n",
-        "rooms: [{id: 1, members: [ann], absent: keep}]\n",
+        "rooms: [{id: 1, members: [ann], absent: kept}]\n",
         "rooms: [{id: 1, members: [ann], guards: {max_removals_total: 5}}]\n",
         "groups: {\"..\": [ann]}\n",
         "rooms: [1]\n",

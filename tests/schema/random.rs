@@ -9,7 +9,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 use roomsync::desired::{self, Retain};
 use roomsync::diagnostics;
-use roomsync::model::Guards;
+use roomsync::model::RoomDefaults;
 use roomsync::settings::{Env, load_offline};
 use std::cell::Cell;
 use std::fs;
@@ -19,9 +19,13 @@ const CASES: u32 = 512;
 
 fn reads(kind: Kind, path: &Path) -> Result<(), diagnostics::Invalid> {
     match kind {
-        Kind::Rooms => {
-            desired::load(&[path.to_owned()], None, &Guards::default(), Retain::Provenance).map(|_| ())
-        }
+        Kind::Rooms => desired::load(
+            &[path.to_owned()],
+            None,
+            &RoomDefaults::default(),
+            Retain::Provenance,
+        )
+        .map(|_| ()),
         Kind::Settings => load_offline(path, &Env::default()).map(|_| ()),
     }
 }
@@ -188,7 +192,7 @@ fn of_rooms_and_defaults() -> Vec<(&'static str, f64, BoxedStrategy<String>)> {
         (
             "absent",
             0.2,
-            text(&["readd", "'readd'"], &["keep", "ignore", "x"]),
+            text(&["readd", "ignore", "'readd'"], &["keep", "null", "x"]),
         ),
         ("ignore", 0.2, list(pattern())),
         ("guards", 0.3, map(guards)),

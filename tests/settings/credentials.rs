@@ -126,6 +126,6 @@ fn a_path_can_begin_with_the_folder_of_systemds_credentials() {
     ] {
         let text = format!("{MINIMAL}  auth: {{token_file: \"{path}\"}}\n");
         let said = load_text(&text, None, &env).unwrap_err();
-        assert!(said.contains(&format!("SITE/{path}")), "{said}");
+        assert!(said.contains("there is no such file below SITE\n"), "{said}");
     }
 }

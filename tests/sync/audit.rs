@@ -1,12 +1,12 @@
 //! The audit log says what is known: a line before each call, and `done` for what an answer or a look has shown.
 
 use super::house::{House, house, id, members, minutes, names, one_room, room_text};
-use super::service::{Reply, Service, room_id};
+use super::service::{Reply, Service, error, room_id};
 use http::Method as Http;
 use roomsync::chat::Request;
 use roomsync::emulator::Emulator;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -66,30 +66,42 @@ fn results_of(house: &House, user: &str) -> Vec<String> {
         .collect()
 }
 
-/// Every outcome is of a call that has a line before it, and every such line has an outcome for each of its people.
+/// True once the log has a line of a call that goes out.
+fn is_sent(house: &House) -> bool {
+    house.whole_audit().iter().any(|line| line["event"] == "sent")
+}
+
+/// Every outcome is of a call that has a line before it. Whoever is in such a line has an outcome of that call, or goes into a later one.
 fn assert_whole(house: &House) {
-    let mut open: BTreeSet<(String, String)> = BTreeSet::new();
+    /// Room, operation and user.
+    type Change = [String; 3];
+    let mut open: BTreeMap<Change, String> = BTreeMap::new();
     let mut sent: BTreeSet<(String, String)> = BTreeSet::new();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     for line in house.whole_audit() {
         let users = line["users"].as_array().cloned().unwrap_or_default();
-        let pairs = users.iter().map(|user| (text(&line["call"]), text(user)));
+        let change = |user: &Value| [&line["room"], &line["op"], user].map(text);
+        let call = || text(&line["call"]);
         match line["event"].as_str() {
             Some("sent") => {
-                for pair in pairs {
+                for user in &users {
+                    let pair = (call(), text(user));
                     assert!(sent.insert(pair.clone()), "{pair:?} twice");
-                    open.insert(pair);
+                    open.insert(change(user), call());
                 }
             }
-            Some("again") => pairs.for_each(|pair| {
-                open.remove(&pair);
+            Some("again") => users.iter().for_each(|user| {
+                open.remove(&change(user));
             }),
-            Some("not_sent") => open.retain(|(call, _)| line["call"] != json!(call)),
+            Some("not_sent") => open.retain(|_, of| *of != call()),
             Some(_) => {}
             None => {
-                let pair = (text(&line["call"]), text(&line["user"]));
+                let pair = (call(), text(&line["user"]));
                 assert!(sent.contains(&pair), "no line before {line}");
-                open.remove(&pair);
+                let change = change(&line["user"]);
+                if open.get(&change) == Some(&pair.0) {
+                    open.remove(&change);
+                }
             }
         }
     }
@@ -133,6 +145,39 @@ fn a_line_stands_in_the_file_before_its_call_goes_out() {
             assert_eq!(done, 38);
         },
     );
+}
+
+/// `u5` is unknown, and the service refuses the whole batch for them; `u7` it refuses without a name.
+#[test]
+fn whoever_was_in_a_refused_batch_has_an_outcome_of_the_call_they_went_in() {
+    let service = one_room(&names(0..1)).with_fault(|_, request, _| {
+        let people = named(request);
+        let has = |user: &str| request.method == Http::POST && people.iter().any(|other| other == user);
+        let refused = |text: &str| Some(Reply::Answer(400, error("illegal_argument", text)));
+        if has("u5") {
+            refused("username u5 doesn't exist!")
+        } else if has("u7") {
+            refused("not now")
+        } else {
+            None
+        }
+    });
+    house(service, AUDIT, async |house: House| {
+        house.rooms(&room_text(&id(), names(0..12)));
+        let daemon = house.start();
+        daemon.until(minutes(1), |status| !status.aside.is_empty()).await;
+        daemon.stop().await;
+        assert_whole(&house);
+        let first = |user: &str| results_of(&house, user).first().cloned();
+        assert_eq!(first("u5").as_deref(), Some("no_such_user"));
+        assert_eq!(first("u7").as_deref(), Some("refused"));
+        for user in names(1..12)
+            .iter()
+            .filter(|user| !["u5", "u7"].contains(&user.as_str()))
+        {
+            assert_eq!(results_of(&house, user), ["done"], "{user}");
+        }
+    });
 }
 
 #[test]
@@ -226,9 +271,7 @@ fn whom_the_answer_to_a_removal_leaves_out_is_not_done_until_a_look_tells() {
         let text = room_text(&id(), names(0..6)) + "    guards: {max_removals: 100%}\n";
         house.rooms(&text);
         let daemon = house.start();
-        while house.audit().len() < 3 {
-            sleep(Duration::from_millis(50)).await;
-        }
+        daemon.until(minutes(1), |_| house.audit().len() >= 3).await;
         assert_eq!(results_of(&house, "u6"), ["done"]);
         assert_eq!(results_of(&house, "u7"), ["done"]);
         assert_eq!(
@@ -246,9 +289,7 @@ fn a_call_that_is_cut_off_leaves_its_line() {
     house(service, AUDIT, async |house: House| {
         house.rooms(&room_text(&id(), names(0..3)));
         let daemon = house.start();
-        while !house.whole_audit().iter().any(|line| line["event"] == "sent") {
-            sleep(Duration::from_millis(50)).await;
-        }
+        daemon.until(minutes(1), |_| is_sent(&house)).await;
         daemon.kill().await;
         let lines = house.whole_audit();
         let last = lines.last().unwrap();
@@ -268,9 +309,7 @@ fn a_run_that_ends_before_the_look_confirms_nobody_whom_no_answer_names() {
     house(service, AUDIT, async |house: House| {
         house.rooms(&room_text(&id(), names(0..3)));
         let daemon = house.start();
-        while !house.whole_audit().iter().any(|line| line["event"] == "sent") {
-            sleep(Duration::from_millis(50)).await;
-        }
+        daemon.until(minutes(1), |_| is_sent(&house)).await;
         daemon.stop().await;
         assert_eq!(results_of(&house, "u1"), ["done"]);
         assert_eq!(results_of(&house, "u2"), ["not_confirmed"]);

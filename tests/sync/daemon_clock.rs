@@ -16,6 +16,7 @@ const TEN_YEARS: SignedDuration = SignedDuration::from_hours(87_660);
 pub(crate) struct Machine(Arc<Mutex<State>>);
 
 struct State {
+    start: Timestamp,
     began: Instant,
     ahead: SignedDuration,
     boots: u32,
@@ -25,8 +26,14 @@ struct State {
 impl Machine {
     /// In a house: its clock is so much ahead of the service's.
     pub(crate) fn of(house: &mut House, ahead: SignedDuration) -> Self {
+        Self::at(house, START, ahead)
+    }
+
+    /// The same, where the service's clock shows this time now.
+    pub(crate) fn at(house: &mut House, start: &str, ahead: SignedDuration) -> Self {
         let (began, booted) = (Instant::now(), Instant::now());
         let machine = Self(Arc::new(Mutex::new(State {
+            start: start.parse().unwrap(),
             began,
             ahead,
             boots: 1,
@@ -54,8 +61,7 @@ fn since(then: Instant) -> SignedDuration {
 impl Clocks for Machine {
     fn wall(&self) -> Timestamp {
         let state = self.0.lock().unwrap();
-        let start: Timestamp = START.parse().unwrap();
-        start + since(state.began) + state.ahead
+        state.start + since(state.began) + state.ahead
     }
 
     fn since_boot(&self) -> SignedDuration {

@@ -303,7 +303,7 @@ proptest! {
         let (planned, report) = virtually(pass(&service.client(BATCH), &desired, None));
         let silent = report.rooms[0].failed.is_empty()
             && report.stopped.is_none()
-            && planned.stopped.is_none()
+            && planned.plan.stopped.is_none()
             && !planned.plan.rooms[0].falls_short();
         if silent {
             prop_assert_eq!(members(&service), wanted.clone(), "reported as done");

@@ -260,7 +260,7 @@ fn a_slower_service_is_not_run_into() {
     assert!(
         planned.plan.rooms.iter().all(|room| room.error.is_none()),
         "{:?}",
-        planned.stopped
+        planned.plan.stopped
     );
     assert_eq!(report.tally().converged, 300);
     let sent = service.take_sent();
@@ -301,7 +301,7 @@ fn a_service_that_never_answers_is_given_up_soon() {
     let desired = desired(&[&format!("rooms:\n{files}")]);
     let (planned, _) = virtually(pass(&service.client(BATCH), &desired, None));
     assert_eq!(
-        planned.stopped.as_ref().unwrap().kind.code().as_str(),
+        planned.plan.stopped.as_ref().unwrap().code.as_str(),
         "no_clear_answer"
     );
     assert_eq!(planned.plan.summary().failed, 1_000);

@@ -42,6 +42,7 @@ pub(crate) async fn hand_on(router: &Router, request: &Request) -> Result<Respon
     Ok(Response {
         status,
         retry_after: None,
+        date: None,
         body: body.map_err(|error| unclear(&error))?,
     })
 }

@@ -96,14 +96,14 @@ fn the_quota_ends_the_run_and_is_named() {
     assert_eq!(service.emulator.faults()[0].struck, 1, "never again");
 
     let (_, planned, _) = through(&["reads:429=resource_limited"]);
-    assert_eq!(planned.stopped.unwrap().kind.code().as_str(), "quota");
+    assert_eq!(planned.plan.stopped.unwrap().code.as_str(), "quota");
 }
 
 #[test]
 fn an_expired_token_is_renewed_or_ends_the_run() {
     for at in 1..=6 {
         let (_, planned, report) = through(&[&format!("any@{at}:expired")]);
-        let looking = planned.stopped.map(|error| error.kind.code());
+        let looking = planned.plan.stopped.map(|error| error.code);
         let stopped = looking.or(report.stopped.map(|reason| reason.code));
         assert_eq!(stopped, Some(ReasonCode::CredentialsRefused), "call {at}");
     }
@@ -249,7 +249,7 @@ proptest! {
         let (service, planned, report) = through(&faults);
         let silent = failed(&report).is_empty()
             && report.stopped.is_none()
-            && planned.stopped.is_none()
+            && planned.plan.stopped.is_none()
             && !planned.plan.rooms[0].falls_short();
         prop_assert!(!silent || members(&service) == set(&WANTED), "{:?}", service.emulator.journal());
     }

@@ -74,6 +74,7 @@ fn desired(id: RoomId, members: MemberSet, admins: Option<MemberSet>) -> Outcome
         owner: None,
         admins,
         members: Some(members),
+        ends: None,
         allow_empty: AllowEmpty::default(),
         ignore: Vec::new(),
         mode: Mode::Authoritative,

@@ -17,7 +17,7 @@ use roomsync::chat::{
 use roomsync::desired::{self, Desired, DesiredRoom, Retain};
 use roomsync::diagnostics;
 use roomsync::emulator::{Emulator, Options, Room, State};
-use roomsync::model::{Guards, Limit, Op, RoomId};
+use roomsync::model::{Limit, Op, RoomDefaults, RoomId};
 use roomsync::plan::{Calls, FleetGuard, FleetPlan};
 use roomsync::reconcile::{self, Planned};
 use serde_json::json;
@@ -174,11 +174,13 @@ impl Transport for Service {
                 Some(Reply::Answer(status, body)) => Ok(Response {
                     status,
                     retry_after: None,
+                    date: None,
                     body: body.into(),
                 }),
                 Some(Reply::SlowDown(wait)) => Ok(Response {
                     status: 429,
                     retry_after: Some(wait),
+                    date: None,
                     body: Bytes::new(),
                 }),
                 Some(Reply::LoseAnswer) => {
@@ -258,7 +260,7 @@ pub(crate) fn desired(files: &[&str]) -> Desired {
     match desired::load(
         &[folder.path().to_owned()],
         None,
-        &Guards::default(),
+        &RoomDefaults::default(),
         Retain::Provenance,
     ) {
         Ok(loaded) => loaded.desired,
@@ -362,6 +364,8 @@ pub(crate) fn is_known_call((method, path, _, _): &Sent) -> bool {
         ("GET", [room, list]) => digits(room) && list.starts_with("users?pagenum="),
         ("DELETE", [room, "users", users]) => digits(room) && all(users, &user),
         ("DELETE", [room, "admin", admin]) => digits(room) && user(admin),
+        ("GET" | "POST", [room, "white", "users"]) => digits(room),
+        ("DELETE", [room, "white", "users", users]) => digits(room) && all(users, &user),
         _ => false,
     }
 }

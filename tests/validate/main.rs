@@ -4,7 +4,7 @@ mod formats;
 mod hostile;
 mod secrets;
 
-use roomsync::cli::validate;
+use roomsync::cli::validate::{self, Look};
 use roomsync::settings::Env;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ fn run(args: &[&str], config: &Path) -> (String, bool) {
     let args = ["validate"].iter().chain(args);
     let cli: Cli = clap::Parser::parse_from(args);
     let mut out = Vec::new();
-    let valid = validate::check(&cli.args, config, &Env::default(), false, &mut out).unwrap();
+    let valid = validate::check(&cli.args, config, &Env::default(), Look::default(), &mut out).unwrap();
     (String::from_utf8(out).unwrap(), valid)
 }
 
@@ -95,6 +95,36 @@ fn files_that_seem_unfinished_are_refused() {
     }
 }
 
+/// The same in a set that is not valid for another reason too, and what is said of files that are not read.
+#[test]
+fn a_mistake_hides_nothing_of_other_files() {
+    let room = "rooms:\n  - id: 1\n    members: [ann]\n";
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("a.yaml", room),
+        ("b.yaml", &room.replace("ann", "group:mods").replace('1', "2")),
+        ("c.yaml", room.replace('1', "3").trim_end()),
+        ("d.yaml", ""),
+        ("e.yaml.bak", room),
+    ] {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    let (said, valid) = rooms(dir.path(), "json");
+    let diagnostics = json(&said)["diagnostics"].as_array().unwrap().clone();
+    let found: Vec<(&str, &str)> = diagnostics
+        .iter()
+        .map(|one| (one["severity"].as_str().unwrap(), one["code"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("error", "no-such-group"),
+        ("error", "no-final-newline"),
+        ("error", "empty-file"),
+        ("note", "not-read"),
+    ];
+    assert!(!valid);
+    assert_eq!(found, expected);
+}
+
 /// The codes that the sources of the files' half speak of.
 fn codes_in(folder: &str, codes: &mut BTreeSet<String>) {
     for path in entries(folder) {
@@ -146,8 +176,8 @@ fn every_code_is_shown_by_a_site() {
         .flat_map(|site| site["diagnostics"].as_array().unwrap())
         .map(|diagnostic| diagnostic["code"].as_str().unwrap().to_owned())
         .collect();
-    // A repository cannot hold 64 MiB for this, nor a disk that hangs or files that change, and these depend on the command line and
-    // on the environment; the tests of room files and of settings show what is said of them.
+    // A repository cannot hold 64 MiB for this, nor a disk that hangs, files that change or a date that stays near, and these depend on
+    // the command line and on the environment; the tests of room files and of settings show what is said of them.
     let elsewhere = [
         "too-large",
         "no-settings",
@@ -160,6 +190,7 @@ fn every_code_is_shown_by_a_site() {
         "secret-not-ignored",
         "secret-among-rooms",
         "slow-disk",
+        "until-near",
         "restless",
     ];
     let missing: Vec<&String> = codes

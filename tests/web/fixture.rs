@@ -135,6 +135,8 @@ pub(crate) fn line(number: &str, name: &str) -> RoomLine {
         remove: 0,
         promote: 0,
         demote: 0,
+        allow: 0,
+        disallow: 0,
         missing: Missing::default(),
         not_here: 0,
         absent: BTreeMap::new(),
@@ -198,6 +200,7 @@ pub(crate) fn status(rooms: Vec<RoomLine>) -> Status {
         rooms,
         aside: Vec::new(),
         coming_and_going: Vec::new(),
+        ends_soon: Vec::new(),
         holds: Vec::new(),
         changes: Vec::new(),
     }

@@ -335,6 +335,7 @@ pub(crate) fn settling() -> Arc<Fixture> {
     status.pending = Some(Pending {
         removals: 2,
         demotions: 1,
+        additions: 0,
         rooms: 1,
         since: ago(3),
         until: Some(ago(-7)),

@@ -158,6 +158,7 @@ mod tests {
         let read = read(&Response {
             status,
             retry_after: None,
+            date: None,
             body: Bytes::from(body.to_owned()),
         });
         read.map(|grant| {

@@ -1,22 +1,20 @@
 //! A managed room.
 
+use super::people::People;
 use crate::apply::Cancel;
 use crate::daemon::workqueue::Ticket;
 use crate::desired::DesiredRoom;
-use crate::exclusions::wanted;
 use crate::live::LiveRoom;
-use crate::model::{MemberSet, UserId};
-use crate::plan::{Note, RoomPlan};
-use crate::seen::Names;
+use crate::model::MemberSet;
+use crate::plan::{NotTried, Note, RoomPlan};
 use crate::status::RoomState;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Number of times in a row that somebody is added and not seen after it; then the service does not take them.
-const NOT_TAKEN: u32 = 3;
+/// Time for which an allow list that takes nobody is left alone.
+const ALLOW_LIST_REST: Duration = Duration::from_secs(60 * 60);
 
 /// A managed room.
 #[derive(Debug)]
@@ -44,18 +42,9 @@ pub(in crate::daemon) struct Room {
     /// The last plan, with what is still to be done of it.
     plan: Option<RoomPlan>,
     error: Option<Note>,
-    /// Wanted people who were missing at the last look, and the entry that wanted them.
-    missing: Option<(Arc<DesiredRoom>, MemberSet)>,
-    /// Those of them who were there before.
-    gone: MemberSet,
-    /// Those of them whom nobody is known to have seen there.
-    unseen: MemberSet,
-    /// People who were there at the last look, and whom that entry does not want.
-    others: Names,
-    /// Time of the first complete look.
-    watched: Option<Timestamp>,
-    /// Those of them who were added and not seen after it, and how often in a row.
-    not_taken: BTreeMap<UserId, u32>,
+    people: People,
+    /// Reason for which its allow list takes nobody, and until when none is tried.
+    allow_list_trouble: Option<(NotTried, Instant)>,
     /// When its admins were read last, and by which entry.
     admins_read: Option<(Timestamp, u64)>,
 }
@@ -112,13 +101,9 @@ impl Room {
             since: now,
             plan: None,
             error: None,
-            missing: None,
-            gone: MemberSet::default(),
-            unseen: MemberSet::default(),
-            others: Names::default(),
-            watched: None,
+            people: People::default(),
+            allow_list_trouble: None,
             admins_read: None,
-            not_taken: BTreeMap::new(),
         }
     }
 
@@ -189,7 +174,7 @@ impl Room {
 
     /// True if removals or demotions wait in it until the files have settled.
     pub(in crate::daemon) fn has_pending(&self) -> bool {
-        self.plan.as_ref().is_some_and(|plan| !plan.pending.is_empty())
+        self.plan.as_ref().is_some_and(RoomPlan::has_pending)
     }
 
     /// True if nobody works on it.
@@ -275,6 +260,22 @@ impl Room {
         }
     }
 
+    /// Records what came of calls that put members on its allow list.
+    pub(in crate::daemon) fn see_allow_list(&mut self, trouble: Option<NotTried>) {
+        if let (Some(NotTried { code, message }), None) = (&trouble, self.allow_list_trouble()) {
+            let room = &self.desired.id;
+            tracing::warn!(%room, %code, "nobody is put on the allow list for an hour, and absent members are only added again: {message}");
+        }
+        self.allow_list_trouble = trouble.map(|trouble| (trouble, Instant::now() + ALLOW_LIST_REST));
+    }
+
+    /// Reason for which nobody is put on its allow list for now.
+    pub(in crate::daemon) fn allow_list_trouble(&self) -> Option<&NotTried> {
+        let trouble = self.allow_list_trouble.as_ref();
+        let (trouble, _) = trouble.filter(|(_, until)| Instant::now() < *until)?;
+        Some(trouble)
+    }
+
     /// Failures in a row.
     pub(in crate::daemon) fn failures(&self) -> u32 {
         self.failures
@@ -290,85 +291,17 @@ impl Room {
         !std::mem::replace(&mut self.counted, true)
     }
 
-    /// Records who is there by a complete look, and gives those who were at the last one and are not any more, the owner and those whom
-    /// we removed not among them. Whoever has been added since counts as there.
+    /// Records who is there by a complete look, and gives those who have left since the last one.
     pub(in crate::daemon) fn see_people(&mut self, live: &LiveRoom, now: Timestamp) -> MemberSet {
-        let not_owner = |user: &UserId| Some(user.as_str()) != live.owner.as_deref();
-        let wanted = all_wanted(&self.desired);
-        let missing = wanted.minus(&live.members).filter(not_owner);
-        let mut left = self.others.minus(&live.members).filter(not_owner);
-        if let Some((then, missing_then)) = &self.missing {
-            let wanted_who_left = match Arc::ptr_eq(then, &self.desired) {
-                true => missing.minus(missing_then),
-                false => all_wanted(then)
-                    .minus(&live.members)
-                    .minus(missing_then)
-                    .filter(not_owner),
-            };
-            self.gone = self.gone.and(&missing).or(&wanted_who_left.and(&missing));
-            left = left.or(&wanted_who_left);
-        }
-        self.not_taken.retain(|user, _| missing.contains(user));
-        self.others = Names::from(&live.members.minus(&wanted));
-        self.missing = Some((Arc::clone(&self.desired), missing));
-        self.watched.get_or_insert(now);
-        left
+        self.people.see(&self.desired, live, now)
     }
 
-    /// Records whom of those who are missing nobody is known to have seen there.
-    pub(in crate::daemon) fn set_unseen(&mut self, is_known: impl Fn(&UserId) -> bool) {
-        self.unseen = match &self.missing {
-            Some((_, missing)) => missing.filter(|user| !is_known(user)),
-            None => MemberSet::default(),
-        };
+    pub(in crate::daemon) fn people(&self) -> &People {
+        &self.people
     }
 
-    /// Wanted people who were not there at the last look and were not added since; of these, those whom nobody is known to have seen
-    /// there; and the time since which complete looks could have shown them.
-    pub(in crate::daemon) fn absent(&self) -> Option<(&MemberSet, &MemberSet, Timestamp)> {
-        let (_, missing) = self.missing.as_ref()?;
-        Some((missing, &self.unseen, self.watched?))
-    }
-
-    /// True if somebody was there at the last look, or has been added since.
-    pub(in crate::daemon) fn has(&self, user: &UserId) -> bool {
-        let is_there = |(then, missing): &(Arc<DesiredRoom>, MemberSet)| {
-            is_wanted(then, user) && !missing.contains(user)
-        };
-        self.missing.as_ref().is_some_and(is_there) || self.others.contains(user)
-    }
-
-    /// True if the files want somebody there.
-    pub(in crate::daemon) fn wants(&self, user: &UserId) -> bool {
-        is_wanted(&self.desired, user)
-    }
-
-    /// Records that people were removed: they did not leave.
-    pub(in crate::daemon) fn removed(&mut self, users: &MemberSet) {
-        self.others = Names::from(&self.others.minus(users));
-    }
-
-    /// Records that somebody was added and is not seen after it. `true`: so often that the service does not take them.
-    pub(in crate::daemon) fn not_seen(&mut self, user: &UserId) -> bool {
-        if let Some((_, missing)) = &mut self.missing {
-            // Who was never there cannot come back.
-            *missing = missing.or(&[user.clone()].into_iter().collect());
-        }
-        let times = self.not_taken.entry(user.clone()).or_default();
-        *times += 1;
-        *times >= NOT_TAKEN
-    }
-
-    /// Records that somebody was added. `true`: they are put back, because they were there before.
-    pub(in crate::daemon) fn added(&mut self, user: &UserId) -> bool {
-        let others = |users: &MemberSet| users.filter(|other| other != user);
-        let put_back = self.gone.contains(user);
-        self.gone = others(&self.gone);
-        self.unseen = others(&self.unseen);
-        if let Some((_, missing)) = &mut self.missing {
-            *missing = others(missing);
-        }
-        put_back
+    pub(in crate::daemon) fn people_mut(&mut self) -> &mut People {
+        &mut self.people
     }
 
     pub(in crate::daemon) fn ticket(&self) -> Ticket {
@@ -378,16 +311,4 @@ impl Room {
             admins_due: true,
         }
     }
-}
-
-/// Everyone whom the files want in a room, admins only if members are not managed.
-fn all_wanted(desired: &DesiredRoom) -> MemberSet {
-    wanted(desired)
-        .or_else(|| desired.admins.clone())
-        .unwrap_or_default()
-}
-
-fn is_wanted(desired: &DesiredRoom, user: &UserId) -> bool {
-    let lists = [&desired.members, &desired.admins];
-    lists.into_iter().flatten().any(|list| list.contains(user))
 }

@@ -13,7 +13,7 @@ const INVITED: u8 = b'+';
 const ONLY: u8 = b'=';
 
 /// Content of the file.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) invitations: Invitations,
     /// Length of the part of it that is whole.

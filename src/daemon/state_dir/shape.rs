@@ -7,6 +7,7 @@ use crate::daemon::learned_limits::LearnedLimits;
 use crate::desired::Remembered;
 use crate::exclusions::{Entry, Hold, Lists, RemovalBudgets, Roster, Rosters, SetAside};
 use crate::model::{Limit, MemberSet, RoomId, UserId};
+use crate::plan::Ended;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ pub(super) struct StateJson {
     clock: Option<Anchor>,
     #[serde(default)]
     budgets: RemovalBudgets,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended_until: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -52,6 +55,11 @@ struct ListsJson {
     admins: Option<Vec<String>>,
     removals: Option<HoldJson>,
     demotions: Option<HoldJson>,
+    /// People whose place had ended, and admins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ended_people: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ended_admins: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,6 +123,7 @@ impl From<&PersistedState> for StateJson {
             learned_limits,
             clock,
             budgets,
+            ended_until,
         } = state;
         let aside = set_aside.entries().into_iter();
         let aside = aside.map(|(user, room, entry)| AsideJson {
@@ -128,6 +137,7 @@ impl From<&PersistedState> for StateJson {
             batch: learned_limits.clone(),
             clock: clock.clone(),
             budgets: budgets.clone(),
+            ended_until: *ended_until,
         }
     }
 }
@@ -140,6 +150,7 @@ impl StateJson {
             batch,
             clock,
             budgets,
+            ended_until,
         } = self;
         let entries = aside.into_iter().map(|AsideJson { user, room, entry }| {
             let user = UserId::parse(&user).map_err(|error| error.to_string())?;
@@ -153,6 +164,7 @@ impl StateJson {
             learned_limits: batch,
             clock,
             budgets,
+            ended_until,
         })
     }
 }
@@ -174,12 +186,15 @@ impl From<&Lists> for ListsJson {
             admins,
             removals,
             demotions,
+            ended,
         } = lists;
         Self {
             people: people.as_ref().map(texts),
             admins: admins.as_ref().map(texts),
             removals: removals.as_ref().map(HoldJson::from),
             demotions: demotions.as_ref().map(HoldJson::from),
+            ended_people: texts(&ended.people),
+            ended_admins: texts(&ended.admins),
         }
     }
 }
@@ -254,6 +269,10 @@ impl ListsJson {
             admins,
             removals: self.removals.map(HoldJson::hold).transpose()?,
             demotions: self.demotions.map(HoldJson::hold).transpose()?,
+            ended: Ended {
+                people: names(&self.ended_people)?,
+                admins: names(&self.ended_admins)?,
+            },
         })
     }
 }

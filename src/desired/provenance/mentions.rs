@@ -6,7 +6,7 @@ use super::super::place::{ListAt, RoomAt, Specs, place, rooms};
 use super::super::spec::{Defaults, GuardsSpec, RoomSpec};
 use super::{FilesRead, Origin, Provenance, users_in};
 use crate::diagnostics::{EntryPart, NodePath, Place, Target};
-use crate::model::{Glob, RoomId, UserId};
+use crate::model::{Glob, RoomId, Until, UserId};
 use crate::yaml::{Field, Items};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -29,6 +29,8 @@ pub struct Mentions {
     pub owner: Option<Origin>,
     /// Where its mode stands, be it its own or its file's; `None`: nowhere.
     pub mode: Option<Origin>,
+    /// Where its `absent` stands, be it its own or its file's; `None`: only the settings say it, or nothing does.
+    pub absent: Option<Origin>,
 }
 
 /// An item that names somebody, and the way to it.
@@ -39,6 +41,8 @@ pub struct Mention {
     /// The groups on the way, each held by the one before; the last one has the item. Where several ways lead to it, a
     /// shortest.
     pub groups: Vec<String>,
+    /// The soonest end on that way. `None`: there is none.
+    pub until: Option<Until>,
     /// The item.
     pub at: Origin,
 }
@@ -79,9 +83,10 @@ impl Mentions {
             entry.key(&entry.spec.admins),
             entry.key(&entry.spec.members),
             entry.spec.owner.entry.map(|_| entry.at.value(&entry.spec.owner)),
-            entry.mode(),
+            entry.own_or_default(|keys| &keys.mode),
+            entry.own_or_default(|keys| &keys.absent),
         ];
-        let items = lists.iter().map(|(_, _, place)| place);
+        let items = lists.iter().map(|way| &way.place);
         let items = items.chain(others.iter().map(|(_, place, _)| place));
         let globs = ignored.iter().chain(&protected).map(|(_, place)| place);
         let places = items.chain(globs).chain(keys.iter().flatten());
@@ -89,9 +94,20 @@ impl Mentions {
         let found = provenance.at(nodes.iter().cloned().map(Some).collect());
         let found: HashMap<(usize, NodePath), Option<Origin>> = nodes.into_iter().zip(found).collect();
         let origin = |place: &Place| found.get(&node(place)?)?.clone();
-        let mention = |(list, groups, place): Way| {
+        let mention = |way: Way| {
+            let Way {
+                list,
+                groups,
+                until,
+                place,
+            } = way;
             let at = origin(&place)?;
-            Some(Mention { list, groups, at })
+            Some(Mention {
+                list,
+                groups,
+                until,
+                at,
+            })
         };
         let other_group = |(name, place, rooms): (String, Place, Vec<RoomId>)| {
             let at = origin(&place)?;
@@ -101,7 +117,7 @@ impl Mentions {
             let at = origin(&place)?;
             Some(Pattern { glob, at })
         };
-        let [admins, members, owner, mode] = keys.map(|place| origin(&place?));
+        let [admins, members, owner, mode, absent] = keys.map(|place| origin(&place?));
         Self {
             lists: lists.into_iter().filter_map(mention).collect(),
             other_groups: others.into_iter().filter_map(other_group).collect(),
@@ -111,6 +127,7 @@ impl Mentions {
             members,
             owner,
             mode,
+            absent,
         }
     }
 }
@@ -151,14 +168,16 @@ impl<'s> RoomEntry<'s> {
         self.defaults_entry.into_iter().chain(field.entry).collect()
     }
 
-    fn mode(&self) -> Option<Place> {
-        let own = &self.spec.own.mode;
+    /// Place of a value that the room says, or else the defaults of its file.
+    fn own_or_default<T>(&self, field: impl Fn(&Defaults) -> &Field<T>) -> Option<Place> {
+        let own = field(&self.spec.own);
         if own.entry.is_some() {
             return Some(self.at.value(own));
         }
-        let mode = &self.defaults?.mode;
-        mode.entry
-            .map(|_| place(self.at.file, &self.default_steps(mode), EntryPart::Value))
+        let default = field(self.defaults?);
+        default
+            .entry
+            .map(|_| place(self.at.file, &self.default_steps(default), EntryPart::Value))
     }
 
     /// The items that the room's lists come to, with the way to each, and all groups on any way.
@@ -168,16 +187,34 @@ impl<'s> RoomEntry<'s> {
         for (key, field) in [("admins", &self.spec.admins), ("members", &self.spec.members)] {
             let Some(items) = &field.value else { continue };
             let at = self.at.list(field);
-            found.extend(names.items(items).map(|item| (key, Vec::new(), at.item(item))));
+            let way = |groups, place, before: Option<Until>, own: Option<Until>| Way {
+                list: key,
+                groups,
+                until: before.into_iter().chain(own).min(),
+                place,
+            };
+            let of_list = names.items(items);
+            found.extend(of_list.map(|item| way(Vec::new(), at.item(item), None, until_of(items, item))));
             let reached = names.reached(items);
             let holders = reached.iter().copied().collect();
-            for (number, _) in reached {
+            // The soonest end on the way to each group; whoever holds it comes before it.
+            let mut ends: HashMap<usize, Option<Until>> = HashMap::new();
+            for (number, holder) in reached {
                 used.insert(number);
                 let Some(group) = names.groups().get(number) else {
                     continue;
                 };
-                let items = names.items(group.items(&names.read.specs));
-                found.extend(items.map(|item| (key, names.way(number, &holders), group.at.item(item))));
+                let holder_items =
+                    holder.and_then(|holder| Some(names.groups().get(holder)?.items(&names.read.specs)));
+                let before = holder.and_then(|holder| ends.get(&holder).copied().flatten());
+                let own = names.end_of_group(holder_items.unwrap_or(items), number);
+                let end = before.into_iter().chain(own).min();
+                ends.insert(number, end);
+                let group_items = group.items(&names.read.specs);
+                found.extend(names.items(group_items).map(|item| {
+                    let groups = names.way(number, &holders);
+                    way(groups, group.at.item(item), end, until_of(group_items, item))
+                }));
             }
         }
         (found, used)
@@ -221,8 +258,17 @@ impl<'s> RoomEntry<'s> {
     }
 }
 
-/// A list, the groups on the way, and the item it comes to.
-type Way = (&'static str, Vec<String>, Place);
+/// A list, the groups on the way with the soonest end on it, and the item it comes to.
+struct Way {
+    list: &'static str,
+    groups: Vec<String>,
+    until: Option<Until>,
+    place: Place,
+}
+
+fn until_of(items: &Items<Entry>, item: usize) -> Option<Until> {
+    items.get(item)?.as_ref()?.until()
+}
 
 /// The items that name one person.
 struct Names<'s> {
@@ -257,6 +303,13 @@ impl<'s> Names<'s> {
             }
         }
         reached
+    }
+
+    /// The end that a list gives a group it names. Of several items the latest end counts, and none beats any.
+    fn end_of_group(&self, items: &Items<Entry>, group: usize) -> Option<Until> {
+        let held = self.groups().held_by(items).filter(|held| held.group == group);
+        let ends: Option<Vec<Until>> = held.map(|held| until_of(items, held.item)).collect();
+        ends?.into_iter().max()
     }
 
     /// The names of the groups on the way to one.

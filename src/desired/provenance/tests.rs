@@ -1,7 +1,7 @@
 //! Work that questions take, in names walked.
 
 use super::super::{Loaded, Query, Retain};
-use crate::model::{Guards, RoomId, UserId};
+use crate::model::{RoomDefaults, RoomId, UserId};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -38,7 +38,7 @@ fn loaded() -> Loaded {
     super::super::load(
         &[folder.path().to_owned()],
         None,
-        &Guards::default(),
+        &RoomDefaults::default(),
         Retain::Provenance,
     )
     .unwrap()

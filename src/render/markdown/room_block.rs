@@ -7,7 +7,7 @@ use super::list::List;
 use super::sections::{Counts, Kind, Risk, Section};
 use crate::base::{Relaxation, RoomDiff};
 use crate::model::{Guard, MemberSet, ReasonCode, RoomId, UserId};
-use crate::plan::{GuardTripped, Note, RoomPlan, Status, lines_to_allow};
+use crate::plan::{Note, RoomPlan, Status, lines_to_allow};
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
@@ -166,12 +166,13 @@ impl<'a> RoomBlock<'a> {
     }
 
     /// People who have a row, by the kind of the row.
-    fn groups(&self) -> [(Kind, Box<dyn Iterator<Item = &'a UserId> + 'a>); 6] {
+    fn groups(&self) -> [(Kind, Box<dyn Iterator<Item = &'a UserId> + 'a>); 7] {
         let RoomPlan {
             add,
             remove,
             promote,
             demote,
+            allow,
             ..
         } = self.room;
         let without = |users: &'a MemberSet, others: [&'a MemberSet; 2]| {
@@ -190,6 +191,7 @@ impl<'a> RoomBlock<'a> {
             (Kind::LeavingAdmins, Box::new(only_leaving(|diff| &diff.admins))),
             (Kind::Promotion, Box::new(without(promote, [add, add]))),
             (Kind::Add, Box::new(add.iter())),
+            (Kind::Allow, Box::new(without(allow, [add, demote]))),
         ]
     }
 
@@ -217,6 +219,7 @@ impl<'a> RoomBlock<'a> {
             Kind::Leaving => ["- ", name, ": leaves the files, no call", "", "\n"],
             Kind::LeavingAdmins => ["! ", name, ": leaves the files' admins, no call", "", "\n"],
             Kind::Promotion => ["! ", name, ": becomes an admin", "", "\n"],
+            Kind::Allow => ["+ ", name, ": put on the allow list", "", "\n"],
             Kind::Add | Kind::Note => ["+ ", name, admin(&self.room.promote), "", "\n"],
         }
     }
@@ -259,28 +262,17 @@ impl<'a> RoomBlock<'a> {
         for Relaxation { key: _, message } in &self.relaxations {
             let _ = writeln!(out, "<li>looser: {}</li>", code(message, MESSAGE));
         }
-        for GuardTripped {
-            guard,
-            limit,
-            wanted,
-            of,
-        } in &self.room.blocked
-        {
-            let _ = writeln!(
-                out,
-                "<li>blocked: {guard} allows {limit} of {of}, {wanted} are wanted</li>"
-            );
+        for block in &self.room.blocked {
+            let _ = writeln!(out, "<li>blocked: {block}</li>");
         }
+        let held_by = |is: fn(Guard) -> bool| self.room.blocked.iter().any(|block| is(block.guard));
         if !self.room.blocked.is_empty() {
-            let nobody = if self
-                .room
-                .blocked
-                .iter()
-                .any(|block| block.guard == Guard::MaxAdditions)
-            {
+            let nobody = if held_by(|guard| guard == Guard::MaxAdditions) {
                 "nobody is added, removed or demoted here"
-            } else {
+            } else if held_by(|guard| guard != Guard::AllowEmpty) {
                 "nobody is removed or demoted here"
+            } else {
+                "who had the last place in a list stays here"
             };
             let lines = code(&lines_to_allow(&self.room.blocked), MESSAGE);
             let _ = writeln!(

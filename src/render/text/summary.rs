@@ -1,7 +1,8 @@
 //! The counts of a plan for people.
 
+use super::super::room_states::room_states;
 use crate::model::{Guard, Op, counted, first_few};
-use crate::plan::{Calls, FleetPlan, GuardTripped, RoomPlan, Status, Summary, lines_to_allow};
+use crate::plan::{Calls, FleetPlan, GuardTripped, RoomPlan, Status, Summary};
 use std::fmt::{self, Write};
 
 /// Shows the counts, and of what guards hold all that stands in its way.
@@ -17,41 +18,36 @@ pub(super) fn show_summary(out: &mut dyn Write, plan: &FleetPlan, seconds: f64) 
         removes,
         promotes,
         demotes,
+        allows,
+        disallows,
         calls,
     } = summary;
     let number = |is: fn(&RoomPlan) -> bool| plan.rooms.iter().filter(|room| is(room)).count();
-    let observed = number(|room| room.status == Status::Observed);
     let incomplete = number(|room| room.status == Status::Incomplete);
-    let refused = number(RoomPlan::has_moved);
     let unseen = number(RoomPlan::is_unseen);
     if unseen == rooms && unseen > 0 {
         return writeln!(out, "{}: none was checked", counted(rooms, "room"));
     }
-    write!(out, "{}: {changed} to change", counted(rooms, "room"))?;
-    for (number, word) in [
-        (blocked, "blocked"),
-        (failed - refused - unseen, "failed"),
-        (refused, "refused"),
-        (unseen, "not checked"),
-        (incomplete, "incomplete"),
-        (observed, "only observed"),
-    ] {
-        if number > 0 {
-            write!(out, ", {number} {word}")?;
-        }
-    }
-    let in_sync = rooms - changed - blocked - failed - incomplete - observed;
-    writeln!(out, ", {in_sync} in sync")?;
+    let states = room_states(plan).into_iter();
+    let states: Vec<String> = states
+        .map(|(number, state)| format!("{number} {state}"))
+        .collect();
+    writeln!(out, "{}: {}", counted(rooms, "room"), states.join(", "))?;
     if calls > 0 {
-        writeln!(
+        write!(
             out,
-            "{}, {}, {}, {}: {}, at least {seconds} s",
+            "{}, {}, {}, {}",
             counted(adds, "add"),
             counted(removes, "removal"),
             counted(promotes, "promotion"),
             counted(demotes, "demotion"),
-            Calls::of(plan),
         )?;
+        for (number, done) in [(allows, Op::Allow.done()), (disallows, Op::Disallow.done())] {
+            if number > 0 {
+                write!(out, ", {number} {done}")?;
+            }
+        }
+        writeln!(out, ": {}, at least {seconds} s", Calls::of(plan))?;
     } else if changed + failed + incomplete == 0 {
         writeln!(
             out,
@@ -115,23 +111,26 @@ fn show_held(out: &mut dyn Write, plan: &FleetPlan) -> fmt::Result {
             )?;
         }
     }
-    let Some(total) = &plan.fleet else { return Ok(()) };
-    let GuardTripped {
-        guard,
-        limit,
-        wanted,
-        of,
-    } = total;
-    let holds = plan
-        .rooms
-        .iter()
-        .flat_map(|room| &room.blocked)
-        .any(|block| block.guard == *guard);
+    show_ended(out, plan)?;
+    match plan.fleet_in_words() {
+        Some(fleet) => writeln!(out, "  {fleet}"),
+        None => Ok(()),
+    }
+}
+
+/// Names the rooms in which a list has ended.
+fn show_ended(out: &mut dyn Write, plan: &FleetPlan) -> fmt::Result {
+    let has_ended = |room: &&RoomPlan| room.blocked.iter().any(|block| block.guard == Guard::AllowEmpty);
+    let rooms: Vec<String> = plan.rooms.iter().filter(has_ended).map(RoomPlan::label).collect();
+    if rooms.is_empty() {
+        return Ok(());
+    }
     writeln!(
         out,
-        "  {guard} {} {limit} of {of} members in all rooms, {wanted} removals are wanted: write {}",
-        if holds { "allows" } else { "would then allow" },
-        lines_to_allow(std::slice::from_ref(total))
+        "  {} holds {}: list somebody, or write `allow_empty: …` in {}",
+        Guard::AllowEmpty,
+        counted(rooms.len(), "room"),
+        first_few(rooms)
     )
 }
 

@@ -156,12 +156,13 @@ function drawBlocks(status) {
 
 /** Who stays until the room files have been unchanged for long enough. */
 function drawPending(pending) {
-  const waits = pending && pending.removals + pending.demotions > 0;
-  draw($("pending"), waits && [pending.removals, pending.demotions, pending.rooms, pending.until, pending.file], () => {
+  const waits = pending && pending.removals + pending.demotions + pending.additions > 0;
+  draw($("pending"), waits && [pending.removals, pending.demotions, pending.additions, pending.rooms, pending.until, pending.file], () => {
     if (!waits) return null;
     const parts = [
       pending.removals && many(pending.removals, "removal"),
       pending.demotions && many(pending.demotions, "demotion"),
+      pending.additions && many(pending.additions, "addition"),
     ].filter(Boolean);
     return notice(
       "busy",
@@ -256,9 +257,26 @@ function drawChanges(status) {
 
 function drawSide(status) {
   drawChanges(status);
-  const { aside, coming_and_going: going } = status;
-  draw($("folk"), [aside, going], () => [
-    !aside.length && !going.length && make("p", { class: "soft" }, "Nobody is set aside, nobody comes and goes."),
+  const { aside, coming_and_going: going, ends_soon: soon } = status;
+  draw($("folk"), [aside, going, soon], () => [
+    !aside.length && !going.length && !soon.length && make("p", { class: "soft" }, "Nobody is set aside, nobody comes and goes."),
+    soon.length > 0 && make("h3", {}, `Ends within a week (${soon.reduce((sum, { people }) => sum + people, 0)})`),
+    soon.length > 0 &&
+      make(
+        "ul",
+        { class: "folk" },
+        soon
+          .slice(0, STEP)
+          .map(({ room, role, until, users, people }) =>
+            make(
+              "li",
+              {},
+              make("p", {}, make("b", {}, people > users.length ? many(people, "person", "people") : namesOf(users)), " in ", roomLink(room)),
+              make("p", { class: "soft" }, role === "admin" ? "Wanted as an admin until " : "Wanted until ", time(until, "due")),
+            ),
+          ),
+      ),
+    soon.length > STEP && make("p", {}, `And ${many(soon.length - STEP, "more end")}.`),
     aside.length > 0 && make("h3", {}, `Set aside (${aside.length})`),
     aside.length > 0 &&
       make(

@@ -13,12 +13,21 @@ const STATES = {
   in_sync: ["✓", "In sync", "good"],
 };
 const RANK = Object.keys(STATES);
-const DONE = { add: "added to", promote: "made admin of", demote: "no longer admin of", remove: "removed from" };
+const DONE = {
+  add: "added to",
+  allow: "put on the allow list of",
+  promote: "made admin of",
+  demote: "no longer admin of",
+  remove: "removed from",
+  disallow: "taken off the allow list of",
+};
 const UNDONE = {
   add: "not added to",
+  allow: "not put on the allow list of",
   promote: "not made admin of",
   demote: "still admin of",
   remove: "not removed from",
+  disallow: "still on the allow list of",
 };
 const WANTS = {
   max_removals: "removal",
@@ -119,7 +128,7 @@ function headline(status) {
         ? `Nothing is written; ${changing} of ${rooms} would change`
         : `Nothing is written, and nothing would be: ${rooms} as the files say`,
     ];
-  if (pending && pending.removals + pending.demotions && pending.rooms === changing)
+  if (pending && pending.removals + pending.demotions + pending.additions && pending.rooms === changing)
     return ["busy", "…", `${many(changing, "room waits", "rooms wait")} for the room files to settle`];
   if (changing) return ["busy", "→", `${many(changing, "room is", "rooms are")} being brought in line`];
   const but = missingWords(missingIn(status.rooms));
@@ -166,6 +175,7 @@ function errorWords(error, next) {
 function blockedWords(block) {
   const { guard, limit, wanted, of } = block;
   if (guard === "removal_budget") return budgetWords(block);
+  if (guard === "allow_empty") return endedWords(block);
   const total = guard === "max_removals_total";
   const kept = guard === "max_additions" ? "nobody is added, removed or demoted" : "nobody is removed or demoted";
   const words = many(wanted, `${WANTS[guard] || "change"} is`, `${WANTS[guard] || "change"}s are`);
@@ -204,6 +214,17 @@ function budgetWords({ guard, limit, wanted, of }) {
   ];
 }
 
+function endedWords({ wanted }) {
+  return [
+    make(
+      "p",
+      {},
+      `Every place in a list of this room has ended. ${wanted === 1 ? "Who was last stays" : `The ${wanted} who were last stay`}; the room's notes say who.`,
+    ),
+    make("p", {}, "List somebody, or write ", make("code", { class: "fix" }, "allow_empty"), " into the room's entry, and merge."),
+  ];
+}
+
 function holdWords(hold) {
   const demotions = hold.guard === "max_demotions";
   const kept = demotions ? "demoted" : "removed";
@@ -238,7 +259,7 @@ function holdWords(hold) {
   ];
 }
 
-const differs = (room) => room.add + room.remove + room.promote + room.demote;
+const differs = (room) => room.add + room.remove + room.promote + room.demote + room.allow + room.disallow;
 
 function drift(room) {
   const { set_aside: aside, coming_and_going: going } = room.missing;
@@ -249,6 +270,8 @@ function drift(room) {
     [room.remove, "−", "to remove"],
     [room.promote, "↑", "to promote"],
     [room.demote, "↓", "to demote"],
+    [room.allow, "◆", "to put on the allow list"],
+    [room.disallow, "◇", "to take off the allow list"],
   ].filter(([number]) => number);
   if (!parts.length && !missing.length)
     return make("span", { class: "drift soft" }, room.state === "observed" ? "as wanted" : "");
@@ -296,7 +319,8 @@ function why(room, holds) {
   const isHold = (guard) => holds.some((hold) => hold.guard === guard);
   if (room.error) parts.push(room.error.user ? `${room.error.user}: ${room.error.message}` : room.error.message);
   for (const { guard, limit, of, wanted } of room.blocked)
-    if (!isHold(guard)) parts.push(`${guard} allows ${limit} of ${of}, ${wanted} wanted`);
+    if (guard === "allow_empty") parts.push(`${many(wanted, "person", "people")} kept: every place in a list has ended`);
+    else if (!isHold(guard)) parts.push(`${guard} allows ${limit} of ${of}, ${wanted} wanted`);
   const { set_aside: aside, coming_and_going: going } = room.missing;
   if (going.length) parts.push(`${namesOf(going)} ${going.length === 1 ? "comes and goes" : "come and go"}`);
   if (aside.length) parts.push(`${namesOf(aside)} ${aside.length === 1 ? "is" : "are"} set aside`);
@@ -324,7 +348,7 @@ function feed(changes, named) {
           make(
             "span",
             { class: "op", "aria-hidden": "true" },
-            done ? { add: "+", remove: "−", promote: "↑", demote: "↓" }[change.op] : "×",
+            done ? { add: "+", remove: "−", promote: "↑", demote: "↓", allow: "◆", disallow: "◇" }[change.op] : "×",
           ),
           make("b", {}, change.user),
           ` ${(done ? DONE : UNDONE)[change.op] || change.op} `,

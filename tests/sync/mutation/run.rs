@@ -128,7 +128,6 @@ async fn plan_and_apply(scene: Scene, desired: &Desired, service: &OddService) -
     let report = apply_plan(&client, &rooms, &planned, "test", &Cancel::default()).await;
     Once {
         plan: planned.plan,
-        stopped: planned.stopped,
         written: Written::Applied(report),
         seconds: 0.0,
     }

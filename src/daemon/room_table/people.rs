@@ -1,0 +1,135 @@
+//! Who is in a room and who is missing, by the looks at it and by what was done since.
+
+use crate::desired::DesiredRoom;
+use crate::exclusions::wanted;
+use crate::live::LiveRoom;
+use crate::model::{MemberSet, UserId};
+use crate::seen::Names;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Number of times in a row that somebody is added and not seen after it; then the service does not take them.
+const NOT_TAKEN: u32 = 3;
+
+/// People of a room. Those who are there as wanted are not listed a second time.
+#[derive(Debug, Default)]
+pub(in crate::daemon) struct People {
+    /// Wanted people who were missing at the last look, and the entry that wanted them.
+    missing: Option<(Arc<DesiredRoom>, MemberSet)>,
+    /// Those of them who were there before.
+    gone: MemberSet,
+    /// Those of them whom nobody is known to have seen there.
+    unseen: MemberSet,
+    /// Those of them who were added and not seen after it, and how often in a row.
+    not_taken: BTreeMap<UserId, u32>,
+    /// People who were there at the last look, and whom that entry does not want.
+    others: Names,
+    /// Time of the first complete look.
+    watched: Option<Timestamp>,
+}
+
+/// Wanted people who are not in a room.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::daemon) struct Missing<'a> {
+    pub(in crate::daemon) all: &'a MemberSet,
+    /// Those of them whom nobody is known to have seen there.
+    pub(in crate::daemon) unseen: &'a MemberSet,
+    /// Time since which looks would have shown them.
+    pub(in crate::daemon) watched: Timestamp,
+}
+
+impl People {
+    /// Records a complete look, and gives those who were there at the last one and are not any more, the owner and those whom we removed
+    /// not among them. Whoever has been added since counts as there.
+    pub(super) fn see(&mut self, desired: &Arc<DesiredRoom>, live: &LiveRoom, now: Timestamp) -> MemberSet {
+        let not_owner = |user: &UserId| Some(user.as_str()) != live.owner.as_deref();
+        let wanted = all_wanted(desired);
+        let missing = wanted.minus(&live.members).filter(not_owner);
+        let mut left = self.others.minus(&live.members).filter(not_owner);
+        if let Some((then, missing_then)) = &self.missing {
+            let wanted_who_left = match Arc::ptr_eq(then, desired) {
+                true => missing.minus(missing_then),
+                false => all_wanted(then)
+                    .minus(&live.members)
+                    .minus(missing_then)
+                    .filter(not_owner),
+            };
+            self.gone = self.gone.and(&missing).or(&wanted_who_left.and(&missing));
+            left = left.or(&wanted_who_left);
+        }
+        self.not_taken.retain(|user, _| missing.contains(user));
+        self.others = Names::from(&live.members.minus(&wanted));
+        self.missing = Some((Arc::clone(desired), missing));
+        self.watched.get_or_insert(now);
+        left
+    }
+
+    /// Records whom of those who are missing nobody is known to have seen there.
+    pub(in crate::daemon) fn set_unseen(&mut self, is_known: impl Fn(&UserId) -> bool) {
+        self.unseen = match &self.missing {
+            Some((_, missing)) => missing.filter(|user| !is_known(user)),
+            None => MemberSet::default(),
+        };
+    }
+
+    /// Wanted people who were not there at the last look and have not been added since.
+    pub(in crate::daemon) fn missing(&self) -> Option<Missing<'_>> {
+        let (_, all) = self.missing.as_ref()?;
+        Some(Missing {
+            all,
+            unseen: &self.unseen,
+            watched: self.watched?,
+        })
+    }
+
+    /// True if somebody was there at the last look, or has been added since.
+    pub(in crate::daemon) fn has(&self, user: &UserId) -> bool {
+        let is_there = |(then, missing): &(Arc<DesiredRoom>, MemberSet)| {
+            is_wanted(then, user) && !missing.contains(user)
+        };
+        self.missing.as_ref().is_some_and(is_there) || self.others.contains(user)
+    }
+
+    /// Records that people were removed: they did not leave.
+    pub(in crate::daemon) fn removed(&mut self, users: &MemberSet) {
+        self.others = Names::from(&self.others.minus(users));
+    }
+
+    /// Records that these people were added and are not seen after it. Gives those of whom that was so so often that the service
+    /// does not take them.
+    pub(in crate::daemon) fn not_seen(&mut self, users: &MemberSet) -> MemberSet {
+        if let Some((_, missing)) = &mut self.missing {
+            // Who was never there cannot come back.
+            *missing = missing.or(users);
+        }
+        for user in users {
+            *self.not_taken.entry(user.clone()).or_default() += 1;
+        }
+        users.filter(|user| self.not_taken.get(user) >= Some(&NOT_TAKEN))
+    }
+
+    /// Records that these people were added. Gives those who are put back, because they were there before.
+    pub(in crate::daemon) fn added(&mut self, users: &MemberSet) -> MemberSet {
+        let put_back = self.gone.and(users);
+        self.gone = self.gone.minus(users);
+        self.unseen = self.unseen.minus(users);
+        if let Some((_, missing)) = &mut self.missing {
+            *missing = missing.minus(users);
+        }
+        put_back
+    }
+}
+
+/// Everyone whom the files want in a room, admins only if members are not managed.
+fn all_wanted(desired: &DesiredRoom) -> MemberSet {
+    wanted(desired)
+        .or_else(|| desired.admins.clone())
+        .unwrap_or_default()
+}
+
+/// True if an entry wants somebody in its room.
+pub(in crate::daemon) fn is_wanted(desired: &DesiredRoom, user: &UserId) -> bool {
+    let lists = [&desired.members, &desired.admins];
+    lists.into_iter().flatten().any(|list| list.contains(user))
+}
