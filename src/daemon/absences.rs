@@ -108,7 +108,7 @@ pub(super) fn named(controller: &Controller, room: &Room) -> Vec<Absence> {
         match reason {
             AbsenceReason::SetAside => words.push("set aside: the service does not take them".to_owned()),
             AbsenceReason::ComingAndGoing => {
-                words.push("put back again and again, and gone again".to_owned())
+                words.push("put back again and again, and gone again".to_owned());
             }
             _ => {}
         }

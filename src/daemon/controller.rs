@@ -287,6 +287,7 @@ impl Controller {
     pub(super) fn tick(&mut self) {
         self.check_clock();
         self.forget_seen();
+        self.record_seen();
         let advanced = self.safeguards.advance_budgets(&self.rooms);
         for id in &advanced {
             tracing::info!(room = %id, "the removal budget has room again");

@@ -274,6 +274,7 @@ impl Daemon {
             while passes.next().await.is_some() {}
             files.stop().await;
             daemon.flush().await;
+            lock(&daemon.controller).record_seen();
             daemon.persister.recorded().await;
         });
         loop {

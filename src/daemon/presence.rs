@@ -1,6 +1,7 @@
 //! Who was here and is gone, by looks and by events: a hint for people, by which nothing is decided.
 
 use super::controller::Controller;
+use super::state_dir::ToRecord;
 use super::workqueue::Ticket;
 use crate::live::LiveRoom;
 use crate::model::{RoomId, UserId};
@@ -13,6 +14,8 @@ use jiff::civil::Date;
 #[derive(Debug)]
 pub(super) struct Presence {
     seen: Seen,
+    /// Sightings that were not handed to the disk yet.
+    unrecorded: ToRecord,
     /// Day on which those of long ago were forgotten last.
     tidied: Option<Date>,
 }
@@ -21,7 +24,11 @@ impl Presence {
     /// Goes on from what an earlier process kept.
     pub(super) fn new(mut seen: Seen, now: Timestamp) -> Self {
         seen.void_the_future(day_of(now));
-        Self { seen, tidied: None }
+        Self {
+            seen,
+            unrecorded: ToRecord::default(),
+            tidied: None,
+        }
     }
 
     /// When somebody was last seen in a room in which they are not now.
@@ -53,9 +60,7 @@ impl Controller {
         room.people_mut()
             .set_unseen(|user| seen.get(&live.id, user).is_some());
         self.events.reasons.back(&live.id, &live.members, live.read_at);
-        if !sighting.users.is_empty() {
-            self.persister.record(vec![sighting], None);
-        }
+        self.presence.unrecorded.add(sighting);
     }
 
     /// Takes in that an event speaks of people in a managed room whom no look shows there. It is kept as what an event said.
@@ -72,7 +77,15 @@ impl Controller {
         let people = event.people.iter().filter(|user| !room.people().has(user));
         let seen = &mut self.presence.seen;
         if let Some(sighting) = seen.add_by_event(&event.room, people.cloned(), today) {
-            self.persister.record(vec![sighting], None);
+            self.presence.unrecorded.add(sighting);
+        }
+    }
+
+    /// Has recorded who was seen since the last time.
+    pub(super) fn record_seen(&mut self) {
+        let unrecorded = &mut self.presence.unrecorded;
+        if !unrecorded.is_empty() {
+            self.persister.record(std::mem::take(unrecorded));
         }
     }
 
@@ -84,7 +97,7 @@ impl Controller {
             let from = first_day(today);
             self.presence.tidied = Some(today);
             self.presence.seen.forget_before(from);
-            self.persister.record(Vec::new(), Some(from));
+            self.presence.unrecorded.keep_from(from);
         }
     }
 }

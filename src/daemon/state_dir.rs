@@ -16,6 +16,7 @@ mod tests;
 
 pub(super) use pause_file::Pause;
 pub(super) use persister::{FilesSnapshot, Persister, Snapshot};
+pub(super) use seen_file::ToRecord;
 
 use super::fleet_budget::Spending;
 use super::learned_limits::LearnedLimits;
@@ -30,7 +31,7 @@ use folder::{Folder, Place, unusable};
 use jiff::Timestamp;
 use pause_file::PauseFile;
 use sealed::{Bad, Content, Stage, seal, unseal};
-use seen_file::{SeenFile, ToRecord};
+use seen_file::SeenFile;
 use serde::{Deserialize, Serialize};
 use shape::{FilesJson, RostersJson, StateJson};
 use std::io;

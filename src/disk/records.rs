@@ -108,8 +108,11 @@ fn check(part: &[u8]) -> [u8; CHECK] {
     [a, b, c, d]
 }
 
-/// The first part of these bytes, of this length, and what follows its checksum; `None`: it is not whole.
-fn part(bytes: &[u8], length: usize) -> Result<Option<(&[u8], &[u8])>, String> {
+/// A part of a record, and what follows its checksum; `None`: it is not whole.
+type Part<'a> = Option<(&'a [u8], &'a [u8])>;
+
+/// The first part of these bytes, of this length.
+fn part(bytes: &[u8], length: usize) -> Result<Part<'_>, String> {
     let Some((part, rest)) = bytes.split_at_checked(length) else {
         return Ok(None);
     };

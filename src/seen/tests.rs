@@ -130,7 +130,7 @@ proptest! {
         // What is appended after it is read as well.
         let whole = usize::try_from(kept.whole).unwrap();
         let more = look(300, [7]);
-        let bytes = [&torn[..whole], &appended(&[more.clone()], kept.whole)].concat();
+        let bytes = [&torn[..whole], &appended(std::slice::from_ref(&more), kept.whole)].concat();
         let mut with_more = kept.seen;
         with_more.add(&more);
         prop_assert_eq!(read(&bytes).unwrap().seen, with_more);

@@ -133,3 +133,85 @@ pub(in crate::daemon) fn is_wanted(desired: &DesiredRoom, user: &UserId) -> bool
     let lists = [&desired.members, &desired.admins];
     lists.into_iter().flatten().any(|list| list.contains(user))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use tokio::time::Instant;
+
+    fn users(names: &str) -> MemberSet {
+        names
+            .split_whitespace()
+            .map(|name| UserId::parse(name).unwrap())
+            .collect()
+    }
+
+    fn desired(admins: &str, members: Option<&str>) -> Arc<DesiredRoom> {
+        Arc::new(DesiredRoom {
+            admins: Some(users(admins)),
+            members: members.map(users),
+            ..DesiredRoom::unmanaged("7")
+        })
+    }
+
+    /// A complete look at a room of `boss`. Gives who has left.
+    fn see(people: &mut People, desired: &Arc<DesiredRoom>, here: &str) -> String {
+        let live = LiveRoom {
+            id: desired.id.clone(),
+            name: None,
+            owner: Some("boss".to_owned()),
+            owner_page: None,
+            owner_is_in: true,
+            admins: None,
+            members: users(here),
+            foreign: BTreeSet::new(),
+            foreign_admins: BTreeSet::new(),
+            allow_list: None,
+            max_users: None,
+            read_at: Instant::now(),
+        };
+        people.see(desired, &live, Timestamp::UNIX_EPOCH).to_string()
+    }
+
+    #[test]
+    fn who_is_there_as_wanted_is_not_listed_a_second_time() {
+        let mut people = People::default();
+        let everybody = desired("mia", Some("mia ann bob"));
+        assert_eq!(see(&mut people, &everybody, "ann bob mia"), "");
+        assert_eq!(people.others, Names::default());
+        assert!(people.missing().unwrap().all.is_empty());
+        assert!(people.has(&UserId::parse("ann").unwrap()) && !people.has(&UserId::parse("zed").unwrap()));
+    }
+
+    #[test]
+    fn whoever_was_there_and_is_not_has_left_by_whatever_entry() {
+        let mut people = People::default();
+        let entries = [
+            desired("mia", Some("ann bob")),
+            desired("mia ann", None),
+            desired("", Some("zed boss")),
+        ];
+        for then in &entries {
+            assert_eq!(see(&mut people, then, "ann bob mia eve"), "");
+            for now in &entries {
+                assert_eq!(see(&mut people, now, "bob eve"), "ann, mia", "{then:?} {now:?}");
+                assert_eq!(see(&mut people, now, "bob eve"), "", "they are told once");
+                assert_eq!(see(&mut people, then, "ann bob mia eve"), "", "they are back");
+            }
+        }
+    }
+
+    #[test]
+    fn whom_we_added_is_there_and_whom_we_removed_did_not_leave() {
+        let mut people = People::default();
+        let entry = desired("", Some("ann bob carol"));
+        assert_eq!(see(&mut people, &entry, "ann eve"), "");
+        people.set_unseen(|_| false);
+        people.added(&users("bob"));
+        people.removed(&users("eve"));
+        let missing = people.missing().unwrap();
+        assert_eq!((missing.all.to_string(), missing.unseen.to_string()), ("carol".into(), "carol".into()));
+        assert_eq!(see(&mut people, &entry, "ann"), "bob");
+    }
+}

@@ -4,8 +4,6 @@ use super::{Pause, PauseFile, PersistedState, SeenFile, StateDir, ToRecord};
 use crate::desired::Provenance;
 use crate::disk::{DiskJob, DiskWorker};
 use crate::exclusions::{InvitationChange, Rosters};
-use crate::seen::Sighting;
-use jiff::civil::Date;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,10 +68,10 @@ impl Persister {
         }
     }
 
-    /// Has sightings recorded. Nobody waits for that but [`Persister::recorded`]. Who was last seen before `keep_from` need not be kept.
-    pub(in crate::daemon) fn record(&self, sightings: Vec<Sighting>, keep_from: Option<Date>) {
+    /// Has sightings recorded. Nobody waits for that but [`Persister::recorded`].
+    pub(in crate::daemon) fn record(&self, sightings: ToRecord) {
         if let Some(recording) = &self.recording {
-            recording.ask(|request: &mut ToRecord| request.add(sightings, keep_from));
+            recording.ask(|request| request.extend(sightings));
         }
     }
 

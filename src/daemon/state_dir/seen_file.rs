@@ -24,7 +24,7 @@ pub(super) struct SeenFile {
 
 /// Sightings to be recorded.
 #[derive(Debug, Default)]
-pub(super) struct ToRecord {
+pub(in crate::daemon) struct ToRecord {
     sightings: Vec<Sighting>,
     people: usize,
     /// Who was last seen before this day need not be kept.
@@ -32,12 +32,27 @@ pub(super) struct ToRecord {
 }
 
 impl ToRecord {
-    pub(super) fn add(&mut self, sightings: Vec<Sighting>, keep_from: Option<Date>) {
-        self.keep_from = keep_from.or(self.keep_from);
-        let more: usize = sightings.iter().map(|sighting| sighting.users.len()).sum();
-        if self.people + more <= MOST_WAITING {
+    pub(in crate::daemon) fn is_empty(&self) -> bool {
+        self.sightings.is_empty() && self.keep_from.is_none()
+    }
+
+    pub(in crate::daemon) fn add(&mut self, sighting: Sighting) {
+        let more = sighting.users.len();
+        if more > 0 && self.people + more <= MOST_WAITING {
             self.people += more;
-            self.sightings.extend(sightings);
+            self.sightings.push(sighting);
+        }
+    }
+
+    /// Who was last seen before this day need not be kept.
+    pub(in crate::daemon) fn keep_from(&mut self, day: Date) {
+        self.keep_from = Some(day);
+    }
+
+    pub(super) fn extend(&mut self, more: Self) {
+        self.keep_from = more.keep_from.or(self.keep_from);
+        for sighting in more.sightings {
+            self.add(sighting);
         }
     }
 }

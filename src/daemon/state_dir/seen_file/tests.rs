@@ -20,6 +20,19 @@ fn sighting(day: &str, names: &[&str]) -> Sighting {
     }
 }
 
+fn of(sighting: Sighting) -> ToRecord {
+    let mut to_record = ToRecord::default();
+    to_record.add(sighting);
+    to_record
+}
+
+/// Nobody new, on this day.
+fn tidying_on(day: &str) -> ToRecord {
+    let mut to_record = ToRecord::default();
+    to_record.keep_from(first_day(day.parse().unwrap()));
+    to_record
+}
+
 fn open(dir: &Path) -> (Persister, Seen) {
     let (store, restored) = StateDir::open(dir, Fsync::default()).unwrap();
     (Persister::new(store, &Arc::default()), restored.seen)
@@ -29,7 +42,7 @@ fn open(dir: &Path) -> (Persister, Seen) {
 fn recorded(dir: &TempDir, sightings: &[Sighting]) -> String {
     let (persister, _) = open(dir.path());
     for sighting in sightings {
-        persister.record(vec![sighting.clone()], None);
+        persister.record(of(sighting.clone()));
     }
     drop(persister);
     known(dir)
@@ -50,7 +63,7 @@ fn who_was_seen_is_known_after_a_restart_and_to_whoever_reads_the_file_meanwhile
     assert_eq!(recorded(&dir, &[]), "");
     assert!(!path.exists(), "nobody was seen");
     let (persister, _) = open(dir.path());
-    persister.record(vec![sighting("2026-11-01", &["ann", "bob"])], None);
+    persister.record(of(sighting("2026-11-01", &["ann", "bob"])));
     let kept = seen::read_in(dir.path()).unwrap().unwrap();
     assert_eq!(kept.seen.since(Date::MIN).count(), 2);
     drop(persister);
@@ -88,7 +101,7 @@ fn a_file_that_cannot_be_used_is_put_aside_and_stops_nothing() {
     }
     let (persister, seen) = open(dir.path());
     assert_eq!(seen, Seen::default());
-    persister.record(vec![sighting("2026-11-01", &["ann"])], None);
+    persister.record(of(sighting("2026-11-01", &["ann"])));
     persister.save(Snapshot {
         rosters: Some(Rosters::default()),
         ..Snapshot::default()
@@ -101,10 +114,10 @@ fn a_disk_that_takes_no_more_of_it_stops_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (persister, _) = open(dir.path());
     fs::create_dir(dir.path().join(SEEN)).unwrap();
-    persister.record(vec![sighting("2026-11-01", &["ann"])], None);
+    persister.record(of(sighting("2026-11-01", &["ann"])));
     assert_eq!(persister.error(), None);
     fs::remove_dir(dir.path().join(SEEN)).unwrap();
-    persister.record(vec![sighting("2026-11-02", &["bob"])], None);
+    persister.record(of(sighting("2026-11-02", &["bob"])));
     drop(persister);
     assert_eq!(known(&dir), "7 bob 2026-11-02");
 }
@@ -116,10 +129,10 @@ fn it_is_written_anew_once_it_has_doubled_or_holds_somebody_of_long_ago() {
     let names: Vec<String> = (0..1_000).map(|number| format!("somebody-{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (persister, _) = open(dir.path());
-    persister.record(vec![sighting("2026-11-01", &names)], None);
+    persister.record(of(sighting("2026-11-01", &names)));
     let once = length();
     let longest = (0..1_000).map(|_| {
-        persister.record(vec![sighting("2026-11-02", &names)], None);
+        persister.record(of(sighting("2026-11-02", &names)));
         length()
     });
     let longest = longest.max().unwrap();
@@ -128,10 +141,10 @@ fn it_is_written_anew_once_it_has_doubled_or_holds_somebody_of_long_ago() {
         "{longest} bytes, {once} for all"
     );
 
-    persister.record(vec![sighting("2026-12-01", &["ann"])], None);
-    persister.record(Vec::new(), Some(first_day("2026-12-02".parse().unwrap())));
+    persister.record(of(sighting("2026-12-01", &["ann"])));
+    persister.record(tidying_on("2026-12-02"));
     assert!(length() > once, "30 days are not over");
-    persister.record(Vec::new(), Some(first_day("2026-12-03".parse().unwrap())));
+    persister.record(tidying_on("2026-12-03"));
     assert!(length() < 100);
     drop(persister);
     assert_eq!(known(&dir), "7 ann 2026-12-01");
@@ -143,7 +156,7 @@ fn what_waits_for_the_disk_is_bounded() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut request = ToRecord::default();
     for _ in 0..1_500 {
-        request.add(vec![sighting("2026-11-01", &names)], None);
+        request.extend(of(sighting("2026-11-01", &names)));
     }
     assert_eq!((request.people, request.sightings.len()), (MOST_WAITING, 1_000));
 }
