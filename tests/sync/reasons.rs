@@ -5,6 +5,7 @@ use crate::service::{Service, people, room_id, room_of, state};
 use crate::webhook::{Hook, call, kick};
 use http::Method as Http;
 use roomsync::emulator::{Emulator, Environment, Options, Profile, Side, WebhookStyle};
+use roomsync::model::UserId;
 use roomsync::status::{Absence, AbsenceReason, RoomState};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -165,7 +166,7 @@ fn why_somebody_is_not_there_is_told_apart_where_an_event_said_so() {
                 "an event said: was removed by alice; last seen here on 2026-11-23"
             );
             let absence = &absences(&daemon)["u5"];
-            assert_eq!(absence.by.as_ref().map(|by| by.as_str()), Some("alice"));
+            assert_eq!(absence.by.as_ref().map(UserId::as_str), Some("alice"));
             assert!(absence.event.is_some());
             assert_eq!(words(&daemon, "u6"), "last seen here on 2026-11-23");
             assert_eq!(

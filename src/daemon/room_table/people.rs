@@ -137,6 +137,7 @@ pub(in crate::daemon) fn is_wanted(desired: &DesiredRoom, user: &UserId) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::AllowList;
     use std::collections::BTreeSet;
     use tokio::time::Instant;
 
@@ -167,7 +168,7 @@ mod tests {
             members: users(here),
             foreign: BTreeSet::new(),
             foreign_admins: BTreeSet::new(),
-            allow_list: None,
+            allow_list: AllowList::NotRead,
             max_users: None,
             read_at: Instant::now(),
         };
@@ -211,7 +212,10 @@ mod tests {
         people.added(&users("bob"));
         people.removed(&users("eve"));
         let missing = people.missing().unwrap();
-        assert_eq!((missing.all.to_string(), missing.unseen.to_string()), ("carol".into(), "carol".into()));
+        assert_eq!(
+            (missing.all.to_string(), missing.unseen.to_string()),
+            ("carol".into(), "carol".into())
+        );
         assert_eq!(see(&mut people, &entry, "ann"), "bob");
     }
 }
