@@ -69,7 +69,7 @@ impl Controller {
     ) -> Self {
         let (learned, settled) = (restored.state.learned_limits.clone(), restored.settled.clone());
         let clock = metrics.clock.clone();
-        let presence = Presence::new(std::mem::take(&mut restored.seen), clock.now());
+        let presence = Presence::new(std::mem::take(&mut restored.seen));
         Self {
             presence,
             started: clock.now(),

@@ -5,9 +5,8 @@ use super::state_dir::ToRecord;
 use super::workqueue::Ticket;
 use crate::live::LiveRoom;
 use crate::model::{RoomId, UserId};
-use crate::seen::{LastSeen, Seen, SeenBy, Sighting, day_of, first_day};
+use crate::seen::{LastSeen, Seen, SeenBy, Sighting, day_of};
 use crate::web::{EventKind, Leave, RoomEvent};
-use jiff::Timestamp;
 use jiff::civil::Date;
 
 /// People who were seen and are gone.
@@ -22,8 +21,7 @@ pub(super) struct Presence {
 
 impl Presence {
     /// Goes on from what an earlier process kept.
-    pub(super) fn new(mut seen: Seen, now: Timestamp) -> Self {
-        seen.void_the_future(day_of(now));
+    pub(super) fn new(seen: Seen) -> Self {
         Self {
             seen,
             unrecorded: ToRecord::default(),
@@ -74,9 +72,9 @@ impl Controller {
         let Some(room) = self.rooms.get(&event.room) else {
             return;
         };
-        let people = event.people.iter().filter(|user| !room.people().has(user));
+        let people = room.people().others_of(&event.people.iter().cloned().collect());
         let seen = &mut self.presence.seen;
-        if let Some(sighting) = seen.add_by_event(&event.room, people.cloned(), today) {
+        if let Some(sighting) = seen.add_by_event(&event.room, &people, today) {
             self.presence.unrecorded.add(sighting);
         }
     }
@@ -94,10 +92,9 @@ impl Controller {
         let clock = self.safeguards.clock();
         let today = day_of(clock.now());
         if clock.is_confirmed() && self.presence.tidied != Some(today) {
-            let from = first_day(today);
             self.presence.tidied = Some(today);
-            self.presence.seen.forget_before(from);
-            self.presence.unrecorded.keep_from(from);
+            self.presence.seen.tidy(today);
+            self.presence.unrecorded.tidy(today);
         }
     }
 }

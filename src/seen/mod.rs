@@ -75,12 +75,7 @@ impl Seen {
 
     /// Takes in that an event speaks of these, and gives the sighting that is new, if it is. A room that is full takes no more: an event
     /// is no reason to forget anybody.
-    pub(crate) fn add_by_event(
-        &mut self,
-        room: &RoomId,
-        users: impl Iterator<Item = UserId>,
-        day: Date,
-    ) -> Option<Sighting> {
+    pub(crate) fn add_by_event(&mut self, room: &RoomId, users: &MemberSet, day: Date) -> Option<Sighting> {
         let last = LastSeen {
             by: SeenBy::Event,
             day,
@@ -91,10 +86,7 @@ impl Seen {
             None => true,
             Some(before) => *before < last,
         };
-        let users: MemberSet = users.filter(is_news).take(place).collect();
-        if users.is_empty() {
-            return None;
-        }
+        let users = users.filter(is_news).chunks(place).next().filter(|_| place > 0)?;
         let room = room.clone();
         let sighting = Sighting { room, last, users };
         self.add(&sighting);
@@ -111,19 +103,16 @@ impl Seen {
         }
     }
 
-    /// Forgets those who were last seen before this day.
-    pub(crate) fn forget_before(&mut self, day: Date) {
+    /// Forgets those who were seen too long before this day. Days to come, of a clock that was wrong, become this one.
+    pub(crate) fn tidy(&mut self, today: Date) {
+        let first = first_day(today);
         self.rooms.retain(|_, known| {
-            known.retain(|_, last| last.day >= day);
+            known.retain(|_, last| {
+                last.day = last.day.min(today);
+                last.day >= first
+            });
             !known.is_empty()
         });
-    }
-
-    /// Takes days to come, of a clock that was wrong, for this one.
-    pub(crate) fn void_the_future(&mut self, today: Date) {
-        for last in self.rooms.values_mut().flat_map(BTreeMap::values_mut) {
-            last.day = last.day.min(today);
-        }
     }
 
     /// When somebody was last seen in a room that they are not in.

@@ -18,8 +18,14 @@ impl Names {
         self.0.lines()
     }
 
-    pub(crate) fn contains(&self, user: &UserId) -> bool {
-        self.iter().any(|name| name == user.as_str())
+    /// The users who are not among them.
+    pub(crate) fn others_of(&self, users: &MemberSet) -> MemberSet {
+        let mut names = self.iter().peekable();
+        let others = users.iter().filter(|user| {
+            while names.next_if(|name| *name < user.as_str()).is_some() {}
+            names.peek() != Some(&user.as_str())
+        });
+        others.cloned().collect()
     }
 
     /// Those that are not among these users.
@@ -48,9 +54,7 @@ mod tests {
         fn names_are_the_set_that_they_were_made_of(some in users(), others in users()) {
             let names = Names::from(&some);
             prop_assert_eq!(names.minus(&others), some.minus(&others));
-            for user in some.iter().chain(&others) {
-                prop_assert_eq!(names.contains(user), some.contains(user));
-            }
+            prop_assert_eq!(names.others_of(&others), others.minus(&some));
         }
     }
 }

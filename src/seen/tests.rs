@@ -76,7 +76,7 @@ fn played(all: &[(u8, Happens)]) -> (Seen, Vec<Sighting>, Date) {
                     let entry = model.entry((room.clone(), user(*number))).or_insert(last);
                     *entry = last.max(*entry);
                 }
-                recorded.extend(seen.add_by_event(&room, who.iter().map(|number| user(*number)), day(now)));
+                recorded.extend(seen.add_by_event(&room, &users(who.iter().copied()), day(now)));
             }
             Happens::AreHere(who) => {
                 let here = users(who.iter().copied());
@@ -87,7 +87,7 @@ fn played(all: &[(u8, Happens)]) -> (Seen, Vec<Sighting>, Date) {
                 now += days;
                 let from = first_day(day(now));
                 model.retain(|_, last| last.day >= from);
-                seen.forget_before(from);
+                seen.tidy(day(now));
             }
         }
         let all: BTreeMap<_, _> = seen
@@ -104,7 +104,7 @@ proptest! {
     fn the_file_tells_a_later_process_of_everyone_whom_this_one_knows(all in prop::collection::vec(happens(), 0..20)) {
         let (seen, recorded, today) = played(&all);
         let mut kept = read(&appended(&recorded, 0)).unwrap().seen;
-        kept.forget_before(first_day(today));
+        kept.tidy(today);
         // The file does not know who came back: it may know more of them, and an event after that can be hidden by the look before.
         for (room, user, last) in seen.since(Date::MIN).filter(|(_, _, last)| last.by == SeenBy::Look) {
             prop_assert!(kept.get(room, user).is_some_and(|kept| kept >= last));
@@ -152,18 +152,22 @@ proptest! {
 #[test]
 fn a_room_keeps_the_10_000_who_were_seen_last_and_no_event_pushes_anybody_out() {
     let mut seen = Seen::default();
-    let forged = |from: usize, number: usize| (from..from + number).map(user);
-    assert!(seen.add_by_event(&room(0), forged(90_000, 50), day(9)).is_some());
+    let forged = |from: usize, number: usize| users(from..from + number);
+    assert!(seen.add_by_event(&room(0), &forged(90_000, 50), day(9)).is_some());
     seen.add(&look(1, 0..6_000));
     seen.add(&look(2, 6_000..12_000));
     assert_eq!(known(&seen), MOST);
     // Whom only an event showed goes first, then who was seen longest ago.
-    assert!(forged(90_000, 50).all(|user| seen.get(&room(0), &user).is_none()));
+    assert!(
+        forged(90_000, 50)
+            .iter()
+            .all(|user| seen.get(&room(0), user).is_none())
+    );
     let of_first = (0..6_000).filter(|number| seen.get(&room(0), &user(*number)).is_some());
     assert_eq!(of_first.count(), 4_000);
     assert!((6_000..12_000).all(|number| seen.get(&room(0), &user(number)).is_some()));
     let before = seen.clone();
-    assert_eq!(seen.add_by_event(&room(0), forged(90_000, 5_000), day(3)), None);
+    assert_eq!(seen.add_by_event(&room(0), &forged(90_000, 5_000), day(3)), None);
     assert_eq!(seen, before);
     // Read back, it is as many.
     assert_eq!(
@@ -175,15 +179,12 @@ fn a_room_keeps_the_10_000_who_were_seen_last_and_no_event_pushes_anybody_out() 
 #[test]
 fn a_look_is_worth_more_than_an_event_and_an_event_is_told_once_a_day() {
     let mut seen = Seen::default();
-    let mut event = |number, on| seen.add_by_event(&room(0), [user(number)].into_iter(), day(on));
+    let mut event = |number, on| seen.add_by_event(&room(0), &users([number]), day(on));
     assert!(event(1, 1).is_some());
     assert!(event(1, 1).is_none());
     assert!(event(1, 2).is_some());
     seen.add(&look(2, [1]));
-    assert!(
-        seen.add_by_event(&room(0), [user(1)].into_iter(), day(3))
-            .is_none()
-    );
+    assert!(seen.add_by_event(&room(0), &users([1]), day(3)).is_none());
     let last = seen.get(&room(0), &user(1)).unwrap();
     assert_eq!((last.by, last.day), (SeenBy::Look, day(2)));
 }
@@ -192,10 +193,10 @@ fn a_look_is_worth_more_than_an_event_and_an_event_is_told_once_a_day() {
 fn a_clock_that_was_wrong_keeps_nobody_for_ever() {
     let mut seen = Seen::default();
     seen.add(&look(4_000, [1]));
-    seen.void_the_future(day(10));
+    seen.tidy(day(10));
     assert_eq!(seen.get(&room(0), &user(1)).unwrap().day, day(10));
-    seen.forget_before(first_day(day(40)));
+    seen.tidy(day(40));
     assert_eq!(known(&seen), 1);
-    seen.forget_before(first_day(day(41)));
+    seen.tidy(day(41));
     assert_eq!(seen, Seen::default());
 }

@@ -26,14 +26,14 @@ pub(in crate::daemon) struct LastReasons {
 }
 
 impl LastReasons {
-    /// Takes in what an event says of those in a room who are `meant`. Whoever joined needs no reason.
+    /// Takes in what an event says of the people of whom `is_meant` is true. Whoever joined needs no reason.
     pub(super) fn see(&mut self, event: &RoomEvent, is_meant: impl Fn(&UserId) -> bool, now: Instant) {
         let leave = match event.kind {
             EventKind::Left(leave) => leave,
             EventKind::Blocked => Leave::Blocked,
             EventKind::Joined => {
                 for user in &event.people {
-                    self.forget(&event.room, |other, _| other == user);
+                    self.forget(&event.room, user, |_| true);
                 }
                 return;
             }
@@ -60,7 +60,15 @@ impl LastReasons {
 
     /// Forgets the reasons of those who are in a room by a read of it that began at this time.
     pub(in crate::daemon) fn back(&mut self, room: &RoomId, here: &MemberSet, read_at: Instant) {
-        self.forget(room, |user, reason| reason.at < read_at && here.contains(user));
+        let is_over = |(user, reason): &(&UserId, &LastReason)| reason.at < read_at && here.contains(user);
+        let over: Vec<UserId> = self
+            .in_room(room)
+            .filter(is_over)
+            .map(|(user, _)| user.clone())
+            .collect();
+        for user in &over {
+            self.forget(room, user, |_| true);
+        }
     }
 
     /// The last reason for why somebody is not in a room.
@@ -73,9 +81,11 @@ impl LastReasons {
         self.rooms.get(room).into_iter().flatten()
     }
 
-    fn forget(&mut self, room: &RoomId, is_over: impl Fn(&UserId, &LastReason) -> bool) {
-        if let Some(reasons) = self.rooms.get_mut(room) {
-            reasons.retain(|user, reason| !is_over(user, reason));
+    fn forget(&mut self, room: &RoomId, user: &UserId, is_over: impl Fn(&LastReason) -> bool) {
+        if let Some(reasons) = self.rooms.get_mut(room)
+            && reasons.get(user).is_some_and(is_over)
+        {
+            reasons.remove(user);
             if reasons.is_empty() {
                 self.rooms.remove(room);
             }
@@ -85,7 +95,7 @@ impl LastReasons {
     /// Forgets the oldest, unless there is a later one of the same person in the same room.
     fn pop(&mut self) {
         if let Some((at, room, user)) = self.in_order.pop_front() {
-            self.forget(&room, |other, reason| *other == user && reason.at == at);
+            self.forget(&room, &user, |reason| reason.at == at);
         }
     }
 }

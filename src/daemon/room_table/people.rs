@@ -83,12 +83,13 @@ impl People {
         })
     }
 
-    /// True if somebody was there at the last look, or has been added since.
-    pub(in crate::daemon) fn has(&self, user: &UserId) -> bool {
-        let is_there = |(then, missing): &(Arc<DesiredRoom>, MemberSet)| {
-            is_wanted(then, user) && !missing.contains(user)
+    /// Those of these users who were not there at the last look and have not been added since.
+    pub(in crate::daemon) fn others_of(&self, users: &MemberSet) -> MemberSet {
+        let not_there = |user: &UserId| match &self.missing {
+            Some((then, missing)) => !is_wanted(then, user) || missing.contains(user),
+            None => true,
         };
-        self.missing.as_ref().is_some_and(is_there) || self.others.contains(user)
+        self.others.others_of(&users.filter(not_there))
     }
 
     /// Records that people were removed: they did not leave.
@@ -182,7 +183,7 @@ mod tests {
         assert_eq!(see(&mut people, &everybody, "ann bob mia"), "");
         assert_eq!(people.others, Names::default());
         assert!(people.missing().unwrap().all.is_empty());
-        assert!(people.has(&UserId::parse("ann").unwrap()) && !people.has(&UserId::parse("zed").unwrap()));
+        assert_eq!(people.others_of(&users("ann zed")), users("zed"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::Folder;
 use super::append_log::AppendLog;
 use crate::disk::DiskJob;
-use crate::seen::{self, SEEN, Seen, Sighting};
+use crate::seen::{self, SEEN, Seen, Sighting, first_day};
 use jiff::civil::Date;
 use std::io;
 use std::sync::Arc;
@@ -27,13 +27,13 @@ pub(super) struct SeenFile {
 pub(in crate::daemon) struct ToRecord {
     sightings: Vec<Sighting>,
     people: usize,
-    /// Who was last seen before this day need not be kept.
-    keep_from: Option<Date>,
+    /// The day by a clock that is right: whoever was seen too long before it is forgotten.
+    today: Option<Date>,
 }
 
 impl ToRecord {
     pub(in crate::daemon) fn is_empty(&self) -> bool {
-        self.sightings.is_empty() && self.keep_from.is_none()
+        self.sightings.is_empty() && self.today.is_none()
     }
 
     pub(in crate::daemon) fn add(&mut self, sighting: Sighting) {
@@ -44,13 +44,13 @@ impl ToRecord {
         }
     }
 
-    /// Who was last seen before this day need not be kept.
-    pub(in crate::daemon) fn keep_from(&mut self, day: Date) {
-        self.keep_from = Some(day);
+    /// Has those forgotten who were seen too long before this day.
+    pub(in crate::daemon) fn tidy(&mut self, today: Date) {
+        self.today = Some(today);
     }
 
     pub(super) fn extend(&mut self, more: Self) {
-        self.keep_from = more.keep_from.or(self.keep_from);
+        self.today = more.today.or(self.today);
         for sighting in more.sightings {
             self.add(sighting);
         }
@@ -68,7 +68,7 @@ impl SeenFile {
         let (kept, is_usable) = match read {
             Ok(kept) => (kept, true),
             Err(why) => match folder.put_aside(SEEN) {
-                Ok(aside) => {
+                Ok(Some(aside)) => {
                     tracing::warn!(
                         ?path,
                         why,
@@ -76,6 +76,10 @@ impl SeenFile {
                         "the record of who was seen here cannot be read: it is put aside, and begins anew"
                     );
                     (seen::Kept::default(), true)
+                }
+                Ok(None) => {
+                    tracing::warn!(?path, why, "the record of who was seen here cannot be read");
+                    (seen::Kept::default(), false)
                 }
                 Err(error) => {
                     tracing::warn!(
@@ -106,13 +110,13 @@ impl SeenFile {
         let days = request.sightings.iter().map(|sighting| sighting.last.day);
         *oldest = days.chain(*oldest).min();
         let is_old = oldest
-            .zip(request.keep_from)
-            .is_some_and(|(oldest, from)| oldest < from);
+            .zip(request.today)
+            .is_some_and(|(oldest, today)| oldest < first_day(today));
         if is_old || log.has_doubled() {
             let bytes = folder.read(SEEN).map_err(io::Error::other)?.unwrap_or_default();
             let mut kept = seen::read(&bytes).map_err(io::Error::other)?.seen;
-            if let Some(from) = request.keep_from {
-                kept.forget_before(from);
+            if let Some(today) = request.today {
+                kept.tidy(today);
             }
             log.write_anew(folder, &seen::whole(&kept))?;
             *oldest = kept.oldest();

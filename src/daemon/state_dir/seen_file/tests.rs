@@ -3,7 +3,7 @@ use crate::daemon::state_dir::{Persister, Snapshot, StateDir};
 use crate::disk::Fsync;
 use crate::exclusions::Rosters;
 use crate::model::{RoomId, UserId};
-use crate::seen::{LastSeen, SeenBy, first_day};
+use crate::seen::{LastSeen, SeenBy};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -29,7 +29,7 @@ fn of(sighting: Sighting) -> ToRecord {
 /// Nobody new, on this day.
 fn tidying_on(day: &str) -> ToRecord {
     let mut to_record = ToRecord::default();
-    to_record.keep_from(first_day(day.parse().unwrap()));
+    to_record.tidy(day.parse().unwrap());
     to_record
 }
 
