@@ -1,8 +1,9 @@
 //! Reads that never wait for ever, and of regular files only: a pipe, a device or a file of the kernel is refused unread. And
-//! work on the disk off the loop.
+//! work on the disk off the loop, and files of records that changes are appended to.
 
 mod file;
 mod fsync;
+mod records;
 mod said;
 mod time_limit;
 mod worker;
@@ -11,6 +12,7 @@ pub(crate) use file::{FileSystems, is_kernel_path, open_at, open_path, read_open
 pub use fsync::Fsync;
 #[cfg(test)]
 pub(crate) use fsync::gate;
+pub(crate) use records::{Record, RecordFile};
 pub(crate) use said::{described, why_not_written, write_fault};
 #[cfg(test)]
 pub(crate) use time_limit::hang;

@@ -24,6 +24,7 @@
 //! - [`emulator`]: the service itself, in memory. Shares [`chat::wire`] with the client and nothing else.
 //! - [`reconcile`]: look, plan, log, apply, for one-shot commands and the daemon alike.
 //! - [`file_source`]: follows the room files, and says once they are finished and valid.
+//! - `seen`: people who were in a room and are not any more, and the file in which the daemon keeps them. Imports only `disk` and `model`.
 //! - [`status`]: the types of what the daemon shows.
 //! - `clock`: the time of day, and a steady time that nobody sets. Imports nothing of ours.
 //! - `audit_log`: a JSON line a change, written off the loop.
@@ -57,6 +58,7 @@ pub mod plan;
 pub mod reconcile;
 pub mod render;
 mod secrets;
+mod seen;
 pub mod settings;
 mod source;
 pub mod status;

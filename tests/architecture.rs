@@ -40,6 +40,10 @@ const RULES: &[Rule] = &[
         broken: |source| source.imports_beyond("secrets", &[]),
     },
     Rule {
+        text: "`seen` imports only `disk` and `model`",
+        broken: |source| source.imports_beyond("seen", &["disk", "model"]),
+    },
+    Rule {
         text: "`diagnostics` imports only `secrets`",
         broken: |source| source.imports_beyond("diagnostics", &["secrets"]),
     },
@@ -326,6 +330,7 @@ fn the_house_keeps_its_rules() {
         "reconcile",
         "render",
         "secrets",
+        "seen",
         "source",
         "status",
         "web",

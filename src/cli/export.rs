@@ -4,16 +4,19 @@ use super::exit::Exit;
 use super::progress_bar::{Watched, progress_bar};
 use super::{Globals, output};
 use crate::chat::{CallError, Reader};
-use crate::export::{LeftOut, Options, RoomFile, room_file};
+use crate::export::{Earlier, LeftOut, Options, RoomFile, SeenBefore, room_file};
 use crate::live::{self, Observed, ReadRequest, RoomList};
 use crate::model::{Absent, Mode, RoomId, RoomText, counted, first_few};
 use crate::reconcile::connect;
 use crate::reconcile::progress::Progress;
+use crate::seen::{self, SEEN, SeenBy};
 use crate::settings;
 use anyhow::{Context as _, bail};
 use clap::ArgGroup;
+use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Writes live rooms down as a room file, on standard output
@@ -32,6 +35,12 @@ pub(super) struct Args {
     /// The mode of every room in the file
     #[arg(long, value_name = "MODE", default_value = "additive")]
     mode: ExportMode,
+    /// Also list, as comments, people whom the daemon saw within the last 30 days and who are not here now
+    ///
+    /// The daemon keeps them in `state_dir` for the rooms of its files, also in `mode: observe`. Those whom roomsync removed itself are
+    /// not among them.
+    #[arg(long)]
+    with_offline: bool,
     /// Make groups of people who are the same in several rooms
     #[arg(long)]
     group_by_common: bool,
@@ -67,7 +76,12 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         group_by_common: args.group_by_common,
         are_kept: settings.room_defaults.absent == Absent::Keep,
     };
-    let RoomFile { text, left_out } = room_file(&settings.service.app.to_string(), looks, options);
+    let (seen_before, is_unread) = match args.with_offline {
+        true => seen_before(&settings.state_dir),
+        false => (SeenBefore::new(), false),
+    };
+    let app = settings.service.app.to_string();
+    let RoomFile { text, left_out } = room_file(&app, looks, &seen_before, options);
     if let Some(text) = &text {
         output(text)?;
     }
@@ -96,7 +110,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     }
     Ok(if stopped.is_some() || none_seen {
         Exit::Failed
-    } else if left_out.is_empty() && foreign.is_empty() {
+    } else if left_out.is_empty() && foreign.is_empty() && !is_unread {
         Exit::Done
     } else {
         Exit::Partly
@@ -114,6 +128,35 @@ async fn which(reader: &Reader, args: &Args) -> anyhow::Result<(BTreeSet<RoomId>
         bail!("the service lists no room of this app, so there is nothing to export");
     }
     Ok((rooms, foreign))
+}
+
+/// People whom the daemon of this folder saw within the last 30 days, and whether they could not be read.
+fn seen_before(state_dir: &Path) -> (SeenBefore, bool) {
+    let path = state_dir.join(SEEN);
+    let seen = match seen::read_in(state_dir) {
+        Ok(Some(kept)) => kept.seen,
+        Ok(None) => {
+            tracing::warn!(
+                ?path,
+                "nobody is known who was seen before: the daemon has not run with this `state_dir`, or nobody has left since"
+            );
+            return (SeenBefore::new(), false);
+        }
+        Err(why) => {
+            tracing::error!(?path, why, "the record of who was seen before cannot be read");
+            return (SeenBefore::new(), true);
+        }
+    };
+    let earlier = seen.since(seen::first_day(seen::day_of(Timestamp::now())));
+    let mut rooms = SeenBefore::new();
+    for (room, user, last) in earlier {
+        rooms.entry(room.clone()).or_default().push(Earlier {
+            user: user.clone(),
+            day: last.day.to_string(),
+            by_event: last.by == SeenBy::Event,
+        });
+    }
+    (rooms, false)
 }
 
 type Looks = Vec<(RoomId, Result<Observed, String>)>;

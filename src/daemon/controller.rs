@@ -8,6 +8,7 @@ use super::files_in_force::{FilesInForce, Stirring};
 use super::learned_limits::{LearnedLimits, ServiceLink};
 use super::log_dedup::LogDedup;
 use super::pass_history::{self, PassHistory, PassLook};
+use super::presence::Presence;
 use super::room_news::RoomNews;
 use super::room_status;
 use super::room_table::{Room, RoomTable};
@@ -53,6 +54,7 @@ pub(super) struct Controller {
     /// Dry runs have none, and settings need not name one.
     pub(super) audit: AuditLog,
     pub(super) events: Events,
+    pub(super) presence: Presence,
 }
 
 impl Controller {
@@ -61,13 +63,15 @@ impl Controller {
         settings: Settings,
         metrics: &CallMetrics,
         seed: u64,
-        restored: Restored,
+        mut restored: Restored,
         (persister, audit): (Persister, AuditLog),
         dry_run: bool,
     ) -> Self {
         let (learned, settled) = (restored.state.learned_limits.clone(), restored.settled.clone());
         let clock = metrics.clock.clone();
+        let presence = Presence::new(std::mem::take(&mut restored.seen));
         Self {
+            presence,
             started: clock.now(),
             random: fastrand::Rng::with_seed(seed),
             files: FilesInForce::new(settled, Instant::now()),
@@ -233,8 +237,8 @@ impl Controller {
             self.save_state();
         }
         // A read that contradicts itself proves of nobody that they have left.
-        if let (Observed::Complete(_), Some(room)) = (observed, self.rooms.current(ticket)) {
-            room.see_missing(live);
+        if observed.complete().is_some() {
+            self.see_people(ticket, live);
         }
         let current = self.rooms.current(ticket);
         let is_current = current.is_some();
@@ -282,6 +286,8 @@ impl Controller {
     /// Checks the clock, and releases people for whom the removal budgets have room by now.
     pub(super) fn tick(&mut self) {
         self.check_clock();
+        self.forget_seen();
+        self.record_seen();
         let advanced = self.safeguards.advance_budgets(&self.rooms);
         for id in &advanced {
             tracing::info!(room = %id, "the removal budget has room again");

@@ -5,13 +5,14 @@ mod last_reasons;
 mod looks;
 mod own_changes;
 
-pub(super) use last_reasons::LastReasons;
+pub(super) use last_reasons::{LastReason, LastReasons};
 pub(super) use looks::EventLooks;
 pub(super) use own_changes::OwnChanges;
 
 use super::call_metrics::CallMetrics;
 use super::controller::Controller;
 use super::handle::{DaemonHandle, lock};
+use super::room_table::is_wanted;
 use crate::chat::DetailUse;
 use crate::model::RoomId;
 use crate::settings::Webhook;
@@ -81,7 +82,10 @@ impl Controller {
             return EventResult::NotManaged;
         };
         let now = Instant::now();
-        self.events.reasons.see(event, now);
+        let is_own = self.events.own.has_made(event, now);
+        self.events
+            .reasons
+            .see(event, |user| is_wanted(room.desired(), user), now);
         let urgency = match event.kind {
             EventKind::Left(_) | EventKind::Promoted | EventKind::Demoted | EventKind::Deleted => {
                 Urgency::Soon
@@ -89,7 +93,7 @@ impl Controller {
             EventKind::Joined | EventKind::Unknown => Urgency::Later,
             EventKind::Blocked | EventKind::Irrelevant => return EventResult::Irrelevant,
         };
-        if self.events.own.has_made(event, now) {
+        if is_own {
             return EventResult::OwnChange;
         }
         let mark = Mark {
@@ -97,6 +101,7 @@ impl Controller {
             admins: event.is_of_admins() && room.desired().admins.is_some(),
         };
         self.events.looks.mark(&event.room, mark, now);
+        self.see_by_event(event);
         EventResult::Look
     }
 

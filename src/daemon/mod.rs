@@ -4,6 +4,7 @@
 //! `controller` decides, `passes` waits and calls, and the disk is written off the loop. Nothing runs detached: when the loop ends,
 //! all has ended.
 
+mod absences;
 mod admin_lists;
 mod attention;
 mod call_metrics;
@@ -23,6 +24,7 @@ mod pass_hooks;
 mod pass_log;
 mod passes;
 mod place_ends;
+mod presence;
 mod process;
 mod quota;
 mod reload;
@@ -272,6 +274,8 @@ impl Daemon {
             while passes.next().await.is_some() {}
             files.stop().await;
             daemon.flush().await;
+            lock(&daemon.controller).record_seen();
+            daemon.persister.recorded().await;
         });
         loop {
             tokio::select! {

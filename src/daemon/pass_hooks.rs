@@ -130,6 +130,13 @@ impl Journal for PassJournal<'_> {
         if result.is_ok() && op == Op::Add {
             added(&mut controller, room, users);
         }
+        if result.is_ok()
+            && op == Op::Remove
+            && let Some(room) = controller.rooms.get_mut(room)
+        {
+            room.people_mut()
+                .removed(&users.iter().copied().cloned().collect());
+        }
         controller.audit.record(Outcomes {
             call,
             changes,
@@ -249,7 +256,7 @@ fn added(controller: &mut Controller, id: &RoomId, users: &[&UserId]) {
     safeguards
         .invitations_mut()
         .added(room.desired(), users.iter().copied());
-    for user in &room.added(&users.iter().copied().cloned().collect()) {
+    for user in &room.people_mut().added(&users.iter().copied().cloned().collect()) {
         safeguards.put_back(id, user);
         if let Some(reason) = controller.events.reasons.get(id, user) {
             tracing::debug!(room = %id, user = %user, "put back; the last event says: {reason}");
@@ -269,7 +276,7 @@ fn applied(
     let mut refusals = room_status::refusals(plan, report);
     if let Some(room) = controller.rooms.get_mut(&plan.id) {
         let not_seen: MemberSet = report.not_seen.iter().cloned().collect();
-        let not_taken = room.not_seen(&not_seen);
+        let not_taken = room.people_mut().not_seen(&not_seen);
         refusals.extend(
             not_taken
                 .iter()

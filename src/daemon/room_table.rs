@@ -1,9 +1,11 @@
 //! The managed rooms as the daemon keeps them between passes, and who works on each.
 
+mod people;
 mod room;
 #[cfg(test)]
 pub(super) mod tests;
 
+pub(super) use people::{Missing, is_wanted};
 pub(super) use room::{Freshness, Room};
 
 use super::workqueue::{Ticket, Workqueue};

@@ -3,17 +3,20 @@
 //! Three files make one set, and none of them is kept without the others. Each names its version and the set, and carries a
 //! checksum of itself. Files are replaced in one step and synced, so that a crash at any instant leaves the old one or the new one.
 
+mod append_log;
 mod folder;
 mod invited;
 mod pause_file;
 mod persister;
 mod sealed;
+mod seen_file;
 mod shape;
 #[cfg(test)]
 mod tests;
 
 pub(super) use pause_file::Pause;
 pub(super) use persister::{FilesSnapshot, Persister, Snapshot};
+pub(super) use seen_file::ToRecord;
 
 use super::fleet_budget::Spending;
 use super::learned_limits::LearnedLimits;
@@ -22,14 +25,18 @@ use crate::desired::Remembered;
 use crate::disk::Fsync;
 use crate::disk::{self, Progress, TimeLimit, write_fault};
 use crate::exclusions::{InvitationChange, Invitations, RemovalBudgets, Rosters, SetAside};
+use crate::seen::Seen;
+use append_log::AppendLog;
 use folder::{Folder, Place, unusable};
 use jiff::Timestamp;
 use pause_file::PauseFile;
 use sealed::{Bad, Content, Stage, seal, unseal};
+use seen_file::SeenFile;
 use serde::{Deserialize, Serialize};
 use shape::{FilesJson, RostersJson, StateJson};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The version of the files' shape.
 const VERSION: u32 = 2;
@@ -38,8 +45,6 @@ const FILES: &str = "files.json";
 const STATE: &str = "state.json";
 /// People who were invited. Without it everyone is invited once more, so it belongs to no set.
 const INVITED: &str = "invited";
-/// Least bytes by which [`INVITED`] has to grow before it is written anew.
-const LEAST_GROWTH: u64 = 64 * 1024;
 /// The files that are kept together. `lock`, `pause` and whatever else lies there belong to no set.
 const SET: [&str; 3] = [FILES, ROSTERS, STATE];
 /// In place of [`STATE`] in version 1.
@@ -129,8 +134,10 @@ pub enum StateDirError {
 /// The folder. A dry run has none: it reads what there is and leaves it as it is.
 #[derive(Debug)]
 pub(super) struct StateDir {
-    folder: Folder,
-    invited: InvitedLog,
+    folder: Arc<Folder>,
+    invited: AppendLog,
+    /// Until somebody keeps it.
+    seen: Option<SeenFile>,
 }
 
 /// State kept by an earlier process.
@@ -143,6 +150,8 @@ pub(super) struct Restored {
     /// The digest of that set, if it had settled.
     pub(super) settled: Option<String>,
     pub(super) invitations: Invitations,
+    /// People who were seen and are gone. They belong to no set.
+    pub(super) seen: Seen,
     pub(super) found: RestoredFrom,
 }
 
@@ -171,15 +180,6 @@ pub(super) struct PersistedState {
     pub(super) ended_until: Option<Timestamp>,
 }
 
-/// The file of invitations, in bytes.
-#[derive(Debug, Default)]
-struct InvitedLog {
-    /// Length of the part that is whole; what follows is cut off.
-    whole: u64,
-    /// Length that it had or would have had, written anew then.
-    least: u64,
-}
-
 impl StateDir {
     /// Takes the folder and reads what was kept. A new folder is filled, and what an earlier version kept is written anew.
     pub(super) fn open(dir: &Path, fsync: Fsync) -> Result<(Self, Restored), StateDirError> {
@@ -205,16 +205,18 @@ impl StateDir {
         let owned = dir.to_owned();
         let begun = disk::with_limit(TimeLimit::default(), dir, move |progress| {
             let mut store = Self {
-                folder: folder(&owned, progress.clone())?,
-                invited: InvitedLog::default(),
+                folder: Arc::new(folder(&owned, progress.clone())?),
+                invited: AppendLog::new(INVITED, 0, 0),
+                seen: None,
             };
             let (mut kept, whole) = store.read()?;
             let invited = store.invited()?;
-            store.invited = InvitedLog {
-                whole: invited.whole,
-                least: invited::length(&invited.invitations),
-            };
+            let least = invited::length(&invited.invitations);
+            store.invited = AppendLog::new(INVITED, invited.whole, least);
             kept.invitations = invited.invitations;
+            let (file, seen) = SeenFile::open(&store.folder);
+            store.seen = Some(file);
+            kept.seen = seen;
             Ok((store, kept, whole))
         });
         begun.map_err(|slow| StateDirError::Hangs(io::Error::new(io::ErrorKind::TimedOut, slow)))?
@@ -249,18 +251,14 @@ impl StateDir {
 
     /// Appends changes, and writes the file anew once it has doubled.
     fn save_invited(&mut self, changes: &[InvitationChange]) -> io::Result<()> {
-        let InvitedLog { whole, least } = self.invited;
-        let appended = invited::appended(changes, whole);
-        self.invited.whole = self.folder.append(INVITED, whole, &appended)?;
-        if self.invited.whole > 2 * least + LEAST_GROWTH {
+        let Self {
+            folder, invited: log, ..
+        } = self;
+        log.append(folder, &invited::appended(changes, log.whole()))?;
+        if self.invited.has_doubled() {
             let kept = self.invited().map_err(io::Error::other)?;
             let anew = invited::whole(&kept.invitations);
-            self.folder.put(INVITED, [&anew, &[]])?;
-            let length = anew.len() as u64;
-            self.invited = InvitedLog {
-                whole: length,
-                least: length,
-            };
+            self.invited.write_anew(&self.folder, &anew)?;
         }
         Ok(())
     }
@@ -316,6 +314,7 @@ impl StateDir {
             settled: files.as_ref().and_then(|json| json.settled.clone()),
             files: files.map(|json| json.files).unwrap_or_default(),
             invitations: Invitations::default(),
+            seen: Seen::default(),
             rosters: self.understood(ROSTERS, rosters.data().map(RostersJson::rosters))?,
             state: self.understood(state_in, state.data().map(StateJson::state))?,
             found: if of_earlier_version {

@@ -1,5 +1,6 @@
 //! The daemon's state as it is shown.
 
+use super::absences;
 use super::admin_lists;
 use super::attention;
 use super::controller::Controller;
@@ -12,7 +13,8 @@ use crate::plan::RoomPlan;
 use crate::reconcile::progress::{Outlook, Share, Stand, outlook, shares};
 use crate::render::people_diff;
 use crate::status::{
-    self, Files, FirstLook, Gauges, Missing, RoomDetail, RoomLine, RoomState, Service, Status, StatusSource,
+    self, AbsenceReason, Files, FirstLook, Gauges, Missing, RoomDetail, RoomLine, RoomState, Service, Status,
+    StatusSource,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -274,6 +276,7 @@ impl View<'_> {
             add: plan.map_or(0, |plan| plan.add.len()),
             missing: plan.map(missing).unwrap_or_default(),
             not_here: plan.map_or(0, |plan| plan.not_here.len()),
+            absent: absences::counts(self.0, room),
             remove: plan.map_or(0, |plan| plan.remove.len()),
             promote: plan.map_or(0, |plan| plan.promote.len()),
             demote: plan.map_or(0, |plan| plan.demote.len()),
@@ -302,6 +305,7 @@ impl View<'_> {
                 .map(|plan| people_diff(&with_missing(plan, room)))
                 .unwrap_or_default(),
             remarks: plan.map(|plan| plan.notes.clone()).unwrap_or_default(),
+            absences: absences::named(daemon, room),
             holds: daemon.safeguards.exclusions().shown_holds(id),
             changes: changes.filter(|change| change.room == *id).cloned().collect(),
         })
@@ -311,8 +315,12 @@ impl View<'_> {
         let Self(daemon) = self;
         let freshness = attention::freshness(daemon);
         let mut rooms: BTreeMap<RoomState, usize> = BTreeMap::new();
+        let mut absent: BTreeMap<AbsenceReason, usize> = BTreeMap::new();
         for room in daemon.rooms.iter() {
             *rooms.entry(room.shown_state(freshness).0).or_default() += 1;
+            for (reason, number) in absences::counts(daemon, room) {
+                *absent.entry(reason).or_default() += number;
+            }
         }
         let aside = self.set_aside();
         let people: BTreeSet<_> = aside.iter().map(|aside| &aside.user).collect();
@@ -320,6 +328,7 @@ impl View<'_> {
             rooms: rooms.into_iter().collect(),
             aside: people.len(),
             coming_and_going: self.coming_and_going().len(),
+            absent,
             held: self.held(),
             pending: self
                 .pending()

@@ -1,8 +1,8 @@
 //! A live room as an entry of a room file.
 
-use super::Options;
 use super::common::Groups;
-use super::yaml::{name, quoted, told, write_list};
+use super::yaml::{name, quoted, told, write_lines, write_list};
+use super::{Earlier, Options};
 use crate::desired::names::label;
 use crate::live::LiveRoom;
 use crate::model::{MemberSet, Mode, RoomId, UserId};
@@ -40,11 +40,24 @@ pub(super) struct Entry<'a> {
     admins: MemberSet,
     /// Admins are not among them: wanted admins are wanted members too.
     members: MemberSet,
+    /// People who were there before and are not now.
+    absent: Vec<&'a Earlier>,
 }
 
 impl<'a> Entry<'a> {
-    pub(super) fn new(live: &'a LiveRoom, all_admins: &'a MemberSet, options: Options) -> Self {
+    pub(super) fn new(
+        live: &'a LiveRoom,
+        all_admins: &'a MemberSet,
+        earlier: &'a [Earlier],
+        options: Options,
+    ) -> Self {
+        let is_absent = |earlier: &&Earlier| {
+            let user = &earlier.user;
+            let is_owner = live.owner.as_deref() == Some(user.as_str());
+            !is_owner && !live.members.contains(user) && !all_admins.contains(user)
+        };
         Self {
+            absent: earlier.iter().filter(is_absent).collect(),
             live,
             all_admins,
             mode: options.mode,
@@ -94,8 +107,14 @@ impl<'a> Entry<'a> {
             writeln!(out, "    absent: readd")?;
         }
         for key in ListKey::ALL.into_iter().filter(|key| self.has(*key)) {
-            write_list(out, 4, key.as_str(), &groups.items(at, key, self))?;
+            let items = groups.items(at, key, self);
+            match key == ListKey::Members && !self.absent.is_empty() && !items.is_empty() {
+                // So that whoever belongs there can be taken out of the comments.
+                true => write_lines(out, 4, key.as_str(), &items)?,
+                false => write_list(out, 4, key.as_str(), &items)?,
+            }
         }
+        self.write_absent(out)?;
         let empty = ListKey::ALL.map(|key| self.has(key) && self.list(key).is_empty());
         match empty {
             [false, false] => Ok(()),
@@ -103,6 +122,28 @@ impl<'a> Entry<'a> {
             [false, true] => writeln!(out, "    allow_empty: members"),
             [true, true] => writeln!(out, "    allow_empty: true"),
         }
+    }
+
+    /// People who were there before, as comments that continue the list of members.
+    fn write_absent(&self, out: &mut String) -> fmt::Result {
+        if self.absent.is_empty() {
+            return Ok(());
+        }
+        let (list, begin) = match self.members.is_empty() {
+            false => ("", "      # "),
+            true => ("    # members:\n", "    #   "),
+        };
+        let indent = if list.is_empty() { 6 } else { 4 };
+        writeln!(out, "{:indent$}# seen here before, and not here now:", "")?;
+        out.write_str(list)?;
+        for Earlier { user, day, by_event } in &self.absent {
+            let seen = match by_event {
+                false => format!("last seen {day}"),
+                true => format!("an event of {day} said so, and no look has shown them"),
+            };
+            writeln!(out, "{begin}- {}  # {seen}", name(user.as_str()))?;
+        }
+        Ok(())
     }
 
     /// Remarks on the room, and on the parts of it that are not in the entry.

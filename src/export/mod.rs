@@ -7,9 +7,10 @@ mod entry;
 mod yaml;
 
 use crate::live::{LiveRoom, Observed};
-use crate::model::{MAX_ADMINS, MemberSet, Mode, RoomId};
+use crate::model::{MAX_ADMINS, MemberSet, Mode, RoomId, UserId};
 use common::Groups;
 use entry::Entry;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use yaml::told;
 
@@ -22,6 +23,20 @@ pub struct Options {
     pub group_by_common: bool,
     /// True if the settings keep the members of rooms on their allow lists, unless an entry says otherwise.
     pub are_kept: bool,
+}
+
+/// People who were seen in rooms before, by room.
+pub type SeenBefore = BTreeMap<RoomId, Vec<Earlier>>;
+
+/// Somebody who was seen in a room before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// The person.
+    pub user: UserId,
+    /// Day on which they were seen last.
+    pub day: String,
+    /// True if only an event said so.
+    pub by_event: bool,
 }
 
 /// A room file, and what is not in it.
@@ -43,10 +58,12 @@ pub struct LeftOut {
     pub why: String,
 }
 
-/// Writes down what a look at each room saw, or leaves the room out. `app` is whose rooms they are.
+/// Writes down what a look at each room saw, or leaves the room out. `app` is whose rooms they are. Those of `seen_before` who are not
+/// there become comments.
 pub fn room_file(
     app: &str,
     mut looks: Vec<(RoomId, Result<Observed, String>)>,
+    seen_before: &SeenBefore,
     options: Options,
 ) -> RoomFile {
     looks.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -60,7 +77,10 @@ pub fn room_file(
     }
     let entries: Vec<Entry<'_>> = rooms
         .iter()
-        .map(|(live, admins)| Entry::new(live, admins, options))
+        .map(|(live, admins)| {
+            let earlier = seen_before.get(&live.id).map(Vec::as_slice);
+            Entry::new(live, admins, earlier.unwrap_or_default(), options)
+        })
         .collect();
     let text = (!entries.is_empty()).then(|| {
         let groups = if options.group_by_common {

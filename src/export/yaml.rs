@@ -65,6 +65,11 @@ pub(super) fn write_list(out: &mut String, indent: usize, key: &str, items: &[St
     if items.len() <= MOST_ON_A_LINE && line.len() <= LINE {
         return writeln!(out, "{line}");
     }
+    write_lines(out, indent, key, items)
+}
+
+/// Writes a key with a list that has a line for each item.
+pub(super) fn write_lines(out: &mut String, indent: usize, key: &str, items: &[String]) -> fmt::Result {
     writeln!(out, "{:indent$}{key}:", "")?;
     items
         .iter()

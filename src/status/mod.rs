@@ -1,10 +1,12 @@
 //! The daemon as others see it: plain types, made anew for every question.
 
+mod absence;
 mod attention;
 mod event;
 mod pass;
 mod room;
 
+pub use absence::{Absence, AbsenceReason};
 pub use attention::{Attention, AttentionSeverity, FirstLook};
 pub use event::EventResult;
 pub use pass::{ChangeResult, PassKind, PassOutcome};
@@ -14,6 +16,7 @@ use crate::diagnostics::{Diagnostic, Severity};
 use crate::model::{ReasonCode, RoomId};
 use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// View of the daemon. Every answer is quick: nothing here waits for the service or for a disk.
@@ -229,6 +232,8 @@ pub struct Gauges {
     pub aside: usize,
     /// Members who come and go.
     pub coming_and_going: usize,
+    /// Wanted people who are not in their room, by what is known of the reason. Reasons without anybody can be left out.
+    pub absent: BTreeMap<AbsenceReason, usize>,
     /// Names that are held.
     pub held: usize,
     /// Removals and demotions that wait until the room files have settled.

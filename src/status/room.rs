@@ -1,9 +1,11 @@
 //! Rooms, people and changes, as they are shown.
 
+use super::{Absence, AbsenceReason};
 use crate::model::{Guard, MemberSet, Op, RoomId, UserId};
 use crate::plan::{GuardTripped, LiveSummary, Note};
 use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Condition of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -46,6 +48,9 @@ pub struct RoomLine {
     pub missing: Missing,
     /// Number of wanted members who are not there and whose absence is no drift (`absent: ignore`).
     pub not_here: usize,
+    /// Number of wanted people who are not there, by what is known of the reason, whatever is done about it. Reasons without anybody are
+    /// left out.
+    pub absent: BTreeMap<AbsenceReason, usize>,
     /// Number of people who are there and not wanted.
     pub remove: usize,
     /// Number of people who should become an admin.
@@ -91,6 +96,8 @@ pub struct RoomDetail {
     pub diff: Vec<String>,
     /// The last plan's remarks.
     pub remarks: Vec<Note>,
+    /// The first 1,000 wanted people who are not there, and why.
+    pub absences: Vec<Absence>,
     /// The holds on its names: one of each guard at most.
     pub holds: Vec<Hold>,
     /// Its last changes, the newest first.

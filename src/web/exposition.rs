@@ -1,6 +1,6 @@
 //! The present as metrics, made anew for every scrape; and Prometheus's own text format.
 
-use crate::status::{Gauges, ProcessUse, Progress, RoomState, TokenExpires};
+use crate::status::{AbsenceReason, Gauges, ProcessUse, Progress, RoomState, TokenExpires};
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
@@ -27,6 +27,7 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
         rooms,
         aside,
         coming_and_going,
+        absent,
         held,
         pending,
         files_valid,
@@ -101,6 +102,16 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
     let help = "Time that the passes under way still take at the calls that are allowed now";
     let left = progress.as_ref().and_then(|progress| progress.seconds_left);
     seconds("pass_left", help, left);
+    let by_reason: Family<Labels<1>, Gauge> = Family::default();
+    for reason in AbsenceReason::ALL {
+        let number = absent.get(&reason).copied().unwrap_or_default();
+        by_reason
+            .get_or_create(&[("reason", reason.as_str())])
+            .set(whole(number));
+    }
+    let help =
+        "Wanted people who are not in their room, by what is known of the reason; what events said is a hint";
+    registry.register("people_absent", help, by_reason);
     let troubles: Family<Labels<1>, Gauge> = Family::default();
     for (code, is_so) in service_trouble {
         let label = [("code", code.as_str())];

@@ -1,6 +1,7 @@
 //! `roomsync run` as people run it: the real binary with real files, sockets and signals, and the emulator on a socket of this
 //! process as the service.
 
+mod adoption;
 mod crowded;
 mod edits;
 mod life;

@@ -6,14 +6,14 @@ use roomsync::chat::{CallError, Reader};
 use roomsync::desired::{self, Desired, DesiredRoom, Loaded, Retain};
 use roomsync::diagnostics;
 use roomsync::emulator::{Options as Emulated, Profile, Room, Side};
-use roomsync::export::{Options, RoomFile, room_file};
+use roomsync::export::{Earlier, Options, RoomFile, SeenBefore, room_file};
 use roomsync::live::{self, Observed, ReadRequest, RoomListError};
-use roomsync::model::{Guards, Limit, Mode, RoomDefaults, RoomId};
+use roomsync::model::{Guards, Limit, Mode, RoomDefaults, RoomId, UserId};
 use roomsync::plan::{FleetGuard, FleetPlan, Status};
 use roomsync::reconcile;
 use serde_json::json;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 type Set = BTreeSet<String>;
 
@@ -97,6 +97,11 @@ prop_compose! {
 
 /// Looks at rooms and writes them down, as `roomsync export` does.
 async fn export(reader: &Reader, options: Options) -> RoomFile {
+    export_with(reader, &SeenBefore::new(), options).await
+}
+
+/// The same, with people who were seen before.
+async fn export_with(reader: &Reader, seen_before: &SeenBefore, options: Options) -> RoomFile {
     let ids = live::list_rooms(reader).await.unwrap().rooms;
     let requests: Vec<ReadRequest<'_>> = ids.iter().map(ReadRequest::of_all).collect();
     let looks = RefCell::new(Vec::new());
@@ -107,7 +112,7 @@ async fn export(reader: &Reader, options: Options) -> RoomFile {
             .push((id.clone(), look.map_err(|error| error.kind.to_string())));
     };
     live::read_rooms(reader, &requests, &take).await.unwrap();
-    room_file("acme#demo", looks.into_inner(), options)
+    room_file("acme#demo", looks.into_inner(), seen_before, options)
 }
 
 /// Codes of the warnings that a file of these rooms may have: about odd names and rooms of the same name.
@@ -263,6 +268,56 @@ proptest! {
                     let planned: Set = planned.iter().map(ToString::to_string).collect();
                     let wanted: Set = to.difference(from).filter(|name| sendable(name)).cloned().collect();
                     assert_eq!(planned, wanted, "{text}\n{room:?}");
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn who_was_there_before_is_a_comment_and_can_be_taken_out_of_it(
+        rooms in prop::collection::vec((live_room(), prop::collection::btree_map(user(), any::<bool>(), 0..8)), 1..4),
+    ) {
+        let live: Vec<Room> = rooms.iter().map(|(room, _)| room.clone()).collect();
+        let service = service_of(&live, Side::Seed);
+        let reader = service.read_only(BATCH).reader();
+        let earlier = |people: &BTreeMap<String, bool>| {
+            let people = people.iter().filter_map(|(name, by_event)| Some((UserId::parse(name).ok()?, *by_event)));
+            people.map(|(user, by_event)| Earlier { user, day: "2026-11-23".to_owned(), by_event }).collect()
+        };
+        let seen_before: SeenBefore =
+            (0..).zip(&rooms).map(|(n, (_, people))| (room_id(n), earlier(people))).collect();
+        let expected = expected_warnings(&live);
+        let mut with_dash = expected.clone();
+        if rooms.iter().any(|(_, people)| people.keys().any(|name| name.starts_with('-') && sendable(name))) {
+            with_dash.insert("leading-dash".to_owned());
+        }
+        virtually(async {
+            for options in all_options() {
+                let plain = export(&reader, options).await.text.unwrap();
+                let text = export_with(&reader, &seen_before, options).await.text.unwrap();
+                assert_eq!(parsed(&text, &expected).desired.rooms, parsed(&plain, &expected).desired.rooms, "{text}");
+                let all_in = text
+                    .replace("      # - ", "      - ")
+                    .replace("    members: []\n    # seen", "    # seen")
+                    .replace("    # members:\n", "    members:\n")
+                    .replace("    #   - ", "      - ");
+                let listed = parsed(&all_in, &with_dash).desired.rooms;
+                for (number, (room, _)) in rooms.iter().enumerate() {
+                    let live = people(room);
+                    let is_new = |earlier: &&Earlier| {
+                        let name = earlier.user.as_str();
+                        let is_admin = room.admins().iter().any(|admin| admin == name);
+                        !live.members.contains(name) && name != room.owner() && !is_admin
+                    };
+                    let before = seen_before[&room_id(number)].iter().filter(is_new);
+                    let mut wanted: Set = before.map(|earlier| earlier.user.as_str().to_owned()).collect();
+                    let listed = listed.iter().find(|listed| listed.id == room_id(number)).unwrap();
+                    let names = |room: &DesiredRoom| -> Set {
+                        room.members.iter().flatten().map(ToString::to_string).collect()
+                    };
+                    let plain = parsed(&plain, &expected).desired.rooms;
+                    wanted.extend(names(plain.iter().find(|room| room.id == room_id(number)).unwrap()));
+                    assert_eq!(names(listed), wanted, "{text}");
                 }
             }
         });

@@ -44,6 +44,7 @@ mod points;
 mod progress;
 mod promises;
 mod quota;
+mod reasons;
 mod recorded;
 mod removal_check;
 mod render;

@@ -31,14 +31,14 @@ fn secs(secs: u64) -> Duration {
 
 /// The receiver of a daemon, as it stands in `roomsync run`.
 #[derive(Clone)]
-struct Hook {
+pub(crate) struct Hook {
     router: axum::Router,
     clock: roomsync::clock::Clock,
     made: Arc<AtomicUsize>,
 }
 
 impl Hook {
-    fn of(house: &House, daemon: &Running) -> Self {
+    pub(crate) fn of(house: &House, daemon: &Running) -> Self {
         house.put("webhook", SECRET);
         let secret = Secret::file(house.path("webhook")).unwrap();
         let options = WebhookOptions {
@@ -53,7 +53,7 @@ impl Hook {
         }
     }
 
-    async fn post(&self, body: String) -> u16 {
+    pub(crate) async fn post(&self, body: String) -> u16 {
         let request = Request::post("/hooks/agora").body(Body::from(body)).unwrap();
         self.router
             .clone()
@@ -65,7 +65,7 @@ impl Hook {
     }
 
     /// An event of a room, signed now.
-    fn event(&self, room: &RoomId, operation: &str, payload: &Value) -> Value {
+    pub(crate) fn event(&self, room: &RoomId, operation: &str, payload: &Value) -> Value {
         let call_id = format!("acme#demo_{}", self.made.fetch_add(1, Ordering::Relaxed));
         let now = self.clock.now().as_millisecond();
         let digest = Md5::digest(format!("{call_id}{SECRET}{now}"));
@@ -83,7 +83,7 @@ impl Hook {
     }
 
     /// Has the emulator's events posted here.
-    fn of_emulator(&self, service: &Service, style: WebhookStyle) {
+    pub(crate) fn of_emulator(&self, service: &Service, style: WebhookStyle) {
         let mut webhook = Webhook::parse("http://127.0.0.1:9/", SECRET).unwrap();
         webhook.style = style;
         let poster = service.emulator.webhook(webhook);
@@ -103,7 +103,7 @@ impl Hook {
 }
 
 /// Another program with an app token.
-async fn call(service: &Service, method: Http, path: &str, body: &str) {
+pub(crate) async fn call(service: &Service, method: Http, path: &str, body: &str) {
     let request = Request::builder()
         .method(method)
         .uri(format!("{}/acme/demo/chatrooms/{path}", near::BASE))
@@ -115,7 +115,7 @@ async fn call(service: &Service, method: Http, path: &str, body: &str) {
     assert_eq!(answer.status(), 200, "{path}");
 }
 
-async fn kick(service: &Service, room: &RoomId, user: &str) {
+pub(crate) async fn kick(service: &Service, room: &RoomId, user: &str) {
     call(service, Http::DELETE, &format!("{room}/users/{user}"), "").await;
 }
 

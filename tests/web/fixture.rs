@@ -139,6 +139,7 @@ pub(crate) fn line(number: &str, name: &str) -> RoomLine {
         disallow: 0,
         missing: Missing::default(),
         not_here: 0,
+        absent: BTreeMap::new(),
         pending: 0,
         blocked: Vec::new(),
         notes: 0,
@@ -155,6 +156,7 @@ pub(crate) fn detail(line: RoomLine) -> RoomDetail {
         live: None,
         diff: Vec::new(),
         remarks: Vec::new(),
+        absences: Vec::new(),
         holds: Vec::new(),
         changes: Vec::new(),
     }

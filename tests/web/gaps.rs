@@ -34,6 +34,35 @@ async fn who_is_not_there_is_counted_and_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn why_somebody_is_not_there_is_said() {
+    browse("the page with reasons of absences", async |window| {
+        let served = Served::start(&scenes::absent()).await;
+        window.look(WIDE.0, WIDE.1, "light").await;
+        window.open(&served.url).await;
+        window
+            .wait_for("#headline", "All is well: 12 rooms as the files say")
+            .await;
+        let lobby = format!("#room-{}", number("lobby"));
+        window.wait_for(&format!("{lobby} .drift"), "8 not here").await;
+        let why = "not here: 1 never seen here, 1 gone, 1 left, 1 offline, 1 left or offline, 1 removed by somebody, \
+                   1 removed by somebody or offline, 1 blocked";
+        window.wait_for(&format!("{lobby} .why"), why).await;
+        window.click(&format!("{lobby} .row")).await;
+        for words in [
+            "ann: an event said: was removed by alice; last seen here on 2026-11-23 · 2 min ago",
+            "gus: not seen here since 2026-11-23T00:00:00Z",
+            "hal: last seen here on 2026-11-20",
+        ] {
+            window.wait_for(&format!("{lobby} .body"), words).await;
+        }
+        looks(window, "absent").await;
+        quiet(window).await;
+        served.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_away_leaves_nothing_green() {
     browse("the page without the service", async |window| {
         let served = Served::start(&scenes::away()).await;

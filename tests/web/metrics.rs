@@ -7,8 +7,8 @@ use http::Request;
 use jiff::Timestamp;
 use roomsync::model::{Op, ReasonCode};
 use roomsync::status::{
-    AdminLists, CallBudget, ChangeResult, Gauges, PassKind, PassOutcome, ProcessUse, Progress, RoomState,
-    TokenExpires,
+    AbsenceReason, AdminLists, CallBudget, ChangeResult, Gauges, PassKind, PassOutcome, ProcessUse, Progress,
+    RoomState, TokenExpires,
 };
 use roomsync::web::{Metrics, Options, router};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +60,7 @@ fn gauges() -> Gauges {
         rooms: vec![(RoomState::InSync, 9_990), (RoomState::Failed, 10)],
         aside: 3,
         coming_and_going: 1,
+        absent: [(AbsenceReason::Offline, 4)].into(),
         held: 500,
         pending: 7,
         files_valid: true,
@@ -129,6 +130,8 @@ fn what_happened_is_counted() {
         r#"roomsync_rooms{state="blocked"} 0"#,
         "roomsync_people_aside 3",
         "roomsync_members_coming_and_going 1",
+        r#"roomsync_people_absent{reason="offline"} 4"#,
+        r#"roomsync_people_absent{reason="never_seen"} 0"#,
         "roomsync_names_held 500",
         "roomsync_files_valid 1",
         "roomsync_writing_withheld 0",
@@ -196,7 +199,7 @@ fn no_series_comes_with_what_happens() {
         assert!(line.ends_with(" 0"), "{line}");
     }
     let lines = after.lines().count();
-    assert!(lines < 280, "{lines} lines");
+    assert!(lines < 300, "{lines} lines");
 }
 
 /// Reads a text format: each family's kind, and the names of its samples.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 mod gaps;
 
-pub(crate) use gaps::{away, busy_day, incomplete};
+pub(crate) use gaps::{absent, away, busy_day, incomplete};
 
 const NAMES: [&str; 12] = [
     "lobby",

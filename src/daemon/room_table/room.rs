@@ -1,21 +1,17 @@
 //! A managed room.
 
+use super::people::People;
 use crate::apply::Cancel;
 use crate::daemon::workqueue::Ticket;
 use crate::desired::DesiredRoom;
-use crate::exclusions::wanted;
 use crate::live::LiveRoom;
-use crate::model::{MemberSet, UserId};
+use crate::model::MemberSet;
 use crate::plan::{NotTried, Note, RoomPlan};
 use crate::status::RoomState;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// Number of times in a row that somebody is added and not seen after it; then the service does not take them.
-const NOT_TAKEN: u32 = 3;
 
 /// Time for which an allow list that takes nobody is left alone.
 const ALLOW_LIST_REST: Duration = Duration::from_secs(60 * 60);
@@ -46,12 +42,7 @@ pub(in crate::daemon) struct Room {
     /// The last plan, with what is still to be done of it.
     plan: Option<RoomPlan>,
     error: Option<Note>,
-    /// Wanted people who were missing at the last look, and the entry that wanted them.
-    missing: Option<(Arc<DesiredRoom>, MemberSet)>,
-    /// Those of them who were there before.
-    gone: MemberSet,
-    /// Those of them who were added and not seen after it, and how often in a row.
-    not_taken: BTreeMap<UserId, u32>,
+    people: People,
     /// Reason for which its allow list takes nobody, and until when none is tried.
     allow_list_trouble: Option<(NotTried, Instant)>,
     /// When its admins were read last, and by which entry.
@@ -110,11 +101,9 @@ impl Room {
             since: now,
             plan: None,
             error: None,
-            missing: None,
-            gone: MemberSet::default(),
+            people: People::default(),
             allow_list_trouble: None,
             admins_read: None,
-            not_taken: BTreeMap::new(),
         }
     }
 
@@ -302,41 +291,17 @@ impl Room {
         !std::mem::replace(&mut self.counted, true)
     }
 
-    /// Records who is missing, and who of them was there at the last look or has been added since.
-    pub(in crate::daemon) fn see_missing(&mut self, live: &LiveRoom) {
-        let owner = live.owner.as_deref();
-        let missing = all_wanted(&self.desired)
-            .minus(&live.members)
-            .filter(|user| Some(user.as_str()) != owner);
-        if let Some((then, missing_then)) = &self.missing {
-            let left = missing.and(&all_wanted(then)).minus(missing_then);
-            self.gone = self.gone.and(&missing).or(&left);
-        }
-        self.not_taken.retain(|user, _| missing.contains(user));
-        self.missing = Some((Arc::clone(&self.desired), missing));
+    /// Records who is there by a complete look, and gives those who have left since the last one.
+    pub(in crate::daemon) fn see_people(&mut self, live: &LiveRoom, now: Timestamp) -> MemberSet {
+        self.people.see(&self.desired, live, now)
     }
 
-    /// Records that these people were added and are not seen after it. Gives those of whom that was so so often that the service
-    /// does not take them.
-    pub(in crate::daemon) fn not_seen(&mut self, users: &MemberSet) -> MemberSet {
-        if let Some((_, missing)) = &mut self.missing {
-            // Who was never there cannot come back.
-            *missing = missing.or(users);
-        }
-        for user in users {
-            *self.not_taken.entry(user.clone()).or_default() += 1;
-        }
-        users.filter(|user| self.not_taken.get(user) >= Some(&NOT_TAKEN))
+    pub(in crate::daemon) fn people(&self) -> &People {
+        &self.people
     }
 
-    /// Records that these people were added. Gives those who are put back, because they were there before.
-    pub(in crate::daemon) fn added(&mut self, users: &MemberSet) -> MemberSet {
-        let put_back = self.gone.and(users);
-        self.gone = self.gone.minus(users);
-        if let Some((_, missing)) = &mut self.missing {
-            *missing = missing.minus(users);
-        }
-        put_back
+    pub(in crate::daemon) fn people_mut(&mut self) -> &mut People {
+        &mut self.people
     }
 
     pub(in crate::daemon) fn ticket(&self) -> Ticket {
@@ -346,11 +311,4 @@ impl Room {
             admins_due: true,
         }
     }
-}
-
-/// Everyone whom the files want in a room, admins only if members are not managed.
-fn all_wanted(desired: &DesiredRoom) -> MemberSet {
-    wanted(desired)
-        .or_else(|| desired.admins.clone())
-        .unwrap_or_default()
 }

@@ -171,6 +171,17 @@ impl Folder {
         Ok(whole + bytes.len() as u64)
     }
 
+    /// Puts a file out of the way, in place of one that was put there before, and gives its path then; `None`: nothing is written here.
+    pub(super) fn put_aside(&self, name: &str) -> io::Result<Option<PathBuf>> {
+        if self.lock.is_none() {
+            return Ok(None);
+        }
+        let aside = self.path(&format!("{name}.damaged"));
+        fs::rename(self.path(name), &aside)?;
+        self.sync()?;
+        Ok(Some(aside))
+    }
+
     /// Removes a file, if it is there.
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
         match fs::remove_file(self.path(name)) {

@@ -1,18 +1,16 @@
 //! Invited people, in a file of their own: changes are appended, and now and then it is written anew with what counts of them.
-//!
-//! A record has a head with its kind, the room's id and the number of digests, then the digests; each of the two parts has a checksum.
-//! A crash leaves at most a last record that is cut short; it is cut off.
 
+use crate::disk::{Record, RecordFile};
 use crate::exclusions::{InvitationChange, Invitations};
 use crate::model::RoomId;
-use sha2::{Digest as _, Sha256};
 
-/// First line of the file, with its version.
-const HEAD: &[u8] = b"roomsync invited 1\n";
+/// The items are digests of names.
+const FILE: RecordFile = RecordFile {
+    first_line: b"roomsync invited 1\n",
+    item_bytes: 8,
+};
 const INVITED: u8 = b'+';
 const ONLY: u8 = b'=';
-/// Bytes of a checksum.
-const CHECK: usize = 4;
 
 /// Content of the file.
 #[derive(Debug, Default)]
@@ -24,25 +22,24 @@ pub(super) struct Kept {
 
 /// Reads a file. The error: it is damaged, and how.
 pub(super) fn read(bytes: &[u8]) -> Result<Kept, String> {
-    let mut kept = Kept::default();
-    // A crash while it was made.
-    if HEAD.starts_with(bytes) {
-        return Ok(kept);
-    }
-    let Some(mut rest) = bytes.strip_prefix(HEAD) else {
-        return Err("it does not begin as it should".to_owned());
-    };
-    while let Some(record) = Record::first_of(rest)? {
-        kept.invitations.replay(record.change);
-        rest = rest.get(record.length..).unwrap_or_default();
-    }
-    kept.whole = (bytes.len() - rest.len()) as u64;
-    Ok(kept)
+    let mut invitations = Invitations::default();
+    let whole = FILE.read(bytes, |Record { kind, key, items }| {
+        let room = RoomId::parse(key).map_err(|_| "a record in it names no room")?;
+        let digests = items.as_chunks().0.iter();
+        let digests = digests.map(|digest| u64::from_le_bytes(*digest)).collect();
+        invitations.replay(match kind {
+            INVITED => InvitationChange::Invited(room, digests),
+            ONLY => InvitationChange::Only(room, digests),
+            _ => return Err("a record in it is of an unknown kind".to_owned()),
+        });
+        Ok(())
+    })?;
+    Ok(Kept { invitations, whole })
 }
 
 /// Writes everything that is known as a whole file.
 pub(super) fn whole(invitations: &Invitations) -> Vec<u8> {
-    let mut bytes = HEAD.to_vec();
+    let mut bytes = FILE.begin(0);
     for change in invitations.all() {
         write(&mut bytes, &change);
     }
@@ -51,7 +48,7 @@ pub(super) fn whole(invitations: &Invitations) -> Vec<u8> {
 
 /// Writes changes as they are appended to a file of which so many bytes are whole.
 pub(super) fn appended(changes: &[InvitationChange], whole: u64) -> Vec<u8> {
-    let mut bytes = if whole == 0 { HEAD.to_vec() } else { Vec::new() };
+    let mut bytes = FILE.begin(whole);
     for change in changes {
         write(&mut bytes, change);
     }
@@ -63,92 +60,15 @@ fn write(out: &mut Vec<u8>, change: &InvitationChange) {
         InvitationChange::Invited(room, digests) => (INVITED, room, digests),
         InvitationChange::Only(room, digests) => (ONLY, room, digests),
     };
-    let begun = out.len();
-    out.push(kind);
-    // A room's id has at most 32 digits.
-    out.push(u8::try_from(room.as_str().len()).unwrap_or(u8::MAX));
-    out.extend(room.as_str().bytes());
-    out.extend(u32::try_from(digests.len()).unwrap_or(u32::MAX).to_le_bytes());
-    close(out, begun);
-    let begun = out.len();
-    for digest in digests {
-        out.extend(digest.to_le_bytes());
-    }
-    close(out, begun);
-}
-
-/// Ends a part of a record that begins there with its checksum.
-fn close(out: &mut Vec<u8>, begun: usize) {
-    let check = check(out.get(begun..).unwrap_or_default());
-    out.extend(check);
+    let items: Vec<u8> = digests.iter().flat_map(|digest| digest.to_le_bytes()).collect();
+    let (key, items) = (room.as_str(), items.as_slice());
+    FILE.write(out, Record { kind, key, items });
 }
 
 /// Length of a whole file.
 pub(super) fn length(invitations: &Invitations) -> u64 {
-    let record = |(room, people): (&RoomId, usize)| 2 + room.as_str().len() + 4 + 8 * people + 2 * CHECK;
-    (HEAD.len() + invitations.numbers().map(record).sum::<usize>()) as u64
-}
-
-fn check(part: &[u8]) -> [u8; CHECK] {
-    let [a, b, c, d, ..]: [u8; 32] = Sha256::digest(part).into();
-    [a, b, c, d]
-}
-
-/// A part, and the bytes after it.
-type Split<'b> = (&'b [u8], &'b [u8]);
-
-/// The first part of these bytes, of this length, and what follows its checksum; `None`: it is not whole.
-fn part(bytes: &[u8], length: usize) -> Result<Option<Split<'_>>, String> {
-    let Some((part, rest)) = bytes.split_at_checked(length) else {
-        return Ok(None);
-    };
-    let Some((said, rest)) = rest.split_first_chunk::<CHECK>() else {
-        return Ok(None);
-    };
-    if check(part) != *said {
-        return Err("a record in it does not match its checksum".to_owned());
-    }
-    Ok(Some((part, rest)))
-}
-
-struct Record {
-    change: InvitationChange,
-    /// Its bytes, the checksum counted.
-    length: usize,
-}
-
-impl Record {
-    /// `None`: there is no whole one.
-    fn first_of(bytes: &[u8]) -> Result<Option<Self>, String> {
-        let Some(length) = bytes.get(1) else {
-            return Ok(None);
-        };
-        let Some((head, rest)) = part(bytes, 2 + usize::from(*length) + 4)? else {
-            return Ok(None);
-        };
-        let (&[kind, _], id_and_count) = head.split_first_chunk().ok_or("a record in it is too short")?;
-        let (id, count) = id_and_count
-            .split_last_chunk()
-            .ok_or("a record in it is too short")?;
-        let count = usize::try_from(u32::from_le_bytes(*count)).unwrap_or(usize::MAX);
-        let Some((digests, rest)) = part(rest, count.saturating_mul(8))? else {
-            return Ok(None);
-        };
-        let length = bytes.len() - rest.len();
-        let id = std::str::from_utf8(id).ok().and_then(|id| RoomId::parse(id).ok());
-        let room = id.ok_or("a record in it names no room")?;
-        let digests = digests
-            .as_chunks()
-            .0
-            .iter()
-            .map(|digest| u64::from_le_bytes(*digest));
-        let change = match kind {
-            INVITED => InvitationChange::Invited(room, digests.collect()),
-            ONLY => InvitationChange::Only(room, digests.collect()),
-            _ => return Err("a record in it is of an unknown kind".to_owned()),
-        };
-        Ok(Some(Self { change, length }))
-    }
+    let numbers = invitations.numbers();
+    FILE.length(numbers.map(|(room, people)| (room.as_str().len(), people)))
 }
 
 #[cfg(test)]
@@ -191,7 +111,7 @@ mod tests {
             let again = read(&anew).unwrap();
             prop_assert_eq!(&again.invitations, &kept.invitations);
 
-            let cut = HEAD.len() + cut;
+            let cut = FILE.first_line.len() + cut;
             if let Some(torn) = bytes.get(..cut) {
                 let kept = read(torn).unwrap();
                 let is_one = (0..=changes.len()).any(|n| kept.invitations == replayed(&changes[..n]));

@@ -1,6 +1,6 @@
 //! Saves the state off the loop. The newest snapshot of each file counts, and a write to the service awaits what it depends on.
 
-use super::{Pause, PauseFile, PersistedState, StateDir};
+use super::{Pause, PauseFile, PersistedState, SeenFile, StateDir, ToRecord};
 use crate::desired::Provenance;
 use crate::disk::{DiskJob, DiskWorker};
 use crate::exclusions::{InvitationChange, Rosters};
@@ -32,17 +32,21 @@ pub(in crate::daemon) struct FilesSnapshot {
 pub(in crate::daemon) struct Persister {
     saving: DiskWorker<Saving>,
     pausing: DiskWorker<PauseFile>,
+    /// `None`: somebody else keeps it.
+    recording: Option<DiskWorker<SeenFile>>,
     pause_file: PathBuf,
 }
 
 impl Persister {
     /// `changed` is notified when saving begins to fail or no longer fails, and when the pause file comes, goes or changes.
-    pub(in crate::daemon) fn new(dir: StateDir, changed: &Arc<Notify>) -> Self {
+    pub(in crate::daemon) fn new(mut dir: StateDir, changed: &Arc<Notify>) -> Self {
         let mut pause = dir.pause();
         let pause_file = pause.path.clone();
         let paused = pause.run(());
         let unsaved = Snapshot::default();
+        let seen = dir.seen.take();
         Self {
+            recording: seen.map(|seen| DiskWorker::new(seen, (), Arc::clone(changed))),
             saving: DiskWorker::new(Saving { dir, unsaved }, Ok(()), Arc::clone(changed)),
             pausing: DiskWorker::new(pause, paused, Arc::clone(changed)),
             pause_file,
@@ -61,6 +65,20 @@ impl Persister {
                 invitations,
                 ..Snapshot::default()
             });
+        }
+    }
+
+    /// Has sightings recorded. Nobody waits for that but [`Persister::recorded`].
+    pub(in crate::daemon) fn record(&self, sightings: ToRecord) {
+        if let Some(recording) = &self.recording {
+            recording.ask(|request| request.extend(sightings));
+        }
+    }
+
+    /// Waits until all sightings given so far are on the disk, or cannot be recorded.
+    pub(in crate::daemon) async fn recorded(&self) {
+        if let Some(recording) = &self.recording {
+            recording.done().await;
         }
     }
 

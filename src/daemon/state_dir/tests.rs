@@ -66,8 +66,8 @@ fn kept() -> Restored {
         },
         files: serde_json::from_str(files).unwrap(),
         settled: Some("sha256:1".into()),
-        invitations: Invitations::default(),
         found: RestoredFrom::ThisVersion,
+        ..Restored::default()
     }
 }
 

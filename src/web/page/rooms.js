@@ -188,6 +188,9 @@ function fillDetail(row, id) {
       room.holds.map((hold) => holdWords(hold)),
       make("h4", {}, "Live → wanted"),
       diffOf(room),
+      room.absences.length > 0 && make("h4", {}, "Not here"),
+      room.absences.length > 0 && absentList(room.absences),
+      room.absences.length > 100 && make("p", { class: "soft" }, "More are in ", code(`/api/rooms/${id}`)),
       room.remarks.length > 0 && make("h4", {}, "Remarks"),
       room.remarks.length > 0 &&
         make(

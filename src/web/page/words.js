@@ -35,6 +35,17 @@ const WANTS = {
   max_additions: "addition",
   max_removals_total: "removal",
 };
+/** Why wanted people are not there, by what looks and events showed. */
+const ABSENT = {
+  never_seen: "never seen here",
+  gone: "gone",
+  left: "left",
+  offline: "offline",
+  left_or_offline: "left or offline",
+  removed: "removed by somebody",
+  removed_or_offline: "removed by somebody or offline",
+  blocked: "blocked",
+};
 const WITHHELD = {
   dry_run: "Dry run: nothing is written",
   paused: "Paused: nothing is written",
@@ -283,6 +294,25 @@ function drift(room) {
 const namesOf = (names) =>
   names.length > 4 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
 
+/** How many wanted people are not there, by reason, but for those who are named. */
+function absentWords(absent) {
+  const counts = Object.keys(ABSENT).filter((reason) => absent[reason]);
+  const words = counts.map((reason) => `${absent[reason].toLocaleString("en")} ${ABSENT[reason]}`);
+  return words.length ? `not here: ${words.join(", ")}` : "";
+}
+
+/** Who is not there, and what is known of the reason. */
+const absentList = (absences) =>
+  make(
+    "ul",
+    { class: "remarks" },
+    absences
+      .slice(0, 100)
+      .map(({ user, message, event }) =>
+        make("li", {}, make("b", {}, `${user}: `), message, event && " · ", event && time(event)),
+      ),
+  );
+
 /** What keeps a room from being as wanted, in a line. */
 function why(room, holds) {
   const parts = [];
@@ -294,6 +324,8 @@ function why(room, holds) {
   const { set_aside: aside, coming_and_going: going } = room.missing;
   if (going.length) parts.push(`${namesOf(going)} ${going.length === 1 ? "comes and goes" : "come and go"}`);
   if (aside.length) parts.push(`${namesOf(aside)} ${aside.length === 1 ? "is" : "are"} set aside`);
+  const absent = absentWords(room.absent);
+  if (absent) parts.push(absent);
   if (room.pending) parts.push(`${many(room.pending, "person waits", "people wait")} for the files to settle`);
   for (const { guard, limit, of, held } of holds) {
     parts.push(`${many(held, "name")} held: ${guard} allows ${limit} of ${of}`);

@@ -1,10 +1,12 @@
 //! Scenes of rooms that nobody sees, of people who are not there, and of very much at once.
 
 use super::{change, number, room, twelve};
-use crate::web::fixture::{Fixture, ago, attention, id, user};
+use crate::web::fixture::{Fixture, ago, attention, detail, id, user};
 use roomsync::model::{Guard, Limit, Op, ReasonCode};
 use roomsync::plan::{GuardTripped, Note};
-use roomsync::status::{Attention, AttentionSeverity, Hold, Missing, RoomState, Trouble};
+use roomsync::status::{
+    Absence, AbsenceReason, Attention, AttentionSeverity, Hold, Missing, RoomDetail, RoomState, Trouble,
+};
 use std::sync::Arc;
 
 /// Everything is done, and some of the people wanted are not there.
@@ -21,6 +23,63 @@ pub(crate) fn incomplete() -> Arc<Fixture> {
         coming_and_going: going.iter().cloned().collect(),
     };
     Fixture::new(status)
+}
+
+/// A room in sync of which many are not there, each for another reason.
+pub(crate) fn absent() -> Arc<Fixture> {
+    let mut status = twelve();
+    let said = [
+        (
+            "ann",
+            AbsenceReason::Removed,
+            "an event said: was removed by alice; last seen here on 2026-11-23",
+        ),
+        (
+            "bob",
+            AbsenceReason::Offline,
+            "an event said: was offline for two minutes",
+        ),
+        ("carol", AbsenceReason::Blocked, "an event said: was blocked"),
+        ("dave", AbsenceReason::Left, "an event said: left"),
+        (
+            "erin",
+            AbsenceReason::LeftOrOffline,
+            "an event said: left, or was offline for two minutes",
+        ),
+        (
+            "fay",
+            AbsenceReason::RemovedOrOffline,
+            "an event said: was removed, or was offline for two minutes",
+        ),
+        (
+            "gus",
+            AbsenceReason::NeverSeen,
+            "not seen here since 2026-11-23T00:00:00Z",
+        ),
+        ("hal", AbsenceReason::Gone, "last seen here on 2026-11-20"),
+    ];
+    let absences = said.map(|(name, reason, message)| Absence {
+        user: user(name),
+        reason,
+        by: None,
+        event: message.starts_with("an event").then(|| ago(125)),
+        last_seen: None,
+        message: message.to_owned(),
+    });
+    let lobby = room(&mut status, "lobby");
+    lobby.not_here = absences.len();
+    for absence in &absences {
+        *lobby.absent.entry(absence.reason).or_default() += 1;
+    }
+    let lobby = RoomDetail {
+        absences: absences.into(),
+        ..detail(lobby.clone())
+    };
+    let fixture = Fixture::new(status);
+    fixture.set(|said| {
+        said.rooms.insert(lobby.line.id.clone(), lobby);
+    });
+    fixture
 }
 
 /// The service has been away for two intervals.

@@ -135,6 +135,7 @@ fn kept_again(kept: &Restored) -> Restored {
         state: kept.state.clone(),
         files: kept.files.clone(),
         invitations: kept.invitations.clone(),
+        seen: kept.seen.clone(),
         found: kept.found,
     }
 }
