@@ -284,7 +284,8 @@ pub fn main() -> ExitCode {
             Some(invalid) => globals.diagnose(&invalid.diagnostics),
             None => {
                 let error = format!("{error:#}");
-                writeln!(anstream::stderr(), "error: {}", secrets::redact(&error)).map_err(Into::into)
+                let error = secrets::redact(&error);
+                writeln!(anstream::stderr(), "error: {}", printable(&error)).map_err(Into::into)
             }
         };
         exit

@@ -8,8 +8,8 @@ use super::schema;
 use crate::diagnostics::RawDiagnostic;
 use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
 use crate::yaml::{
-    Field, Fields, FieldsOf, Items, NamedList, NamedListsOf, ReadContext, Scalar, ScalarOrMap, Shape, Unread,
-    fields,
+    Field, Fields, FieldsOf, Items, NamedLists, NamedListsOf, ReadContext, Scalar, ScalarOrMap, Shape,
+    Unread, fields,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::MapAccess;
@@ -41,7 +41,7 @@ fields! {
     pub(crate) struct FileSpec("a room file", not_yet: ["version"]) {
         /// Lists of people under a name of their own. Every file can use them, in any list of people, as `group:NAME`.
         #[schemars(schema_with = "schema::groups")]
-        groups: Vec<NamedList<GroupName, Entry>> = |value| value.named_lists(NamedListsOf {
+        groups: NamedLists<GroupName, Entry> = |value| value.named_lists(NamedListsOf {
                         wants: "a map of groups, each with a list of names",
                         key: names::group_name,
                         list: PEOPLE,

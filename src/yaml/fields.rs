@@ -2,7 +2,8 @@
 
 use super::scalar::Nullable;
 use super::{
-    FieldsOf, Items, ListOf, NamedList, NamedListsOf, Parse, ReadContext, Scalar, Seed, Seeded, Shape, Shaped,
+    FieldsOf, Items, ListOf, NamedLists, NamedListsOf, Parse, ReadContext, Scalar, Seed, Seeded, Shape,
+    Shaped,
 };
 use crate::diagnostics::RawDiagnostic;
 use serde::de::{IgnoredAny, MapAccess};
@@ -115,7 +116,7 @@ impl<'de, A: MapAccess<'de>> Unread<'_, A> {
     pub(crate) fn named_lists<K, S>(
         self,
         of: NamedListsOf<K, S>,
-    ) -> Result<Field<Vec<NamedList<K, S::Value>>>, A::Error>
+    ) -> Result<Field<NamedLists<K, S::Value>>, A::Error>
     where
         K: Clone + Eq + std::hash::Hash,
         S: Seed<'de> + Copy,

@@ -24,6 +24,9 @@ pub(crate) struct NamedList<K, T> {
     pub(crate) items: Items<T>,
 }
 
+/// The entries of such a map.
+pub(crate) type NamedLists<K, T> = Vec<NamedList<K, T>>;
+
 impl<K, S> NamedListsOf<K, S> {
     fn key(&self, text: &str) -> Result<K, RawDiagnostic> {
         if text == MERGE {
@@ -35,7 +38,7 @@ impl<K, S> NamedListsOf<K, S> {
 }
 
 impl<'de, K: Clone + Eq + Hash, S: Seed<'de> + Copy> Shape<'de> for NamedListsOf<K, S> {
-    type Value = Vec<NamedList<K, S::Value>>;
+    type Value = NamedLists<K, S::Value>;
 
     fn wants(&self) -> &'static str {
         self.wants

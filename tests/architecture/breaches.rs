@@ -22,7 +22,7 @@ fn the_rules_can_be_broken() {
         ("secrets.rs", "\nuse crate::disk;", 2, "`secrets` imports"),
         (
             "diagnostics/problem.rs",
-            "use crate::model::RoomId;",
+            "use crate::source::FileSet;",
             1,
             "`diagnostics` imports",
         ),
