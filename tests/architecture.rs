@@ -78,7 +78,12 @@ const RULES: &[Rule] = &[
                 "desired::Source",
                 "desired::guard_forecasts",
             ];
-            let live = ["live::Inconsistency", "live::LiveRoom", "live::Observed"];
+            let live = [
+                "live::AllowList",
+                "live::Inconsistency",
+                "live::LiveRoom",
+                "live::Observed",
+            ];
             source.imports_beyond("plan", &[&["model"][..], &desired, &live].concat())
         },
     },

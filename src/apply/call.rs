@@ -3,7 +3,7 @@
 use super::in_flight::method;
 use super::report::Reason;
 use crate::chat::wire::Method;
-use crate::chat::{CallError, CallErrorKind, Reader, RemovedRow, Writer};
+use crate::chat::{CallError, CallErrorKind, Reader, UserRow, Writer};
 use crate::live;
 use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId};
 use crate::plan::Step;
@@ -96,8 +96,10 @@ pub(super) async fn call(client: RoomClient<'_>, step: &Step, not_after: Instant
         },
         Step::Remove(_) => {
             let rows = writer.remove_many(room, step.users(), not_after).await;
-            rows.map(removed)
+            rows.map(of_rows)
         }
+        Step::Allow(_) => writer.allow_many(room, step.users()).await.map(of_rows),
+        Step::Disallow(_) => writer.disallow_many(room, step.users()).await.map(of_rows),
         Step::Promote(user) => {
             let answer = writer.promote(room, user).await;
             return role(client, Op::Promote, user, answer).await;
@@ -125,8 +127,8 @@ fn added(users: &[UserId], new: &[String]) -> Answered {
     }
 }
 
-/// Reads who is out, who is not and why, and who is said not to have been in the room.
-fn removed(rows: Vec<RemovedRow>) -> Answered {
+/// Reads for whom it is done, for whom not and why, and for whom there was nothing to change.
+fn of_rows(rows: Vec<UserRow>) -> Answered {
     let (mut confirmed, mut unchanged) = (Vec::new(), Vec::new());
     let mut refused: Vec<(UserId, Reason)> = Vec::new();
     for (user, result) in rows {

@@ -29,6 +29,11 @@ impl Expected {
         !self.0.add.is_empty() || !self.0.remove.is_empty()
     }
 
+    /// True if the allow list has to show something.
+    pub(super) fn is_about_allow_list(&self) -> bool {
+        !self.0.allow.is_empty() || !self.0.disallow.is_empty()
+    }
+
     /// True if the admin list has to show something.
     pub(super) fn is_about_admins(&self) -> bool {
         !self.0.promote.is_empty() || !self.0.demote.is_empty()

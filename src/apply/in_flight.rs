@@ -27,7 +27,7 @@ pub(super) struct InFlight {
     begun: PerOp<AtomicUsize>,
     demoting: Slots,
     removing: Slots,
-    proving: [Mutex<()>; 2],
+    proving: PerOp<Mutex<()>>,
     /// Number of removals and demotions sent so far.
     taken_away: AtomicUsize,
 }
@@ -46,7 +46,7 @@ impl InFlight {
             begun: PerOp::default(),
             demoting: Slots::default(),
             removing: Slots::default(),
-            proving: Default::default(),
+            proving: PerOp::default(),
             taken_away: AtomicUsize::new(0),
         }
     }
@@ -81,8 +81,7 @@ impl InFlight {
 
     /// The right to find out whether the service takes a call of more names than it has taken so far: one at a time does.
     pub(super) fn proving(&self, op: Op) -> &Mutex<()> {
-        let [adds, others] = &self.proving;
-        if op == Op::Add { adds } else { others }
+        self.proving.of(op)
     }
 
     /// Most rooms that may remove or demote at a time.
@@ -136,9 +135,11 @@ fn limit(op: Op, writer: &Writer) -> usize {
 pub(super) fn method(op: Op) -> Method {
     match op {
         Op::Add => Method::AddMany,
+        Op::Allow => Method::AllowMany,
         Op::Promote => Method::Promote,
         Op::Demote => Method::Demote,
         Op::Remove => Method::RemoveMany,
+        Op::Disallow => Method::DisallowMany,
     }
 }
 

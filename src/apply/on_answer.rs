@@ -41,14 +41,16 @@ pub(super) fn on_answer(
         }
         CallOutcome::Unseen(_, error) => {
             phase.todo.push_front(step);
-            Err(room.end(&error))
+            Err(room.end(op, &error))
         }
         CallOutcome::Inconsistent(_, reason) => {
             phase.todo.push_front(step);
             Err(PhaseEnd::Look(reason))
         }
         CallOutcome::Failed(error) => match step {
-            Step::Add(_) | Step::Remove(_) => on_failed_batch(room, phase, step, &error),
+            Step::Add(_) | Step::Remove(_) | Step::Allow(_) | Step::Disallow(_) => {
+                on_failed_batch(room, phase, step, &error)
+            }
             Step::Promote(_) | Step::Demote(_) => {
                 let end = unsettled(room, op, step.users(), &error);
                 phase.todo.push_front(step);
@@ -80,14 +82,16 @@ fn unsettled(room: &mut RoomRun<'_>, op: Op, users: &[UserId], error: &CallError
         if !error.kind.was_not_sent() {
             room.record.journal(op, users, Err(&Reason::from(error)));
         }
-        return room.end(error);
+        return room.end(op, error);
     }
-    let may_be_too_long = matches!(error.kind, CallErrorKind::ForeignAnswer(_));
-    room.splitting
-        .failed(op, users, Reason::from(error), may_be_too_long);
+    if !op.is_of_allow_list() {
+        let may_be_too_long = matches!(error.kind, CallErrorKind::ForeignAnswer(_));
+        room.splitting
+            .failed(op, users, Reason::from(error), may_be_too_long);
+    }
     room.record
         .journal(op, users, Err(&Reason::from(error).maybe_done(op, users)));
-    room.end(error)
+    room.end(op, error)
 }
 
 /// Decides about the users of a call that failed: some are dealt with, the others go into further calls.
@@ -136,7 +140,7 @@ fn on_failed_batch(
     if let [user] = step.users() {
         let refused = is_refused(room, op, user, error);
         if refused && phase.refused_alike(text) {
-            return Err(PhaseEnd::Op(Reason::from(error)));
+            return Err(PhaseEnd::Op(Reason::of_call(op, error)));
         }
         let next = if refused {
             room.waiting_list.give_place_of(op, user, &mut room.record)

@@ -145,11 +145,9 @@ async fn proof<'a>(room: &RoomRun<'a>, phase: &mut Phase, may_wait: bool) -> Pro
 
 /// Most names that go into one call by now.
 fn most_names(writer: &Writer, phase: &Phase) -> usize {
-    let sizes = writer.batch_limits();
     let size = match phase.op {
-        Op::Add => sizes.add,
-        Op::Remove => sizes.remove,
         Op::Promote | Op::Demote => return 1,
+        op => writer.most_names(method(op)),
     };
     let users = phase.todo.iter().flat_map(Step::users);
     let longest = users.map(|user| user.as_str().len()).max();

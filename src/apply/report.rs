@@ -89,6 +89,15 @@ impl Reason {
         }
     }
 
+    /// Reason why nothing more of this kind can be done in a room.
+    pub(super) fn of_call(op: Op, error: &CallError) -> Self {
+        let reason = Self::from(error);
+        if op.is_of_allow_list() && reason.code != ReasonCode::AllowListFull {
+            return Self::new(ReasonCode::AllowListUnusable, reason.message);
+        }
+        reason
+    }
+
     /// Somebody asked for the end of the run.
     #[must_use]
     pub fn interrupted() -> Self {

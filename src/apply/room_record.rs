@@ -288,6 +288,10 @@ impl<'a> RoomRecord<'a> {
             }
             return None;
         }
+        if op.is_of_allow_list() && !is_missing && known == Some(Known::Done) {
+            // The answer named them, and the room does without the list.
+            return None;
+        }
         let (NotShown::Missing(why) | NotShown::Unread(why)) = why;
         let reason = Reason::new(ReasonCode::NotConfirmed, why);
         if is_missing && op == Op::Add && known.is_some() {

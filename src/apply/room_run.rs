@@ -12,7 +12,7 @@ use super::room_record::RoomRecord;
 use super::splitting::{Judgement, Splitting};
 use super::waiting_list::WaitingList;
 use crate::chat::{CallError, CallErrorKind, Writer};
-use crate::model::{Op, ReasonCode};
+use crate::model::{Op, ReasonCode, UserId};
 use crate::plan::Step;
 
 /// A room in work.
@@ -62,14 +62,18 @@ impl<'a> RoomRun<'a> {
         }
     }
 
-    /// Meaning of a failed call for the room.
-    pub(super) fn end(&self, error: &CallError) -> PhaseEnd {
+    /// Meaning of a failed call of this kind for the room.
+    pub(super) fn end(&self, op: Op, error: &CallError) -> PhaseEnd {
         let reason = match (&error.kind, self.stopped()) {
             // It waited for its turn when the run was ended: for this.
             (CallErrorKind::Interrupted, Some(why)) => why.before_it_was_sent(),
             _ => Reason::from(error),
         };
         match &error.kind {
+            // The allow list is no reason to leave the rest of the room undone.
+            kind if op.is_of_allow_list() && !kind.stops_the_run() => {
+                PhaseEnd::Op(Reason::of_call(op, error))
+            }
             CallErrorKind::RoomFull(_) | CallErrorKind::AdminsFull(_) => PhaseEnd::Op(reason),
             CallErrorKind::NoClearAnswer(_)
             | CallErrorKind::ForeignAnswer(_)
@@ -93,7 +97,7 @@ impl<'a> RoomRun<'a> {
                         return Ok(());
                     }
                 }
-                Err(UnknownRoles::Unread(error)) => return Err(self.end(&error)),
+                Err(UnknownRoles::Unread(error)) => return Err(self.end(Op::Remove, &error)),
                 Err(UnknownRoles::Inconsistent(inconsistency)) => {
                     let why = Reason::new(ReasonCode::IncompleteRead, inconsistency.to_string());
                     return Err(PhaseEnd::Look(why));
@@ -109,6 +113,8 @@ impl<'a> RoomRun<'a> {
         let op = step.op();
         match step {
             Step::Add(_) => Some(step),
+            Step::Allow(_) => step.filter(|user| may_follow(record, Op::Allow, Op::Add, user)),
+            Step::Disallow(_) => step.filter(|user| may_follow(record, Op::Disallow, Op::Remove, user)),
             Step::Remove(_) | Step::Demote(_) => step.filter(|user| {
                 let objection = guard.objection(op, user, record);
                 let is_allowed = objection.is_none();
@@ -180,4 +186,19 @@ impl<'a> RoomRun<'a> {
         let stopped = self.stopped();
         self.record.report(stopped.as_ref())
     }
+}
+
+/// True unless somebody failed at what this follows. If they did, they fail at this, too.
+fn may_follow(record: &mut RoomRecord<'_>, op: Op, after: Op, user: &UserId) -> bool {
+    let Some(Reason { code, message, .. }) = record.failure(after, user) else {
+        return true;
+    };
+    let why = format!(
+        "{user} was not {}, because they were not {}: {message}",
+        op.done(),
+        after.done()
+    );
+    let reason = Reason::new(*code, why);
+    record.fail(op, user, reason);
+    false
 }

@@ -58,11 +58,19 @@ async fn end(
             None
         }
     };
-    let (members, owner, admins) = tokio::join!(told(members), told(owner), admins);
+    let allow_list = async {
+        if run.record.expected.is_about_allow_list() {
+            Some(live::read_allow_list(&context.reader, &run.job.plan.id).await)
+        } else {
+            None
+        }
+    };
+    let (members, owner, admins, allow_list) = tokio::join!(told(members), told(owner), admins, allow_list);
     run.confirm(&LastLook {
         members,
         owner,
         admins,
+        allow_list,
     });
     context.written(&run.cancel).await;
     run.finish()

@@ -70,6 +70,7 @@ pub(super) fn between(
         let then = match absent {
             Absent::Readd => "whoever is not there is added again",
             Absent::Ignore => "whoever leaves is not added again",
+            Absent::Keep => "members are put on the allow list",
         };
         changes.push(format!("absent is {absent}, it was {}: {then}", before.absent));
     }

@@ -1,7 +1,7 @@
 //! Most names in one call: as configured, or fewer if the service said so.
 
 use super::error::CallErrorKind;
-use super::wire::{MAX_REMOVE_BATCH, Method};
+use super::wire::{MAX_ALLOW_BATCH, MAX_REMOVE_BATCH, Method};
 use crate::model::UserId;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ const LEAST_BYTES: usize = 256;
 /// Time after which a learned length is forgotten.
 const KEPT: Duration = Duration::from_secs(60 * 60);
 
-/// Most names in one call.
+/// Most names in one call, as far as the settings say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
     /// Of `add_many`.
@@ -30,6 +30,8 @@ pub struct BatchLimits {
 pub(super) struct LearnedBatchLimits {
     add: LearnedLimit,
     remove: LearnedLimit,
+    allow: LearnedLimit,
+    disallow: LearnedLimit,
 }
 
 #[derive(Debug)]
@@ -101,6 +103,8 @@ impl LearnedBatchLimits {
         Self {
             add: LearnedLimit::new(add),
             remove: LearnedLimit::new(remove),
+            allow: LearnedLimit::new(MAX_ALLOW_BATCH),
+            disallow: LearnedLimit::new(MAX_ALLOW_BATCH),
         }
     }
 
@@ -108,6 +112,8 @@ impl LearnedBatchLimits {
         match method {
             Method::AddMany => Some(&self.add),
             Method::RemoveMany => Some(&self.remove),
+            Method::AllowMany => Some(&self.allow),
+            Method::DisallowMany => Some(&self.disallow),
             _ => None,
         }
     }
@@ -122,6 +128,11 @@ impl LearnedBatchLimits {
     pub(super) fn lower(&self, BatchLimits { add, remove }: BatchLimits) {
         self.add.lower(add);
         self.remove.lower(remove);
+    }
+
+    /// Most names in one call of this method; no bound for a method that takes one.
+    pub(super) fn most(&self, method: Method) -> usize {
+        self.of(method).map_or(usize::MAX, LearnedLimit::most)
     }
 
     /// Most names that a call of this method had without being refused for their number. A method that takes one name has no bound.

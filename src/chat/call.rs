@@ -122,6 +122,22 @@ impl Call {
         Self::in_room(Method::Demote, room, &["admin", user.as_str()]).about(slice::from_ref(user))
     }
 
+    pub(super) fn list_allowed(room: &RoomId) -> Self {
+        Self::in_room(Method::ListAllowed, room, &["white", "users"])
+    }
+
+    pub(super) fn allow_many(room: &RoomId, users: &[UserId]) -> Self {
+        let usernames = users.iter().map(ToString::to_string).collect();
+        Self::in_room(Method::AllowMany, room, &["white", "users"])
+            .with_body(&wire::AddMany { usernames })
+            .about(users)
+    }
+
+    pub(super) fn disallow_many(room: &RoomId, users: &[UserId]) -> Self {
+        let joined = joined(users.iter().map(UserId::as_str));
+        Self::in_room(Method::DisallowMany, room, &["white", "users", &joined]).about(users)
+    }
+
     pub(super) fn room_detail(rooms: &[&RoomId]) -> Self {
         if let [room] = rooms {
             return Self::in_room(Method::RoomDetail, room, &[]);
@@ -150,11 +166,15 @@ impl Call {
 
     pub(super) fn http_method(&self) -> http::Method {
         match self.method {
-            Method::AddOne | Method::AddMany | Method::Promote => http::Method::POST,
-            Method::RemoveOne | Method::RemoveMany | Method::Demote => http::Method::DELETE,
-            Method::ListMembers | Method::ListAdmins | Method::RoomDetail | Method::ListRooms => {
-                http::Method::GET
+            Method::AddOne | Method::AddMany | Method::Promote | Method::AllowMany => http::Method::POST,
+            Method::RemoveOne | Method::RemoveMany | Method::Demote | Method::DisallowMany => {
+                http::Method::DELETE
             }
+            Method::ListMembers
+            | Method::ListAdmins
+            | Method::RoomDetail
+            | Method::ListRooms
+            | Method::ListAllowed => http::Method::GET,
         }
     }
 

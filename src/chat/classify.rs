@@ -55,6 +55,11 @@ pub fn classify(method: &http::Method, url: &Url, prefix: &PathPrefix) -> Option
         ["admin"] if get && one_room => Method::ListAdmins,
         ["admin"] if post && one_room => Method::Promote,
         ["admin", user] if delete && one_room && is_user(user) => Method::Demote,
+        ["white", "users"] if get && one_room => Method::ListAllowed,
+        ["white", "users"] if post && one_room => Method::AllowMany,
+        ["white", "users", users] if delete && one_room && list(users, wire::MAX_ALLOW_BATCH, is_user) => {
+            Method::DisallowMany
+        }
         _ => return None,
     };
     let query_fits = match (call, url.query()) {
@@ -143,6 +148,18 @@ mod tests {
                 "/org/app/chatrooms?limit=100&cursor=a%2Fb%26x%3D..",
                 Method::ListRooms,
             ),
+            ("GET", "/org/app/chatrooms/12/white/users", Method::ListAllowed),
+            ("POST", "/org/app/chatrooms/12/white/users", Method::AllowMany),
+            (
+                "DELETE",
+                "/org/app/chatrooms/12/white/users/ann",
+                Method::DisallowMany,
+            ),
+            (
+                "DELETE",
+                "/org/app/chatrooms/12/white/users/ann%2Cbob",
+                Method::DisallowMany,
+            ),
         ] {
             assert_eq!(known(method, path), Some(call), "{method} {path}");
         }
@@ -179,6 +196,13 @@ mod tests {
             ("DELETE", "/org/app/chatrooms/12/users/ann/bob"),
             ("DELETE", "/org/app/chatrooms/12/users/"),
             ("DELETE", "/org/app/users/ann"),
+            ("DELETE", "/org/app/chatrooms/12/white/users"),
+            ("DELETE", "/org/app/chatrooms/12/white/users/.."),
+            ("DELETE", "/org/app/chatrooms/12/white/users/ann,bob"),
+            ("POST", "/org/app/chatrooms/12/white/users/ann"),
+            ("GET", "/org/app/chatrooms/12/white/users?pagenum=1&pagesize=2"),
+            ("GET", "/org/app/chatrooms/12%2C13/white/users"),
+            ("POST", "/org/app/chatrooms/12/blocks/users"),
             ("GET", "/org/app/chatrooms/012/users"),
         ] {
             assert_eq!(known(method, path), None, "{method} {path}");
@@ -218,6 +242,9 @@ mod tests {
         let path = |n| format!("/org/app/chatrooms/12/users/{}", names(n));
         assert_eq!(known("DELETE", &path(100)), Some(Method::RemoveMany));
         assert_eq!(known("DELETE", &path(101)), None);
+        let path = |n| format!("/org/app/chatrooms/12/white/users/{}", names(n));
+        assert_eq!(known("DELETE", &path(60)), Some(Method::DisallowMany));
+        assert_eq!(known("DELETE", &path(61)), None);
     }
 
     #[test]

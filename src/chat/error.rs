@@ -108,6 +108,11 @@ pub enum CallErrorKind {
     /// The room has no place for another admin.
     #[error("the room has as many admins as it can have: {0}; take somebody out of its `admins`")]
     AdminsFull(String),
+    /// The room's allow list has no place.
+    #[error(
+        "the room's allow list is full: {0}; take somebody off it who need not stay when they are offline"
+    )]
+    AllowListFull(String),
     /// The room has no place.
     #[error("the room is full: {0}; make it larger, or remove somebody")]
     RoomFull(String),
@@ -156,6 +161,7 @@ impl CallErrorKind {
             Self::TooManyNames(_) => ReasonCode::TooManyNames,
             Self::RequestTooLong(_) => ReasonCode::RequestTooLong,
             Self::AdminsFull(_) => ReasonCode::AdminsFull,
+            Self::AllowListFull(_) => ReasonCode::AllowListFull,
             Self::RoomFull(_) => ReasonCode::RoomFull,
             Self::UserInTooManyRooms(_) => ReasonCode::UserInTooManyRooms,
             Self::Refused { .. } => ReasonCode::Refused,
@@ -251,9 +257,9 @@ impl CallErrorKind {
         }
     }
 
-    /// Reads why one person of a call for many was refused.
-    pub(super) fn of_row(text: &str, user: &UserId) -> Self {
-        if says_already_so(text) {
+    /// Reads why one person of a call of this method for many was refused.
+    pub(super) fn of_row(text: &str, user: &UserId, method: Method) -> Self {
+        if says_already_so(text, method) {
             Self::AlreadySo(ServiceMessage::new(text, slice::from_ref(user)))
         } else {
             Self::of_result(text, slice::from_ref(user))
@@ -321,13 +327,18 @@ impl CallErrorKind {
             (404, "organization_application_not_found") => Self::NoSuchApp(words()),
             _ if mentions("has joined too many") => Self::UserInTooManyRooms(message()),
             (_, "exceed_limit") if method == Method::Promote => Self::AdminsFull(words()),
-            (_, "exceed_limit") => Self::RoomFull(words()),
-            _ if mentions("greater than max user size") => Self::RoomFull(words()),
+            (_, kind) if kind == "exceed_limit" || mentions("greater than max user size") => {
+                if method == Method::AllowMany {
+                    Self::AllowListFull(words())
+                } else {
+                    Self::RoomFull(words())
+                }
+            }
             _ if mentions("more than maxSize") || mentions("more than max limit") => match max_size(&text) {
                 Some(size @ 1..) => Self::TooManyNames(size),
                 _ => refused(),
             },
-            _ if says_already_so(&text) => Self::AlreadySo(message()),
+            _ if says_already_so(&text, method) => Self::AlreadySo(message()),
             _ if mentions("do not find this group") || (mentions("grpID") && mentions("does not exist")) => {
                 Self::NoSuchRoom(words())
             }
@@ -369,5 +380,8 @@ impl CallErrorKind {
 }
 
 fn takes_away(method: Method) -> bool {
-    matches!(method, Method::RemoveOne | Method::RemoveMany | Method::Demote)
+    matches!(
+        method,
+        Method::RemoveOne | Method::RemoveMany | Method::Demote | Method::DisallowMany
+    )
 }

@@ -1,5 +1,7 @@
 //! Names and numbers read out of the words of the service's errors.
 
+use super::wire::Method;
+
 /// Names that an error's text is about, in lower case, as far as its form is known. Believe a name only if it was in the
 /// call.
 pub(super) fn names_in(text: &str) -> Vec<String> {
@@ -56,15 +58,12 @@ pub(super) fn max_size(text: &str) -> Option<usize> {
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// True if there was nothing to change for somebody.
-pub(super) fn says_already_so(text: &str) -> bool {
-    const KNOWN: [&str; 4] = [
-        "already in group",
-        "are not members of",
-        "doesn't exist in group",
-        "is not admin of",
-    ];
-    KNOWN.iter().any(|known| text.contains(known))
+/// True if a call of this method had nothing to change for somebody. Whoever is not in the room cannot be put on its allow list.
+pub(super) fn says_already_so(text: &str, method: Method) -> bool {
+    const OUTSIDE: [&str; 2] = ["are not members of", "doesn't exist in group"];
+    const KNOWN: [&str; 3] = ["already in group", "is not admin of", "is not in whitelist of"];
+    let says = |known: &[&str]| known.iter().any(|known| text.contains(known));
+    says(&KNOWN) || method != Method::AllowMany && says(&OUTSIDE)
 }
 
 /// True if the call was turned away for the call rate, whatever its status and code are: a 403 `forbidden_op` can say so.

@@ -34,4 +34,4 @@ pub use rate_limit::{CallBudget, Rates};
 pub use reader::Reader;
 pub use service_message::ServiceMessage;
 pub use transport::{BoxFuture, MAX_ANSWER_BYTES, Request, Response, Transport, TransportError};
-pub use writer::{RemovedRow, Writer};
+pub use writer::{UserRow, Writer};

@@ -34,6 +34,12 @@ impl Reader {
         self.0.batch_limits.now()
     }
 
+    /// Most names in one call of this method by now; no bound for a method that takes one.
+    #[must_use]
+    pub fn most_names(&self, method: Method) -> usize {
+        self.0.batch_limits.most(method)
+    }
+
     /// Puts no more names into one write call than these.
     pub fn lower_batch_limits(&self, most: BatchLimits) {
         self.0.batch_limits.lower(most);
@@ -67,6 +73,11 @@ impl Reader {
     /// All admins, as the service spells them.
     pub async fn list_admins(&self, room: &RoomId) -> Result<Answer<Rows<String>>, CallError> {
         self.0.call(&Call::list_admins(room)).await
+    }
+
+    /// Everyone on the room's allow list, as the service spells them; owner and admins are on it by themselves.
+    pub async fn list_allowed(&self, room: &RoomId) -> Result<Answer<Rows<String>>, CallError> {
+        self.0.call(&Call::list_allowed(room)).await
     }
 
     /// Detail of up to [`wire::MAX_DETAIL_ROOMS`](super::wire::MAX_DETAIL_ROOMS) rooms.

@@ -72,7 +72,7 @@ mod tests {
             let users = [UserId::parse("ann").unwrap()];
             let kinds = CallErrorKind::from_answer(status, body.as_bytes(), method, &users)
                 .into_iter()
-                .chain([CallErrorKind::of_row(&text, &users[0]), CallErrorKind::of_result(&text, &users)]);
+                .chain([CallErrorKind::of_row(&text, &users[0], method), CallErrorKind::of_result(&text, &users)]);
             for kind in kinds {
                 let shown = kind.to_string();
                 prop_assert_eq!(printable(&shown), shown.as_str());

@@ -23,6 +23,8 @@ use std::fmt;
 pub const MAX_ADD_BATCH: usize = 60;
 /// Most names in one `remove_many` (seed, "Removing multiple chat room members").
 pub const MAX_REMOVE_BATCH: usize = 100;
+/// Most names in one call that changes an allow list (`[P]`); newer servers take more in one that adds to it.
+pub const MAX_ALLOW_BATCH: usize = 60;
 /// Most rows on one page of `list_members`; more is served as this many (seed, "Query parameters").
 pub const MAX_PAGE_SIZE: usize = 1000;
 /// Most rooms in one `room_detail` (`[P]`).
@@ -57,11 +59,17 @@ pub enum Method {
     RoomDetail,
     /// `GET /chatrooms?limit=N&cursor=C` (`[P]`)
     ListRooms,
+    /// `GET /chatrooms/{id}/white/users` (`[P]`)
+    ListAllowed,
+    /// `POST /chatrooms/{id}/white/users` (`[P]`)
+    AllowMany,
+    /// `DELETE /chatrooms/{id}/white/users/{u1}%2C{u2}…` (`[P]`)
+    DisallowMany,
 }
 
 impl Method {
     /// Every method, in the order of the seed.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::AddOne,
         Self::AddMany,
         Self::ListMembers,
@@ -72,6 +80,9 @@ impl Method {
         Self::Demote,
         Self::RoomDetail,
         Self::ListRooms,
+        Self::ListAllowed,
+        Self::AllowMany,
+        Self::DisallowMany,
     ];
 
     /// The name used in settings, logs and metrics.
@@ -88,6 +99,9 @@ impl Method {
             Self::Demote => "demote",
             Self::RoomDetail => "room_detail",
             Self::ListRooms => "list_rooms",
+            Self::ListAllowed => "list_allowed",
+            Self::AllowMany => "allow_many",
+            Self::DisallowMany => "disallow_many",
         }
     }
 
@@ -96,7 +110,7 @@ impl Method {
     pub fn writes(self) -> bool {
         !matches!(
             self,
-            Self::ListMembers | Self::ListAdmins | Self::RoomDetail | Self::ListRooms
+            Self::ListMembers | Self::ListAdmins | Self::RoomDetail | Self::ListRooms | Self::ListAllowed
         )
     }
 }

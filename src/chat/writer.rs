@@ -1,16 +1,15 @@
-use super::batch_limits::BatchLimits;
 use super::call::Call;
 use super::caller::{Answer, Caller};
 use super::client::Client;
 use super::error::{CallError, CallErrorKind};
 use super::wire::{AddedMany, MemberResult, Method, Outcome, Rows};
-use crate::model::{RoomId, UserId};
+use crate::model::{Op, RoomId, UserId};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Somebody whom the answer to a removal names, and what it says of them.
-pub type RemovedRow = (UserId, Result<(), CallErrorKind>);
+/// Somebody whom the answer to a call for many names, and what it says of them.
+pub type UserRow = (UserId, Result<(), CallErrorKind>);
 
 /// The calls that change something. Only `apply` makes one.
 #[derive(Debug, Clone)]
@@ -30,10 +29,10 @@ impl Writer {
         }
     }
 
-    /// Most names in one call.
+    /// Most names in one call of this method by now; no bound for a method that takes one.
     #[must_use]
-    pub fn batch_limits(&self) -> BatchLimits {
-        self.caller.batch_limits.now()
+    pub fn most_names(&self, method: Method) -> usize {
+        self.caller.batch_limits.most(method)
     }
 
     /// Calls of a method that may count in a second by now.
@@ -100,10 +99,27 @@ impl Writer {
         room: &RoomId,
         users: &[UserId],
         not_after: Instant,
-    ) -> Result<Vec<RemovedRow>, CallError> {
+    ) -> Result<Vec<UserRow>, CallError> {
         // With one name in the path this is `remove_one`, whose answer is one result and not a list.
-        let call = self.interruptible(Call::remove_many(room, users).not_after(not_after));
+        self.change_many(Call::remove_many(room, users).not_after(not_after))
+            .await
+    }
+
+    /// Puts members on the room's allow list, none twice, and gives what the service says of each whom it names.
+    pub async fn allow_many(&self, room: &RoomId, users: &[UserId]) -> Result<Vec<UserRow>, CallError> {
+        self.change_many(Call::allow_many(room, users)).await
+    }
+
+    /// Takes users off the room's allow list, none twice, and gives what the service says of each whom it names.
+    pub async fn disallow_many(&self, room: &RoomId, users: &[UserId]) -> Result<Vec<UserRow>, CallError> {
+        self.change_many(Call::disallow_many(room, users)).await
+    }
+
+    /// Makes a call whose answer has a row for each of its users.
+    async fn change_many(&self, call: Call) -> Result<Vec<UserRow>, CallError> {
+        let call = self.interruptible(call);
         let Rows { rows, .. }: Rows<MemberResult> = self.caller.call(&call).await?.data;
+        let users = &call.users;
         let result = |row: MemberResult| {
             let is_of_row =
                 |user: &&UserId| users.len() == 1 || user.as_str().eq_ignore_ascii_case(&row.user);
@@ -112,13 +128,17 @@ impl Writer {
                 .find(is_of_row)
                 .filter(|_| row.result != Outcome::Unsaid)?;
             let reason = row.reason.as_deref().unwrap_or("no reason given");
-            let refused = (!row.result.is_success()).then(|| CallErrorKind::of_row(reason, user));
+            let refused =
+                (!row.result.is_success()).then(|| CallErrorKind::of_row(reason, user, call.method));
             Some((user.clone(), refused.map_or(Ok(()), Err)))
         };
-        let results: Vec<RemovedRow> = rows.into_iter().filter_map(result).collect();
+        let results: Vec<UserRow> = rows.into_iter().filter_map(result).collect();
         if results.is_empty() {
-            let text = "the answer says of nobody whether they were removed";
-            return Err(call.error(CallErrorKind::NoClearAnswer(text.into())));
+            let text = format!(
+                "the answer says of nobody whether they were {}",
+                done(call.method)
+            );
+            return Err(call.error(CallErrorKind::NoClearAnswer(text)));
         }
         Ok(results)
     }
@@ -162,5 +182,14 @@ impl Writer {
     fn interruptible(&self, mut call: Call) -> Call {
         call.interrupted = Some(self.interrupted.clone());
         call
+    }
+}
+
+/// Word for what a call for many does to each of its users.
+fn done(method: Method) -> &'static str {
+    match method {
+        Method::AllowMany => Op::Allow.done(),
+        Method::DisallowMany => Op::Disallow.done(),
+        _ => Op::Remove.done(),
     }
 }

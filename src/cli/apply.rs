@@ -75,7 +75,7 @@ struct Output<'a> {
 #[derive(serde::Serialize)]
 #[serde(untagged)]
 enum PlanJson<'a> {
-    New(Document<'a>),
+    New(Box<Document<'a>>),
     Saved(&'a Value),
 }
 
@@ -143,7 +143,7 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
     let (plan_id, document) = match &saved {
         None => {
             let document = Document::new(plan, &meta)?;
-            (document.id.clone(), PlanJson::New(document))
+            (document.id.clone(), PlanJson::New(Box::new(document)))
         }
         Some(saved) => (saved.plan.id().to_owned(), PlanJson::Saved(saved.plan.json())),
     };

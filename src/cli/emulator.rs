@@ -38,7 +38,8 @@ pub struct Args {
             {owner: alice, admins: [], members: [bob], maxusers: 10000}}}\n\
             Without `users` every valid name is known; without `tokens` any token is accepted.\n\
             Users can have tokens of their own (user_tokens: {alice: her-token}); with app_id and app_certificate, \
-            AccessToken2 tokens are checked; clients: {id: secret} are those that can ask for a token"
+            AccessToken2 tokens are checked, the app's and those of users; clients: {id: secret} are those that can \
+            ask for a token, and passwords: {alice: hers} the users who can"
     )]
     state: Option<PathBuf>,
     /// Calls a second that each method takes; 0 takes every call
@@ -55,7 +56,7 @@ pub struct Args {
     profile: Side,
     /// Switches one point, such as add_one_member=newer; can be repeated, and a name that is none lists them all
     ///
-    /// In no profile are unknown_user, batch_words and over_rate: they are switched here alone.
+    /// In no profile are unknown_user, unknown_among_many, batch_words, media_type, over_rate and quit_action: they are switched here alone.
     #[arg(long, value_name = "POINT=SIDE")]
     point: Vec<Switch>,
     /// Where the control endpoint listens: a loopback address; port 0 takes a free one
@@ -82,7 +83,9 @@ pub struct Args {
     /// service itself lets people go after about 2m.
     #[arg(long, value_name = "TIME", value_parser = short_time)]
     offline_after: Option<Duration>,
-    /// How long a token lasts that is asked for with client credentials, at most, in whole seconds; left out, 60 days
+    /// How long a token lasts that `POST /token` grants, at most, in whole seconds; left out, as long as is asked for
+    ///
+    /// Whoever asks for no time gets 60 days, and with a `ttl` of 0 a token never ends.
     #[arg(long, value_name = "TIME", value_parser = short_time)]
     token_ttl: Option<Duration>,
     /// Where membership events are posted to: plain http on loopback
@@ -135,12 +138,6 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
     if let Some(webhook) = &mut webhook {
         webhook.style = args.webhook_style;
     }
-    // Before the first line of output: whoever waits for that may send a signal straight away.
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let listener = bind("--listen", args.listen).await?;
-    let control = bind("--control", args.control).await?;
-
     let options = Options {
         calls_per_second: NonZeroU32::new(args.rate),
         profile: switched(args.profile, &args.point),
@@ -153,9 +150,18 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
         token_ttl: args.token_ttl,
     };
     let emulator = Emulator::in_environment(state, options, environment);
+    let poster = webhook.map(|webhook| emulator.webhook(webhook));
     for fault in &args.faults {
+        emulator
+            .check_fault(fault)
+            .map_err(|error| Usage(error.to_string()))?;
         emulator.add_fault(fault.clone());
     }
+    // Before the first line of output: whoever waits for that may send a signal straight away.
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let listener = bind("--listen", args.listen).await?;
+    let control = bind("--control", args.control).await?;
     announce(&listener, &control, &emulator, environment).context("cannot write to standard output")?;
 
     let stop = watch::Sender::new(false);
@@ -166,10 +172,9 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
             let _ = stopped.wait_for(|stopped| *stopped).await;
         }
     };
-    let poster = webhook.map(|webhook| emulator.webhook(webhook).run(stopped()));
     let post = async {
         if let Some(poster) = poster {
-            poster.await;
+            poster.run(stopped()).await;
         }
         Ok(())
     };
@@ -261,7 +266,7 @@ fn announce(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::StateError;
+    use crate::emulator::{Point, StateError};
     use clap::Parser as _;
 
     #[derive(Debug, clap::Parser)]
@@ -286,6 +291,31 @@ mod tests {
         };
         assert_eq!(switched(Side::Newer, &switches), expected);
         assert_eq!(switched(Side::Seed, &[]), Profile::default());
+    }
+
+    #[test]
+    fn the_help_names_the_points_that_belong_to_no_profile() {
+        let mut command = <Alone as clap::CommandFactory>::command();
+        let help = command.render_long_help().to_string();
+        let (_, named) = help.split_once("In no profile are").unwrap();
+        let (named, _) = named.split_once("they are switched").unwrap();
+        for point in Point::ALL {
+            let mut switched = Profile::all(Side::Newer);
+            switched.set(*point, Side::Seed);
+            let is_alone = switched == Profile::all(Side::Newer);
+            assert_eq!(named.contains(point.name()), is_alone, "{}", point.name());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_events_needs_a_webhook() {
+        let mut args = args("127.0.0.1:0", None);
+        args.faults.push(Fault::parse("events:lost").unwrap());
+        let error = run(&args).await.unwrap_err();
+        assert!(
+            error.is::<Usage>() && error.to_string().contains("--webhook URL"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

@@ -139,6 +139,8 @@ impl Cause {
             | ReasonCode::Absent
             | ReasonCode::AdminKept
             | ReasonCode::AdminsFull
+            | ReasonCode::AllowListFull
+            | ReasonCode::AllowListUnusable
             | ReasonCode::AlreadySo
             | ReasonCode::AnswerTooLarge
             | ReasonCode::Approved

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::desired::{self, DesiredRoom, Loaded, Retain};
 use crate::diagnostics::{closest, near_misses};
 use crate::explain::{self, Subject};
-use crate::live::{self, Observed, ReadRequest};
+use crate::live::{self, AdminRead, Observed, ReadRequest};
 use crate::model::{RoomId, UserId};
 use crate::plan::{self, Constraints, FleetGuard, FleetPlan, RoomPlan};
 use crate::reconcile::{self, CheckedClock, connect};
@@ -53,7 +53,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     );
     output(&explain::files(subject, &mentions, &desired.rooms, protect))?;
     let is_known = !mentions.lists.is_empty() || !mentions.other_groups.is_empty();
-    let observed = match live::read_room(&reader, ReadRequest::of_all(&room.id)).await {
+    let observed = match live::read_room(&reader, everything(room)).await {
         Ok(observed) => observed,
         Err(error) if matches!(error.kind, CallErrorKind::NoSuchRoom(_)) => {
             output(&explain::no_room(&error.kind.to_string()))?;
@@ -133,4 +133,12 @@ fn plan_of(
 ) -> FleetPlan {
     let diff: Result<_, Box<RoomPlan>> = plan::diff(room, observed, constraints);
     FleetPlan::new(vec![diff], Some(guard), reconcile::sizes(reader))
+}
+
+/// A read of all that decides about somebody in a room.
+fn everything(room: &DesiredRoom) -> ReadRequest<'_> {
+    ReadRequest {
+        admins: AdminRead::Always,
+        ..ReadRequest::from(room)
+    }
 }

@@ -6,7 +6,7 @@ use super::{Globals, output};
 use crate::chat::{CallError, Reader};
 use crate::export::{LeftOut, Options, RoomFile, room_file};
 use crate::live::{self, Observed, ReadRequest, RoomList};
-use crate::model::{Mode, RoomId, RoomText, counted, first_few};
+use crate::model::{Absent, Mode, RoomId, RoomText, counted, first_few};
 use crate::reconcile::connect;
 use crate::reconcile::progress::Progress;
 use crate::settings;
@@ -65,6 +65,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let options = Options {
         mode: args.mode.into(),
         group_by_common: args.group_by_common,
+        are_kept: settings.room_defaults.absent == Absent::Keep,
     };
     let RoomFile { text, left_out } = room_file(&settings.service.app.to_string(), looks, options);
     if let Some(text) = &text {

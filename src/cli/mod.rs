@@ -15,6 +15,7 @@ mod man;
 mod max_calls;
 mod plan;
 mod plan_file;
+mod probe;
 mod progress_bar;
 mod prompt;
 mod report_text;
@@ -99,6 +100,7 @@ enum Command {
     Run(run::Args),
     Export(export::Args),
     Explain(explain::Args),
+    Probe(probe::Args),
     Emulator(Box<emulator::Args>),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -266,6 +268,7 @@ pub fn main() -> ExitCode {
     let ended = match &cli.command {
         // It waits for nobody, so it does without the threads that others wait on.
         Command::Validate(args) => validate::run(&globals, args),
+        Command::Probe(args) => probe::run(&globals, args),
         command => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -297,6 +300,7 @@ async fn perform(globals: &Globals, command: &Command) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(args) => demo::run(globals, args).await,
         Command::Validate(args) => validate::run(globals, args),
+        Command::Probe(args) => probe::run(globals, args),
         Command::Plan(args) => plan::run(globals, args).await,
         Command::Apply(args) => apply::run(globals, args).await,
         Command::Run(args) => run::run(globals, args).await,

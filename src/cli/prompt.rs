@@ -22,6 +22,9 @@ fn question(plan: &FleetPlan) -> String {
         let also = match op {
             Op::Demote => of(Op::Remove),
             Op::Promote => of(Op::Add),
+            // Whoever comes in or goes is asked about already.
+            Op::Allow => of(Op::Add),
+            Op::Disallow => of(Op::Remove),
             Op::Add | Op::Remove => MemberSet::default(),
         };
         of(op).minus(&also).len()

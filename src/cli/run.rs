@@ -20,7 +20,8 @@ use tokio::task::AbortHandle;
 /// Keeps the rooms as the files say: the daemon
 ///
 /// It follows the files and reconciles the rooms whose entries change, and looks at all rooms every `sync.interval`. It adds as soon as
-/// the files have been unchanged for `sync.settle`, and removes and demotes after `sync.settle_removals`.
+/// the files have been unchanged for `sync.settle`, and removes and demotes after `sync.settle_removals`. With `webhook` in the
+/// settings, the service's events make it look at their rooms at once.
 /// SIGTERM ends it in order, a second one at once; SIGHUP has settings and files read again.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Args {

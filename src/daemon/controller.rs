@@ -236,9 +236,12 @@ impl Controller {
         if let (Observed::Complete(_), Some(room)) = (observed, self.rooms.current(ticket)) {
             room.see_missing(live);
         }
-        let is_current = self.rooms.current(ticket).is_some();
+        let current = self.rooms.current(ticket);
+        let is_current = current.is_some();
+        let allow_list = current.and_then(|room| room.allow_list_trouble().cloned());
         let constraints = Constraints {
             unsettled: self.unsettled(&desired.id, observed),
+            allow_list,
             ..self.safeguards.constraints(desired, observed, is_current)
         };
         self.save_invitations();

@@ -13,6 +13,8 @@ pub(super) struct PassCalls {
     pub(super) bulk_reads: bool,
     /// Admin lists that such a pass reads.
     pub(super) admin_lists: usize,
+    /// Allow lists that such a pass reads.
+    pub(super) allow_lists: usize,
     /// Write calls of passes under way.
     pub(super) writes: usize,
 }
@@ -35,7 +37,9 @@ impl PassCalls {
         let admins = seconds(self.admin_lists, rate(Method::ListAdmins));
         let writes = Method::ALL.into_iter().filter(|method| method.writes());
         let writes = seconds(self.writes, writes.filter_map(rate).min());
-        Duration::from_secs_f64(members + admins + writes)
+        let allow_lists = seconds(self.allow_lists, rate(Method::ListAllowed));
+        // The two lists of a room are read side by side.
+        Duration::from_secs_f64(members + admins.max(allow_lists) + writes)
     }
 }
 
@@ -59,11 +63,14 @@ mod tests {
             rooms: 100_000,
             bulk_reads: true,
             admin_lists: 5_000,
+            allow_lists: 0,
             writes: 0,
         };
         let seconds = |calls: PassCalls, limit| calls.least_time(&at(limit)).as_secs_f64();
         assert_eq!(seconds(calls, 50), 20.0 + 100.0);
         assert_eq!(seconds(PassCalls { writes: 500, ..calls }, 50), 130.0);
+        let kept = |allow_lists: usize| seconds(PassCalls { allow_lists, ..calls }, 50);
+        assert_eq!((kept(1_000), kept(10_000)), (120.0, 220.0));
         let one_by_one = PassCalls {
             bulk_reads: false,
             ..calls

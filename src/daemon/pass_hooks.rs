@@ -53,10 +53,10 @@ pub(super) async fn change_origins(
 
 fn query((room, op, user): &(RoomId, Op, UserId)) -> Query<'_> {
     match op {
-        Op::Add => Query::member(room, user),
+        Op::Add | Op::Allow => Query::member(room, user),
         Op::Promote => Query::admin(room, user),
         Op::Demote => Query::no_admin(room),
-        Op::Remove => Query::no_member(room),
+        Op::Remove | Op::Disallow => Query::no_member(room),
     }
 }
 

@@ -7,7 +7,7 @@ use super::workqueue::Ticket;
 use crate::apply::{Failure, Outcome, Reason, RoomReport};
 use crate::exclusions::Refusal;
 use crate::model::{MemberSet, Op, ReasonCode, UserId, printable};
-use crate::plan::{Note, RoomPlan, Status, users_of};
+use crate::plan::{NotTried, Note, RoomPlan, Status, users_of};
 use crate::status::RoomState;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,7 +98,9 @@ pub(super) fn applied(
     let of_room = report.failed.iter().find(|failure| {
         let code = failure.reason.code;
         let waits = [ReasonCode::SetAside, ReasonCode::ComingAndGoing].contains(&code);
-        !waits && !matches!(code, ReasonCode::Guard(_)) && !is_set_aside(failure)
+        // Without its allow list the room is kept as by `absent: readd`.
+        let is_needless = failure.op.is_of_allow_list() && stopped.is_none_or(|why| why.code != code);
+        !waits && !is_needless && !matches!(code, ReasonCode::Guard(_)) && !is_set_aside(failure)
     });
     let of_all = report.error.as_ref().filter(|_| report.status != Outcome::Stale);
     let ended =
@@ -108,9 +110,17 @@ pub(super) fn applied(
         .iter()
         .any(|note| note.code == ReasonCode::IncompleteRead);
     let mut left = still_open(plan, report, is_set_aside);
+    let trouble = allow_list_trouble(report);
+    if let Some(trouble) = &trouble {
+        left.notes.push(trouble.note(left.allow.len()));
+        left.allow = MemberSet::default();
+    }
+    if trouble.is_some() || plan.sent(Op::Allow) > 0 {
+        room.see_allow_list(trouble);
+    }
     left.status = if plan.status == Status::Blocked || report.status == Outcome::Blocked {
         Status::Blocked
-    } else if left.has_pending() {
+    } else if left.has_pending() || !left.allow.is_empty() {
         Status::Changed
     } else if left.is_incomplete() {
         Status::Incomplete
@@ -227,6 +237,31 @@ pub(super) fn refusals<'a>(plan: &'a RoomPlan, report: &'a RoomReport) -> BTreeM
     report.failed.iter().filter_map(refusal).collect()
 }
 
+/// Reason for which the room's allow list takes nobody, if it is the list and not a person.
+fn allow_list_trouble(report: &RoomReport) -> Option<NotTried> {
+    let failures = report.failed.iter().filter(|failure| failure.op == Op::Allow);
+    let reasons: Vec<&Reason> = failures.map(|failure| &failure.reason).collect();
+    let is_of_the_list = |reason: &&&Reason| match reason.code {
+        ReasonCode::AllowListFull | ReasonCode::AllowListUnusable | ReasonCode::NotConfirmed => true,
+        ReasonCode::Refused => {
+            reasons
+                .iter()
+                .filter(|other| other.message == reason.message)
+                .count()
+                >= ALIKE
+        }
+        _ => false,
+    };
+    let Reason { code, message, .. } = reasons.iter().find(is_of_the_list)?;
+    Some(NotTried {
+        code: match code {
+            ReasonCode::AllowListFull => ReasonCode::AllowListFull,
+            _ => ReasonCode::AllowListUnusable,
+        },
+        message: message.clone(),
+    })
+}
+
 /// The part of a plan that is not done, to be shown.
 fn still_open(plan: &RoomPlan, report: &RoomReport, is_set_aside: impl Fn(&Failure) -> bool) -> RoomPlan {
     let failed = |op: Op| -> MemberSet {
@@ -244,6 +279,8 @@ fn still_open(plan: &RoomPlan, report: &RoomReport, is_set_aside: impl Fn(&Failu
     left.remove = open(Op::Remove, &plan.remove);
     left.promote = open(Op::Promote, &plan.promote);
     left.demote = open(Op::Demote, &plan.demote);
+    left.allow = open(Op::Allow, &plan.allow);
+    left.disallow = open(Op::Disallow, &plan.disallow);
     // Somebody in whose place somebody else came in needs no other.
     left.notes.retain(|note| {
         note.code != ReasonCode::RoomFull
@@ -255,6 +292,7 @@ fn still_open(plan: &RoomPlan, report: &RoomReport, is_set_aside: impl Fn(&Failu
     for failure in report.failed.iter().filter(|failure| is_set_aside(failure)) {
         left.add = left.add.filter(|user| user.as_str() != failure.user);
         left.promote = left.promote.filter(|user| user.as_str() != failure.user);
+        left.allow = left.allow.filter(|user| user.as_str() != failure.user);
         let mut note = Note::new(ReasonCode::SetAside, failure.reason.message.clone());
         note.user = Some(failure.user.clone());
         note.held = Some(failure.op);

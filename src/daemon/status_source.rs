@@ -147,6 +147,7 @@ fn calls_of_pass(controller: &Controller, stand: Option<&Stand>) -> PassCalls {
     PassCalls {
         rooms: rooms.len(),
         bulk_reads: settings.limits.bulk_reads,
+        allow_lists: rooms.iter().filter(|room| room.desired().keeps_members()).count(),
         admin_lists: managed.count().min(admin_lists::fit(settings)),
         writes: stand.map_or(0, |stand| stand.calls),
     }
@@ -276,6 +277,8 @@ impl View<'_> {
             remove: plan.map_or(0, |plan| plan.remove.len()),
             promote: plan.map_or(0, |plan| plan.promote.len()),
             demote: plan.map_or(0, |plan| plan.demote.len()),
+            allow: plan.map_or(0, |plan| plan.allow.len()),
+            disallow: plan.map_or(0, |plan| plan.disallow.len()),
             pending: plan.map_or(0, |plan| {
                 plan.pending.people().len() + plan.not_yet.people().len()
             }),
@@ -318,9 +321,9 @@ impl View<'_> {
             aside: people.len(),
             coming_and_going: self.coming_and_going().len(),
             held: self.held(),
-            pending: self.pending().map_or(0, |pending| {
-                pending.removals + pending.demotions + pending.additions
-            }),
+            pending: self
+                .pending()
+                .map_or(0, |pending| pending.removals + pending.demotions),
             files_valid: daemon.files.are_valid(),
             files_taken: daemon.files.set().map(|set| set.taken),
             last_good: daemon.history.passes().last_good,

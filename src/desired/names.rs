@@ -184,12 +184,9 @@ pub(super) fn mode(text: &str) -> Result<Mode, RawDiagnostic> {
 }
 
 /// Kind of the values of `absent`.
-pub(crate) const ABSENT: &str = "`readd` or `ignore`";
+pub(crate) const ABSENT: &str = "`readd`, `ignore` or `keep`";
 
 pub(crate) fn absent(text: &str) -> Result<Absent, RawDiagnostic> {
-    if text == "keep" {
-        return Err(RawDiagnostic::not_yet("`absent: keep`"));
-    }
     Absent::ALL
         .into_iter()
         .find(|absent| absent.as_str() == text)

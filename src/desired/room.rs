@@ -53,6 +53,14 @@ pub struct DesiredRoom {
     pub own_guards: OwnGuards,
 }
 
+impl DesiredRoom {
+    /// True if members of the room are kept in it by its allow list.
+    #[must_use]
+    pub fn keeps_members(&self) -> bool {
+        self.absent == Absent::Keep && self.members.is_some()
+    }
+}
+
 /// The guards that the room files themselves say for a room: its own `guards`, else those of its file's `defaults`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OwnGuards {

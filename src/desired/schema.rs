@@ -93,7 +93,7 @@ pub(crate) mod tests {
             let problems = yaml::read::<F>(0, &format!("{key}: x\n")).problems;
             let refused = problems.iter().any(|problem| {
                 let code = problem.raw.code;
-                matches!(code, "unknown-key" | "not-supported" | "fleet-guard")
+                matches!(code, "unknown-key" | "fleet-guard")
             });
             let what = F::WHAT;
             assert_eq!(

@@ -209,7 +209,7 @@ impl Fields for GuardsSpec {
                     RawDiagnostic::new("fleet-guard", message).help("move it to `guards` in roomsync.yaml"),
                 )?;
             }
-            _ => value.not_yet(key)?,
+            _ => value.unknown(key)?,
         }
         Ok(())
     }
@@ -286,7 +286,7 @@ impl Fields for RemovalBudgetSpec {
                 let window = |text: &str| names::duration(text, "1m", "720h");
                 self.window = value.scalar("a length of time such as 24h", window)?;
             }
-            _ => value.not_yet(key)?,
+            _ => value.unknown(key)?,
         }
         Ok(())
     }

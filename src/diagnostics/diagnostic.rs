@@ -184,9 +184,9 @@ impl RawDiagnostic {
         }
     }
 
-    /// Refuses by name a part of the interface that is not built yet.
-    pub(crate) fn not_yet(what: &str) -> Self {
-        Self::new("not-supported", format!("{what} is not supported yet")).help("leave it out until it is")
+    /// Refuses by name a key that is not built yet.
+    pub(crate) fn not_yet(key: &str) -> Self {
+        Self::new("not-supported", format!("`{key}` is not supported yet")).help("leave it out until it is")
     }
 }
 

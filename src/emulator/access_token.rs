@@ -15,20 +15,36 @@ const MAX_LIFE_S: u32 = 24 * 60 * 60;
 const MAX_BYTES: u64 = 4096;
 /// The chat service among the vendor's services.
 const CHAT: u16 = 5;
+/// The privilege of a user.
+const USER: u16 = 1;
 /// The privilege of an app's own calls.
 const APP: u16 = 2;
 
-/// Reason why a token does not stand for the app.
+/// Whom a token stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// The app.
+    App,
+    /// The user of this id.
+    User(String),
+}
+
+/// Reason why a token stands for nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BadAccessToken {
-    /// Not made with this certificate, for this app, or for the app's own calls; or not such a token at all.
+    /// Not made with this certificate, for this app, or for one of the two privileges; or not such a token at all.
     Corrupt,
     /// It was good once.
     Expired,
 }
 
 /// Checks signature, app and age (`now_s` in seconds since 1970).
-pub(super) fn check(token: &str, app_id: &str, certificate: &str, now_s: u64) -> Result<(), BadAccessToken> {
+pub(super) fn check(
+    token: &str,
+    app_id: &str,
+    certificate: &str,
+    now_s: u64,
+) -> Result<Holder, BadAccessToken> {
     let packed = token.strip_prefix(VERSION).ok_or(BadAccessToken::Corrupt)?;
     let packed = STANDARD.decode(packed).map_err(|_| BadAccessToken::Corrupt)?;
     let mut bytes = Vec::new();
@@ -36,23 +52,24 @@ pub(super) fn check(token: &str, app_id: &str, certificate: &str, now_s: u64) ->
         .take(MAX_BYTES)
         .read_to_end(&mut bytes)
         .map_err(|_| BadAccessToken::Corrupt)?;
-    let life = verify(&bytes, app_id, certificate).ok_or(BadAccessToken::Corrupt)?;
-    let end_s = u64::from(life.issued_s) + u64::from(life.expire_s.min(MAX_LIFE_S));
+    let verified = verify(&bytes, app_id, certificate).ok_or(BadAccessToken::Corrupt)?;
+    let end_s = u64::from(verified.issued_s) + u64::from(verified.expire_s.min(MAX_LIFE_S));
     if now_s < end_s {
-        Ok(())
+        Ok(verified.holder)
     } else {
         Err(BadAccessToken::Expired)
     }
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Validity {
+struct Verified {
+    holder: Holder,
     issued_s: u32,
     expire_s: u32,
 }
 
-/// When the token was made and how long it lasts, if it was made with this certificate for this app's own calls.
-fn verify(token: &[u8], app_id: &str, certificate: &str) -> Option<Validity> {
+/// Content of a token, if it was made with this certificate for this app.
+fn verify(token: &[u8], app_id: &str, certificate: &str) -> Option<Verified> {
     let mut rest = token;
     let signature = text(&mut rest)?;
     let body = rest;
@@ -69,10 +86,15 @@ fn verify(token: &[u8], app_id: &str, certificate: &str) -> Option<Validity> {
     .ok()?;
     let (services, service, privileges) = (u16(&mut rest)?, u16(&mut rest)?, u16(&mut rest)?);
     let (privilege, privilege_s) = (u16(&mut rest)?, u32(&mut rest)?);
-    let expected = named_app == app_id.as_bytes()
-        && (services, service, privileges, privilege) == (1, CHAT, 1, APP)
-        && text(&mut rest)?.is_empty();
-    expected.then_some(Validity {
+    let user = String::from_utf8(text(&mut rest)?.to_vec()).ok()?;
+    let holder = match (privilege, user.is_empty()) {
+        (APP, true) => Holder::App,
+        (USER, false) => Holder::User(user),
+        _ => return None,
+    };
+    let expected = named_app == app_id.as_bytes() && (services, service, privileges) == (1, CHAT, 1);
+    expected.then_some(Verified {
+        holder,
         issued_s,
         expire_s: expire_s.min(privilege_s),
     })
@@ -137,14 +159,16 @@ mod tests {
 
     #[test]
     fn the_check_of_the_vendor() {
-        let life = Validity {
+        let verified = Verified {
+            holder: Holder::App,
             issued_s: 1_111_111,
             expire_s: 600,
         };
-        assert_eq!(verify(&bytes(), APP_ID, CERTIFICATE), Some(life));
+        assert_eq!(verify(&bytes(), APP_ID, CERTIFICATE), Some(verified));
         let token = pack(&bytes());
-        assert_eq!(check(&token, APP_ID, CERTIFICATE, ISSUED_S), Ok(()));
-        assert_eq!(check(&token, APP_ID, CERTIFICATE, ISSUED_S + 599), Ok(()));
+        for now_s in [ISSUED_S, ISSUED_S + 599] {
+            assert_eq!(check(&token, APP_ID, CERTIFICATE, now_s), Ok(Holder::App));
+        }
         let late = check(&token, APP_ID, CERTIFICATE, ISSUED_S + 600);
         assert_eq!(late, Err(BadAccessToken::Expired));
     }

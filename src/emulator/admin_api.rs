@@ -2,6 +2,7 @@
 
 use super::profile::Profile;
 use super::refusal::Refusal;
+use super::uuid::uuid;
 use super::{Room, State};
 use crate::model::{BadUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
@@ -27,14 +28,28 @@ pub(super) struct NewUser {
     password: Option<String>,
 }
 
+impl NewUser {
+    /// Somebody without a password.
+    pub(super) fn named(username: &str) -> Self {
+        Self {
+            username: username.to_owned(),
+            password: None,
+        }
+    }
+}
+
 /// Body of `POST /chatrooms`.
 #[derive(Debug, Deserialize)]
 pub(super) struct CreateRoom {
-    name: String,
-    owner: String,
+    name: Option<String>,
+    #[serde(default)]
+    description: String,
+    owner: Option<String>,
     #[serde(default)]
     members: Vec<String>,
     maxusers: Option<u64>,
+    #[serde(default)]
+    custom: String,
 }
 
 /// A user as the calls about users show them; `created` in milliseconds since 1970 (seed, "Response parameters").
@@ -50,9 +65,9 @@ pub(super) struct UserEntity {
 }
 
 impl UserEntity {
-    fn new(username: &str, now_ms: u64) -> Self {
+    pub(super) fn new(username: &str, now_ms: u64) -> Self {
         Self {
-            uuid: uuid(username),
+            uuid: user_uuid(username),
             kind: "user",
             created: now_ms,
             modified: now_ms,
@@ -63,16 +78,13 @@ impl UserEntity {
 }
 
 /// The same for the same user: made from their name.
-fn uuid(username: &str) -> String {
+pub(super) fn user_uuid(username: &str) -> String {
     let digest = Sha256::digest(username.to_ascii_lowercase());
-    let mut uuid = String::with_capacity(36);
-    for (place, byte) in digest.iter().take(16).enumerate() {
-        if matches!(place, 4 | 6 | 8 | 10) {
-            uuid.push('-');
-        }
-        uuid.push_str(&format!("{byte:02x}"));
-    }
-    uuid
+    let bits = digest
+        .iter()
+        .take(16)
+        .fold(0, |bits, byte| bits << 8 | u128::from(*byte));
+    uuid(bits)
 }
 
 /// One name that cannot be, and nobody is created. [?] Where every name is known, nobody is there already.
@@ -109,18 +121,19 @@ pub(super) fn create_users(
     Ok(new.into_iter().map(create).collect())
 }
 
-/// Their rooms lose them; a room that they own keeps them as its owner. [?]
+/// Their rooms and those that keep them out lose them; a room that they own keeps them as its owner. [?]
 pub(super) fn delete_user(state: &mut State, user: &str, now_ms: u64) -> Result<Vec<UserEntity>, Refusal> {
     let gone = match &mut state.users {
         Some(users) => users.remove(user),
         None => state.knows(user),
     };
     if !gone {
-        return Err(Refusal::NoSuchEntity);
+        return Err(Refusal::NoSuchResource);
     }
     state.passwords.remove(&user.to_ascii_lowercase());
     for room in state.rooms.values_mut() {
         room.leave(user);
+        room.unblock(user);
     }
     Ok(vec![UserEntity::new(user, now_ms)])
 }
@@ -141,13 +154,23 @@ pub(super) fn delete_users(state: &mut State, limit: usize, now_ms: u64) -> Resu
 }
 
 /// Creates a room and gives its id.
-pub(super) fn create_room(state: &mut State, profile: Profile, new: CreateRoom) -> Result<String, Refusal> {
+pub(super) fn create_room(
+    state: &mut State,
+    profile: Profile,
+    new: CreateRoom,
+    now_ms: u64,
+) -> Result<String, Refusal> {
     let CreateRoom {
         name,
+        description,
         owner,
         members,
         maxusers,
+        custom,
     } = new;
+    let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let name = given(name).ok_or(Refusal::BadParameter("chatroom must contain title/name field!"))?;
+    let owner = given(owner).ok_or(Refusal::BadParameter("owner must be provided"))?;
     if let Some(stranger) = [&owner]
         .into_iter()
         .chain(&members)
@@ -165,7 +188,10 @@ pub(super) fn create_room(state: &mut State, profile: Profile, new: CreateRoom) 
     }
     room.maxusers = maxusers.unwrap_or(CREATED_MAXUSERS);
     room.name = Some(name);
-    if u64::try_from(room.members().len()).unwrap_or(u64::MAX) > room.maxusers {
+    room.description = description;
+    room.custom = custom;
+    room.created_ms = now_ms;
+    if !room.has_place_for(0) {
         return Err(Refusal::RoomFull);
     }
     loop {

@@ -1,33 +1,14 @@
 //! The allow list: who stays in the room when they go offline. [P]
 
 use super::State;
+use super::answer::{ListRow, RoomField};
 use super::profile::{Profile, Side};
 use super::refusal::Refusal;
-use serde::{Deserialize, Serialize};
 
-/// Most names in one call that adds to the list. [P]
+/// Most names in one call that adds to the list, or takes off it. [P]
 const MAX_BATCH: usize = 60;
-/// The same on newer servers. [P]
+/// Most names in one call of newer servers that adds to the list. [P]
 const NEWER_BATCH: usize = 100;
-/// Most names in one call that takes off the list. [P]
-const REMOVAL_BATCH: usize = 60;
-
-/// Body of the calls that add many to a list. [P]
-#[derive(Debug, Deserialize)]
-pub(super) struct Usernames {
-    pub(super) usernames: Vec<String>,
-}
-
-/// A row for each name. [P]
-#[derive(Debug, Serialize)]
-pub(super) struct Allowed {
-    result: bool,
-    action: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    user: String,
-    chatroomid: String,
-}
 
 /// Owner and admins are on the list by themselves. [P]
 pub(super) fn allow_list(state: &State, profile: Profile, id: &str) -> Result<Vec<String>, Refusal> {
@@ -36,7 +17,7 @@ pub(super) fn allow_list(state: &State, profile: Profile, id: &str) -> Result<Ve
 }
 
 /// Somebody who is not in the room cannot be put on its list. [P]
-pub(super) fn allow_one(state: &mut State, id: &str, user: &str) -> Result<Allowed, Refusal> {
+pub(super) fn allow_one(state: &mut State, id: &str, user: &str) -> Result<ListRow, Refusal> {
     if !state.room_mut(id)?.allow(user) {
         // 400 is documented for this call, and not 403. [P]
         return Err(Refusal::NotMember {
@@ -53,9 +34,9 @@ pub(super) fn allow_many(
     profile: Profile,
     id: &str,
     users: &[String],
-) -> Result<Vec<Allowed>, Refusal> {
+) -> Result<Vec<ListRow>, Refusal> {
     let room = state.room_mut(id)?;
-    let most = profile.add_batch.pick(MAX_BATCH, NEWER_BATCH);
+    let most = profile.allow_batch.pick(MAX_BATCH, NEWER_BATCH);
     if users.len() > most {
         return Err(Refusal::TooManyToList {
             subject: "usernames size is",
@@ -70,12 +51,12 @@ pub(super) fn allow_many(
 }
 
 /// Somebody who is not on the list is a row `result: false`. [?]
-pub(super) fn disallow(state: &mut State, id: &str, users: &str) -> Result<Vec<Allowed>, Refusal> {
+pub(super) fn disallow(state: &mut State, id: &str, users: &str) -> Result<Vec<ListRow>, Refusal> {
     let room = state.room_mut(id)?;
-    if users.split(',').count() > REMOVAL_BATCH {
+    if users.split(',').count() > MAX_BATCH {
         return Err(Refusal::TooManyToList {
             subject: "removeWhitelist: list size",
-            most: REMOVAL_BATCH,
+            most: MAX_BATCH,
         });
     }
     let disallow = |user: &str| {
@@ -86,12 +67,6 @@ pub(super) fn disallow(state: &mut State, id: &str, users: &str) -> Result<Vec<A
     Ok(users.split(',').map(disallow).collect())
 }
 
-fn row(action: &'static str, id: &str, user: &str, reason: Option<String>) -> Allowed {
-    Allowed {
-        result: reason.is_none(),
-        action,
-        reason,
-        user: user.to_owned(),
-        chatroomid: id.to_owned(),
-    }
+fn row(action: &'static str, id: &str, user: &str, reason: Option<String>) -> ListRow {
+    ListRow::new(action, RoomField::ChatroomId(id.to_owned()), user, reason)
 }

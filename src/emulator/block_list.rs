@@ -1,33 +1,14 @@
 //! The block list: who was put out of the room and cannot come in until they are taken off it. [P]
 
 use super::State;
+use super::answer::{ListRow, RoomField};
 use super::profile::{Profile, Side};
 use super::refusal::Refusal;
-use serde::Serialize;
 
 /// Most names in one call that adds to the list, or takes off it. [P]
 const MAX_BATCH: usize = 60;
-
-/// A row for each name. [P]
-#[derive(Debug, Serialize)]
-pub(super) struct Blocked {
-    result: bool,
-    action: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    user: String,
-    #[serde(flatten)]
-    room: RoomField,
-}
-
-/// The room as a row names it: `id` is recorded, `chatroomid` stands in the newer documents. [P]
-#[derive(Debug, Serialize)]
-enum RoomField {
-    #[serde(rename = "id")]
-    Id(String),
-    #[serde(rename = "chatroomid")]
-    ChatroomId(String),
-}
+/// Most names in one call of newer servers that adds to the list. [P]
+const NEWER_BATCH: usize = 100;
 
 pub(super) fn block_list(state: &State, profile: Profile, id: &str) -> Result<Vec<String>, Refusal> {
     let list = state.room(id)?.block_list().iter();
@@ -40,7 +21,7 @@ pub(super) fn block_one(
     profile: Profile,
     id: &str,
     user: &str,
-) -> Result<Blocked, Refusal> {
+) -> Result<ListRow, Refusal> {
     let room = state.room_mut(id)?;
     if room.is_owner(user) {
         return Err(Refusal::OnOwner);
@@ -59,13 +40,13 @@ pub(super) fn block_many(
     profile: Profile,
     id: &str,
     users: &[String],
-) -> Result<Vec<Blocked>, Refusal> {
+) -> Result<Vec<ListRow>, Refusal> {
     let room = state.room_mut(id)?;
-    if users.len() > MAX_BATCH {
+    let most = profile.block_batch.pick(MAX_BATCH, NEWER_BATCH);
+    if users.len() > most {
         return Err(Refusal::TooManyToList {
-            // [?]
-            subject: "usernames size is",
-            most: MAX_BATCH,
+            subject: "userNames is",
+            most,
         });
     }
     if users.iter().any(|user| room.is_owner(user)) {
@@ -85,7 +66,7 @@ pub(super) fn unblock_one(
     profile: Profile,
     id: &str,
     user: &str,
-) -> Result<Blocked, Refusal> {
+) -> Result<ListRow, Refusal> {
     if !state.room_mut(id)?.unblock(user) {
         return Err(not_member(user));
     }
@@ -98,7 +79,7 @@ pub(super) fn unblock_many(
     profile: Profile,
     id: &str,
     users: &str,
-) -> Result<Vec<Blocked>, Refusal> {
+) -> Result<Vec<ListRow>, Refusal> {
     let room = state.room_mut(id)?;
     if users.split(',').count() > MAX_BATCH {
         return Err(Refusal::TooManyToList {
@@ -121,16 +102,12 @@ fn not_member(user: &str) -> Refusal {
     }
 }
 
-fn row(action: &'static str, profile: Profile, id: &str, user: &str, reason: Option<String>) -> Blocked {
+/// `id` is recorded, `chatroomid` stands in the newer documents. [P]
+fn row(action: &'static str, profile: Profile, id: &str, user: &str, reason: Option<String>) -> ListRow {
     let id = id.to_owned();
-    Blocked {
-        result: reason.is_none(),
-        action,
-        reason,
-        user: user.to_owned(),
-        room: match profile.rows_and_fields {
-            Side::Seed => RoomField::Id(id),
-            Side::Newer => RoomField::ChatroomId(id),
-        },
-    }
+    let room = match profile.rows_and_fields {
+        Side::Seed => RoomField::Id(id),
+        Side::Newer => RoomField::ChatroomId(id),
+    };
+    ListRow::new(action, room, user, reason)
 }

@@ -17,13 +17,14 @@ pub(super) enum Caller {
 impl Caller {
     /// Refuses what a user's role does not allow: an owner is over admins and regular members, an admin over regular
     /// members, a member over no one (seed, "Description of chat room member roles"). Everybody may read. [?]
-    pub(super) fn check(&self, state: &State, call: &Call) -> Result<(), Refusal> {
+    pub(super) fn check(&self, state: &State, call: &Call, body: &[u8]) -> Result<(), Refusal> {
         let Self::User(caller) = self else { return Ok(()) };
         let least = |room: &str, least| Ok(state.room(room)?.rank(caller) >= least);
-        let over = |room: &str, mut users: std::str::Split<'_, char>| {
+        let over = |room: &str| {
             let room = state.room(room)?;
             let rank = room.rank(caller);
-            Ok(rank >= Rank::Admin && users.all(|user| room.rank(user) < rank))
+            let mut people = call.people(body).into_iter();
+            Ok(rank >= Rank::Admin && people.all(|user| room.rank(&user) < rank))
         };
         let may = match call {
             Call::Token
@@ -37,13 +38,13 @@ impl Caller {
             | Call::AllowOne { room, .. }
             | Call::AllowMany { room }
             | Call::BlockList { room }
-            | Call::BlockMany { room }
             | Call::UnblockOne { room, .. }
             | Call::UnblockMany { room, .. } => least(room, Rank::Admin)?,
-            Call::RemoveOne { room, user: users }
-            | Call::RemoveMany { room, users }
-            | Call::Disallow { room, users }
-            | Call::BlockOne { room, user: users } => over(room, users.split(','))?,
+            Call::RemoveOne { room, .. }
+            | Call::RemoveMany { room, .. }
+            | Call::Disallow { room, .. }
+            | Call::BlockOne { room, .. }
+            | Call::BlockMany { room } => over(room)?,
             Call::Promote { room } | Call::Demote { room, .. } | Call::DeleteRoom { room } => {
                 least(room, Rank::Owner)?
             }

@@ -1,7 +1,7 @@
 //! Conditions that narrow a fault to some calls: `poison=zoe`, `max_path=2048`.
 
 use super::routes::Call;
-use crate::chat::wire::{AddMany, Method, Promote};
+use crate::chat::wire::Method;
 use crate::model::{RoomId, UserId};
 use http::{header, request::Parts};
 use std::fmt;
@@ -42,22 +42,8 @@ impl<'a> CallFacts<'a> {
         }
     }
 
-    /// People whom the path or the body names.
-    fn names(&self) -> Vec<String> {
-        let in_path = self.call.and_then(Call::people).unwrap_or_default();
-        let mut names: Vec<String> = in_path.split(',').map(str::to_owned).collect();
-        match self.call {
-            Some(Call::AddMany { .. } | Call::AllowMany { .. } | Call::BlockMany { .. }) => {
-                let batch: Option<AddMany> = serde_json::from_slice(self.body).ok();
-                names.extend(batch.into_iter().flat_map(|batch| batch.usernames));
-            }
-            Some(Call::Promote { .. }) => {
-                let promote: Option<Promote> = serde_json::from_slice(self.body).ok();
-                names.extend(promote.map(|promote| promote.newadmin));
-            }
-            _ => {}
-        }
-        names
+    fn people(&self) -> Vec<String> {
+        self.call.map_or_else(Vec::new, |call| call.people(self.body))
     }
 }
 
@@ -110,7 +96,7 @@ impl Condition {
     pub(super) fn holds(&self, facts: &CallFacts<'_>) -> bool {
         let rooms = || facts.call.and_then(Call::rooms).unwrap_or_default().split(',');
         match self {
-            Self::Poison(people) => is_named(people, &facts.names()),
+            Self::Poison(people) => is_named(people, &facts.people()),
             Self::MaxPath(most) => {
                 let path = facts.head.uri.path_and_query();
                 path.is_some_and(|path| path.as_str().len() > *most)

@@ -66,7 +66,7 @@ async fn answer(emulator: &Emulator, request: Request) -> Result<Response, Refus
     let (head, body) = request.into_parts();
     let body = to_bytes(body, MAX_BODY_BYTES)
         .await
-        .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+        .map_err(|why| bad_request(&why))?;
     let path = head.uri.path();
     let done = |answer: serde_json::Value| json(StatusCode::OK, &answer);
     Ok(match (head.method.as_str(), path) {
@@ -96,7 +96,8 @@ async fn answer(emulator: &Emulator, request: Request) -> Result<Response, Refus
         ("GET", "/faults") => json(StatusCode::OK, &emulator.faults()),
         ("POST", "/faults") => {
             let NewFault { fault } = decode(&body)?;
-            let fault = Fault::parse(&fault).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+            let fault = Fault::parse(&fault).map_err(|why| bad_request(&why))?;
+            emulator.check_fault(&fault).map_err(|why| bad_request(&why))?;
             json(StatusCode::CREATED, &emulator.add_fault(fault))
         }
         ("DELETE", "/faults") => {
@@ -130,5 +131,9 @@ fn users_of_room(emulator: &Emulator, body: &[u8]) -> Result<(RoomId, Vec<String
 }
 
 fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
-    serde_json::from_slice(body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
+    serde_json::from_slice(body).map_err(|why| bad_request(&why))
+}
+
+fn bad_request(why: &impl ToString) -> Refused {
+    (StatusCode::BAD_REQUEST, why.to_string())
 }

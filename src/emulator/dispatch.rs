@@ -1,20 +1,20 @@
 //! Answers: the JSON of a success or of a refusal.
 
 use super::admin_api::UserEntity;
-use super::allow_list::Usernames;
 use super::answer::Data;
 use super::looks::Looks;
+use super::pages::RoomsPage;
 use super::profile::Profile;
 use super::refusal::Refusal;
 use super::routes::Call;
-use super::tokens::{APPLICATION, Granted, TokenStore};
+use super::time_of_day::Stamp;
+use super::tokens::{APPLICATION, Granted, RequestTime, TokenStore};
 use super::{State, admin_api, allow_list, block_list, pages, rules};
 use crate::chat::wire::{AddMany, Envelope, ErrorBody, MAX_PAGE_SIZE, Promote};
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
-use tokio::time::Instant;
 
 /// Rows on a page of the lists with a cursor, and users deleted at once, if the query does not say. [?]
 const DEFAULT_LIMIT: usize = 10;
@@ -48,11 +48,13 @@ type Query = BTreeMap<String, Vec<String>>;
 /// Answers `POST /token`.
 pub(super) fn grant(
     tokens: &mut TokenStore,
-    state: &State,
-    body: &[u8],
-    now: Instant,
+    state: &mut State,
+    profile: Profile,
+    (head, body): (&Parts, &[u8]),
+    time: RequestTime,
 ) -> Result<Success, Refusal> {
-    Ok(Success::Token(tokens.grant(state, decode(body)?, now)?))
+    let granted = tokens.grant(state, profile, &head.headers, decode(body)?, time)?;
+    Ok(Success::Token(granted))
 }
 
 /// Does what was asked and makes the answer.
@@ -62,7 +64,7 @@ pub(super) fn perform(
     call: &Call,
     (head, body): (&Parts, &[u8]),
     looks: &Looks,
-    now_ms: u64,
+    stamp: Stamp,
 ) -> Result<Success, Refusal> {
     let mut params = None;
     let mut cursor = None;
@@ -79,6 +81,14 @@ pub(super) fn perform(
                 room,
                 &names(profile, &usernames)?,
             )?)
+        }
+        Call::ListMembers { room } if value(&query, "version") == Some("v3") => {
+            let limit = looks.page_size(number(&query, "limit", 1, DEFAULT_LIMIT)?);
+            let newest_first = value(&query, "sort") == Some("desc");
+            let page = pages::names_from(state, profile, room, given_cursor(&query), limit, newest_first)?;
+            cursor = page.cursor;
+            params = Some(query);
+            Data::Listed(page.rows)
         }
         Call::ListMembers { room } if query.contains_key("cursor") || query.contains_key("limit") => {
             let limit = looks.page_size(number(&query, "limit", 1, DEFAULT_LIMIT)?);
@@ -111,43 +121,49 @@ pub(super) fn perform(
         }
         Call::RoomDetail { rooms } => Data::Detail(rules::room_detail(state, profile, rooms)?),
         Call::ListRooms => {
-            let limit = looks.page_size(number(&query, "limit", 1, DEFAULT_LIMIT)?);
-            let page = pages::list_rooms(state, profile, given_cursor(&query), limit)?;
+            let page = if query.contains_key("pagenum") || query.contains_key("pagesize") {
+                let size = looks.page_size(number(&query, "pagesize", 1, DEFAULT_LIMIT)?);
+                let number = number(&query, "pagenum", 1, 1)?;
+                pages::list_rooms(state, profile, RoomsPage::Number(number), size)?
+            } else {
+                let limit = looks.page_size(number(&query, "limit", 1, DEFAULT_LIMIT)?);
+                pages::list_rooms(state, profile, RoomsPage::After(given_cursor(&query)), limit)?
+            };
             cursor = page.cursor;
             params = (!query.is_empty()).then_some(query);
             Data::Rooms(page.rows)
         }
         Call::AllowList { room } => Data::Listed(allow_list::allow_list(state, profile, room)?),
         Call::AllowOne { room, user } => {
-            Data::AllowedOne(allow_list::allow_one(state, room, &profile.spell(user))?)
+            Data::Listing(allow_list::allow_one(state, room, &profile.spell(user))?)
         }
         Call::AllowMany { room } => {
-            let Usernames { usernames } = decode(body)?;
+            let AddMany { usernames } = decode(body)?;
             let users = names(profile, &usernames)?;
-            Data::Allowed(allow_list::allow_many(state, profile, room, &users)?)
+            Data::Listings(allow_list::allow_many(state, profile, room, &users)?)
         }
         Call::Disallow { room, users } => {
-            Data::Allowed(allow_list::disallow(state, room, &profile.spell(users))?)
+            Data::Listings(allow_list::disallow(state, room, &profile.spell(users))?)
         }
         Call::BlockList { room } => Data::Listed(block_list::block_list(state, profile, room)?),
         Call::BlockOne { room, user } => {
-            Data::BlockedOne(block_list::block_one(state, profile, room, &profile.spell(user))?)
+            Data::Listing(block_list::block_one(state, profile, room, &profile.spell(user))?)
         }
         Call::BlockMany { room } => {
-            let Usernames { usernames } = decode(body)?;
+            let AddMany { usernames } = decode(body)?;
             let users = names(profile, &usernames)?;
-            Data::Blocked(block_list::block_many(state, profile, room, &users)?)
+            Data::Listings(block_list::block_many(state, profile, room, &users)?)
         }
         Call::UnblockOne { room, user } => {
             let user = profile.spell(user);
-            Data::BlockedOne(block_list::unblock_one(state, profile, room, &user)?)
+            Data::Listing(block_list::unblock_one(state, profile, room, &user)?)
         }
         Call::UnblockMany { room, users } => {
             let users = profile.spell(users);
-            Data::Blocked(block_list::unblock_many(state, profile, room, &users)?)
+            Data::Listings(block_list::unblock_many(state, profile, room, &users)?)
         }
         Call::CreateRoom => Data::Created {
-            id: admin_api::create_room(state, profile, decode(body)?)?,
+            id: admin_api::create_room(state, profile, decode(body)?, stamp.now_ms)?,
         },
         Call::DeleteRoom { room } => {
             admin_api::delete_room(state, room)?;
@@ -157,26 +173,27 @@ pub(super) fn perform(
             }
         }
         Call::CreateUsers => {
-            let entities = admin_api::create_users(state, profile, decode(body)?, now_ms)?;
-            return Ok(Success::Users(users(state, head, entities, now_ms)));
+            let entities = admin_api::create_users(state, profile, decode(body)?, stamp.now_ms)?;
+            return Ok(Success::Users(users(state, head, entities, stamp)));
         }
         Call::DeleteUser { user } => {
-            let entities = admin_api::delete_user(state, &profile.spell(user), now_ms)?;
-            return Ok(Success::Users(users(state, head, entities, now_ms)));
+            let entities = admin_api::delete_user(state, &profile.spell(user), stamp.now_ms)?;
+            return Ok(Success::Users(users(state, head, entities, stamp)));
         }
         Call::DeleteUsers => {
             let limit = number(&query, "limit", 1, DEFAULT_LIMIT)?;
-            let entities = admin_api::delete_users(state, limit, now_ms)?;
-            return Ok(Success::Users(users(state, head, entities, now_ms)));
+            let entities = admin_api::delete_users(state, limit, stamp.now_ms)?;
+            return Ok(Success::Users(users(state, head, entities, stamp)));
         }
         // Answered before anybody's token was looked at.
-        Call::Token => return Err(Refusal::NoSuchCall),
+        Call::Token => return Err(Refusal::NoSuchResource),
     };
     looks.dress(&mut data);
     let rows = match &data {
         Data::Members(rows) => Some(rows.len()),
         Data::Joined(rows) => Some(rows.len()),
         Data::Rooms(rows) => Some(rows.len()),
+        Data::Detail(rows) => Some(rows.len()),
         Data::Admins(names) | Data::Listed(names) => Some(names.len()),
         _ => None,
     };
@@ -188,8 +205,8 @@ pub(super) fn perform(
         entities: Vec::new(),
         properties: profile.rows_and_fields.pick(None, Some(BTreeMap::new())),
         data,
-        timestamp: now_ms,
-        duration: 0,
+        timestamp: stamp.now_ms,
+        duration: stamp.duration_ms,
         organization: state.app_key.org().to_owned(),
         application_name: state.app_key.app().to_owned(),
         count: rows.and_then(|rows| u64::try_from(rows).ok()),
@@ -197,15 +214,15 @@ pub(super) fn perform(
     })))
 }
 
-fn users(state: &State, head: &Parts, entities: Vec<UserEntity>, now_ms: u64) -> Users {
+fn users(state: &State, head: &Parts, entities: Vec<UserEntity>, stamp: Stamp) -> Users {
     Users {
         action: action(head),
         application: APPLICATION,
         path: "/users",
         uri: uri(head),
         entities,
-        timestamp: now_ms,
-        duration: 0,
+        timestamp: stamp.now_ms,
+        duration: stamp.duration_ms,
         organization: state.app_key.org().to_owned(),
         application_name: state.app_key.app().to_owned(),
     }
@@ -225,7 +242,7 @@ fn names(profile: Profile, usernames: &[String]) -> Result<Vec<String>, Refusal>
 }
 
 /// The whole response.
-pub(super) fn respond(result: Result<Success, Refusal>, now_ms: u64) -> Response {
+pub(super) fn respond(result: Result<Success, Refusal>, stamp: Stamp) -> Response {
     match result {
         Ok(answer) => json(StatusCode::OK, &answer),
         Err(refusal) => {
@@ -233,8 +250,8 @@ pub(super) fn respond(result: Result<Success, Refusal>, now_ms: u64) -> Response
             let body = ErrorBody {
                 error: error.to_owned(),
                 exception: format!("com.easemob.group.exception.{exception}Exception"),
-                timestamp: now_ms,
-                duration: 0,
+                timestamp: stamp.now_ms,
+                duration: stamp.duration_ms,
                 error_description: description,
             };
             json(status, &body)
@@ -261,12 +278,9 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
 }
 
 fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| {
-        if error.is_data() {
-            Refusal::BadArgument(error.to_string())
-        } else {
-            Refusal::BadJson(error.to_string())
-        }
+    serde_json::from_slice(body).map_err(|error| match error.is_data() {
+        true => Refusal::BadBody,
+        false => Refusal::BadJson,
     })
 }
 

@@ -21,7 +21,7 @@ pub struct Environment {
     pub jitter: Duration,
     /// Time for which a member of a room can be offline before they leave it; `None` lets everybody stay.
     pub offline_after: Option<Duration>,
-    /// The longest life of a token that the service grants, in whole seconds; `None`: 60 days.
+    /// The longest life of a token that the service grants, in whole seconds; `None`: as long as is asked for.
     pub token_ttl: Option<Duration>,
 }
 

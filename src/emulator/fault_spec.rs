@@ -17,7 +17,7 @@ add_many@3:reset:after    any%0.05,seed=7:502    list_members@2:join=zoe+yan\n  
 writes,poison=eve:500     any,max_path=2048:414  room_detail,several:404\n  \
 events%0.1,seed=7:lost    events/5:late=2s\n\
 CALLS is any, reads, writes, or one of add_one, add_many, list_members, remove_one, remove_many, promote, \
-list_admins, demote, room_detail, list_rooms; or events: what is posted to the webhook\n\
+list_admins, demote, room_detail, list_rooms, list_allowed, allow_many, disallow_many; or events: what is posted to the webhook\n\
 ONLY counts fewer of them:\n  \
 poison=U+U...   those that name one of these people\n  \
 max_path=N      those whose path, with the query, has more than N bytes\n  \

@@ -111,7 +111,7 @@ impl Looks {
         match data {
             Data::Admins(names) => self.shuffle(names),
             Data::Detail(rooms) => {
-                for people in rooms.iter_mut().map(|room| &mut room.affiliations) {
+                for people in rooms.iter_mut().map(|room| &mut room.known.affiliations) {
                     people.iter_mut().for_each(|people| self.put_in_order(people));
                     for look in &self.looks {
                         match (look, &mut *people) {

@@ -20,6 +20,7 @@ mod delay;
 mod dispatch;
 mod environment;
 mod fault;
+mod fault_answer;
 mod fault_spec;
 mod journal;
 mod limiter;
@@ -33,12 +34,14 @@ mod refusal;
 mod room;
 mod routes;
 mod rules;
+mod serve;
 mod state;
 mod state_file;
 mod state_save;
 mod sweeper;
 mod time_of_day;
 mod tokens;
+mod uuid;
 mod webhook;
 
 pub use condition::Condition;
@@ -51,32 +54,26 @@ pub use looks::Look;
 pub use names::Names;
 pub use profile::{BadSwitch, Point, Profile, Side, Switch};
 pub use room::Room;
+pub use serve::serve;
 pub use state::{AppKey, State};
 pub use state_file::StateError;
 pub use state_save::save;
-pub use webhook::{BadWebhook, Webhook, WebhookAnswer, WebhookPoster, WebhookStyle};
+pub use webhook::{BadWebhook, NoWebhook, Webhook, WebhookAnswer, WebhookPoster, WebhookStyle};
 
 use crate::chat::wire::CALLS_PER_SECOND;
 use crate::model::RoomId;
 use axum::Router;
 use axum::extract::Request;
-use dispatch::Success;
 use environment::EnvironmentState;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, request::Parts};
 use limiter::Limiter;
-use looks::Looks;
-use refusal::Refusal;
-use routes::Call;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sweeper::Sweeper;
-use time_of_day::TimeOfDay;
+use time_of_day::{Stamp, TimeOfDay};
 use tokens::{RequestTime, TokenStore};
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
-use webhook::{Before, Scope, WebhookQueue};
+use webhook::{Author, Before, Scope, WebhookQueue};
 
 /// Most bytes of a request's body: far more than the largest batch needs.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -171,6 +168,12 @@ impl Emulator {
         lock(&self.0.environment).faults.add(fault).into()
     }
 
+    /// Refuses a fault of events while none are posted.
+    pub fn check_fault(&self, fault: &Fault) -> Result<(), NoWebhook> {
+        let strikes = fault.calls != CallFilter::Events || lock(&self.0.hooks).is_some();
+        strikes.then_some(()).ok_or(NoWebhook)
+    }
+
     /// The faults in place, in the order in which they are asked.
     #[must_use]
     pub fn faults(&self) -> Vec<FaultStatus> {
@@ -233,7 +236,10 @@ impl Emulator {
     pub fn join(&self, id: &RoomId, users: &[String]) -> Vec<String> {
         self.by_themselves(id, users, |state, user| {
             let known = state.knows(user);
-            let room = state.rooms.get_mut(id).filter(|room| known && !room.is_full());
+            let room = state
+                .rooms
+                .get_mut(id)
+                .filter(|room| known && room.has_place_for(1));
             room.is_some_and(|room| room.join(user))
         })
     }
@@ -245,23 +251,25 @@ impl Emulator {
         })
     }
 
-    /// Makes a change for each of these users, in their own name; gives those for whom it was one.
+    /// Makes one change, which is each of these users' own; gives those for whom it was one.
     fn by_themselves(
         &self,
         id: &RoomId,
         users: &[String],
         change: impl Fn(&mut State, &str) -> bool,
     ) -> Vec<String> {
-        let state = &mut self.current_state();
-        let mut changed = users.to_vec();
-        changed.retain(|user| self.change(state, Some((Scope::Room(id), user)), |state| change(state, user)));
-        changed
+        let told = Some((Scope::Room(id), Author::Themselves));
+        self.change(&mut self.current_state(), told, |state| {
+            let mut changed = users.to_vec();
+            changed.retain(|user| change(state, user));
+            changed
+        })
     }
 
     /// Sends membership events from now on, as far as the poster is run. There can be one poster. While it runs, people who
     /// are offline leave in time, and not only at the next call.
     pub fn webhook(&self, webhook: Webhook) -> WebhookPoster {
-        let (hooks, poster) = webhook::channel(webhook, Sweeper::new(self));
+        let (hooks, poster) = webhook::channel(webhook, self.0.profile, Sweeper::new(self));
         *lock(&self.0.hooks) = Some(hooks);
         poster
     }
@@ -289,12 +297,12 @@ impl Emulator {
         state
     }
 
-    /// Makes a change, and remembers what was before it if a fault asks for that. With the rooms that it may touch and
-    /// whose change it is, the webhook is told about it.
+    /// Makes a change, and remembers what was before it if a fault asks for that. Given the rooms that it may touch and
+    /// its author, it has events.
     fn change<T>(
         &self,
         state: &mut State,
-        told: Option<(Scope<'_>, &str)>,
+        told: Option<(Scope<'_>, Author<'_>)>,
         change: impl FnOnce(&mut State) -> T,
     ) -> T {
         let memory = lock(&self.0.environment).faults.memory();
@@ -304,7 +312,7 @@ impl Emulator {
         let watched = hooks
             .as_mut()
             .zip(told)
-            .map(|(hooks, (scope, operator))| (hooks, Before::new(state, scope), operator));
+            .map(|(hooks, (scope, author))| (hooks, Before::new(state, scope), author));
         let result = change(state);
         if let Some(past) = past.filter(|past| past != state) {
             let environment = &mut lock(&self.0.environment);
@@ -313,8 +321,8 @@ impl Emulator {
                 environment.past.pop_front();
             }
         }
-        if let Some((hooks, before, operator)) = watched {
-            let events = hooks.changed(&before, state, operator, self.now_ms());
+        if let Some((hooks, before, author)) = watched {
+            let events = hooks.changed(&before, state, author, self.now_ms());
             hooks.push(&mut lock(&self.0.environment).faults, &events);
         }
         result
@@ -325,65 +333,22 @@ impl Emulator {
         RequestTime { now, now_ms }
     }
 
+    /// Times of an answer that is made now to a call that the service took then.
+    fn stamp(&self, taken: Instant) -> Stamp {
+        Stamp {
+            now_ms: self.now_ms(),
+            duration_ms: u64::try_from(taken.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
     /// The time of day in milliseconds since 1970.
     fn now_ms(&self) -> u64 {
         let clock = lock(&self.0.clock).clone();
         clock.now_ms()
     }
-
-    /// One call from beginning to end, without a pause: a caller who hangs up cannot leave half a call behind. Others
-    /// have `taken` so many calls of its budget, and its answer looks so.
-    fn call(
-        &self,
-        state: &mut State,
-        (head, body): (&Parts, &[u8]),
-        taken: u32,
-        looks: &Looks,
-    ) -> Result<Success, Refusal> {
-        let (app, call) = routes::find(&head.method, head.uri.path())?;
-        app.check(state)?;
-        let mut tokens = lock(&self.0.tokens);
-        // The clock is tokio's, so that a paused one drives limits and tokens; it is read under the lock, so that it
-        // never goes back for the limiter.
-        let now = Instant::now();
-        let caller = match call {
-            Call::Token => return dispatch::grant(&mut tokens, state, body, now),
-            _ => tokens.caller(state, &head.headers, self.request_time(now))?,
-        };
-        if let Some(budget) = call.budget()
-            && !lock(&self.0.limiter).admit(budget, taken, now)
-        {
-            return Err(Refusal::OverRate(self.0.profile.over_rate));
-        }
-        caller.check(state, &call)?;
-        dispatch::perform(state, self.0.profile, &call, (head, body), looks, self.now_ms())
-    }
-}
-
-/// The token of a request. "Bearer is a fixed character, followed by an English space, and then the obtained token value"
-/// (seed, "Request header").
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    value.strip_prefix("Bearer ").filter(|token| !token.is_empty())
 }
 
 /// A test that panics in [`Emulator::edit`] is to fail by its own message, not by every later call.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Serves the emulator until `shutdown` completes and the calls in flight have ended; those that a fault or the latency
-/// keeps waiting wait no longer.
-pub async fn serve(
-    listener: TcpListener,
-    emulator: Emulator,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let closing = emulator.clone();
-    axum::serve(listener, emulator.router())
-        .with_graceful_shutdown(async move {
-            shutdown.await;
-            closing.0.closing.send_replace(true);
-        })
-        .await
 }

@@ -1,5 +1,6 @@
 use compact_str::CompactString;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeBounds;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Names in joining order, each once: compared without case, kept as sent (seed, "Common parameters").
@@ -70,9 +71,12 @@ impl Names {
         self.by_turn.values().map(|joined| joined.name.as_str())
     }
 
-    /// The names from this turn on: turn, name, and since when, in milliseconds since 1970.
-    pub(super) fn starting_at(&self, first: u64) -> impl Iterator<Item = (u64, &str, u64)> {
-        let joined = self.by_turn.range(first..);
+    /// The names of these turns: turn, name, and since when, in milliseconds since 1970.
+    pub(super) fn joined(
+        &self,
+        turns: impl RangeBounds<u64>,
+    ) -> impl DoubleEndedIterator<Item = (u64, &str, u64)> {
+        let joined = self.by_turn.range(turns);
         joined.map(|(turn, joined)| (*turn, joined.name.as_str(), joined.since_ms))
     }
 }

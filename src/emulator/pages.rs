@@ -1,14 +1,13 @@
 //! Lists in pages: by number, and by cursor.
 
-use super::State;
 use super::answer::{JoinedRow, Who};
 use super::looks::Looks;
 use super::profile::Profile;
 use super::refusal::Refusal;
 use super::room::Rank;
-use crate::chat::wire::{MAX_PAGE_SIZE, MemberRow, RoomRow};
+use super::{Room, State};
+use crate::chat::wire::{MAX_PAGE_SIZE, MAX_ROOMS_PAGE, MemberRow, RoomRow};
 use crate::model::RoomId;
-use std::ops::Bound;
 
 /// Rows and, until the last page, the cursor of the next one. [P]
 #[derive(Debug)]
@@ -52,11 +51,8 @@ pub(super) fn members_from(
     joined_time: bool,
 ) -> Result<Page<JoinedRow>, Refusal> {
     let room = state.room(id)?;
-    let first = match cursor {
-        Some(text) => text.parse().map_err(|_| bad_cursor(text))?,
-        None => 0,
-    };
-    let mut names = room.members().starting_at(first);
+    let first = turn(cursor)?.unwrap_or(0);
+    let mut names = room.members().joined(first..);
     let rows = names.by_ref().take(limit.min(MAX_PAGE_SIZE));
     let rows = rows.map(|(_, name, since_ms)| {
         let who = match room.rank(name) {
@@ -73,31 +69,114 @@ pub(super) fn members_from(
     })
 }
 
-/// The rooms of the app; the cursor is the last id of the page before. [?]
+/// Plain names without the owner, in joining order or the other way round. [P]
+pub(super) fn names_from(
+    state: &State,
+    profile: Profile,
+    id: &str,
+    cursor: Option<&str>,
+    limit: usize,
+    newest_first: bool,
+) -> Result<Page<String>, Refusal> {
+    let room = state.room(id)?;
+    let from = turn(cursor)?;
+    let limit = limit.min(MAX_PAGE_SIZE);
+    let page = |names: &mut dyn Iterator<Item = (u64, &str, u64)>| {
+        let mut names = names.filter(|(_, name, _)| !room.is_owner(name));
+        let rows = names.by_ref().take(limit).map(|(_, name, _)| profile.spell(name));
+        Page {
+            rows: rows.collect(),
+            cursor: names.next().map(|(turn, ..)| turn.to_string()),
+        }
+    };
+    let members = room.members();
+    Ok(if newest_first {
+        page(&mut members.joined(..=from.unwrap_or(u64::MAX)).rev())
+    } else {
+        page(&mut members.joined(from.unwrap_or(0)..))
+    })
+}
+
+/// The turn of which the next page begins.
+fn turn(cursor: Option<&str>) -> Result<Option<u64>, Refusal> {
+    let turn = |text: &str| text.parse().map_err(|_| bad_cursor(text));
+    cursor.map(turn).transpose()
+}
+
+/// A page of the rooms of the app.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum RoomsPage<'a> {
+    /// The one that a cursor leads to, or the first one.
+    After(Option<&'a str>),
+    /// The one of this number, from 1.
+    Number(usize),
+}
+
+/// Place of a room among all by age; the younger of two is the greater.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Age<'a> {
+    created_ms: u64,
+    /// Of two ids of the same moment, the longer is the younger, as a number.
+    digits: usize,
+    id: &'a str,
+}
+
+impl<'a> Age<'a> {
+    fn new(created_ms: u64, id: &'a str) -> Self {
+        Self {
+            created_ms,
+            digits: id.len(),
+            id,
+        }
+    }
+}
+
+/// The rooms of the app, newest first (`[P]`); the cursor is the age of the last one of the page before. [?]
 pub(super) fn list_rooms(
     state: &State,
     profile: Profile,
-    cursor: Option<&str>,
-    limit: usize,
+    page: RoomsPage<'_>,
+    size: usize,
 ) -> Result<Page<RoomRow>, Refusal> {
-    let after = match cursor {
-        Some(text) => Bound::Excluded(RoomId::parse(text).map_err(|_| bad_cursor(text))?),
-        None => Bound::Unbounded,
+    let size = size.min(profile.rooms_page.pick(MAX_PAGE_SIZE, MAX_ROOMS_PAGE));
+    let (last, skipped) = match page {
+        RoomsPage::After(None) => (None, 0),
+        RoomsPage::After(Some(text)) => {
+            let age = text.split_once('-').and_then(|(created, id)| {
+                RoomId::parse(id).ok()?;
+                Some(Age::new(created.parse().ok()?, id))
+            });
+            (Some(age.ok_or_else(|| bad_cursor(text))?), 0)
+        }
+        RoomsPage::Number(number) => (None, number.saturating_sub(1).saturating_mul(size)),
     };
-    let mut rooms = state.rooms.range((after, Bound::Unbounded));
-    let mut last = None;
-    let mut rows = Vec::new();
-    for (id, room) in rooms.by_ref().take(limit.min(MAX_PAGE_SIZE)) {
-        last = Some(id.to_string());
-        rows.push(RoomRow {
-            id: id.to_string(),
-            name: room.name.clone().unwrap_or_default(),
-            owner: profile.spell(room.owner()),
-            affiliations_count: room.members().len() as u64,
-        });
+    let rooms = state.rooms.iter();
+    let mut rooms: Vec<(Age<'_>, &Room)> = rooms
+        .map(|(id, room)| (Age::new(room.created_ms, id.as_str()), room))
+        .filter(|(age, _)| last.as_ref().is_none_or(|last| age < last))
+        .collect();
+    // There may be very many, and only the first of them are to be sorted.
+    let newest_first = |one: &(Age<'_>, _), other: &(Age<'_>, _)| other.0.cmp(&one.0);
+    let end = skipped.saturating_add(size);
+    let more = end < rooms.len();
+    if more {
+        rooms.select_nth_unstable_by(end, newest_first);
+        rooms.truncate(end);
     }
-    let cursor = rooms.next().and(last);
-    Ok(Page { rows, cursor })
+    rooms.sort_unstable_by(newest_first);
+    let rows = rooms.iter().skip(skipped).map(|(age, room)| RoomRow {
+        id: age.id.to_owned(),
+        name: room.name.clone().unwrap_or_default(),
+        owner: profile.spell(room.owner()),
+        affiliations_count: room.members().len() as u64,
+    });
+    let last = rooms
+        .last()
+        .filter(|_| more && matches!(page, RoomsPage::After(_)));
+    Ok(Page {
+        rows: rows.collect(),
+        cursor: last.map(|(age, _)| format!("{}-{}", age.created_ms, age.id)),
+    })
 }
 
 /// [?]

@@ -2,27 +2,26 @@
 
 use super::caller::Caller;
 use super::condition::CallFacts;
-use super::fault::{Decided, Fault, FaultBody, FaultEffect, Phase, documented, text_of};
+use super::dispatch::Success;
+use super::fault::{Decided, Fault, FaultBody, FaultEffect, Phase};
+use super::fault_answer::{answered, oversized, page, reset, truncated};
 use super::journal::JournalEntry;
 use super::looks::Looks;
+use super::profile::Side;
 use super::refusal::Refusal;
 use super::room::Room;
 use super::routes::Call;
-use super::webhook::{APP, Scope};
-use super::{Emulator, MAX_BODY_BYTES, State, bearer, dispatch, lock, routes};
-use crate::chat::wire::{ErrorBody, Method};
+use super::tokens::bearer;
+use super::webhook::{Author, Scope};
+use super::{Emulator, MAX_BODY_BYTES, State, dispatch, lock, routes};
+use crate::chat::wire::Method;
 use crate::model::{RoomId, UserId};
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use axum::response::Response;
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use std::time::Duration;
-use std::{io, iter};
 use tokio::time::{Instant, timeout};
-
-/// An oversized body's length in bytes: several times what any page of the service has.
-const OVERSIZED_BYTES: usize = 32 << 20;
 
 /// End of a call.
 enum CallEnd {
@@ -35,12 +34,8 @@ enum CallEnd {
 /// each: the way there and the way back.
 pub(super) async fn handle(emulator: &Emulator, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let body = match to_bytes(body, MAX_BODY_BYTES).await {
-        Ok(body) => body,
-        Err(error) => {
-            let refusal = Refusal::BadArgument(error.to_string());
-            return dispatch::respond(Err(refusal), emulator.now_ms());
-        }
+    let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
+        return dispatch::respond(Err(Refusal::BodyTooLarge), emulator.stamp(Instant::now()));
     };
     let call = routes::find(&head.method, head.uri.path());
     let call = call.ok().map(|(_, call)| call);
@@ -51,10 +46,11 @@ pub(super) async fn handle(emulator: &Emulator, request: Request) -> Response {
     };
     let fault = decided.fault.as_ref();
     pause(emulator, delay / 2).await;
+    let taken = Instant::now();
     if let Some((time, Phase::Before)) = slow(fault) {
         pause(emulator, time).await;
     }
-    let ending = process(emulator, call.as_ref(), (&head, &body), &decided);
+    let ending = process(emulator, call.as_ref(), (&head, &body), taken, &decided);
     if let Some((time, Phase::After)) = slow(fault) {
         pause(emulator, time).await;
     }
@@ -76,13 +72,14 @@ fn process(
     emulator: &Emulator,
     call: Option<&Call>,
     (head, body): (&Parts, &[u8]),
+    taken: Instant,
     decided: &Decided,
 ) -> CallEnd {
     let method = call.and_then(Call::method);
     let fault = decided.fault.as_ref();
     let strike = |phase: Phase| {
         let fault = fault.filter(|fault| fault.phase == phase)?;
-        apply_fault(emulator, &fault.what, call)
+        apply_fault(emulator, &fault.what, call, taken)
     };
     let (ending, effect) = match strike(Phase::Before) {
         Some(ending) => (ending, false),
@@ -91,6 +88,7 @@ fn process(
                 emulator,
                 call,
                 (head, body),
+                taken,
                 fault.map(|fault| &fault.what),
                 &decided.looks,
             );
@@ -119,12 +117,17 @@ fn process(
 }
 
 /// Effect of a fault in the call's place; `None` if the call goes on.
-fn apply_fault(emulator: &Emulator, what: &FaultEffect, call: Option<&Call>) -> Option<CallEnd> {
+fn apply_fault(
+    emulator: &Emulator,
+    what: &FaultEffect,
+    call: Option<&Call>,
+    taken: Instant,
+) -> Option<CallEnd> {
     match what {
         FaultEffect::Reset => Some(CallEnd::Reset),
         FaultEffect::Timeout => Some(CallEnd::Never),
         FaultEffect::Answer(status, said) => {
-            Some(CallEnd::Answer(answered(*status, said, emulator.now_ms())))
+            Some(CallEnd::Answer(answered(*status, said, emulator.stamp(taken))))
         }
         FaultEffect::Html(status) => Some(CallEnd::Answer(page(*status))),
         FaultEffect::Join(people) => {
@@ -153,6 +156,7 @@ fn deliver(
     emulator: &Emulator,
     call: Option<&Call>,
     (head, body): (&Parts, &[u8]),
+    taken: Instant,
     what: Option<&FaultEffect>,
     looks: &Looks,
 ) -> Response {
@@ -166,7 +170,7 @@ fn deliver(
             return answered(
                 StatusCode::UNAUTHORIZED,
                 &FaultBody::Documented,
-                emulator.now_ms(),
+                emulator.stamp(taken),
             );
         }
     }
@@ -176,28 +180,33 @@ fn deliver(
         }
         _ => None,
     };
-    let taken = match what {
+    let used = match what {
         Some(FaultEffect::Budget(calls)) => *calls,
         _ => 0,
     };
-    let perform = |state: &mut State| emulator.call(state, (head, body), taken, looks);
+    let perform = |state: &mut State| call_service(emulator, state, (head, body), (taken, used), looks);
     let result = match past {
         Some(mut past) => perform(&mut past),
         None if writes(head) => {
-            let operator = operator(emulator, &state, &head.headers);
+            let time = emulator.request_time(Instant::now());
+            let caller = lock(&emulator.0.tokens).caller(&state, &head.headers, time);
+            let author = match &caller {
+                Ok(Caller::User(user)) => Author::User(user),
+                Ok(Caller::App) | Err(_) => Author::App,
+            };
             let room = call.and_then(first_room);
             let scope = match (&room, call) {
                 (Some(room), _) => Scope::Room(room),
                 (None, Some(Call::DeleteUser { .. } | Call::DeleteUsers)) => Scope::Everywhere,
                 (None, _) => Scope::Created,
             };
-            emulator.change(&mut state, Some((scope, &operator)), perform)
+            emulator.change(&mut state, Some((scope, author)), perform)
         }
         None => perform(&mut state),
     };
     match result {
         Ok(answer) if looks.edits() => dispatch::edited(&answer, looks),
-        result => dispatch::respond(result, emulator.now_ms()),
+        result => dispatch::respond(result, emulator.stamp(taken)),
     }
 }
 
@@ -215,15 +224,6 @@ fn come_and_go(
     emulator.by_themselves(&id, &people, |state, user| {
         state.rooms.get_mut(&id).is_some_and(|room| go(room, user))
     });
-}
-
-/// Author of a change as the events of a call name them (`[P]`).
-fn operator(emulator: &Emulator, state: &State, headers: &HeaderMap) -> String {
-    let time = emulator.request_time(Instant::now());
-    match lock(&emulator.0.tokens).caller(state, headers, time) {
-        Ok(Caller::User(user)) => user,
-        Ok(Caller::App) | Err(_) => APP.to_owned(),
-    }
 }
 
 /// Waits, but not for longer than the service is there.
@@ -260,68 +260,54 @@ fn first_room(call: &Call) -> Option<RoomId> {
     RoomId::parse(call.rooms()?.split(',').next()?).ok()
 }
 
-/// An answer that a fault gives.
-fn answered(status: StatusCode, said: &FaultBody, now_ms: u64) -> Response {
-    let (error, description) = match said {
-        FaultBody::Body(text) => {
-            return (status, [(header::CONTENT_TYPE, "application/json")], text.clone()).into_response();
-        }
-        FaultBody::Error(kind) => (kind.as_str(), text_of(kind)),
-        FaultBody::Documented => {
-            let (kind, text) = documented(status);
-            (kind, text.to_owned())
-        }
-    };
-    let body = ErrorBody {
-        error: error.to_owned(),
-        exception: exception(error),
-        timestamp: now_ms,
-        duration: 0,
-        error_description: description,
-    };
-    dispatch::json(status, &body)
-}
-
-/// The server's own class of an error, which is its kind in capitals.
-fn exception(kind: &str) -> String {
-    let mut name = "com.easemob.group.exception.".to_owned();
-    for word in kind.split('_') {
-        let mut letters = word.chars();
-        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-        name.push_str(letters.as_str());
+/// One call from beginning to end, without a pause: a caller who hangs up cannot leave half a call behind. It was `taken`
+/// then, others have `used` so many calls of its budget, and its answer looks so.
+fn call_service(
+    emulator: &Emulator,
+    state: &mut State,
+    (head, body): (&Parts, &[u8]),
+    (taken, used): (Instant, u32),
+    looks: &Looks,
+) -> Result<Success, Refusal> {
+    let (app, call) = routes::find(&head.method, head.uri.path())?;
+    app.check(state)?;
+    let profile = emulator.0.profile;
+    if profile.media_type == Side::Seed && !body.is_empty() && !is_json(&head.headers) {
+        return Err(Refusal::MediaType);
     }
-    name + "Exception"
+    let mut tokens = lock(&emulator.0.tokens);
+    // The clock is tokio's, so that a paused one drives limits and tokens; it is read under the lock, so that it
+    // never goes back for the limiter.
+    let now = Instant::now();
+    let time = emulator.request_time(now);
+    let caller = match call {
+        Call::Token => return dispatch::grant(&mut tokens, state, profile, (head, body), time),
+        _ => tokens.caller(state, &head.headers, time),
+    };
+    let caller = caller.map_err(|refusal| match refusal {
+        // The calls about users are another service's.
+        Refusal::BlankToken if !call.is_about_rooms() => Refusal::Unauthorized,
+        refusal => refusal,
+    })?;
+    if let Some(budget) = call.budget()
+        && !lock(&emulator.0.limiter).admit(budget, used, now)
+    {
+        return Err(Refusal::OverRate(profile.over_rate));
+    }
+    let stamp = emulator.stamp(taken);
+    let done = caller
+        .check(state, &call, body)
+        .and_then(|()| dispatch::perform(state, profile, &call, (head, body), looks, stamp));
+    done.map_err(|refusal| match refusal {
+        Refusal::NoSuchRoom(room) if !writes(head) => Refusal::NoRoomToRead(room),
+        refusal => refusal,
+    })
 }
 
-/// The page of a proxy.
-fn page(status: StatusCode) -> Response {
-    let html = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n");
-    (status, [(header::CONTENT_TYPE, "text/html")], html).into_response()
-}
-
-/// An answer whose body breaks before its first byte: then the server sends nothing at all and hangs up.
-fn reset() -> Response {
-    let broken = io::Error::from(io::ErrorKind::ConnectionReset);
-    Response::new(Body::from_stream(stream::iter([Err::<Bytes, _>(broken)])))
-}
-
-async fn truncated(answer: Response) -> Response {
-    let (head, mut body) = whole(answer).await;
-    body.truncate(body.len() / 2);
-    Response::from_parts(head, body.into())
-}
-
-/// The answer with blanks behind it, which are good JSON.
-async fn oversized(answer: Response) -> Response {
-    const BLANKS: &[u8] = &[b' '; 1 << 16];
-    let (head, body) = whole(answer).await;
-    let blanks = iter::repeat_n(Bytes::from_static(BLANKS), OVERSIZED_BYTES / BLANKS.len());
-    let chunks = iter::once(body).chain(blanks).map(Ok::<_, io::Error>);
-    Response::from_parts(head, Body::from_stream(stream::iter(chunks)))
-}
-
-async fn whole(answer: Response) -> (http::response::Parts, Bytes) {
-    let (head, body) = answer.into_parts();
-    // The answer is the emulator's own and in memory: it can be read.
-    (head, to_bytes(body, usize::MAX).await.unwrap_or_default())
+/// True unless the header says that the body is something else.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_none_or(|value| {
+        let kind = value.to_str().unwrap_or_default().split(';').next();
+        kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    })
 }

@@ -85,5 +85,5 @@ impl Presence {
 /// True if somebody stays in a room however long they are offline: its owner, its admins and who is on its allow list
 /// (`[P]`).
 fn is_kept(room: &Room, user: &str) -> bool {
-    room.is_owner(user) || room.admins().contains(user) || room.allows(user)
+    room.is_owner(user) || room.admins().contains(user) || room.allowed().contains(user)
 }

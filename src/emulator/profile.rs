@@ -87,6 +87,12 @@ points! {
     AddBatch add_batch,
     /// Most names in one `remove_many`: 100 (seed), or 60 (`[P]`).
     RemoveBatch remove_batch,
+    /// Most names in one call that adds to the allow list: 60, or 100 (`[P]` both).
+    AllowBatch allow_batch,
+    /// Most names in one call that adds to the block list: 60, or 100 (`[P]` both).
+    BlockBatch block_batch,
+    /// Most rows on a page of the list of rooms: 1,000, or 100 (`[P]` both).
+    RoomsPage rooms_page,
     /// Somebody who is not there in `remove_many`: a row `result: false` (seed); or such a row, and 403 for the call if
     /// nobody named is there (`[P]`).
     RemoveManyAbsent remove_many_absent,
@@ -101,14 +107,21 @@ points! {
     /// Names and fields: capitals as sent and no `properties` (seed), or lower case and `properties: {}` (`[P]`).
     RowsAndFields rows_and_fields,
     ;
-    /// `promote`, `demote`, `remove_one` and `remove_many` of somebody whom the app does not know: as of anybody who is not
-    /// there, or 404 with the words of an unknown user (`[P]`).
+    /// `promote` and `remove_one` of somebody whom the app does not know: 404 with the words of an unknown user (recorded), or
+    /// as of anybody who is not there (`[?]`).
     UnknownUser unknown_user,
+    /// `demote` and `remove_many` of such a person: as of anybody who is not there, or 404 for the whole call (`[?]` both).
+    UnknownAmongMany unknown_among_many,
     /// Words of the refusal of too large a batch: `more than maxSize : 60`, or `list size more than max limit : 60`
     /// (`[P]` both).
     BatchWords batch_words,
+    /// A body of another `Content-Type` than JSON: 415 (`[P]`), or read all the same (`[?]`).
+    MediaType media_type,
     /// Refusal over the call rate: 429 `reach_limit` (seed), or 403 `forbidden_op` (`[P]`).
     OverRate over_rate,
+    /// The event of somebody who leaves without being removed: `type: QUIT` alone, or with an `action` that tells who left
+    /// from who was offline (`[?]`).
+    QuitAction quit_action,
 }
 
 impl Profile {

@@ -8,26 +8,38 @@ use http::StatusCode;
 /// Statuses, kinds and texts are those of the recorded answers (`[P]`). Where nobody says (`[?]`), a variant's comment does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// The path is not one of the service's. [?]
-    NoSuchCall,
+    /// The path is not one of the service's, or names a user who is not there.
+    NoSuchResource,
     /// The path is known, for other HTTP methods. [?]
     WrongMethod,
     /// Another org and app, or another app id, than this service has.
     NoSuchApp(String),
-    /// No bearer token was sent, or one that has expired.
+    /// The token is of another form, or has expired.
     Unauthorized,
+    /// A call about rooms without a token, or with nothing in its place.
+    BlankToken,
     /// A token that is none of this service's.
     BadToken,
     /// The token's user may not do this; the end of the text is unknown. [?]
     NoPermission,
     /// No token for these credentials.
     BadGrant(&'static str),
+    /// No token for a user who is not there.
+    NoSuchGrantee,
     /// Over the call rate of the method.
     OverRate(Side),
+    /// The body has more bytes than the service reads; kind and text are unknown. [?]
+    BodyTooLarge,
+    /// The body is of another type than JSON, as its `Content-Type` says.
+    MediaType,
     /// The body is not JSON.
-    BadJson(String),
+    BadJson,
+    /// The body has not the fields that it should have.
+    BadBody,
     /// A field or a parameter is missing or makes no sense.
     BadArgument(String),
+    /// The same in the words of the calls about rooms.
+    BadParameter(&'static str),
     /// More names than one `add_many` takes.
     TooManyToAdd(usize, Side),
     /// More names than one `remove_many` takes.
@@ -41,12 +53,12 @@ pub(super) enum Refusal {
     /// More rooms than one `room_detail` takes. [?]
     TooManyRooms,
     NoSuchRoom(String),
+    /// The same where the room was to be read.
+    NoRoomToRead(String),
     NoSuchUser {
         user: String,
         side: Side,
     },
-    /// Deleting a user that is not there.
-    NoSuchEntity,
     UserExists(String),
     AlreadyMember {
         user: String,
@@ -99,9 +111,12 @@ impl Refusal {
         const FORBIDDEN: (&str, &str) = ("forbidden_op", "ForbiddenOp");
         const MISSING: (&str, &str) = ("resource_not_found", "ResourceNotFound");
         const EXCEEDED: (&str, &str) = ("exceed_limit", "ExceedLimit");
+        const NOTHING: (&str, &str) = ("service_resource_not_found", "ServiceResourceNotFound");
+        const RIGHTS: (&str, &str) = ("group_authorization", "GroupAuthorization");
+        const GRANT: (&str, &str) = ("invalid_grant", "InvalidGrant");
 
         let (status, (error, exception), description) = match self {
-            Self::NoSuchCall => (S::NOT_FOUND, ("not_found", "NotFound"), "no such path".into()),
+            Self::NoSuchResource => (S::NOT_FOUND, NOTHING, "Service resource not found".into()),
             Self::WrongMethod => (
                 S::METHOD_NOT_ALLOWED,
                 ("method_not_allowed", "MethodNotAllowed"),
@@ -125,16 +140,14 @@ impl Refusal {
                 ("auth_bad_access_token", "AuthBadAccessToken"),
                 "Unable to authenticate due to corrupt access token".into(),
             ),
+            Self::BlankToken => (S::UNAUTHORIZED, RIGHTS, "token is blank!".into()),
             Self::NoPermission => (
                 S::UNAUTHORIZED,
-                ("group_authorization", "GroupAuthorization"),
+                RIGHTS,
                 "you have no permission to do this!".into(),
             ),
-            Self::BadGrant(why) => (
-                S::BAD_REQUEST,
-                ("invalid_grant", "InvalidGrant"),
-                (*why).to_owned(),
-            ),
+            Self::BadGrant(why) => (S::BAD_REQUEST, GRANT, (*why).to_owned()),
+            Self::NoSuchGrantee => (S::NOT_FOUND, GRANT, "user not found".into()),
             Self::OverRate(Side::Seed) => (
                 S::TOO_MANY_REQUESTS,
                 ("reach_limit", "ReachLimit"),
@@ -145,8 +158,24 @@ impl Refusal {
                 FORBIDDEN,
                 "The request has reached the maximum limit".into(),
             ),
-            Self::BadJson(why) => (S::BAD_REQUEST, ("json_parse", "JsonParse"), why.clone()),
+            Self::BodyTooLarge => (
+                S::PAYLOAD_TOO_LARGE,
+                ("request_entity_too_large", "RequestEntityTooLarge"),
+                "the body is too large".into(),
+            ),
+            Self::MediaType => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                ("web_application", "WebApplication"),
+                "Unsupported Media Type.".into(),
+            ),
+            Self::BadJson => (
+                S::BAD_REQUEST,
+                ("json_parse", "JsonParse"),
+                "Unexpected character.".into(),
+            ),
+            Self::BadBody => (S::BAD_REQUEST, ARGUMENT, "This is an invalid request.".into()),
             Self::BadArgument(why) => (S::BAD_REQUEST, ARGUMENT, why.clone()),
+            Self::BadParameter(why) => (S::BAD_REQUEST, PARAMETER, (*why).to_owned()),
             Self::TooManyToAdd(most, side) => (
                 S::BAD_REQUEST,
                 PARAMETER,
@@ -178,15 +207,11 @@ impl Refusal {
                 format!("chatroom ids number more than maxSize : {MAX_DETAIL_ROOMS}"),
             ),
             Self::NoSuchRoom(room) => (S::NOT_FOUND, MISSING, format!("grpID {room} does not exist!")),
+            Self::NoRoomToRead(room) => (S::NOT_FOUND, NOTHING, format!("do not find this group:{room}")),
             Self::NoSuchUser { user, side } => {
                 let (status, kind) = side.pick((S::BAD_REQUEST, ARGUMENT), (S::NOT_FOUND, MISSING));
                 (status, kind, format!("username {user} doesn't exist!"))
             }
-            Self::NoSuchEntity => (
-                S::NOT_FOUND,
-                ("service_resource_not_found", "ServiceResourceNotFound"),
-                "Service resource not found".into(),
-            ),
             Self::UserExists(user) => (
                 S::BAD_REQUEST,
                 (

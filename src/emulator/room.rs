@@ -23,6 +23,12 @@ pub struct Room {
     blocked: Names,
     /// Its name for people.
     pub name: Option<String>,
+    /// Text about it.
+    pub description: String,
+    /// Text that its app keeps with it.
+    pub custom: String,
+    /// Its creation, in milliseconds since 1970.
+    pub created_ms: u64,
     /// Number of people it holds, the owner counted.
     pub maxusers: u64,
 }
@@ -30,6 +36,8 @@ pub struct Room {
 impl Room {
     /// Places of a room unless something else is said.
     pub const DEFAULT_MAXUSERS: u64 = 10_000;
+    /// Creation of a room unless something else is said: in May 2019, as in a recorded answer.
+    pub const DEFAULT_CREATED_MS: u64 = 1_558_759_355_082;
 
     /// Makes a room with nobody in it but its owner.
     #[must_use]
@@ -41,6 +49,9 @@ impl Room {
             allowed: Names::default(),
             blocked: Names::default(),
             name: None,
+            description: String::new(),
+            custom: String::new(),
+            created_ms: Self::DEFAULT_CREATED_MS,
             maxusers: Self::DEFAULT_MAXUSERS,
         }
     }
@@ -89,11 +100,6 @@ impl Room {
         own.chain(self.allowed.iter())
             .filter(|user| self.members.contains(user))
             .collect()
-    }
-
-    /// True if somebody was put on the allow list.
-    pub(super) fn allows(&self, user: &str) -> bool {
-        self.allowed.contains(user)
     }
 
     /// Puts a member on the allow list; `false` if this is none.
@@ -148,9 +154,10 @@ impl Room {
         !self.blocked.contains(user) && self.members.insert(user)
     }
 
-    /// True if the room has no place left.
-    pub(super) fn is_full(&self) -> bool {
-        u64::try_from(self.members.len()).unwrap_or(u64::MAX) >= self.maxusers
+    /// True if so many more people fit in.
+    pub(super) fn has_place_for(&self, newcomers: usize) -> bool {
+        let people = u64::try_from(self.members.len().saturating_add(newcomers));
+        people.is_ok_and(|people| people <= self.maxusers)
     }
 
     /// Lets somebody go, and their admin role with them; `false` if they are not there. An owner who leaves stays owner.

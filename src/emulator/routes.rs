@@ -2,7 +2,7 @@
 
 use super::refusal::Refusal;
 use super::state::State;
-use crate::chat::wire::{LIST_ROOMS_PER_SECOND, Method};
+use crate::chat::wire::{AddMany, LIST_ROOMS_PER_SECOND, Method, Promote};
 use http::Method as HttpMethod;
 use std::num::NonZeroU32;
 
@@ -114,10 +114,7 @@ pub(super) enum Call {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RateBudget {
     Method(Method),
-    AllowList,
     AllowOne,
-    AllowMany,
-    Disallow,
     BlockList,
     BlockOne,
     BlockMany,
@@ -156,8 +153,19 @@ impl Call {
             Self::Demote { .. } => Method::Demote,
             Self::RoomDetail { .. } => Method::RoomDetail,
             Self::ListRooms => Method::ListRooms,
+            Self::AllowList { .. } => Method::ListAllowed,
+            Self::AllowMany { .. } => Method::AllowMany,
+            Self::Disallow { .. } => Method::DisallowMany,
             _ => return None,
         })
+    }
+
+    /// True if it is one of the calls below `/chatrooms`.
+    pub(super) fn is_about_rooms(&self) -> bool {
+        !matches!(
+            self,
+            Self::CreateUsers | Self::DeleteUsers | Self::DeleteUser { .. } | Self::Token
+        )
     }
 
     /// Ids of the rooms that the path names, with commas between them.
@@ -187,9 +195,9 @@ impl Call {
         }
     }
 
-    /// Names of the people whom the path names, with commas between them.
-    pub(super) fn people(&self) -> Option<&str> {
-        match self {
+    /// People whom the path or the body names.
+    pub(super) fn people(&self, body: &[u8]) -> Vec<String> {
+        let in_path = match self {
             Self::AddOne { user, .. }
             | Self::RemoveOne { user, .. }
             | Self::Demote { user, .. }
@@ -201,16 +209,27 @@ impl Call {
             | Self::Disallow { users, .. }
             | Self::UnblockMany { users, .. } => Some(users),
             _ => None,
+        };
+        let in_path = in_path.into_iter().flat_map(|users| users.split(','));
+        let mut people: Vec<String> = in_path.map(str::to_owned).collect();
+        match self {
+            Self::AddMany { .. } | Self::AllowMany { .. } | Self::BlockMany { .. } => {
+                let batch: Option<AddMany> = serde_json::from_slice(body).ok();
+                people.extend(batch.into_iter().flat_map(|batch| batch.usernames));
+            }
+            Self::Promote { .. } => {
+                let promote: Option<Promote> = serde_json::from_slice(body).ok();
+                people.extend(promote.map(|promote| promote.newadmin));
+            }
+            _ => {}
         }
+        people
     }
 
     /// Whose call budget it draws on. What sets a scene has none. [?]
     pub(super) fn budget(&self) -> Option<RateBudget> {
         match self {
-            Self::AllowList { .. } => Some(RateBudget::AllowList),
             Self::AllowOne { .. } => Some(RateBudget::AllowOne),
-            Self::AllowMany { .. } => Some(RateBudget::AllowMany),
-            Self::Disallow { .. } => Some(RateBudget::Disallow),
             Self::BlockList { .. } => Some(RateBudget::BlockList),
             Self::BlockOne { .. } => Some(RateBudget::BlockOne),
             Self::BlockMany { .. } => Some(RateBudget::BlockMany),
@@ -231,7 +250,7 @@ pub(super) fn find(method: &HttpMethod, path: &str) -> Result<(App, Call), Refus
     let segments: Vec<String> = path.split('/').map(decode).collect::<Result<_, _>>()?;
     let mut segments = segments.into_iter();
     let (Some(first), Some(second)) = (segments.next(), segments.next()) else {
-        return Err(Refusal::NoSuchCall);
+        return Err(Refusal::NoSuchResource);
     };
     let app = if first == "app-id" {
         App::Id(second)
@@ -247,7 +266,7 @@ pub(super) fn find(method: &HttpMethod, path: &str) -> Result<(App, Call), Refus
         ["users", rest @ ..] => user_call(method, rest),
         ["token"] if method == HttpMethod::POST => Ok(Call::Token),
         ["token"] => Err(Refusal::WrongMethod),
-        _ => Err(Refusal::NoSuchCall),
+        _ => Err(Refusal::NoSuchResource),
     };
     Ok((app, call?))
 }
@@ -307,7 +326,7 @@ fn room_call(method: &HttpMethod, rest: &[&str]) -> Result<Call, Refusal> {
         | (_, [_, "white" | "blocks", "users"] | [_, "white" | "blocks", "users", _]) => {
             return Err(Refusal::WrongMethod);
         }
-        _ => return Err(Refusal::NoSuchCall),
+        _ => return Err(Refusal::NoSuchResource),
     })
 }
 
@@ -319,7 +338,7 @@ fn user_call(method: &HttpMethod, rest: &[&str]) -> Result<Call, Refusal> {
             user: (*user).to_owned(),
         }),
         (_, [] | [_]) => Err(Refusal::WrongMethod),
-        _ => Err(Refusal::NoSuchCall),
+        _ => Err(Refusal::NoSuchResource),
     }
 }
 

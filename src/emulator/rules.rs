@@ -1,5 +1,6 @@
 //! Effects of the calls on the state. No HTTP, no clock.
 
+use super::answer::DetailRow;
 use super::profile::{Profile, Side};
 use super::refusal::Refusal;
 use super::{Names, Room, State};
@@ -32,7 +33,8 @@ pub(super) fn add_one(
     }
     refuse_blocked(room, id, [user])?;
     let there = room.members().contains(user);
-    if there && profile.add_one_member == Side::Seed {
+    // The owner is added as often as one likes, as recorded.
+    if there && !room.is_owner(user) && profile.add_one_member == Side::Seed {
         return Err(Refusal::AlreadyMember {
             user: user.to_owned(),
             room: id.to_owned(),
@@ -90,7 +92,9 @@ pub(super) fn remove_one(
     id: &str,
     user: &str,
 ) -> Result<MemberResult, Refusal> {
-    check_known(state, profile, id, user)?;
+    if profile.unknown_user == Side::Seed {
+        refuse_unknown(state, id, user)?;
+    }
     if leave(state.room_mut(id)?, profile, user) {
         Ok(member_result("remove_member", id, user, None))
     } else {
@@ -114,7 +118,9 @@ pub(super) fn remove_many(
     if users.split(',').count() > most {
         return Err(Refusal::TooManyToRemove(most, profile.batch_words));
     }
-    check_known(state, profile, id, users)?;
+    if profile.unknown_among_many == Side::Newer {
+        refuse_unknown(state, id, users)?;
+    }
     let room = state.room_mut(id)?;
     let nobody = !users.split(',').any(|user| room.members().contains(user));
     if nobody && profile.remove_many_absent == Side::Newer {
@@ -132,15 +138,25 @@ pub(super) fn remove_many(
 }
 
 /// "Adds a regular chat room member as the chat room admin" (seed, "Adding a chat room admin"): not somebody from
-/// outside, not an admin, and not the owner either. [?]
+/// outside, and not an admin. Promoting the owner is answered as a success, as recorded; that it changes nothing is an
+/// assumption. [?]
 pub(super) fn promote(
     state: &mut State,
     profile: Profile,
     id: &str,
     user: &str,
 ) -> Result<Promoted, Refusal> {
-    check_known(state, profile, id, user)?;
+    if profile.unknown_user == Side::Seed {
+        refuse_unknown(state, id, user)?;
+    }
     let room = state.room_mut(id)?;
+    let promoted = Promoted {
+        result: Outcome::success(),
+        newadmin: user.to_owned(),
+    };
+    if room.is_owner(user) {
+        return Ok(promoted);
+    }
     if !room.members().contains(user) {
         return Err(Refusal::CannotPromote {
             user: user.to_owned(),
@@ -149,7 +165,7 @@ pub(super) fn promote(
         });
     }
     let admin = room.admins().contains(user);
-    if room.is_owner(user) || (admin && profile.promote_admin == Side::Seed) {
+    if admin && profile.promote_admin == Side::Seed {
         return Err(Refusal::AlreadyAdmin {
             user: user.to_owned(),
             room: id.to_owned(),
@@ -159,10 +175,7 @@ pub(super) fn promote(
         return Err(Refusal::TooManyAdmins);
     }
     room.promote(user);
-    Ok(Promoted {
-        result: Outcome::success(),
-        newadmin: user.to_owned(),
-    })
+    Ok(promoted)
 }
 
 /// Not paged, and without the owner. [P]
@@ -173,7 +186,9 @@ pub(super) fn list_admins(state: &State, profile: Profile, id: &str) -> Result<V
 
 /// Demoting the owner is answered as a success too [P]; that it changes nothing is an assumption. [?]
 pub(super) fn demote(state: &mut State, profile: Profile, id: &str, user: &str) -> Result<Demoted, Refusal> {
-    check_known(state, profile, id, user)?;
+    if profile.unknown_among_many == Side::Newer {
+        refuse_unknown(state, id, user)?;
+    }
     let room = state.room_mut(id)?;
     if !room.demote(user) && !room.is_owner(user) {
         return Err(Refusal::NotAdmin {
@@ -188,36 +203,35 @@ pub(super) fn demote(state: &mut State, profile: Profile, id: &str, user: &str) 
 }
 
 /// One unknown room, and the whole call is refused with its name. [?]
-pub(super) fn room_detail(state: &State, profile: Profile, ids: &str) -> Result<Vec<RoomDetail>, Refusal> {
+pub(super) fn room_detail(state: &State, profile: Profile, ids: &str) -> Result<Vec<DetailRow>, Refusal> {
     if ids.split(',').count() > MAX_DETAIL_ROOMS {
         return Err(Refusal::TooManyRooms);
     }
     let detail = |id: &str| {
         let room = state.room(id)?;
-        Ok(RoomDetail {
+        let known = RoomDetail {
             id: id.to_owned(),
-            name: room.name.clone(),
+            name: Some(room.name.clone().unwrap_or_default()),
             owner: Some(profile.spell(room.owner())),
             maxusers: Some(room.maxusers),
             affiliations_count: Some(count(room.members().len())),
             affiliations: Some(room.rows(profile).collect()),
-        })
+        };
+        Ok(DetailRow::new(known, room))
     };
     ids.split(',').map(detail).collect()
 }
 
-/// Refuses those whom neither the room nor the app knows, on the side of the documents that does.
-fn check_known(state: &State, profile: Profile, id: &str, users: &str) -> Result<(), Refusal> {
+/// Refuses the first of these users whom neither the room nor the app knows.
+fn refuse_unknown(state: &State, id: &str, users: &str) -> Result<(), Refusal> {
     let members = state.room(id)?.members();
-    let mut strangers = users
-        .split(',')
-        .filter(|user| !members.contains(user) && !state.knows(user));
-    match strangers.next() {
-        Some(user) if profile.unknown_user == Side::Newer => Err(Refusal::NoSuchUser {
+    let unknown = |user: &&str| !members.contains(user) && !state.knows(user);
+    match users.split(',').find(unknown) {
+        Some(user) => Err(Refusal::NoSuchUser {
             user: user.to_owned(),
             side: Side::Newer,
         }),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
@@ -246,7 +260,7 @@ fn refuse_blocked<'a>(
 
 fn make_place(room: &Room, newcomers: usize) -> Result<(), Refusal> {
     // Nobody new is no reason to refuse, however crowded the room is already.
-    if newcomers > 0 && count(room.members().len() + newcomers) > room.maxusers {
+    if newcomers > 0 && !room.has_place_for(newcomers) {
         return Err(Refusal::RoomFull);
     }
     Ok(())

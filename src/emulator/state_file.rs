@@ -129,6 +129,11 @@ struct RoomFile {
     #[serde(default)]
     block_list: Vec<String>,
     name: Option<String>,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    custom: String,
+    created: Option<u64>,
     maxusers: Option<u64>,
 }
 
@@ -249,6 +254,9 @@ impl RoomFile {
             room.block(&name);
         }
         room.name = self.name;
+        room.description = self.description;
+        room.custom = self.custom;
+        room.created_ms = self.created.unwrap_or(Room::DEFAULT_CREATED_MS);
         room.maxusers = self.maxusers.unwrap_or(Room::DEFAULT_MAXUSERS);
         Ok(room)
     }
@@ -325,7 +333,7 @@ mod tests {
         insta::assert_snapshot!(problems.join("\n"), @r#"
         this is not the state of an emulator: rooms: invalid type: sequence, expected a map at line 1 column 8
         this is not the state of an emulator: unknown field `tokken`, expected one of `app_key`, `app_id`, `app_certificate`, `tokens`, `user_tokens`, `clients`, `passwords`, `users`, `rooms`
-        this is not the state of an emulator: rooms.7: unknown field `boss`, expected one of `owner`, `admins`, `members`, `allow_list`, `block_list`, `name`, `maxusers` at line 1 column 23
+        this is not the state of an emulator: rooms.7: unknown field `boss`, expected one of `owner`, `admins`, `members`, `allow_list`, `block_list`, `name`, `description`, `custom`, `created`, `maxusers` at line 1 column 23
         this is not the state of an emulator: rooms.7: missing field `owner` at line 1 column 12
         app_key is written org#app, each of letters, digits, `-` and `_`; "acme" is not
         app_key is written org#app, each of letters, digits, `-` and `_`; "a/b#c" is not

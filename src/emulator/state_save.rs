@@ -42,6 +42,11 @@ struct RoomDocument<'a> {
     block_list: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    description: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    custom: &'a str,
+    created: u64,
     maxusers: u64,
 }
 
@@ -72,9 +77,12 @@ impl<'a> StateDocument<'a> {
             owner: room.owner(),
             admins: InOrder(room.admins()),
             members: InOrder(room.members()),
-            allow_list: room.members().iter().filter(|user| room.allows(user)).collect(),
+            allow_list: room.allowed().iter().collect(),
             block_list: room.block_list().iter().collect(),
             name: room.name.as_deref(),
+            description: &room.description,
+            custom: &room.custom,
+            created: room.created_ms,
             maxusers: room.maxusers,
         };
         Self {
@@ -120,7 +128,8 @@ mod tests {
                 tokens: [secret], user_tokens: {bob: his}, clients: {id: key}, passwords: {dan: word},
                 users: [alice, bob, Carol, dan, bob2, Bob3],
                 rooms: {"7": {owner: alice, admins: [dan, bob], members: [Carol, dan, Alice], maxusers: 9,
-                              allow_list: [Carol], block_list: [bob2, Bob3], name: shop},
+                              allow_list: [Carol], block_list: [bob2, Bob3], name: shop,
+                              description: a room, custom: "{}", created: 7},
                 "8": {owner: bob}}}"#,
         )
         .unwrap();

@@ -2,6 +2,15 @@ use super::names;
 use std::fmt;
 use std::sync::Arc;
 
+/// Times that an answer tells, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp {
+    /// Since 1970.
+    pub(super) now_ms: u64,
+    /// Since the service took the call.
+    pub(super) duration_ms: u64,
+}
+
 /// A clock, in milliseconds since 1970: the machine's, unless told otherwise.
 #[derive(Clone)]
 pub(super) struct TimeOfDay(Arc<dyn Fn() -> u64 + Send + Sync>);

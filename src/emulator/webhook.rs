@@ -8,10 +8,10 @@ mod poster;
 mod queue;
 mod suspension;
 
-pub use address::{BadWebhook, Webhook, WebhookStyle};
-pub(super) use changes::{Before, Scope};
+pub use address::{BadWebhook, NoWebhook, Webhook, WebhookStyle};
+pub(super) use changes::{Author, Before, Scope};
 pub use poster::{WebhookAnswer, WebhookPoster};
 pub(super) use queue::{WebhookQueue, channel};
 
 /// The operator of a call made with an app token (`[P]`).
-pub(super) const APP: &str = "@ppAdmin";
+const APP: &str = "@ppAdmin";

@@ -2,7 +2,7 @@
 
 use super::{Subject, shown};
 use crate::desired::{DesiredRoom, Mention, Mentions, Origin, OtherGroup, Pattern};
-use crate::model::{Glob, Mode, RoomId, Until, counted, printable};
+use crate::model::{Absent, Glob, Mode, RoomId, Until, counted, printable};
 use std::fmt::{self, Write as _};
 
 /// Rooms that are named one by one.
@@ -110,11 +110,19 @@ fn write(
             Mode::Observe => ": nothing is written",
         }
     )?;
-    if subject.may_be_absent() {
+    let effect = match subject.absent() {
+        Absent::Readd => None,
+        Absent::Ignore => Some(("ignore", "who leaves is not added again")),
+        Absent::Keep => Some((
+            "keep",
+            "members are on the allow list, so that they stay when they go offline",
+        )),
+    };
+    if let Some((key, effect)) = effect {
         let said = absent
             .as_ref()
             .map_or_else(|| format!("the settings, {}", printable(file)), place);
-        writeln!(out, "  absent ignore ({said}): who leaves is not added again")?;
+        writeln!(out, "  absent {key} ({said}): {effect}")?;
     }
     let room_of = |id: &RoomId| rooms.iter().find(|room| room.id == *id).map(shown);
     for OtherGroup { name, at, rooms } in other_groups {

@@ -2,7 +2,7 @@
 
 use super::{Subject, joined};
 use crate::live::{LiveRoom, Observed};
-use crate::model::{Mode, Op, UserId, printable};
+use crate::model::{Absent, Mode, Op, UserId, printable};
 use crate::plan::{GuardTripped, Note, RoomPlan, Status, lines_to_allow, users_of};
 use std::fmt::{self, Write as _};
 
@@ -123,7 +123,7 @@ fn write_plan(
     // What a note holds, no guard does.
     unsent.retain(|op| notes.iter().all(|note| note.held != Some(*op)));
     if !sent.is_empty() {
-        writeln!(out, "A pass would {} {user}.", ops(&sent))?;
+        writeln!(out, "A pass would {}.", done_to(user, &sent))?;
     }
     if !unsent.is_empty() {
         write_unsent(out, user, &unsent, (plan, fleet))?;
@@ -140,7 +140,8 @@ fn write_plan(
         match note.held {
             Some(op) => writeln!(
                 out,
-                "A pass would not {op} {user}, though that is wanted: {message}."
+                "A pass would not {}, though that is wanted: {message}.",
+                done_to(user, &[op])
             )?,
             None => writeln!(out, "Note: {message}.")?,
         }
@@ -168,16 +169,16 @@ fn write_unsent(
     (plan, fleet): (&RoomPlan, Option<&GuardTripped>),
 ) -> fmt::Result {
     let goes = unsent.contains(&Op::Remove);
-    let unsent = ops(unsent);
+    let unsent = done_to(user, unsent);
     if plan.status == Status::Observed {
         return writeln!(
             out,
-            "A pass would not {unsent} {user}, because it only observes this room; otherwise it would."
+            "A pass would not {unsent}, because it only observes this room; otherwise it would."
         );
     }
     writeln!(
         out,
-        "A pass would not {unsent} {user}, though that is wanted, until the guard allows it:"
+        "A pass would not {unsent}, though that is wanted, until the guard allows it:"
     )?;
     for block in &plan.blocked {
         writeln!(out, "  blocked: {block}")?;
@@ -215,7 +216,7 @@ fn idle(subject: Subject<'_>, observed: &Observed, plan: &RoomPlan) -> String {
         "the owner is never added, removed, promoted or demoted"
     } else if subject.is_ignored() {
         "they are ignored here"
-    } else if role == Role::Absent && subject.may_be_absent() {
+    } else if role == Role::Absent && subject.absent() == Absent::Ignore {
         return not_here(room.mode, complete);
     } else if !too_much && wanted {
         "they are what the files want them to be"
@@ -249,7 +250,23 @@ fn not_here(mode: Mode, complete: bool) -> String {
     format!("they {are}, and that is no drift (`absent: ignore`){invited}")
 }
 
-fn ops(ops: &[Op]) -> String {
-    let words: Vec<String> = ops.iter().map(Op::to_string).collect();
+/// As in `add ann and put ann on the allow list`.
+fn done_to(user: &UserId, ops: &[Op]) -> String {
+    let roles: Vec<&str> = ops
+        .iter()
+        .filter(|op| !op.is_of_allow_list())
+        .map(|op| op.as_str())
+        .collect();
+    let mut words = Vec::new();
+    if !roles.is_empty() {
+        words.push(format!("{} {user}", joined(&roles)));
+    }
+    for op in ops {
+        match op {
+            Op::Allow => words.push(format!("put {user} on the allow list")),
+            Op::Disallow => words.push(format!("take {user} off the allow list")),
+            Op::Add | Op::Promote | Op::Demote | Op::Remove => {}
+        }
+    }
     joined(&words)
 }

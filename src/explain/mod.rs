@@ -29,9 +29,13 @@ impl Subject<'_> {
         listed || self.is_wanted_admin()
     }
 
-    /// True if their absence is no drift: the room leaves whoever is absent alone, and wants them as a member, not as an admin.
-    fn may_be_absent(&self) -> bool {
-        self.room.absent == Absent::Ignore && self.is_wanted() && !self.is_wanted_admin()
+    /// The room's `absent`, as far as it is about them: it is about members who are not wanted as admins.
+    fn absent(&self) -> Absent {
+        if self.is_wanted() && !self.is_wanted_admin() {
+            self.room.absent
+        } else {
+            Absent::Readd
+        }
     }
 
     fn is_ignored(&self) -> bool {

@@ -1,5 +1,6 @@
 //! A live room as an entry of a room file.
 
+use super::Options;
 use super::common::Groups;
 use super::yaml::{name, quoted, told, write_list};
 use crate::desired::names::label;
@@ -35,17 +36,19 @@ pub(super) struct Entry<'a> {
     /// Those outside the room among them.
     all_admins: &'a MemberSet,
     mode: Mode,
+    are_kept: bool,
     admins: MemberSet,
     /// Admins are not among them: wanted admins are wanted members too.
     members: MemberSet,
 }
 
 impl<'a> Entry<'a> {
-    pub(super) fn new(live: &'a LiveRoom, all_admins: &'a MemberSet, mode: Mode) -> Self {
+    pub(super) fn new(live: &'a LiveRoom, all_admins: &'a MemberSet, options: Options) -> Self {
         Self {
             live,
             all_admins,
-            mode,
+            mode: options.mode,
+            are_kept: options.are_kept,
             // An admin who is not in the room would be added.
             admins: all_admins.and(&live.members),
             members: live.members.minus(all_admins),
@@ -86,6 +89,10 @@ impl<'a> Entry<'a> {
             writeln!(out, "    owner: {}", name(owner.as_str()))?;
         }
         writeln!(out, "    mode: {}", self.mode)?;
+        // Planning the file straight after is to be empty.
+        if self.are_kept && self.has(ListKey::Members) {
+            writeln!(out, "    absent: readd")?;
+        }
         for key in ListKey::ALL.into_iter().filter(|key| self.has(*key)) {
             write_list(out, 4, key.as_str(), &groups.items(at, key, self))?;
         }

@@ -20,6 +20,8 @@ pub struct Options {
     pub mode: Mode,
     /// True if people who are the same in several rooms become groups.
     pub group_by_common: bool,
+    /// True if the settings keep the members of rooms on their allow lists, unless an entry says otherwise.
+    pub are_kept: bool,
 }
 
 /// A room file, and what is not in it.
@@ -58,7 +60,7 @@ pub fn room_file(
     }
     let entries: Vec<Entry<'_>> = rooms
         .iter()
-        .map(|(live, admins)| Entry::new(live, admins, options.mode))
+        .map(|(live, admins)| Entry::new(live, admins, options))
         .collect();
     let text = (!entries.is_empty()).then(|| {
         let groups = if options.group_by_common {
@@ -68,7 +70,7 @@ pub fn room_file(
         };
         let mut out = String::new();
         // Writing to a string cannot fail.
-        let _ = write_head(&mut out, app, &left_out, options.mode)
+        let _ = write_head(&mut out, app, &left_out, options)
             .and_then(|()| groups.write(&mut out))
             .and_then(|()| out.write_str("rooms:\n"))
             .and_then(|()| {
@@ -110,9 +112,9 @@ fn fit(observed: Observed, mode: Mode) -> Result<(LiveRoom, MemberSet), String> 
     Ok((live, admins))
 }
 
-fn write_head(out: &mut String, app: &str, left_out: &[LeftOut], mode: Mode) -> std::fmt::Result {
+fn write_head(out: &mut String, app: &str, left_out: &[LeftOut], options: Options) -> std::fmt::Result {
     writeln!(out, "# Rooms of {app}, as `roomsync export` found them.")?;
-    out.write_str(match mode {
+    out.write_str(match options.mode {
         Mode::Authoritative => {
             "# `mode: authoritative` removes whoever is not listed. Who was offline may not have been in the room, and is not\n\
              # listed then: complete the lists before the first apply.\n"
@@ -123,6 +125,12 @@ fn write_head(out: &mut String, app: &str, left_out: &[LeftOut], mode: Mode) -> 
              # is not listed is removed.\n"
         }
     })?;
+    if options.are_kept {
+        out.write_str(
+            "# The settings keep members on the allow list (`absent: keep`), and nobody was asked who is on it: take the\n\
+             # `absent` lines out to have members put on it.\n",
+        )?;
+    }
     for LeftOut { room, why } in left_out {
         writeln!(out, "# Room {room} is missing: {}", told(why))?;
     }

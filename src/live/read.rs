@@ -1,6 +1,7 @@
 //! Reads of one room, with checks that the answers can all be true.
 
 use super::admins::{AdminList, read_admins};
+use super::allow_list::{AllowList, read_allow_list};
 use super::detail::{self, Detail};
 use super::people::People;
 use super::{Inconsistency, LiveRoom, Observed, pages};
@@ -20,6 +21,8 @@ pub struct ReadRequest<'a> {
     pub room: &'a RoomId,
     /// Need of the room's admins.
     pub admins: AdminRead<'a>,
+    /// True if the room's allow list is needed, which costs a call of its own.
+    pub allow_list: bool,
 }
 
 /// Need of a room's admin list, which costs a call of its own.
@@ -39,24 +42,31 @@ impl<'a> ReadRequest<'a> {
         Self {
             room,
             admins: AdminRead::Always,
+            allow_list: false,
         }
     }
 
-    /// A read of the members, and of the admins only if it takes their list to decide what to do.
+    /// A read of the members, of the admins only if it takes their list to decide what to do, and of the allow list if the files
+    /// keep members on it.
     #[must_use]
     pub fn of_members(desired: &'a DesiredRoom) -> Self {
         Self {
             room: &desired.id,
             admins: AdminRead::IfNeeded(desired),
+            allow_list: desired.keeps_members(),
         }
     }
 }
 
 impl<'a> From<&'a DesiredRoom> for ReadRequest<'a> {
     fn from(desired: &'a DesiredRoom) -> Self {
+        let of_members = Self::of_members(desired);
         match desired.admins {
-            Some(_) => Self::of_all(&desired.id),
-            None => Self::of_members(desired),
+            Some(_) => Self {
+                admins: AdminRead::Always,
+                ..of_members
+            },
+            None => of_members,
         }
     }
 }
@@ -204,18 +214,41 @@ async fn read_once(
     request: ReadRequest<'_>,
     mut detail: Detail,
 ) -> Result<(LiveRoom, Option<Inconsistency>), CallError> {
-    let ReadRequest { room, admins } = request;
-    let ((people, inconsistency, read_at), admins) = match admins {
+    let room = request.room;
+    let allow_list = async {
+        if request.allow_list {
+            read_allow_list(reader, room).await
+        } else {
+            Ok(AllowList::NotRead)
+        }
+    };
+    // Both to their end, whatever becomes of the other: calls on their way count against the call rate.
+    let (people, allow_list) = tokio::join!(read_people_and_admins(reader, request, &mut detail), allow_list);
+    let (((people, inconsistency, read_at), admins), allow_list) = (people?, allow_list?);
+    reader.room_was_read(room);
+    let live = LiveRoom {
+        allow_list,
+        ..live_room(room, detail, people, admins, read_at)
+    };
+    Ok((live, inconsistency))
+}
+
+/// Reads who is in a room, and its admins unless they are not needed.
+async fn read_people_and_admins(
+    reader: &Reader,
+    ReadRequest { room, admins, .. }: ReadRequest<'_>,
+    detail: &mut Detail,
+) -> Result<(OfPeople, Option<AdminList>), CallError> {
+    match admins {
         AdminRead::Always => {
-            // Both to their end, whatever becomes of the other: calls on their way count against the call rate.
-            let (people, admins) =
-                tokio::join!(read_people(reader, room, &mut detail), read_admins(reader, room));
+            // Both to their end, too.
+            let (people, admins) = tokio::join!(read_people(reader, room, detail), read_admins(reader, room));
             let (mut people, admins) = (people?, admins?);
             people.1 = people.1.or(admins.inconsistency.clone());
-            (people, Some(admins))
+            Ok((people, Some(admins)))
         }
         AdminRead::IfNeeded(desired) => {
-            let mut people = read_people(reader, room, &mut detail).await?;
+            let mut people = read_people(reader, room, detail).await?;
             let admins = match &people {
                 // What contradicts itself removes nobody.
                 (_, Some(_), _) => None,
@@ -226,11 +259,9 @@ async fn read_once(
                     admins
                 }
             };
-            (people, admins)
+            Ok((people, admins))
         }
-    };
-    reader.room_was_read(room);
-    Ok((live_room(room, detail, people, admins, read_at), inconsistency))
+    }
 }
 
 /// Reads the admins of a room if somebody there is not wanted, or a wanted admin is not there; `None`: neither. With them, how
@@ -281,18 +312,16 @@ async fn read_needed_admins(
     Ok((Some(list), inconsistency))
 }
 
-/// Reads who is in the room, unless the detail shows everyone. With them, how the answers contradict each other and when they
-/// were asked for first.
-async fn read_people(
-    reader: &Reader,
-    room: &RoomId,
-    detail: &mut Detail,
-) -> Result<(People, Option<Inconsistency>, Instant), CallError> {
+/// People of a room, how the answers that show them contradict each other, and when they were asked for first.
+type OfPeople = (People, Option<Inconsistency>, Instant);
+
+/// Reads who is in the room, unless the detail shows everyone.
+async fn read_people(reader: &Reader, room: &RoomId, detail: &mut Detail) -> Result<OfPeople, CallError> {
     if let Some((people, begun)) = detail.everyone.take() {
         return Ok((people, None, begun));
     }
     let begun = Instant::now();
-    let (people, inconsistency) = pages::read(reader, room, detail.count, detail.owner.is_some()).await?;
+    let (people, inconsistency) = pages::read(reader, room, detail.count).await?;
     let inconsistency = inconsistency.or_else(|| people.about_owner(detail.owner.as_deref()));
     Ok((people, inconsistency, begun))
 }
@@ -321,6 +350,7 @@ fn live_room(
         name: detail.name,
         admins: admins.map(|names| names.filter(|user| !is_owner(user.as_str()))),
         foreign_admins,
+        allow_list: AllowList::NotRead,
         max_users: detail.max_users,
         owner_page,
         read_at,

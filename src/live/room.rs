@@ -1,3 +1,4 @@
+use super::AllowList;
 use crate::model::{MemberSet, RoomId, counted};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,6 +21,8 @@ pub struct LiveRoom {
     pub admins: Option<MemberSet>,
     /// Everyone in the room but the owner, admins included.
     pub members: MemberSet,
+    /// The room's allow list.
+    pub allow_list: AllowList,
     /// Members whose names break our rules: they are never sent.
     pub foreign: BTreeSet<String>,
     /// Admins whose names break our rules.
@@ -106,6 +109,15 @@ pub enum Inconsistency {
     },
     /// Two lists of the admins, one right after the other, differ.
     AdminsDiffer,
+    /// So many rows of the allow list name nobody.
+    UnreadableAllowed(usize),
+    /// The allow list has `rows` rows and says it has `count`.
+    AllowedCount {
+        /// Rows that it has.
+        rows: usize,
+        /// Rows that it says it has.
+        count: u64,
+    },
 }
 
 impl Inconsistency {
@@ -120,7 +132,9 @@ impl Inconsistency {
             | Self::UnreadableRows { .. }
             | Self::Size { .. }
             | Self::NoOwner
-            | Self::TwoOwners(..) => false,
+            | Self::TwoOwners(..)
+            | Self::UnreadableAllowed(_)
+            | Self::AllowedCount { .. } => false,
         }
     }
 }
@@ -163,6 +177,14 @@ impl fmt::Display for Inconsistency {
                 write!(
                     f,
                     "the admin list has {} and says it has {count}",
+                    counted(*rows, "row")
+                )
+            }
+            Self::UnreadableAllowed(rows) => write!(f, "the allow list has rows that name nobody: {rows}"),
+            Self::AllowedCount { rows, count } => {
+                write!(
+                    f,
+                    "the allow list has {} and says it has {count}",
                     counted(*rows, "row")
                 )
             }

@@ -7,26 +7,39 @@ use std::fmt;
 pub enum Op {
     /// Make them a member.
     Add,
+    /// Put a member on the room's allow list.
+    Allow,
     /// Make a member an admin.
     Promote,
     /// Make an admin a plain member.
     Demote,
     /// Put them out of the room.
     Remove,
+    /// Take them off the room's allow list.
+    Disallow,
 }
 
 impl Op {
     /// All of them, in the order in which they are done as a rule.
-    pub const ALL: [Self; 4] = [Self::Add, Self::Promote, Self::Demote, Self::Remove];
+    pub const ALL: [Self; 6] = [
+        Self::Add,
+        Self::Allow,
+        Self::Promote,
+        Self::Demote,
+        Self::Remove,
+        Self::Disallow,
+    ];
 
     /// Name of the operation.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Add => "add",
+            Self::Allow => "allow",
             Self::Promote => "promote",
             Self::Demote => "demote",
             Self::Remove => "remove",
+            Self::Disallow => "disallow",
         }
     }
 
@@ -35,9 +48,11 @@ impl Op {
     pub fn done(self) -> &'static str {
         match self {
             Self::Add => "added",
+            Self::Allow => "put on the allow list",
             Self::Promote => "promoted",
             Self::Demote => "demoted",
             Self::Remove => "removed",
+            Self::Disallow => "taken off the allow list",
         }
     }
 
@@ -45,6 +60,12 @@ impl Op {
     #[must_use]
     pub fn takes_away(self) -> bool {
         matches!(self, Self::Demote | Self::Remove)
+    }
+
+    /// True if it changes the allow list, and neither who is in the room nor a role.
+    #[must_use]
+    pub fn is_of_allow_list(self) -> bool {
+        matches!(self, Self::Allow | Self::Disallow)
     }
 }
 
@@ -59,12 +80,16 @@ impl fmt::Display for Op {
 pub struct PerOp<T> {
     /// Value for [`Op::Add`].
     pub add: T,
+    /// Value for [`Op::Allow`].
+    pub allow: T,
     /// Value for [`Op::Promote`].
     pub promote: T,
     /// Value for [`Op::Demote`].
     pub demote: T,
     /// Value for [`Op::Remove`].
     pub remove: T,
+    /// Value for [`Op::Disallow`].
+    pub disallow: T,
 }
 
 impl<T> PerOp<T> {
@@ -72,9 +97,11 @@ impl<T> PerOp<T> {
     pub fn from_fn(mut value: impl FnMut(Op) -> T) -> Self {
         Self {
             add: value(Op::Add),
+            allow: value(Op::Allow),
             promote: value(Op::Promote),
             demote: value(Op::Demote),
             remove: value(Op::Remove),
+            disallow: value(Op::Disallow),
         }
     }
 
@@ -82,9 +109,11 @@ impl<T> PerOp<T> {
     pub fn of(&self, op: Op) -> &T {
         match op {
             Op::Add => &self.add,
+            Op::Allow => &self.allow,
             Op::Promote => &self.promote,
             Op::Demote => &self.demote,
             Op::Remove => &self.remove,
+            Op::Disallow => &self.disallow,
         }
     }
 
@@ -92,9 +121,11 @@ impl<T> PerOp<T> {
     pub fn of_mut(&mut self, op: Op) -> &mut T {
         match op {
             Op::Add => &mut self.add,
+            Op::Allow => &mut self.allow,
             Op::Promote => &mut self.promote,
             Op::Demote => &mut self.demote,
             Op::Remove => &mut self.remove,
+            Op::Disallow => &mut self.disallow,
         }
     }
 
@@ -102,9 +133,11 @@ impl<T> PerOp<T> {
     pub fn map<U>(self, mut turn: impl FnMut(T) -> U) -> PerOp<U> {
         PerOp {
             add: turn(self.add),
+            allow: turn(self.allow),
             promote: turn(self.promote),
             demote: turn(self.demote),
             remove: turn(self.remove),
+            disallow: turn(self.disallow),
         }
     }
 
@@ -116,20 +149,24 @@ impl<T> PerOp<T> {
 
 impl<T> IntoIterator for PerOp<T> {
     type Item = (Op, T);
-    type IntoIter = std::array::IntoIter<(Op, T), 4>;
+    type IntoIter = std::array::IntoIter<(Op, T), 6>;
 
     fn into_iter(self) -> Self::IntoIter {
         let Self {
             add,
+            allow,
             promote,
             demote,
             remove,
+            disallow,
         } = self;
         [
             (Op::Add, add),
+            (Op::Allow, allow),
             (Op::Promote, promote),
             (Op::Demote, demote),
             (Op::Remove, remove),
+            (Op::Disallow, disallow),
         ]
         .into_iter()
     }

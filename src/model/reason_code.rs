@@ -33,6 +33,10 @@ reason_codes! {
     AdminKept = "admin_kept",
     /// There is no place for another admin.
     AdminsFull = "admins_full",
+    /// The room's allow list has no place for another member.
+    AllowListFull = "allow_list_full",
+    /// The room's allow list cannot be read or written, so it keeps nobody in the room.
+    AllowListUnusable = "allow_list_unusable",
     /// The service says that there was nothing to change for this user.
     AlreadySo = "already_so",
     /// The answer is larger than any that is read.

@@ -101,11 +101,13 @@ pub enum Absent {
     Readd,
     /// Invite them once, and leave them alone after that: they come and go as they like.
     Ignore,
+    /// Add them again, and put them on the room's allow list, so that they stay when they go offline.
+    Keep,
 }
 
 impl Absent {
     /// Every treatment.
-    pub const ALL: [Self; 2] = [Self::Readd, Self::Ignore];
+    pub const ALL: [Self; 3] = [Self::Readd, Self::Ignore, Self::Keep];
 
     /// As files write it.
     #[must_use]
@@ -113,6 +115,7 @@ impl Absent {
         match self {
             Self::Readd => "readd",
             Self::Ignore => "ignore",
+            Self::Keep => "keep",
         }
     }
 }

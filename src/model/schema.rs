@@ -140,6 +140,7 @@ impl JsonSchema for Absent {
             "oneOf": [
                 {"const": "readd", "description": "They are added again."},
                 {"const": "ignore", "description": "They are invited once, and left alone after that."},
+                {"const": "keep", "description": "They are added again, and put on the room's allow list: who is on it stays when they go offline."},
             ],
         })
     }

@@ -1,7 +1,7 @@
 //! The admins of a room in a plan whose look did not read them: what the last look that did left open still counts.
 
 use super::{Note, RoomPlan, Status};
-use crate::model::{Guard, MemberSet, Op, ReasonCode};
+use crate::model::{Guard, Op, ReasonCode};
 
 impl RoomPlan {
     /// Has this plan, whose look did not read the admins, say what an earlier one for the same entry of the files left open about
@@ -15,7 +15,7 @@ impl RoomPlan {
         });
         let blocked: Vec<_> = blocked
             .filter(|block| !self.blocked.contains(block))
-            .cloned()
+            .copied()
             .collect();
         let is_open = !earlier.promote.is_empty()
             || !earlier.demote.is_empty()
@@ -53,10 +53,7 @@ impl RoomPlan {
         let is_held = |note: &&Note| note.held.is_some() && !note.is_waiting();
         self.status = if !self.blocked.is_empty() {
             Status::Blocked
-        } else if [&self.add, &self.remove, &self.promote, &self.demote]
-            .into_iter()
-            .any(|users| !MemberSet::is_empty(users))
-        {
+        } else if Op::ALL.into_iter().any(|op| !self.wanted(op).is_empty()) {
             Status::Changed
         } else if let Some(note) = self.notes.iter().find(is_held) {
             self.error = Some(note.clone());

@@ -12,12 +12,16 @@ pub(super) type Changes = PerOp<MemberSet>;
 pub enum Step {
     /// `add_many`
     Add(MemberSet),
+    /// `allow_many`
+    Allow(MemberSet),
     /// `promote`
     Promote(UserId),
     /// `demote`
     Demote(Demotion),
     /// `remove_many`
     Remove(Removal),
+    /// `disallow_many`
+    Disallow(Removal),
 }
 
 /// Admin who becomes a plain member.
@@ -32,7 +36,7 @@ impl Demotion {
     }
 }
 
-/// People who leave the room.
+/// People who leave the room, or its allow list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removal(MemberSet);
 
@@ -45,14 +49,20 @@ impl Step {
         Self::Remove(Removal(users))
     }
 
+    pub(super) fn disallow(users: MemberSet) -> Self {
+        Self::Disallow(Removal(users))
+    }
+
     /// Operation of the call.
     #[must_use]
     pub fn op(&self) -> Op {
         match self {
             Self::Add(_) => Op::Add,
+            Self::Allow(_) => Op::Allow,
             Self::Promote(_) => Op::Promote,
             Self::Demote(_) => Op::Demote,
             Self::Remove(_) => Op::Remove,
+            Self::Disallow(_) => Op::Disallow,
         }
     }
 
@@ -60,7 +70,8 @@ impl Step {
     #[must_use]
     pub fn users(&self) -> &[UserId] {
         match self {
-            Self::Add(users) | Self::Remove(Removal(users)) => users.as_slice(),
+            Self::Add(users) | Self::Allow(users) => users.as_slice(),
+            Self::Remove(Removal(users)) | Self::Disallow(Removal(users)) => users.as_slice(),
             Self::Promote(user) | Self::Demote(Demotion(user)) => std::slice::from_ref(user),
         }
     }
@@ -74,7 +85,9 @@ impl Step {
         };
         match self {
             Self::Add(users) => kept(&users, &mut keep).map(Self::Add),
+            Self::Allow(users) => kept(&users, &mut keep).map(Self::Allow),
             Self::Remove(Removal(users)) => kept(&users, &mut keep).map(Self::remove),
+            Self::Disallow(Removal(users)) => kept(&users, &mut keep).map(Self::disallow),
             Self::Promote(ref user) | Self::Demote(Demotion(ref user)) => keep(user).then_some(self),
         }
     }
@@ -97,14 +110,17 @@ impl Step {
         let batches = || users_of(op, steps).chunks(size).collect::<Vec<_>>().into_iter();
         match op {
             Op::Add => batches().map(Self::Add).collect(),
+            Op::Allow => batches().map(Self::Allow).collect(),
             Op::Remove => batches().map(Self::remove).collect(),
+            Op::Disallow => batches().map(Self::disallow).collect(),
             Op::Promote | Op::Demote => steps.to_vec(),
         }
     }
 
     fn batch(&self) -> Option<&MemberSet> {
         match self {
-            Self::Add(users) | Self::Remove(Removal(users)) => Some(users),
+            Self::Add(users) | Self::Allow(users) => Some(users),
+            Self::Remove(Removal(users)) | Self::Disallow(Removal(users)) => Some(users),
             Self::Promote(_) | Self::Demote(_) => None,
         }
     }
@@ -115,7 +131,7 @@ impl Step {
 pub fn users_of(op: Op, steps: &[Step]) -> MemberSet {
     let of_op = steps.iter().filter(|step| step.op() == op);
     match op {
-        Op::Add | Op::Remove => MemberSet::of_all(of_op.filter_map(Step::batch)),
+        Op::Add | Op::Allow | Op::Remove | Op::Disallow => MemberSet::of_all(of_op.filter_map(Step::batch)),
         Op::Promote | Op::Demote => of_op.flat_map(Step::users).cloned().collect(),
     }
 }

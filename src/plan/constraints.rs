@@ -20,6 +20,8 @@ pub struct Constraints {
     pub admins_over_budget: Option<OverBudget>,
     /// Limit on revocations while the files settle. `None` if they have settled.
     pub unsettled: Option<Unsettled>,
+    /// Reason for which nobody is put on the room's allow list at present.
+    pub allow_list: Option<NotTried>,
     /// People to invite in a room in which whoever is absent is left alone.
     pub invite: Invite,
 }
@@ -75,13 +77,24 @@ pub struct HeldNames {
     pub of: u64,
 }
 
-/// Reason why somebody is not tried at present.
+/// Reason why something is not tried at present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotTried {
-    /// [`ReasonCode::SetAside`], [`ReasonCode::ComingAndGoing`] or [`ReasonCode::Clock`].
+    /// [`ReasonCode::SetAside`], [`ReasonCode::ComingAndGoing`] or [`ReasonCode::Clock`] of a person; of an allow list, why it takes
+    /// nobody.
     pub code: ReasonCode,
     /// In words.
     pub message: String,
+}
+
+impl NotTried {
+    /// What is said of a room whose allow list takes so many members for now not.
+    #[must_use]
+    pub fn note(&self, members: usize) -> Note {
+        let members = counted(members, "member");
+        let message = format!("{members} not put on the allow list: {}", self.message);
+        Note::new(self.code, message)
+    }
 }
 
 impl Constraints {

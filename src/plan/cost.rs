@@ -17,6 +17,10 @@ pub struct Rates {
     pub remove_one: u32,
     /// Of `remove_many`.
     pub remove_many: u32,
+    /// Of `allow_many`.
+    pub allow: u32,
+    /// Of `disallow_many`.
+    pub disallow: u32,
 }
 
 impl Rates {
@@ -40,6 +44,10 @@ pub struct Calls {
     pub remove_one: usize,
     /// `remove_many`
     pub remove_many: usize,
+    /// `allow_many`; a single name goes by it, too.
+    pub allow_many: usize,
+    /// `disallow_many`; a single name goes by it, too.
+    pub disallow_many: usize,
 }
 
 impl Calls {
@@ -60,6 +68,8 @@ impl Calls {
                 Step::Demote(_) => &mut calls.demote,
                 Step::Remove(_) if step.users().len() == 1 => &mut calls.remove_one,
                 Step::Remove(_) => &mut calls.remove_many,
+                Step::Allow(_) => &mut calls.allow_many,
+                Step::Disallow(_) => &mut calls.disallow_many,
             } += 1;
         }
         calls
@@ -73,13 +83,15 @@ impl Calls {
 
     /// Each method's name, as in the settings, and its calls.
     #[must_use]
-    pub fn by_method(&self) -> [(&'static str, usize); 5] {
+    pub fn by_method(&self) -> [(&'static str, usize); 7] {
         let Self {
             add_many,
             promote,
             demote,
             remove_one,
             remove_many,
+            allow_many,
+            disallow_many,
         } = *self;
         [
             ("add_many", add_many),
@@ -87,6 +99,8 @@ impl Calls {
             ("demote", demote),
             ("remove_one", remove_one),
             ("remove_many", remove_many),
+            ("allow_many", allow_many),
+            ("disallow_many", disallow_many),
         ]
     }
 
@@ -99,8 +113,10 @@ impl Calls {
             demote,
             remove_one,
             remove_many,
+            allow,
+            disallow,
         } = *rates;
-        let rates = [add, promote, demote, remove_one, remove_many];
+        let rates = [add, promote, demote, remove_one, remove_many, allow, disallow];
         let of_method = self
             .by_method()
             .into_iter()

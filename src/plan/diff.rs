@@ -1,5 +1,6 @@
 //! Wanted against live.
 
+use super::allow_list::Listing;
 use super::changes::Changes;
 use super::ended::{self, Last};
 use super::live_digest::live_digest;
@@ -60,7 +61,7 @@ pub fn diff(
     }
     let mut changes = compare(desired, observed, &wanted, &seen, &mut notes);
     let not_here = match desired.absent {
-        Absent::Readd => MemberSet::default(),
+        Absent::Readd | Absent::Keep => MemberSet::default(),
         Absent::Ignore => constraints.leave_absent(&mut changes, wanted.admins.as_ref()),
     };
     if !not_here.is_empty() {
@@ -68,6 +69,17 @@ pub fn diff(
         notes.push(Note::new(ReasonCode::Absent, message));
     }
     constraints.take_from(&mut changes, &mut notes);
+    let listing = Listing {
+        desired,
+        allow_list: &live.allow_list,
+        wanted_members: wanted.members.as_ref(),
+        wanted_admins: wanted.admins.as_ref(),
+        wanted: &wanted.people,
+        owner: seen.owner,
+        members: &seen.members,
+        admins: seen.admins.as_ref(),
+    };
+    let on_list = listing.unwanted(&changes, observed.complete().is_some());
     let (last, mut kept_by) = wanted.last.keep(&mut changes, &mut notes);
     let (over_budget, budgets) = constraints.keep_within_budget(&mut changes, &mut notes);
     kept_by.extend(budgets);
@@ -85,6 +97,7 @@ pub fn diff(
         }
     };
     let (pending, not_yet) = constraints.settle(&mut changes, &mut notes);
+    listing.change(&mut changes, constraints, &mut notes);
     let people = (live.members.len() + live.foreign.len() + 1) as u64;
     let places = |max: u64| usize::try_from(max.saturating_sub(people)).unwrap_or(usize::MAX);
     // An admin who is not in the room, as some servers keep them, is nobody to rely on.
@@ -127,6 +140,7 @@ pub fn diff(
         pending,
         not_yet,
         not_here,
+        on_list,
     })
 }
 
@@ -287,5 +301,6 @@ fn compare(
         promote,
         demote: demote.minus(&protected),
         remove,
+        ..Changes::default()
     }
 }

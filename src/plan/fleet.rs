@@ -92,6 +92,12 @@ pub struct Summary {
     pub promotes: usize,
     /// Admins who become members, those who go included.
     pub demotes: usize,
+    /// Members who are put on an allow list.
+    #[serde(skip)]
+    pub allows: usize,
+    /// People who are taken off one.
+    #[serde(skip)]
+    pub disallows: usize,
     /// Write calls.
     pub calls: usize,
 }
@@ -213,6 +219,8 @@ impl FleetPlan {
             removes: sent(Op::Remove),
             promotes: sent(Op::Promote),
             demotes: sent(Op::Demote),
+            allows: sent(Op::Allow),
+            disallows: sent(Op::Disallow),
             calls: self.rooms.iter().map(|room| room.steps.len()).sum(),
         }
     }

@@ -4,6 +4,7 @@
 //! them stands what was held back and why.
 
 mod admin_matters;
+mod allow_list;
 mod changes;
 pub(crate) mod checksum;
 mod constraints;
@@ -125,7 +126,7 @@ pub struct RoomPlan {
     pub status: Status,
     /// The look in numbers; `None` if the room could not be read.
     pub live: Option<LiveSummary>,
-    /// People to add. In a blocked or observed room these four say what is wanted; `steps` say what is sent.
+    /// People to add. In a blocked or observed room these six say what is wanted; `steps` say what is sent.
     pub add: MemberSet,
     /// People to remove.
     pub remove: MemberSet,
@@ -133,6 +134,10 @@ pub struct RoomPlan {
     pub promote: MemberSet,
     /// Admins who should become plain members; those who are removed are among them.
     pub demote: MemberSet,
+    /// Members to put on the room's allow list; those who are added are among them.
+    pub allow: MemberSet,
+    /// People to take off the allow list, because they are removed.
+    pub disallow: MemberSet,
     /// The write calls, in order.
     steps: Vec<Step>,
     /// People without a place, in the order in which they get the place of somebody who cannot come.
@@ -187,6 +192,8 @@ impl RoomPlan {
             remove: MemberSet::default(),
             promote: MemberSet::default(),
             demote: MemberSet::default(),
+            allow: MemberSet::default(),
+            disallow: MemberSet::default(),
             steps: Vec::new(),
             reserves: Vec::new(),
             last: None,
@@ -212,9 +219,11 @@ impl RoomPlan {
     pub fn wanted(&self, op: Op) -> &MemberSet {
         match op {
             Op::Add => &self.add,
+            Op::Allow => &self.allow,
             Op::Promote => &self.promote,
             Op::Demote => &self.demote,
             Op::Remove => &self.remove,
+            Op::Disallow => &self.disallow,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Write calls of a room, in their order.
 //!
-//! As a rule adds, promotes, demotes, removes. Two shortages change that: where promotes would pass the most admins a
+//! As a rule adds, allows, promotes, demotes, removes, disallows. Two shortages change that: where promotes would pass the most admins a
 //! room can have, as many demotes as needed go first; where a room has no place for its adds, those who leave go first. And
 //! one rule stands above both: no demotion before a wanted admin stands, so that a room never loses its last one.
 
@@ -16,6 +16,10 @@ pub struct BatchSizes {
     pub add_batch: usize,
     /// Of `remove_many`, at least 1.
     pub remove_batch: usize,
+    /// Of `allow_many`, at least 1.
+    pub allow_batch: usize,
+    /// Of `disallow_many`, at least 1.
+    pub disallow_batch: usize,
 }
 
 /// Free places of a room, and its reliable admins.
@@ -60,12 +64,14 @@ struct Sequence<'a> {
     /// True if there is no place for the adds until somebody has left.
     full: bool,
     add: MemberSet,
+    allow: MemberSet,
     promote: MemberSet,
     /// Admins who are removed; a demotion each.
     leaving: MemberSet,
     /// The other demotions.
     demote: MemberSet,
     remove: MemberSet,
+    disallow: MemberSet,
     /// Goes before everything, so that those who leave may.
     opener: Option<UserId>,
     /// True if somebody should be made an admin who will not be.
@@ -85,9 +91,11 @@ impl<'a> Sequence<'a> {
     fn new(changes: &Changes, capacity: &'a Capacity) -> Self {
         let Changes {
             add,
+            allow,
             remove,
             promote,
             demote,
+            disallow,
         } = changes.clone();
         let leaving = demote.and(&remove);
         Self {
@@ -96,8 +104,10 @@ impl<'a> Sequence<'a> {
             demote: demote.minus(&leaving),
             leaving,
             add,
+            allow,
             promote,
             remove,
+            disallow,
             opener: None,
             short_of_admins: capacity.short_of_admins,
             reserves: Vec::new(),
@@ -142,6 +152,7 @@ impl<'a> Sequence<'a> {
         self.hold(&leaving, Op::Demote, ReasonCode::NoOtherAdmin, why);
         self.hold(&leaving, Op::Remove, ReasonCode::NoOtherAdmin, why);
         self.remove = self.remove.minus(&leaving);
+        self.disallow = self.disallow.minus(&leaving);
     }
 
     /// Holds every demotion where nobody stands and nobody is going to be promoted who could take over.
@@ -151,6 +162,8 @@ impl<'a> Sequence<'a> {
         }
         self.keep_leaving();
         let demote = std::mem::take(&mut self.demote);
+        // Who stays an admin is on the list anyway.
+        self.allow = self.allow.minus(&demote);
         let why = "no wanted admin stands, so this admin keeps the role";
         self.hold(&demote, Op::Demote, ReasonCode::NoOtherAdmin, why);
     }
@@ -182,6 +195,7 @@ impl<'a> Sequence<'a> {
         let not_promoted = self.promote.and(&out);
         self.hold(&not_promoted, Op::Promote, ReasonCode::RoomFull, why);
         self.reserves = in_line;
+        self.allow = self.allow.minus(&self.add.minus(&fit));
         self.add = fit;
         self.promote = self.promote.minus(&not_promoted);
         self.short_of_admins |= !not_promoted.is_empty();
@@ -241,7 +255,9 @@ impl<'a> Sequence<'a> {
         let last: MemberSet = self.last.iter().cloned().collect();
         let sure = self.add.minus(&last);
         let adds = sure.chunks(sizes.add_batch).chain(last.chunks(1)).map(Step::Add);
+        let allows = self.allow.chunks(sizes.allow_batch).map(Step::Allow);
         let removes = self.remove.chunks(sizes.remove_batch).map(Step::remove);
+        let disallows = self.disallow.chunks(sizes.disallow_batch).map(Step::disallow);
         let demotes = |users: &MemberSet| users.iter().cloned().map(Step::demote).collect::<Vec<_>>();
         let promotes = |users: &MemberSet| users.iter().cloned().map(Step::Promote).collect::<Vec<_>>();
 
@@ -255,6 +271,10 @@ impl<'a> Sequence<'a> {
             steps.extend(adds);
             Some(removes)
         };
+        // Only members can be on the allow list, and who comes in while offline is dropped after two minutes unless they are on it: so
+        // right after the adds. Who goes loses the place last: if the run ends in between, nobody is in the room without the place that
+        // the files want for them; a place of somebody who is gone harms nobody.
+        steps.extend(allows);
         steps.extend(promotes(&before.first));
         steps.extend(demotes(&before.demotes));
         steps.extend(promotes(&self.promote.minus(&before.first)));
@@ -265,6 +285,7 @@ impl<'a> Sequence<'a> {
         };
         steps.extend(demotes(&rest.minus(&before.demotes)));
         steps.extend(at_the_end.into_iter().flatten());
+        steps.extend(disallows);
         Ordered {
             steps,
             reserves: self.reserves,

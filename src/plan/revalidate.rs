@@ -12,6 +12,8 @@ use crate::model::{Guard, MemberSet, Mode, Op, ReasonCode, counted};
 const ONE_EACH: BatchSizes = BatchSizes {
     add_batch: 1,
     remove_batch: 1,
+    allow_batch: 1,
+    disallow_batch: 1,
 };
 
 /// Narrows what a new look led to down to what was planned. The error is a room that has moved, or could not be looked
@@ -48,6 +50,8 @@ fn moved(saved: &SavedRoom, room: RoomPlan, why: &str) -> Box<RoomPlan> {
         remove: saved.remove.clone(),
         promote: saved.promote.clone(),
         demote: saved.demote.clone(),
+        allow: saved.allow.clone(),
+        disallow: saved.disallow.clone(),
         ..RoomPlan::failed(room.id, room.name, Note::new(ReasonCode::Moved, message))
     })
 }
@@ -97,12 +101,18 @@ fn is_as_planned(diff: &RoomDiff, saved: &SavedRoom) -> bool {
         && again.remove == saved.remove
         && again.promote == saved.promote
         && again.demote == saved.demote
+        && again.allow == saved.allow
+        && again.disallow == saved.disallow
 }
 
 /// Leaves out what the plan does not say.
 fn keep_to(diff: &mut RoomDiff, saved: &SavedRoom) {
     let not_planned = diff.changes.add.minus(&saved.add);
-    diff.changes.add = saved.add.clone();
+    // The allow list is no reason to leave a room alone: what is still to be done of it is done.
+    let mut narrowed = diff.changes.clone();
+    narrowed.add = saved.add.clone();
+    diff.narrow_allow_list(&mut narrowed, [&saved.allow, &saved.disallow]);
+    diff.changes = narrowed;
     let promotes = diff.changes.promote.and(&not_planned);
     diff.changes.promote = diff.changes.promote.minus(&promotes);
 

@@ -42,6 +42,8 @@ pub struct RoomDiff {
     pub(super) not_yet: Arrivals,
     /// Wanted members whose absence is no drift. They are not among `changes`.
     pub(super) not_here: MemberSet,
+    /// People on the allow list whom the files do not want, and who are removed, stay for now, or have left.
+    pub(super) on_list: MemberSet,
 }
 
 impl RoomDiff {
@@ -116,15 +118,35 @@ impl RoomDiff {
         let new_admins = narrowed.remove.and(&self.changes.demote.minus(&narrowed.demote));
         self.hold(&new_admins, Op::Remove, ReasonCode::Moved, NEW_ADMIN);
         narrowed.remove = narrowed.remove.minus(&new_admins);
+        let of_list = [Op::Allow, Op::Disallow].map(|op| users_of(op, steps));
+        self.narrow_allow_list(&mut narrowed, of_list.each_ref());
         if !self.complete {
             let why = "the room could not be read completely again";
-            for op in [Op::Demote, Op::Remove] {
+            for op in [Op::Demote, Op::Remove, Op::Disallow] {
                 self.hold(&users_of(op, steps), op, ReasonCode::IncompleteRead, why);
             }
         }
         self.changes = narrowed;
         self.judge(&desired.guards);
         self
+    }
+
+    /// Has the changes of the allow list fit others that say less than these, and what was planned. Somebody who was to be removed and
+    /// is gone by now is taken off the list all the same.
+    pub(super) fn narrow_allow_list(&mut self, narrowed: &mut Changes, [allow, disallow]: [&MemberSet; 2]) {
+        let not_coming = self.changes.add.minus(&narrowed.add);
+        let still_admins = self.changes.demote.minus(&narrowed.demote);
+        let staying = self.changes.remove.minus(&narrowed.remove);
+        narrowed.allow = narrowed.allow.and(allow).minus(&not_coming).minus(&still_admins);
+        narrowed.disallow = disallow.and(&self.on_list).minus(&staying);
+        let trouble = self
+            .notes
+            .iter()
+            .find(|note| note.code == ReasonCode::AllowListUnusable);
+        if let Some(Note { code, message, .. }) = trouble.cloned() {
+            self.hold(allow, Op::Allow, code, &message);
+            self.hold(disallow, Op::Disallow, code, &message);
+        }
     }
 
     /// Holds what is left of the changes against the room's guards.
@@ -163,6 +185,7 @@ impl RoomDiff {
             pending,
             not_yet,
             not_here,
+            on_list,
         } = self;
         let Ordered {
             steps,
@@ -203,9 +226,11 @@ impl RoomDiff {
         };
         let Changes {
             add,
+            allow,
             remove,
             promote,
             demote,
+            disallow,
         } = if whole_room || mode == Mode::Observe {
             changes
         } else {
@@ -215,6 +240,7 @@ impl RoomDiff {
         let with = |list: MemberSet, more: &MemberSet| if more.is_empty() { list } else { list.or(more) };
         let stay =
             |list: MemberSet, of: fn(&Revocations) -> &MemberSet| with(list, &of(&kept).or(of(&pending)));
+        let disallow = stay(disallow, |staying| &staying.remove);
         RoomPlan {
             id,
             name,
@@ -224,6 +250,9 @@ impl RoomDiff {
             remove: stay(remove, |staying| &staying.remove),
             promote: with(promote, &not_yet.promote),
             demote: stay(demote, |staying| &staying.demote),
+            allow,
+            // Whoever stays in the room for now stays on its list.
+            disallow: disallow.and(&on_list),
             standing: capacity.standing,
             unmet_promotes: wanted_admins.minus(&users_of(Op::Promote, &steps)).len(),
             steps,
@@ -257,15 +286,19 @@ fn let_through(changes: &Changes, blocked: &[GuardTripped]) -> Changes {
         return changes.clone();
     }
     let (add, promote) = (&changes.add, &changes.promote);
+    // An admin who is not demoted is on the list anyway.
+    let allow = changes.allow.minus(&changes.demote);
     if blocked.iter().any(|block| block.guard == Guard::MaxAdditions) {
         Changes {
             promote: promote.minus(add),
+            allow: allow.minus(add),
             ..Changes::default()
         }
     } else {
         Changes {
             add: add.clone(),
             promote: promote.clone(),
+            allow,
             ..Changes::default()
         }
     }

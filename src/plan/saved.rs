@@ -79,6 +79,10 @@ pub struct SavedRoom {
     pub(super) promote: MemberSet,
     #[serde(deserialize_with = "users")]
     pub(super) demote: MemberSet,
+    #[serde(default, deserialize_with = "users")]
+    pub(super) allow: MemberSet,
+    #[serde(default, deserialize_with = "users")]
+    pub(super) disallow: MemberSet,
     pub(super) blocked: Vec<SavedBlock>,
     notes: Vec<SavedNote>,
 }

@@ -190,6 +190,8 @@ pub fn sizes(reader: &Reader) -> BatchSizes {
     BatchSizes {
         add_batch: sizes.add,
         remove_batch: sizes.remove,
+        allow_batch: reader.most_names(Method::AllowMany),
+        disallow_batch: reader.most_names(Method::DisallowMany),
     }
 }
 
@@ -225,6 +227,8 @@ pub fn rates(settings: &Settings) -> Rates {
         demote: rate(Method::Demote),
         remove_one: rate(Method::RemoveOne),
         remove_many: rate(Method::RemoveMany),
+        allow: rate(Method::AllowMany),
+        disallow: rate(Method::DisallowMany),
     }
 }
 
@@ -282,6 +286,7 @@ pub(crate) fn log_room(room: &RoomPlan, message: &str) {
     let most = sent.iter().map(|(_, users)| users.len()).max();
     let lines = most.unwrap_or_default().div_ceil(NAMES_IN_A_LINE);
     let guards: Vec<&str> = room.blocked.iter().map(|block| block.guard.as_str()).collect();
+    let if_any = |names: String| (!names.is_empty()).then_some(names);
     for line in 0..lines {
         let names = |list: &MemberSet| {
             let part = list.chunks(NAMES_IN_A_LINE).nth(line);
@@ -295,6 +300,8 @@ pub(crate) fn log_room(room: &RoomPlan, message: &str) {
             remove = names(&sent.remove),
             promote = names(&sent.promote),
             demote = names(&sent.demote),
+            allow = if_any(names(&sent.allow)),
+            disallow = if_any(names(&sent.disallow)),
             blocked = guards.join(", "),
             calls = room.steps().len(),
             "{message}"
@@ -316,6 +323,8 @@ pub(crate) fn log(plan: &FleetPlan, plan_id: &str, revision: Option<&str>) {
         removes = summary.removes,
         promotes = summary.promotes,
         demotes = summary.demotes,
+        allows = (summary.allows > 0).then_some(summary.allows),
+        disallows = (summary.disallows > 0).then_some(summary.disallows),
         calls = summary.calls,
         "applying the plan"
     );

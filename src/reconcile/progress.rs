@@ -104,6 +104,8 @@ fn left(planned: Calls, made: PerOp<usize>) -> Calls {
         demote: planned.demote.saturating_sub(made.demote),
         remove_one: removals - removed - many,
         remove_many: many,
+        allow_many: planned.allow_many.saturating_sub(made.allow),
+        disallow_many: planned.disallow_many.saturating_sub(made.disallow),
     }
 }
 
@@ -182,6 +184,8 @@ impl Stand {
                 demote: self.left.demote + other.left.demote,
                 remove_one: self.left.remove_one + other.left.remove_one,
                 remove_many: self.left.remove_many + other.left.remove_many,
+                allow_many: self.left.allow_many + other.left.allow_many,
+                disallow_many: self.left.disallow_many + other.left.disallow_many,
             },
             looks_per_second: self.looks_per_second + other.looks_per_second,
             calls_per_second: self.calls_per_second + other.calls_per_second,

@@ -1,6 +1,6 @@
 //! Rooms that fail for the same reason.
 
-use crate::model::{ReasonCode, RoomId, RoomText};
+use crate::model::{Op, ReasonCode, RoomId, RoomText};
 use crate::plan::{FleetPlan, Note, RoomPlan};
 use std::collections::{BTreeMap, HashMap};
 
@@ -61,10 +61,6 @@ pub(super) fn alike(plan: &FleetPlan) -> Groups<'_> {
 /// The room's error, if there is nothing else to say of it.
 fn only_error(room: &RoomPlan) -> Option<&Note> {
     let RoomPlan {
-        add,
-        remove,
-        promote,
-        demote,
         blocked,
         notes,
         error,
@@ -73,8 +69,6 @@ fn only_error(room: &RoomPlan) -> Option<&Note> {
     let error = error
         .as_ref()
         .filter(|error| error.user.is_none() && !room.is_unseen())?;
-    let nobody = [add, remove, promote, demote]
-        .iter()
-        .all(|users| users.is_empty());
+    let nobody = Op::ALL.into_iter().all(|op| room.wanted(op).is_empty());
     (nobody && blocked.is_empty() && notes.iter().all(|note| note == error)).then_some(error)
 }

@@ -11,7 +11,8 @@ use std::fmt::Write as _;
 
 /// The schema's description of a plan.
 const ABOUT_PLANS: &str = "What an apply would do in every room, as `roomsync plan --format json` prints it. Where a room is \
-    blocked or only observed, `add`, `remove`, `promote` and `demote` say what is wanted; `calls` and the summary say what is sent.";
+    blocked or only observed, `add`, `remove`, `promote`, `demote`, `allow` and `disallow` say what is wanted; `calls` and the \
+    summary say what is sent.";
 
 /// Origin of a plan, as its document gives it.
 #[derive(Debug, Clone)]
@@ -101,6 +102,10 @@ struct RoomJson<'a> {
     promote: &'a MemberSet,
     /// Which admins should become plain members; those who go are among them.
     demote: &'a MemberSet,
+    /// Members who should be on the room's allow list, those who come in among them (`absent: keep`).
+    allow: &'a MemberSet,
+    /// People who should be taken off the allow list, because they go.
+    disallow: &'a MemberSet,
     /// The write calls that an apply would make in this room.
     calls: usize,
     /// The guards that hold something back here.
@@ -122,6 +127,8 @@ impl<'a> From<&'a RoomPlan> for RoomJson<'a> {
             remove,
             promote,
             demote,
+            allow,
+            disallow,
             blocked,
             notes,
             error,
@@ -136,6 +143,8 @@ impl<'a> From<&'a RoomPlan> for RoomJson<'a> {
             remove,
             promote,
             demote,
+            allow,
+            disallow,
             calls: room.steps().len(),
             blocked,
             notes,
@@ -194,12 +203,16 @@ fn room_canonical(room: &RoomPlan, out: &mut Canonical) -> Result<(), serde_json
         ("remove", whole.remove),
         ("promote", whole.promote),
         ("demote", whole.demote),
+        ("allow", whole.allow),
+        ("disallow", whole.disallow),
     ];
     let rest = serde_json::to_value(RoomJson {
         add: &none,
         remove: &none,
         promote: &none,
         demote: &none,
+        allow: &none,
+        disallow: &none,
         ..whole
     })?;
     let mut fields: Vec<_> = rest.as_object().into_iter().flatten().collect();

@@ -208,6 +208,7 @@ fn head(plan: &FleetPlan, review: &Review<'_>, cards: &[RoomBlock<'_>]) -> Strin
         promotes,
         demotes,
         calls: _,
+        ..
     } = plan.summary();
     let observed = plan.rooms.iter().filter(|room| room.status == Status::Observed);
     let observed = observed.count();

@@ -163,6 +163,8 @@ fn each_line(room: &RoomPlan, mut show: impl FnMut(&str) -> fmt::Result) -> fmt:
         remove,
         promote,
         demote,
+        allow,
+        disallow,
         ..
     } = room;
     let of_admin = |user: &UserId, is_admin: bool| {
@@ -172,13 +174,27 @@ fn each_line(room: &RoomPlan, mut show: impl FnMut(&str) -> fmt::Result) -> fmt:
             user.to_string()
         }
     };
-    for user in add.or(remove).or(promote).or(demote).iter() {
+    // The line of who comes in or goes says enough of them.
+    let listed = allow.minus(add);
+    let unlisted = disallow.minus(remove);
+    for user in add
+        .or(remove)
+        .or(promote)
+        .or(demote)
+        .or(&listed)
+        .or(&unlisted)
+        .iter()
+    {
         let line = if remove.contains(user) {
             format!("-{}", of_admin(user, demote.contains(user)))
         } else if add.contains(user) {
             format!("+{}", of_admin(user, promote.contains(user)))
         } else if demote.contains(user) {
             format!("~ {user}: admin → member")
+        } else if listed.contains(user) {
+            format!("~ {user}: put on the allow list")
+        } else if unlisted.contains(user) {
+            format!("~ {user}: taken off the allow list")
         } else {
             format!("~ {user}: member → admin")
         };

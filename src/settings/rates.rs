@@ -67,6 +67,9 @@ impl Fields for RatesSpec {
         "demote",
         "room_detail",
         "list_rooms",
+        "list_allowed",
+        "allow_many",
+        "disallow_many",
     ];
 
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, value: Unread<'_, A>) -> Result<(), A::Error> {

@@ -39,7 +39,8 @@ pub struct Status {
     pub version: &'static str,
     /// Start of the daemon.
     pub started: Timestamp,
-    /// Time of this answer.
+    /// Time of this answer, which is written before everything else.
+    #[serde(skip)]
     pub now: Timestamp,
     /// Everything that needs attention, outages first. Empty when nothing does.
     pub attention: Vec<Attention>,
@@ -230,7 +231,7 @@ pub struct Gauges {
     pub coming_and_going: usize,
     /// Names that are held.
     pub held: usize,
-    /// People who stay until the room files have settled.
+    /// Removals and demotions that wait until the room files have settled.
     pub pending: usize,
     /// True if the files on the disk are valid.
     pub files_valid: bool,

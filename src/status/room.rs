@@ -52,6 +52,10 @@ pub struct RoomLine {
     pub promote: usize,
     /// Number of people who should cease to be one.
     pub demote: usize,
+    /// Number of members who should be on the room's allow list, those who come in among them (`absent: keep`).
+    pub allow: usize,
+    /// Number of people who should be taken off it, because they go.
+    pub disallow: usize,
     /// Number of people who stay only until the room files have settled.
     pub pending: usize,
     /// Guards that block it.

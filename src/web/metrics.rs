@@ -209,15 +209,7 @@ impl Metrics {
 }
 
 fn op_label(op: Op) -> (&'static str, &'static str) {
-    (
-        "op",
-        match op {
-            Op::Add => "add",
-            Op::Promote => "promote",
-            Op::Demote => "demote",
-            Op::Remove => "remove",
-        },
-    )
+    ("op", op.as_str())
 }
 
 fn reload_label(taken: bool) -> (&'static str, &'static str) {

@@ -2,12 +2,16 @@
 //!
 //! [`router`] answers, [`serve`] keeps the connections, [`Metrics`] counts. Nothing from outside the daemon is on the page.
 
+mod activity;
 mod assets;
 mod exposition;
 mod gate;
 mod metrics;
+mod places;
+mod rendered;
 mod router;
 mod server;
+mod shared;
 mod webhook;
 
 pub use metrics::Metrics;

@@ -3,20 +3,19 @@
 use super::assets;
 use super::gate::{guarded, is_admin, is_local};
 use super::metrics::Metrics;
+use super::rendered::{self, Rendered};
+use super::shared::Shared;
 use crate::model::RoomId;
-use crate::status::StatusSource;
+use crate::status::{Gauges, StatusSource};
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use http::header::{ACCEPT, CONTENT_TYPE, ETAG, VARY, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, CONTENT_TYPE, VARY, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Serialize;
-use std::hash::{DefaultHasher, Hasher as _};
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -28,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Asks for a look at all rooms.
 const RECONCILE: &str = "/-/reconcile";
 const TEXT: &str = "text/plain; charset=utf-8";
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 const OPENMETRICS: &str = "application/openmetrics-text";
 
 /// Access rules of a listener.
@@ -48,6 +47,15 @@ struct Web {
     source: Arc<dyn StatusSource>,
     metrics: Arc<Metrics>,
     options: Arc<Options>,
+    answers: Arc<Answers>,
+}
+
+/// Answers for which the daemon's state is walked through. However many ask, each is made once at a time.
+#[derive(Default)]
+struct Answers {
+    status: Shared<serde_json::Result<Rendered>>,
+    gauges: Shared<Gauges>,
+    ready: Shared<Result<(), Vec<String>>>,
 }
 
 /// Everything that the daemon answers over HTTP.
@@ -56,6 +64,7 @@ pub fn router(source: Arc<dyn StatusSource>, metrics: Arc<Metrics>, options: Opt
         source,
         metrics,
         options: Arc::new(options),
+        answers: Arc::default(),
     };
     Router::new()
         .route("/", get(assets::index))
@@ -92,7 +101,7 @@ pub fn router(source: Arc<dyn StatusSource>, metrics: Arc<Metrics>, options: Opt
         .with_state(web)
 }
 
-fn text(status: StatusCode, text: impl Into<String>) -> Response {
+pub(super) fn text(status: StatusCode, text: impl Into<String>) -> Response {
     (status, [(CONTENT_TYPE, TEXT)], text.into()).into_response()
 }
 
@@ -120,6 +129,16 @@ async fn asked<T: Send + 'static>(
     timeout(PATIENCE, answer).await.ok()?.ok()
 }
 
+/// The same, for an answer that whoever asks meanwhile shares.
+async fn asked_once<T: Send + 'static>(
+    web: &Web,
+    shared: &Shared<T>,
+    question: impl FnOnce(&dyn StatusSource) -> T + Send + 'static,
+) -> Option<Arc<T>> {
+    let answer = shared.get(asked(web, question));
+    timeout(PATIENCE, answer).await.ok()?
+}
+
 fn no_answer() -> Response {
     text(StatusCode::SERVICE_UNAVAILABLE, "the daemon does not answer\n")
 }
@@ -132,7 +151,8 @@ async fn livez(State(web): State<Web>) -> Response {
 }
 
 async fn readyz(State(web): State<Web>) -> Response {
-    match asked(&web, StatusSource::ready).await {
+    let ready = asked_once(&web, &web.answers.ready, StatusSource::ready).await;
+    match ready.as_deref() {
         Some(Ok(())) => text(StatusCode::OK, "ok\n"),
         // The reasons name files and people.
         Some(Err(_)) if !web.options.page => text(
@@ -148,7 +168,7 @@ async fn readyz(State(web): State<Web>) -> Response {
 }
 
 async fn metrics_text(State(web): State<Web>, headers: HeaderMap) -> Response {
-    let Some(gauges) = asked(&web, StatusSource::gauges).await else {
+    let Some(gauges) = asked_once(&web, &web.answers.gauges, StatusSource::gauges).await else {
         return no_answer();
     };
     let (encoded, kind) = if takes_openmetrics(&headers) {
@@ -179,27 +199,28 @@ fn takes_openmetrics(headers: &HeaderMap) -> bool {
 }
 
 async fn status(State(web): State<Web>, headers: HeaderMap) -> Response {
-    let Some(mut status) = asked(&web, StatusSource::status).await else {
-        return no_answer();
+    let render = |source: &dyn StatusSource| {
+        let status = source.status();
+        Rendered::at(status.now, &status)
     };
-    // `now` differs every time and tells nothing new: it stays out of the tag.
-    let now = std::mem::replace(&mut status.now, status.started);
-    let tag = tag_of(&status);
-    status.now = now;
-    json_unless_known(&headers, tag, &status)
+    match asked_once(&web, &web.answers.status, render).await {
+        Some(rendered) => rendered::answer(&rendered, &headers),
+        None => no_answer(),
+    }
 }
 
 async fn room(State(web): State<Web>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    let find = move |source: &dyn StatusSource| RoomId::parse(&id).ok().and_then(|id| source.room(&id));
-    let Some(found) = asked(&web, find).await else {
-        return no_answer();
+    let render = move |source: &dyn StatusSource| {
+        let room = source.room(&RoomId::parse(&id).ok()?)?;
+        Some(Rendered::of(&room))
     };
-    match found {
-        Some(room) => json_unless_known(&headers, tag_of(&room), &room),
-        None => {
+    match asked(&web, render).await {
+        Some(Some(rendered)) => rendered::answer(&rendered, &headers),
+        Some(None) => {
             let body = r#"{"error":{"code":"not_managed","message":"no room file names this room"}}"#;
             (StatusCode::NOT_FOUND, [(CONTENT_TYPE, JSON)], body).into_response()
         }
+        None => no_answer(),
     }
 }
 
@@ -221,44 +242,4 @@ async fn reconcile(State(web): State<Web>, headers: HeaderMap) -> Response {
         return no_answer();
     }
     text(StatusCode::ACCEPTED, "checking all rooms now\n")
-}
-
-/// Hashes what is written, and keeps none of it.
-struct Tagger(DefaultHasher);
-
-impl Write for Tagger {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn tag_of(value: &impl Serialize) -> serde_json::Result<String> {
-    let mut tagger = Tagger(DefaultHasher::new());
-    serde_json::to_writer(&mut tagger, value)?;
-    Ok(format!("\"{:016x}\"", tagger.0.finish()))
-}
-
-/// Answers with the value, or that the asker has it already.
-fn json_unless_known(
-    headers: &HeaderMap,
-    tag: serde_json::Result<String>,
-    value: &impl Serialize,
-) -> Response {
-    let answer = || {
-        let tag = tag?;
-        if assets::is_known(headers, &tag) {
-            return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
-        }
-        let body = serde_json::to_vec(value)?;
-        Ok(([(CONTENT_TYPE, JSON.to_owned()), (ETAG, tag)], body).into_response())
-    };
-    answer().unwrap_or_else(|error: serde_json::Error| {
-        let why = format!("this cannot be written as JSON: {error}\n");
-        text(StatusCode::INTERNAL_SERVER_ERROR, why)
-    })
 }

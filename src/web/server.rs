@@ -1,40 +1,50 @@
-//! Connections: none lives for ever, none keeps the daemon from ending.
+//! Connections: none lives for ever, none keeps the daemon from ending, and none keeps others out for long.
 
+use super::activity::Watched;
+use super::places::{Place, Places};
 use axum::Router;
 use axum::serve::Listener;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
 /// Most bytes of a request's head.
 const MAX_HEAD_BYTES: usize = 16 << 10;
+/// Bytes of an answer that the system keeps for whoever is slow to take it. It takes twice as much memory for them.
+const SEND_BUFFER: usize = 64 << 10;
 /// Lifetime of a connection. After that it ends with the response that is on its way.
 const LIFE: Duration = Duration::from_secs(60);
-/// Time limit for a response on its way when the connection or the daemon ends.
+/// Time limit for a response on its way when the daemon ends.
 const GRACE: Duration = Duration::from_secs(2);
+/// Time between two checks that a connection is not overdue.
+const CHECKED: Duration = Duration::from_millis(200);
+/// Time between two tries of a connection for which there is no place.
+const TRIED: Duration = Duration::from_millis(20);
 
 /// Limits of a listener's connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Most connections at a time.
+    /// Most connections at a time, beside a few from this machine.
     pub connections: usize,
-    /// Time limit for the head of a request, and for the wait of a connection for the next one.
+    /// Time limit for the head of a request.
     pub head: Duration,
 }
 
 impl Limits {
-    /// For the status page. People, probes and scrapers need a few connections, and each may hold an answer of megabytes.
+    /// For the status page. People, probes and scrapers need a few connections.
     pub const STATUS: Self = Self {
         connections: 64,
-        head: Duration::from_secs(10),
+        head: Duration::from_secs(2),
     };
     /// For the webhook. A proxy keeps some connections, and each request takes milliseconds.
     pub const WEBHOOK: Self = Self {
@@ -51,24 +61,36 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let mut shutdown = pin!(shutdown);
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let places = Places::new(limits.connections);
     let (ending, ends) = watch::channel(false);
     let mut connections = JoinSet::new();
+    // The connection that waits for a place. Those after it stay in the system's queue.
+    let mut first: Option<TcpStream> = None;
     loop {
-        let place = Arc::clone(&places).acquire_owned();
-        // Waiting for a place comes first: who finds none stays in the system's queue.
+        let waits = first.is_some();
         let next = async {
-            let place = place.await;
-            (listener.accept().await.0, place)
+            if waits {
+                sleep(TRIED).await;
+                None
+            } else {
+                Some(listener.accept().await.0)
+            }
         };
         tokio::select! {
             () = &mut shutdown => break,
-            (stream, place) = next => {
-                let (router, ends) = (router.clone(), ends.clone());
-                connections.spawn(async move {
-                    let _place = place;
-                    connection(stream, router, limits.head, ends).await;
-                });
+            next = next => {
+                let Some(stream) = next.or_else(|| first.take()) else { continue };
+                // Without an address it is gone already.
+                let Ok(from) = stream.peer_addr() else { continue };
+                let Some(place) = places.take(from.ip()) else {
+                    first = Some(stream);
+                    continue;
+                };
+                connections.spawn(connection(stream, router.clone(), limits, place, ends.clone()));
+                if places.are_short() {
+                    // A request that is there already has to be seen, before its connection may have to give way.
+                    yield_now().await;
+                }
             }
             Some(ended) = connections.join_next() => {
                 if let Err(error) = ended {
@@ -90,21 +112,47 @@ pub async fn serve(
 async fn connection(
     stream: TcpStream,
     router: Router,
-    head_timeout: Duration,
+    limits: Limits,
+    place: Place,
     mut ends: watch::Receiver<bool>,
 ) {
+    // With another size it works as well.
+    let _ = set_socket_send_buffer_size(&stream, SEND_BUFFER);
+    let router = TowerToHyperService::new(router);
+    let activity = &place.activity;
+    let service = service_fn(|request| {
+        activity.works();
+        let answer = router.call(request);
+        async move {
+            let answer = answer.await;
+            activity.answers();
+            answer
+        }
+    });
+    let stream = TokioIo::new(Watched {
+        socket: stream,
+        activity: Arc::clone(activity),
+    });
     let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
-        .max_buf_size(MAX_HEAD_BYTES);
-    let service = TowerToHyperService::new(router);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
-        // A client that breaks off is its own affair.
-        _ = connection.as_mut() => return,
-        _ = ends.wait_for(|ending| *ending) => {}
-        () = sleep(LIFE) => {}
+    // `Activity` knows a head from the wait for one.
+    builder.header_read_timeout(None).max_buf_size(MAX_HEAD_BYTES);
+    let mut connection = pin!(builder.serve_connection(stream, service));
+    let mut life = pin!(sleep(LIFE));
+    let mut is_last = false;
+    loop {
+        tokio::select! {
+            // A client that breaks off is its own affair.
+            _ = connection.as_mut() => return,
+            _ = ends.wait_for(|ending| *ending) => break,
+            () = place.gives_way.notified() => return,
+            () = life.as_mut(), if !is_last => {
+                is_last = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = sleep(CHECKED) => if activity.is_overdue(limits.head) {
+                return;
+            },
+        }
     }
     connection.as_mut().graceful_shutdown();
     let _ = timeout(GRACE, connection).await;

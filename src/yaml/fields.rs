@@ -5,7 +5,7 @@ use super::{
     FieldsOf, Items, ListOf, NamedLists, NamedListsOf, Parse, ReadContext, Scalar, Seed, Seeded, Shape,
     Shaped,
 };
-use crate::diagnostics::RawDiagnostic;
+use crate::diagnostics::{RawDiagnostic, shown};
 use serde::de::{IgnoredAny, MapAccess};
 
 /// The value of a key, and the place of its entry.
@@ -136,9 +136,12 @@ impl<'de, A: MapAccess<'de>> Unread<'_, A> {
         map.next_value::<IgnoredAny>().map(|_| ())
     }
 
-    /// Refuses a key of the interface that is not built.
-    pub(crate) fn not_yet(self, key: &str) -> Result<(), A::Error> {
-        self.refuse(RawDiagnostic::not_yet(&format!("`{key}`")))
+    /// Refuses a key that nothing reads.
+    pub(crate) fn unknown(self, key: &str) -> Result<(), A::Error> {
+        self.refuse(RawDiagnostic::new(
+            "unknown-key",
+            format!("unknown key {}", shown(key)),
+        ))
     }
 }
 
@@ -172,7 +175,7 @@ macro_rules! fields {
                         let $value = value;
                         self.$key = $read?;
                     })*
-                    _ => value.not_yet(key)?,
+                    _ => value.unknown(key)?,
                 }
                 Ok(())
             }

@@ -7,6 +7,9 @@ use serde::de::MapAccess;
 use std::collections::HashMap;
 use std::hash::Hash;
 
+/// Named lists, in the order of the file.
+pub(crate) type NamedLists<K, V> = Vec<NamedList<K, V>>;
+
 /// Reads a map whose keys are free, each once, and whose values are lists.
 pub(crate) struct NamedListsOf<K, S> {
     pub(crate) wants: &'static str,
@@ -23,9 +26,6 @@ pub(crate) struct NamedList<K, T> {
     pub(crate) entry: u32,
     pub(crate) items: Items<T>,
 }
-
-/// The entries of such a map.
-pub(crate) type NamedLists<K, T> = Vec<NamedList<K, T>>;
 
 impl<K, S> NamedListsOf<K, S> {
     fn key(&self, text: &str) -> Result<K, RawDiagnostic> {

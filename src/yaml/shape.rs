@@ -247,7 +247,7 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
                     }
                 },
                 None if F::NOT_YET.contains(&text.as_str()) => {
-                    let mut raw = RawDiagnostic::not_yet(&format!("`{text}`"));
+                    let mut raw = RawDiagnostic::not_yet(&text);
                     raw.is_secret = may_be_secret::<F>();
                     Unread { map, cx, entry }.refuse(raw)?;
                 }

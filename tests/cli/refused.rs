@@ -1,7 +1,7 @@
 //! Input that is refused before anything is sent.
 
 use super::service::{STATE, Service};
-use super::site::{ROOMS, Run, Site};
+use super::site::{Run, Site};
 
 /// Runs `plan` and `apply --yes`: both must end like this, say this, print no result and send nothing.
 #[track_caller]
@@ -118,15 +118,6 @@ fn wrong_usage_is_64() {
         let run = site.run(args).ends_with(64).complains(words);
         assert_eq!(run.stdout, "");
     }
-    assert_eq!(service.calls(), [""; 0]);
-}
-
-#[test]
-fn what_is_not_built_yet_is_refused_by_name() {
-    let service = Service::start(STATE);
-    let site = Site::of(&service).with_rooms(&format!("{ROOMS}    absent: keep\n"));
-    refuses(&service, &site, 5, "`absent: keep` is not supported yet");
-    site.run(&["validate"]).ends_with(5);
     assert_eq!(service.calls(), [""; 0]);
 }
 

@@ -86,6 +86,24 @@ fn no_permission() -> (u16, Value) {
     )
 }
 
+/// Room 8, which is not there: in other words where it was to be read.
+fn no_room(call: &str) -> (u16, Value) {
+    let (error, exception, text) = if call.starts_with("GET") {
+        (
+            "service_resource_not_found",
+            "ServiceResourceNotFoundException",
+            "do not find this group:8",
+        )
+    } else {
+        (
+            "resource_not_found",
+            "ResourceNotFoundException",
+            "grpID 8 does not exist!",
+        )
+    };
+    refusal(404, error, exception, text)
+}
+
 fn argument(text: &str) -> (u16, Value) {
     refusal(400, "illegal_argument", "IllegalArgumentException", text)
 }
@@ -216,7 +234,7 @@ fn parameters() -> Vec<Row> {
         json!([{"id": ROOM, "name": "lobby", "owner": "alice", "affiliations_count": 3}]),
         json!({"limit": ["1"]}),
     );
-    all_rooms.1["cursor"] = ROOM.into();
+    all_rooms.1["cursor"] = format!("1558759355082-{ROOM}").into();
     vec![
         app(
             "The user ID must be 64 characters or less …",
@@ -272,20 +290,15 @@ fn at_every_call() -> Vec<Row> {
         ));
         let none = refusal(
             401,
-            "unauthorized",
-            "UnauthorizedException",
-            "Unable to authenticate (OAuth)",
+            "group_authorization",
+            "GroupAuthorizationException",
+            "token is blank!",
         );
         rows.push(user(
             "",
             app("… followed by an English space, and then the …", call, "", none),
         ));
-        let missing = refusal(
-            404,
-            "resource_not_found",
-            "ResourceNotFoundException",
-            "grpID 8 does not exist!",
-        );
+        let missing = no_room(call);
         let elsewhere = call.replace(ROOM, "8");
         let body = r#"{"usernames": ["dave"], "newadmin": "dave"}"#;
         rows.push(app(

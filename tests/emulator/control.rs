@@ -171,6 +171,8 @@ async fn the_endpoint_arranges_and_shows() {
         ("GET /join", Value::Null, 405),
         ("POST /faults", json!({"fault": "any:explode"}), 400),
         ("POST /faults", json!({"fault": "any:reset", "when": "now"}), 400),
+        // There is no webhook.
+        ("POST /faults", json!({"fault": "events:lost"}), 400),
         ("POST /offline", json!(["carol"]), 400),
         ("POST /journal", Value::Null, 405),
         ("GET /nowhere", Value::Null, 404),

@@ -5,6 +5,7 @@ use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use http::Request;
 use roomsync::emulator::{Emulator, Environment, Fault, Options, State};
+use roomsync::model::RoomId;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -172,6 +173,14 @@ async fn reads_of_what_was() {
         [listed().await, listed().await, listed().await, listed().await],
         [3, 4, 3, 2]
     );
+
+    // People who come together are one change.
+    emulator.add_fault(Fault::parse("list_members:stale=1").unwrap());
+    let room = RoomId::parse(ROOM).unwrap();
+    assert_eq!(emulator.join(&room, &["bob".into(), "carol".into()]).len(), 2);
+    assert_eq!(listed().await, 2);
+    emulator.clear_faults();
+    assert_eq!(listed().await, 4);
 }
 
 #[tokio::test(start_paused = true)]

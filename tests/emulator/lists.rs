@@ -92,38 +92,56 @@ async fn a_large_room() {
     assert!(page(&emulator, "?pagenum=101").await.is_empty());
 }
 
-/// [P]
+/// The fields of the recorded answers.
 #[tokio::test(start_paused = true)]
 async fn room_detail() {
     let emulator = emulator_of(
         r#"{tokens: [secret], rooms: {"66213271109633": {owner: alice, admins: [bob], members: [carol], maxusers: 4},
-            "7": {owner: dave}}}"#,
+            "7": {owner: dave, name: shop, description: open at nine, custom: "{}", created: 1700000000000}}}"#,
     );
     let call = format!("GET /chatrooms/7%2C{ROOM}");
     let data = json!([
         {
             "id": "7",
-            "owner": "dave",
+            "name": "shop",
+            "description": "open at nine",
+            "membersonly": false,
+            "allowinvites": false,
             "maxusers": 10000,
+            "owner": "dave",
+            "created": 1_700_000_000_000_u64,
+            "custom": "{}",
+            "mute": false,
             "affiliations_count": 1,
-            "affiliations": [{"owner": "dave"}]
+            "affiliations": [{"owner": "dave"}],
+            "public": true
         },
         {
             "id": "66213271109633",
-            "owner": "alice",
+            "name": "",
+            "description": "",
+            "membersonly": false,
+            "allowinvites": false,
             "maxusers": 4,
+            "owner": "alice",
+            "created": 1_558_759_355_082_u64,
+            "custom": "",
+            "mute": false,
             "affiliations_count": 3,
-            "affiliations": [{"owner": "alice"}, {"member": "bob"}, {"member": "carol"}]
+            "affiliations": [{"owner": "alice"}, {"member": "bob"}, {"member": "carol"}],
+            "public": true
         }
     ]);
-    assert_eq!(send(&emulator, &call, "").await, success(&call, data));
+    let mut answer = success(&call, data);
+    answer.1["count"] = 2.into();
+    assert_eq!(send(&emulator, &call, "").await, answer);
 
     // One unknown room refuses the call. [?]
     let answer = refusal(
         404,
-        "resource_not_found",
-        "ResourceNotFoundException",
-        "grpID 8 does not exist!",
+        "service_resource_not_found",
+        "ServiceResourceNotFoundException",
+        "do not find this group:8",
     );
     assert_eq!(send(&emulator, "GET /chatrooms/7%2C8", "").await, answer);
 

@@ -8,6 +8,7 @@ mod callers;
 mod conformance;
 mod control;
 mod faults;
+mod grants;
 mod limits;
 mod lists;
 mod members;

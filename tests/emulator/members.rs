@@ -35,12 +35,23 @@ async fn adding_one_who_cannot_be_added() {
         "username mallory doesn't exist!",
     );
     refused(&format!("{USERS}/mallory"), "", unknown).await;
-    // The owner, an admin and a regular member are members all alike; names are compared without case.
-    for member in ["alice", "bob", "carol", "CAROL"] {
+    // An admin is a member like any other; names are compared without case.
+    for member in ["bob", "carol", "CAROL"] {
         let text = format!("can not join this group, reason:user: {member} already in group: {ROOM}");
         let answer = refusal(400, "invalid_parameter", "InvalidParameterException", &text);
         refused(&format!("{USERS}/{member}"), "", answer).await;
     }
+}
+
+/// The owner is added with success, as recorded, whether they are there or not.
+#[tokio::test(start_paused = true)]
+async fn adding_the_owner() {
+    let emulator = emulator();
+    let call = format!("{USERS}/alice");
+    let data = json!({"result": true, "action": "add_member", "id": ROOM, "user": "alice"});
+    let before = emulator.state();
+    assert_eq!(send(&emulator, &call, "").await, success(&call, data));
+    assert_eq!(emulator.state(), before);
 }
 
 /// "The username is case insensitive"; how it was sent is kept.
@@ -110,7 +121,7 @@ async fn a_full_room() {
     assert_eq!(already, success(USERS, data));
 }
 
-/// Request bodies that make no sense.
+/// Request bodies that make no sense: in the service's words (`[P]`), and not in those of a parser.
 #[tokio::test(start_paused = true)]
 async fn bodies() {
     let (data, parse) = (
@@ -118,20 +129,15 @@ async fn bodies() {
         ("json_parse", "JsonParseException"),
     );
     let cases = [
-        (
-            USERS,
-            "{",
-            parse,
-            "EOF while parsing an object at line 1 column 1",
-        ),
-        (USERS, "", parse, "EOF while parsing a value at line 1 column 0"),
-        (USERS, "{}", data, "missing field `usernames` at line 1 column 2"),
+        (USERS, "{", parse, "Unexpected character."),
+        (USERS, "", parse, "Unexpected character."),
+        (USERS, "{}", data, "This is an invalid request."),
         (USERS, r#"{"usernames": []}"#, data, "usernames is empty"),
         (
             "POST /chatrooms/66213271109633/admin",
             r#"{"user": "carol"}"#,
             data,
-            "missing field `newadmin` at line 1 column 17",
+            "This is an invalid request.",
         ),
     ];
     for (call, body, (error, exception), text) in cases {

@@ -13,7 +13,16 @@ async fn get(path: &str, authorization: Option<&str>) -> (u16, Value) {
     send_raw(&emulator(), request.body(Body::empty()).unwrap()).await
 }
 
-/// Every call about a room that is not there. [P]
+fn no_room_to_read(room: &str) -> (u16, Value) {
+    refusal(
+        404,
+        "service_resource_not_found",
+        "ServiceResourceNotFoundException",
+        &format!("do not find this group:{room}"),
+    )
+}
+
+/// Every call about a room that is not there: as recorded, in other words where it was to be read.
 #[tokio::test(start_paused = true)]
 async fn unknown_rooms() {
     for (call, body) in [
@@ -28,19 +37,28 @@ async fn unknown_rooms() {
         ("GET /chatrooms/8", ""),
         ("DELETE /chatrooms/8", ""),
         ("GET /chatrooms/8/users?cursor=", ""),
+        ("GET /chatrooms/8/users?version=v3", ""),
         ("GET /chatrooms/8/white/users", ""),
         ("POST /chatrooms/8/white/users", r#"{"usernames": ["dave"]}"#),
+        ("POST /chatrooms/8/white/users/dave", ""),
         ("DELETE /chatrooms/8/white/users/dave%2Cerin", ""),
+        ("GET /chatrooms/8/blocks/users", ""),
+        ("POST /chatrooms/8/blocks/users", r#"{"usernames": ["dave"]}"#),
+        ("POST /chatrooms/8/blocks/users/dave", ""),
+        ("DELETE /chatrooms/8/blocks/users/dave", ""),
+        ("DELETE /chatrooms/8/blocks/users/dave%2Cerin", ""),
     ] {
-        let text = "grpID 8 does not exist!";
-        let answer = refusal(404, "resource_not_found", "ResourceNotFoundException", text);
+        let answer = if call.starts_with("GET") {
+            no_room_to_read("8")
+        } else {
+            let text = "grpID 8 does not exist!";
+            refusal(404, "resource_not_found", "ResourceNotFoundException", text)
+        };
         assert_eq!(send(&emulator(), call, body).await, answer, "{call}");
     }
     // The seed prints this as the address of the member list: a misprint, and another endpoint.
-    let text = "grpID super_admin does not exist!";
-    let answer = refusal(404, "resource_not_found", "ResourceNotFoundException", text);
     let misprint = send(&emulator(), "GET /chatrooms/super_admin?pagenum=1&pagesize=1", "").await;
-    assert_eq!(misprint, answer);
+    assert_eq!(misprint, no_room_to_read("super_admin"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,18 +96,22 @@ async fn apps() {
 #[tokio::test(start_paused = true)]
 async fn tokens() {
     let path = format!("/acme/demo/chatrooms/{ROOM}/admin");
-    for missing in [
-        None,
-        Some(""),
-        Some("secret"),
-        Some("Bearer "),
-        Some("Basic secret"),
-        Some("bearer secret"),
-    ] {
-        let text = "Unable to authenticate (OAuth)";
-        let answer = refusal(401, "unauthorized", "UnauthorizedException", text);
-        assert_eq!(get(&path, missing).await, answer, "{missing:?}");
+    // As recorded.
+    for blank in [None, Some(""), Some("Bearer"), Some("Bearer "), Some("Bearer  ")] {
+        let text = "token is blank!";
+        let answer = refusal(401, "group_authorization", "GroupAuthorizationException", text);
+        for path in [&path, "/acme/demo/chatrooms"] {
+            assert_eq!(get(path, blank).await, answer, "{blank:?}");
+        }
     }
+    let text = "Unable to authenticate (OAuth)";
+    let unauthorized = refusal(401, "unauthorized", "UnauthorizedException", text);
+    for other in ["secret", "Basic secret", "bearer secret"] {
+        assert_eq!(get(&path, Some(other)).await, unauthorized, "{other:?}");
+    }
+    // The calls about users are another service's, with words of its own. [P]
+    let request = Request::delete("/acme/demo/users/bob").body(Body::empty());
+    assert_eq!(send_raw(&emulator(), request.unwrap()).await, unauthorized);
     for bad in ["Bearer Secret", "Bearer  secret", "Bearer secrets"] {
         let text = "Unable to authenticate due to corrupt access token";
         let answer = refusal(401, "auth_bad_access_token", "AuthBadAccessTokenException", text);
@@ -99,7 +121,12 @@ async fn tokens() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_are_none() {
-    let nothing = refusal(404, "not_found", "NotFoundException", "no such path");
+    let nothing = refusal(
+        404,
+        "service_resource_not_found",
+        "ServiceResourceNotFoundException",
+        "Service resource not found",
+    );
     for call in [
         "GET ",
         "GET /",
@@ -108,6 +135,9 @@ async fn calls_that_are_none() {
         "GET /chatrooms/66213271109633/users/bob/x",
         "GET /chatrooms/66213271109633/white",
         "GET /chatrooms/66213271109633/white/users/bob/x",
+        "GET /chatrooms/66213271109633/blocks",
+        "POST /chatrooms/66213271109633/blocks/bob",
+        "DELETE /chatrooms/66213271109633/blocks/users/bob/x",
         "DELETE /users/bob/x",
         "GET /token/x",
         "DELETE /chatrooms/66213271109633/users/p/q",
@@ -126,6 +156,10 @@ async fn calls_that_are_none() {
         "PUT /chatrooms",
         "DELETE /chatrooms/66213271109633/white/users",
         "PUT /chatrooms/66213271109633/white/users/bob",
+        "GET /chatrooms/66213271109633/white/users/bob",
+        "DELETE /chatrooms/66213271109633/blocks/users",
+        "GET /chatrooms/66213271109633/blocks/users/bob",
+        "PUT /chatrooms/66213271109633/blocks/users/bob",
         "GET /users",
         "GET /users/bob",
         "GET /token",
@@ -144,7 +178,7 @@ async fn calls_that_are_none() {
     }
 }
 
-/// A segment of dots is a name here, however it is written, and names nobody in this room.
+/// A segment of dots is a name here, however it is written, and names nobody.
 #[tokio::test(start_paused = true)]
 async fn dots_are_never_resolved() {
     for (segment, name) in [
@@ -156,8 +190,8 @@ async fn dots_are_never_resolved() {
     ] {
         let emulator = emulator();
         let before = emulator.state();
-        let text = format!("users [{name}] are not members of this group!");
-        let answer = refusal(400, "forbidden_op", "ForbiddenOpException", &text);
+        let text = format!("username {name} doesn't exist!");
+        let answer = refusal(404, "resource_not_found", "ResourceNotFoundException", &text);
         let call = format!("DELETE /chatrooms/{ROOM}/users/{segment}");
         assert_eq!(send(&emulator, &call, "").await, answer);
         assert_eq!(emulator.state(), before);

@@ -1,7 +1,7 @@
 //! The points where the documents disagree: what each side says, and that each point is switched alone.
 
-use super::support::{ROOM, STATE, refusal, room, send, success};
-use roomsync::emulator::{Emulator, Options, Point, Profile, Side, State};
+use super::support::{ROOM, STATE, emulator_as, refusal, room, send, success, switched};
+use roomsync::emulator::{Emulator, Point, Profile, Side};
 use serde_json::{Value, json};
 
 type Answer = (u16, Value);
@@ -16,11 +16,7 @@ struct Row {
 }
 
 fn emulator(profile: Profile) -> Emulator {
-    let options = Options {
-        profile,
-        ..Options::default()
-    };
-    Emulator::new(State::parse(STATE).unwrap(), options)
+    emulator_as(STATE, profile)
 }
 
 fn usernames(names: &[&str]) -> String {
@@ -44,6 +40,8 @@ fn parameter(text: &str) -> Answer {
 }
 
 const USERS: &str = "POST /chatrooms/66213271109633/users";
+const WHITE: &str = "POST /chatrooms/66213271109633/white/users";
+const BLOCK: &str = "POST /chatrooms/66213271109633/blocks/users";
 const ADMIN: &str = "POST /chatrooms/66213271109633/admin";
 
 fn rows() -> Vec<Row> {
@@ -69,6 +67,14 @@ fn rows() -> Vec<Row> {
             "reason": format!("user: {user} doesn't exist in group: {ROOM}")
         })
     };
+    let listed =
+        |action: &str, room: &str| json!({"result": true, "action": action, "user": "carol", room: ROOM});
+    // Blocked once, and then no longer there.
+    let mut again = listed("add_blocks", "id");
+    again["result"] = false.into();
+    again["reason"] = format!("user: carol doesn't exist in chatroom: {ROOM}").into();
+    let mut blocked = json!(vec![again; 61]);
+    blocked[0] = listed("add_blocks", "id");
     let promoted = success(ADMIN, json!({"result": "success", "newadmin": "bob"}));
     vec![
         row(
@@ -108,6 +114,20 @@ fn rows() -> Vec<Row> {
             &usernames(&many(61)),
             parameter("addMembers: addMembers number more than maxSize : 60"),
             added(&["dave"]),
+        ),
+        row(
+            Point::AllowBatch,
+            WHITE,
+            &usernames(&["carol"; 61]),
+            parameter("usernames size is more than max limit : 60"),
+            success(WHITE, json!(vec![listed("add_user_whitelist", "chatroomid"); 61])),
+        ),
+        row(
+            Point::BlockBatch,
+            BLOCK,
+            &usernames(&["carol"; 61]),
+            parameter("userNames is more than max limit : 60"),
+            success(BLOCK, blocked),
         ),
         row(
             Point::RemoveManyAbsent,
@@ -263,13 +283,7 @@ async fn rows_and_fields() {
         (Side::Newer, ["alice", "bob", "carol", "dave"]),
     ] {
         let [alice, bob, carol, dave] = names;
-        let mut profile = Profile::default();
-        profile.set(Point::RowsAndFields, side);
-        let options = Options {
-            profile,
-            ..Options::default()
-        };
-        let emulator = Emulator::new(State::parse(state).unwrap(), options);
+        let emulator = switched(state, Point::RowsAndFields, side);
         let member =
             |action: &str, user: &str| json!({"result": true, "action": action, "id": ROOM, "user": user});
         for (call, body, data, count) in [

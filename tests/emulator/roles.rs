@@ -11,12 +11,12 @@ async fn only_regular_members_are_promoted() {
     let forbidden = |text: &str| refusal(403, "forbidden_op", "ForbiddenOpException", text);
     let emulator = emulator();
     let before = emulator.state();
-    for outsider in ["dave", "mallory"] {
-        let answer = forbidden(&format!("users [{outsider}] are not members of this group!"));
-        let body = json!({"newadmin": outsider}).to_string();
-        assert_eq!(send(&emulator, ADMIN, &body).await, answer);
-    }
-    for above in ["alice", "bob", "BOB"] {
+    let answer = forbidden("users [dave] are not members of this group!");
+    assert_eq!(send(&emulator, ADMIN, r#"{"newadmin": "dave"}"#).await, answer);
+    let text = "username mallory doesn't exist!";
+    let answer = refusal(404, "resource_not_found", "ResourceNotFoundException", text);
+    assert_eq!(send(&emulator, ADMIN, r#"{"newadmin": "mallory"}"#).await, answer);
+    for above in ["bob", "BOB"] {
         let answer = forbidden(&format!("user:{above} is already admin of group:{ROOM}"));
         let body = json!({"newadmin": above}).to_string();
         assert_eq!(send(&emulator, ADMIN, &body).await, answer);
@@ -85,6 +85,20 @@ async fn removing_the_owner() {
     let (_, list) = send(&emulator, &format!("GET /chatrooms/{ROOM}/users"), "").await;
     let rows = json!([{"member": "bob"}, {"member": "carol"}, {"owner": "alice"}]);
     assert_eq!(list["data"], rows);
+}
+
+/// Answered as a success, as recorded, in the room or not; nothing changes. [?]
+#[tokio::test(start_paused = true)]
+async fn promoting_the_owner() {
+    let emulator = emulator();
+    for owner in ["alice", "ALICE"] {
+        let before = emulator.state();
+        let body = json!({ "newadmin": owner }).to_string();
+        let data = json!({"result": "success", "newadmin": owner});
+        assert_eq!(send(&emulator, ADMIN, &body).await, success(ADMIN, data));
+        assert_eq!(emulator.state(), before);
+        send(&emulator, &format!("DELETE /chatrooms/{ROOM}/users/alice"), "").await;
+    }
 }
 
 /// Answered as a success [P]; nothing changes. [?]

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, to_bytes};
 use http::Request;
-use roomsync::emulator::{Emulator, Names, Options, State};
+use roomsync::emulator::{Emulator, Names, Options, Point, Profile, Side, State};
 use roomsync::model::RoomId;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -25,7 +25,23 @@ pub(crate) fn emulator() -> Emulator {
 }
 
 pub(crate) fn emulator_of(state: &str) -> Emulator {
-    Emulator::new(State::parse(state).unwrap(), Options::default())
+    emulator_as(state, Profile::default())
+}
+
+/// The service with this behaviour where the documents disagree.
+pub(crate) fn emulator_as(state: &str, profile: Profile) -> Emulator {
+    let options = Options {
+        profile,
+        ..Options::default()
+    };
+    Emulator::new(State::parse(state).unwrap(), options)
+}
+
+/// The service with one such point switched.
+pub(crate) fn switched(state: &str, point: Point, side: Side) -> Emulator {
+    let mut profile = Profile::default();
+    profile.set(point, side);
+    emulator_as(state, profile)
 }
 
 /// Sends `METHOD /path` below the app with the right token. Gives the status and the body with its timestamp, once
@@ -49,6 +65,23 @@ pub(crate) async fn send_raw(emulator: &Emulator, request: Request<Body>) -> (u1
     let year_2020_ms = 1_577_836_800_000;
     assert!(body["timestamp"].as_u64().unwrap() > year_2020_ms, "{body}");
     body["timestamp"] = 0.into();
+    (status, body)
+}
+
+/// Asks for a token, whose answer is no envelope, with this bearer token or none.
+pub(crate) async fn grant(emulator: &Emulator, bearer: Option<&str>, body: &Value) -> (u16, Value) {
+    let mut request = Request::post("/acme/demo/token");
+    if let Some(bearer) = bearer {
+        request = request.header("authorization", format!("Bearer {bearer}"));
+    }
+    let request = request.body(Body::from(body.to_string())).unwrap();
+    let response = emulator.router().oneshot(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    let mut body: Value = serde_json::from_slice(&body).unwrap();
+    if body.get("timestamp").is_some() {
+        body["timestamp"] = 0.into();
+    }
     (status, body)
 }
 

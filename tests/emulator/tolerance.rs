@@ -1,9 +1,10 @@
 //! Habits of the service that real clients rely on, beside the calls as they are written down.
 
-use super::support::{ROOM, emulator, room, send, send_raw};
+use super::support::{ROOM, STATE, emulator, refusal, room, send, send_raw, switched};
 use http::Request;
-use roomsync::emulator::serve;
+use roomsync::emulator::{Emulator, Environment, Fault, Options, Point, Side, State, serve};
 use serde_json::{Value, json};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -76,10 +77,17 @@ async fn the_same_call_in_other_words() {
     }
 }
 
-/// No Content-Type, another one, and more fields than there are.
+/// No Content-Type or that of JSON, and more fields than there are. Another type is 415 (`[P]`), or not looked at.
 #[tokio::test(start_paused = true)]
 async fn bodies_of_all_kinds() {
-    for content_type in [None, Some("text/plain"), Some("application/json; charset=utf-8")] {
+    for (content_type, side, expected) in [
+        (None, Side::Seed, 200),
+        (Some("application/json; charset=utf-8"), Side::Seed, 200),
+        (Some("Application/JSON"), Side::Seed, 200),
+        (Some("text/plain"), Side::Seed, 415),
+        (Some("text/plain"), Side::Newer, 200),
+    ] {
+        let emulator = switched(STATE, Point::MediaType, side);
         let mut request = Request::post(format!("/acme/demo/chatrooms/{ROOM}/users"))
             .header("host", "chat.example")
             .header("authorization", "Bearer secret");
@@ -87,8 +95,54 @@ async fn bodies_of_all_kinds() {
             request = request.header("content-type", content_type);
         }
         let body = r#" {"usernames": ["dave"], "reason": null} "#;
-        let (status, body) = send_raw(&emulator(), request.body(body.to_owned().into()).unwrap()).await;
-        assert_eq!((status, &body["data"]["newmembers"]), (200, &json!(["dave"])));
+        let answer = send_raw(&emulator, request.body(body.to_owned().into()).unwrap()).await;
+        assert_eq!(answer.0, expected, "{content_type:?}");
+        if expected == 200 {
+            assert_eq!(answer.1["data"]["newmembers"], json!(["dave"]));
+        } else {
+            let text = "Unsupported Media Type.";
+            let refused = refusal(415, "web_application", "WebApplicationException", text);
+            assert_eq!(answer, refused);
+        }
+    }
+}
+
+/// What is longer than any batch is 413 (`[P]`); the words are an assumption. [?]
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_too_large() {
+    let body = r#"{"usernames": ["dave"]}"#.to_owned() + &" ".repeat(1 << 20);
+    let answer = send(&emulator(), &format!("POST /chatrooms/{ROOM}/users"), &body).await;
+    let text = "the body is too large";
+    let refused = refusal(
+        413,
+        "request_entity_too_large",
+        "RequestEntityTooLargeException",
+        text,
+    );
+    assert_eq!(answer, refused);
+}
+
+/// `duration`: as long as the service took, and not the way to it and back.
+#[tokio::test(start_paused = true)]
+async fn the_duration_of_a_call() {
+    let environment = Environment {
+        latency: Duration::from_millis(80),
+        ..Environment::default()
+    };
+    let emulator = Emulator::in_environment(State::parse(STATE).unwrap(), Options::default(), environment);
+    emulator.add_fault(Fault::parse("any/2:slow=1500ms").unwrap());
+    for (call, status) in [
+        (format!("GET /chatrooms/{ROOM}/admin"), 200),
+        ("GET /chatrooms/8".to_owned(), 404),
+    ] {
+        for duration in [0, 1500] {
+            let (answered, body) = send(&emulator, &call, "").await;
+            assert_eq!(
+                (answered, &body["duration"]),
+                (status, &json!(duration)),
+                "{call}"
+            );
+        }
     }
 }
 

@@ -6,7 +6,9 @@ mod old_style;
 
 use super::support::STATE;
 use md5::{Digest as _, Md5};
-use roomsync::emulator::{Emulator, Environment, Options, State, Webhook, WebhookAnswer, WebhookStyle};
+use roomsync::emulator::{
+    Emulator, Environment, Options, Profile, State, Webhook, WebhookAnswer, WebhookStyle,
+};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -53,12 +55,23 @@ impl Receiver {
 
 /// The service with a clock that stands, and people who leave after 120 s offline.
 fn service() -> Emulator {
+    service_of(
+        &STATE.replace("tokens: [secret]", "tokens: [secret]\nuser_tokens: {alice: hers}"),
+        Profile::default(),
+    )
+}
+
+/// The same with another state and another profile.
+fn service_of(state: &str, profile: Profile) -> Emulator {
     let environment = Environment {
         offline_after: Some(Duration::from_secs(120)),
         ..Environment::default()
     };
-    let state = STATE.replace("tokens: [secret]", "tokens: [secret]\nuser_tokens: {alice: hers}");
-    let emulator = Emulator::in_environment(State::parse(&state).unwrap(), Options::default(), environment);
+    let options = Options {
+        profile,
+        ..Options::default()
+    };
+    let emulator = Emulator::in_environment(State::parse(state).unwrap(), options, environment);
     emulator.set_clock(|| NOW_MS);
     emulator
 }

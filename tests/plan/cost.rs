@@ -13,6 +13,8 @@ fn methods_are_named_as_in_the_settings() {
         Method::Demote,
         Method::RemoveOne,
         Method::RemoveMany,
+        Method::AllowMany,
+        Method::DisallowMany,
     ];
     let names = Calls::default().by_method().map(|(name, _)| name);
     assert_eq!(names, methods.map(Method::as_str));

@@ -1,7 +1,7 @@
 //! Plans made without the planner, so that they can be as odd and as large as they like.
 
 use roomsync::desired::{AllowEmpty, DesiredRoom, OwnGuards, Source};
-use roomsync::live::{LiveRoom, Observed};
+use roomsync::live::{AllowList, LiveRoom, Observed};
 use roomsync::model::{Absent, Guards, Limit, MemberSet, Mode, ReasonCode, RoomId, UserId};
 use roomsync::plan::{self, BatchSizes, Constraints, FleetPlan, LiveSummary, Note, Rates, RoomPlan, Status};
 use roomsync::render::Meta;
@@ -62,6 +62,7 @@ pub(crate) fn sent(room: RoomPlan) -> RoomPlan {
         owner_is_in: true,
         admins: Some(admins),
         members,
+        allow_list: AllowList::NotRead,
         foreign: BTreeSet::new(),
         foreign_admins: BTreeSet::new(),
         max_users: None,
@@ -70,6 +71,8 @@ pub(crate) fn sent(room: RoomPlan) -> RoomPlan {
     let sizes = BatchSizes {
         add_batch: 60,
         remove_batch: 100,
+        allow_batch: 60,
+        disallow_batch: 60,
     };
     let diff = plan::diff(&desired, &live, &Constraints::default()).unwrap();
     let mut sent = diff.into_plan(sizes);
@@ -105,6 +108,8 @@ pub(crate) const RATES: Rates = Rates {
     demote: 50,
     remove_one: 50,
     remove_many: 50,
+    allow: 50,
+    disallow: 50,
 };
 
 pub(crate) fn meta() -> Meta {

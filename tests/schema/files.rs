@@ -140,6 +140,7 @@ rooms:
     allow_empty: members
     guards: {max_removals: 5, max_demotions: "007", max_additions: 100%, protect: [bot, "svc-?"]}
   - {id: 66213271109634, admins: [mia], allow_empty: "false"}
+  - {id: 66213271109635, members: [mia], absent: keep}
 "#;
     let settings = r#"
 service:

@@ -181,7 +181,7 @@ fn the_judge_can_say_no() {
         "rooms: [{id: 1, members: [..]}]\n",
         "rooms: [{id: 1, members: []}]\n",
         "rooms: [{id: 1, members: [], allow_empty: admins}]\n",
-        "rooms: [{id: 1, members: [ann], absent: keep}]\n",
+        "rooms: [{id: 1, members: [ann], absent: kept}]\n",
         "rooms: [{id: 1, members: [ann], guards: {max_removals_total: 5}}]\n",
         "groups: {\"..\": [ann]}\n",
         "rooms: [1]\n",

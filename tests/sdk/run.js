@@ -114,7 +114,7 @@ async function scenario() {
   const closed = await succeed('delete', at, 'chatroom.remove', id, token);
   assert.deepEqual(closed.data, { success: true, id });
   const none = await call('chatroom.get', id, token);
-  assert.deepEqual([none.status, none.body.error], [404, 'resource_not_found']);
+  assert.deepEqual([none.status, none.body.error], [404, 'service_resource_not_found']);
   const stranger = await call('chatroom.get_all', 'a token from elsewhere');
   assert.deepEqual([stranger.status, stranger.body.error], [401, 'auth_bad_access_token']);
 }

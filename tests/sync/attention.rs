@@ -71,14 +71,13 @@ fn a_long_apply_leaves_no_room_unknown() {
     house(service, settings, async |house: House| {
         house.rooms(&room_text(&id(), names(0..40)));
         let daemon = house.start();
-        for _ in 0..900 {
-            sleep(Duration::from_millis(200)).await;
-            let status = daemon.status();
-            assert!(
-                status.rooms.iter().all(|room| room.state != RoomState::Unknown),
-                "{status:#?}"
-            );
-        }
+        let is = |status: &Status, state| status.rooms.iter().any(|room| room.state == state);
+        daemon
+            .until(minutes(3), |status| {
+                assert!(!is(status, RoomState::Unknown), "{status:#?}");
+                is(status, RoomState::InSync)
+            })
+            .await;
         daemon.until_well(minutes(1)).await;
         daemon.stop().await;
     });
@@ -177,17 +176,21 @@ fn a_first_look_is_one_count() {
         house.rooms(&format!("rooms:\n{}", (1..=31).map(room).collect::<String>()));
         let daemon = house.start();
         let mut looked = Vec::new();
-        while daemon.status().files.taken.is_none() {
-            sleep(Duration::from_millis(100)).await;
-        }
-        while let Some(first) = daemon.status().first_look {
-            let status = daemon.status();
-            assert_eq!((first.rooms, codes(&status)), (31, vec![]));
-            let missing = daemon.source.ready().unwrap_err();
-            assert_eq!(missing, [format!("first look: {} of 31 rooms", first.looked)]);
-            looked.push(first.looked);
-            sleep(Duration::from_millis(500)).await;
-        }
+        daemon
+            .until(minutes(1), |status| status.files.taken.is_some())
+            .await;
+        daemon
+            .until(minutes(2), |status| {
+                let Some(first) = &status.first_look else {
+                    return true;
+                };
+                assert_eq!((first.rooms, codes(status)), (31, vec![]));
+                let missing = daemon.source.ready().unwrap_err();
+                assert_eq!(missing, [format!("first look: {} of 31 rooms", first.looked)]);
+                looked.push(first.looked);
+                false
+            })
+            .await;
         assert!(
             looked.is_sorted() && looked.iter().any(|count| (5..25).contains(count)),
             "{looked:?}"

@@ -66,6 +66,11 @@ fn results_of(house: &House, user: &str) -> Vec<String> {
         .collect()
 }
 
+/// True once the log has a line of a call that goes out.
+fn is_sent(house: &House) -> bool {
+    house.whole_audit().iter().any(|line| line["event"] == "sent")
+}
+
 /// Every outcome is of a call that has a line before it. Whoever is in such a line has an outcome of that call, or goes into a later one.
 fn assert_whole(house: &House) {
     /// Room, operation and user.
@@ -266,9 +271,7 @@ fn whom_the_answer_to_a_removal_leaves_out_is_not_done_until_a_look_tells() {
         let text = room_text(&id(), names(0..6)) + "    guards: {max_removals: 100%}\n";
         house.rooms(&text);
         let daemon = house.start();
-        while house.audit().len() < 3 {
-            sleep(Duration::from_millis(50)).await;
-        }
+        daemon.until(minutes(1), |_| house.audit().len() >= 3).await;
         assert_eq!(results_of(&house, "u6"), ["done"]);
         assert_eq!(results_of(&house, "u7"), ["done"]);
         assert_eq!(
@@ -286,9 +289,7 @@ fn a_call_that_is_cut_off_leaves_its_line() {
     house(service, AUDIT, async |house: House| {
         house.rooms(&room_text(&id(), names(0..3)));
         let daemon = house.start();
-        while !house.whole_audit().iter().any(|line| line["event"] == "sent") {
-            sleep(Duration::from_millis(50)).await;
-        }
+        daemon.until(minutes(1), |_| is_sent(&house)).await;
         daemon.kill().await;
         let lines = house.whole_audit();
         let last = lines.last().unwrap();
@@ -308,9 +309,7 @@ fn a_run_that_ends_before_the_look_confirms_nobody_whom_no_answer_names() {
     house(service, AUDIT, async |house: House| {
         house.rooms(&room_text(&id(), names(0..3)));
         let daemon = house.start();
-        while !house.whole_audit().iter().any(|line| line["event"] == "sent") {
-            sleep(Duration::from_millis(50)).await;
-        }
+        daemon.until(minutes(1), |_| is_sent(&house)).await;
         daemon.stop().await;
         assert_eq!(results_of(&house, "u1"), ["done"]);
         assert_eq!(results_of(&house, "u2"), ["not_confirmed"]);

@@ -19,6 +19,8 @@ use tokio::time::sleep;
 const SIZES: BatchSizes = BatchSizes {
     add_batch: 60,
     remove_batch: 100,
+    allow_batch: 60,
+    disallow_batch: 60,
 };
 
 /// Plans each room after looks that these requests describe.

@@ -171,6 +171,7 @@ fn all_options() -> impl Iterator<Item = Options> {
             [false, true].map(|group_by_common| Options {
                 mode,
                 group_by_common,
+                are_kept: false,
             })
         })
 }
@@ -236,7 +237,7 @@ proptest! {
         let before: Vec<Room> = rooms.iter().map(|(room, _)| room.clone()).collect();
         let service = service_of(&before, Side::Seed);
         let reader = service.read_only(BATCH).reader();
-        let options = Options { mode: Mode::Authoritative, group_by_common };
+        let options = Options { mode: Mode::Authoritative, group_by_common, are_kept: false };
         virtually(async {
             let text = export(&reader, options).await.text.unwrap();
             service.emulator.edit(|state| {
@@ -273,7 +274,7 @@ proptest! {
         let members: Vec<&str> = names.iter().map(String::as_str).collect();
         let rooms = [room_of("the-boss", &[], &members)];
         let service = service_of(&rooms, Side::Seed);
-        let options = Options { mode: Mode::Additive, group_by_common: false };
+        let options = Options { mode: Mode::Additive, group_by_common: false, are_kept: false };
         let text = virtually(export(&service.read_only(BATCH).reader(), options)).text.unwrap();
         let back = parsed(&text, &expected_warnings(&rooms)).desired.rooms[0].members.clone().unwrap_or_default();
         let back: Set = back.iter().map(ToString::to_string).collect();

@@ -161,7 +161,12 @@ impl House {
 
     /// Every line of the audit log.
     pub(crate) fn whole_audit(&self) -> Vec<serde_json::Value> {
-        let text = fs::read_to_string(self.path("audit.jsonl")).unwrap_or_default();
+        self.lines_of("audit.jsonl")
+    }
+
+    /// The lines of JSON in a file, if it is there.
+    pub(crate) fn lines_of(&self, file: &str) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.path(file)).unwrap_or_default();
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()

@@ -25,6 +25,7 @@ mod fleet;
 mod fleet_model;
 mod house;
 mod interrupted;
+mod kept;
 mod learned_limits;
 mod line;
 mod looks;
@@ -39,6 +40,7 @@ mod pace_model;
 #[expect(dead_code, reason = "what is not used here is for the bench")]
 mod pace_scenarios;
 mod pace_starts;
+mod points;
 mod progress;
 mod promises;
 mod quota;

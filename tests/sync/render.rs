@@ -71,6 +71,8 @@ fn as_json() {
             demote: 50,
             remove_one: 50,
             remove_many: 50,
+            allow: 50,
+            disallow: 50,
         },
     };
     let planned = planned();

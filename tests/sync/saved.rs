@@ -154,7 +154,7 @@ fn desired_of(case: &Case) -> Desired {
 }
 
 /// The plan as it is written down.
-fn written(plan: &FleetPlan, desired: &Desired) -> Vec<u8> {
+pub(crate) fn written(plan: &FleetPlan, desired: &Desired) -> Vec<u8> {
     let meta = Meta {
         created: "2026-11-22T21:00:00Z".into(),
         app: APP.into(),
@@ -165,18 +165,20 @@ fn written(plan: &FleetPlan, desired: &Desired) -> Vec<u8> {
             demote: 50,
             remove_one: 50,
             remove_many: 50,
+            allow: 50,
+            disallow: 50,
         },
     };
     serde_json::to_vec_pretty(&Document::new(plan, &meta).unwrap()).unwrap()
 }
 
-fn read(text: &[u8], desired: &Desired) -> Result<SavedPlan, StalePlan> {
+pub(crate) fn read(text: &[u8], desired: &Desired) -> Result<SavedPlan, StalePlan> {
     let plan = SavedPlan::parse(text)?;
     let rooms: Vec<&DesiredRoom> = desired.rooms.iter().collect();
     plan.check(APP, &desired.source.digest, &rooms).map(|()| plan)
 }
 
-async fn apply(
+pub(crate) async fn apply(
     client: &Client,
     desired: &Desired,
     saved: &SavedPlan,

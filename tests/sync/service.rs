@@ -364,6 +364,8 @@ pub(crate) fn is_known_call((method, path, _, _): &Sent) -> bool {
         ("GET", [room, list]) => digits(room) && list.starts_with("users?pagenum="),
         ("DELETE", [room, "users", users]) => digits(room) && all(users, &user),
         ("DELETE", [room, "admin", admin]) => digits(room) && user(admin),
+        ("GET" | "POST", [room, "white", "users"]) => digits(room),
+        ("DELETE", [room, "white", "users", users]) => digits(room) && all(users, &user),
         _ => false,
     }
 }

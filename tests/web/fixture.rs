@@ -135,6 +135,8 @@ pub(crate) fn line(number: &str, name: &str) -> RoomLine {
         remove: 0,
         promote: 0,
         demote: 0,
+        allow: 0,
+        disallow: 0,
         missing: Missing::default(),
         not_here: 0,
         pending: 0,

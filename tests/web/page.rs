@@ -28,9 +28,11 @@ impl Served {
             admin_token: None,
         };
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(serve(listener, fixture.router(options), Limits::STATUS, async {
+        let stopped = async {
             let _ = stopped.await;
-        }));
+        };
+        let router = fixture.router(options);
+        let server = tokio::spawn(serve(listener, router, Limits::STATUS, stopped));
         Self { url, stop, server }
     }
 

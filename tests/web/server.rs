@@ -10,6 +10,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+const LIVEZ: &str = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const STATUS: &str = "GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
 async fn start() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<std::io::Result<()>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -46,12 +49,12 @@ async fn nobody_keeps_the_daemon_from_ending() {
     let (address, stop, server) = start().await;
     let _silent = say(address, "").await;
     let _slow = say(address, "GET /livez HTTP/1.1\r\nHo").await;
-    let mut idle = say(address, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    let mut idle = say(address, LIVEZ).await;
     let mut some = [0; 12];
     idle.read_exact(&mut some).await.unwrap();
     assert_eq!(&some, b"HTTP/1.1 200");
     // This one asks for megabytes and takes none of them.
-    let _deaf = say(address, "GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    let _deaf = say(address, STATUS).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
 
     let begun = Instant::now();
@@ -69,12 +72,84 @@ async fn nobody_keeps_the_daemon_from_ending() {
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_come_is_not_waited_for() {
+async fn a_head_that_does_not_come_within_two_seconds_is_not_waited_for() {
     let (address, _stop, _server) = start().await;
-    let slow = say(address, "GET /livez HTTP/1.1\r\nHo").await;
+    let silent = say(address, "").await;
+    let mut slow = say(address, LIVEZ).await;
+    let mut some = [0; 12];
+    slow.read_exact(&mut some).await.unwrap();
+    // It may wait for its next request, but not dawdle over it.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
     let begun = Instant::now();
-    rest(slow).await;
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    slow.write_all(b"GET /livez HTTP/1.1\r\nHo").await.unwrap();
+    let answer = rest(slow).await;
+    assert!(
+        answer.ends_with("ok\n"),
+        "the first answer, and no other: {answer}"
+    );
+    let took = begun.elapsed();
+    assert!((1_900..4_000).contains(&took.as_millis()), "{took:?}");
+    assert!(rest(silent).await.is_empty());
+    assert!(
+        begun.elapsed() - took < Duration::from_millis(100),
+        "it was cut long before"
+    );
+}
+
+/// Asks whether it lives, over a connection of its own; gives how long the answer took.
+async fn livez(address: SocketAddr) -> Duration {
+    let begun = Instant::now();
+    let mut asked = say(address, LIVEZ).await;
+    let mut some = [0; 15];
+    let read = timeout(Duration::from_secs(20), asked.read_exact(&mut some)).await;
+    read.unwrap().unwrap();
+    assert_eq!(&some, b"HTTP/1.1 200 OK");
+    begun.elapsed()
+}
+
+/// Connections that ask for this and take nothing of the answer.
+async fn many(address: SocketAddr, number: usize, text: &str) -> Vec<TcpStream> {
+    let mut all = Vec::new();
+    for _ in 0..number {
+        all.push(say(address, text).await);
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_connections_do_not_silence_a_probe() {
+    let (address, _stop, _server) = start().await;
+    let silent = many(address, 100, "").await;
+    let begun = many(address, 100, "GET /livez HTTP/1.1\r\nHo").await;
+    let idle = many(address, 100, LIVEZ).await;
+    for _ in 0..5 {
+        let took = livez(address).await;
+        assert!(took < Duration::from_secs(3), "{took:?}");
+    }
+    drop((silent, begun, idle));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_do_those_who_take_no_answer_and_they_are_cut_off() {
+    let (address, _stop, _server) = start().await;
+    let mut deaf = many(address, 100, STATUS).await;
+    for _ in 0..5 {
+        let took = livez(address).await;
+        assert!(took < Duration::from_secs(3), "{took:?}");
+    }
+    // The last one kept its place for long enough to be cut off as slow.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let answer = rest(deaf.pop().unwrap()).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer:.100}");
+    assert!(answer.len() < 1_000_000, "{}", answer.len());
+    // Whoever takes it gets it all.
+    let close = STATUS.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    let answer = rest(say(address, &close).await).await;
+    assert!(
+        answer.len() > 1_000_000 && answer.ends_with("]}"),
+        "{}",
+        answer.len()
+    );
 }
 
 #[tokio::test]

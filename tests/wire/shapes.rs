@@ -2,7 +2,7 @@
 
 use roomsync::chat::wire::{
     AddMany, Demoted, Envelope, ErrorBody, MemberResult, MemberRow, Outcome, Promote, Promoted, RoomDetail,
-    RoomRow,
+    RoomRow, Rows,
 };
 use serde_json::{Value, from_value, json, to_value};
 
@@ -283,4 +283,43 @@ fn answers_as_they_are_sent() {
         to_value(&promoted).unwrap(),
         json!({"result": "success", "newadmin": "u"})
     );
+}
+
+/// The allow list, as the vendor's pages show it ("Manage chat room allow list"). `[P]`
+#[test]
+fn the_allow_list() {
+    let answer: Envelope<Rows<String>> = from_value(json!({
+        "action": "get",
+        "uri": "http://XXXX/XXXX/XXXX/chatrooms/XXXX/white/users",
+        "data": ["wzy_test", "wzy_vivo"],
+        "count": 2
+    }))
+    .unwrap();
+    assert_eq!(
+        (answer.data.rows, answer.count),
+        (vec!["wzy_test".to_owned(), "wzy_vivo".to_owned()], Some(2))
+    );
+
+    let answer: Envelope<Rows<MemberResult>> = from_value(json!({
+        "action": "post",
+        "data": [
+            {"result": true, "action": "add_user_whitelist", "user": "wzy_test", "chatroomid": "XXXX"},
+            {"result": false, "action": "add_user_whitelist", "reason": "no", "user": "wzy_vivo", "chatroomid": "XXXX"}
+        ]
+    }))
+    .unwrap();
+    let rows: Vec<_> = answer
+        .data
+        .rows
+        .iter()
+        .map(|row| (row.user.as_str(), row.result.is_success()))
+        .collect();
+    assert_eq!(rows, [("wzy_test", true), ("wzy_vivo", false)]);
+
+    // Of one alone there may be an object and no list.
+    let answer: Envelope<Rows<MemberResult>> = from_value(json!({
+        "data": {"result": true, "action": "remove_user_whitelist", "user": "wzy_test", "chatroomid": "XXXX"}
+    }))
+    .unwrap();
+    assert!(answer.data.rows.len() == 1 && answer.data.rows[0].result.is_success());
 }

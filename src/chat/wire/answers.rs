@@ -61,7 +61,7 @@ fn params<'de, D: Deserializer<'de>>(
     Ok(serde_json::from_value(serde_json::Value::deserialize(deserializer)?).ok())
 }
 
-/// `data` of `add_one` and `remove_one`, and a row of `remove_many`.
+/// `data` of `add_one` and `remove_one`, and a row of `remove_many`, `allow_many` and `disallow_many`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberResult {
     /// Success for this user.
@@ -103,7 +103,7 @@ pub struct AddedMany {
     pub id: String,
 }
 
-/// Body of `add_many`.
+/// Body of `add_many` and `allow_many`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddMany {
     /// Users to add.

@@ -6,7 +6,7 @@ use crate::desired::DesiredRoom;
 use crate::exclusions::wanted;
 use crate::live::LiveRoom;
 use crate::model::{MemberSet, UserId};
-use crate::plan::{Note, RoomPlan};
+use crate::plan::{NotTried, Note, RoomPlan};
 use crate::status::RoomState;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -16,6 +16,9 @@ use tokio::time::Instant;
 
 /// Number of times in a row that somebody is added and not seen after it; then the service does not take them.
 const NOT_TAKEN: u32 = 3;
+
+/// Time for which an allow list that takes nobody is left alone.
+const ALLOW_LIST_REST: Duration = Duration::from_secs(60 * 60);
 
 /// A managed room.
 #[derive(Debug)]
@@ -49,6 +52,8 @@ pub(in crate::daemon) struct Room {
     gone: MemberSet,
     /// Those of them who were added and not seen after it, and how often in a row.
     not_taken: BTreeMap<UserId, u32>,
+    /// Reason for which its allow list takes nobody, and until when none is tried.
+    allow_list_trouble: Option<(NotTried, Instant)>,
     /// When its admins were read last, and by which entry.
     admins_read: Option<(Timestamp, u64)>,
 }
@@ -107,6 +112,7 @@ impl Room {
             error: None,
             missing: None,
             gone: MemberSet::default(),
+            allow_list_trouble: None,
             admins_read: None,
             not_taken: BTreeMap::new(),
         }
@@ -263,6 +269,22 @@ impl Room {
                 _ => AdminsUrgency::LongUnread(read),
             },
         }
+    }
+
+    /// Records what came of calls that put members on its allow list.
+    pub(in crate::daemon) fn see_allow_list(&mut self, trouble: Option<NotTried>) {
+        if let (Some(NotTried { code, message }), None) = (&trouble, self.allow_list_trouble()) {
+            let room = &self.desired.id;
+            tracing::warn!(%room, %code, "nobody is put on the allow list for an hour, and absent members are only added again: {message}");
+        }
+        self.allow_list_trouble = trouble.map(|trouble| (trouble, Instant::now() + ALLOW_LIST_REST));
+    }
+
+    /// Reason for which nobody is put on its allow list for now.
+    pub(in crate::daemon) fn allow_list_trouble(&self) -> Option<&NotTried> {
+        let trouble = self.allow_list_trouble.as_ref();
+        let (trouble, _) = trouble.filter(|(_, until)| Instant::now() < *until)?;
+        Some(trouble)
     }
 
     /// Failures in a row.

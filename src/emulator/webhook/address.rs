@@ -14,7 +14,7 @@ pub struct Webhook {
 /// Form of the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum WebhookStyle {
-    /// `group_op_event`: one event a call, with the names of all it changed
+    /// `group_op_event`: one event for each kind of change of a call, with the names of all
     #[default]
     New,
     /// `muc`: one event a person, or two
@@ -25,6 +25,13 @@ pub enum WebhookStyle {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no place for events: take http://, a loopback address with its port, and a path")]
 pub struct BadWebhook(String);
+
+/// Reason why a fault of events would never strike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a fault of events needs a webhook that they are posted to: give --webhook URL and --webhook-secret SECRET"
+)]
+pub struct NoWebhook;
 
 impl Webhook {
     /// Reads where to post to: plain HTTP on loopback.

@@ -1,7 +1,6 @@
 //! Changes of the state in the terms of events.
 
-use super::APP;
-use crate::emulator::{Names, Room, State};
+use crate::emulator::{Names, Profile, Room, State};
 use crate::model::RoomId;
 
 /// Rooms that a change may touch.
@@ -15,6 +14,17 @@ pub(in crate::emulator) enum Scope<'a> {
     Everywhere,
 }
 
+/// Whose change it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::emulator) enum Author<'a> {
+    /// The app's.
+    App,
+    /// This user's.
+    User(&'a str),
+    /// That of each person whom it is about.
+    Themselves,
+}
+
 /// The rooms that a change may touch, as they were before it.
 #[derive(Debug)]
 pub(in crate::emulator) struct Before {
@@ -26,23 +36,21 @@ pub(in crate::emulator) struct Before {
 #[derive(Debug)]
 pub(super) struct RoomEvent<'a> {
     pub(super) id: &'a RoomId,
-    pub(super) owner: &'a str,
-    pub(super) what: Change,
+    pub(super) owner: String,
+    pub(super) what: Change<'a>,
     /// People whom it is about.
     pub(super) people: Vec<String>,
-    pub(super) operator: &'a str,
+    /// User who did it; none: the app.
+    pub(super) operator: Option<String>,
     /// People who are in the room after it, where the service tells this.
     pub(super) member_count: Option<usize>,
 }
 
 /// Change of the people of an event, or of their room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum Change<'a> {
     /// The room is there, and they are in it.
-    Created {
-        title: String,
-        maxusers: u64,
-    },
+    Created(&'a Room),
     Joined,
     Left(Leave),
     Admin(Listing),
@@ -87,28 +95,25 @@ impl Before {
         }
     }
 
-    /// The events of what `operator` has done since.
-    pub(super) fn events<'a>(&'a self, after: &'a State, operator: &'a str) -> Vec<RoomEvent<'a>> {
+    /// The events of what `author` has done since.
+    pub(super) fn events<'a>(&'a self, after: &'a State, author: Author<'_>) -> Vec<RoomEvent<'a>> {
         let changed = self.rooms.iter().flat_map(|(id, before)| {
-            let event = |what, people, room: &'a Room, member_count| RoomEvent {
-                id,
-                owner: room.owner(),
-                what,
-                people,
-                operator,
-                member_count,
-            };
             match after.rooms.get(id) {
                 // "DELETE: all members", and then the room itself; that this is their order is an assumption. [?]
                 None => [Change::Left(Leave::Delete), Change::Deleted]
-                    .map(|what| event(what, all(before.members()), before, None))
+                    .map(|what| RoomEvent::new((id, before), what, all(before.members()), author))
                     .into(),
-                Some(room) => changes(before, room, operator)
+                Some(room) => changes(before, room, author)
                     .into_iter()
                     .filter(|(_, people)| !people.is_empty())
-                    .map(|(what, people)| {
-                        let counted = matches!(what, Change::Joined | Change::Left(_));
-                        event(what, people, room, counted.then(|| room.members().len()))
+                    .flat_map(|(what, people)| match author {
+                        Author::Themselves => one_each((id, room), &what, people, before.members().len()),
+                        Author::App | Author::User(_) => {
+                            let counted = matches!(what, Change::Joined | Change::Left(_));
+                            let mut event = RoomEvent::new((id, room), what, people, author);
+                            event.member_count = counted.then(|| room.members().len());
+                            vec![event]
+                        }
                     })
                     .collect::<Vec<_>>(),
             }
@@ -118,19 +123,12 @@ impl Before {
             .filter(|_| after.rooms_created > self.rooms_created)
             .and_then(|id| after.rooms.get_key_value(&id));
         let created = created.into_iter().flat_map(|(id, room)| {
-            let created = Change::Created {
-                title: room.name.clone().unwrap_or_default(),
-                maxusers: room.maxusers,
-            };
+            let created = Change::Created(room);
             // That the owner joins too is an assumption. [?]
             [(created, None), (Change::Joined, Some(room.members().len()))].map(|(what, member_count)| {
                 RoomEvent {
-                    id,
-                    owner: room.owner(),
-                    what,
-                    people: all(room.members()),
-                    operator,
                     member_count,
+                    ..RoomEvent::new((id, room), what, all(room.members()), author)
                 }
             })
         });
@@ -138,31 +136,77 @@ impl Before {
     }
 }
 
+impl<'a> RoomEvent<'a> {
+    fn new(
+        (id, room): (&'a RoomId, &Room),
+        what: Change<'a>,
+        people: Vec<String>,
+        author: Author<'_>,
+    ) -> Self {
+        Self {
+            id,
+            owner: room.owner().to_owned(),
+            what,
+            operator: match (author, people.first()) {
+                (Author::User(user), _) => Some(user.to_owned()),
+                (Author::Themselves, Some(person)) => Some(person.clone()),
+                (Author::App, _) | (Author::Themselves, None) => None,
+            },
+            people,
+            member_count: None,
+        }
+    }
+
+    /// The same with names as the service shows them.
+    pub(super) fn spelled(self, profile: Profile) -> Self {
+        let spell = |name: &String| profile.spell(name);
+        Self {
+            owner: spell(&self.owner),
+            people: self.people.iter().map(spell).collect(),
+            operator: self.operator.as_ref().map(spell),
+            ..self
+        }
+    }
+}
+
 /// The events of people who have left this room because they were offline: one each, which the app makes (`[P]`).
 pub(super) fn gone_offline<'a>(id: &'a RoomId, room: &'a Room, users: &Names) -> Vec<RoomEvent<'a>> {
-    let count = room.members().len();
-    let left = (count..count + users.len()).rev();
-    let event = |(user, member_count): (&str, usize)| RoomEvent {
-        id,
-        owner: room.owner(),
-        what: Change::Left(Leave::Offline),
-        people: vec![user.to_owned()],
-        operator: APP,
-        member_count: Some(member_count),
+    let before = room.members().len() + users.len();
+    let mut events = one_each((id, room), &Change::Left(Leave::Offline), all(users), before);
+    events.iter_mut().for_each(|event| event.operator = None);
+    events
+}
+
+/// An event for each of these people, in their own name, after which there is one more in the room or one less than `before`.
+fn one_each<'a>(
+    (id, room): (&'a RoomId, &Room),
+    what: &Change<'a>,
+    people: Vec<String>,
+    before: usize,
+) -> Vec<RoomEvent<'a>> {
+    let event = |(place, person)| RoomEvent {
+        member_count: match what {
+            Change::Joined => Some(before + place + 1),
+            Change::Left(_) => Some(before.saturating_sub(place + 1)),
+            _ => None,
+        },
+        ..RoomEvent::new((id, room), what.clone(), vec![person], Author::Themselves)
     };
-    users.iter().zip(left).map(event).collect()
+    people.into_iter().enumerate().map(event).collect()
 }
 
 /// Changes of a room, and to whom each happened. An admin who goes loses that role first, and is told both times. [?]
-fn changes(before: &Room, after: &Room, operator: &str) -> Vec<(Change, Vec<String>)> {
+fn changes(before: &Room, after: &Room, author: Author<'_>) -> Vec<(Change<'static>, Vec<String>)> {
     use Listing::{Add, Remove};
     let blocked = only_in(after.block_list(), before.block_list());
     let is_blocked = |user: &String| after.block_list().contains(user);
     let left = only_in(before.members(), after.members());
     let (put_out, left): (Vec<_>, Vec<_>) = left.into_iter().partition(is_blocked);
-    let (quit, kicked): (Vec<_>, Vec<_>) = left
-        .into_iter()
-        .partition(|user| user.eq_ignore_ascii_case(operator));
+    let (quit, kicked): (Vec<_>, Vec<_>) = left.into_iter().partition(|person| match author {
+        Author::App => false,
+        Author::User(user) => person.eq_ignore_ascii_case(user),
+        Author::Themselves => true,
+    });
     // Who leaves the room leaves its allow list, and of that nothing is told. [?]
     let mut disallowed = only_in(before.allowed(), after.allowed());
     disallowed.retain(|user| after.members().contains(user));

@@ -1,6 +1,8 @@
-//! The newer form of events: `group_op_event`, one a call.
+//! The newer form of events: `group_op_event`, one a call and kind of change, with the names of all.
 
+use super::APP;
 use super::changes::{Change, Leave, Listing, RoomEvent};
+use crate::emulator::{Profile, Room, Side};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -31,11 +33,12 @@ struct Event<'a> {
 /// Body of an event; `call_id` and `security` as they were made for it.
 pub(super) fn body(
     event: &RoomEvent<'_>,
+    profile: Profile,
     app_key: &str,
     (call_id, security): (&str, &str),
     now_ms: u64,
 ) -> serde_json::Result<String> {
-    let (operation, payload) = operation(event, app_key, now_ms);
+    let (operation, payload) = operation(event, profile, app_key, now_ms);
     serde_json::to_string(&Event {
         call_id,
         security,
@@ -45,13 +48,18 @@ pub(super) fn body(
         kind: "CHATROOM",
         event: "group_op_event",
         operation,
-        operator: event.operator,
+        operator: event.operator.as_deref().unwrap_or(APP),
         member_count: event.member_count,
         timestamp: now_ms,
     })
 }
 
-fn operation(event: &RoomEvent<'_>, app_key: &str, now_ms: u64) -> (&'static str, Option<Value>) {
+fn operation(
+    event: &RoomEvent<'_>,
+    profile: Profile,
+    app_key: &str,
+    now_ms: u64,
+) -> (&'static str, Option<Value>) {
     let people = &event.people;
     // The names, a field that only some events have, and the type.
     let members_with = |kind: &str, more: Option<(&str, Value)>| {
@@ -68,9 +76,7 @@ fn operation(event: &RoomEvent<'_>, app_key: &str, now_ms: u64) -> (&'static str
         Listing::Remove => "REMOVE",
     };
     match &event.what {
-        Change::Created { title, maxusers } => {
-            ("CREATE", Some(created(event, app_key, title, *maxusers, now_ms)))
-        }
+        Change::Created(room) => ("CREATE", Some(created(event, app_key, room, now_ms))),
         // In rooms, INVITE does not occur (`[P]`), and nobody applies for one. [?]
         Change::Joined => ("JOIN", members("DIRECT")),
         Change::Left(leave) => {
@@ -81,6 +87,7 @@ fn operation(event: &RoomEvent<'_>, app_key: &str, now_ms: u64) -> (&'static str
                 Leave::Block => ("BLOCK", None),
                 Leave::Delete => ("DELETE", None),
             };
+            let action = action.filter(|_| profile.quit_action == Side::Newer);
             let action = action.map(|action: &str| ("action", action.into()));
             ("LEAVE", members_with(kind, action))
         }
@@ -95,24 +102,24 @@ fn operation(event: &RoomEvent<'_>, app_key: &str, now_ms: u64) -> (&'static str
 }
 
 /// "The fields are the same for a chat room" as for a group (`[P]`): text, but for `mute_duration`.
-fn created(event: &RoomEvent<'_>, app_key: &str, title: &str, maxusers: u64, now_ms: u64) -> Value {
+fn created(event: &RoomEvent<'_>, app_key: &str, room: &Room, now_ms: u64) -> Value {
     let pulled_in = event
         .people
         .iter()
-        .filter(|user| !user.eq_ignore_ascii_case(event.owner));
-    let role = Map::from_iter([(event.owner.to_owned(), "owner".into())]);
+        .filter(|user| !user.eq_ignore_ascii_case(&event.owner));
+    let role = Map::from_iter([(event.owner.clone(), "owner".into())]);
     json!({
         "role": role,
         "member": pulled_in.collect::<Vec<_>>(),
         "info": {
             "owner": format!("{app_key}_{}", event.owner),
-            "created": now_ms.to_string(),
-            "custom": "",
-            "description": "",
+            "created": room.created_ms.to_string(),
+            "custom": room.custom,
+            "description": room.description,
             "mute": "false",
             "mute_duration": 0,
-            "title": title,
-            "max_users": maxusers.to_string(),
+            "title": room.name.as_deref().unwrap_or_default(),
+            "max_users": room.maxusers.to_string(),
             "invite_need_confirm": "false",
             "public": "true",
             "allow_user_invites": "false",

@@ -55,9 +55,9 @@ pub(super) struct Notice {
 pub(super) fn notices(event: &RoomEvent<'_>, app_key: &str) -> Vec<Notice> {
     let address = |user: &str| format!("{app_key}_{user}@easemob.com");
     // Whom an app token stands for here is unknown. [?]
-    let by = match event.operator {
-        APP => format!("{app_key}_{APP}"),
-        user => address(user),
+    let by = match &event.operator {
+        Some(user) => address(user),
+        None => format!("{app_key}_{APP}"),
     };
     // Told by the room: from the person to the room.
     let to_room = |operation, person: &String| Notice {
@@ -80,7 +80,7 @@ pub(super) fn notices(event: &RoomEvent<'_>, app_key: &str) -> Vec<Notice> {
         event.people.iter().map(notice).collect()
     };
     match event.what {
-        Change::Created { .. } | Change::Blocked(_) | Change::Left(Leave::Delete) => Vec::new(),
+        Change::Created(_) | Change::Blocked(_) | Change::Left(Leave::Delete) => Vec::new(),
         Change::Joined => event
             .people
             .iter()
@@ -92,7 +92,7 @@ pub(super) fn notices(event: &RoomEvent<'_>, app_key: &str) -> Vec<Notice> {
             .people
             .iter()
             .flat_map(|person| {
-                let leave = done("leave", &address(person), event.owner, person);
+                let leave = done("leave", &address(person), &event.owner, person);
                 [to_room("absence", person), leave]
             })
             .collect(),
@@ -107,7 +107,7 @@ pub(super) fn notices(event: &RoomEvent<'_>, app_key: &str) -> Vec<Notice> {
         Change::Allowed(Listing::Add) => to_each("add_user_white_list"),
         Change::Allowed(Listing::Remove) => to_each("remove_user_white_list"),
         // To whom it goes is unknown. [?]
-        Change::Deleted => vec![done("destroy", &by, event.owner, event.owner)],
+        Change::Deleted => vec![done("destroy", &by, &event.owner, &event.owner)],
     }
 }
 

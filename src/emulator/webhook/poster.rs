@@ -1,4 +1,4 @@
-//! Posts events, each at most twice.
+//! Posts events, each once more if that fails.
 
 use super::address::Webhook;
 use super::queue::Line;
@@ -12,6 +12,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 /// Time that the receiver has: it is to answer quickly.
+///
+/// As events are posted one after the other, a receiver that never answers has six failures within 30 s, and so
+/// never pauses the webhook. [?]
 const PATIENCE: Duration = Duration::from_secs(5);
 /// "Retried once at once" (`[P]`).
 const TRIES: usize = 2;
@@ -20,7 +23,7 @@ const MAX_ANSWER_BYTES: usize = 1_000;
 /// Most bytes that are read of an answer: its head, and enough of its body to know that it is too long.
 const MAX_READ_BYTES: usize = 16 << 10;
 
-/// Posts the events of one emulator, one after the other.
+/// Posts the events of one emulator, one after the other, and lets people who are offline leave in time.
 #[derive(Debug)]
 pub struct WebhookPoster {
     webhook: Webhook,
@@ -48,7 +51,8 @@ impl WebhookPoster {
         }
     }
 
-    /// Posts until `shutdown` completes or the emulator is gone; what waits then is lost.
+    /// Posts over a connection of its own for each event, until `shutdown` completes or the emulator is gone. Of what waits
+    /// then, only what is due when the emulator goes is still posted.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let webhook = self.webhook.clone();
         let post = move |body: String| {
@@ -58,7 +62,7 @@ impl WebhookPoster {
         self.run_with(post, shutdown).await;
     }
 
-    /// Does the same, but hands each body to `post` in place of a connection.
+    /// Does the same, but hands each body to `post`, which stands for the connection.
     pub async fn run_with<P, F>(self, mut post: P, shutdown: impl Future<Output = ()>)
     where
         P: FnMut(String) -> F,

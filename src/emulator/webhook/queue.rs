@@ -1,12 +1,13 @@
 //! The events that wait to be posted.
 
 use super::address::{Webhook, WebhookStyle};
-use super::changes::{RoomEvent, gone_offline};
+use super::changes::{Author, RoomEvent, gone_offline};
 use super::poster::WebhookPoster;
 use super::{Before, new_style, old_style};
 use crate::emulator::fault::Faults;
 use crate::emulator::sweeper::Sweeper;
-use crate::emulator::{FaultEffect, Names, Room, State, lock};
+use crate::emulator::uuid::uuid;
+use crate::emulator::{FaultEffect, Names, Profile, Room, State, lock};
 use crate::model::{RoomId, hex};
 use md5::{Digest as _, Md5};
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub(in crate::emulator) struct Outgoing {
 pub(in crate::emulator) struct WebhookQueue {
     secret: String,
     style: WebhookStyle,
+    profile: Profile,
     messages: u64,
     line: Arc<Line>,
 }
@@ -52,11 +54,16 @@ struct Waiting {
     closed: bool,
 }
 
-pub(in crate::emulator) fn channel(webhook: Webhook, sweeper: Sweeper) -> (WebhookQueue, WebhookPoster) {
+pub(in crate::emulator) fn channel(
+    webhook: Webhook,
+    profile: Profile,
+    sweeper: Sweeper,
+) -> (WebhookQueue, WebhookPoster) {
     let line = Arc::<Line>::default();
     let queue = WebhookQueue {
         secret: webhook.secret.clone(),
         style: webhook.style,
+        profile,
         messages: FIRST_MESSAGE,
         line: Arc::clone(&line),
     };
@@ -64,15 +71,15 @@ pub(in crate::emulator) fn channel(webhook: Webhook, sweeper: Sweeper) -> (Webho
 }
 
 impl WebhookQueue {
-    /// The events of what this operator has done since `before`.
+    /// The events of what `author` has done since `before`.
     pub(in crate::emulator) fn changed(
         &mut self,
         before: &Before,
         after: &State,
-        operator: &str,
+        author: Author<'_>,
         now_ms: u64,
     ) -> Vec<Outgoing> {
-        self.outgoing(&before.events(after, operator), after, now_ms)
+        self.outgoing(before.events(after, author), after, now_ms)
     }
 
     /// The events of people who have left a room because they were offline.
@@ -83,7 +90,7 @@ impl WebhookQueue {
         users: &Names,
         now_ms: u64,
     ) -> Vec<Outgoing> {
-        self.outgoing(&gone_offline(id, room, users), state, now_ms)
+        self.outgoing(gone_offline(id, room, users), state, now_ms)
     }
 
     /// Lines events up to be posted, but for what faults do to them.
@@ -116,7 +123,7 @@ impl WebhookQueue {
         self.line.changed.notify_one();
     }
 
-    fn outgoing(&mut self, events: &[RoomEvent<'_>], state: &State, now_ms: u64) -> Vec<Outgoing> {
+    fn outgoing(&mut self, events: Vec<RoomEvent<'_>>, state: &State, now_ms: u64) -> Vec<Outgoing> {
         let app_key = state.app_key.to_string();
         let mut outgoing = Vec::new();
         let mut add = |event: &RoomEvent<'_>, people, body: serde_json::Result<String>| match body {
@@ -128,11 +135,12 @@ impl WebhookQueue {
             Err(error) => tracing::warn!("an event was lost: {error}"),
         };
         for event in events {
+            let event = &event.spelled(self.profile);
             match self.style {
                 WebhookStyle::New => {
                     let call_id = format!("{app_key}_{}", uuid(fastrand::u128(..)));
                     let security = security(&call_id, &self.secret, now_ms);
-                    let body = new_style::body(event, &app_key, (&call_id, &security), now_ms);
+                    let body = new_style::body(event, self.profile, &app_key, (&call_id, &security), now_ms);
                     add(event, event.people.clone(), body);
                 }
                 WebhookStyle::Old => {
@@ -188,14 +196,6 @@ fn security(call_id: &str, secret: &str, timestamp: u64) -> String {
     hex(&digest)
 }
 
-/// A random UUID, made from these bits.
-fn uuid(bits: u128) -> String {
-    let hex = format!("{bits:032x}");
-    let part = |from, to| hex.get(from..to).unwrap_or_default();
-    let (a, b, c, d, e) = (part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32));
-    format!("{a}-{b}-4{c}-a{d}-{e}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,11 +204,5 @@ mod tests {
     fn the_digest_is_that_of_its_three_parts() {
         let digest = security("acme#demo_1", "secret", 1_600_060_847_294);
         assert_eq!(digest, "6baa83f679eb9c5fe25e2b1f977abe5c");
-    }
-
-    #[test]
-    fn a_uuid_has_its_version_and_its_variant() {
-        let text = uuid(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
-        assert_eq!(text, "01234567-89ab-4def-a123-456789abcdef");
     }
 }

@@ -70,7 +70,7 @@ mod tests {
     async fn ninety_failures_within_thirty_seconds() {
         let mut suspension = Suspension::default();
         let mut now = Instant::now();
-        // Three a second, but one of them later.
+        // One too few at once, and the next one too late.
         for _ in 0..89 {
             assert_eq!(suspension.failed(now), None);
         }

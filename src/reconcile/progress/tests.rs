@@ -24,6 +24,7 @@ fn an_apply_takes_as_long_as_its_busiest_method() {
             demote: 10,
             remove_one: 0,
             remove_many: 200,
+            ..Calls::default()
         },
         calls_per_second: 97.4,
         ..Stand::default()

@@ -166,12 +166,13 @@ impl<'a> RoomBlock<'a> {
     }
 
     /// People who have a row, by the kind of the row.
-    fn groups(&self) -> [(Kind, Box<dyn Iterator<Item = &'a UserId> + 'a>); 6] {
+    fn groups(&self) -> [(Kind, Box<dyn Iterator<Item = &'a UserId> + 'a>); 7] {
         let RoomPlan {
             add,
             remove,
             promote,
             demote,
+            allow,
             ..
         } = self.room;
         let without = |users: &'a MemberSet, others: [&'a MemberSet; 2]| {
@@ -190,6 +191,7 @@ impl<'a> RoomBlock<'a> {
             (Kind::LeavingAdmins, Box::new(only_leaving(|diff| &diff.admins))),
             (Kind::Promotion, Box::new(without(promote, [add, add]))),
             (Kind::Add, Box::new(add.iter())),
+            (Kind::Allow, Box::new(without(allow, [add, demote]))),
         ]
     }
 
@@ -217,6 +219,7 @@ impl<'a> RoomBlock<'a> {
             Kind::Leaving => ["- ", name, ": leaves the files, no call", "", "\n"],
             Kind::LeavingAdmins => ["! ", name, ": leaves the files' admins, no call", "", "\n"],
             Kind::Promotion => ["! ", name, ": becomes an admin", "", "\n"],
+            Kind::Allow => ["+ ", name, ": put on the allow list", "", "\n"],
             Kind::Add | Kind::Note => ["+ ", name, admin(&self.room.promote), "", "\n"],
         }
     }

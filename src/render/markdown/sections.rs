@@ -71,11 +71,12 @@ pub(super) enum Kind {
     LeavingAdmins,
     Promotion,
     Add,
+    Allow,
     Note,
 }
 
 /// The kinds, and what one row and many rows of each are called.
-const KINDS: [(Kind, &str, &str); 7] = [
+const KINDS: [(Kind, &str, &str); 8] = [
     (Kind::Removal, "removal", "removals"),
     (Kind::Demotion, "demotion", "demotions"),
     (
@@ -90,12 +91,17 @@ const KINDS: [(Kind, &str, &str); 7] = [
     ),
     (Kind::Promotion, "promotion", "promotions"),
     (Kind::Add, "add", "adds"),
+    (
+        Kind::Allow,
+        "member put on the allow list",
+        "members put on the allow list",
+    ),
     (Kind::Note, "note", "notes"),
 ];
 
 /// Number of rows of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Counts([usize; 7]);
+pub(super) struct Counts([usize; 8]);
 
 impl Counts {
     pub(super) fn of(&self, kind: Kind) -> usize {

@@ -18,6 +18,8 @@ pub(super) fn show_summary(out: &mut dyn Write, plan: &FleetPlan, seconds: f64) 
         removes,
         promotes,
         demotes,
+        allows,
+        disallows,
         calls,
     } = summary;
     let number = |is: fn(&RoomPlan) -> bool| plan.rooms.iter().filter(|room| is(room)).count();
@@ -32,15 +34,20 @@ pub(super) fn show_summary(out: &mut dyn Write, plan: &FleetPlan, seconds: f64) 
         .collect();
     writeln!(out, "{}: {}", counted(rooms, "room"), states.join(", "))?;
     if calls > 0 {
-        writeln!(
+        write!(
             out,
-            "{}, {}, {}, {}: {}, at least {seconds} s",
+            "{}, {}, {}, {}",
             counted(adds, "add"),
             counted(removes, "removal"),
             counted(promotes, "promotion"),
             counted(demotes, "demotion"),
-            Calls::of(plan),
         )?;
+        for (number, done) in [(allows, Op::Allow.done()), (disallows, Op::Disallow.done())] {
+            if number > 0 {
+                write!(out, ", {number} {done}")?;
+            }
+        }
+        writeln!(out, ": {}, at least {seconds} s", Calls::of(plan))?;
     } else if changed + failed + incomplete == 0 {
         writeln!(
             out,

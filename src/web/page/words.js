@@ -13,12 +13,21 @@ const STATES = {
   in_sync: ["✓", "In sync", "good"],
 };
 const RANK = Object.keys(STATES);
-const DONE = { add: "added to", promote: "made admin of", demote: "no longer admin of", remove: "removed from" };
+const DONE = {
+  add: "added to",
+  allow: "put on the allow list of",
+  promote: "made admin of",
+  demote: "no longer admin of",
+  remove: "removed from",
+  disallow: "taken off the allow list of",
+};
 const UNDONE = {
   add: "not added to",
+  allow: "not put on the allow list of",
   promote: "not made admin of",
   demote: "still admin of",
   remove: "not removed from",
+  disallow: "still on the allow list of",
 };
 const WANTS = {
   max_removals: "removal",
@@ -239,7 +248,7 @@ function holdWords(hold) {
   ];
 }
 
-const differs = (room) => room.add + room.remove + room.promote + room.demote;
+const differs = (room) => room.add + room.remove + room.promote + room.demote + room.allow + room.disallow;
 
 function drift(room) {
   const { set_aside: aside, coming_and_going: going } = room.missing;
@@ -250,6 +259,8 @@ function drift(room) {
     [room.remove, "−", "to remove"],
     [room.promote, "↑", "to promote"],
     [room.demote, "↓", "to demote"],
+    [room.allow, "◆", "to put on the allow list"],
+    [room.disallow, "◇", "to take off the allow list"],
   ].filter(([number]) => number);
   if (!parts.length && !missing.length)
     return make("span", { class: "drift soft" }, room.state === "observed" ? "as wanted" : "");
@@ -305,7 +316,7 @@ function feed(changes, named) {
           make(
             "span",
             { class: "op", "aria-hidden": "true" },
-            done ? { add: "+", remove: "−", promote: "↑", demote: "↓" }[change.op] : "×",
+            done ? { add: "+", remove: "−", promote: "↑", demote: "↓", allow: "◆", disallow: "◇" }[change.op] : "×",
           ),
           make("b", {}, change.user),
           ` ${(done ? DONE : UNDONE)[change.op] || change.op} `,

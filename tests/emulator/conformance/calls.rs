@@ -69,7 +69,7 @@ pub(super) fn adding() -> Vec<Row> {
             "The array of usernames … that you want to add … Required: Yes",
             USERS,
             "{}",
-            argument("missing field `usernames` at line 1 column 2"),
+            argument("This is an invalid request."),
         ),
     ]
 }
@@ -217,7 +217,7 @@ pub(super) fn admins() -> Vec<Row> {
             "The username to be added as the … admin. Required: Yes",
             PROMOTE,
             "{}",
-            argument("missing field `newadmin` at line 1 column 2"),
+            argument("This is an invalid request."),
         ),
         after(
             &["POST /chatrooms/66213271109633/admin carol"],

@@ -228,10 +228,10 @@ pub(super) fn blocking() -> Vec<Row> {
             ),
         ),
         app(
-            "[P] You can add at most 60 users each time; [?] the text.",
+            "[P] userNames is more than max limit : 60",
             BLOCK,
             &usernames(&["carol"; 61]),
-            parameter("usernames size is more than max limit : 60"),
+            parameter("userNames is more than max limit : 60"),
         ),
         after(
             carol,

@@ -169,24 +169,53 @@ fn calls_and_events_do_not_mix() {
 /// More than can wait are lost, and the first are not.
 #[tokio::test(start_paused = true)]
 async fn few_enough_events_wait() {
-    let emulator = service();
+    let state = format!("{{tokens: [secret], rooms: {{{ROOM}: {{owner: alice}}}}}}");
+    let emulator = service_of(&state, Profile::default());
     let webhook = Webhook::parse("http://127.0.0.1:9/", "s3cret").unwrap();
     let poster = emulator.webhook(webhook);
     let room = roomsync::model::RoomId::parse(ROOM).unwrap();
-    let dave = ["dave".to_owned()];
-    for _ in 0..5_001 {
-        emulator.join(&room, &dave);
-        emulator.leave(&room, &dave);
+    for n in 0..5_001 {
+        let user = [format!("u{n}")];
+        emulator.join(&room, &user);
+        emulator.leave(&room, &user);
     }
     drop(emulator);
-    let posted = Arc::new(Mutex::new(0));
-    let count = Arc::clone(&posted);
-    let post = move |_| {
-        *count.lock().unwrap() += 1;
+    let posted = Arc::new(Mutex::new(Vec::new()));
+    let here = Arc::clone(&posted);
+    let post = move |body: String| {
+        let event: Value = serde_json::from_str(&body).unwrap();
+        let said = format!("{} {}", event["operation"], event["payload"]["member"][0]);
+        here.lock().unwrap().push(said.replace('"', ""));
         async { Ok(answer(200, 0)) }
     };
     poster.run_with(post, std::future::pending()).await;
-    assert_eq!(*posted.lock().unwrap(), 10_000);
+    let first = (0..5_000).flat_map(|n| [format!("JOIN u{n}"), format!("LEAVE u{n}")]);
+    assert_eq!(*posted.lock().unwrap(), first.collect::<Vec<_>>());
+}
+
+/// It has 5 s for each try, and is tried too seldom to be paused. [?]
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_never_answers_pauses_nothing() {
+    let emulator = service();
+    let poster = emulator.webhook(Webhook::parse("http://127.0.0.1:9/", "s3cret").unwrap());
+    let room = roomsync::model::RoomId::parse(ROOM).unwrap();
+    for _ in 0..100 {
+        emulator.join(&room, &["dave".to_owned()]);
+        emulator.leave(&room, &["dave".to_owned()]);
+    }
+    let begun = Instant::now();
+    let tries = Arc::new(Mutex::new(Vec::new()));
+    let here = Arc::clone(&tries);
+    let post = move |_| {
+        here.lock().unwrap().push(begun.elapsed().as_secs());
+        std::future::pending()
+    };
+    drop(emulator);
+    poster.run_with(post, std::future::pending()).await;
+    assert_eq!(
+        *tries.lock().unwrap(),
+        (0..400).map(|n| 5 * n).collect::<Vec<_>>()
+    );
 }
 
 /// Takes one event: the request's first line, and its body. Answers so.

@@ -2,7 +2,7 @@
 
 use super::super::support::{ROOM, send, send_raw};
 use super::*;
-use roomsync::emulator::Fault;
+use roomsync::emulator::{Fault, Side};
 use roomsync::model::RoomId;
 use serde_json::json;
 
@@ -43,21 +43,26 @@ fn event(operation: &str, operator: &str, payload: Value) -> Value {
     event
 }
 
+/// Payload of somebody who leaves without being removed.
+fn quit_payload(user: &str) -> Value {
+    json!({"member": [user], "type": "QUIT"})
+}
+
 fn counted(mut event: Value, member_count: usize) -> Value {
     event["member_count"] = member_count.into();
     event
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_call_that_changes_a_room_is_one_event_a_kind() {
+async fn every_call_that_changes_a_room_is_one_event_for_each_kind_of_change() {
     let emulator = service();
     let receiver = Receiver::of(&emulator, WebhookStyle::New);
     let app = |operation, payload| event(operation, "@ppAdmin", payload);
     let names = r#"{"usernames": ["carol", "dave"]}"#;
     let blocked_until = 4_638_873_600_000_u64;
     for (call, body, expected) in [
-        // All names of a call in one event: `member` is an array (`[P]`); that it is one a call is an assumption (`[?]`).
-        // Carol is there already.
+        // All names of a call in one event: `member` is an array (`[P]`); that it is one for each kind of change is an
+        // assumption (`[?]`). Carol is there already.
         (
             "POST users",
             names,
@@ -206,10 +211,7 @@ async fn people_who_come_and_go_by_themselves() {
             count,
         )
     };
-    let quit = |user: &str, count| {
-        let payload = json!({"member": [user], "action": "user_quit", "type": "QUIT"});
-        counted(event("LEAVE", user, payload), count)
-    };
+    let quit = |user: &str, count| counted(event("LEAVE", user, quit_payload(user)), count);
     // The room has four places.
     assert_eq!(
         emulator.join(&room, &users(&["dave", "carol", "mallory", "erin"])),
@@ -226,28 +228,96 @@ async fn people_who_come_and_go_by_themselves() {
         assert_eq!(events(&receiver).await, [expected]);
     }
 
-    // "user_offline", operator "@ppAdmin", and no call is needed for it. [P]
+    // Each of several comes and goes in their own name. An admin loses that role first. [?]
+    assert_eq!(emulator.leave(&room, &users(&["bob", "carol"])), ["bob", "carol"]);
+    let demoted = event("ADMIN", "bob", json!({"admin": ["bob"], "type": "REMOVE"}));
+    assert_eq!(
+        events(&receiver).await,
+        [demoted, quit("bob", 2), quit("carol", 1)]
+    );
+    assert_eq!(emulator.join(&room, &users(&["carol", "bob"])), ["carol", "bob"]);
+    assert_eq!(events(&receiver).await, [joined("carol", 2), joined("bob", 3)]);
+
+    // Operator "@ppAdmin", and no call is needed for it. [P]
     emulator.join(&room, &users(&["dave"]));
     events(&receiver).await;
-    emulator.offline(&users(&["dave", "carol", "bob"]));
+    emulator.offline(&users(&["dave", "carol", "alice"]));
     sleep(Duration::from_secs(119)).await;
     assert!(events(&receiver).await.is_empty());
     sleep(Duration::from_secs(1)).await;
-    let offline = |user: &str, count| {
-        let payload = json!({"member": [user], "action": "user_offline", "type": "QUIT"});
-        counted(event("LEAVE", "@ppAdmin", payload), count)
-    };
+    let offline = |user: &str, count| counted(event("LEAVE", "@ppAdmin", quit_payload(user)), count);
     assert_eq!(events(&receiver).await, [offline("carol", 3), offline("dave", 2)]);
 }
 
-/// Whoever is deleted is removed from each of their rooms. [?]
+/// Whether an event tells who left from who was offline is unknown: at the point `quit_action`, it does. [?]
+#[tokio::test(start_paused = true)]
+async fn the_action_of_whoever_quits() {
+    let profile = Profile {
+        quit_action: Side::Newer,
+        ..Profile::default()
+    };
+    let emulator = service_of(STATE, profile);
+    let receiver = Receiver::of(&emulator, WebhookStyle::New);
+    let acting = |user: &str, action: &str| {
+        let mut payload = quit_payload(user);
+        payload["action"] = action.into();
+        payload
+    };
+    let (bob, carol) = (["bob".to_owned()], ["carol".to_owned()]);
+    emulator.leave(&RoomId::parse(ROOM).unwrap(), &bob);
+    emulator.offline(&carol);
+    sleep(Duration::from_secs(120)).await;
+    let payloads: Vec<Value> = events(&receiver)
+        .await
+        .iter()
+        .map(|event| event["payload"].clone())
+        .collect();
+    assert_eq!(
+        payloads[1..],
+        [acting("bob", "user_quit"), acting("carol", "user_offline")]
+    );
+}
+
+/// Capitals as sent, or lower case, as in every answer.
+#[tokio::test(start_paused = true)]
+async fn names_are_spelled_as_in_answers() {
+    let state = "{tokens: [secret], rooms: {66213271109633: {owner: Alice, members: [BOB]}}}";
+    for (side, alice, bob, carol) in [
+        (Side::Seed, "Alice", "BOB", "Carol"),
+        (Side::Newer, "alice", "bob", "carol"),
+    ] {
+        let profile = Profile {
+            rows_and_fields: side,
+            ..Profile::default()
+        };
+        let emulator = service_of(state, profile);
+        let receiver = Receiver::of(&emulator, WebhookStyle::New);
+        let room = RoomId::parse(ROOM).unwrap();
+        emulator.join(&room, &["Carol".to_owned()]);
+        let joined = event("JOIN", carol, json!({"member": [carol], "type": "DIRECT"}));
+        assert_eq!(events(&receiver).await, [counted(joined, 3)]);
+        send(&emulator, &format!("DELETE /chatrooms/{ROOM}"), "").await;
+        let everybody = json!({"member": [alice, bob, carol], "type": "DELETE"});
+        assert_eq!(events(&receiver).await[0], event("LEAVE", "@ppAdmin", everybody));
+        let body = json!({"name": "lobby", "owner": "Alice"}).to_string();
+        send(&emulator, "POST /chatrooms", &body).await;
+        let created = &events(&receiver).await[0]["payload"];
+        assert_eq!(created["role"], json!({ alice: "owner" }));
+    }
+}
+
+/// Whoever is deleted is removed from each of their rooms, and from each block list. [?]
 #[tokio::test(start_paused = true)]
 async fn a_user_who_is_deleted_leaves_every_room() {
     let emulator = service();
+    send(&emulator, &format!("POST /chatrooms/{ROOM}/blocks/users/bob"), "").await;
     let receiver = Receiver::of(&emulator, WebhookStyle::New);
     send(&emulator, "DELETE /users/carol", "").await;
     let gone = event("LEAVE", "@ppAdmin", json!({"member": ["carol"], "type": "KICK"}));
-    assert_eq!(events(&receiver).await, [counted(gone, 2)]);
+    assert_eq!(events(&receiver).await, [counted(gone, 1)]);
+    send(&emulator, "DELETE /users/bob", "").await;
+    let free = event("BLOCK", "@ppAdmin", json!({"member": ["bob"], "type": "REMOVE"}));
+    assert_eq!(events(&receiver).await, [free]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,139 @@
+//! `roomsync probe`.
+
+use super::{Exit, Globals, output};
+use crate::diagnostics::Invalid;
+use crate::settings;
+use anyhow::{Context as _, anyhow, bail};
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::time::Duration;
+use url::Url;
+
+/// Time limit for the connection, and for the answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Most bytes of an answer that are read.
+const MOST: u64 = 64 << 10;
+
+/// Asks the daemon of these settings if it lives, or if it is ready: exit code 0 or 1
+///
+/// For containers and scripts that can run a command and not ask over HTTP. Prints the answer, which says what is missing.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = IN_KUBERNETES)]
+pub(super) struct Args {
+    /// What to ask
+    #[arg(value_name = "WHAT")]
+    what: Probe,
+    /// Where the daemon listens, such as http://127.0.0.1:9464; the settings are not read then
+    #[arg(long, value_name = "URL")]
+    url: Option<Url>,
+}
+
+const IN_KUBERNETES: &str = "\
+Give a liveness probe the address: settings that are edited and not valid are no reason to restart a daemon.
+  exec: {command: [roomsync, probe, live, --url, \"http://127.0.0.1:9464\"]}";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Probe {
+    /// The loop moves (/livez)
+    Live,
+    /// The files are valid and every room was looked at once (/readyz)
+    Ready,
+}
+
+/// Runs `roomsync probe`.
+pub(super) fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
+    let path = match args.what {
+        Probe::Live => "/livez",
+        Probe::Ready => "/readyz",
+    };
+    let address = match address(globals, args.url.as_ref()) {
+        Ok(address) => address,
+        // Whatever keeps it from asking, nobody knows that the daemon is well.
+        Err(error) => match error.downcast_ref::<Invalid>() {
+            Some(invalid) => {
+                globals.diagnose(&invalid.diagnostics)?;
+                return Ok(Exit::Failed);
+            }
+            None => return failed(globals, &format!("{error:#}")),
+        },
+    };
+    match ask(address, path) {
+        Ok((200, said)) => {
+            output(&said)?;
+            Ok(Exit::Done)
+        }
+        Ok((_, said)) => failed(globals, said.trim_end()),
+        Err(error) => failed(globals, &format!("{error:#}")),
+    }
+}
+
+fn failed(globals: &Globals, why: &str) -> anyhow::Result<Exit> {
+    globals.error(why)?;
+    Ok(Exit::Failed)
+}
+
+/// Address at which the daemon listens.
+fn address(globals: &Globals, url: Option<&Url>) -> anyhow::Result<SocketAddr> {
+    let Some(url) = url else {
+        let settings = settings::load(&globals.config, &globals.env)?;
+        let listen = settings
+            .listen
+            .context("`listen` is off in the settings, so nothing can be asked")?;
+        return Ok(reached(listen));
+    };
+    let host = url.host_str().filter(|_| url.scheme() == "http");
+    let host = host.ok_or_else(|| anyhow!("--url takes http://HOST:PORT, not `{url}`"))?;
+    let port = url.port_or_known_default().unwrap_or(80);
+    // An IPv6 address stands in brackets there.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let mut found = (host, port)
+        .to_socket_addrs()
+        .with_context(|| format!("cannot find {host}"))?;
+    found.next().with_context(|| format!("{host} has no address"))
+}
+
+/// Address at which a listener of this address is reached from here.
+fn reached(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// Asks for this path. Gives the status and the text.
+fn ask(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE);
+    let mut stream = stream.with_context(|| format!("nothing answers at {address}"))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let mut answer = Vec::new();
+    let asked = stream
+        .write_all(request.as_bytes())
+        .and_then(|()| stream.take(MOST).read_to_end(&mut answer));
+    asked.with_context(|| format!("no answer from {address} within {} s", PATIENCE.as_secs()))?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    match status {
+        Some(status) if head.starts_with("HTTP/1.") => Ok((status, body.to_owned())),
+        _ => bail!("something else than roomsync answers at {address}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_every_address_is_reached_on_this_machine() {
+        for (listen, expected) in [
+            ("0.0.0.0:9464", "127.0.0.1:9464"),
+            ("[::]:9464", "[::1]:9464"),
+            ("192.0.2.7:80", "192.0.2.7:80"),
+        ] {
+            assert_eq!(reached(listen.parse().unwrap()), expected.parse().unwrap());
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Connections that want nothing, or take nothing.
+
+use super::place::{Place, until};
+use roomsync::emulator::Environment;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// Rooms, connections and seconds of the crowd, from `ROOMSYNC_CROWD=10000,2000,120`.
+fn crowd() -> (usize, usize, u64) {
+    let text = std::env::var("ROOMSYNC_CROWD").unwrap_or_else(|_| "2000,200,5".to_owned());
+    let numbers: Vec<usize> = text.split(',').map(|number| number.parse().unwrap()).collect();
+    (numbers[0], numbers[1], numbers[2] as u64)
+}
+
+/// Asks for this, and takes nothing of the answer.
+fn ask(address: SocketAddr, text: &str) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.write_all(text.as_bytes()).ok()?;
+    Some(stream)
+}
+
+/// Half of them say nothing, the others take no answer; whoever is put out comes again. A probe each second is answered all the same.
+#[test]
+fn a_crowd_neither_silences_the_probe_nor_fills_the_memory() {
+    let (rooms, connections, seconds) = crowd();
+    let (mut state, mut files) = (
+        String::from("{app_key: \"acme#demo\", tokens: [secret], rooms: {"),
+        String::from("rooms:\n"),
+    );
+    for room in 0..rooms {
+        let id = 66_213_271_000_000_u64 + room as u64;
+        write!(state, "\"{id}\": {{owner: boss, members: [a, b]}}, ").unwrap();
+        writeln!(files, "  - {{id: \"{id}\", name: room-{room}, members: [a, b]}}").unwrap();
+    }
+    state.push_str("}}");
+    let place = Place::of(&state, &files, Environment::default());
+    let daemon = place.start();
+    until("all rooms looked at", || daemon.get("/readyz").0 == 200);
+    let whole = daemon.get("/api/status").1.len();
+    let memory = || {
+        let metrics = daemon.get("/metrics").1;
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+        line.and_then(|number| number.parse::<u64>().ok())
+    };
+    let before = memory();
+    let url = daemon.url();
+    let address: SocketAddr = url["http://".len()..url.len() - 1].parse().unwrap();
+    let status = "GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut crowd: Vec<Option<TcpStream>> = (0..connections).map(|_| None).collect();
+    let (begun, mut longest, mut most) = (Instant::now(), Duration::ZERO, before);
+    let mut turn = 0;
+    while begun.elapsed() < Duration::from_secs(seconds) {
+        for (at, place) in crowd.iter_mut().enumerate().skip(turn % 7).step_by(7) {
+            *place = ask(address, if at % 2 == 0 { "" } else { status });
+        }
+        turn += 1;
+        let asked = Instant::now();
+        assert_eq!(daemon.get("/livez").0, 200);
+        longest = longest.max(asked.elapsed());
+        most = most.max(memory());
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    let mb = |bytes: Option<u64>| bytes.map_or(0, |bytes| bytes / 1_000_000);
+    println!(
+        "{rooms} rooms, {connections} connections, {seconds} s: /livez took {longest:?} at most; {} MB before, {} MB at most; \
+         /api/status has {whole} bytes",
+        mb(before),
+        mb(most)
+    );
+    assert!(longest < Duration::from_secs(5), "{longest:?}");
+    let grown = most
+        .zip(before)
+        .map_or(0, |(most, before)| most.saturating_sub(before));
+    assert!(grown < 20_000_000, "{grown} bytes");
+}
