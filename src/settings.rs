@@ -29,6 +29,9 @@ use std::time::Duration;
 use url::Url;
 pub use webhook::Webhook;
 
+/// Name of the settings file where nothing says otherwise.
+pub const DEFAULT_FILE: &str = "roomsync.yaml";
+
 /// Default of `guards.max_removals_total`.
 const MAX_REMOVALS_TOTAL: Limit = Limit::Share(10_00);
 

@@ -1,11 +1,10 @@
 //! Failures of calls, by what is to be done about them.
 
 use super::error_text::{max_size, says_already_so, says_rate_exceeded};
-use super::service_message::ServiceMessage;
+use super::service_message::{ServiceMessage, cleaned};
 use super::transport::TransportError;
 use super::wire::{ErrorBody, Method, decode};
 use crate::model::{ReasonCode, RoomId, UserId};
-use crate::secrets;
 use std::slice;
 use url::Url;
 
@@ -278,7 +277,7 @@ impl CallErrorKind {
 
     /// Reads a failure of the way to the service. A write whose answer is too large to be read may have taken effect.
     pub(super) fn from_transport(error: &TransportError, method: Method) -> Self {
-        let text = without_secrets(&error.to_string());
+        let text = cleaned(&error.to_string());
         match error {
             TransportError::Unsent(_) => Self::ServiceUnreachable(text),
             TransportError::Misconfigured(_) => Self::Misconfigured(text),
@@ -307,11 +306,11 @@ impl CallErrorKind {
             return Self::without_body(status);
         }
         let mentions = |part: &str| text.contains(part);
-        let words = || without_secrets(&text);
+        let words = || cleaned(&text);
         let message = || ServiceMessage::new(&text, users);
         let refused = || Self::Refused {
             status,
-            error: without_secrets(&error),
+            error: cleaned(&error),
             message: message(),
         };
         Some(match (status, error.as_str()) {
@@ -323,7 +322,7 @@ impl CallErrorKind {
             (408 | 500 | 502.., _) => {
                 let text =
                     format!("the service fails, with status {status}, {error}: {text}; try again later");
-                Self::NoClearAnswer(without_secrets(&text))
+                Self::NoClearAnswer(cleaned(&text))
             }
             (404, "organization_application_not_found") => Self::NoSuchApp(words()),
             _ if mentions("has joined too many") => Self::UserInTooManyRooms(message()),
@@ -344,7 +343,7 @@ impl CallErrorKind {
                 Self::NoSuchRoom(words())
             }
             (404, "service_resource_not_found") | (405 | 415 | 501, _) => {
-                Self::UnknownCall(without_secrets(&format!("status {status}, {error}: {text}")))
+                Self::UnknownCall(cleaned(&format!("status {status}, {error}: {text}")))
             }
             // Whom the service no longer knows is in no room.
             _ if mentions("username") && mentions("doesn't exist") && takes_away(method) => {
@@ -365,7 +364,7 @@ impl CallErrorKind {
                 "{address} did not answer with the chat service's JSON ({error}); is `service.url` right?"
             )
         };
-        Self::NoClearAnswer(without_secrets(&text))
+        Self::NoClearAnswer(cleaned(&text))
     }
 
     /// Reads an error answer that is not the service's JSON.
@@ -386,10 +385,3 @@ fn takes_away(method: Method) -> bool {
         Method::RemoveOne | Method::RemoveMany | Method::Demote | Method::DisallowMany
     )
 }
-
-fn without_secrets(text: &str) -> String {
-    secrets::redact(text).into_owned()
-}
-
-#[cfg(test)]
-mod tests;

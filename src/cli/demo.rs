@@ -97,7 +97,7 @@ pub(super) async fn run(globals: &Globals, _args: &Args) -> anyhow::Result<Exit>
 }
 
 async fn tell(globals: &Globals, folder: &Path, address: &str, emulator: &Emulator) -> anyhow::Result<()> {
-    let config = folder.join("roomsync.yaml");
+    let config = folder.join(settings::DEFAULT_FILE);
     let rooms = folder.join("rooms");
     fs::create_dir(&rooms)?;
     fs::write(folder.join("token"), "demo-token\n")?;

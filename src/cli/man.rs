@@ -1,6 +1,7 @@
 //! The man pages in `deploy/man`: made from the commands' own help, and held against it.
 
 use super::Cli;
+use crate::settings::DEFAULT_FILE;
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
@@ -40,7 +41,7 @@ const ENVIRONMENT: [(&str, &str); 6] = [
 
 const FILES: [(&str, &str); 3] = [
     (
-        "roomsync.yaml",
+        DEFAULT_FILE,
         "The settings. roomsync schema settings prints what they can say.",
     ),
     (

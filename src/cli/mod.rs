@@ -30,7 +30,7 @@ use crate::model::printable;
 use crate::plan::{FleetPlan, Invite, Status};
 use crate::render::text;
 use crate::secrets;
-use crate::settings::Env;
+use crate::settings::{self, Env};
 use crate::telemetry::{self, LogFormat};
 use anyhow::Context as _;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
@@ -64,7 +64,7 @@ struct Options {
         global = true,
         value_name = "FILE",
         env = "ROOMSYNC_CONFIG",
-        default_value = "roomsync.yaml"
+        default_value = settings::DEFAULT_FILE
     )]
     config: PathBuf,
     /// How log lines, which go to standard error, look; the default is text on a terminal and json elsewhere
@@ -287,7 +287,8 @@ pub fn main() -> ExitCode {
             Some(invalid) => globals.diagnose(&invalid.diagnostics),
             None => {
                 let error = format!("{error:#}");
-                writeln!(anstream::stderr(), "error: {}", secrets::redact(&error)).map_err(Into::into)
+                let error = secrets::redact(&error);
+                writeln!(anstream::stderr(), "error: {}", printable(&error)).map_err(Into::into)
             }
         };
         exit

@@ -9,7 +9,7 @@ use super::surprises::surprises;
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
 use crate::model::{Guards, Limit, UserId};
 use crate::yaml::{Field, Items};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt::Display;
 
 /// A guard of the files that allows more than that of the settings.
@@ -19,7 +19,6 @@ pub const LOOSER_GUARD: &str = "looser-guard";
 pub(super) fn lints(specs: &Specs, index: &GroupIndex, guards: &Guards) -> Vec<Problem> {
     let mut problems = unused_groups(specs, index);
     problems.extend(surprises(specs, index, lists(specs, index)));
-    problems.extend(groups_as_users(specs, index));
     problems.extend(specs.iter().flat_map(|(file, spec)| looser(*file, spec, guards)));
     problems.extend(
         rooms(specs).flat_map(|(at, _, room)| looser_than(guards, at.file, &at.steps, &room.own.guards)),
@@ -82,33 +81,6 @@ fn used_groups(specs: &Specs, index: &GroupIndex) -> HashMap<usize, usize> {
         }
     }
     used
-}
-
-/// Names in lists that are those of groups too, each once: `group:` may have been left out.
-fn groups_as_users(specs: &Specs, index: &GroupIndex) -> Vec<Problem> {
-    if index.groups().is_empty() {
-        return Vec::new();
-    }
-    let mut reported: HashSet<usize> = HashSet::new();
-    let mut problems = Vec::new();
-    for (at, items) in lists(specs, index) {
-        for (item, entry) in items.iter().enumerate() {
-            if let Some(user) = entry.as_ref().and_then(Entry::user)
-                && let Some(number) = index.named(user)
-                && let Some(group) = index.get(number)
-                && reported.insert(number)
-            {
-                let message = format!(
-                    "{} stands for the user of that name, not for the group",
-                    shown(user.as_str())
-                );
-                let raw = RawDiagnostic::new("group-as-user", message)
-                    .help(format!("write `group:{user}` if the group is meant"));
-                problems.push(Problem::note(at.item(item), raw).also(group.at.key(), "the group is here"));
-            }
-        }
-    }
-    problems
 }
 
 /// The lists of people of all rooms and groups.

@@ -8,8 +8,8 @@ use super::schema;
 use crate::diagnostics::RawDiagnostic;
 use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
 use crate::yaml::{
-    Field, Fields, FieldsOf, Items, NamedList, NamedListsOf, ReadContext, Scalar, ScalarOrMap, Shape, Unread,
-    fields,
+    Field, Fields, FieldsOf, Items, NamedLists, NamedListsOf, ReadContext, Scalar, ScalarOrMap, Shape,
+    Unread, fields,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::MapAccess;
@@ -38,10 +38,10 @@ const PATTERN: Scalar<Glob> = Scalar {
 fields! {
     /// The desired state: who belongs in which chat room. All files of a folder are read as one set.
     #[schemars(title = "A room file of roomsync", default, deny_unknown_fields)]
-    pub(crate) struct FileSpec("a room file") {
+    pub(crate) struct FileSpec("a room file", not_yet: ["version"]) {
         /// Lists of people under a name of their own. Every file can use them, in any list of people, as `group:NAME`.
         #[schemars(schema_with = "schema::groups")]
-        groups: Vec<NamedList<GroupName, Entry>> = |value| value.named_lists(NamedListsOf {
+        groups: NamedLists<GroupName, Entry> = |value| value.named_lists(NamedListsOf {
                         wants: "a map of groups, each with a list of names",
                         key: names::group_name,
                         list: PEOPLE,
@@ -99,6 +99,7 @@ pub(super) struct RoomSpec {
 
 impl Fields for RoomSpec {
     const WHAT: &'static str = "a room";
+    const NOT_YET: &'static [&'static str] = &["exclude"];
     const KEYS: &'static [&'static str] = &[
         "id",
         "name",

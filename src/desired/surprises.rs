@@ -1,14 +1,14 @@
 //! Lints of what can be written without an error and does not mean what it looks like.
 
 use super::entry::{Entry, GROUP_PREFIX};
-use super::group_index::GroupIndex;
+use super::group_index::{Group, GroupIndex};
 use super::names::pattern_instead;
 use super::place::{ListAt, Specs, rooms};
 use super::spec::GuardsSpec;
 use crate::diagnostics::{Place, Problem, RawDiagnostic, shown};
 use crate::model::{Glob, UserId};
 use crate::yaml::{Field, Items};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map};
 
 /// Lints of everything that the files say together. `lists` are all lists of people.
 pub(super) fn surprises<'s>(
@@ -103,15 +103,36 @@ fn names<'s>(index: &GroupIndex, lists: impl Iterator<Item = (ListAt, &'s Items<
             let Some(user) = entry.as_ref().and_then(Entry::user) else {
                 continue;
             };
-            let found = leading_dash(user).or_else(|| group_meant(user, index));
-            if let Some(raw) = found
-                && reported.insert(user)
-            {
-                problems.push(Problem::warning(at.item(item), raw));
+            let Some((raw, group)) = doubtful_name(user, index) else {
+                continue;
+            };
+            if reported.insert(user) {
+                let problem = Problem::warning(at.item(item), raw);
+                problems.push(match group {
+                    Some(group) => problem.also(group.at.key(), "the group is here"),
+                    None => problem,
+                });
             }
         }
     }
     problems
+}
+
+/// A user's name that is probably not meant, and the group that is.
+fn doubtful_name<'g>(user: &UserId, index: &'g GroupIndex) -> Option<(RawDiagnostic, Option<&'g Group>)> {
+    if let Some(raw) = leading_dash(user) {
+        return Some((raw, None));
+    }
+    let group = group_meant(user, index)?;
+    let message = format!(
+        "{} stands for the user of that name, not for the group",
+        shown(user.as_str())
+    );
+    let help = format!("write `{GROUP_PREFIX}{}` if the group is meant", group.name);
+    Some((
+        RawDiagnostic::new("group-as-user", message).help(help),
+        Some(group),
+    ))
 }
 
 /// A name that begins with a dash: a blank is missing after the dash of an item.
@@ -129,34 +150,47 @@ fn leading_dash(user: &UserId) -> Option<RawDiagnostic> {
     })
 }
 
-/// A name such as `group-mods`, where there is a group of the name `mods`.
-fn group_meant(user: &UserId, index: &GroupIndex) -> Option<RawDiagnostic> {
-    let group = GROUP_PREFIX.trim_end_matches(':');
-    let rest = user.as_str().strip_prefix(group)?.strip_prefix(['-', '_', '.'])?;
-    let name = UserId::parse(rest).ok()?;
-    index.named(&name)?;
-    let message = format!(
-        "{} stands for the user of that name, not for a group",
-        shown(user.as_str())
-    );
-    let help = format!("write `{GROUP_PREFIX}{name}` if the group is meant");
-    Some(RawDiagnostic::new("group-as-user", message).help(help))
+/// The group `mods` for the name `mods` or `group-mods`.
+fn group_meant<'g>(user: &UserId, index: &'g GroupIndex) -> Option<&'g Group> {
+    if index.groups().is_empty() {
+        return None;
+    }
+    let named = index.named(user).or_else(|| {
+        let rest = user.as_str().strip_prefix(GROUP_PREFIX.trim_end_matches(':'))?;
+        index.named(&UserId::parse(rest.strip_prefix(['-', '_', '.'])?).ok()?)
+    });
+    index.get(named?)
 }
 
-/// Rooms with the label of another room: a person cannot tell which of them is meant.
+/// Rooms with the label of another room, or nearly so: a person cannot tell which of them is meant.
 fn same_names(specs: &Specs) -> Vec<Problem> {
-    let mut first: HashMap<String, Place> = HashMap::new();
+    let mut first: HashMap<String, (&str, Place)> = HashMap::new();
     let mut problems = Vec::new();
     for (at, _, room) in rooms(specs) {
         let Some(name) = &room.name.value else { continue };
         let place = at.value(&room.name);
-        match first.get(&name.trim().to_lowercase()) {
-            None => {
-                first.insert(name.trim().to_lowercase(), place);
+        match first.entry(name.trim().to_lowercase()) {
+            hash_map::Entry::Vacant(vacant) => {
+                vacant.insert((name, place));
             }
-            Some(first) => {
-                let raw = RawDiagnostic::new("same-name", format!("two rooms have the name {}", shown(name)))
-                    .help("give each room a name of its own: reports, and commands that take a name, cannot tell the two apart");
+            hash_map::Entry::Occupied(occupied) => {
+                let (other, first) = occupied.get();
+                let (message, why) = match other == name {
+                    true => (
+                        format!("two rooms have the name {}", shown(name)),
+                        "reports, and commands that take a name, cannot tell the two apart",
+                    ),
+                    false => (
+                        format!(
+                            "the names {} and {} of two rooms differ only in capitals or outer spaces",
+                            shown(other),
+                            shown(name)
+                        ),
+                        "whoever reads a report can hardly tell the two apart",
+                    ),
+                };
+                let raw = RawDiagnostic::new("same-name", message);
+                let raw = raw.help(format!("give each room a name of its own: {why}"));
                 problems.push(Problem::warning(place, raw).also(first.clone(), "the other room"));
             }
         }

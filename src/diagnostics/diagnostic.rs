@@ -1,5 +1,6 @@
 //! Diagnostics of files and settings, for people and for programs. None holds a secret.
 
+use crate::model::printable;
 use crate::secrets;
 use std::fmt;
 use std::ops::Range;
@@ -46,7 +47,7 @@ impl Location {
     fn without_secrets(self) -> Self {
         let hides = |position: &Position| secrets::occur_in(&position.text);
         Self {
-            file: redacted(&self.file),
+            file: cleaned(&self.file),
             position: match self.position {
                 Some(position) if hides(&position) => Some(position.without_text()),
                 other => other,
@@ -74,7 +75,8 @@ pub struct Position {
     pub line: usize,
     /// In characters, from 1.
     pub column: usize,
-    /// The line as it is in the file. Empty if it is too long to be shown, or may hold a secret.
+    /// The line, with a sign in the place of each character that would do something to a terminal. Empty if it is too long to be shown,
+    /// or may hold a secret.
     pub text: String,
     /// The bytes of `text` that the diagnostic is about.
     pub span: Range<usize>,
@@ -120,7 +122,7 @@ impl Diagnostic {
         Self::new(Severity::Note, raw, Some(location), None)
     }
 
-    /// The only constructor, so that no diagnostic holds a secret, whatever its format.
+    /// The only constructor, so that no diagnostic holds a secret or harms a terminal, whatever its format.
     pub(super) fn new(
         severity: Severity,
         raw: RawDiagnostic,
@@ -136,10 +138,10 @@ impl Diagnostic {
         Self {
             code,
             severity,
-            message: redacted(&message),
+            message: cleaned(&message),
             location: location.map(Location::without_secrets),
             also: also.map(|(location, label)| (location.without_secrets(), label)),
-            help: help.as_deref().map(redacted),
+            help: help.as_deref().map(cleaned),
         }
     }
 }
@@ -181,8 +183,31 @@ impl RawDiagnostic {
             ..self
         }
     }
+
+    /// Refuses by name a key that is not built yet.
+    pub(crate) fn not_yet(key: &str) -> Self {
+        Self::new("not-supported", format!("`{key}` is not supported yet")).help("leave it out until it is")
+    }
 }
 
-fn redacted(text: &str) -> String {
-    secrets::redact(text).into_owned()
+/// The text without secrets, and without what would move a cursor or turn the text around: it may quote any file.
+fn cleaned(text: &str) -> String {
+    printable(&secrets::redact(text)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_a_diagnostic_quotes_harms_no_terminal(text in "(\\PC|\\pC|[a-z\n]){0,40}") {
+            let raw = RawDiagnostic::new("bad-value", text.clone()).help(text.clone());
+            let shown = Diagnostic::of_file("a.yaml".to_owned(), raw);
+            for shown in [Some(shown.message), shown.help].into_iter().flatten() {
+                prop_assert_eq!(printable(&shown), shown.as_str());
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Bytes of a text → lines and columns.
 
 use super::Position;
+use crate::model::is_harmful;
 
 /// Nobody reads a longer line, and one can be as long as the file.
 const LONGEST_LINE: usize = 2_000;
@@ -75,8 +76,10 @@ impl<'t> LineIndex<'t> {
             None => (String::new(), 0..0),
             Some((before, after)) => {
                 let after = after.split('\r').next().unwrap_or_default();
-                let from = before.len();
-                (format!("{before}{after}"), from..from + token(after))
+                let (meant, rest) = after.split_at_checked(token(after)).unwrap_or((after, ""));
+                let [before, meant, rest] = [before, meant, rest].map(visible);
+                let span = before.len()..before.len() + meant.len();
+                (before + &meant + &rest, span)
             }
         };
         Position {
@@ -86,6 +89,18 @@ impl<'t> LineIndex<'t> {
             span,
         }
     }
+}
+
+/// The piece of a line with a sign in the place of each character that would do something to a terminal or show as nothing.
+fn visible(piece: &str) -> String {
+    let sign = |c: char| match c {
+        '\t' => c,
+        // Unicode's pictures of control characters.
+        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(char::REPLACEMENT_CHARACTER),
+        c if is_harmful(c) => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    piece.chars().map(sign).collect()
 }
 
 /// The characters that begin in these bytes.

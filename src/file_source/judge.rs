@@ -1,7 +1,7 @@
 //! Judges files that rest: whether they are finished, valid, and new.
 
 use super::event::Event;
-use crate::desired::{Loaded, Remembered, Texts};
+use crate::desired::{Loaded, Remembered, Texts, UNFINISHED};
 use crate::diagnostics::{Diagnostic, Invalid, Location, RawDiagnostic, Severity};
 use crate::disk::DiskTimeout;
 use crate::model::RoomDefaults;
@@ -146,7 +146,7 @@ impl Judge {
         let said: Vec<Option<Location>> = diagnostics.iter().map(|one| one.location.clone()).collect();
         // What is only a warning elsewhere is said already.
         diagnostics.extend(others.into_iter().filter(|other| {
-            let doubtful = matches!(other.code, "no-final-newline" | "empty-file");
+            let doubtful = UNFINISHED.contains(&other.code);
             let same_file =
                 |location: &Option<Location>| file_of(location.as_ref()) == file_of(other.location.as_ref());
             // Who uses a group may be in what is not there yet.

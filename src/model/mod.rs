@@ -28,6 +28,7 @@ pub use reason_code::ReasonCode;
 pub use room::{Absent, BadRoomId, Mode, RoomDefaults, RoomId};
 pub use room_text::RoomText;
 pub use set::MemberSet;
+pub(crate) use text::is_harmful;
 pub use text::{counted, counted_people, first_few, hex, people_named, printable, room_label};
 pub use until::{BadUntil, Until};
 pub use user::{BadUserId, UserId};

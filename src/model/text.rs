@@ -76,18 +76,22 @@ pub fn hex(bytes: &[u8]) -> String {
 /// the service.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}') || shows_as_nothing(c);
-    if !text.contains(harmful) {
+    if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
     let escape = |c: char| {
-        if harmful(c) {
+        if is_harmful(c) {
             c.escape_unicode().to_string()
         } else {
             c.to_string()
         }
     };
     Cow::Owned(text.chars().map(escape).collect())
+}
+
+/// True for what [`printable`] escapes.
+pub(crate) fn is_harmful(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}') || shows_as_nothing(c)
 }
 
 /// Unicode's `Default_Ignorable_Code_Point`, of `DerivedCoreProperties.txt`; it holds what is reserved for such characters, too.

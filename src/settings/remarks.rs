@@ -1,7 +1,7 @@
 //! Warnings about settings that can be used, and do not do what they look like.
 
 use super::file::SettingsSpec;
-use crate::chat::wire::{CALLS_PER_SECOND, MAX_ADD_BATCH, Method};
+use crate::chat::wire::{CALLS_PER_SECOND, LIST_ROOMS_PER_SECOND, MAX_ADD_BATCH, Method};
 use crate::desired::{doubtful_pattern, protects_everybody};
 use crate::diagnostics::{EntryPart, NodePath, Place, Problem, RawDiagnostic, Target};
 use crate::model::Limit;
@@ -57,10 +57,8 @@ pub(super) fn remarks(spec: &SettingsSpec) -> Vec<Problem> {
 
 /// Calls a second that the service allows for this method; `None`: for every method without a rate of its own.
 fn most(method: Option<Method>) -> u32 {
-    /// Its list of all rooms is slower than the rest.
-    const LISTS_OF_ROOMS: u32 = 50;
     match method {
-        Some(Method::ListRooms) => LISTS_OF_ROOMS,
+        Some(Method::ListRooms) => LIST_ROOMS_PER_SECOND,
         _ => CALLS_PER_SECOND,
     }
 }

@@ -7,8 +7,10 @@ use crate::chat::{BadSecret, clean_secret, read_secret};
 use crate::diagnostics::{Diagnostic, RawDiagnostic};
 use crate::disk::{self, described};
 use crate::source;
+use crate::telemetry::NOTICE;
 use secrecy::{ExposeSecret, SecretString};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::{fs, io};
 
 /// Decides where the secret comes from, and whether it is one: the environment wins over the file.
@@ -28,10 +30,14 @@ fn find_secret(written: WrittenAuth, env: &Env) -> Result<Option<Auth>, RawDiagn
         let token = clean_secret(token.expose_secret());
         let token = token.map_err(|error| bad_token("ROOMSYNC_TOKEN", &error))?;
         if !matches!(written, WrittenAuth::Nothing) {
-            tracing::info!(
-                target: "roomsync::notice",
-                "ROOMSYNC_TOKEN is set and is used; what `service.auth` names is not"
-            );
+            // Once, not whenever the settings are read again.
+            static SAID: Once = Once::new();
+            SAID.call_once(|| {
+                tracing::info!(
+                    target: NOTICE,
+                    "ROOMSYNC_TOKEN is set and is used; what `service.auth` names is not"
+                );
+            });
         }
         return Ok(Some(Auth::Token(token)));
     }

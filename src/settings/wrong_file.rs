@@ -1,7 +1,7 @@
 //! Errors about a settings file that is not there, or is something else.
 
-use super::Env;
 use super::file::SettingsSpec;
+use super::{DEFAULT_FILE, Env};
 use crate::diagnostics::{Diagnostic, Place, Problem, RawDiagnostic, Target};
 use crate::disk;
 use crate::source;
@@ -9,9 +9,6 @@ use crate::yaml::Document;
 use std::fs;
 use std::io;
 use std::path::Path;
-
-/// Name of the settings file where nothing says otherwise.
-const DEFAULT: &str = "roomsync.yaml";
 
 /// The error about a settings file that is not there, or is a folder. `None`: it is a file.
 pub(super) fn missing(path: &Path, env: &Env) -> Option<Diagnostic> {
@@ -32,22 +29,22 @@ pub(super) fn missing(path: &Path, env: &Env) -> Option<Diagnostic> {
         )
     };
     let raw = if matches!(found, Ok(true)) {
-        let inside = path.join(DEFAULT);
+        let inside = path.join(DEFAULT_FILE);
         let raw = RawDiagnostic::new("no-settings", format!("{shown} is a folder, not a settings file"));
         match inside.is_file() {
             true => raw.help(format!("name the file in it: {}", source::name_of(&inside))),
             false => raw.help(format!(
-                "name the settings file, which is usually called {DEFAULT}"
+                "name the settings file, which is usually called {DEFAULT_FILE}"
             )),
         }
     } else if found.is_err_and(is_missing) {
         if from_env {
             RawDiagnostic::new("no-settings", format!("{shown} does not exist"))
                 .help("correct the variable, or unset it and go to the folder with the settings file")
-        } else if path == Path::new(DEFAULT) {
+        } else if path == Path::new(DEFAULT_FILE) {
             let folder = std::env::current_dir();
             let folder = folder.map_or_else(|_| "this folder".to_owned(), |folder| source::name_of(&folder));
-            RawDiagnostic::new("no-settings", format!("there is no {DEFAULT} in {folder}"))
+            RawDiagnostic::new("no-settings", format!("there is no {DEFAULT_FILE} in {folder}"))
                 .help("go to the folder that has one, or name it with --config FILE or ROOMSYNC_CONFIG")
         } else {
             RawDiagnostic::new("no-settings", format!("the settings file {name} does not exist"))

@@ -18,7 +18,7 @@ pub(crate) use snapshot::{SnapshotError, snapshot};
 
 use crate::diagnostics::{Place, Problem, RawDiagnostic, Target, Text};
 use crate::disk::{self, DiskError, DiskTimeout, PieceSender, Progress, TimeLimit};
-use crate::model::hex;
+use crate::model::{hex, printable};
 use no_follow::NoFollowReader;
 use sha2::{Digest, Sha256};
 use std::io;
@@ -271,16 +271,7 @@ pub(crate) fn has_room_file_name(path: &Path) -> bool {
 
 /// Name of a path in messages, control characters escaped.
 pub(crate) fn name_of(path: &Path) -> String {
-    path.to_string_lossy()
-        .chars()
-        .map(|c| {
-            if c.is_control() {
-                c.escape_default().to_string()
-            } else {
-                c.to_string()
-            }
-        })
-        .collect()
+    printable(&path.to_string_lossy()).into_owned()
 }
 
 /// True if the files still hold what was read of them.

@@ -42,6 +42,8 @@ pub(crate) trait Fields: Default {
     const WHAT: &'static str;
     /// Its keys.
     const KEYS: &'static [&'static str];
+    /// Keys that it is to have and that are not built: they are refused by name.
+    const NOT_YET: &'static [&'static str] = &[];
     /// What of it may be a secret in the wrong place.
     const SECRECY: Secrecy = Secrecy::None;
 
@@ -147,7 +149,7 @@ impl<'de, A: MapAccess<'de>> Unread<'_, A> {
 macro_rules! fields {
     (
         $(#[$meta:meta])*
-        $vis:vis struct $name:ident($what:literal $(, secrecy: $secrecy:ident)? $(, finish: $finish:path)?) {
+        $vis:vis struct $name:ident($what:literal $(, secrecy: $secrecy:ident)? $(, not_yet: $not_yet:expr)? $(, finish: $finish:path)?) {
             $($(#[$key_meta:meta])* $key:ident: $type:ty = |$value:ident| $read:expr,)*
         }
     ) => {
@@ -160,6 +162,7 @@ macro_rules! fields {
         impl $crate::yaml::Fields for $name {
             const WHAT: &'static str = $what;
             const KEYS: &'static [&'static str] = &[$(stringify!($key)),*];
+            $(const NOT_YET: &'static [&'static str] = &$not_yet;)?
             $(const SECRECY: $crate::yaml::Secrecy = $crate::yaml::Secrecy::$secrecy;)?
 
             fn field<'de, A: serde::de::MapAccess<'de>>(

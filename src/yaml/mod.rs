@@ -21,7 +21,7 @@ mod syntax;
 pub(crate) use fields::{Field, Fields, Secrecy, Unread, fields};
 pub(crate) use parse::{Document, read};
 
-pub(crate) use named_lists::{NamedList, NamedLists, NamedListsOf};
+pub(crate) use named_lists::{NamedLists, NamedListsOf};
 pub(crate) use scalar::{Parse, Scalar};
 pub(crate) use scalar_or_map::ScalarOrMap;
 pub(crate) use shape::{FieldsOf, Items, ListOf, Shape, Shaped};

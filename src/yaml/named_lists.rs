@@ -38,7 +38,7 @@ impl<K, S> NamedListsOf<K, S> {
 }
 
 impl<'de, K: Clone + Eq + Hash, S: Seed<'de> + Copy> Shape<'de> for NamedListsOf<K, S> {
-    type Value = Vec<NamedList<K, S::Value>>;
+    type Value = NamedLists<K, S::Value>;
 
     fn wants(&self) -> &'static str {
         self.wants

@@ -246,6 +246,11 @@ impl<'de, F: Fields> Shape<'de> for FieldsOf<F> {
                         map.next_value::<IgnoredAny>()?;
                     }
                 },
+                None if F::NOT_YET.contains(&text.as_str()) => {
+                    let mut raw = RawDiagnostic::not_yet(&text);
+                    raw.is_secret = may_be_secret::<F>();
+                    Unread { map, cx, entry }.refuse(raw)?;
+                }
                 None => {
                     if self.is_root {
                         cx.unknown_keys.push((text.clone(), place.clone()));

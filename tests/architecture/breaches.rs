@@ -23,7 +23,7 @@ fn the_rules_can_be_broken() {
         ("seen/file.rs", "use crate::live::LiveRoom;", 1, "`seen` imports"),
         (
             "diagnostics/problem.rs",
-            "use crate::model::RoomId;",
+            "use crate::source::FileSet;",
             1,
             "`diagnostics` imports",
         ),

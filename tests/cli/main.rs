@@ -28,6 +28,7 @@ mod saved;
 mod secrets;
 mod service;
 mod site;
+mod terminal;
 mod tls;
 mod tls_faults;
 mod until;

@@ -1,6 +1,6 @@
 //! Start, signals, end.
 
-use super::place::{Place, until, wanting};
+use super::place::{Daemon, Place, until, wanting};
 use roomsync::emulator::{Fault, State};
 use std::collections::BTreeSet;
 use std::fs;
@@ -223,4 +223,18 @@ fn one_pass_gives_the_exit_codes_of_apply() {
         ),
     );
     assert_eq!(code(&place, &once).0, 1);
+}
+
+#[test]
+fn a_hangup_does_not_tell_again_where_the_token_is_from() {
+    let place = Place::new();
+    let daemon = place.start_with(&[("ROOMSYNC_TOKEN", "secret")]);
+    let told = |daemon: &Daemon, text: &str| daemon.log().matches(text).count();
+    for times in 1..=2 {
+        daemon.signal("HUP");
+        daemon.until("read again", |daemon| {
+            told(daemon, "settings and files are read again") == times
+        });
+    }
+    assert_eq!(told(&daemon, "ROOMSYNC_TOKEN is set"), 1);
 }

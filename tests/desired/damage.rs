@@ -4,7 +4,7 @@ use super::{load, valid};
 use proptest::prelude::*;
 use roomsync::desired::Desired;
 use roomsync::diagnostics::{Diagnostic, render};
-use roomsync::model::{MAX_ADMINS, MemberSet};
+use roomsync::model::{MAX_ADMINS, MemberSet, printable};
 use std::fs;
 
 /// Nothing that a type lets through may break a rule of the files.
@@ -86,7 +86,12 @@ fn lie_within(bytes: &[u8], diagnostics: &[Diagnostic]) {
             if let Some(end) = position.end_column() {
                 assert!(end > position.column && end <= characters + 1, "{diagnostic:?}");
                 let meant = line.chars().skip(position.column - 1).take(end - position.column);
-                assert_eq!(meant.collect::<String>(), position.text[position.span.clone()]);
+                let shown = &position.text[position.span.clone()];
+                assert_eq!(shown.chars().count(), end - position.column, "{diagnostic:?}");
+                for (meant, shown) in meant.zip(shown.chars()) {
+                    let is_plain = printable(&meant.to_string()) == meant.to_string();
+                    assert!(meant == shown || !is_plain, "{diagnostic:?}");
+                }
             }
         }
     }

@@ -2,10 +2,10 @@
 
 use super::super::classify::{PathPrefix, is_token_request};
 use super::super::error::CallErrorKind;
+use super::super::service_message::cleaned;
 use super::super::transport::{Request, Response, Transport};
 use super::super::wire::{ErrorBody, Granted, decode};
 use super::secret::clean_secret;
-use crate::secrets;
 use bytes::Bytes;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ impl NoToken {
     fn unanswered(text: &str) -> Self {
         Self {
             refused: false,
-            text: secrets::redact(text).into_owned(),
+            text: cleaned(text),
         }
     }
 }
@@ -134,7 +134,7 @@ fn read(answer: &Response) -> Result<Grant, NoToken> {
         Ok(said) => format!("status {status}, {}: {}", said.error, said.error_description),
         Err(_) => format!("status {status} without the service's JSON"),
     };
-    let words = secrets::redact(&words);
+    let words = cleaned(&words);
     Err(match status {
         400 | 401 | 403 => NoToken::refused(format!(
             "the request for one was refused ({words}); check `auth.client_id`, and the client secret where `service.auth` names it"
