@@ -3,7 +3,7 @@
 use super::auth::{WrittenAuth, set};
 use super::words::is_hex_id;
 use super::{Auth, Env, SecretFrom};
-use crate::chat::{BadSecret, clean_secret, read_secret};
+use crate::chat::{BadSecret, Secret, clean_secret, read_secret};
 use crate::diagnostics::{Diagnostic, RawDiagnostic};
 use crate::disk::{self, described};
 use crate::source;
@@ -129,6 +129,15 @@ pub(super) fn of_admin(env: &Env, diagnostics: &mut Vec<Diagnostic>) -> Option<S
             None
         }
     }
+}
+
+/// The token in the file that `status_token_file` names.
+pub(super) fn of_status(path: &Path) -> Result<Secret, Diagnostic> {
+    let read = Secret::file(path.to_owned());
+    read.map_err(|error| {
+        let whence = in_file("status_token_file", path);
+        Diagnostic::without_file(bad_token(&whence, &error))
+    })
 }
 
 fn bad_token(whence: &str, error: &BadSecret) -> RawDiagnostic {

@@ -1,9 +1,10 @@
 //! Routes, and their answers.
 
 use super::assets;
-use super::gate::{guarded, is_admin, is_local};
+use super::gate::{guarded, is_admin, is_for_us, may_see};
 use super::metrics::Metrics;
 use super::rendered::{self, Rendered};
+use super::secrets::FollowedSecrets;
 use super::shared::Shared;
 use crate::model::RoomId;
 use crate::status::{Gauges, StatusSource};
@@ -14,6 +15,7 @@ use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::header::{ACCEPT, CONTENT_TYPE, VARY, WWW_AUTHENTICATE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::sync::Arc;
@@ -35,9 +37,11 @@ const OPENMETRICS: &str = "application/openmetrics-text";
 pub struct Options {
     /// True if the page and its API are served. They show the names of people.
     pub page: bool,
-    /// True if only this machine can reach the listener. The page then answers no other host's name, so that no page
-    /// elsewhere can read it through a browser here.
-    pub loopback: bool,
+    /// Names beside IP addresses and `localhost` to which all that answers but probes and metrics. No page elsewhere can read it through
+    /// a browser here by a name of its own.
+    pub allowed_hosts: Vec<String>,
+    /// Secrets of callers who may see the page and its API. `None`: everybody may.
+    pub status_token: Option<Arc<FollowedSecrets>>,
     /// Secret of callers who may ask for a pass. `None`: nobody may.
     pub admin_token: Option<SecretString>,
 }
@@ -108,15 +112,42 @@ pub(super) fn text(status: StatusCode, text: impl Into<String>) -> Response {
 /// Keeps the page and its API to those who are meant to see them.
 async fn for_people(State(web): State<Web>, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
+    match refused(&web, &head).await {
+        Some(refusal) => refusal,
+        None => next.run(Request::from_parts(head, body)).await,
+    }
+}
+
+/// The answer to somebody who may not see the page and what it shows.
+async fn refused(web: &Web, head: &Parts) -> Option<Response> {
     if !web.options.page {
         let why = "the status page is not served on an address that others can reach; to serve it all the same, set `status_page: true` in the settings\n";
-        return text(StatusCode::NOT_FOUND, why);
+        return Some(text(StatusCode::NOT_FOUND, why));
     }
-    if web.options.loopback && !is_local(&head) {
-        let why = "on a loopback address this page answers only to an IP address or `localhost` in the Host header; a proxy in front of it has to send `Host: localhost`\n";
-        return text(StatusCode::MISDIRECTED_REQUEST, why);
+    if let Some(refusal) = misdirected(web, head) {
+        return Some(refusal);
     }
-    next.run(Request::from_parts(head, body)).await
+    let tokens = web.options.status_token.as_ref()?.current().await;
+    if may_see(&head.headers, &tokens) {
+        return None;
+    }
+    let why = "send the token of `status_token_file` as `Authorization: Bearer …`, or as the password, with any name\n";
+    let mut response = text(StatusCode::UNAUTHORIZED, why);
+    for scheme in [
+        "Basic realm=\"roomsync\", charset=\"UTF-8\"",
+        "Bearer realm=\"roomsync\"",
+    ] {
+        let scheme = HeaderValue::from_static(scheme);
+        response.headers_mut().append(WWW_AUTHENTICATE, scheme);
+    }
+    Some(response)
+}
+
+/// The answer to a request for another host.
+fn misdirected(web: &Web, head: &Parts) -> Option<Response> {
+    let why = "this answers to an IP address, `localhost` or a name of `allowed_hosts` in the Host header; a proxy in front of it has to send `Host: localhost`, or the settings have to name the host\n";
+    let is_ours = is_for_us(head, &web.options.allowed_hosts);
+    (!is_ours).then(|| text(StatusCode::MISDIRECTED_REQUEST, why))
 }
 
 /// Asks on a thread of its own what may have to wait: a daemon that is wedged keeps neither probes nor signals waiting.
@@ -150,12 +181,13 @@ async fn livez(State(web): State<Web>) -> Response {
     }
 }
 
-async fn readyz(State(web): State<Web>) -> Response {
+async fn readyz(State(web): State<Web>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
     let ready = asked_once(&web, &web.answers.ready, StatusSource::ready).await;
     match ready.as_deref() {
         Some(Ok(())) => text(StatusCode::OK, "ok\n"),
         // The reasons name files and people.
-        Some(Err(_)) if !web.options.page => text(
+        Some(Err(_)) if refused(&web, &head).await.is_some() => text(
             StatusCode::SERVICE_UNAVAILABLE,
             "not ready: the log says why, and so does the status page where it is served\n",
         ),
@@ -224,14 +256,18 @@ async fn room(State(web): State<Web>, Path(id): Path<String>, headers: HeaderMap
     }
 }
 
-async fn reconcile(State(web): State<Web>, headers: HeaderMap) -> Response {
+async fn reconcile(State(web): State<Web>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    if let Some(refusal) = misdirected(&web, &head) {
+        return refusal;
+    }
     let token = web.options.admin_token.as_ref();
     // An empty token would let everybody in who sends none.
     let Some(token) = token.filter(|token| !token.expose_secret().is_empty()) else {
         let why = "nobody may ask for a pass here: set ROOMSYNC_ADMIN_TOKEN in the daemon's environment, and send it as `Authorization: Bearer …`\n";
         return text(StatusCode::FORBIDDEN, why);
     };
-    if !is_admin(&headers, token) {
+    if !is_admin(&head.headers, token) {
         let why = "send the value of ROOMSYNC_ADMIN_TOKEN as `Authorization: Bearer …`\n";
         let mut response = text(StatusCode::UNAUTHORIZED, why);
         let scheme = HeaderValue::from_static("Bearer realm=\"roomsync\"");

@@ -24,7 +24,8 @@ impl Served {
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let options = Options {
             page: true,
-            loopback: true,
+            allowed_hosts: Vec::new(),
+            status_token: None,
             admin_token: None,
         };
         let (stop, stopped) = oneshot::channel();

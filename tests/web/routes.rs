@@ -5,15 +5,17 @@ use super::scenes;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Method, Request, StatusCode};
+use roomsync::chat::Secret;
 use roomsync::status::RoomState;
-use roomsync::web::Options;
+use roomsync::web::{FollowedSecrets, Options};
 use serde_json::Value;
 use std::sync::Arc;
 use tower::ServiceExt as _;
 
 const PAGE: Options = Options {
     page: true,
-    loopback: true,
+    allowed_hosts: Vec::new(),
+    status_token: None,
     admin_token: None,
 };
 const SHOWN: [&str; 7] = [
@@ -174,9 +176,10 @@ async fn without_status_page_nobody_is_named() {
 
 #[tokio::test]
 async fn a_page_elsewhere_cannot_read_this_one() {
-    let local = scenes::well().router(PAGE);
-    let open = scenes::well().router(Options {
-        loopback: false,
+    let fixture = scenes::well();
+    let local = fixture.router(PAGE);
+    let named = fixture.router(Options {
+        allowed_hosts: vec!["roomsync.example".to_owned()],
         ..PAGE
     });
     let good = [
@@ -206,8 +209,12 @@ async fn a_page_elsewhere_cannot_read_this_one() {
             let answer = ask(&local, Method::GET, path, &[("host", host)]).await;
             assert_eq!(answer.status, 421, "{host}");
             assert!(answer.body.contains("Host: localhost"), "{}", answer.body);
-            let answer = ask(&open, Method::GET, path, &[("host", host)]).await;
-            assert_ne!(answer.status, 421, "{host}");
+            let answer = ask(&named, Method::GET, path, &[("host", host)]).await;
+            assert_eq!(answer.status, 421, "{host}");
+        }
+        for (router, refused) in [(&local, true), (&named, false)] {
+            let answer = ask(router, Method::GET, path, &[("host", "RoomSync.Example:443")]).await;
+            assert_eq!(answer.status == 421, refused, "{path}");
         }
         let two = [("host", "localhost"), ("host", "evil.example")];
         assert_eq!(ask(&local, Method::GET, path, &two).await.status, 421);
@@ -218,6 +225,71 @@ async fn a_page_elsewhere_cannot_read_this_one() {
         let answer = ask(&local, Method::GET, path, &[("host", "roomsync.svc")]).await;
         assert_eq!(answer.status, 200, "probes and scrapers come by name");
     }
+    let other = [("host", "evil.example")];
+    let answer = ask(&local, Method::POST, "/-/reconcile", &other).await;
+    assert_eq!(answer.status, 421);
+    // The probe says that it is not ready, and not in which file.
+    fixture.set(|said| said.ready = Err(vec!["rooms/team.yaml:14:5: unknown key".to_owned()]));
+    let answer = ask(&local, Method::GET, "/readyz", &other).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.starts_with("not ready: "), "{}", answer.body);
+    assert!(get(&local, "/readyz").await.body.contains("team.yaml"));
+}
+
+#[tokio::test]
+async fn with_a_status_token_the_page_is_for_those_who_have_it() {
+    let fixture = scenes::well();
+    fixture.set(|said| said.ready = Err(vec!["rooms/team.yaml:14:5: unknown key".to_owned()]));
+    let token = Secret::fixed("s33-me".to_owned().into());
+    let router = fixture.router(Options {
+        status_token: Some(Arc::new(FollowedSecrets::new(vec![token]))),
+        admin_token: Some("s3cret".to_owned().into()),
+        ..PAGE
+    });
+    // `any:s33-me`, `s33-me:` and `any:s33-m`.
+    let (right, password_first, short) = (
+        "Basic YW55OnMzMy1tZQ==",
+        "Basic czMzLW1lOg==",
+        "Basic YW55OnMzMy1t",
+    );
+    for path in SHOWN {
+        for wrong in [
+            "",
+            "Bearer s3cret",
+            "Bearer s33-m",
+            "Bearer",
+            password_first,
+            short,
+            "Basic *",
+        ] {
+            let answer = ask(&router, Method::GET, path, &[("authorization", wrong)]).await;
+            assert_eq!(answer.status, 401, "{path} {wrong}");
+            assert!(
+                answer.header("www-authenticate").starts_with("Basic realm="),
+                "a browser asks"
+            );
+            assert!(!answer.body.contains("lobby"), "{}", answer.body);
+        }
+        for given in [right, "bearer s33-me"] {
+            let answer = ask(&router, Method::GET, path, &[("authorization", given)]).await;
+            assert!([200, 404].contains(&answer.status.as_u16()), "{path} {given}");
+        }
+    }
+    for path in ["/livez", "/metrics"] {
+        assert_eq!(get(&router, path).await.status, 200, "{path}");
+    }
+    assert!(get(&router, "/readyz").await.body.starts_with("not ready: "));
+    let seen = ask(&router, Method::GET, "/readyz", &[("authorization", right)]).await;
+    assert!(seen.body.contains("team.yaml"), "{}", seen.body);
+    // It gives no orders.
+    let order = ask(
+        &router,
+        Method::POST,
+        "/-/reconcile",
+        &[("authorization", "Bearer s33-me")],
+    )
+    .await;
+    assert_eq!(order.status, 401);
 }
 
 #[tokio::test]
