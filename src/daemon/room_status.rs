@@ -240,13 +240,19 @@ pub(super) fn refusals<'a>(plan: &'a RoomPlan, report: &'a RoomReport) -> BTreeM
 /// Reason for which the room's allow list takes nobody, if it is the list and not a person.
 fn allow_list_trouble(report: &RoomReport) -> Option<NotTried> {
     let failures = report.failed.iter().filter(|failure| failure.op == Op::Allow);
-    let mut reasons = failures.map(|failure| &failure.reason);
-    let Reason { code, message, .. } = reasons.find(|reason| {
-        matches!(
-            reason.code,
-            ReasonCode::AllowListFull | ReasonCode::AllowListUnusable | ReasonCode::NotConfirmed
-        )
-    })?;
+    let reasons: Vec<&Reason> = failures.map(|failure| &failure.reason).collect();
+    let is_of_the_list = |reason: &&&Reason| match reason.code {
+        ReasonCode::AllowListFull | ReasonCode::AllowListUnusable | ReasonCode::NotConfirmed => true,
+        ReasonCode::Refused => {
+            reasons
+                .iter()
+                .filter(|other| other.message == reason.message)
+                .count()
+                >= ALIKE
+        }
+        _ => false,
+    };
+    let Reason { code, message, .. } = reasons.iter().find(is_of_the_list)?;
     Some(NotTried {
         code: match code {
             ReasonCode::AllowListFull => ReasonCode::AllowListFull,

@@ -321,9 +321,9 @@ impl View<'_> {
             aside: people.len(),
             coming_and_going: self.coming_and_going().len(),
             held: self.held(),
-            pending: self.pending().map_or(0, |pending| {
-                pending.removals + pending.demotions + pending.additions
-            }),
+            pending: self
+                .pending()
+                .map_or(0, |pending| pending.removals + pending.demotions),
             files_valid: daemon.files.are_valid(),
             files_taken: daemon.files.set().map(|set| set.taken),
             last_good: daemon.history.passes().last_good,

@@ -321,7 +321,7 @@ async fn read_people(reader: &Reader, room: &RoomId, detail: &mut Detail) -> Res
         return Ok((people, None, begun));
     }
     let begun = Instant::now();
-    let (people, inconsistency) = pages::read(reader, room, detail.count, detail.owner.is_some()).await?;
+    let (people, inconsistency) = pages::read(reader, room, detail.count).await?;
     let inconsistency = inconsistency.or_else(|| people.about_owner(detail.owner.as_deref()));
     Ok((people, inconsistency, begun))
 }

@@ -19,6 +19,8 @@ pub use duration::{BadDuration, parse_duration, show_duration};
 pub use glob::{BadGlob, Glob};
 pub(crate) use glob::{glob_matches, looks_like_regex, pattern_of_regex};
 pub use guards::{Guard, Guards, RemovalBudget};
+/// A moment: a plain value, also where nobody may ask for the time.
+pub use jiff::Timestamp;
 pub use limit::{BadLimit, Limit};
 pub(crate) use lookalike::{Lookalike, LookalikeKind, named_char};
 pub use op::{Op, PerOp};

@@ -3,8 +3,7 @@
 use super::changes::Changes;
 use super::{GuardTripped, NotTried, Note, Revocations};
 use crate::desired::{DesiredRoom, Ends, RoomEnds};
-use crate::model::{Guard, Limit, MemberSet, ReasonCode, Until, UserId, people_named};
-use jiff::Timestamp;
+use crate::model::{Guard, Limit, MemberSet, ReasonCode, Timestamp, Until, UserId, people_named};
 use std::collections::BTreeMap;
 
 /// Who was last in a list that comes to nobody only because its places have ended: they stay, and the room is blocked.

@@ -111,8 +111,7 @@ fn keep_to(diff: &mut RoomDiff, saved: &SavedRoom) {
     // The allow list is no reason to leave a room alone: what is still to be done of it is done.
     let mut narrowed = diff.changes.clone();
     narrowed.add = saved.add.clone();
-    narrowed.allow = narrowed.allow.and(&saved.allow);
-    diff.narrow_allow_list(&mut narrowed, &saved.disallow);
+    diff.narrow_allow_list(&mut narrowed, [&saved.allow, &saved.disallow]);
     diff.changes = narrowed;
     let promotes = diff.changes.promote.and(&not_planned);
     diff.changes.promote = diff.changes.promote.minus(&promotes);

@@ -118,7 +118,8 @@ impl RoomDiff {
         let new_admins = narrowed.remove.and(&self.changes.demote.minus(&narrowed.demote));
         self.hold(&new_admins, Op::Remove, ReasonCode::Moved, NEW_ADMIN);
         narrowed.remove = narrowed.remove.minus(&new_admins);
-        self.narrow_allow_list(&mut narrowed, &users_of(Op::Disallow, steps));
+        let of_list = [Op::Allow, Op::Disallow].map(|op| users_of(op, steps));
+        self.narrow_allow_list(&mut narrowed, of_list.each_ref());
         if !self.complete {
             let why = "the room could not be read completely again";
             for op in [Op::Demote, Op::Remove, Op::Disallow] {
@@ -130,14 +131,22 @@ impl RoomDiff {
         self
     }
 
-    /// Has the changes of the allow list fit others that say less than these. Somebody who was to be removed and is gone by now is taken
-    /// off the list all the same.
-    pub(super) fn narrow_allow_list(&self, narrowed: &mut Changes, planned: &MemberSet) {
+    /// Has the changes of the allow list fit others that say less than these, and what was planned. Somebody who was to be removed and
+    /// is gone by now is taken off the list all the same.
+    pub(super) fn narrow_allow_list(&mut self, narrowed: &mut Changes, [allow, disallow]: [&MemberSet; 2]) {
         let not_coming = self.changes.add.minus(&narrowed.add);
         let still_admins = self.changes.demote.minus(&narrowed.demote);
         let staying = self.changes.remove.minus(&narrowed.remove);
-        narrowed.allow = narrowed.allow.minus(&not_coming).minus(&still_admins);
-        narrowed.disallow = planned.and(&self.on_list).minus(&staying);
+        narrowed.allow = narrowed.allow.and(allow).minus(&not_coming).minus(&still_admins);
+        narrowed.disallow = disallow.and(&self.on_list).minus(&staying);
+        let trouble = self
+            .notes
+            .iter()
+            .find(|note| note.code == ReasonCode::AllowListUnusable);
+        if let Some(Note { code, message, .. }) = trouble.cloned() {
+            self.hold(allow, Op::Allow, code, &message);
+            self.hold(disallow, Op::Disallow, code, &message);
+        }
     }
 
     /// Holds what is left of the changes against the room's guards.

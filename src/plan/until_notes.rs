@@ -2,8 +2,7 @@
 
 use super::{FleetPlan, Note};
 use crate::desired::{Departures, DesiredRoom, FleetDepartures, guard_forecasts};
-use crate::model::{Limit, MemberSet, ReasonCode, RoomId, people_named};
-use jiff::Timestamp;
+use crate::model::{Limit, MemberSet, ReasonCode, RoomId, Timestamp, people_named};
 use std::collections::BTreeMap;
 
 /// Ends in a room that are to come within a week.

@@ -231,7 +231,7 @@ pub struct Gauges {
     pub coming_and_going: usize,
     /// Names that are held.
     pub held: usize,
-    /// People who stay until the room files have settled.
+    /// Removals and demotions that wait until the room files have settled.
     pub pending: usize,
     /// True if the files on the disk are valid.
     pub files_valid: bool,

@@ -93,3 +93,40 @@ fn nobody_is_offered_an_invitation_to_a_room_that_is_only_observed() {
         );
     }
 }
+
+#[test]
+fn members_are_kept_on_the_allow_list() {
+    let service = Service::start(STATE);
+    let rooms = "rooms:\n  - {id: \"66213271109633\", name: lobby, members: [bob, carol], absent: keep, guards: {max_removals: 100%}}\n";
+    let site = Site::of(&service).with_rooms(rooms);
+    let explained = site.run(&["explain", "bob", "lobby"]).ends_with(0).stdout;
+    for words in [
+        "absent keep (rooms/",
+        "members are on the allow list, so that they stay when they go offline",
+        "A pass would put bob on the allow list.",
+    ] {
+        assert!(explained.contains(words), "{words} is not in\n{explained}");
+    }
+    let json = site.run(&["plan", "--format", "json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let room = &json["rooms"][0];
+    assert_eq!(room["allow"], serde_json::json!(["bob", "carol"]), "{json}");
+    assert_eq!(room["disallow"], serde_json::json!([]));
+    let markdown = site.run(&["plan", "--format", "markdown"]).stdout;
+    assert!(markdown.contains("+ bob: put on the allow list\n"), "{markdown}");
+}
+
+#[test]
+fn a_room_is_exported_so_that_planning_it_is_empty_where_the_settings_keep_members() {
+    let service = Service::start(STATE);
+    let site = Site::of(&service)
+        .with_rooms("rooms: []\n")
+        .with_settings("rooms: rooms/\n", "rooms: rooms/\nabsent: keep\n");
+    let exported = site
+        .run(&["export", "--room", "66213271109633"])
+        .ends_with(0)
+        .stdout;
+    assert!(exported.contains("    absent: readd\n"), "{exported}");
+    let site = site.with_rooms(&exported);
+    site.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+}

@@ -67,8 +67,10 @@ fn the_rehearsal_goes_as_the_readme_tells_it() {
     let team = read("rooms/team.yaml");
     let (line, team) = team.split_once('\n').unwrap();
     assert!(line.starts_with("# yaml-language-server: "), "{line}");
-    let [shown, with_the_line] = blocks(&readme, "yaml").try_into().unwrap();
+    let [shown, with_ends, with_the_line] = blocks(&readme, "yaml").try_into().unwrap();
     assert_eq!(shown, team);
+    let ending = Site::at("http://127.0.0.1:1").with_rooms(&with_ends);
+    ending.run(&["validate"]).ends_with(0);
     assert!(with_the_line.starts_with("# yaml-language-server: "));
 
     let service = Service::start(&read("state.yaml"));

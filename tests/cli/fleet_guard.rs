@@ -99,10 +99,11 @@ fn all_ids_and_no_room_give_the_same_verdict() {
     let given = std::env::var("ROOMSYNC_TEST_SEED")
         .ok()
         .map(|seed| seed.parse::<u64>().unwrap());
-    let seeds: Vec<u64> =
-        given.map_or_else(|| (0..40).map(|_| fastrand::u64(..)).collect(), |seed| vec![seed]);
-    let (mut blocked, mut apart) = (0, 0);
-    for seed in seeds {
+    let (mut fleets, mut blocked, mut apart) = (0, 0, 0);
+    // Chance alone decides in how many of them the guard holds.
+    while fleets < 40 || (fleets < 200 && (blocked <= 4 || apart <= 2)) {
+        let seed = given.unwrap_or_else(|| fastrand::u64(..));
+        fleets += 1;
         println!("ROOMSYNC_TEST_SEED={seed}");
         let mut random = fastrand::Rng::with_seed(seed);
         let fleet = Fleet::random(&mut random);
@@ -140,14 +141,15 @@ fn all_ids_and_no_room_give_the_same_verdict() {
         let kept = site.run(&["apply", "--plan", "plan.json", "--yes"]);
         let tripped = kept.stdout.contains("blocked: max_removals_total");
         assert_eq!(tripped, trips(&part), "{}\n{}", part, kept.stdout);
+        if given.is_some() {
+            return;
+        }
     }
-    if given.is_none() {
-        println!("of 40 fleets {blocked} are blocked as a whole, {apart} in part");
-        assert!(
-            blocked > 4 && apart > 2,
-            "{blocked} {apart}: too few to show anything"
-        );
-    }
+    println!("of {fleets} fleets {blocked} are blocked as a whole, {apart} in part");
+    assert!(
+        blocked > 4 && apart > 2,
+        "{blocked} {apart}: too few to show anything"
+    );
 }
 
 /// Two rooms of ten people, of whom four go in the first: half of it, and a fifth of all.

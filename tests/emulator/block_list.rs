@@ -1,6 +1,6 @@
 //! The block list beyond its own answers, which `conformance/lists.rs` has: what it does to the rest of a room.
 
-use super::support::{ROOM, STATE, emulator, room, send};
+use super::support::{ROOM, STATE, emulator, emulator_as, room, send};
 use roomsync::emulator::{Emulator, Options, Profile, Side, State, save};
 use roomsync::model::RoomId;
 use serde_json::json;
@@ -61,11 +61,7 @@ async fn whoever_is_blocked_loses_every_role_and_stays_out() {
 /// Rows name the room as `chatroomid`, and names have no capitals. The allow list takes 100. [P]
 #[tokio::test(start_paused = true)]
 async fn on_newer_servers() {
-    let options = Options {
-        profile: Profile::all(Side::Newer),
-        ..Options::default()
-    };
-    let emulator = Emulator::new(State::parse(STATE).unwrap(), options);
+    let emulator = emulator_as(STATE, Profile::all(Side::Newer));
     let blocks = format!("/chatrooms/{ROOM}/blocks/users");
     let (_, answer) = send(&emulator, &format!("POST {blocks}/CAROL"), "").await;
     let row = json!({"result": true, "action": "add_blocks", "user": "carol", "chatroomid": ROOM});

@@ -1,7 +1,7 @@
 //! The points where the documents disagree: what each side says, and that each point is switched alone.
 
-use super::support::{ROOM, STATE, refusal, room, send, success};
-use roomsync::emulator::{Emulator, Options, Point, Profile, Side, State};
+use super::support::{ROOM, STATE, emulator_as, refusal, room, send, success, switched};
+use roomsync::emulator::{Emulator, Point, Profile, Side};
 use serde_json::{Value, json};
 
 type Answer = (u16, Value);
@@ -16,11 +16,7 @@ struct Row {
 }
 
 fn emulator(profile: Profile) -> Emulator {
-    let options = Options {
-        profile,
-        ..Options::default()
-    };
-    Emulator::new(State::parse(STATE).unwrap(), options)
+    emulator_as(STATE, profile)
 }
 
 fn usernames(names: &[&str]) -> String {
@@ -287,13 +283,7 @@ async fn rows_and_fields() {
         (Side::Newer, ["alice", "bob", "carol", "dave"]),
     ] {
         let [alice, bob, carol, dave] = names;
-        let mut profile = Profile::default();
-        profile.set(Point::RowsAndFields, side);
-        let options = Options {
-            profile,
-            ..Options::default()
-        };
-        let emulator = Emulator::new(State::parse(state).unwrap(), options);
+        let emulator = switched(state, Point::RowsAndFields, side);
         let member =
             |action: &str, user: &str| json!({"result": true, "action": action, "id": ROOM, "user": user});
         for (call, body, data, count) in [

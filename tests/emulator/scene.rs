@@ -1,8 +1,7 @@
 //! Setting a scene, the list of rooms, the allow list, and the cursor form of the member list. [P]
 
-use super::support::{ROOM, emulator, emulator_of, refusal, room, send, success};
-use roomsync::emulator::{Emulator, Options, Profile, Room, Side, State};
-use roomsync::model::RoomId;
+use super::support::{ROOM, emulator, emulator_of, refusal, room, send, success, switched};
+use roomsync::emulator::{Emulator, Point, Side};
 use serde_json::{Value, json};
 
 /// The answer of a call about users: they stand in `entities`, with `created` and `modified` looked at and set to 0.
@@ -248,22 +247,10 @@ async fn the_list_of_rooms() {
 /// At most 1,000 rows, or 100: more is served as that many. [P]
 #[tokio::test(start_paused = true)]
 async fn the_longest_page_of_rooms() {
-    let mut state = State::default();
-    for id in 1..=1002 {
-        state
-            .rooms
-            .insert(RoomId::parse(&id.to_string()).unwrap(), Room::new("o"));
-    }
+    let rooms: Vec<String> = (1..=1002).map(|id| format!("{id}: {{owner: o}}")).collect();
+    let state = format!("rooms: {{{}}}", rooms.join(", "));
     for (side, most) in [(Side::Seed, 1000), (Side::Newer, 100)] {
-        let profile = Profile {
-            rooms_page: side,
-            ..Profile::default()
-        };
-        let options = Options {
-            profile,
-            ..Options::default()
-        };
-        let emulator = Emulator::new(state.clone(), options);
+        let emulator = switched(&state, Point::RoomsPage, side);
         for query in ["limit=1001", "pagesize=1001", "limit=1000"] {
             let (_, body) = send(&emulator, &format!("GET /chatrooms?{query}"), "").await;
             assert_eq!(body["count"], most, "{query}");

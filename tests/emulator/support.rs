@@ -2,7 +2,7 @@
 
 use axum::body::{Body, to_bytes};
 use http::Request;
-use roomsync::emulator::{Emulator, Names, Options, State};
+use roomsync::emulator::{Emulator, Names, Options, Point, Profile, Side, State};
 use roomsync::model::RoomId;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -25,7 +25,23 @@ pub(crate) fn emulator() -> Emulator {
 }
 
 pub(crate) fn emulator_of(state: &str) -> Emulator {
-    Emulator::new(State::parse(state).unwrap(), Options::default())
+    emulator_as(state, Profile::default())
+}
+
+/// The service with this behaviour where the documents disagree.
+pub(crate) fn emulator_as(state: &str, profile: Profile) -> Emulator {
+    let options = Options {
+        profile,
+        ..Options::default()
+    };
+    Emulator::new(State::parse(state).unwrap(), options)
+}
+
+/// The service with one such point switched.
+pub(crate) fn switched(state: &str, point: Point, side: Side) -> Emulator {
+    let mut profile = Profile::default();
+    profile.set(point, side);
+    emulator_as(state, profile)
 }
 
 /// Sends `METHOD /path` below the app with the right token. Gives the status and the body with its timestamp, once

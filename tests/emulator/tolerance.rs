@@ -1,8 +1,8 @@
 //! Habits of the service that real clients rely on, beside the calls as they are written down.
 
-use super::support::{ROOM, STATE, emulator, refusal, room, send, send_raw};
+use super::support::{ROOM, STATE, emulator, refusal, room, send, send_raw, switched};
 use http::Request;
-use roomsync::emulator::{Emulator, Environment, Fault, Options, Profile, Side, State, serve};
+use roomsync::emulator::{Emulator, Environment, Fault, Options, Point, Side, State, serve};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -87,15 +87,7 @@ async fn bodies_of_all_kinds() {
         (Some("text/plain"), Side::Seed, 415),
         (Some("text/plain"), Side::Newer, 200),
     ] {
-        let profile = Profile {
-            media_type: side,
-            ..Profile::default()
-        };
-        let options = Options {
-            profile,
-            ..Options::default()
-        };
-        let emulator = Emulator::new(State::parse(STATE).unwrap(), options);
+        let emulator = switched(STATE, Point::MediaType, side);
         let mut request = Request::post(format!("/acme/demo/chatrooms/{ROOM}/users"))
             .header("host", "chat.example")
             .header("authorization", "Bearer secret");

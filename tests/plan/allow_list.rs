@@ -55,6 +55,18 @@ fn plan_of(desired: &DesiredRoom, live: &LiveRoom) -> RoomPlan {
     planned(desired, live, &Constraints::default())
 }
 
+/// Files by which nobody may go yet.
+fn unsettled() -> Constraints {
+    Constraints {
+        unsettled: Some(Unsettled {
+            may_go: Revocations::default(),
+            ended: Ended::default(),
+            until: "until later".to_owned(),
+        }),
+        ..Constraints::default()
+    }
+}
+
 #[test]
 fn wanted_members_are_put_on_the_list_and_who_goes_is_taken_off() {
     let room = kept(&["mia"], &["bob", "carol", "dan"]);
@@ -115,12 +127,7 @@ fn an_admin_is_on_the_list_until_demoted() {
         (&users(&["omar"]), &users(&["omar"]))
     );
     // While the demotion waits they need no place.
-    let mut unsettled = Constraints::default();
-    unsettled.unsettled = Some(Unsettled {
-        may_go: Revocations::default(),
-        ended: Ended::default(),
-        until: "until later".to_owned(),
-    });
+    let unsettled = unsettled();
     let plan = planned(&room, &live, &unsettled);
     assert_eq!((plan.status, plan.sent(Op::Allow)), (Status::Changed, 0));
     // Nor where a guard holds it.
@@ -141,12 +148,7 @@ fn only_who_is_really_removed_is_taken_off_the_list() {
     let plan = plan_of(&blocked, &live);
     assert!(plan.status == Status::Blocked && kept_back(&plan) && plan.sent(Op::Allow) == 2);
 
-    let mut constraints = Constraints::default();
-    constraints.unsettled = Some(Unsettled {
-        may_go: Revocations::default(),
-        ended: Ended::default(),
-        until: "until later".to_owned(),
-    });
+    let constraints = unsettled();
     let plan = planned(&room, &live, &constraints);
     assert!(kept_back(&plan) && plan.sent(Op::Remove) == 0 && plan.sent(Op::Allow) == 2);
 
@@ -173,8 +175,10 @@ fn a_list_that_cannot_be_used_is_a_note_and_no_more() {
         code: ReasonCode::AllowListFull,
         message: "it is full".to_owned(),
     };
-    let mut constraints = Constraints::default();
-    constraints.allow_list = Some(full);
+    let constraints = Constraints {
+        allow_list: Some(full),
+        ..Constraints::default()
+    };
     let plan = planned(&room, &live, &constraints);
     assert!(
         plan.allow.is_empty() && plan.notes[0].message == "2 members not put on the allow list: it is full"
@@ -216,6 +220,27 @@ fn who_was_removed_meanwhile_is_taken_off_the_list_all_the_same() {
     assert_eq!(
         again(live(&["mia", "eve"], &["bob", "fay"], &["bob", "eve", "fay"])),
         users(&["fay"])
+    );
+}
+
+#[test]
+fn what_was_planned_for_a_list_that_can_no_longer_be_read_is_reported() {
+    let room = kept(&["mia"], &["bob", "carol"]);
+    let before = plan_of(&room, &live(&["mia"], &["bob", "eve"], &["eve"]));
+    let mut now = live(&["mia"], &["bob", "eve"], &[]);
+    now.allow_list = AllowList::Unreadable("list_allowed: no".to_owned());
+    let diff = plan::diff(&room, &Observed::Complete(now), &Constraints::default()).unwrap();
+    let plan = diff.revalidate(before.steps(), [], &room).into_plan(SIZES);
+    let ops: Vec<Op> = plan.steps().iter().map(Step::op).collect();
+    assert_eq!(ops, [Op::Add, Op::Remove]);
+    let held: Vec<_> = plan
+        .notes
+        .iter()
+        .filter_map(|note| Some((note.held?, note.user.as_deref()?)))
+        .collect();
+    assert_eq!(
+        held,
+        [(Op::Allow, "bob"), (Op::Allow, "carol"), (Op::Disallow, "eve")]
     );
 }
 

@@ -118,7 +118,32 @@ fn name() -> BoxedStrategy<String> {
 
 fn person() -> BoxedStrategy<String> {
     let groups = &["group:g", "\"group:G\"", "'group:007'"][..];
-    prop_oneof![4 => name(), 1 => select(groups).prop_map(str::to_owned)].boxed()
+    prop_oneof![4 => name(), 1 => select(groups).prop_map(str::to_owned), 2 => with_end()].boxed()
+}
+
+fn with_end() -> BoxedStrategy<String> {
+    let until = text(
+        &[
+            "2026-12-31",
+            "\"2028-02-29\"",
+            "2026-12-31T18:00:00Z",
+            "2026-12-31T18:00:00.25-08:00",
+        ],
+        &[
+            "tomorrow",
+            "2026-12-31T18:00:00",
+            "2026-1-1",
+            "~",
+            "2027-02-30",
+            "[]",
+        ],
+    );
+    map(vec![("user", 0.9, name()), ("until", 0.95, until.clone())])
+        .prop_union(map(vec![
+            ("group", 0.9, text(&["g", "\"G\"", "007"], &["\"group:g\"", "~"])),
+            ("until", 0.95, until),
+        ]))
+        .boxed()
 }
 
 fn pattern() -> BoxedStrategy<String> {

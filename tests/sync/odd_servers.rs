@@ -244,6 +244,27 @@ fn servers_of_every_kind_are_read_to_the_end() {
 }
 
 /// Where each page has another order, some people are on none of them.
+/// The owner has left, and is no longer counted: the one person whom a full page leaves to the next is not the owner.
+#[test]
+fn the_last_page_is_read_though_the_owner_has_left() {
+    for people in [50, 51, 52, 101] {
+        let names: Vec<String> = (0..people).map(|n| format!("m{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut room = room_of("boss", &[], &names);
+        room.leave("boss");
+        let service = Service::new(state([(room_id(0), room)])).showing(0);
+        let small = Fault::parse("list_members:page=50").unwrap();
+        service.emulator.add_fault(small);
+        // The last one is to go.
+        let files = format!(
+            "rooms: [{{id: {}, members: [{}]}}]",
+            room_id(0),
+            names[..people - 1].join(", ")
+        );
+        converges(&service, &files);
+    }
+}
+
 #[test]
 fn a_list_that_is_shuffled_between_pages_removes_nobody_who_is_wanted() {
     for (detail, seed) in ["", "room_detail:403"]

@@ -66,6 +66,12 @@ async fn a_post_has_a_length_and_a_get_or_delete_has_no_body() {
         (Call::demote(&room, &ann), None),
         (Call::room_detail(&[&room]), None),
         (Call::list_rooms(100, None), None),
+        (Call::list_allowed(&room), None),
+        (
+            Call::allow_many(&room, &both),
+            Some(r#"{"usernames":["ann","bob"]}"#.len()),
+        ),
+        (Call::disallow_many(&room, &both), None),
     ];
     let mut methods = Vec::new();
     for (call, length) in calls {

@@ -13,9 +13,8 @@ use std::os::unix::fs::symlink;
 use tempfile::TempDir;
 
 fn people(text: &str) -> MemberSet {
-    text.split_whitespace()
-        .map(|name| UserId::parse(name).unwrap())
-        .collect()
+    let names = text.split_whitespace();
+    names.map(|name| UserId::parse(name).unwrap()).collect()
 }
 
 /// Something of everything that is kept.
@@ -29,35 +28,30 @@ fn kept() -> Restored {
         of: 3,
         since,
     };
+    let mut ended = Ended::default();
+    (ended.people, ended.admins) = (people("d"), people("e"));
     let lists = Lists {
         people: Some(people("c")),
         admins: None,
         removals: Some(hold),
         demotions: None,
-        ended: Ended {
-            people: people("d"),
-            admins: people("e"),
-        },
+        ended,
     };
-    let roster = Roster {
-        now: lists,
-        settled: Some(Box::default()),
-    };
+    let (now, settled) = (lists, Some(Box::default()));
     let mut aside = SetAside::default();
-    let zed = UserId::parse("zed").unwrap();
     let refusal = Refusal {
         room: &room,
         everywhere: false,
         code: ReasonCode::Refused,
         message: "no",
     };
-    aside.put(&zed, refusal, Some("d".into()), since);
+    aside.put(&UserId::parse("zed").unwrap(), refusal, Some("d".into()), since);
     let taught = r#"{"url": "https://a.example/", "app": "acme#demo", "add": null, "remove": {"configured": 100, "taught": 60}}"#;
     let anchor = r#"{"boot": "b", "since_boot": "PT5S", "steady": "1970-01-01T00:00:05Z", "began": "1970-01-01T00:00:00Z", "confirmed": true}"#;
     let budgets = r#"{"7": {"people": {"sizes": [["1970-01-01T00:00:00Z", 4]], "left": {"gone": {"at": "1970-01-01T00:00:00Z"}}}}}"#;
     let files = r#"[[{"device": 1, "inode": 2, "born": null}, "rooms:\n  - {id: 7, members: [c, é]}\n"]]"#;
     Restored {
-        rosters: Rosters(BTreeMap::from([(room.clone(), roster)])),
+        rosters: Rosters(BTreeMap::from([(room.clone(), Roster { now, settled })])),
         state: PersistedState {
             spending: Some(Spending {
                 members: 10,

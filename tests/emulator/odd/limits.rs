@@ -1,6 +1,6 @@
 //! Whom and how much such a server cannot stand, and the words it has for it.
 
-use super::super::support::{ROOM, STATE, refusal, room, send};
+use super::super::support::{ROOM, STATE, refusal, room, send, switched};
 use super::{crowd, raw, with};
 use roomsync::emulator::{Emulator, Options, Point, Profile, Side, State};
 use serde_json::json;
@@ -85,14 +85,15 @@ async fn limits_of_path_and_body() {
     assert_eq!(send(&emulator, &add, &body(100)).await.0, 200);
 }
 
-fn switched(state: &str, point: Point, side: Side) -> Emulator {
+/// At most five calls a second, and one point switched.
+fn few_calls(point: Point, side: Side) -> Emulator {
     let mut profile = Profile::default();
     profile.set(point, side);
     let options = Options {
         profile,
         calls_per_second: NonZeroU32::new(5),
     };
-    Emulator::new(State::parse(state).unwrap(), options)
+    Emulator::new(State::parse(STATE).unwrap(), options)
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,7 +155,7 @@ async fn words_of_limits() {
         parameter("kickMember: kickMembers list size more than max limit : 100")
     );
 
-    let emulator = switched(STATE, Point::OverRate, Side::Newer);
+    let emulator = few_calls(Point::OverRate, Side::Newer);
     let mut answers = Vec::new();
     for _ in 0..6 {
         answers.push(send(&emulator, &format!("GET /chatrooms/{ROOM}/admin"), "").await);
