@@ -68,10 +68,10 @@ pub struct Settings {
 impl Settings {
     /// Reads the token that the page and its API ask for, if the settings name one.
     pub fn status_token(&self) -> Result<Option<Secret>, Invalid> {
-        let token = self.status_token_file.as_deref().map(token::of_status);
-        token.transpose().map_err(|diagnostic| Invalid {
-            diagnostics: vec![diagnostic],
-        })
+        self.status_token_file
+            .as_deref()
+            .map(token::of_status)
+            .transpose()
     }
 }
 

@@ -4,7 +4,7 @@ use super::auth::{WrittenAuth, set};
 use super::words::is_hex_id;
 use super::{Auth, Env, SecretFrom};
 use crate::chat::{BadSecret, Secret, clean_secret, read_secret};
-use crate::diagnostics::{Diagnostic, RawDiagnostic};
+use crate::diagnostics::{Diagnostic, Invalid, RawDiagnostic};
 use crate::disk::{self, described};
 use crate::source;
 use secrecy::{ExposeSecret, SecretString};
@@ -132,11 +132,13 @@ pub(super) fn of_admin(env: &Env, diagnostics: &mut Vec<Diagnostic>) -> Option<S
 }
 
 /// The token in the file that `status_token_file` names.
-pub(super) fn of_status(path: &Path) -> Result<Secret, Diagnostic> {
+pub(super) fn of_status(path: &Path) -> Result<Secret, Invalid> {
     let read = Secret::file(path.to_owned());
     read.map_err(|error| {
-        let whence = in_file("status_token_file", path);
-        Diagnostic::without_file(bad_token(&whence, &error))
+        let raw = bad_token(&in_file("status_token_file", path), &error);
+        Invalid {
+            diagnostics: vec![Diagnostic::without_file(raw)],
+        }
     })
 }
 

@@ -7,7 +7,7 @@ use super::rendered::{self, Rendered};
 use super::secrets::FollowedSecrets;
 use super::shared::Shared;
 use crate::model::RoomId;
-use crate::status::{Gauges, StatusSource};
+use crate::status::{Gauges, RoomLine, Status, StatusSource};
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
@@ -18,10 +18,12 @@ use http::header::{ACCEPT, CONTENT_TYPE, VARY, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use url::form_urlencoded;
 
 /// Longest wait for a daemon that is busy.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -76,6 +78,7 @@ pub fn router(source: Arc<dyn StatusSource>, metrics: Arc<Metrics>, options: Opt
         .route("/app.js", get(assets::script))
         .route("/icon.svg", get(assets::icon))
         .route("/api/status", get(status))
+        .route("/api/rooms", get(rooms))
         .route("/api/rooms/{id}", get(room))
         .route_layer(from_fn_with_state(web.clone(), for_people))
         .route("/livez", get(livez))
@@ -95,7 +98,8 @@ pub fn router(source: Arc<dyn StatusSource>, metrics: Arc<Metrics>, options: Opt
             )
         })
         .fallback(async || {
-            let known = "/, /api/status, /api/rooms/ID, /livez, /readyz, /metrics, POST /-/reconcile";
+            let known =
+                "/, /api/status, /api/rooms, /api/rooms/ID, /livez, /readyz, /metrics, POST /-/reconcile";
             text(
                 StatusCode::NOT_FOUND,
                 format!("nothing is here; there are: {known}\n"),
@@ -231,11 +235,44 @@ fn takes_openmetrics(headers: &HeaderMap) -> bool {
 }
 
 async fn status(State(web): State<Web>, headers: HeaderMap) -> Response {
+    /// The status with its rooms.
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        #[serde(flatten)]
+        status: &'a Status,
+        rooms: Option<&'a [RoomLine]>,
+    }
     let render = |source: &dyn StatusSource| {
-        let status = source.status();
-        Rendered::at(status.now, &status)
+        let status = &source.glance();
+        let rooms = (!status.rooms_by_pages).then_some(status.rooms.as_slice());
+        Rendered::at(status.now, &Whole { status, rooms })
     };
     match asked_once(&web, &web.answers.status, render).await {
+        Some(rendered) => rendered::answer(&rendered, &headers),
+        None => no_answer(),
+    }
+}
+
+async fn rooms(State(web): State<Web>, asked_for: Uri, headers: HeaderMap) -> Response {
+    let (mut since, mut after) = (None, None);
+    for (name, value) in form_urlencoded::parse(asked_for.query().unwrap_or_default().as_bytes()) {
+        match &*name {
+            "since" => since = Some(value.into_owned()),
+            "after" => match RoomId::parse(&value) {
+                Ok(id) => after = Some(id),
+                Err(error) => return text(StatusCode::BAD_REQUEST, format!("400: after: {error}\n")),
+            },
+            _ => {
+                return text(
+                    StatusCode::BAD_REQUEST,
+                    "400: there are the parameters since and after\n",
+                );
+            }
+        }
+    }
+    let render =
+        move |source: &dyn StatusSource| Rendered::of(&source.rooms(since.as_deref(), after.as_ref()));
+    match asked(&web, render).await {
         Some(rendered) => rendered::answer(&rendered, &headers),
         None => no_answer(),
     }

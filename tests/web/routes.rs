@@ -18,12 +18,13 @@ const PAGE: Options = Options {
     status_token: None,
     admin_token: None,
 };
-const SHOWN: [&str; 7] = [
+const SHOWN: [&str; 8] = [
     "/",
     "/app.css",
     "/app.js",
     "/icon.svg",
     "/api/status",
+    "/api/rooms",
     "/api/rooms/66213271109633",
     "/api/rooms/1",
 ];
@@ -323,6 +324,49 @@ async fn the_status_is_told_once() {
 }
 
 #[tokio::test]
+async fn the_rooms_of_a_large_fleet_come_by_pages() {
+    let fixture = scenes::well();
+    fixture.set(|said| said.most = 5);
+    let router = fixture.router(PAGE);
+    let status = get(&router, "/api/status").await.json();
+    assert_eq!(
+        (&status["rooms"], &status["rooms_by_pages"]),
+        (&Value::Null, &Value::Bool(true))
+    );
+    let mut path = "/api/rooms".to_owned();
+    let mut seen = Vec::new();
+    let mut pages = 0;
+    loop {
+        let page = get(&router, &path).await.json();
+        seen.extend(
+            page["rooms"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|room| room["id"].clone()),
+        );
+        pages += 1;
+        let Some(after) = page["after"].as_str() else {
+            break;
+        };
+        path = format!("/api/rooms?after={after}");
+    }
+    assert_eq!((seen.len(), pages), (12, 3));
+    let same = get(&router, "/api/rooms?since=1").await.json();
+    assert_eq!(
+        (&same["since"], &same["rooms"]),
+        (&Value::from("1"), &Value::from(Vec::<Value>::new()))
+    );
+    for wrong in ["?after=x", "?after=", "?page=2"] {
+        assert_eq!(
+            get(&router, &format!("/api/rooms{wrong}")).await.status,
+            400,
+            "{wrong}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_room_is_told_whole() {
     let router = scenes::trouble().router(PAGE);
     let path = format!("/api/rooms/{}", scenes::number("support"));
@@ -414,7 +458,7 @@ async fn methods_and_paths_that_are_none() {
         (answer.status.as_u16(), answer.body.as_str()),
         (405, "405: use POST for /-/reconcile\n")
     );
-    for path in ["/nowhere", "/api", "/api/rooms", "/app.js/", "//", "/../etc"] {
+    for path in ["/nowhere", "/api", "/api/rooms/", "/app.js/", "//", "/../etc"] {
         let answer = get(&router, path).await;
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.body.contains("/readyz"), "{}", answer.body);
