@@ -15,7 +15,7 @@ impl RoomPlan {
         });
         let blocked: Vec<_> = blocked
             .filter(|block| !self.blocked.contains(block))
-            .cloned()
+            .copied()
             .collect();
         let is_open = !earlier.promote.is_empty()
             || !earlier.demote.is_empty()

@@ -7,6 +7,9 @@ use serde::de::MapAccess;
 use std::collections::HashMap;
 use std::hash::Hash;
 
+/// Named lists, in the order of the file.
+pub(crate) type NamedLists<K, V> = Vec<NamedList<K, V>>;
+
 /// Reads a map whose keys are free, each once, and whose values are lists.
 pub(crate) struct NamedListsOf<K, S> {
     pub(crate) wants: &'static str,

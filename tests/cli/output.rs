@@ -40,7 +40,7 @@ fn document() -> Value {
             "name": "lobby",
             "status": "changed",
             "live": {"members": 3, "admins": 0, "digest": null},
-            "add": ["carol"], "remove": [], "promote": ["mia"], "demote": [],
+            "add": ["carol"], "remove": [], "promote": ["mia"], "demote": [], "allow": [], "disallow": [],
             "calls": 2,
             "blocked": [],
             "notes": [],

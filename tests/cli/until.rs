@@ -163,7 +163,7 @@ fn who_was_last_stays_and_the_room_is_blocked_while_others_go_on() {
             .unwrap()
             .1
             .clone();
-        let live = |user: &&str| room.members().contains(*user);
+        let live = |user: &&str| room.members().contains(user);
         ["bob", "dan", "mia"].into_iter().filter(live).collect::<Vec<_>>()
     };
     // What it says is what is done.

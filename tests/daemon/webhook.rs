@@ -250,7 +250,7 @@ fn without_its_port_or_its_secret_it_does_not_start() {
     );
     place.settings(SETTINGS);
     for (secret, words) in [
-        (None, "does not exist"),
+        (None, "there is no such file"),
         (Some(""), "is empty"),
         (Some("a b"), "holds a space"),
     ] {

@@ -47,9 +47,9 @@ fn of(names: &[&str]) -> BTreeSet<String> {
 }
 
 /// People who were named in calls of this method since the last time this was asked.
-fn named(service: &Service, wanted: Http) -> Vec<String> {
+fn named(service: &Service, wanted: &Http) -> Vec<String> {
     let sent = service.take_sent().into_iter();
-    let calls = sent.filter(|(method, ..)| *method == wanted);
+    let calls = sent.filter(|(method, ..)| method == wanted);
     calls.map(|(_, path, body, _)| format!("{path} {body}")).collect()
 }
 
@@ -335,7 +335,7 @@ fn a_wrong_clock_expires_nobody_and_brings_nobody_back() {
                 // Now it is certain that it is the 25th.
                 daemon.until_well(minutes(10)).await;
                 assert_eq!(members(&house.service), of(&["bob", "omar", "new"]), "{start}");
-                named(&house.service, Http::POST);
+                named(&house.service, &Http::POST);
                 for ahead in [
                     -SignedDuration::from_hours(48),
                     TEN_YEARS,

@@ -94,8 +94,11 @@ fn check(part: &[u8]) -> [u8; CHECK] {
     [a, b, c, d]
 }
 
+/// A part, and the bytes after it.
+type Split<'b> = (&'b [u8], &'b [u8]);
+
 /// The first part of these bytes, of this length, and what follows its checksum; `None`: it is not whole.
-fn part(bytes: &[u8], length: usize) -> Result<Option<(&[u8], &[u8])>, String> {
+fn part(bytes: &[u8], length: usize) -> Result<Option<Split<'_>>, String> {
     let Some((part, rest)) = bytes.split_at_checked(length) else {
         return Ok(None);
     };
