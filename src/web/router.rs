@@ -21,12 +21,16 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use url::form_urlencoded;
 
 /// Longest wait for a daemon that is busy.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Most answers at a time that are made for one asker each, and the longest wait for the turn.
+const OWN_ANSWERS: usize = 2;
+const TURN: Duration = Duration::from_secs(1);
 
 /// Asks for a look at all rooms.
 const RECONCILE: &str = "/-/reconcile";
@@ -56,12 +60,25 @@ struct Web {
     answers: Arc<Answers>,
 }
 
-/// Answers for which the daemon's state is walked through. However many ask, each is made once at a time.
-#[derive(Default)]
+/// Answers for which the daemon's state is walked through.
 struct Answers {
+    // However many ask, each of these is made once at a time.
     status: Shared<serde_json::Result<Rendered>>,
     gauges: Shared<Gauges>,
     ready: Shared<Result<(), Vec<String>>>,
+    /// Turns of those that are made for one asker each. As long as they are made, their connections do not give way to a probe.
+    own: Semaphore,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self {
+            status: Shared::default(),
+            gauges: Shared::default(),
+            ready: Shared::default(),
+            own: Semaphore::new(OWN_ANSWERS),
+        }
+    }
 }
 
 /// Everything that the daemon answers over HTTP.
@@ -174,8 +191,22 @@ async fn asked_once<T: Send + 'static>(
     timeout(PATIENCE, answer).await.ok()?
 }
 
+/// The same, for an answer that nobody shares.
+async fn asked_in_turn<T: Send + 'static>(
+    web: &Web,
+    question: impl FnOnce(&dyn StatusSource) -> T + Send + 'static,
+) -> Option<T> {
+    let turn = timeout(TURN, web.answers.own.acquire()).await.ok()?.ok()?;
+    let answer = asked(web, question).await;
+    drop(turn);
+    answer
+}
+
 fn no_answer() -> Response {
-    text(StatusCode::SERVICE_UNAVAILABLE, "the daemon does not answer\n")
+    text(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the daemon does not answer, or is too busy; ask again\n",
+    )
 }
 
 async fn livez(State(web): State<Web>) -> Response {
@@ -272,7 +303,7 @@ async fn rooms(State(web): State<Web>, asked_for: Uri, headers: HeaderMap) -> Re
     }
     let render =
         move |source: &dyn StatusSource| Rendered::of(&source.rooms(since.as_deref(), after.as_ref()));
-    match asked(&web, render).await {
+    match asked_in_turn(&web, render).await {
         Some(rendered) => rendered::answer(&rendered, &headers),
         None => no_answer(),
     }
@@ -283,7 +314,7 @@ async fn room(State(web): State<Web>, Path(id): Path<String>, headers: HeaderMap
         let room = source.room(&RoomId::parse(&id).ok()?)?;
         Some(Rendered::of(&room))
     };
-    match asked(&web, render).await {
+    match asked_in_turn(&web, render).await {
         Some(Some(rendered)) => rendered::answer(&rendered, &headers),
         Some(None) => {
             let body = r#"{"error":{"code":"not_managed","message":"no room file names this room"}}"#;
