@@ -60,22 +60,10 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
 
 /// Settings that only a start takes.
 fn taken_at_start(settings: &Settings) -> impl PartialEq + '_ {
-    let Settings {
-        state_dir,
-        listen,
-        status_page,
-        allowed_hosts,
-        status_token_file,
-        webhook,
-        ..
-    } = settings;
     (
-        state_dir,
-        listen,
-        status_page,
-        allowed_hosts,
-        status_token_file,
-        webhook,
+        (&settings.state_dir, settings.listen, settings.status_page),
+        (&settings.allowed_hosts, &settings.status_token_file),
+        &settings.webhook,
     )
 }
 
