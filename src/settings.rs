@@ -12,7 +12,7 @@ mod webhook;
 mod words;
 mod wrong_file;
 
-use crate::chat::{Rates, read_secret};
+use crate::chat::{Rates, Secret, read_secret};
 use crate::diagnostics::{Diagnostic, Invalid, Severity};
 use crate::model::{Limit, RoomDefaults};
 use crate::secrets;
@@ -58,10 +58,24 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// True if the status page is served on a listener that is not loopback too.
     pub status_page: bool,
+    /// Names beside IP addresses and `localhost` that a request for the page may have as its host, in lower case.
+    pub allowed_hosts: Vec<String>,
+    /// A file with the token that the page and its API ask for. `None`: they ask for none.
+    pub status_token_file: Option<PathBuf>,
     /// Where the daemon writes a line a change.
     pub audit_log: Option<PathBuf>,
     /// Secret of callers who may give the daemon orders. `None`: nobody may.
     pub admin_token: Option<SecretString>,
+}
+
+impl Settings {
+    /// Reads the token that the page and its API ask for, if the settings name one.
+    pub fn status_token(&self) -> Result<Option<Secret>, Invalid> {
+        self.status_token_file
+            .as_deref()
+            .map(token::of_status)
+            .transpose()
+    }
 }
 
 /// The service and the way in.
@@ -294,6 +308,9 @@ pub fn check(path: &Path, env: &Env) -> Result<Vec<Diagnostic>, Invalid> {
     if let Some(Err(invalid)) = webhook.map(Webhook::secrets) {
         diagnostics.extend(invalid.diagnostics);
     }
+    if let Some(Err(invalid)) = settings.as_ref().map(Settings::status_token) {
+        diagnostics.extend(invalid.diagnostics);
+    }
     match valid(settings, &diagnostics) {
         Some(_) => Ok(diagnostics),
         None => Err(Invalid { diagnostics }),
@@ -318,7 +335,10 @@ pub fn load_offline(path: &Path, env: &Env) -> Result<Offline, Invalid> {
     let webhook = draft.as_ref().and_then(|draft| draft.webhook.as_ref());
     let of_webhook = webhook.into_iter().flat_map(Webhook::secret_files);
     let of_service = draft.as_ref().and_then(|draft| draft.auth.file());
-    for file in of_webhook.chain(of_service) {
+    let of_status = draft
+        .as_ref()
+        .and_then(|draft| draft.status_token_file.as_deref());
+    for file in of_webhook.chain(of_service).chain(of_status) {
         // It need not be there; if it is, it is known from then on as what must not be shown.
         let _ = read_secret(file);
     }

@@ -90,6 +90,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(!settings.status_page && !settings.sync.paused);
     assert_eq!(settings.audit_log, None);
     assert_eq!(settings.webhook, None);
+    assert!(settings.allowed_hosts.is_empty() && settings.status_token().unwrap().is_none());
     assert!(settings.admin_token.is_none());
     let text = format!("{MINIMAL}webhook: {{secret_file: hook}}\n");
     let webhook = load_text(&text, None, &env_with_token())
@@ -121,10 +122,21 @@ webhook: {listen: "[::]:8443", path: /, secret_file: hook, previous_secret_file:
 state_dir: /var/lib/roomsync
 listen: off
 status_page: true
+allowed_hosts: [RoomSync.Example.com, roomsync]
+status_token_file: see
 absent: ignore
 audit_log: log/audit.jsonl
 "#;
     let settings = load_text(text, Some("tok-en\r\n"), &Env::default()).unwrap();
+    let invalid = settings.status_token().unwrap_err().diagnostics;
+    assert_eq!(invalid[0].code, "bad-token");
+    assert!(
+        invalid[0]
+            .message
+            .starts_with("`status_token_file`: there is no such file"),
+        "{:?}",
+        invalid[0]
+    );
     assert_eq!(settings.service.app, App::Id("8be024f0-e978-4a6d.x".to_owned()));
     let auth = &settings.service.auth;
     assert!(
@@ -147,6 +159,7 @@ audit_log: log/audit.jsonl
     let webhook = settings.webhook.unwrap();
     assert_eq!((webhook.listen.port(), &*webhook.path), (8443, "/"));
     assert!(webhook.previous_secret_file.unwrap().ends_with("old/hook"));
+    assert_eq!(settings.allowed_hosts, ["roomsync.example.com", "roomsync"]);
     let audit_log = settings.audit_log.unwrap();
     assert!(audit_log.is_absolute() && audit_log.ends_with("log/audit.jsonl"));
     let number = load_text(

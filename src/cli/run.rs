@@ -7,11 +7,12 @@ use crate::clock::Clock;
 use crate::daemon::{Command, Config, Daemon, DaemonError, Fsync};
 use crate::reconcile::{self, Written};
 use crate::settings::{self, App, Settings, Webhook};
-use crate::web::{self, Limits, Options, WebhookListener, WebhookOptions, WebhookSecrets};
+use crate::web::{self, FollowedSecrets, Limits, Options, WebhookListener, WebhookOptions};
 use anyhow::{Context as _, anyhow, bail};
 use axum::Router;
 use std::io::{self, IsTerminal as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -55,7 +56,9 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         Some(webhook) => Some(Receiver::open(webhook, &settings, &daemon).await?),
         None => None,
     };
-    serve(daemon, &settings, (listener, webhook), signals).await
+    let status_token = settings.status_token()?;
+    let status_token = status_token.map(|token| Arc::new(FollowedSecrets::new(vec![token])));
+    serve(daemon, &settings, (listener, status_token), webhook, signals).await
 }
 
 /// The webhook, ready to be served.
@@ -66,7 +69,7 @@ struct Receiver {
 
 impl Receiver {
     async fn open(webhook: &Webhook, settings: &Settings, daemon: &Daemon) -> anyhow::Result<Self> {
-        let secrets = WebhookSecrets::new(webhook.secrets()?);
+        let secrets = FollowedSecrets::new(webhook.secrets()?);
         let listener = bind("webhook.listen", webhook.listen).await?;
         let (address, path) = (listener.local_addr()?, &webhook.path);
         tracing::info!(%address, path, "listening for events");
@@ -90,7 +93,8 @@ impl Receiver {
 async fn serve(
     daemon: Daemon,
     settings: &Settings,
-    (listener, webhook): (Option<TcpListener>, Option<Receiver>),
+    (listener, status_token): (Option<TcpListener>, Option<Arc<FollowedSecrets>>),
+    webhook: Option<Receiver>,
     signals: Signals,
 ) -> anyhow::Result<Exit> {
     let (stop_web, web_stops) = watch::channel(());
@@ -116,7 +120,8 @@ async fn serve(
         tracing::info!(%address, "listening");
         let options = Options {
             page: settings.status_page || address.ip().is_loopback(),
-            loopback: address.ip().is_loopback(),
+            allowed_hosts: settings.allowed_hosts.clone(),
+            status_token,
             admin_token: settings.admin_token.clone(),
         };
         if options.page && io::stderr().is_terminal() {

@@ -29,6 +29,7 @@ mod process;
 mod quota;
 mod reload;
 mod room_news;
+mod room_pages;
 mod room_status;
 mod room_table;
 mod safeguards;

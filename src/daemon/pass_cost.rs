@@ -1,7 +1,9 @@
 //! Least time that passes take at the calls that are allowed now.
 
+use super::admin_lists;
+use super::controller::Controller;
 use crate::chat::wire::{MAX_DETAIL_ROOMS, Method};
-use crate::reconcile::progress::Share;
+use crate::reconcile::progress::{Share, Stand};
 use std::time::Duration;
 
 /// Calls of passes, as far as they are known beforehand.
@@ -20,6 +22,19 @@ pub(super) struct PassCalls {
 }
 
 impl PassCalls {
+    /// Calls of a pass over all rooms of this daemon, beside passes that stand like this.
+    pub(super) fn of(daemon: &Controller, stand: Option<&Stand>) -> Self {
+        let (settings, rooms) = (&daemon.settings, &daemon.rooms);
+        let managed = rooms.iter().filter(|room| room.desired().admins.is_some());
+        Self {
+            rooms: rooms.len(),
+            bulk_reads: settings.limits.bulk_reads,
+            allow_lists: rooms.iter().filter(|room| room.desired().keeps_members()).count(),
+            admin_lists: managed.count().min(admin_lists::fit(settings)),
+            writes: stand.map_or(0, |stand| stand.calls),
+        }
+    }
+
     /// Least time that a pass over all rooms takes beside the write calls under way.
     pub(super) fn least_time(self, shares: &[Share]) -> Duration {
         let rate = |method: Method| {

@@ -35,13 +35,10 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
             }
         }
     }
-    if before.state_dir != settings.state_dir
-        || before.listen != settings.listen
-        || before.status_page != settings.status_page
-        || before.webhook != settings.webhook
-    {
+    if taken_at_start(&before) != taken_at_start(&settings) {
         tracing::warn!(
-            "`state_dir`, `listen`, `status_page` and `webhook` are as before until roomsync is started again"
+            "`state_dir`, `listen`, `status_page`, `allowed_hosts`, `status_token_file` and `webhook` are as before until roomsync is \
+             started again"
         );
     }
     let refollow = (&before.rooms, &before.room_defaults, before.sync.settle)
@@ -59,6 +56,15 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
     }
     settings_read(daemon, true);
     tracing::info!("settings and files are read again");
+}
+
+/// Settings that only a start takes.
+fn taken_at_start(settings: &Settings) -> impl PartialEq + '_ {
+    (
+        (&settings.state_dir, settings.listen, settings.status_page),
+        (&settings.allowed_hosts, &settings.status_token_file),
+        &settings.webhook,
+    )
 }
 
 fn settings_read(daemon: &DaemonHandle, valid: bool) {

@@ -2,6 +2,7 @@
 
 mod people;
 mod room;
+mod rooms;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -15,6 +16,7 @@ use crate::desired::DesiredRoom;
 use crate::model::RoomId;
 use jiff::Timestamp;
 use room::Work;
+use rooms::Rooms;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +31,7 @@ pub(super) const ROOM_BACKOFF: Backoff = Backoff {
 /// The managed rooms. Each has one worker at a time.
 #[derive(Debug, Default)]
 pub(super) struct RoomTable {
-    rooms: BTreeMap<RoomId, Room>,
+    rooms: Rooms,
     /// Rooms that are due on their own and that nobody works on.
     queue: Workqueue,
     /// Number of entries that rooms have had in all.
@@ -96,10 +98,10 @@ impl RoomTable {
     /// ends.
     pub(super) fn put(&mut self, desired: Arc<DesiredRoom>, anew: bool, now: Timestamp) {
         let id = desired.id.clone();
+        if !anew && self.has(&desired) {
+            return;
+        }
         if let Some(room) = self.rooms.get_mut(&id) {
-            if *room.desired == *desired && !anew {
-                return;
-            }
             self.generations += 1;
             room.desired = desired;
             room.generation = self.generations;
@@ -121,15 +123,19 @@ impl RoomTable {
 
     /// Tickets for all rooms that nobody works on, without those that failed and come back on their own, if these are not wanted.
     pub(super) fn take_all(&mut self, with_failed: bool) -> Vec<Ticket> {
-        let free = |room: &&mut Room| (with_failed || room.next_try().is_none()) && room.is_free();
-        let rooms = self.rooms.values_mut().filter(free);
-        let tickets = rooms.map(|room| {
+        let mut tickets = Vec::new();
+        self.rooms.change_all(|room| {
+            let comes_back = room.next_try().is_some();
+            if comes_back && !with_failed || !room.is_free() {
+                return false;
+            }
             room.due = None;
             room.by_event = false;
             self.queue.remove(&room.desired.id);
-            room.ticket()
+            tickets.push(room.ticket());
+            comes_back
         });
-        tickets.collect()
+        tickets
     }
 
     /// A ticket for this room, unless somebody works on it.
@@ -280,9 +286,39 @@ impl RoomTable {
 
     /// From now on the members of all rooms that were looked at count in the fleet's budget.
     pub(super) fn count_all(&mut self) {
-        for room in self.rooms.values_mut() {
+        self.rooms.change_all(|room| {
             room.counted = room.looked().is_some();
-        }
+            false
+        });
+    }
+
+    /// Takes in that time goes on, before the rooms are shown.
+    pub(super) fn age(&mut self, freshness: Freshness) {
+        self.rooms.age(freshness);
+    }
+
+    /// Revision of the rooms now.
+    pub(super) fn revision(&self) -> u64 {
+        self.rooms.revision()
+    }
+
+    /// True if everything is known that has changed since this revision.
+    pub(super) fn knows_since(&self, revision: u64) -> bool {
+        self.rooms.knows_since(revision)
+    }
+
+    /// Rooms after this one that have changed since this revision, by id.
+    pub(super) fn changed<'a>(
+        &'a self,
+        since: u64,
+        after: Option<&'a RoomId>,
+    ) -> impl Iterator<Item = &'a Room> {
+        self.rooms.changed(since, after)
+    }
+
+    /// Rooms that have left the files since this revision and are not back.
+    pub(super) fn gone(&self, since: u64) -> impl Iterator<Item = &RoomId> {
+        self.rooms.gone(since)
     }
 
     fn set_free(&mut self, id: &RoomId) {

@@ -7,14 +7,15 @@ use super::controller::Controller;
 use super::handle::{DaemonHandle, lock};
 use super::pass_cost::PassCalls;
 use super::process;
+use super::room_pages;
 use super::room_table::Room;
 use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, counted};
 use crate::plan::RoomPlan;
 use crate::reconcile::progress::{Outlook, Share, Stand, outlook, shares};
 use crate::render::people_diff;
 use crate::status::{
-    self, AbsenceReason, Files, FirstLook, Gauges, Missing, RoomDetail, RoomLine, RoomState, Service, Status,
-    StatusSource,
+    self, AbsenceReason, Files, FirstLook, Gauges, Missing, ROOMS_AT_ONCE, RoomDetail, RoomLine, RoomState,
+    RoomsPage, Service, Status, StatusSource,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,14 +56,20 @@ impl StatusSource for DaemonHandle {
     }
 
     fn status(&self) -> Status {
-        let shares = shares(&lock(&self.reader));
-        let stand = self.stand();
-        let controller = lock(&self.controller);
-        Status {
-            first_look: first_look(&controller, stand.as_ref()),
-            progress: stand.map(|stand| progress(&stand, &shares)),
-            ..View(&controller).status()
+        self.shown(usize::MAX)
+    }
+
+    fn glance(&self) -> Status {
+        self.shown(ROOMS_AT_ONCE)
+    }
+
+    fn rooms(&self, since: Option<&str>, after: Option<&RoomId>) -> RoomsPage {
+        let mut controller = lock(&self.controller);
+        if after.is_none() {
+            room_pages::age(&mut controller);
         }
+        let controller = &*controller;
+        room_pages::page(controller, since, after, |room| View(controller).line(room))
     }
 
     fn room(&self, id: &RoomId) -> Option<RoomDetail> {
@@ -74,7 +81,7 @@ impl StatusSource for DaemonHandle {
         let stand = self.stand();
         let (gauges, last, calls) = {
             let controller = lock(&self.controller);
-            let calls = calls_of_pass(&controller, stand.as_ref());
+            let calls = PassCalls::of(&controller, stand.as_ref());
             (
                 View(&controller).gauges(),
                 controller.history.pass_length(false),
@@ -92,6 +99,22 @@ impl StatusSource for DaemonHandle {
 
     fn reconcile(&self) {
         self.resync_soon();
+    }
+}
+
+impl DaemonHandle {
+    /// The state, with the rooms if they are no more than `most`.
+    fn shown(&self, most: usize) -> Status {
+        let shares = shares(&lock(&self.reader));
+        let stand = self.stand();
+        let mut controller = lock(&self.controller);
+        room_pages::age(&mut controller);
+        let controller = &*controller;
+        Status {
+            first_look: first_look(controller, stand.as_ref()),
+            progress: stand.map(|stand| progress(&stand, &shares)),
+            ..View(controller).status(most)
+        }
     }
 }
 
@@ -139,19 +162,6 @@ fn progress(stand: &Stand, shares: &[Share]) -> status::Progress {
         per_second: (per_second * 10.0).round() / 10.0,
         budget: bound.map(budget),
         seconds_left: left.map(|left| left.as_secs_f64().ceil()),
-    }
-}
-
-/// Calls of a pass over all rooms, with the write calls of passes under way.
-fn calls_of_pass(controller: &Controller, stand: Option<&Stand>) -> PassCalls {
-    let (settings, rooms) = (&controller.settings, &controller.rooms);
-    let managed = rooms.iter().filter(|room| room.desired().admins.is_some());
-    PassCalls {
-        rooms: rooms.len(),
-        bulk_reads: settings.limits.bulk_reads,
-        allow_lists: rooms.iter().filter(|room| room.desired().keeps_members()).count(),
-        admin_lists: managed.count().min(admin_lists::fit(settings)),
-        writes: stand.map_or(0, |stand| stand.calls),
     }
 }
 
@@ -213,8 +223,9 @@ impl View<'_> {
             .shown_coming_and_going(safeguards.clock().moment())
     }
 
-    fn status(&self) -> Status {
+    fn status(&self, most: usize) -> Status {
         let Self(daemon) = self;
+        let by_pages = daemon.rooms.len() > most;
         let set = daemon.files.set();
         let service = &daemon.settings.service;
         let exclusions = daemon.safeguards.exclusions();
@@ -244,7 +255,12 @@ impl View<'_> {
             passes,
             first_look: None,
             progress: None,
-            rooms: daemon.rooms.iter().map(|room| self.line(room)).collect(),
+            rooms_revision: room_pages::revision(daemon),
+            rooms_by_pages: by_pages,
+            rooms: match by_pages {
+                true => Vec::new(),
+                false => daemon.rooms.iter().map(|room| self.line(room)).collect(),
+            },
             aside: self.set_aside(),
             coming_and_going: self.coming_and_going(),
             ends_soon: daemon.ends_soon(),

@@ -11,7 +11,7 @@ use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
 use crate::diagnostics::{Diagnostic, EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, diagnose};
 use crate::model::{Limit, RoomDefaults};
 use crate::source;
-use crate::yaml;
+use crate::yaml::{self, Field};
 use secrecy::SecretString;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -39,6 +39,7 @@ pub(super) struct Draft {
     pub(super) room_defaults: RoomDefaults,
     pub(super) max_removals_total: Limit,
     pub(super) webhook: Option<Webhook>,
+    pub(super) status_token_file: Option<PathBuf>,
     /// The other keys.
     spec: SettingsSpec,
     /// The folder of the settings file.
@@ -144,6 +145,10 @@ impl Draft {
             let place = reader.place(None, EntryPart::Key);
             reader.problems.push(Problem::error(place, raw));
         }
+        reader.steps = Vec::new();
+        let Field { entry, value } = std::mem::take(&mut spec.status_token_file);
+        let value = value.flatten();
+        let status_token_file = reader.path("status_token_file", Field { entry, value });
         Self {
             url,
             app: app_key.value.or(app_id.value),
@@ -154,6 +159,7 @@ impl Draft {
             room_defaults,
             max_removals_total: max_removals_total.value.unwrap_or(MAX_REMOVALS_TOTAL),
             webhook,
+            status_token_file,
             spec,
             folder: folder.to_owned(),
         }
@@ -172,6 +178,8 @@ impl Draft {
             state_dir,
             listen,
             status_page,
+            allowed_hosts,
+            status_token_file: _,
             audit_log,
         } = self.spec;
         let from_here = |path: PathBuf| self.folder.join(path);
@@ -192,6 +200,8 @@ impl Draft {
             state_dir: from_here(state_dir.value.unwrap_or_else(|| ".roomsync".into())),
             listen: listen.value.unwrap_or(Some(LISTEN.into())),
             status_page: status_page.value.unwrap_or(false),
+            allowed_hosts: allowed_hosts.value.into_iter().flatten().flatten().collect(),
+            status_token_file: self.status_token_file,
             audit_log: audit_log.value.flatten().map(from_here),
             admin_token,
         })

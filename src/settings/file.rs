@@ -2,7 +2,7 @@
 
 use super::rates::{RateOrRates, RatesSpec};
 use super::webhook::{WebhookOrNull, WebhookSpec};
-use super::words::{WHOLE, app_id, app_key, client_id, hex_id, listen, path, share, truth, url};
+use super::words::{WHOLE, app_id, app_key, client_id, hex_id, host_name, listen, path, share, truth, url};
 use super::{App, auth, schema};
 use crate::desired::GuardsSpec;
 use crate::desired::names::{self, duration, whole};
@@ -64,6 +64,12 @@ fields! {
         /// If true, the status page, which shows people's names, is served on an address that others can reach, too.
         #[schemars(schema_with = "schema::truth", extend("default" = false))]
         status_page: bool = |value| value.scalar(TRUTH, truth),
+        /// Names beside IP addresses and `localhost` that a request for the page may have as its Host, such as that of an Ingress.
+        #[schemars(schema_with = "schema::host_names", extend("default" = []))]
+        allowed_hosts: Items<String> = |value| value.list("a list of host names", Scalar::new("a host name", host_name)),
+        /// A file with a token that the page and its API ask for, alone on a line. It is read again when it changes.
+        #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
+        status_token_file: Option<PathBuf> = |value| value.nullable(PATH, path),
         /// A file to which the daemon writes a line of JSON for every change it makes.
         #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
         audit_log: Option<PathBuf> = |value| value.nullable(PATH, path),

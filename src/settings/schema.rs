@@ -59,6 +59,18 @@ pub(super) fn request_path(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+pub(super) fn host_names(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "items": {
+            "type": SCALAR,
+            "maxLength": 253,
+            "pattern": r"^[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$",
+        },
+        "examples": [["roomsync.example.com"]],
+    })
+}
+
 /// The service's address: scheme, host and port.
 pub(super) fn url(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

@@ -3,8 +3,8 @@
 use super::auth::{WrittenAuth, set};
 use super::words::is_hex_id;
 use super::{Auth, Env, SecretFrom};
-use crate::chat::{BadSecret, clean_secret, read_secret};
-use crate::diagnostics::{Diagnostic, RawDiagnostic};
+use crate::chat::{BadSecret, Secret, clean_secret, read_secret};
+use crate::diagnostics::{Diagnostic, Invalid, RawDiagnostic};
 use crate::disk::{self, described};
 use crate::source;
 use crate::telemetry::NOTICE;
@@ -135,6 +135,17 @@ pub(super) fn of_admin(env: &Env, diagnostics: &mut Vec<Diagnostic>) -> Option<S
             None
         }
     }
+}
+
+/// The token in the file that `status_token_file` names.
+pub(super) fn of_status(path: &Path) -> Result<Secret, Invalid> {
+    let read = Secret::file(path.to_owned());
+    read.map_err(|error| {
+        let raw = bad_token(&in_file("status_token_file", path), &error);
+        Invalid {
+            diagnostics: vec![Diagnostic::without_file(raw)],
+        }
+    })
 }
 
 fn bad_token(whence: &str, error: &BadSecret) -> RawDiagnostic {

@@ -66,6 +66,24 @@ pub(super) fn listen(text: &str) -> Result<Option<SocketAddr>, RawDiagnostic> {
     })
 }
 
+/// The name of a host, in lower case, without its port.
+pub(super) fn host_name(text: &str) -> Result<String, RawDiagnostic> {
+    /// Longest name of a host.
+    const LONGEST: usize = 253;
+    let is_label = |label: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        (1..=63).contains(&label.len()) && label.bytes().all(plain)
+    };
+    if text.len() <= LONGEST && text.split('.').all(is_label) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    let help = match Url::parse(text).ok().as_ref().and_then(Url::host_str) {
+        Some(host) => format!("write {host}"),
+        None => "write it as in an address, without scheme, port and path: roomsync.example.com".to_owned(),
+    };
+    Err(bad(text, "the name of a host", help))
+}
+
 pub(super) fn app_key(text: &str) -> Result<App, RawDiagnostic> {
     let (org, app) = text.split_once('#').ok_or_else(|| {
         RawDiagnostic::new("bad-value", "this is not an App Key")

@@ -10,7 +10,10 @@ pub use absence::{Absence, AbsenceReason};
 pub use attention::{Attention, AttentionSeverity, FirstLook};
 pub use event::EventResult;
 pub use pass::{ChangeResult, PassKind, PassOutcome};
-pub use room::{Aside, Change, ComingAndGoing, EndsSoon, Hold, Missing, RoomDetail, RoomLine, RoomState};
+pub use room::{
+    Aside, Change, ComingAndGoing, EndsSoon, Hold, Missing, ROOMS_AT_ONCE, RoomDetail, RoomLine, RoomState,
+    RoomsPage,
+};
 
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::model::{ReasonCode, RoomId};
@@ -25,8 +28,12 @@ pub trait StatusSource: Send + Sync + 'static {
     fn alive(&self) -> Result<(), String>;
     /// Checks that the files are valid and that every room was looked at once. The error has a line for each thing that is missing.
     fn ready(&self) -> Result<(), Vec<String>>;
-    /// Everything that the page shows at a glance.
+    /// Everything that the page shows at a glance, with every room.
     fn status(&self) -> Status;
+    /// The same, without the rooms if they are more than [`ROOMS_AT_ONCE`].
+    fn glance(&self) -> Status;
+    /// A page of the rooms that have changed since this revision, or of all if it is unknown or `None`. It begins after this room.
+    fn rooms(&self, since: Option<&str>, after: Option<&RoomId>) -> RoomsPage;
     /// One room in full.
     fn room(&self, id: &RoomId) -> Option<RoomDetail>;
     /// Present values of the metrics.
@@ -61,7 +68,12 @@ pub struct Status {
     pub first_look: Option<FirstLook>,
     /// Progress of the passes under way, together. `None` if there are none.
     pub progress: Option<Progress>,
-    /// Every managed room, by id.
+    /// Revision of the rooms. It is another one once any of them may have changed.
+    pub rooms_revision: String,
+    /// True if the rooms are too many for one answer: they are left out here, and `/api/rooms` has them by pages.
+    pub rooms_by_pages: bool,
+    /// Every managed room, by id. Written after everything else, as `null` if they are left out.
+    #[serde(skip)]
     pub rooms: Vec<RoomLine>,
     /// People who are set aside.
     pub aside: Vec<Aside>,

@@ -73,6 +73,24 @@ pub struct RoomLine {
     pub next_try: Option<Timestamp>,
 }
 
+/// Most rooms in one answer: about 170 kB, which everybody who is slow to take them keeps in memory.
+pub const ROOMS_AT_ONCE: usize = 500;
+
+/// A page of the rooms.
+#[derive(Debug, Clone, Serialize)]
+pub struct RoomsPage {
+    /// Revision of the rooms as of this page. Whoever takes all pages asks next for what has changed since that of the first one.
+    pub revision: String,
+    /// Revision since which these rooms have changed. `None`: all are given, whatever was asked for.
+    pub since: Option<String>,
+    /// The rooms, by id.
+    pub rooms: Vec<RoomLine>,
+    /// Rooms that have left the files since then; on the first page.
+    pub gone: Vec<RoomId>,
+    /// The room after which the next page begins. `None`: this is the last one.
+    pub after: Option<RoomId>,
+}
+
 /// Wanted people who are not there as wanted and are left alone for now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Missing {

@@ -10,14 +10,16 @@ mod metrics;
 mod places;
 mod rendered;
 mod router;
+mod secrets;
 mod server;
 mod shared;
 mod webhook;
 
 pub use metrics::Metrics;
 pub use router::{Options, router};
+pub use secrets::FollowedSecrets;
 pub use server::{Limits, serve};
 pub use webhook::{
     Actor, EventKind, Intake, IntakeTrouble, Leave, RoomEvent, WebhookListener, WebhookOptions,
-    WebhookSecrets, webhook_router,
+    webhook_router,
 };

@@ -21,9 +21,7 @@ pub(super) struct Rendered {
 impl Rendered {
     pub(super) fn of(value: &impl Serialize) -> serde_json::Result<Self> {
         let body = serde_json::to_vec(value)?;
-        let tag = tag_of(&body);
-        let body = body.into();
-        Ok(Self { tag, body })
+        Ok(Self::new(tag_of(&body), body))
     }
 
     /// Puts a time before the fields of a value. It differs every time and tells nothing new, so the tag is of the rest.
@@ -36,8 +34,14 @@ impl Rendered {
         if let Some(brace) = body.get_mut(rest) {
             *brace = b',';
         }
+        Ok(Self::new(tag, body))
+    }
+
+    fn new(tag: String, mut body: Vec<u8>) -> Self {
+        // Whoever is slow to take it keeps it for a while.
+        body.shrink_to_fit();
         let body = body.into();
-        Ok(Self { tag, body })
+        Self { tag, body }
     }
 
     /// Answers with it, or that the asker has it already.

@@ -1,12 +1,13 @@
 //! Routes, and their answers.
 
 use super::assets;
-use super::gate::{guarded, is_admin, is_local};
+use super::gate::{guarded, is_admin, is_for_us, may_see};
 use super::metrics::Metrics;
 use super::rendered::{self, Rendered};
+use super::secrets::FollowedSecrets;
 use super::shared::Shared;
 use crate::model::RoomId;
-use crate::status::{Gauges, StatusSource};
+use crate::status::{Gauges, RoomLine, Status, StatusSource};
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
@@ -14,15 +15,22 @@ use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::header::{ACCEPT, CONTENT_TYPE, VARY, WWW_AUTHENTICATE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use url::form_urlencoded;
 
 /// Longest wait for a daemon that is busy.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Most answers at a time that are made for one asker each, and the longest wait for the turn.
+const OWN_ANSWERS: usize = 2;
+const TURN: Duration = Duration::from_secs(1);
 
 /// Asks for a look at all rooms.
 const RECONCILE: &str = "/-/reconcile";
@@ -35,9 +43,11 @@ const OPENMETRICS: &str = "application/openmetrics-text";
 pub struct Options {
     /// True if the page and its API are served. They show the names of people.
     pub page: bool,
-    /// True if only this machine can reach the listener. The page then answers no other host's name, so that no page
-    /// elsewhere can read it through a browser here.
-    pub loopback: bool,
+    /// Names beside IP addresses and `localhost` to which all that answers but probes and metrics. No page elsewhere can read it through
+    /// a browser here by a name of its own.
+    pub allowed_hosts: Vec<String>,
+    /// Secrets of callers who may see the page and its API. `None`: everybody may.
+    pub status_token: Option<Arc<FollowedSecrets>>,
     /// Secret of callers who may ask for a pass. `None`: nobody may.
     pub admin_token: Option<SecretString>,
 }
@@ -50,12 +60,25 @@ struct Web {
     answers: Arc<Answers>,
 }
 
-/// Answers for which the daemon's state is walked through. However many ask, each is made once at a time.
-#[derive(Default)]
+/// Answers for which the daemon's state is walked through.
 struct Answers {
+    // However many ask, each of these is made once at a time.
     status: Shared<serde_json::Result<Rendered>>,
     gauges: Shared<Gauges>,
     ready: Shared<Result<(), Vec<String>>>,
+    /// Turns of those that are made for one asker each. As long as they are made, their connections do not give way to a probe.
+    own: Semaphore,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self {
+            status: Shared::default(),
+            gauges: Shared::default(),
+            ready: Shared::default(),
+            own: Semaphore::new(OWN_ANSWERS),
+        }
+    }
 }
 
 /// Everything that the daemon answers over HTTP.
@@ -72,6 +95,7 @@ pub fn router(source: Arc<dyn StatusSource>, metrics: Arc<Metrics>, options: Opt
         .route("/app.js", get(assets::script))
         .route("/icon.svg", get(assets::icon))
         .route("/api/status", get(status))
+        .route("/api/rooms", get(rooms))
         .route("/api/rooms/{id}", get(room))
         .route_layer(from_fn_with_state(web.clone(), for_people))
         .route("/livez", get(livez))
@@ -91,7 +115,8 @@ pub fn router(source: Arc<dyn StatusSource>, metrics: Arc<Metrics>, options: Opt
             )
         })
         .fallback(async || {
-            let known = "/, /api/status, /api/rooms/ID, /livez, /readyz, /metrics, POST /-/reconcile";
+            let known =
+                "/, /api/status, /api/rooms, /api/rooms/ID, /livez, /readyz, /metrics, POST /-/reconcile";
             text(
                 StatusCode::NOT_FOUND,
                 format!("nothing is here; there are: {known}\n"),
@@ -108,15 +133,42 @@ pub(super) fn text(status: StatusCode, text: impl Into<String>) -> Response {
 /// Keeps the page and its API to those who are meant to see them.
 async fn for_people(State(web): State<Web>, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
+    match refused(&web, &head).await {
+        Some(refusal) => refusal,
+        None => next.run(Request::from_parts(head, body)).await,
+    }
+}
+
+/// The answer to somebody who may not see the page and what it shows.
+async fn refused(web: &Web, head: &Parts) -> Option<Response> {
     if !web.options.page {
         let why = "the status page is not served on an address that others can reach; to serve it all the same, set `status_page: true` in the settings\n";
-        return text(StatusCode::NOT_FOUND, why);
+        return Some(text(StatusCode::NOT_FOUND, why));
     }
-    if web.options.loopback && !is_local(&head) {
-        let why = "on a loopback address this page answers only to an IP address or `localhost` in the Host header; a proxy in front of it has to send `Host: localhost`\n";
-        return text(StatusCode::MISDIRECTED_REQUEST, why);
+    if let Some(refusal) = misdirected(web, head) {
+        return Some(refusal);
     }
-    next.run(Request::from_parts(head, body)).await
+    let tokens = web.options.status_token.as_ref()?.current().await;
+    if may_see(&head.headers, &tokens) {
+        return None;
+    }
+    let why = "send the token of `status_token_file` as `Authorization: Bearer …`, or as the password, with any name\n";
+    let mut response = text(StatusCode::UNAUTHORIZED, why);
+    for scheme in [
+        "Basic realm=\"roomsync\", charset=\"UTF-8\"",
+        "Bearer realm=\"roomsync\"",
+    ] {
+        let scheme = HeaderValue::from_static(scheme);
+        response.headers_mut().append(WWW_AUTHENTICATE, scheme);
+    }
+    Some(response)
+}
+
+/// The answer to a request for another host.
+fn misdirected(web: &Web, head: &Parts) -> Option<Response> {
+    let why = "this answers to an IP address, `localhost` or a name of `allowed_hosts` in the Host header; a proxy in front of it has to send `Host: localhost`, or the settings have to name the host\n";
+    let is_ours = is_for_us(head, &web.options.allowed_hosts);
+    (!is_ours).then(|| text(StatusCode::MISDIRECTED_REQUEST, why))
 }
 
 /// Asks on a thread of its own what may have to wait: a daemon that is wedged keeps neither probes nor signals waiting.
@@ -139,8 +191,22 @@ async fn asked_once<T: Send + 'static>(
     timeout(PATIENCE, answer).await.ok()?
 }
 
+/// The same, for an answer that nobody shares.
+async fn asked_in_turn<T: Send + 'static>(
+    web: &Web,
+    question: impl FnOnce(&dyn StatusSource) -> T + Send + 'static,
+) -> Option<T> {
+    let turn = timeout(TURN, web.answers.own.acquire()).await.ok()?.ok()?;
+    let answer = asked(web, question).await;
+    drop(turn);
+    answer
+}
+
 fn no_answer() -> Response {
-    text(StatusCode::SERVICE_UNAVAILABLE, "the daemon does not answer\n")
+    text(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the daemon does not answer, or is too busy; ask again\n",
+    )
 }
 
 async fn livez(State(web): State<Web>) -> Response {
@@ -150,12 +216,13 @@ async fn livez(State(web): State<Web>) -> Response {
     }
 }
 
-async fn readyz(State(web): State<Web>) -> Response {
+async fn readyz(State(web): State<Web>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
     let ready = asked_once(&web, &web.answers.ready, StatusSource::ready).await;
     match ready.as_deref() {
         Some(Ok(())) => text(StatusCode::OK, "ok\n"),
         // The reasons name files and people.
-        Some(Err(_)) if !web.options.page => text(
+        Some(Err(_)) if refused(&web, &head).await.is_some() => text(
             StatusCode::SERVICE_UNAVAILABLE,
             "not ready: the log says why, and so does the status page where it is served\n",
         ),
@@ -199,11 +266,44 @@ fn takes_openmetrics(headers: &HeaderMap) -> bool {
 }
 
 async fn status(State(web): State<Web>, headers: HeaderMap) -> Response {
+    /// The status with its rooms.
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        #[serde(flatten)]
+        status: &'a Status,
+        rooms: Option<&'a [RoomLine]>,
+    }
     let render = |source: &dyn StatusSource| {
-        let status = source.status();
-        Rendered::at(status.now, &status)
+        let status = &source.glance();
+        let rooms = (!status.rooms_by_pages).then_some(status.rooms.as_slice());
+        Rendered::at(status.now, &Whole { status, rooms })
     };
     match asked_once(&web, &web.answers.status, render).await {
+        Some(rendered) => rendered::answer(&rendered, &headers),
+        None => no_answer(),
+    }
+}
+
+async fn rooms(State(web): State<Web>, asked_for: Uri, headers: HeaderMap) -> Response {
+    let (mut since, mut after) = (None, None);
+    for (name, value) in form_urlencoded::parse(asked_for.query().unwrap_or_default().as_bytes()) {
+        match &*name {
+            "since" => since = Some(value.into_owned()),
+            "after" => match RoomId::parse(&value) {
+                Ok(id) => after = Some(id),
+                Err(error) => return text(StatusCode::BAD_REQUEST, format!("400: after: {error}\n")),
+            },
+            _ => {
+                return text(
+                    StatusCode::BAD_REQUEST,
+                    "400: there are the parameters since and after\n",
+                );
+            }
+        }
+    }
+    let render =
+        move |source: &dyn StatusSource| Rendered::of(&source.rooms(since.as_deref(), after.as_ref()));
+    match asked_in_turn(&web, render).await {
         Some(rendered) => rendered::answer(&rendered, &headers),
         None => no_answer(),
     }
@@ -214,7 +314,7 @@ async fn room(State(web): State<Web>, Path(id): Path<String>, headers: HeaderMap
         let room = source.room(&RoomId::parse(&id).ok()?)?;
         Some(Rendered::of(&room))
     };
-    match asked(&web, render).await {
+    match asked_in_turn(&web, render).await {
         Some(Some(rendered)) => rendered::answer(&rendered, &headers),
         Some(None) => {
             let body = r#"{"error":{"code":"not_managed","message":"no room file names this room"}}"#;
@@ -224,14 +324,18 @@ async fn room(State(web): State<Web>, Path(id): Path<String>, headers: HeaderMap
     }
 }
 
-async fn reconcile(State(web): State<Web>, headers: HeaderMap) -> Response {
+async fn reconcile(State(web): State<Web>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    if let Some(refusal) = misdirected(&web, &head) {
+        return refusal;
+    }
     let token = web.options.admin_token.as_ref();
     // An empty token would let everybody in who sends none.
     let Some(token) = token.filter(|token| !token.expose_secret().is_empty()) else {
         let why = "nobody may ask for a pass here: set ROOMSYNC_ADMIN_TOKEN in the daemon's environment, and send it as `Authorization: Bearer …`\n";
         return text(StatusCode::FORBIDDEN, why);
     };
-    if !is_admin(&headers, token) {
+    if !is_admin(&head.headers, token) {
         let why = "send the value of ROOMSYNC_ADMIN_TOKEN as `Authorization: Bearer …`\n";
         let mut response = text(StatusCode::UNAUTHORIZED, why);
         let scheme = HeaderValue::from_static("Bearer realm=\"roomsync\"");

@@ -9,13 +9,12 @@ mod forms;
 mod intake;
 mod judge;
 mod listener;
-mod secrets;
 
 pub use event::{Actor, EventKind, Leave, RoomEvent};
 pub use intake::{Intake, IntakeTrouble};
 pub use listener::WebhookListener;
-pub use secrets::WebhookSecrets;
 
+use super::secrets::FollowedSecrets;
 use crate::status::EventResult;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -47,14 +46,14 @@ pub struct WebhookOptions {
     /// Path of the requests.
     pub path: String,
     /// Secrets that sign events.
-    pub secrets: WebhookSecrets,
+    pub secrets: FollowedSecrets,
     /// App Key, `org#app`. `None`: the settings have none, and events of every app are taken.
     pub app_key: Option<String>,
 }
 
 struct Receiver {
     judge: Judge,
-    secrets: WebhookSecrets,
+    secrets: FollowedSecrets,
     intake: Arc<Intake>,
     large_bodies: Semaphore,
 }

@@ -38,7 +38,59 @@ fn a_crowd_neither_silences_the_probe_nor_fills_the_memory() {
     let place = Place::of(&state, &files, Environment::default());
     let daemon = place.start();
     until("all rooms looked at", || daemon.get("/readyz").0 == 200);
-    let whole = daemon.get("/api/status").1.len();
+    let status = daemon.status();
+    assert!(
+        status["rooms"].is_null() && status["rooms_by_pages"] == true,
+        "{status}"
+    );
+    let status = daemon.get("/api/status").1.len();
+    // All rooms come by pages, and after that what has changed.
+    let page = |asked: &str| -> serde_json::Value {
+        serde_json::from_str(&daemon.get(&format!("/api/rooms?{asked}")).1).unwrap()
+    };
+    let first = page("");
+    let (mut seen, mut last) = (0, first.clone());
+    loop {
+        seen += last["rooms"].as_array().unwrap().len();
+        let Some(after) = last["after"].as_str() else {
+            break;
+        };
+        last = page(&format!("after={after}"));
+    }
+    assert_eq!(seen, rooms);
+    let revision = first["revision"].as_str().unwrap().to_owned();
+    let since = |revision: &str| page(&format!("since={revision}"));
+    let same = since(&revision);
+    assert_eq!(
+        (&same["since"], same["rooms"].as_array().unwrap().len()),
+        (&first["revision"], 0)
+    );
+    let left = format!("\n  - {{id: \"{}\"", 66_213_271_000_000_u64);
+    let renamed = files.replacen(
+        "rooms:\n  - {id: \"66213271000000\", name: room-0, members: [a, b]}\n",
+        "rooms:\n",
+        1,
+    );
+    assert!(!renamed.contains(&left));
+    place.replace("rooms/all.yaml", &renamed.replacen("room-7,", "room-seven,", 1));
+    until("the edit is taken", || {
+        since(&revision)["gone"].as_array().unwrap().len() == 1
+    });
+    let changed = since(&revision);
+    let names: Vec<&str> = changed["rooms"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|room| room["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (names, &changed["gone"][0]),
+        (vec!["room-seven"], &serde_json::json!("66213271000000"))
+    );
+    assert!(
+        since("0-1")["since"].is_null(),
+        "of another process nothing is known"
+    );
     let memory = || {
         let metrics = daemon.get("/metrics").1;
         let line = metrics
@@ -49,13 +101,14 @@ fn a_crowd_neither_silences_the_probe_nor_fills_the_memory() {
     let before = memory();
     let url = daemon.url();
     let address: SocketAddr = url["http://".len()..url.len() - 1].parse().unwrap();
-    let status = "GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let large = "GET /api/rooms HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let whole = page("").to_string().len();
     let mut crowd: Vec<Option<TcpStream>> = (0..connections).map(|_| None).collect();
     let (begun, mut longest, mut most) = (Instant::now(), Duration::ZERO, before);
     let mut turn = 0;
     while begun.elapsed() < Duration::from_secs(seconds) {
         for (at, place) in crowd.iter_mut().enumerate().skip(turn % 7).step_by(7) {
-            *place = ask(address, if at % 2 == 0 { "" } else { status });
+            *place = ask(address, if at % 2 == 0 { "" } else { large });
         }
         turn += 1;
         let asked = Instant::now();
@@ -67,7 +120,7 @@ fn a_crowd_neither_silences_the_probe_nor_fills_the_memory() {
     let mb = |bytes: Option<u64>| bytes.map_or(0, |bytes| bytes / 1_000_000);
     println!(
         "{rooms} rooms, {connections} connections, {seconds} s: /livez took {longest:?} at most; {} MB before, {} MB at most; \
-         /api/status has {whole} bytes",
+         /api/status has {status} bytes, a page of /api/rooms {whole}",
         mb(before),
         mb(most)
     );

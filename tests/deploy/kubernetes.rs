@@ -202,8 +202,8 @@ rooms: {"66213271109633": {owner: alice, members: [bob]}}
     let probe = |probe: &str| get(address, text(&container()[probe]["httpGet"]["path"])).0;
     assert_eq!(probe("livenessProbe"), 200);
     eventually("ready", || probe("readinessProbe") == 200);
-    // As `status_page` says, whatever name it is asked by.
-    assert_eq!(get(address, "/api/status").0, 200);
+    // Every pod of the cluster may reach it.
+    assert_eq!(get(address, "/api/status").0, 404);
     let metrics = || get(address, "/metrics").1;
     let shown = metrics();
     // This token does not say when it ends.

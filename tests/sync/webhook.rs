@@ -9,7 +9,7 @@ use md5::{Digest as _, Md5};
 use roomsync::chat::Secret;
 use roomsync::emulator::{Fault, Webhook, WebhookAnswer, WebhookStyle};
 use roomsync::model::RoomId;
-use roomsync::web::{WebhookOptions, WebhookSecrets, webhook_router};
+use roomsync::web::{FollowedSecrets, WebhookOptions, webhook_router};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -43,7 +43,7 @@ impl Hook {
         let secret = Secret::file(house.path("webhook")).unwrap();
         let options = WebhookOptions {
             path: "/hooks/agora".to_owned(),
-            secrets: WebhookSecrets::new(vec![secret]),
+            secrets: FollowedSecrets::new(vec![secret]),
             app_key: Some("acme#demo".to_owned()),
         };
         Self {

@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use roomsync::model::{RoomId, UserId};
 use roomsync::status::{
-    Attention, AttentionSeverity, Files, Gauges, Missing, Passes, RoomDetail, RoomLine, RoomState, Service,
-    Status, StatusSource,
+    Attention, AttentionSeverity, Files, Gauges, Missing, Passes, RoomDetail, RoomLine, RoomState, RoomsPage,
+    Service, Status, StatusSource,
 };
 use roomsync::web::{Metrics, Options, router};
 use std::collections::BTreeMap;
@@ -18,6 +18,12 @@ pub(crate) struct Said {
     pub(crate) status: Status,
     pub(crate) rooms: BTreeMap<RoomId, RoomDetail>,
     pub(crate) gauges: Gauges,
+    /// Most rooms in one answer.
+    pub(crate) most: usize,
+    /// Rooms that have changed since each revision that is known beside the present one.
+    pub(crate) changed: BTreeMap<String, Vec<RoomId>>,
+    /// Rooms that have left.
+    pub(crate) gone: Vec<RoomId>,
 }
 
 pub(crate) struct Fixture {
@@ -33,6 +39,9 @@ impl Fixture {
             status,
             rooms: BTreeMap::new(),
             gauges: Gauges::default(),
+            most: usize::MAX,
+            changed: BTreeMap::new(),
+            gone: Vec::new(),
         };
         Arc::new(Self {
             said: Mutex::new(said),
@@ -72,6 +81,46 @@ impl StatusSource for Fixture {
         Status {
             now: Timestamp::now(),
             ..self.said.lock().unwrap().status.clone()
+        }
+    }
+
+    fn glance(&self) -> Status {
+        let status = self.status();
+        let most = self.said.lock().unwrap().most;
+        if status.rooms.len() <= most {
+            return status;
+        }
+        Status {
+            rooms_by_pages: true,
+            rooms: Vec::new(),
+            ..status
+        }
+    }
+
+    fn rooms(&self, since: Option<&str>, after: Option<&RoomId>) -> RoomsPage {
+        let said = self.said.lock().unwrap();
+        let revision = said.status.rooms_revision.clone();
+        let since = since.filter(|since| said.changed.contains_key(*since) || *since == revision);
+        let changed = since.map(|since| said.changed.get(since).cloned().unwrap_or_default());
+        let is_meant = |room: &&RoomLine| {
+            after.is_none_or(|after| room.id > *after)
+                && changed.as_ref().is_none_or(|changed| changed.contains(&room.id))
+        };
+        let mut rooms = said.status.rooms.iter().filter(is_meant).cloned();
+        let page: Vec<RoomLine> = rooms.by_ref().take(said.most).collect();
+        RoomsPage {
+            revision,
+            since: since.map(str::to_owned),
+            gone: if after.is_none() {
+                said.gone.clone()
+            } else {
+                Vec::new()
+            },
+            after: page
+                .last()
+                .map(|room| room.id.clone())
+                .filter(|_| rooms.next().is_some()),
+            rooms: page,
         }
     }
 
@@ -197,6 +246,8 @@ pub(crate) fn status(rooms: Vec<RoomLine>) -> Status {
         },
         first_look: None,
         progress: None,
+        rooms_revision: "1".to_owned(),
+        rooms_by_pages: false,
         rooms,
         aside: Vec::new(),
         coming_and_going: Vec::new(),

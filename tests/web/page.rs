@@ -24,7 +24,8 @@ impl Served {
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let options = Options {
             page: true,
-            loopback: true,
+            allowed_hosts: Vec::new(),
+            status_token: None,
             admin_token: None,
         };
         let (stop, stopped) = oneshot::channel();
@@ -122,6 +123,53 @@ async fn all_is_well_and_then_is_not() {
             .await;
         assert_eq!(glance_tone(window).await, "lost");
         looks(window, "lost").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_fleet_comes_by_pages_and_then_by_what_has_changed() {
+    browse("the page of a large fleet", async |window| {
+        let fixture = scenes::well();
+        fixture.set(|said| said.most = 5);
+        let served = Served::start(&fixture).await;
+        window.look(WIDE.0, WIDE.1, "light").await;
+        window.open(&served.url).await;
+        window
+            .wait_for("#headline", "All is well: 12 rooms as the files say")
+            .await;
+        assert_eq!(
+            window
+                .eval("document.querySelectorAll('#list > li').length")
+                .await,
+            12
+        );
+        // One fails, one leaves, and one of which nothing is said stays as it is.
+        fixture.set(|said| {
+            let rooms = &mut said.status.rooms;
+            rooms[7].state = RoomState::Failed;
+            rooms[8].state = RoomState::Blocked;
+            let (failed, gone) = (rooms[7].id.clone(), rooms.remove(3).id);
+            said.changed = [("1".to_owned(), vec![failed])].into();
+            said.gone = vec![gone];
+            said.status.rooms_revision = "2".to_owned();
+        });
+        window.wait_for("#headline", "1 room needs attention").await;
+        assert_eq!(
+            window
+                .eval("document.querySelectorAll('#list > li').length")
+                .await,
+            11
+        );
+        assert!(!window.text("#list").await.contains("engineering"));
+        // After a restart nothing is known of before.
+        fixture.set(|said| {
+            said.changed.clear();
+            said.status.rooms_revision = "other-1".to_owned();
+        });
+        window.wait_for("#headline", "2 rooms need attention").await;
+        quiet(window).await;
+        served.end().await;
     })
     .await;
 }

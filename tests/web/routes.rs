@@ -5,23 +5,26 @@ use super::scenes;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Method, Request, StatusCode};
+use roomsync::chat::Secret;
 use roomsync::status::RoomState;
-use roomsync::web::Options;
+use roomsync::web::{FollowedSecrets, Options};
 use serde_json::Value;
 use std::sync::Arc;
 use tower::ServiceExt as _;
 
 const PAGE: Options = Options {
     page: true,
-    loopback: true,
+    allowed_hosts: Vec::new(),
+    status_token: None,
     admin_token: None,
 };
-const SHOWN: [&str; 7] = [
+const SHOWN: [&str; 8] = [
     "/",
     "/app.css",
     "/app.js",
     "/icon.svg",
     "/api/status",
+    "/api/rooms",
     "/api/rooms/66213271109633",
     "/api/rooms/1",
 ];
@@ -174,9 +177,10 @@ async fn without_status_page_nobody_is_named() {
 
 #[tokio::test]
 async fn a_page_elsewhere_cannot_read_this_one() {
-    let local = scenes::well().router(PAGE);
-    let open = scenes::well().router(Options {
-        loopback: false,
+    let fixture = scenes::well();
+    let local = fixture.router(PAGE);
+    let named = fixture.router(Options {
+        allowed_hosts: vec!["roomsync.example".to_owned()],
         ..PAGE
     });
     let good = [
@@ -206,8 +210,12 @@ async fn a_page_elsewhere_cannot_read_this_one() {
             let answer = ask(&local, Method::GET, path, &[("host", host)]).await;
             assert_eq!(answer.status, 421, "{host}");
             assert!(answer.body.contains("Host: localhost"), "{}", answer.body);
-            let answer = ask(&open, Method::GET, path, &[("host", host)]).await;
-            assert_ne!(answer.status, 421, "{host}");
+            let answer = ask(&named, Method::GET, path, &[("host", host)]).await;
+            assert_eq!(answer.status, 421, "{host}");
+        }
+        for (router, refused) in [(&local, true), (&named, false)] {
+            let answer = ask(router, Method::GET, path, &[("host", "RoomSync.Example:443")]).await;
+            assert_eq!(answer.status == 421, refused, "{path}");
         }
         let two = [("host", "localhost"), ("host", "evil.example")];
         assert_eq!(ask(&local, Method::GET, path, &two).await.status, 421);
@@ -218,6 +226,71 @@ async fn a_page_elsewhere_cannot_read_this_one() {
         let answer = ask(&local, Method::GET, path, &[("host", "roomsync.svc")]).await;
         assert_eq!(answer.status, 200, "probes and scrapers come by name");
     }
+    let other = [("host", "evil.example")];
+    let answer = ask(&local, Method::POST, "/-/reconcile", &other).await;
+    assert_eq!(answer.status, 421);
+    // The probe says that it is not ready, and not in which file.
+    fixture.set(|said| said.ready = Err(vec!["rooms/team.yaml:14:5: unknown key".to_owned()]));
+    let answer = ask(&local, Method::GET, "/readyz", &other).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.starts_with("not ready: "), "{}", answer.body);
+    assert!(get(&local, "/readyz").await.body.contains("team.yaml"));
+}
+
+#[tokio::test]
+async fn with_a_status_token_the_page_is_for_those_who_have_it() {
+    let fixture = scenes::well();
+    fixture.set(|said| said.ready = Err(vec!["rooms/team.yaml:14:5: unknown key".to_owned()]));
+    let token = Secret::fixed("s33-me".to_owned().into());
+    let router = fixture.router(Options {
+        status_token: Some(Arc::new(FollowedSecrets::new(vec![token]))),
+        admin_token: Some("s3cret".to_owned().into()),
+        ..PAGE
+    });
+    // `any:s33-me`, `s33-me:` and `any:s33-m`.
+    let (right, password_first, short) = (
+        "Basic YW55OnMzMy1tZQ==",
+        "Basic czMzLW1lOg==",
+        "Basic YW55OnMzMy1t",
+    );
+    for path in SHOWN {
+        for wrong in [
+            "",
+            "Bearer s3cret",
+            "Bearer s33-m",
+            "Bearer",
+            password_first,
+            short,
+            "Basic *",
+        ] {
+            let answer = ask(&router, Method::GET, path, &[("authorization", wrong)]).await;
+            assert_eq!(answer.status, 401, "{path} {wrong}");
+            assert!(
+                answer.header("www-authenticate").starts_with("Basic realm="),
+                "a browser asks"
+            );
+            assert!(!answer.body.contains("lobby"), "{}", answer.body);
+        }
+        for given in [right, "bearer s33-me"] {
+            let answer = ask(&router, Method::GET, path, &[("authorization", given)]).await;
+            assert!([200, 404].contains(&answer.status.as_u16()), "{path} {given}");
+        }
+    }
+    for path in ["/livez", "/metrics"] {
+        assert_eq!(get(&router, path).await.status, 200, "{path}");
+    }
+    assert!(get(&router, "/readyz").await.body.starts_with("not ready: "));
+    let seen = ask(&router, Method::GET, "/readyz", &[("authorization", right)]).await;
+    assert!(seen.body.contains("team.yaml"), "{}", seen.body);
+    // It gives no orders.
+    let order = ask(
+        &router,
+        Method::POST,
+        "/-/reconcile",
+        &[("authorization", "Bearer s33-me")],
+    )
+    .await;
+    assert_eq!(order.status, 401);
 }
 
 #[tokio::test]
@@ -248,6 +321,49 @@ async fn the_status_is_told_once() {
     let changed = ask(&router, Method::GET, "/api/status", &[("if-none-match", &tag)]).await;
     assert_eq!(changed.status, 200);
     assert_ne!(changed.header("etag"), tag);
+}
+
+#[tokio::test]
+async fn the_rooms_of_a_large_fleet_come_by_pages() {
+    let fixture = scenes::well();
+    fixture.set(|said| said.most = 5);
+    let router = fixture.router(PAGE);
+    let status = get(&router, "/api/status").await.json();
+    assert_eq!(
+        (&status["rooms"], &status["rooms_by_pages"]),
+        (&Value::Null, &Value::Bool(true))
+    );
+    let mut path = "/api/rooms".to_owned();
+    let mut seen = Vec::new();
+    let mut pages = 0;
+    loop {
+        let page = get(&router, &path).await.json();
+        seen.extend(
+            page["rooms"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|room| room["id"].clone()),
+        );
+        pages += 1;
+        let Some(after) = page["after"].as_str() else {
+            break;
+        };
+        path = format!("/api/rooms?after={after}");
+    }
+    assert_eq!((seen.len(), pages), (12, 3));
+    let same = get(&router, "/api/rooms?since=1").await.json();
+    assert_eq!(
+        (&same["since"], &same["rooms"]),
+        (&Value::from("1"), &Value::from(Vec::<Value>::new()))
+    );
+    for wrong in ["?after=x", "?after=", "?page=2"] {
+        assert_eq!(
+            get(&router, &format!("/api/rooms{wrong}")).await.status,
+            400,
+            "{wrong}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -342,7 +458,7 @@ async fn methods_and_paths_that_are_none() {
         (answer.status.as_u16(), answer.body.as_str()),
         (405, "405: use POST for /-/reconcile\n")
     );
-    for path in ["/nowhere", "/api", "/api/rooms", "/app.js/", "//", "/../etc"] {
+    for path in ["/nowhere", "/api", "/api/rooms/", "/app.js/", "//", "/../etc"] {
         let answer = get(&router, path).await;
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.body.contains("/readyz"), "{}", answer.body);

@@ -19,7 +19,8 @@ async fn start() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<std::io::Result
     let (stop, stopped) = oneshot::channel();
     let router = scenes::thousands().router(Options {
         page: true,
-        loopback: true,
+        allowed_hosts: Vec::new(),
+        status_token: None,
         admin_token: None,
     });
     let server = tokio::spawn(serve(listener, router, Limits::STATUS, async {

@@ -21,6 +21,10 @@ const ALLOW_LIST_REST: Duration = Duration::from_secs(60 * 60);
 pub(in crate::daemon) struct Room {
     pub(super) desired: Arc<DesiredRoom>,
     pub(super) generation: u64,
+    /// Revision at which somebody could last change it.
+    pub(super) revision: u64,
+    /// State in which it was shown last.
+    pub(super) shown: Option<RoomState>,
     pub(super) work: Work,
     /// Time at which it is to be reconciled on its own.
     pub(super) due: Option<Instant>,
@@ -88,6 +92,8 @@ impl Room {
         Self {
             desired,
             generation,
+            revision: 0,
+            shown: None,
             work: Work::None,
             due: None,
             by_event: false,

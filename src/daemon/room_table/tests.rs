@@ -145,3 +145,65 @@ async fn a_room_that_nobody_sees_is_unknown_unless_somebody_has_it_in_hand() {
         "a pass is about to change it"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_has_seen_a_revision_is_given_what_has_changed_since() {
+    let mut table = table(&["7", "8", "9"]);
+    let fresh = Freshness {
+        fresh_for: Duration::from_secs(10),
+        is_away: false,
+    };
+    let changed = |table: &RoomTable, since: u64| -> Vec<String> {
+        let rooms = table.changed(since, None);
+        rooms.map(|room| room.desired().id.to_string()).collect()
+    };
+    table.age(fresh);
+    assert_eq!(changed(&table, 0), ["7", "8", "9"]);
+    let before = table.revision();
+    assert!(changed(&table, before).is_empty());
+    table.put(desired("8", "first"), false, Timestamp::UNIX_EPOCH);
+    table.age(fresh);
+    assert!(changed(&table, before).is_empty(), "it is as it was");
+    table.put(desired("8", "second"), false, Timestamp::UNIX_EPOCH);
+    let eight = RoomId::parse("8").unwrap();
+    assert_eq!(changed(&table, before), ["8"]);
+    assert_eq!(
+        table.changed(0, Some(&eight)).count(),
+        1,
+        "after it comes one more"
+    );
+    let now = |table: &mut RoomTable, id: &str| {
+        let room = table.get_mut(&RoomId::parse(id).unwrap()).unwrap();
+        assert!(room.see(Instant::now(), Timestamp::UNIX_EPOCH));
+        room.set_state(RoomState::InSync, None, Timestamp::UNIX_EPOCH);
+    };
+    now(&mut table, "9");
+    table.age(fresh);
+    let before = table.revision();
+    // Time alone makes it unknown.
+    tokio::time::advance(Duration::from_secs(11)).await;
+    table.age(fresh);
+    assert_eq!(changed(&table, before), ["9"]);
+    let rooms = [desired("7", "first"), desired("9", "first")];
+    table.remove_others(
+        &rooms
+            .iter()
+            .map(|room| (room.id.clone(), Arc::clone(room)))
+            .collect(),
+    );
+    assert_eq!(table.gone(before).collect::<Vec<_>>(), [&eight]);
+    assert!(table.knows_since(before) && !table.knows_since(table.revision() + 1));
+    table.put(desired("8", "third"), false, Timestamp::UNIX_EPOCH);
+    assert_eq!(table.gone(before).count(), 0, "it is back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_that_left_long_ago_are_forgotten() {
+    let ids: Vec<String> = (1..=10_001).map(|id| id.to_string()).collect();
+    let mut table = table(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let before = table.revision();
+    table.remove_others(&BTreeMap::new());
+    assert!(!table.knows_since(before), "the first one is forgotten");
+    assert!(table.knows_since(before + 1));
+    assert_eq!(table.gone(before + 1).count(), 10_000);
+}

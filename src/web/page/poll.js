@@ -11,12 +11,37 @@ async function ask(path, tag) {
   if (!answer.ok) {
     const told = (await answer.text()).trim();
     throw new Error(
-      answer.status === 404 && path !== "/api/status"
+      answer.status === 404 && path.startsWith("/api/rooms/")
         ? "no room file names it"
         : `the answer was ${answer.status}: ${told.slice(0, 300)}`,
     );
   }
   return { tag: answer.headers.get("ETag"), body: await answer.json() };
+}
+
+/** The rooms of a fleet that is too large for one answer: all pages at first, then what has changed. */
+let fleet = { revision: null, rooms: new Map() };
+
+async function fleetRooms() {
+  const known = fleet;
+  let revision = null;
+  let rooms = null;
+  let whole = true;
+  let after = null;
+  do {
+    const parts = { ...(known.revision && { since: known.revision }), ...(after && { after }) };
+    const { body } = await ask(`/api/rooms?${new URLSearchParams(parts)}`);
+    if (!rooms) {
+      revision = body.revision;
+      whole = body.since === null;
+      rooms = new Map(whole ? [] : known.rooms);
+      for (const id of body.gone) rooms.delete(id);
+    } else if (whole !== (body.since === null)) throw new Error("it was started again meanwhile");
+    for (const room of body.rooms) rooms.set(room.id, room);
+    after = body.after;
+  } while (after);
+  fleet = { revision, rooms };
+  return [...rooms.values()];
 }
 
 function drawAll() {
@@ -37,7 +62,8 @@ async function poll() {
     if (answer) {
       const first = !page.status;
       skew = Date.parse(answer.body.now) - Date.now();
-      Object.assign(page, { tag: answer.tag, status: answer.body });
+      const rooms = answer.body.rooms || (await fleetRooms());
+      Object.assign(page, { tag: answer.tag, status: { ...answer.body, rooms } });
       drawAll();
       if (first) toHash();
       for (const id of page.details.keys()) fetchDetail(id);

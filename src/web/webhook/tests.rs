@@ -29,7 +29,7 @@ impl Hook {
             fs::write(&path, secret).unwrap();
             crate::chat::Secret::file(path).unwrap()
         };
-        let secrets = WebhookSecrets::new(vec![file("new", "n3w-secret"), file("old", "0ld-secret")]);
+        let secrets = FollowedSecrets::new(vec![file("new", "n3w-secret"), file("old", "0ld-secret")]);
         let clock = Clock::from(Timestamp::from_millisecond(START_MS).unwrap());
         let metrics = Metrics::new("test", [], clock.now());
         let (intake, events) = Intake::new(clock.clone(), Arc::clone(&metrics));

@@ -208,6 +208,15 @@ pub(super) fn settings_file() -> BoxedStrategy<String> {
             text(listen, &["localhost:1", "false", "9464", "null", "1.2.3.4"]),
         ),
         ("status_page", 0.3, truth()),
+        (
+            "allowed_hosts",
+            0.3,
+            list(text(
+                &["a", "\"A.b\"", "x-1.example", "7"],
+                &["http://a", "a:1", "\"\"", "a..b", "null", "é"],
+            )),
+        ),
+        ("status_token_file", 0.3, path_or_null()),
         ("audit_log", 0.3, path_or_null()),
         ("token", 0.02, name()),
     ])

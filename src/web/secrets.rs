@@ -1,4 +1,4 @@
-//! The secrets that sign events, as their files have them now.
+//! Secrets of those who ask, as their files have them now.
 
 use crate::chat::Secret;
 use secrecy::SecretString;
@@ -6,17 +6,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Least time between two looks at the files: whoever posts to the webhook must not keep the disk busy.
+/// Least time between two looks at the files: whoever asks must not keep the disk busy.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The secrets. Each file is read again when it changes.
 #[derive(Debug)]
-pub struct WebhookSecrets {
+pub struct FollowedSecrets {
     secrets: Vec<Secret>,
     looked: Mutex<Option<Instant>>,
 }
 
-impl WebhookSecrets {
+impl FollowedSecrets {
     /// These secrets, any of which is good.
     #[must_use]
     pub fn new(secrets: Vec<Secret>) -> Self {
