@@ -17,7 +17,7 @@ use tokio::time::Instant;
 pub(super) const APPLICATION: &str = "8be024f0-e978-11e8-b697-5d598d5f8402";
 /// Beginning of the service's own tokens, so that one that has expired is never taken for one from elsewhere.
 const OWN: &str = "YWMt-emulator-";
-/// Life of such a token in seconds, if nobody asks for less: 60 days. [P]
+/// Life of such a token in seconds, if no other is asked for: 60 days. [P]
 const DEFAULT_TTL_S: u32 = 60 * 24 * 60 * 60;
 
 /// Body of `POST /token`. [P]
