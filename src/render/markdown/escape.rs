@@ -2,8 +2,11 @@
 
 use crate::model::printable;
 
+/// A cut goes back so far to the end of a word, in bytes.
+const WORD: usize = 40;
+
 /// The text as HTML code, where neither markdown nor a mention, a reference or an address in it means anything. What is longer
-/// than `most` bytes is cut.
+/// than `most` bytes is cut, between words if they are short.
 pub(super) fn code(text: &str, most: usize) -> String {
     let text = printable(text);
     let mut escaped = String::new();
@@ -19,6 +22,8 @@ pub(super) fn code(text: &str, most: usize) -> String {
         }
         if escaped.len() > most {
             escaped.truncate(before);
+            let end = escaped.rfind(' ').filter(|end| c != ' ' && before - end <= WORD);
+            escaped.truncate(end.map_or(before, |end| end + 1));
             escaped.push('…');
             break;
         }
@@ -64,5 +69,9 @@ mod tests {
         assert_eq!(code("ü<ü", 4), "<code>ü…</code>");
         assert_eq!(code("ü<ü", 6), "<code>ü&lt;…</code>");
         assert_eq!(code("ü<ü", 8), "<code>ü&lt;ü</code>");
+        assert_eq!(code("one two three", 9), "<code>one two …</code>");
+        assert_eq!(code("one two three", 7), "<code>one two…</code>");
+        let long = "x".repeat(60);
+        assert_eq!(code(&format!("a {long}"), 50), format!("<code>a {}…</code>", "x".repeat(48)));
     }
 }
