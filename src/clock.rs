@@ -90,6 +90,12 @@ impl Clock {
         self.clocks.wall()
     }
 
+    /// The time of day at an instant to come.
+    pub(crate) fn time_of(&self, due: Instant) -> Option<Timestamp> {
+        let wait = SignedDuration::try_from(due.saturating_duration_since(Instant::now())).ok()?;
+        self.now().checked_add(wait).ok()
+    }
+
     /// The steady time now.
     #[must_use]
     pub fn steady(&self) -> Timestamp {

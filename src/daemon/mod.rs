@@ -28,6 +28,7 @@ mod presence;
 mod process;
 mod quota;
 mod reload;
+mod room_lines;
 mod room_news;
 mod room_pages;
 mod room_status;

@@ -2,9 +2,9 @@
 
 use super::attention;
 use super::controller::Controller;
-use super::room_table::Room;
+use super::room_lines;
 use crate::model::RoomId;
-use crate::status::{ROOMS_AT_ONCE, RoomLine, RoomsPage};
+use crate::status::{ROOMS_AT_ONCE, RoomsPage};
 
 /// Revision of the rooms now, as it is shown: that of another process is another one.
 pub(super) fn revision(daemon: &Controller) -> String {
@@ -21,20 +21,16 @@ pub(super) fn age(daemon: &mut Controller) {
     daemon.rooms.age(freshness);
 }
 
-/// A page of the rooms that have changed since this revision, or of all if it is unknown. `line`: how a room is shown.
-pub(super) fn page(
-    daemon: &Controller,
-    since: Option<&str>,
-    after: Option<&RoomId>,
-    line: impl Fn(&Room) -> RoomLine,
-) -> RoomsPage {
+/// A page of the rooms that have changed since this revision, or of all if it is unknown.
+pub(super) fn page(daemon: &Controller, since: Option<&str>, after: Option<&RoomId>) -> RoomsPage {
     let number = |text: &str| text.rsplit('-').next()?.parse().ok();
     let since = since.and_then(|text| {
         let revision: u64 = number(text).filter(|revision| shown(daemon, *revision) == text)?;
         daemon.rooms.knows_since(revision).then_some(revision)
     });
     let mut changed = daemon.rooms.changed(since.unwrap_or_default(), after);
-    let rooms: Vec<RoomLine> = changed.by_ref().take(ROOMS_AT_ONCE).map(line).collect();
+    let first = changed.by_ref().take(ROOMS_AT_ONCE);
+    let rooms: Vec<_> = first.map(|room| room_lines::line(daemon, room)).collect();
     let last = rooms.last().map(|room| room.id.clone());
     RoomsPage {
         revision: revision(daemon),

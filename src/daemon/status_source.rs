@@ -7,17 +7,16 @@ use super::controller::Controller;
 use super::handle::{DaemonHandle, lock};
 use super::pass_cost::PassCalls;
 use super::process;
+use super::room_lines;
 use super::room_pages;
 use super::room_table::Room;
-use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, counted};
-use crate::plan::RoomPlan;
+use crate::model::{RoomId, counted};
 use crate::reconcile::progress::{Outlook, Share, Stand, outlook, shares};
-use crate::render::people_diff;
 use crate::status::{
-    self, AbsenceReason, Files, FirstLook, Gauges, Missing, ROOMS_AT_ONCE, RoomDetail, RoomLine, RoomState,
-    RoomsPage, Service, Status, StatusSource,
+    self, AbsenceReason, Files, FirstLook, Gauges, ROOMS_AT_ONCE, RoomDetail, RoomState, RoomsPage, Service,
+    Status, StatusSource,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -69,11 +68,11 @@ impl StatusSource for DaemonHandle {
             room_pages::age(&mut controller);
         }
         let controller = &*controller;
-        room_pages::page(controller, since, after, |room| View(controller).line(room))
+        room_pages::page(controller, since, after)
     }
 
     fn room(&self, id: &RoomId) -> Option<RoomDetail> {
-        View(&lock(&self.controller)).detail(id)
+        room_lines::detail(&lock(&self.controller), id)
     }
 
     fn gauges(&self) -> Gauges {
@@ -196,7 +195,7 @@ impl View<'_> {
             additions,
             rooms,
             since: now.checked_sub(age).unwrap_or(now),
-            until: until.and_then(|until| self.time_of(until)),
+            until: until.and_then(|until| daemon.safeguards.clock().time_of(until)),
             seconds_left: left.map(|left| (left * 10.0).ceil() / 10.0),
             file: files.changed_file(),
         })
@@ -230,7 +229,7 @@ impl View<'_> {
         let service = &daemon.settings.service;
         let exclusions = daemon.safeguards.exclusions();
         let mut passes = daemon.history.passes().clone();
-        passes.next = self.time_of(daemon.history.resync_due());
+        passes.next = daemon.safeguards.clock().time_of(daemon.history.resync_due());
         Status {
             version: env!("CARGO_PKG_VERSION"),
             started: daemon.started,
@@ -259,7 +258,11 @@ impl View<'_> {
             rooms_by_pages: by_pages,
             rooms: match by_pages {
                 true => Vec::new(),
-                false => daemon.rooms.iter().map(|room| self.line(room)).collect(),
+                false => daemon
+                    .rooms
+                    .iter()
+                    .map(|room| room_lines::line(daemon, room))
+                    .collect(),
             },
             aside: self.set_aside(),
             coming_and_going: self.coming_and_going(),
@@ -272,59 +275,6 @@ impl View<'_> {
             pending: self.pending(),
             changes: daemon.history.changes().cloned().collect(),
         }
-    }
-
-    /// The time of day at an instant to come.
-    fn time_of(&self, due: Instant) -> Option<Timestamp> {
-        let wait = SignedDuration::try_from(due.saturating_duration_since(Instant::now())).ok()?;
-        self.0.now().checked_add(wait).ok()
-    }
-
-    fn line(&self, room: &Room) -> RoomLine {
-        let plan = room.plan();
-        let (state, since) = room.shown_state(attention::freshness(self.0));
-        RoomLine {
-            id: room.desired().id.clone(),
-            name: room.desired().name.clone(),
-            state,
-            since,
-            looked: room.seen(),
-            add: plan.map_or(0, |plan| plan.add.len()),
-            missing: plan.map(missing).unwrap_or_default(),
-            not_here: plan.map_or(0, |plan| plan.not_here.len()),
-            absent: absences::counts(self.0, room),
-            remove: plan.map_or(0, |plan| plan.remove.len()),
-            promote: plan.map_or(0, |plan| plan.promote.len()),
-            demote: plan.map_or(0, |plan| plan.demote.len()),
-            allow: plan.map_or(0, |plan| plan.allow.len()),
-            disallow: plan.map_or(0, |plan| plan.disallow.len()),
-            pending: plan.map_or(0, |plan| {
-                plan.pending.people().len() + plan.not_yet.people().len()
-            }),
-            blocked: plan.map(|plan| plan.blocked.clone()).unwrap_or_default(),
-            notes: plan.map_or(0, |plan| plan.notes.len()),
-            error: room.error().cloned(),
-            next_try: room.next_try().and_then(|due| self.time_of(due)),
-        }
-    }
-
-    fn detail(&self, id: &RoomId) -> Option<RoomDetail> {
-        let Self(daemon) = self;
-        let room = daemon.rooms.get(id)?;
-        let plan = room.plan();
-        let changes = daemon.history.changes();
-        Some(RoomDetail {
-            line: self.line(room),
-            mode: room.desired().mode.as_str(),
-            live: plan.and_then(|plan| plan.live.clone()),
-            diff: plan
-                .map(|plan| people_diff(&with_missing(plan, room)))
-                .unwrap_or_default(),
-            remarks: plan.map(|plan| plan.notes.clone()).unwrap_or_default(),
-            absences: absences::named(daemon, room),
-            holds: daemon.safeguards.exclusions().shown_holds(id),
-            changes: changes.filter(|change| change.room == *id).cloned().collect(),
-        })
     }
 
     fn gauges(&self) -> Gauges {
@@ -368,34 +318,4 @@ impl View<'_> {
             process: None,
         }
     }
-}
-
-/// Wanted people who are left alone for now.
-fn missing(plan: &RoomPlan) -> Missing {
-    Missing {
-        set_aside: plan.missing(ReasonCode::SetAside),
-        coming_and_going: plan.missing(ReasonCode::ComingAndGoing),
-    }
-}
-
-/// The plan that a command without a memory would make: one that does not leave anybody alone.
-fn with_missing(plan: &RoomPlan, room: &Room) -> RoomPlan {
-    let mut whole = plan.clone().without_steps();
-    let held = |op: Op| -> MemberSet {
-        let notes = plan.notes.iter().filter(|note| note.held == Some(op));
-        let users = notes.filter_map(|note| UserId::parse(note.user.as_deref()?).ok());
-        let Missing {
-            set_aside,
-            coming_and_going,
-        } = missing(plan);
-        users
-            .filter(|user| set_aside.contains(user) || coming_and_going.contains(user))
-            .collect()
-    };
-    let out = held(Op::Add);
-    let admins = room.desired().admins.as_ref();
-    let to_be_admins = admins.map(|admins| admins.and(&out)).unwrap_or_default();
-    whole.promote = whole.promote.or(&held(Op::Promote)).or(&to_be_admins);
-    whole.add = whole.add.or(&out);
-    whole
 }

@@ -72,6 +72,9 @@ mod tests {
         assert_eq!(code("one two three", 9), "<code>one two …</code>");
         assert_eq!(code("one two three", 7), "<code>one two…</code>");
         let long = "x".repeat(60);
-        assert_eq!(code(&format!("a {long}"), 50), format!("<code>a {}…</code>", "x".repeat(48)));
+        assert_eq!(
+            code(&format!("a {long}"), 50),
+            format!("<code>a {}…</code>", "x".repeat(48))
+        );
     }
 }
