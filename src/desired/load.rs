@@ -7,6 +7,7 @@ use super::place::Specs;
 use super::provenance::Provenance;
 use super::room::{Desired, DesiredRoom, Source};
 use super::spec::FileSpec;
+use super::version::judge_version;
 use super::{lints, resolve};
 use crate::diagnostics::{Diagnostic, Invalid, Place, Problem, RawDiagnostic, Severity, Target, diagnose};
 use crate::disk::{DiskTimeout, TimeLimit};
@@ -242,6 +243,7 @@ impl Reading {
                 .help("see whether its end is missing, and end the last line with a newline");
             warn(Target::Byte(text.len()), raw);
         }
+        judge_version(file, &mut document, |spec| &spec.version);
         judge_kind(&mut document);
         let problems = document.problems;
         self.partial |= !document.whole;

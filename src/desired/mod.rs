@@ -18,6 +18,7 @@ mod spec;
 mod surprises;
 mod texts;
 mod until_lints;
+pub(crate) mod version;
 
 pub use ends::{Departures, Ends, RoomEnds};
 pub use forecast::{FleetDepartures, GuardForecast, guard_forecasts};
