@@ -1,6 +1,6 @@
 //! The hook, in a repository.
 
-use super::{parsed, tool};
+use super::{parsed, passed, tool};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Output};
@@ -115,7 +115,12 @@ fn the_framework_takes_the_published_hooks() {
     const HOOKS: &str = ".pre-commit-hooks.yaml";
     let hooks = parsed(HOOKS);
     let hooks = hooks.as_sequence().unwrap();
-    let of = |key: &str| hooks.iter().map(|hook| hook[key].as_str().unwrap()).collect::<Vec<_>>();
+    let of = |key: &str| {
+        hooks
+            .iter()
+            .map(|hook| hook[key].as_str().unwrap())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(of("id"), ["roomsync-validate", "roomsync-validate-system"]);
     assert_eq!(of("language"), ["rust", "system"]);
     let local = &parsed("examples/pre-commit-config.yaml")["repos"][0]["hooks"][0];
@@ -163,7 +168,11 @@ fn the_framework_takes_the_published_hooks() {
         git(repository, &["commit", "-q", "--allow-empty", "-m", "first"]);
     }
     fs::create_dir(path("site/rooms")).unwrap();
-    fs::write(path("site/roomsync.yaml"), super::place::settings("https://example.com")).unwrap();
+    fs::write(
+        path("site/roomsync.yaml"),
+        super::place::settings("https://example.com"),
+    )
+    .unwrap();
     let hook = |rooms: &str| {
         fs::write(path("site/rooms/team.yaml"), rooms).unwrap();
         git("site", &["add", "-A"]);
@@ -171,7 +180,12 @@ fn the_framework_takes_the_published_hooks() {
         run(
             "pre-commit",
             "site",
-            &["try-repo", hooks.to_str().unwrap(), "roomsync-validate-system", "--all-files"],
+            &[
+                "try-repo",
+                hooks.to_str().unwrap(),
+                "roomsync-validate-system",
+                "--all-files",
+            ],
         )
     };
     let (taken, said) = hook("rooms: [{id: 7, members: [bob]}]\n");

@@ -26,7 +26,10 @@ fn runner() -> Place {
     // As `.ci/release` packs it.
     let packed = "mkdir -p roomsync-0.1.0-x/man && cd roomsync-0.1.0-x && printf '#!/bin/sh\necho released\n' > roomsync && \
                   chmod +x roomsync && touch README.md man/roomsync && cd .. && tar -czf archive roomsync-0.1.0-x";
-    let status = Command::new("sh").args(["-ec", packed]).current_dir(&temp).status();
+    let status = Command::new("sh")
+        .args(["-ec", packed])
+        .current_dir(&temp)
+        .status();
     assert!(status.unwrap().success());
     place
 }
@@ -63,7 +66,10 @@ fn a_released_archive_is_taken_by_its_checksum_alone() {
         return;
     }
     let place = runner();
-    let sum = Command::new("sha256sum").arg(place.path("temp/archive")).output().unwrap();
+    let sum = Command::new("sha256sum")
+        .arg(place.path("temp/archive"))
+        .output()
+        .unwrap();
     let sum = String::from_utf8(sum.stdout).unwrap()[..64].to_owned();
     let ran = install(&place, ARCHIVE, &sum);
     assert_eq!((ran.code, ran.said.as_str()), (0, "released\n"));
@@ -73,7 +79,11 @@ fn a_released_archive_is_taken_by_its_checksum_alone() {
     for wrong in ["", "0", &sum.replace(&sum[..1], "x"), &format!("{sum}0")] {
         let ran = install(&place, ARCHIVE, wrong);
         assert_eq!(ran.code, 1, "{wrong}: {}", ran.said);
-        assert!(ran.said.contains("::error title=Another archive::"), "{}", ran.said);
+        assert!(
+            ran.said.contains("::error title=Another archive::"),
+            "{}",
+            ran.said
+        );
     }
 }
 
@@ -89,6 +99,9 @@ fn without_an_archive_a_commit_is_built_once() {
     }
     let asked = asked(&place);
     assert_eq!(asked.lines().count(), 1, "{asked}");
-    assert!(asked.contains("--git https://example.com/roomsync --rev 0123 roomsync"), "{asked}");
+    assert!(
+        asked.contains("--git https://example.com/roomsync --rev 0123 roomsync"),
+        "{asked}"
+    );
     assert!(asked.starts_with("install --locked --root "), "{asked}");
 }

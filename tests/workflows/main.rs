@@ -4,6 +4,7 @@ mod apply;
 mod hooks;
 mod install;
 mod lint;
+mod package;
 mod place;
 mod plan;
 mod rules;

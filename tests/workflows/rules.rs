@@ -1,7 +1,8 @@
 //! The rules by which no pull request gets at the token.
 
 use super::{
-    APPLY, GITLAB, HOST, PLAN, RELEASE, VALIDATE, WORKFLOWS, entries, jobs, parsed, read, script, scripts, steps,
+    APPLY, GITLAB, HOST, PLAN, RELEASE, VALIDATE, WORKFLOWS, entries, jobs, parsed, read, script, scripts,
+    steps,
 };
 use serde_yaml::Value;
 use std::collections::BTreeSet;
@@ -314,10 +315,18 @@ fn what_is_built_is_kept_only_where_no_archive_is_named() {
                 continue;
             };
             let cache = &all[at - 1];
-            assert!(cache["uses"].as_str().unwrap().starts_with("actions/cache@"), "{path}, {name}");
+            assert!(
+                cache["uses"].as_str().unwrap().starts_with("actions/cache@"),
+                "{path}, {name}"
+            );
             assert_eq!(cache["if"], "env.ROOMSYNC_ARCHIVE == ''", "{path}, {name}");
             // Another commit is another build, and nothing stands in for it.
-            assert!(cache["with"]["key"].as_str().unwrap().ends_with("-${{ env.ROOMSYNC_COMMIT }}"));
+            assert!(
+                cache["with"]["key"]
+                    .as_str()
+                    .unwrap()
+                    .ends_with("-${{ env.ROOMSYNC_COMMIT }}")
+            );
             assert!(cache["with"]["restore-keys"].is_null(), "{path}, {name}");
         }
     }
