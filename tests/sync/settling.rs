@@ -323,3 +323,22 @@ fn what_changes_without_an_event_is_seen_before_anybody_goes() {
         daemon.stop().await;
     });
 }
+
+/// The file settles while the addition in each room is on its way, whose plan leaves a removal for later.
+#[test]
+fn who_was_planned_while_the_files_settled_goes_once_they_have() {
+    let rooms = (1..=50).map(|room| (room_id(room), room_of("alice", &[], &["bob", "eve"])));
+    let settings =
+        "sync: {settle_removals: 2s, interval: 1h}\nguards: {max_removals: 100%, max_removals_total: 100%}";
+    for latency in [100, 700, 1_000, 1_500] {
+        let service = Service::new(state(rooms.clone())).taking(Duration::from_millis(latency));
+        house(service, settings, async |house: House| {
+            let entries =
+                (1..=50).map(|room| format!("  - {{id: \"{}\", members: [bob, mia]}}\n", room_id(room)));
+            house.rooms(&format!("rooms:\n{}", entries.collect::<String>()));
+            let daemon = house.start();
+            daemon.until_well(Duration::from_secs(120)).await;
+            daemon.stop().await;
+        });
+    }
+}
