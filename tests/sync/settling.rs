@@ -90,8 +90,8 @@ impl Watch<'_> {
         }
     }
 
-    /// Sees that nobody is added whose place had ended by the last settled set: until another one has settled, they are not wanted or
-    /// wanted only because their end is gone.
+    /// Sees that nobody is added whose place had ended by the last settled set, or who was excluded by it: until another one has settled,
+    /// they are not wanted, or wanted only because that is gone.
     fn check_added(&self, new: &Site, path: &str, body: &str, context: &str) {
         // Whose place ends just now may have been added before.
         let now = self.house.clock.now() - SignedDuration::from_secs(1);
@@ -106,7 +106,7 @@ impl Watch<'_> {
             let is_settled = before == new;
             assert!(
                 !named,
-                "{context}: the place of {name} had ended (settled: {is_settled})"
+                "{context}: the place of {name} had ended, or they were excluded (settled: {is_settled})"
             );
         }
     }
