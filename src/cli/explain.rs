@@ -1,14 +1,15 @@
 //! `roomsync explain`.
 
 use super::exit::{Exit, Usage};
+use super::room_names::{self, NamedRoom, Naming};
 use super::{Globals, output};
 use crate::chat::{CallErrorKind, Reader};
 use crate::clock::Clock;
 use crate::desired::{self, DesiredRoom, Loaded, Retain};
-use crate::diagnostics::{closest, near_misses};
+use crate::diagnostics::near_misses;
 use crate::explain::{self, Subject};
 use crate::live::{self, AdminRead, Observed, ReadRequest};
-use crate::model::{RoomId, UserId};
+use crate::model::UserId;
 use crate::plan::{self, Constraints, FleetGuard, FleetPlan, RoomPlan};
 use crate::reconcile::{self, CheckedClock, connect};
 use crate::settings;
@@ -52,7 +53,8 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         settings.room_defaults.guards.protect.as_slice(),
     );
     output(&explain::files(subject, &mentions, &desired.rooms, protect))?;
-    let is_known = !mentions.lists.is_empty() || !mentions.other_groups.is_empty();
+    let is_known =
+        !mentions.lists.is_empty() || !mentions.excluded.is_empty() || !mentions.other_groups.is_empty();
     let observed = match live::read_room(&reader, everything(room)).await {
         Ok(observed) => observed,
         Err(error) if matches!(error.kind, CallErrorKind::NoSuchRoom(_)) => {
@@ -93,34 +95,17 @@ fn names<'a>(rooms: &'a [DesiredRoom], observed: &'a Observed) -> impl Iterator<
     names.chain(live.owner.as_deref())
 }
 
-/// The room that is meant: by its id, or by the name that the files give it.
+/// The room that is meant.
 fn find<'r>(rooms: &'r [DesiredRoom], text: &str) -> Result<&'r DesiredRoom, Usage> {
-    if let Ok(id) = RoomId::parse(text)
-        && let Some(room) = rooms.iter().find(|room| room.id == id)
-    {
-        return Ok(room);
-    }
-    let named = rooms.iter().filter(|room| room.name.as_deref() == Some(text));
-    match named.collect::<Vec<_>>().as_slice() {
-        [room] => Ok(room),
-        [] => {
-            let known = rooms
-                .iter()
-                .flat_map(|room| [Some(room.id.as_str()), room.name.as_deref()]);
-            let near = closest(text, known.flatten());
-            let near = near
-                .map(|near| format!("; did you mean {near:?}?"))
-                .unwrap_or_default();
-            Err(Usage(format!("ROOM {text:?}: no such room in the files{near}")))
-        }
-        several => {
-            let ids: Vec<&str> = several.iter().map(|room| room.id.as_str()).collect();
-            let ids = ids.join(", ");
-            Err(Usage(format!(
-                "ROOM {text:?} is the name of several rooms; say which by its id: {ids}"
-            )))
-        }
-    }
+    let naming = Naming {
+        argument: "ROOM",
+        place: "in the files",
+        patterns: false,
+    };
+    let named: Vec<NamedRoom<'_>> = rooms.iter().map(NamedRoom::from).collect();
+    let id = room_names::find(naming, &named, text)?;
+    let room = rooms.iter().find(|room| room.id == id);
+    room.ok_or_else(|| Usage(format!("ROOM {text:?}: no such room in the files")))
 }
 
 /// The plan that `plan --room` makes for this room.

@@ -129,7 +129,7 @@ fn who_and_where_must_be_sayable() {
         (&["explain", "bob"], "<ROOM>"),
         (
             &["explain", "bob", "99"],
-            "ROOM \"99\": no such room in the files\n",
+            "ROOM 99: no such room in the files\n",
         ),
         (
             &["explain", "bob", "loby"],
