@@ -3,8 +3,9 @@
 use super::forecast::FleetDepartures;
 use super::group_index::GroupIndex;
 use super::groups::ResolvedGroups;
-use super::place::Specs;
+use super::place::{Specs, has_ends};
 use super::provenance::Provenance;
+use super::resolve::Rooms;
 use super::room::{Desired, DesiredRoom, Source};
 use super::spec::FileSpec;
 use super::{lints, resolve};
@@ -275,12 +276,15 @@ impl Reading {
         } = self;
         let groups = GroupIndex::new(&specs, &mut problems);
         let lints = lints::lints(&specs, &groups, &defaults.guards);
-        let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, now, &mut problems);
         let (mut rooms, mut count) = (Vec::new(), 0);
         let (has_ends, mut departures) = (has_ends(&specs), FleetDepartures::default());
+        let of_files = specs.iter_mut().map(|(_, spec)| std::mem::take(&mut spec.rooms));
+        let mut of_files: Rooms = of_files.collect();
+        let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, now, &mut problems);
         let keep = retain != Retain::Rooms;
         resolve::rooms(
-            &mut specs,
+            &specs,
+            &mut of_files,
             &people_of_groups,
             defaults,
             keep,
@@ -296,6 +300,11 @@ impl Reading {
             },
         );
         let until_lints = people_of_groups.into_until_lints();
+        if keep {
+            for ((_, spec), rooms) in specs.iter_mut().zip(of_files) {
+                spec.rooms = rooms;
+            }
+        }
         rooms.sort_by(|a: &DesiredRoom, b| a.id.cmp(&b.id));
         let any_error = problems.iter().any(|problem| problem.severity == Severity::Error);
         if count > 0 && !any_error {
@@ -312,21 +321,6 @@ impl Reading {
             departures,
         }
     }
-}
-
-/// True if a place in one of the lists ends.
-fn has_ends(specs: &Specs) -> bool {
-    let of_file = |spec: &FileSpec| {
-        let groups = spec.groups.value.iter().flatten().map(|group| &group.items);
-        let rooms = spec.rooms.value.iter().flatten().flatten();
-        let lists = rooms.flat_map(|room| [&room.admins, &room.members]);
-        let mut items = groups
-            .chain(lists.filter_map(|list| list.value.as_ref()))
-            .flatten()
-            .flatten();
-        items.any(|entry| entry.until().is_some())
-    };
-    specs.iter().any(|(_, spec)| of_file(spec))
 }
 
 /// Resolved room files, and all that there is to say of them.

@@ -3,6 +3,7 @@
 mod ending;
 mod ends;
 mod entry;
+mod expansion;
 mod forecast;
 mod group_index;
 mod groups;
