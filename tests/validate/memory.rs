@@ -49,7 +49,9 @@ fn a_chain_of_ten_thousand_groups_takes_what_it_has_names() {
 fn large_groups_in_many_rooms() {
     let mut text = "groups:\n".to_owned();
     for group in 0..300 {
-        let people: Vec<String> = (0..200).map(|number| format!("person.{}", group * 200 + number)).collect();
+        let people: Vec<String> = (0..200)
+            .map(|number| format!("person.{}", group * 200 + number))
+            .collect();
         writeln!(text, "  g{group}: [{}]", people.join(", ")).unwrap();
     }
     let groups: Vec<String> = (0..300).map(|group| format!("group:g{group}")).collect();

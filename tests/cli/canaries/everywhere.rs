@@ -202,7 +202,10 @@ impl<'s> Case<'s> {
             }
         }
         let term = format!("kill -s TERM {}", child.id());
-        let _ = Command::new("sh").args(["-c", &term]).stderr(Stdio::null()).status();
+        let _ = Command::new("sh")
+            .args(["-c", &term])
+            .stderr(Stdio::null())
+            .status();
         let begun = Instant::now();
         while child.try_wait().unwrap().is_none() {
             if begun.elapsed() > Duration::from_secs(20) {
@@ -220,10 +223,7 @@ impl<'s> Case<'s> {
 
 #[track_caller]
 fn shows_nothing(said: &str, name: &str, args: &[&str]) {
-    assert!(
-        !said.to_lowercase().contains(CANARY),
-        "{name}, {args:?}:\n{said}"
-    );
+    assert!(!said.to_lowercase().contains(CANARY), "{name}, {args:?}:\n{said}");
 }
 
 /// The address of a line such as `listening address=127.0.0.1:4711`.
@@ -279,7 +279,10 @@ fn links_to_a_foreign_file() {
     case().link("roomsync.yaml", "foreign").check("roomsync.yaml");
     case().link("token", "foreign").check("token");
     case()
-        .settings(&format!("{APP_KEY}\n  ca_file: ca\n  auth: {{token_file: token}}"), "")
+        .settings(
+            &format!("{APP_KEY}\n  ca_file: ca\n  auth: {{token_file: token}}"),
+            "",
+        )
         .link("ca", "foreign")
         .check("ca_file");
     let audit = case().rest("audit_log: audit").link("audit", "foreign");
@@ -295,7 +298,11 @@ fn a_foreign_text_in_a_file_of_ours() {
     let service = Service::start(STATE);
     let case = || Case::new(&service);
     let lines = format!("{CANARY}\n{CANARY}\n");
-    for text in [lines.as_str(), "{\"c4nary-1n-4-c04l-m1ne\": [", "\u{feff}c4nary-1n-4-c04l-m1ne x"] {
+    for text in [
+        lines.as_str(),
+        "{\"c4nary-1n-4-c04l-m1ne\": [",
+        "\u{feff}c4nary-1n-4-c04l-m1ne x",
+    ] {
         case().file("token", text).check("token");
         for name in FILES_OF_STATE {
             case().file(&format!(".roomsync/{name}"), text).check(name);
@@ -394,5 +401,7 @@ fn secrets_in_the_environment_and_in_addresses() {
 fn the_check_itself() {
     let service = Service::start(STATE);
     let rooms = ROOMS.replace("carol", CANARY);
-    Case::new(&service).file("rooms/team.yaml", &rooms).check("a name in a room file");
+    Case::new(&service)
+        .file("rooms/team.yaml", &rooms)
+        .check("a name in a room file");
 }

@@ -67,7 +67,10 @@ fn a_folder_of_another_user_is_refused_with_what_to_do() {
         return;
     }
     let error = open(dir.path()).unwrap_err();
-    let StateDirError::NotOurs { owner: OTHER, own, .. } = error else {
+    let StateDirError::NotOurs {
+        owner: OTHER, own, ..
+    } = error
+    else {
         panic!("{error}");
     };
     let shown = dir.path().display();
