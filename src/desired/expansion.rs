@@ -45,7 +45,9 @@ pub(super) fn ends(index: &GroupIndex, specs: &Specs, items: &Items<Entry>) -> V
             }
         }
         next = None;
-        while let (None, Some((within, group))) = (next, ahead.pop()) {
+        while next.is_none()
+            && let Some((within, group)) = ahead.pop()
+        {
             if visited.insert(group) {
                 next = index.get(group).map(|group| (within, group.items(specs)));
             }

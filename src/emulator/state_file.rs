@@ -339,10 +339,10 @@ mod tests {
         ]
         .map(problem);
         insta::assert_snapshot!(problems.join("\n"), @r#"
-        this is not the state of an emulator: rooms: invalid type: sequence, expected a map at line 1 column 8
-        this is not the state of an emulator: unknown field `tokken`, expected one of `app_key`, `app_id`, `app_certificate`, `tokens`, `user_tokens`, `clients`, `passwords`, `users`, `rooms`
-        this is not the state of an emulator: rooms.7: unknown field `boss`, expected one of `owner`, `admins`, `members`, `allow_list`, `block_list`, `name`, `description`, `custom`, `created`, `maxusers` at line 1 column 23
-        this is not the state of an emulator: rooms.7: missing field `owner` at line 1 column 12
+        this is not the state of an emulator (line 1, column 8); it may have app_key, app_id, app_certificate, tokens, user_tokens, clients, passwords, users and rooms, and each room an owner, admins, members, allow_list, block_list, name, description, custom, created and maxusers
+        this is not the state of an emulator (line 1, column 1); it may have app_key, app_id, app_certificate, tokens, user_tokens, clients, passwords, users and rooms, and each room an owner, admins, members, allow_list, block_list, name, description, custom, created and maxusers
+        this is not the state of an emulator (line 1, column 23); it may have app_key, app_id, app_certificate, tokens, user_tokens, clients, passwords, users and rooms, and each room an owner, admins, members, allow_list, block_list, name, description, custom, created and maxusers
+        this is not the state of an emulator (line 1, column 12); it may have app_key, app_id, app_certificate, tokens, user_tokens, clients, passwords, users and rooms, and each room an owner, admins, members, allow_list, block_list, name, description, custom, created and maxusers
         app_key is written org#app, each of letters, digits, `-` and `_`; "acme" is not
         app_key is written org#app, each of letters, digits, `-` and `_`; "a/b#c" is not
         app_id consists of letters, digits, `-` and `_`; ".." does not

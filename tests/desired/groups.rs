@@ -107,5 +107,5 @@ fn a_long_cycle_is_named_by_its_first_groups() {
     let cycle =
         "a group holds itself: g00 → g01 → g02 → g03 → g04 → g05 → g06 → g07 → g08 → g09 → (20 more) → g00\n";
     assert!(said.contains(cycle), "{said}");
-    assert_eq!(said.matches("error").count(), 2, "{said}");
+    assert_eq!(said.matches("error").count(), 1, "{said}");
 }

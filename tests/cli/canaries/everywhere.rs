@@ -1,17 +1,13 @@
 //! A canary in each place that a secret or a foreign file can come to × each command × each format, and a daemon with its page, API
 //! and log: it turns up nowhere, neither in what is said nor in a file that was written.
 
+use super::super::running::said_by_daemon;
 use super::super::service::{ROOM, STATE, Service, TOKEN};
 use super::super::site::{ROOMS, Run, Site};
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 /// A secret of no special form. It stands in lines of the foreign file, too.
 const CANARY: &str = "c4nary-1n-4-c04l-m1ne";
@@ -64,18 +60,6 @@ const COMMANDS: &[&[&str]] = &[
     &["schema", "settings"],
     &["schema", "rooms"],
     &["completions", "bash"],
-];
-
-/// Paths of the daemon's page and API.
-const PATHS: &[&str] = &[
-    "/",
-    "/api/status",
-    "/api/rooms",
-    "/api/rooms/66213271109633",
-    "/readyz",
-    "/livez",
-    "/metrics",
-    "/-/reconcile",
 ];
 
 /// A site with a canary.
@@ -160,92 +144,17 @@ impl<'s> Case<'s> {
             shows_nothing(&format!("{}\n{}", run.stdout, run.stderr), name, args);
         }
         let log_format = log_formats.next().unwrap();
-        shows_nothing(&self.daemon(name, log_format), name, &["run"]);
+        let said = said_by_daemon(&mut self.command(&["run"], log_format));
+        assert!(!said.contains("panicked"), "{name}: {said}");
+        shows_nothing(&said, name, &["run"]);
         let after = files_with_canary(&self.site.path("."));
         assert_eq!(after.len(), before.len(), "{name}: {before:?}, then {after:?}");
-    }
-
-    /// Everything that a daemon says: its log, and its answers to everybody and to whoever has a token.
-    fn daemon(&self, name: &str, log_format: &str) -> String {
-        let mut child = self
-            .command(&["run"], log_format)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (lines, log) = mpsc::channel();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let reader = thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                let _ = lines.send(line);
-            }
-        });
-        let begun = Instant::now();
-        let mut said = String::new();
-        let mut address = None;
-        // It listens, or ends because it cannot start.
-        while begun.elapsed() < Duration::from_secs(20) && address.is_none() {
-            match log.recv_timeout(Duration::from_secs(20)) {
-                Ok(line) => {
-                    address = line.contains("listening").then(|| address_in(&line)).flatten();
-                    said += &format!("{line}\n");
-                }
-                Err(_) => break,
-            }
-        }
-        if let Some(address) = address {
-            // Long enough for a look at the room.
-            thread::sleep(Duration::from_millis(300));
-            for path in PATHS {
-                said += &get(address, path, "");
-                said += &get(address, path, &format!("Authorization: Bearer {TOKEN}\r\n"));
-            }
-        }
-        let term = format!("kill -s TERM {}", child.id());
-        let _ = Command::new("sh")
-            .args(["-c", &term])
-            .stderr(Stdio::null())
-            .status();
-        let begun = Instant::now();
-        while child.try_wait().unwrap().is_none() {
-            if begun.elapsed() > Duration::from_secs(20) {
-                child.kill().unwrap();
-                panic!("{name}: it does not end:\n{said}");
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        reader.join().unwrap();
-        said.extend(log.try_iter().map(|line| format!("{line}\n")));
-        assert!(!said.contains("panicked"), "{name}: {said}");
-        said
     }
 }
 
 #[track_caller]
 fn shows_nothing(said: &str, name: &str, args: &[&str]) {
     assert!(!said.to_lowercase().contains(CANARY), "{name}, {args:?}:\n{said}");
-}
-
-/// The address of a line such as `listening address=127.0.0.1:4711`.
-fn address_in(line: &str) -> Option<SocketAddr> {
-    let start = line.find("127.0.0.1:")?;
-    let rest = &line[start..];
-    let end = rest.rfind(|c: char| c.is_ascii_digit())? + 1;
-    let address = &rest[..end];
-    let end = address
-        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ':')))
-        .unwrap_or(address.len());
-    address[..end].parse().ok()
-}
-
-fn get(address: SocketAddr, path: &str, header: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}Connection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// Regular files below the folder that have the canary, by whichever name.
