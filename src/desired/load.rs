@@ -3,11 +3,12 @@
 use super::forecast::FleetDepartures;
 use super::group_index::GroupIndex;
 use super::groups::ResolvedGroups;
-use super::place::{Specs, has_ends};
+use super::place::Specs;
 use super::provenance::Provenance;
 use super::resolve::Rooms;
 use super::room::{Desired, DesiredRoom, Source};
 use super::spec::FileSpec;
+use super::totals::Totals;
 use super::{lints, resolve};
 use crate::diagnostics::{Diagnostic, Invalid, Place, Problem, RawDiagnostic, Severity, Target, diagnose};
 use crate::disk::{DiskTimeout, TimeLimit};
@@ -276,8 +277,8 @@ impl Reading {
         } = self;
         let groups = GroupIndex::new(&specs, &mut problems);
         let lints = lints::lints(&specs, &groups, &defaults.guards);
-        let (mut rooms, mut count) = (Vec::new(), 0);
-        let (has_ends, mut departures) = (has_ends(&specs), FleetDepartures::default());
+        let mut rooms = Vec::new();
+        let mut totals = Totals::new(&specs, retain == Retain::Totals, now);
         let of_files = specs.iter_mut().map(|(_, spec)| std::mem::take(&mut spec.rooms));
         let mut of_files: Rooms = of_files.collect();
         let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, now, &mut problems);
@@ -290,10 +291,7 @@ impl Reading {
             keep,
             &mut problems,
             |room| {
-                count += 1;
-                if has_ends {
-                    departures.count(&room, now);
-                }
+                totals.count(&room);
                 if retain != Retain::Totals {
                     rooms.push(room);
                 }
@@ -307,7 +305,7 @@ impl Reading {
         }
         rooms.sort_by(|a: &DesiredRoom, b| a.id.cmp(&b.id));
         let any_error = problems.iter().any(|problem| problem.severity == Severity::Error);
-        if count > 0 && !any_error {
+        if totals.rooms > 0 && !any_error {
             problems.extend(lints.into_iter().chain(until_lints));
         }
         Resolved {
@@ -315,10 +313,9 @@ impl Reading {
             specs,
             groups,
             rooms,
-            count,
+            totals,
             any_error,
             problems,
-            departures,
         }
     }
 }
@@ -330,10 +327,9 @@ pub(super) struct Resolved {
     groups: GroupIndex,
     /// By id.
     rooms: Vec<DesiredRoom>,
-    count: usize,
+    totals: Totals,
     any_error: bool,
     problems: Vec<Problem>,
-    departures: FleetDepartures,
 }
 
 impl Resolved {
@@ -355,12 +351,12 @@ impl Resolved {
         retain: Retain,
     ) -> Result<Loaded, Invalid> {
         let mut diagnostics = diagnose(&files, self.problems, &[]);
-        if self.count == 0 && !self.any_error {
+        if self.totals.rooms == 0 && !self.any_error {
             let raw = RawDiagnostic::new("no-rooms", "these files name no room at all")
                 .help("write a room under `rooms` in one of them");
             diagnostics.push(Diagnostic::without_file(raw));
         }
-        if self.count == 0 || self.any_error {
+        if self.totals.rooms == 0 || self.any_error {
             return Err(Invalid { diagnostics });
         }
         let is_note = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Note;
@@ -377,10 +373,10 @@ impl Resolved {
             },
             warnings,
             notes,
-            rooms: self.count,
+            rooms: self.totals.rooms,
             groups: self.groups.groups().len(),
-            people: (retain == Retain::Totals).then(|| lints::people(&self.specs, &self.groups)),
-            departures: self.departures,
+            people: (retain == Retain::Totals).then(|| self.totals.people(&self.specs, &self.groups)),
+            departures: self.totals.departures,
             provenance: match retain {
                 Retain::Provenance => Provenance::new(files, self.specs, self.groups),
                 Retain::Totals | Retain::Rooms => Provenance::default(),

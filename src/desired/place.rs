@@ -76,18 +76,3 @@ pub(super) fn rooms(specs: &Specs) -> impl Iterator<Item = (RoomAt, &FileSpec, &
         })
     })
 }
-
-/// True if a place in one of the lists ends.
-pub(super) fn has_ends(specs: &Specs) -> bool {
-    let of_file = |spec: &FileSpec| {
-        let groups = spec.groups.value.iter().flatten().map(|group| &group.items);
-        let rooms = spec.rooms.value.iter().flatten().flatten();
-        let lists = rooms.flat_map(|room| [&room.admins, &room.members]);
-        let mut items = groups
-            .chain(lists.filter_map(|list| list.value.as_ref()))
-            .flatten()
-            .flatten();
-        items.any(|entry| entry.until().is_some())
-    };
-    specs.iter().any(|(_, spec)| of_file(spec))
-}
