@@ -119,7 +119,7 @@ fn repeats(listed: &Listed<'_>, problems: &mut Vec<Problem>) {
 /// Enough for any file that a person reads the errors of, and few enough that many mistakes and many groups take no time.
 const MOST_COMPARISONS: usize = 100_000;
 /// Enough for groups that people nest, and few enough that the lints of a long chain take no time.
-const MOST_LINT_NAMES: usize = 10_000_000;
+const MOST_LINT_NAMES: usize = 2_000_000;
 /// Names that are kept, as a multiple of the items that all groups have: groups nest about as deep.
 const KEPT_FOR_EACH_ITEM: usize = 4;
 /// Most names of a cycle that its error has.

@@ -7,8 +7,12 @@ use serde_json::json;
 use std::fs;
 
 /// Clears the screen, begins a line like one of the log, turns the text around, and shows nothing.
-const HARM: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}2J\r\n2026-01-01T00:00:00.000000Z  INFO forged\n{\"timestamp\":\"2026-01-01\"}\n\u{202a}\u{202b}\u{202c}\
+const HARM: &str = "lobby of \u{1b}[2J\u{1b}]0;x\u{7}\u{9b}2J\r\n2026-01-01T00:00:00.000000Z  INFO forged\n{\"timestamp\":\"2026-01-01\"}\n\u{202a}\u{202b}\u{202c}\
                     \u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\u{200e}\u{200f}\u{61c}\u{200b}\u{85}\u{90}\u{2028}\u{2029}";
+
+/// The same without what no label of a room can have.
+const HARM_ON_A_LINE: &str =
+    "lobby of \u{202a}\u{202e}x\u{2066}\u{2069}\u{200e}\u{200f}\u{61c}\u{200b}\u{2028}";
 
 #[track_caller]
 fn shows_no_harm(run: &Run) {
@@ -112,18 +116,19 @@ fn refusals_of_a_token() {
 
 #[test]
 fn names_and_descriptions_of_rooms() {
-    let harm = serde_json::to_string(HARM).unwrap();
-    let texts = format!("owner: alice, name: {harm}, description: {harm}, custom: {harm}");
-    let service = Service::start(&STATE.replace("owner: alice", &texts));
-    assert!(
-        service
-            .emulator
-            .state()
-            .rooms
-            .values()
-            .any(|room| format!("{room:?}").contains("forged"))
-    );
-    nothing_does_harm(&site_of(&service));
+    // What is on a line of its own can be the label of a room in a file.
+    for harm in [HARM, HARM_ON_A_LINE] {
+        let escaped = |c: char| match c {
+            ' '..='~' if c != '"' => c.to_string(),
+            _ => format!("\\u{:04x}", u32::from(c)),
+        };
+        let harm: String = harm.chars().map(escaped).collect();
+        let texts = format!(r#"owner: alice, name: "{harm}", description: "{harm}", custom: "{harm}""#);
+        let service = Service::start(&STATE.replace("owner: alice", &texts));
+        nothing_does_harm(&site_of(&service));
+        let exported = site_of(&service).run(&["export", "--all"]).ends_with(0).stdout;
+        assert!(exported.contains("lobby of"), "{exported}");
+    }
 }
 
 /// Names that the service would never take, as people, admins and the owner of a room, in each call that reads.

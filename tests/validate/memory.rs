@@ -37,12 +37,12 @@ fn a_chain_of_ten_thousand_groups_takes_what_it_has_names() {
         }
         writeln!(text, "  g{LAST}: [person.{LAST}]\nrooms:").unwrap();
         // The people of all these groups together are no part of what is kept.
-        for (id, group) in (1..).zip((0..LAST).step_by(LAST / 100)) {
+        for (id, group) in (1..).zip((0..LAST).step_by(500)) {
             writeln!(text, "  - {{id: {id}, members: [group:g{group}]}}").unwrap();
         }
         let said = validate_within(60_000, &text);
         assert!(
-            said.starts_with("1 file, 100 rooms, 10000 groups, 10000 people: valid"),
+            said.starts_with("1 file, 20 rooms, 10000 groups, 10000 people: valid"),
             "{said}"
         );
     }

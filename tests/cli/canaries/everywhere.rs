@@ -33,7 +33,7 @@ const COMMANDS: &[&[&str]] = &[
     &["validate", "--settings", "--format", "json"],
     &["validate", "--settings", "--format", "github"],
     &["validate", "rooms"],
-    &["validate", "rooms", "foreign", "--format", "json"],
+    &["validate", "foreign", "--format", "json"],
     &["validate", "foreign", "token"],
     &["validate", "-c", "foreign"],
     &["plan", "-c", "token"],
@@ -213,7 +213,8 @@ fn a_foreign_text_in_a_file_of_ours() {
         "\u{feff}c4nary-1n-4-c04l-m1ne x",
     ] {
         case().file("token", text).check("token");
-        for name in FILES_OF_STATE {
+        // The text of `pause` is for people: it says why.
+        for name in FILES_OF_STATE.into_iter().filter(|name| *name != "pause") {
             case().file(&format!(".roomsync/{name}"), text).check(name);
         }
         let webhook = "webhook: {listen: 127.0.0.1:0, secret_file: secret}";
@@ -257,8 +258,6 @@ fn secrets_in_the_settings() {
     ] {
         case().rest(&rest).check(&rest);
     }
-    let service_lines = format!("{APP_KEY}\n  ca_file: {CANARY}\n  auth: {{token_file: token}}");
-    case().settings(&service_lines, "").check("ca_file");
 }
 
 #[test]
