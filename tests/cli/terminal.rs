@@ -48,17 +48,19 @@ const COMMANDS: &[&[&str]] = &[
     &["explain", "carol"],
 ];
 
-/// Runs all of them, and a daemon: neither what they say nor what they write does any harm.
+/// Runs all of them, and daemons: neither what they say nor what they write does any harm.
 #[track_caller]
 fn nothing_does_harm(site: &Site) {
+    // Not each with each, or it would take minutes.
+    let log_formats = ["text", "json"].into_iter().cycle();
+    for (args, log_format) in COMMANDS.iter().zip(log_formats) {
+        let _ = fs::remove_file(site.path("out.yaml"));
+        let mut command = site.command(args);
+        command.args(["--log-format", log_format, "-vv", "--color", "never"]);
+        shows_no_harm(&Run::of(&mut command));
+        is_harmless(&fs::read_to_string(site.path("out.yaml")).unwrap_or_default());
+    }
     for log_format in ["text", "json"] {
-        for args in COMMANDS {
-            let _ = fs::remove_file(site.path("out.yaml"));
-            let mut command = site.command(args);
-            command.args(["--log-format", log_format, "-vv", "--color", "never"]);
-            shows_no_harm(&Run::of(&mut command));
-            is_harmless(&fs::read_to_string(site.path("out.yaml")).unwrap_or_default());
-        }
         let mut command = site.command(&["run", "--log-format", log_format, "-vv", "--color", "never"]);
         is_harmless(&said_by_daemon(&mut command).replace('\r', ""));
         is_harmless(&fs::read_to_string(site.path("audit.jsonl")).unwrap_or_default());
@@ -77,7 +79,7 @@ fn refusal(status: u16) -> axum::response::Response {
 
 #[test]
 fn refusals_of_everything() {
-    for status in [400, 401, 403, 404, 500] {
+    for status in [400, 401, 500] {
         let service = Service::answering(move || refusal(status));
         nothing_does_harm(&site_of(&service));
     }
@@ -106,7 +108,7 @@ fn refusals_of_single_people() {
 
 #[test]
 fn refusals_of_a_token() {
-    for status in [400, 401, 403, 429, 500] {
+    for status in [401, 429] {
         let service = Service::answering(move || refusal(status));
         let site =
             site_of(&service).with_settings("token_file: token", "client_id: x, client_secret_file: token");

@@ -109,7 +109,7 @@ impl<'s> Case<'s> {
     fn link(self, name: &str, to: &str) -> Self {
         let path = self.site.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let _ = fs::remove_file(&path);
+        let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
         symlink(self.site.path(to), path).unwrap();
         self
     }
