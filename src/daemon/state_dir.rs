@@ -8,6 +8,7 @@ mod folder;
 mod invited;
 mod pause_file;
 mod persister;
+mod private;
 mod sealed;
 mod seen_file;
 mod shape;
@@ -66,6 +67,26 @@ pub enum StateDirError {
         /// Cause.
         error: io::Error,
     },
+    /// The folder belongs to another user.
+    #[error(
+        "{dir:?} (`state_dir`) belongs to another user (uid {owner}), who could hold its lock and change what is kept there; give it \
+         to the user that runs roomsync (`chown {own} {}`), or name a folder in it that is not there yet: roomsync makes it",
+        dir.display()
+    )]
+    NotOurs {
+        /// The folder.
+        dir: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// The user that runs roomsync.
+        own: u32,
+    },
+    /// Others can write to the folder, and its file system keeps it so.
+    #[error(
+        "other users can write to {0:?} (`state_dir`), could hold its lock and change what is kept there, and its file system does not \
+         let it be closed to them; name a folder on another one"
+    )]
+    Open(PathBuf),
     /// Another daemon keeps its state here.
     #[error("another roomsync runs with this `state_dir` ({0:?}): end it, or give each its own")]
     Taken(PathBuf),

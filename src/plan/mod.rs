@@ -37,7 +37,7 @@ pub use saved::{SavedPlan, SavedRoom, StalePlan};
 pub use unmatched::UnmatchedPatterns;
 pub use until_notes::{near, note_ends, of_room as notes_on_ends};
 
-use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, room_label};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, printable, room_label};
 use std::fmt;
 
 /// Condition of a room by its plan.
@@ -78,12 +78,12 @@ pub struct Note {
 }
 
 impl Note {
-    /// A remark on a room.
+    /// A remark on a room. What it says of the service's words and names is escaped here.
     #[must_use]
-    pub fn new(code: ReasonCode, message: impl Into<String>) -> Self {
+    pub fn new(code: ReasonCode, message: impl AsRef<str>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: printable(message.as_ref()).into_owned(),
             user: None,
             held: None,
         }
@@ -91,7 +91,7 @@ impl Note {
 
     pub(crate) fn about(self, user: impl fmt::Display) -> Self {
         Self {
-            user: Some(user.to_string()),
+            user: Some(printable(&user.to_string()).into_owned()),
             ..self
         }
     }

@@ -1,5 +1,6 @@
 mod crash;
 mod pause;
+mod private;
 
 use super::*;
 use crate::exclusions::{Hold, Lists, Refusal, Roster};
