@@ -299,7 +299,7 @@ impl Env {
     }
 }
 
-/// Settings that judge room files, without the credentials for the service.
+/// Settings that need no credentials for the service: those that judge room files, and where the daemon is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offline {
     /// Room files, and directories of them.
@@ -308,6 +308,8 @@ pub struct Offline {
     pub room_defaults: RoomDefaults,
     /// Most removals in all rooms together.
     pub max_removals_total: Limit,
+    /// Where the daemon serves status page, probes and metrics. `None`: nowhere.
+    pub listen: Option<SocketAddr>,
     /// Remarks about what is probably not meant.
     pub warnings: Vec<Diagnostic>,
 }
@@ -368,6 +370,7 @@ pub fn load_offline(path: &Path, env: &Env) -> Result<Offline, Invalid> {
         rooms: draft.rooms,
         room_defaults: draft.room_defaults,
         max_removals_total: draft.max_removals_total,
+        listen: draft.listen,
         warnings: Vec::new(),
     });
     match valid(offline, &diagnostics) {

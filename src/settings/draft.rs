@@ -12,7 +12,7 @@ use crate::diagnostics::{Diagnostic, EntryPart, NodePath, Place, Problem, RawDia
 use crate::model::{Limit, RoomDefaults};
 use crate::source;
 use crate::yaml::{self, Field};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
@@ -40,6 +40,7 @@ pub(super) struct Draft {
     pub(super) webhook: Option<Webhook>,
     pub(super) status_token_file: Option<PathBuf>,
     pub(super) admin_token_file: Option<PathBuf>,
+    pub(super) listen: Option<SocketAddr>,
     /// The other keys.
     spec: SettingsSpec,
     /// The folder of the settings file.
@@ -165,6 +166,7 @@ impl Draft {
             webhook,
             status_token_file,
             admin_token_file,
+            listen,
             spec,
             folder: folder.to_owned(),
         }
@@ -181,7 +183,7 @@ impl Draft {
             sync,
             webhook: _,
             state_dir,
-            listen,
+            listen: _,
             status_page,
             allowed_hosts,
             status_token_file: _,
@@ -204,7 +206,7 @@ impl Draft {
             sync: timing_of(&sync.value.unwrap_or_default()),
             webhook: self.webhook,
             state_dir: from_here(state_dir.value.unwrap_or_else(|| ".roomsync".into())),
-            listen: listen.value.unwrap_or(Some(LISTEN.into())),
+            listen: self.listen,
             status_page: status_page.value.unwrap_or(false),
             allowed_hosts: allowed_hosts.value.into_iter().flatten().flatten().collect(),
             status_token_file: self.status_token_file,
