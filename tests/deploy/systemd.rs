@@ -35,11 +35,8 @@ fn systemd_takes_the_units() {
         // Installed, it is found in /usr/bin or /usr/local/bin.
         assert!(unit.contains("\nExecStart=roomsync "));
         let path = folder.path().join(name);
-        fs::write(
-            &path,
-            unit.replace("=roomsync ", concat!("=", env!("CARGO_BIN_EXE_roomsync"), " ")),
-        )
-        .unwrap();
+        let here = concat!("ExecStart=", env!("CARGO_BIN_EXE_roomsync"), " ");
+        fs::write(&path, unit.replace("ExecStart=roomsync ", here)).unwrap();
         let path = path.to_str().unwrap();
         let Some(checked) = checker("systemd-analyze", &["verify", "--man=no", path]) else {
             return;
@@ -73,14 +70,15 @@ fn an_app_of_several_has_folders_of_its_own_and_is_kept_like_the_only_one() {
     let instance = template.split_once('\n').unwrap().1;
     let only = instance
         .replace("of the chat rooms of %i as its files say", "of chat rooms as the files say")
-        .replace("/etc/roomsync/%i/", "/etc/roomsync/")
+        .replace("/etc/roomsync/%i", "/etc/roomsync")
         .replace("roomsync-%i", "roomsync");
     assert_eq!(only, unit);
-    for key in ["StateDirectory", "LoadCredential", "ExecStart"] {
-        for value in values(&template, key) {
-            assert!(value.contains("%i"), "{key}={value}");
-        }
-    }
+    let named: Vec<String> = ["StateDirectory", "LoadCredential", "ExecStart", "ExecReload"]
+        .iter()
+        .flat_map(|key| values(&template, key))
+        .filter(|value| value.contains("roomsync"))
+        .collect();
+    assert!(named.len() > 8 && named.iter().all(|value| value.contains("%i")), "{named:?}");
 }
 
 #[test]
