@@ -52,7 +52,8 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         settings.room_defaults.guards.protect.as_slice(),
     );
     output(&explain::files(subject, &mentions, &desired.rooms, protect))?;
-    let is_known = !mentions.lists.is_empty() || !mentions.other_groups.is_empty();
+    let is_known =
+        !mentions.lists.is_empty() || !mentions.excluded.is_empty() || !mentions.other_groups.is_empty();
     let observed = match live::read_room(&reader, everything(room)).await {
         Ok(observed) => observed,
         Err(error) if matches!(error.kind, CallErrorKind::NoSuchRoom(_)) => {

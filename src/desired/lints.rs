@@ -30,7 +30,7 @@ pub(super) fn lints(specs: &Specs, index: &GroupIndex, guards: &Guards) -> Vec<P
 pub(super) fn people(specs: &Specs, index: &GroupIndex) -> usize {
     // A share of the names at a time, so that even all of them take next to no memory.
     const SHARES: u8 = 16;
-    let used = used_groups(specs, index);
+    let used = used_groups(index, room_lists(specs));
     let of_groups = || {
         let used = index
             .groups()
@@ -56,7 +56,7 @@ pub(super) fn people(specs: &Specs, index: &GroupIndex) -> usize {
 
 /// Groups that no room lists, by itself or by way of another group.
 fn unused_groups(specs: &Specs, index: &GroupIndex) -> Vec<Problem> {
-    let used = used_groups(specs, index);
+    let used = used_groups(index, room_lists(specs).chain(exclude_lists(specs)));
     let groups = index.groups().iter().enumerate();
     let unused = groups.filter(|(group, _)| !used.contains_key(group));
     unused
@@ -72,11 +72,14 @@ fn unused_groups(specs: &Specs, index: &GroupIndex) -> Vec<Problem> {
         .collect()
 }
 
-/// The groups that rooms list, and those that these hold.
-fn used_groups(specs: &Specs, index: &GroupIndex) -> HashMap<usize, usize> {
+/// The groups that these lists name, and those that these hold.
+fn used_groups<'s>(
+    index: &GroupIndex,
+    lists: impl Iterator<Item = (ListAt, &'s Items<Entry>)>,
+) -> HashMap<usize, usize> {
     let mut used = HashMap::new();
     if !index.groups().is_empty() {
-        for (_, items) in room_lists(specs) {
+        for (_, items) in lists {
             index.reach(items, &mut used);
         }
     }
@@ -86,7 +89,8 @@ fn used_groups(specs: &Specs, index: &GroupIndex) -> HashMap<usize, usize> {
 /// The lists of people of all rooms and groups.
 fn lists<'s>(specs: &'s Specs, index: &'s GroupIndex) -> impl Iterator<Item = (ListAt, &'s Items<Entry>)> {
     let groups = index.groups().iter();
-    room_lists(specs).chain(groups.map(|group| (group.at.clone(), group.items(specs))))
+    let of_rooms = room_lists(specs).chain(exclude_lists(specs));
+    of_rooms.chain(groups.map(|group| (group.at.clone(), group.items(specs))))
 }
 
 /// The lists of people of all rooms.
@@ -95,6 +99,11 @@ fn room_lists(specs: &Specs) -> impl Iterator<Item = (ListAt, &Items<Entry>)> {
         let lists = [&room.admins, &room.members].into_iter();
         lists.filter_map(move |list| Some((at.list(list), list.value.as_ref()?)))
     })
+}
+
+/// The lists of those whom rooms exclude.
+fn exclude_lists(specs: &Specs) -> impl Iterator<Item = (ListAt, &Items<Entry>)> {
+    rooms(specs).filter_map(|(at, _, room)| Some((at.list(&room.exclude), room.exclude.value.as_ref()?)))
 }
 
 /// Guards of a file's `defaults` that allow more than those of the settings, whose place they take.

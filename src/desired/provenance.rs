@@ -65,14 +65,16 @@ impl<'a> Query<'a> {
         Self { room, what }
     }
 
-    /// The user does not belong in the room: said by the item whose end is over, or else by the key `members`, which does not list them.
+    /// The user does not belong in the room: said by the item of `exclude`, or by the one whose end is over, or else by the key `members`,
+    /// which does not list them.
     #[must_use]
     pub fn no_member(room: &'a RoomId, user: &'a UserId) -> Self {
         let what = What::NoMember(user);
         Self { room, what }
     }
 
-    /// The user is no admin of the room: said by the item whose end is over, or else by the key `admins`, which does not list them.
+    /// The user is no admin of the room: said by the item of `exclude`, or by the one whose end is over, or else by the key `admins`, which
+    /// does not list them.
     #[must_use]
     pub fn no_admin(room: &'a RoomId, user: &'a UserId) -> Self {
         let what = What::NoAdmin(user);
@@ -255,7 +257,7 @@ impl NamingFiles {
 fn users_of(spec: &FileSpec) -> impl Iterator<Item = &UserId> {
     let groups = spec.groups.value.iter().flatten().map(|group| &group.items);
     let rooms = spec.rooms.value.iter().flatten().flatten();
-    let lists = rooms.flat_map(|room| [&room.admins, &room.members]);
+    let lists = rooms.flat_map(|room| [&room.admins, &room.members, &room.exclude]);
     let lists = groups.chain(lists.filter_map(|list| list.value.as_ref()));
     lists.flat_map(users_in).map(|(_, user)| user)
 }
@@ -274,6 +276,7 @@ struct Index<'s> {
 struct Room<'s> {
     members: Option<People<'s>>,
     admins: Option<People<'s>>,
+    exclude: Option<People<'s>>,
 }
 
 /// A list of a room.
@@ -299,8 +302,14 @@ impl<'s> Index<'s> {
             if let Some(id) = &room.id.value
                 && asked.contains(id)
             {
-                let (members, admins) = (index.people(at, &room.members), index.people(at, &room.admins));
-                index.rooms.insert(id, Room { members, admins });
+                let lists = [&room.members, &room.admins, &room.exclude];
+                let [members, admins, exclude] = lists.map(|list| index.people(at, list));
+                let lists = Room {
+                    members,
+                    admins,
+                    exclude,
+                };
+                index.rooms.insert(id, lists);
             }
         }
         index
@@ -334,15 +343,26 @@ impl<'s> Index<'s> {
 
     /// The node that says it.
     fn place(&self, query: &Query<'_>) -> Option<(usize, NodePath)> {
-        let Room { members, admins } = self.rooms.get(query.room)?;
+        let Room {
+            members,
+            admins,
+            exclude,
+        } = self.rooms.get(query.room)?;
+        let excluded = |user| self.item(exclude.as_ref()?, user);
         let place = match query.what {
             What::Member(user) => [members, admins]
                 .into_iter()
                 .flatten()
                 .find_map(|people| self.item(people, user))?,
             What::Admin(user) => self.item(admins.as_ref()?, user)?,
-            What::NoMember(user) => self.item_or_key(members.as_ref()?, user),
-            What::NoAdmin(user) => self.item_or_key(admins.as_ref()?, user),
+            What::NoMember(user) => match excluded(user) {
+                Some(item) => item,
+                None => self.item_or_key(members.as_ref()?, user),
+            },
+            What::NoAdmin(user) => match excluded(user) {
+                Some(item) => item,
+                None => self.item_or_key(admins.as_ref()?, user),
+            },
         };
         match place {
             Place {
