@@ -136,7 +136,10 @@ audit_log: log/audit.jsonl
         let invalid = token.unwrap_err().diagnostics;
         assert_eq!(invalid[0].code, "bad-token");
         let message = &invalid[0].message;
-        assert!(message.starts_with(&format!("`{key}`: there is no such file")), "{message}");
+        assert!(
+            message.starts_with(&format!("`{key}`: there is no such file")),
+            "{message}"
+        );
     }
     assert_eq!(settings.service.app, App::Id("8be024f0-e978-4a6d.x".to_owned()));
     let auth = &settings.service.auth;

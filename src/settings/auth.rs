@@ -207,7 +207,7 @@ impl AuthReader<'_> {
                         "CREDENTIALS_DIRECTORY is not set",
                     )
                     .help(
-                        "systemd sets it for a unit with `LoadCredential=`; elsewhere write the whole path",
+                        "systemd sets it for a unit with `LoadCredential=`; elsewhere set it to the folder with the secrets",
                     );
                     let place = self.place(entry, EntryPart::Value);
                     self.problems.push(Problem::error(place, raw.secret()));

@@ -340,7 +340,8 @@ async fn reconcile(State(web): State<Web>, request: Request) -> Response {
         return text(StatusCode::FORBIDDEN, why);
     }
     if !is_admin(&head.headers, &tokens) {
-        let why = "send the token of `admin_token_file` or ROOMSYNC_ADMIN_TOKEN as `Authorization: Bearer …`\n";
+        let why =
+            "send the token of `admin_token_file` or ROOMSYNC_ADMIN_TOKEN as `Authorization: Bearer …`\n";
         let mut response = text(StatusCode::UNAUTHORIZED, why);
         let scheme = HeaderValue::from_static("Bearer realm=\"roomsync\"");
         response.headers_mut().insert(WWW_AUTHENTICATE, scheme);

@@ -39,7 +39,9 @@ fn a_probe_says_by_its_exit_code_if_the_daemon_lives_and_is_ready() {
     assert_eq!(code, Some(1), "{text}");
     assert_eq!(probe(&["live"]), ok());
     // The token is the daemon's; whoever is on call may not be able to read it.
-    place.settings(&format!("listen: 0.0.0.0:{port}\nstatus_token_file: $CREDENTIALS_DIRECTORY/seen"));
+    place.settings(&format!(
+        "listen: 0.0.0.0:{port}\nstatus_token_file: $CREDENTIALS_DIRECTORY/seen"
+    ));
     fs::remove_file(place.path("token")).unwrap();
     assert_eq!(probe(&["live"]), ok());
     // Nobody reads the settings for an address that is named.

@@ -69,7 +69,10 @@ fn an_app_of_several_has_folders_of_its_own_and_is_kept_like_the_only_one() {
     let template = fs::read_to_string(TEMPLATE).unwrap();
     let instance = template.split_once('\n').unwrap().1;
     let only = instance
-        .replace("of the chat rooms of %i as its files say", "of chat rooms as the files say")
+        .replace(
+            "of the chat rooms of %i as its files say",
+            "of chat rooms as the files say",
+        )
         .replace("/etc/roomsync/%i", "/etc/roomsync")
         .replace("roomsync-%i", "roomsync");
     assert_eq!(only, unit);
@@ -78,7 +81,10 @@ fn an_app_of_several_has_folders_of_its_own_and_is_kept_like_the_only_one() {
         .flat_map(|key| values(&template, key))
         .filter(|value| value.contains("roomsync"))
         .collect();
-    assert!(named.len() > 8 && named.iter().all(|value| value.contains("%i")), "{named:?}");
+    assert!(
+        named.len() > 8 && named.iter().all(|value| value.contains("%i")),
+        "{named:?}"
+    );
 }
 
 #[test]
@@ -151,10 +157,7 @@ fn the_units_command_tells_the_service_manager_how_it_stands() {
     let settings = settle_in(
         folder.path(),
         &fs::read_to_string(SETTINGS).unwrap(),
-        &[
-            ("/var/lib", here),
-            ("127.0.0.1:9464", "127.0.0.1:0"),
-        ],
+        &[("/var/lib", here), ("127.0.0.1:9464", "127.0.0.1:0")],
     );
     // systemd makes the StateDirectory=.
     fs::create_dir(folder.path().join("roomsync")).unwrap();
