@@ -18,6 +18,7 @@ pub(crate) mod schema;
 mod spec;
 mod surprises;
 mod texts;
+mod totals;
 mod until_lints;
 
 pub use ends::{Departures, Ends, RoomEnds};
