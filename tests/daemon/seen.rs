@@ -84,17 +84,26 @@ fn the_token_of_whoever_gives_orders_is_the_one_that_its_file_has_now() {
         let header = format!("Authorization: Bearer {token}\r\n");
         daemon.ask("POST", "/-/reconcile", &header).0
     };
-    assert_eq!((ask("open-sesame-123456"), ask("close-sesame-654321")), (202, 401));
+    assert_eq!(
+        (ask("open-sesame-123456"), ask("close-sesame-654321")),
+        (202, 401)
+    );
     place.replace("orders", "close-sesame-654321\n");
     until("the new token is good", || ask("close-sesame-654321") == 202);
     assert_eq!(ask("open-sesame-123456"), 401);
     let log = daemon.log();
-    assert!(!log.contains("open-sesame") && !log.contains("close-sesame"), "{log}");
+    assert!(
+        !log.contains("open-sesame") && !log.contains("close-sesame"),
+        "{log}"
+    );
     // One that is named has to be there.
     drop(daemon);
     std::fs::remove_file(place.path("orders")).unwrap();
     let output = place.run(&["run"]);
     assert_eq!(output.status.code(), Some(5));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("`admin_token_file`: there is no such file"), "{said}");
+    assert!(
+        said.contains("`admin_token_file`: there is no such file"),
+        "{said}"
+    );
 }
