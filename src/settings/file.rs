@@ -24,7 +24,7 @@ const PATH: &str = "a path";
 // The comments on the keys below are what editors show: they go into the schema.
 
 /// Keys of the settings that are not built.
-const NOT_YET: [&str; 4] = ["version", "report_unmanaged", "admin_token_file", "commit_url"];
+const NOT_YET: [&str; 3] = ["version", "report_unmanaged", "commit_url"];
 
 fields! {
     /// Where the chat service is, how to get in, and how carefully to go about it. Paths are relative to this file.
@@ -63,6 +63,9 @@ fields! {
         /// A file with a token that the page and its API ask for, alone on a line. It is read again when it changes.
         #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
         status_token_file: Option<PathBuf> = |value| value.nullable(PATH, path),
+        /// A file with a token that whoever gives the daemon orders has to send, alone on a line. It is read again when it changes.
+        #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
+        admin_token_file: Option<PathBuf> = |value| value.nullable(PATH, path),
         /// A file to which the daemon writes a line of JSON for every change it makes.
         #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
         audit_log: Option<PathBuf> = |value| value.nullable(PATH, path),
