@@ -20,9 +20,8 @@ struct Facts {
     changing: usize,
     /// Rooms that were not looked at yet, or not at their admins.
     unseen: usize,
-    /// Number of wanted people who are not there because they are set aside, because they are contested, and because they
-    /// come and go.
-    missing: [usize; 3],
+    /// Number of wanted people who are not there because they are set aside, and because they come and go.
+    missing: [usize; 2],
 }
 
 /// Describes the daemon in a line.
@@ -45,12 +44,7 @@ pub(super) fn in_a_line(daemon: &DaemonHandle) -> String {
         rooms: controller.rooms.len(),
         changing: rooms().filter(|room| room.state() == RoomState::Changing).count(),
         unseen: rooms().filter(is_unseen).count(),
-        missing: [
-            ReasonCode::SetAside,
-            ReasonCode::Contested,
-            ReasonCode::ComingAndGoing,
-        ]
-        .map(missing),
+        missing: [ReasonCode::SetAside, ReasonCode::ComingAndGoing].map(missing),
     };
     line(&facts, controller.now())
 }
@@ -71,10 +65,9 @@ fn line(facts: &Facts, now: Timestamp) -> String {
 }
 
 /// Rooms without any trouble, but perhaps without some of their people.
-fn as_the_files_say([aside, contested, going]: [usize; 3]) -> String {
+fn as_the_files_say([aside, going]: [usize; 2]) -> String {
     let words = [
         (aside, "is set aside", "are set aside"),
-        (contested, "is contested", "are contested"),
         (going, "comes and goes", "come and go"),
     ];
     let missing = words.into_iter().filter(|(count, ..)| *count > 0);
