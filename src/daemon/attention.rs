@@ -1,7 +1,7 @@
 //! Everything that needs attention: the one source of the page, of the API, of the readiness and of the service manager's line.
 
-use super::controller::Controller;
 use super::contests;
+use super::controller::Controller;
 use super::departed::DepartedTogether;
 use super::room_table::{Freshness, Room};
 use super::write_gate::Closure;

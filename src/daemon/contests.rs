@@ -24,7 +24,7 @@ impl Controller {
         let (id, desired) = (&ticket.desired.id, &ticket.desired);
         let (reasons, set) = (&self.events.reasons, self.files.set());
         let now = self.safeguards.clock().steady();
-        let contested = self.safeguards.exclusions_mut().contested_mut();
+        let exclusions = self.safeguards.exclusions_mut();
         let standing = |user: &UserId, op: Op, done: Option<Instant>| {
             let said = reasons.get(id, user);
             let said = said.filter(|said| done.is_none_or(|done| said.at >= done));
@@ -34,7 +34,7 @@ impl Controller {
             let users = BTreeSet::from([user.clone()]);
             set.and_then(|set| set.provenance.naming(&users).remove(user))
         };
-        let news = contested.see(id, live.read_at, standing, named_by, now);
+        let news = exclusions.see_contests(id, live.read_at, standing, named_by, now);
         for (user, op) in &news.given_up {
             let (again, undone) = words(*op);
             tracing::warn!(
@@ -96,7 +96,10 @@ fn standing(
     op: Op,
     said: Option<&LastReason>,
 ) -> Standing {
-    let is_admin = desired.admins.as_ref().is_some_and(|admins| admins.contains(user));
+    let is_admin = desired
+        .admins
+        .as_ref()
+        .is_some_and(|admins| admins.contains(user));
     let is_here = live.members.contains(user);
     let is_owner = live.owner.as_deref() == Some(user.as_str());
     if is_owner || !is_wanted(desired, user) || (op == Op::Promote && !is_admin) {

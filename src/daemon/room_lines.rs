@@ -80,9 +80,7 @@ fn with_missing(plan: &RoomPlan, room: &Room) -> RoomPlan {
             contested,
         } = missing(plan);
         let missing = set_aside.or(&coming_and_going).or(&contested);
-        users
-            .filter(|user| missing.contains(user))
-            .collect()
+        users.filter(|user| missing.contains(user)).collect()
     };
     let out = held(Op::Add);
     let admins = room.desired().admins.as_ref();

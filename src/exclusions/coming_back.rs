@@ -164,7 +164,12 @@ mod tests {
         all.done(&room, Op::Remove, &eve, at(0));
         all.done(&room, Op::Remove, &eve, at(1));
         for n in 0..2 * MOST {
-            all.done(&room, Op::Remove, &UserId::parse(&format!("u{n}")).unwrap(), at(2));
+            all.done(
+                &room,
+                Op::Remove,
+                &UserId::parse(&format!("u{n}")).unwrap(),
+                at(2),
+            );
         }
         assert!(all.number <= MOST);
         assert!(all.done(&room, Op::Remove, &eve, at(3)));

@@ -196,7 +196,11 @@ impl Contested {
                 Standing::Stands | Standing::Undone | Standing::Gone => {}
             }
             // A look that began before what is known already says nothing of it.
-            if [contest.looked, contest.done].into_iter().flatten().any(|at| at >= read_at) {
+            if [contest.looked, contest.done]
+                .into_iter()
+                .flatten()
+                .any(|at| at >= read_at)
+            {
                 return true;
             }
             contest.looked = Some(read_at);
@@ -279,7 +283,12 @@ impl Contested {
             let now = named_by.get(user);
             now.is_some_and(|now| given_up.named_by.as_ref().is_none_or(|then| then == now))
         };
-        self.retain(|(user, _), contest| contest.given_up.as_ref().is_none_or(|given_up| stays(user, given_up)))
+        self.retain(|(user, _), contest| {
+            contest
+                .given_up
+                .as_ref()
+                .is_none_or(|given_up| stays(user, given_up))
+        })
     }
 
     /// Forgets rooms that have left the files. `true`: somebody was not added or promoted there.

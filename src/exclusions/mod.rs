@@ -9,7 +9,7 @@ mod invitations;
 mod removal_budget;
 mod set_aside;
 
-pub(crate) use contested::{Contested, ContestedEntry, Standing};
+pub(crate) use contested::{ContestNews, Contested, ContestedEntry, Standing};
 pub(crate) use holds::{Hold, Lists, Roster, Rosters, wanted};
 pub(crate) use invitations::{InvitationChange, Invitations};
 pub(crate) use removal_budget::RemovalBudgets;
@@ -25,6 +25,7 @@ use coming_back::ComingBack;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Most held names of a room that are shown.
 const NAMES_SHOWN: usize = 100;
@@ -145,6 +146,23 @@ impl Exclusions {
             tracing::info!(%room, %user, "has come back without help: no longer counts as coming and going");
         }
         self.set_aside.seen_in(room, is_there)
+    }
+
+    /// Takes in what a look shows of changes that others may undo: see [`Contested::see`]. Whoever is contested from now on does not
+    /// count as coming and going.
+    pub(crate) fn see_contests(
+        &mut self,
+        room: &RoomId,
+        read_at: Instant,
+        standing: impl Fn(&UserId, Op, Option<Instant>) -> Standing,
+        named_by: impl Fn(&UserId) -> Option<String>,
+        now: Timestamp,
+    ) -> ContestNews {
+        let news = self.contested.see(room, read_at, standing, named_by, now);
+        for (user, _) in news.given_up.iter().filter(|(_, op)| *op == Op::Add) {
+            self.coming_and_going.is_put_out(room, user);
+        }
+        news
     }
 
     /// Sets somebody aside whom the service refuses. `named_by`: the digest of the files that name them.

@@ -11,8 +11,8 @@ pub use attention::{Attention, AttentionSeverity, FirstLook};
 pub use event::EventResult;
 pub use pass::{ChangeResult, PassKind, PassOutcome};
 pub use room::{
-    Aside, Change, ComesBack, ComingAndGoing, Contested, EndsSoon, Hold, Missing, ROOMS_AT_ONCE, RoomDetail, RoomLine, RoomState,
-    RoomsPage,
+    Aside, Change, ComesBack, ComingAndGoing, Contested, EndsSoon, Hold, Missing, ROOMS_AT_ONCE, RoomDetail,
+    RoomLine, RoomState, RoomsPage,
 };
 
 use crate::diagnostics::{Diagnostic, Severity};

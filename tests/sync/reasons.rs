@@ -232,9 +232,13 @@ fn who_comes_and_goes_or_is_set_aside_is_told_with_what_the_event_said() {
             edit(&house, |room| {
                 room.leave("u4");
             });
-            sleep(minutes(6)).await;
+            sleep(minutes(1)).await;
         }
-        let expected = [("nobody", "set_aside"), ("u3", "contested"), ("u4", "coming_and_going")];
+        let expected = [
+            ("nobody", "set_aside"),
+            ("u3", "contested"),
+            ("u4", "coming_and_going"),
+        ];
         assert_eq!(
             reasons(&daemon),
             expected.map(|(user, reason)| (user.to_owned(), reason)).into()

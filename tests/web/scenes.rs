@@ -5,8 +5,8 @@ use roomsync::diagnostics::{Diagnostic, Location, Position, Severity};
 use roomsync::model::{Guard, Limit, Op, ReasonCode};
 use roomsync::plan::{GuardTripped, LiveSummary, Note};
 use roomsync::status::{
-    Aside, Attention, AttentionSeverity, CallBudget, Change, ComesBack, ComingAndGoing, Contested, EndsSoon, FirstLook, Hold,
-    Pending, Progress, RoomDetail, RoomLine, RoomState, Status, Trouble, WritesSuspended,
+    Aside, Attention, AttentionSeverity, CallBudget, Change, ComesBack, ComingAndGoing, Contested, EndsSoon,
+    FirstLook, Hold, Pending, Progress, RoomDetail, RoomLine, RoomState, Status, Trouble, WritesSuspended,
 };
 use std::sync::Arc;
 

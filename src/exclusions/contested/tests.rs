@@ -101,7 +101,9 @@ async fn only_what_we_did_before_the_look_counts() {
     for _ in 0..9 {
         story.promote();
         // A look that began before.
-        let _ = story.all.see(&room(), before, |_, _, _| Standing::Undone, |_| None, steady(0));
+        let _ = story
+            .all
+            .see(&room(), before, |_, _, _| Standing::Undone, |_| None, steady(0));
         story.all.not_done(&room(), Op::Promote, &user());
         let _ = story.look(Standing::Undone, 0);
     }
@@ -158,7 +160,9 @@ async fn a_day_frees_and_so_do_others_and_a_changed_file() {
 async fn what_stands_is_not_followed_for_ever_and_no_more_are_than_a_bound() {
     let mut all = Contested::default();
     let mut now = Instant::now();
-    let users: Vec<UserId> = (0..MOST + 9).map(|n| UserId::parse(&format!("u{n}")).unwrap()).collect();
+    let users: Vec<UserId> = (0..MOST + 9)
+        .map(|n| UserId::parse(&format!("u{n}")).unwrap())
+        .collect();
     all.done(&room(), Op::Add, &users, now);
     let followed = |all: &Contested| all.rooms.values().map(BTreeMap::len).sum::<usize>();
     assert_eq!(followed(&all), MOST);
