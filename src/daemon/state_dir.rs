@@ -1,4 +1,5 @@
-//! State that outlives the daemon, in `state_dir`: holds, the lists they are judged by, the fleet's budget, who is set aside.
+//! State that outlives the daemon, in `state_dir`: holds, the lists they are judged by, the fleet's budget, who is set aside or
+//! contested.
 //!
 //! Three files make one set, and none of them is kept without the others. Each names its version and the set, and carries a
 //! checksum of itself. Files are replaced in one step and synced, so that a crash at any instant leaves the old one or the new one.
@@ -25,7 +26,7 @@ use crate::clock::Anchor;
 use crate::desired::Remembered;
 use crate::disk::Fsync;
 use crate::disk::{self, Progress, TimeLimit, write_fault};
-use crate::exclusions::{InvitationChange, Invitations, RemovalBudgets, Rosters, SetAside};
+use crate::exclusions::{ContestedEntry, InvitationChange, Invitations, RemovalBudgets, Rosters, SetAside};
 use crate::seen::Seen;
 use append_log::AppendLog;
 use folder::{Folder, Place, unusable};
@@ -191,6 +192,7 @@ pub(super) enum RestoredFrom {
 pub(super) struct PersistedState {
     pub(super) spending: Option<Spending>,
     pub(super) set_aside: SetAside,
+    pub(super) contested: Vec<ContestedEntry>,
     /// Batch sizes that the service taught.
     pub(super) learned_limits: Option<LearnedLimits>,
     /// Clock by which these times are meant.

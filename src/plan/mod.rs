@@ -48,7 +48,7 @@ use std::fmt;
 pub enum Status {
     /// Nothing to do.
     InSync,
-    /// Nothing to do now, but wanted people are not there as wanted: the daemon has set them aside, or they come and go.
+    /// Nothing to do now, but wanted people are not there as wanted: the daemon has set them aside, they are contested, or they come and go.
     Incomplete,
     /// There are calls to make.
     Changed,
@@ -108,6 +108,7 @@ impl Note {
         let waits = [
             ReasonCode::SetAside,
             ReasonCode::ComingAndGoing,
+            ReasonCode::Contested,
             ReasonCode::Clock,
         ];
         self.held.is_some() && waits.contains(&self.code)
@@ -245,8 +246,8 @@ impl RoomPlan {
             .sum()
     }
 
-    /// Wanted people who are not here as wanted and are left alone for now, for this reason: [`ReasonCode::SetAside`] or
-    /// [`ReasonCode::ComingAndGoing`].
+    /// Wanted people who are not here as wanted and are left alone for now, for this reason: [`ReasonCode::SetAside`],
+    /// [`ReasonCode::Contested`] or [`ReasonCode::ComingAndGoing`].
     #[must_use]
     pub fn missing(&self, why: ReasonCode) -> MemberSet {
         let notes = self

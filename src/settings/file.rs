@@ -48,7 +48,7 @@ fields! {
         /// Where the service's events come in. `null`: nowhere; the daemon then looks at rooms every `sync.interval` only.
         #[schemars(extend("default" = null))]
         webhook: Option<WebhookSpec> = |value| value.shape(WebhookOrNull),
-        /// A folder for what the daemon must not forget: held removals, the removal budget, who is set aside.
+        /// A folder for what the daemon must not forget: held removals, the removal budget, who is set aside or contested.
         #[schemars(schema_with = "schema::path", extend("default" = ".roomsync"))]
         state_dir: PathBuf = |value| value.scalar(PATH, path),
         /// Where the daemon serves its status page, probes and metrics: an address with its port, or `off`.
