@@ -9,6 +9,7 @@ use super::resolve::Rooms;
 use super::room::{Desired, DesiredRoom, Source};
 use super::spec::FileSpec;
 use super::totals::Totals;
+use super::version::judge_version;
 use super::{lints, resolve};
 use crate::diagnostics::{Diagnostic, Invalid, Place, Problem, RawDiagnostic, Severity, Target, diagnose};
 use crate::disk::{DiskTimeout, TimeLimit};
@@ -244,6 +245,7 @@ impl Reading {
                 .help("see whether its end is missing, and end the last line with a newline");
             warn(Target::Byte(text.len()), raw);
         }
+        judge_version(file, &mut document, |spec| &spec.version);
         judge_kind(&mut document);
         let problems = document.problems;
         self.partial |= !document.whole;

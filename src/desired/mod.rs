@@ -21,6 +21,7 @@ mod surprises;
 mod texts;
 mod totals;
 mod until_lints;
+pub(crate) mod version;
 
 pub use ends::{Departures, Ends, RoomEnds};
 pub use exclude::Excluded;

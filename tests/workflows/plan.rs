@@ -47,7 +47,7 @@ fn github_at(place: &Place, head: String, server: &str) -> Ran {
     let mut failed = None;
     for step in steps(&workflow["jobs"]["plan"]) {
         let Some(run) = step["run"].as_str() else { continue };
-        if run.starts_with("cargo install") {
+        if super::installs(step) {
             continue;
         }
         if failed.is_some() && step["if"] != "${{ !cancelled() }}" {
