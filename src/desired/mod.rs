@@ -4,6 +4,7 @@ mod ending;
 mod ends;
 mod entry;
 mod exclude;
+mod expansion;
 mod forecast;
 mod group_index;
 mod groups;

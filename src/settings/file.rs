@@ -25,7 +25,7 @@ const PATH: &str = "a path";
 // The comments on the keys below are what editors show: they go into the schema.
 
 /// Keys of the settings that are not built.
-const NOT_YET: [&str; 3] = ["report_unmanaged", "admin_token_file", "commit_url"];
+const NOT_YET: [&str; 2] = ["report_unmanaged", "commit_url"];
 
 fields! {
     /// Where the chat service is, how to get in, and how carefully to go about it. Paths are relative to this file.
@@ -49,7 +49,7 @@ fields! {
         /// Where the service's events come in. `null`: nowhere; the daemon then looks at rooms every `sync.interval` only.
         #[schemars(extend("default" = null))]
         webhook: Option<WebhookSpec> = |value| value.shape(WebhookOrNull),
-        /// A folder for what the daemon must not forget: held removals, the removal budget, who is set aside.
+        /// A folder for what the daemon must not forget: held removals, the removal budget, who is set aside or contested.
         #[schemars(schema_with = "schema::path", extend("default" = ".roomsync"))]
         state_dir: PathBuf = |value| value.scalar(PATH, path),
         /// Where the daemon serves its status page, probes and metrics: an address with its port, or `off`.
@@ -64,6 +64,9 @@ fields! {
         /// A file with a token that the page and its API ask for, alone on a line. It is read again when it changes.
         #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
         status_token_file: Option<PathBuf> = |value| value.nullable(PATH, path),
+        /// A file with a token that whoever gives the daemon orders has to send, alone on a line. It is read again when it changes.
+        #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
+        admin_token_file: Option<PathBuf> = |value| value.nullable(PATH, path),
         /// A file to which the daemon writes a line of JSON for every change it makes.
         #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
         audit_log: Option<PathBuf> = |value| value.nullable(PATH, path),

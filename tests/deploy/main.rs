@@ -2,6 +2,7 @@
 
 mod alerts;
 mod daemon;
+mod image;
 mod kubernetes;
 mod man;
 mod manifests;

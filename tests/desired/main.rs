@@ -2,6 +2,7 @@
 
 mod damage;
 mod exclude;
+mod groups;
 mod links;
 mod provenance;
 mod revision;

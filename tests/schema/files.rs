@@ -157,6 +157,7 @@ listen: "[::1]:0"
 status_page: true
 allowed_hosts: ["a.b-c.example", x_y, 7]
 status_token_file: null
+admin_token_file: null
 audit_log: audit.jsonl
 absent: "ignore"
 version: 1
