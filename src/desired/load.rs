@@ -43,7 +43,7 @@ pub struct Loaded {
     pub rooms: usize,
     /// Number of groups.
     pub groups: usize,
-    /// Number of people who are to be in a room, each counted once; only for [`Retain::Totals`].
+    /// Number of people who are to be in a room, each counted once; not for [`Retain::Rooms`].
     pub people: Option<usize>,
     /// Departures from all rooms, where places end.
     pub departures: FleetDepartures,
@@ -385,7 +385,7 @@ impl Resolved {
             notes,
             rooms: self.count,
             groups: self.groups.groups().len(),
-            people: (retain == Retain::Totals).then(|| lints::people(&self.specs, &self.groups)),
+            people: (retain != Retain::Rooms).then(|| lints::people(&self.specs, &self.groups)),
             departures: self.departures,
             provenance: match retain {
                 Retain::Provenance => Provenance::new(files, self.specs, self.groups),

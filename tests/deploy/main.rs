@@ -2,6 +2,7 @@
 
 mod alerts;
 mod daemon;
+mod dashboard;
 mod kubernetes;
 mod man;
 mod proxies;
@@ -10,7 +11,7 @@ mod systemd;
 use std::process::{Command, Output};
 
 /// Tools that CI installs, where a check that is skipped would go unseen.
-const IN_CI: [&str; 4] = ["mandoc", "nginx", "promtool", "systemd-analyze"];
+const IN_CI: [&str; 5] = ["mandoc", "nginx", "prometheus", "promtool", "systemd-analyze"];
 
 /// Runs a checker; `None`, with a printed line: it is not here.
 fn checker(program: &str, args: &[&str]) -> Option<Output> {
