@@ -273,10 +273,12 @@ fn busy(place: &Place) -> Daemon {
     daemon.until("bob is back", |_| place.has("bob"));
     place.replace("rooms/all.yaml", &files("mia, ann, bob, carol"));
     daemon.until("carol is in", |_| place.has("carol"));
-    daemon.until("both are counted", |daemon| {
+    daemon.until("both are counted, and the token's end is known", |daemon| {
         let text = daemon.get("/metrics").1;
-        let is_one = |name: &str| text.contains(&format!("roomsync_{name}_seconds_count 1\n"));
-        is_one("edit_to_converged") && is_one("event_to_repaired")
+        let has = |line: &str| text.contains(&format!("\nroomsync_{line}"));
+        has("edit_to_converged_seconds_count 1\n")
+            && has("event_to_repaired_seconds_count 1\n")
+            && has("token_expires_timestamp_seconds{")
     });
     daemon
 }
