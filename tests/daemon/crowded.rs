@@ -2,6 +2,7 @@
 
 use super::place::{Daemon, Place, until};
 use roomsync::emulator::Environment;
+use rustix::net::{self, AddressFamily, SocketType};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
@@ -15,9 +16,12 @@ fn crowd() -> (usize, usize, u64) {
     (numbers[0], numbers[1], numbers[2] as u64)
 }
 
-/// Asks for this, and takes nothing of the answer.
+/// Asks for this, and takes nothing of the answer. It comes from another address than a probe, where the system has several.
 fn ask(address: SocketAddr, text: &str) -> Option<TcpStream> {
-    let mut stream = TcpStream::connect(address).ok()?;
+    let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).ok()?;
+    let _ = net::bind(&socket, &SocketAddr::from(([127, 0, 0, 2], 0)));
+    net::connect(&socket, &address).ok()?;
+    let mut stream = TcpStream::from(socket);
     stream.write_all(text.as_bytes()).ok()?;
     Some(stream)
 }
