@@ -109,13 +109,7 @@ fn a_crowd_neither_silences_the_probe_nor_fills_the_memory() {
         since("0-1")["since"].is_null(),
         "of another process nothing is known"
     );
-    let memory = || {
-        let metrics = daemon.get("/metrics").1;
-        let line = metrics
-            .lines()
-            .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
-        line.and_then(|number| number.parse::<u64>().ok())
-    };
+    let memory = || daemon.resident_bytes();
     let before = memory();
     let url = daemon.url();
     let address: SocketAddr = url["http://".len()..url.len() - 1].parse().unwrap();
