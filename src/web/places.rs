@@ -10,8 +10,10 @@ use tokio::sync::Notify;
 
 /// Places beyond the others that are for this machine: its own probes get through whoever is outside.
 const FOR_LOOPBACK: usize = 4;
-/// For so long a connection without a request does not give way to an address that has more: its request may be on its way.
+/// For so long a connection without a request does not give way to an address that has more, nor to another one of its own address if
+/// that has few: its request may be on its way.
 const FRESH: Duration = Duration::from_millis(500);
+const FEW: usize = 4;
 /// Part of an IPv6 address that a network has: whoever has one has all addresses below it.
 const NETWORK: u128 = !0 << 64;
 
@@ -102,12 +104,14 @@ impl Table {
         for taken in self.taken.values() {
             *of_origin.entry(taken.from).or_default() += 1;
         }
-        let has_more = |from: &IpAddr| of_origin.get(&newcomer) > of_origin.get(from);
+        let count = |from: &IpAddr| of_origin.get(from).copied().unwrap_or_default();
+        let is_spared =
+            |from: &IpAddr| count(&newcomer) > count(from) || (newcomer == *from && count(from) <= FEW);
         let idle = self.taken.iter().filter_map(|(number, taken)| {
             let (waits, since) = taken.activity.waits()?;
             let is_fresh = waits == Waits::ForRequest && since.elapsed() < FRESH;
-            let gives_way = !(is_fresh && has_more(&taken.from));
-            gives_way.then_some((Reverse(of_origin.get(&taken.from)), waits, since, *number))
+            let gives_way = !(is_fresh && is_spared(&taken.from));
+            gives_way.then_some((Reverse(count(&taken.from)), waits, since, *number))
         });
         idle.min().map(|(.., number)| number)
     }
@@ -132,7 +136,6 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use tokio::time::advance;
 
     fn address(text: &str) -> IpAddr {
@@ -174,20 +177,28 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_has_just_come_does_not_give_way_to_an_address_that_has_more() {
-        let places = Places::new(4);
+    async fn whoever_has_just_come_gives_way_neither_to_many_nor_to_few_of_their_own() {
+        let places = Places::new(8);
         let many = || places.take(address("192.0.2.1"));
-        let busy: Vec<Place> = (0..3).map(|_| many().unwrap()).collect();
+        let busy: Vec<Place> = (0..7).map(|_| many().unwrap()).collect();
         busy.iter().for_each(|place| place.activity.works());
         let probe = places.take(address("192.0.2.2")).unwrap();
         advance(FRESH - Duration::from_millis(1)).await;
-        assert!(many().is_none() && !has_to_go(&probe));
+        assert!(many().is_none() && places.take(address("192.0.2.2")).is_none());
+        assert!(!has_to_go(&probe));
         advance(Duration::from_millis(1)).await;
         let another = many().unwrap();
         assert!(has_to_go(&probe));
         // One that has fewer gets a place of theirs at once.
         let probe = places.take(address("192.0.2.2")).unwrap();
         assert!(has_to_go(&another) && !has_to_go(&probe));
+        // Many of one address give way to each other at once.
+        let places = Places::new(FEW + 1);
+        let mut silent: Vec<Place> = Vec::new();
+        for _ in 0..2 * FEW {
+            silent.push(places.take(address("192.0.2.1")).unwrap());
+        }
+        assert_eq!(silent.iter().filter(|place| has_to_go(place)).count(), FEW - 1);
     }
 
     #[tokio::test(start_paused = true)]
@@ -203,6 +214,8 @@ mod tests {
             .map(|_| places.take(address("::ffff:127.0.0.1")).unwrap())
             .collect();
         assert!(!near.iter().any(has_to_go));
+        assert!(places.take(address("127.0.0.1")).is_none(), "they have just come");
+        advance(FRESH).await;
         let other = places.take(address("127.0.0.1")).unwrap();
         assert!(has_to_go(&near[0]) && !has_to_go(&other));
         drop((near, other));
