@@ -25,6 +25,7 @@ pub(super) fn between(
         ignore,
         mode,
         ends,
+        excluded: _,
         absent,
         guards,
         own_guards: _,

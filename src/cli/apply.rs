@@ -12,7 +12,6 @@ use super::{
     write_plan,
 };
 use crate::apply::{ApplyOptions, CallEvidence, Cancel, Reason, Report, RoomReport, Tally};
-use crate::model::RoomId;
 use crate::plan::Calls;
 use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, Planned, ServiceRecheck};
@@ -40,18 +39,19 @@ pub(super) struct Args {
     /// Carry out exactly this plan, which `plan --out` wrote; a room that is no longer as it was then is refused
     #[arg(long, value_name = "FILE", conflicts_with = "room")]
     pub(super) plan: Option<PathBuf>,
-    /// Let through what a guard holds in this room of that plan, and nowhere else
-    #[arg(long, value_name = "ROOM", num_args = 1.., requires = "plan", value_parser = RoomId::parse)]
-    pub(super) approve: Vec<RoomId>,
+    /// Let through what a guard holds in this room of that plan, and nowhere else: its id or its name
+    #[arg(long, value_name = "ROOM", num_args = 1.., requires = "plan")]
+    pub(super) approve: Vec<String>,
     /// Write nothing, and exit with 3, when the plan makes more calls than this
     #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
     pub(super) max_calls: Option<usize>,
     /// Also add the people who are not there and whom `absent: ignore` leaves alone
     #[arg(long, conflicts_with = "plan")]
     pub(super) invite: bool,
-    /// Only these rooms; `max_removals_total` holds their removals against their live members and the listed ones of all others
-    #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
-    pub(super) room: Vec<RoomId>,
+    /// Only these rooms: ids, names or patterns of names; `max_removals_total` holds their removals against their live members and the
+    /// listed ones of all others
+    #[arg(long, value_name = "ROOM", num_args = 1..)]
+    pub(super) room: Vec<String>,
 }
 
 /// How results are shown.

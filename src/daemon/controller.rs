@@ -4,7 +4,7 @@
 use super::call_metrics::CallMetrics;
 use super::departed::Departed;
 use super::events::Events;
-use super::files_in_force::{FilesInForce, Stirring};
+use super::files_in_force::FilesInForce;
 use super::learned_limits::{LearnedLimits, ServiceLink};
 use super::log_dedup::LogDedup;
 use super::pass_history::{self, PassHistory, PassLook};
@@ -22,7 +22,6 @@ use crate::apply::Report;
 use crate::audit_log::AuditLog;
 use crate::chat::{CallError, CallErrorKind};
 use crate::desired::{DesiredRoom, Loaded};
-use crate::file_source::Stillness;
 use crate::live::Observed;
 use crate::model::{ReasonCode, RoomId, UserId};
 use crate::plan::{Constraints, FleetGuard};
@@ -253,37 +252,6 @@ impl Controller {
         };
         self.save_invitations();
         constraints
-    }
-
-    /// Takes in the stillness of the files, and lets them settle if it has lasted long enough. `true`: the files must be read once
-    /// more first.
-    #[must_use]
-    pub(super) fn see_stillness(&mut self, stillness: &Stillness) -> bool {
-        match self
-            .files
-            .see_stillness(stillness, self.settings.sync.settle_removals)
-        {
-            Stirring::Nothing => false,
-            Stirring::ReadAgain => true,
-            Stirring::HaveSettled => {
-                self.files_settled();
-                false
-            }
-        }
-    }
-
-    /// The set in force is the one to go by from now on.
-    pub(super) fn files_settled(&mut self) {
-        self.files.have_settled();
-        self.safeguards
-            .exclusions_mut()
-            .have_settled(|id| self.rooms.get(id).is_some());
-        // Before anybody goes by it: a restart must not take another set for the one that had settled.
-        self.save_all();
-        let rooms = self.rooms.schedule_where(Room::has_pending);
-        if rooms > 0 {
-            tracing::info!(rooms, "the room files have settled: what waited for that goes on");
-        }
     }
 
     /// Checks the clock, and releases people for whom the removal budgets have room by now.

@@ -36,6 +36,7 @@ mod room_table;
 mod safeguards;
 mod service_clock;
 mod service_health;
+mod settled;
 mod settling;
 mod shortfall;
 mod snapshots;

@@ -310,6 +310,7 @@ fn applied(
         now,
         &mut controller.random,
     );
+    controller.settled_meanwhile(ticket);
     let tried: usize = plan.steps().iter().map(|step| step.users().len()).sum();
     if report.failed.len() < tried {
         // Something was done: the next plan is another one, even for the same people.

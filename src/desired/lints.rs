@@ -7,7 +7,7 @@ use super::place::{ListAt, Specs, place, rooms};
 use super::spec::{FileSpec, GuardsSpec};
 use super::surprises::surprises;
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
-use crate::model::{Guards, Limit, UserId};
+use crate::model::{Guards, Limit};
 use crate::yaml::{Field, Items};
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -26,41 +26,9 @@ pub(super) fn lints(specs: &Specs, index: &GroupIndex, guards: &Guards) -> Vec<P
     problems
 }
 
-/// Number of people who are to be in a room, each counted once.
-pub(super) fn people(specs: &Specs, index: &GroupIndex) -> usize {
-    // A share of the names at a time, so that even all of them take next to no memory.
-    const SHARES: u8 = 16;
-    let used = used_groups(specs, index);
-    let of_groups = || {
-        let used = index
-            .groups()
-            .iter()
-            .enumerate()
-            .filter(|(group, _)| used.contains_key(group));
-        used.map(|(_, group)| group.items(specs))
-    };
-    let of_rooms = || room_lists(specs).map(|(_, items)| items);
-    // The last two bytes tell most names apart, and the daemon counts after each edit.
-    let share_of = |user: &UserId| {
-        let last = user.as_str().bytes().rev().take(2);
-        last.fold(0, u8::wrapping_add) % SHARES
-    };
-    let count = |share| {
-        let items = of_groups().chain(of_rooms()).flatten();
-        let mut users: Vec<&UserId> = items
-            .filter_map(|item| item.as_ref()?.user())
-            .filter(|user| share_of(user) == share)
-            .collect();
-        users.sort_unstable();
-        users.dedup();
-        users.len()
-    };
-    (0..SHARES).map(count).sum()
-}
-
 /// Groups that no room lists, by itself or by way of another group.
 fn unused_groups(specs: &Specs, index: &GroupIndex) -> Vec<Problem> {
-    let used = used_groups(specs, index);
+    let used = used_groups(index, room_lists(specs).chain(exclude_lists(specs)));
     let groups = index.groups().iter().enumerate();
     let unused = groups.filter(|(group, _)| !used.contains_key(group));
     unused
@@ -76,11 +44,14 @@ fn unused_groups(specs: &Specs, index: &GroupIndex) -> Vec<Problem> {
         .collect()
 }
 
-/// The groups that rooms list, and those that these hold.
-fn used_groups(specs: &Specs, index: &GroupIndex) -> HashMap<usize, usize> {
+/// The groups that these lists name, and those that these hold.
+pub(super) fn used_groups<'s>(
+    index: &GroupIndex,
+    lists: impl Iterator<Item = (ListAt, &'s Items<Entry>)>,
+) -> HashMap<usize, usize> {
     let mut used = HashMap::new();
     if !index.groups().is_empty() {
-        for (_, items) in room_lists(specs) {
+        for (_, items) in lists {
             index.reach(items, &mut used);
         }
     }
@@ -90,15 +61,21 @@ fn used_groups(specs: &Specs, index: &GroupIndex) -> HashMap<usize, usize> {
 /// The lists of people of all rooms and groups.
 fn lists<'s>(specs: &'s Specs, index: &'s GroupIndex) -> impl Iterator<Item = (ListAt, &'s Items<Entry>)> {
     let groups = index.groups().iter();
-    room_lists(specs).chain(groups.map(|group| (group.at.clone(), group.items(specs))))
+    let of_rooms = room_lists(specs).chain(exclude_lists(specs));
+    of_rooms.chain(groups.map(|group| (group.at.clone(), group.items(specs))))
 }
 
 /// The lists of people of all rooms.
-fn room_lists(specs: &Specs) -> impl Iterator<Item = (ListAt, &Items<Entry>)> {
+pub(super) fn room_lists(specs: &Specs) -> impl Iterator<Item = (ListAt, &Items<Entry>)> {
     rooms(specs).flat_map(|(at, _, room)| {
         let lists = [&room.admins, &room.members].into_iter();
         lists.filter_map(move |list| Some((at.list(list), list.value.as_ref()?)))
     })
+}
+
+/// The lists of those whom rooms exclude.
+fn exclude_lists(specs: &Specs) -> impl Iterator<Item = (ListAt, &Items<Entry>)> {
+    rooms(specs).filter_map(|(at, _, room)| Some((at.list(&room.exclude), room.exclude.value.as_ref()?)))
 }
 
 /// Guards of a file's `defaults` that allow more than those of the settings, whose place they take.

@@ -7,6 +7,7 @@ use super::place::Specs;
 use super::provenance::Provenance;
 use super::room::{Desired, DesiredRoom, Source};
 use super::spec::FileSpec;
+use super::totals::Totals;
 use super::{lints, resolve};
 use crate::diagnostics::{Diagnostic, Invalid, Place, Problem, RawDiagnostic, Severity, Target, diagnose};
 use crate::disk::{DiskTimeout, TimeLimit};
@@ -276,8 +277,8 @@ impl Reading {
         let groups = GroupIndex::new(&specs, &mut problems);
         let lints = lints::lints(&specs, &groups, &defaults.guards);
         let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, now, &mut problems);
-        let (mut rooms, mut count) = (Vec::new(), 0);
-        let (has_ends, mut departures) = (has_ends(&specs), FleetDepartures::default());
+        let mut rooms = Vec::new();
+        let mut totals = Totals::new(&specs, retain != Retain::Rooms, now);
         let keep = retain != Retain::Rooms;
         resolve::rooms(
             &mut specs,
@@ -286,10 +287,7 @@ impl Reading {
             keep,
             &mut problems,
             |room| {
-                count += 1;
-                if has_ends {
-                    departures.count(&room, now);
-                }
+                totals.count(&room);
                 if retain != Retain::Totals {
                     rooms.push(room);
                 }
@@ -298,7 +296,7 @@ impl Reading {
         let until_lints = people_of_groups.into_until_lints();
         rooms.sort_by(|a: &DesiredRoom, b| a.id.cmp(&b.id));
         let any_error = problems.iter().any(|problem| problem.severity == Severity::Error);
-        if count > 0 && !any_error {
+        if totals.rooms > 0 && !any_error {
             problems.extend(lints.into_iter().chain(until_lints));
         }
         Resolved {
@@ -306,27 +304,11 @@ impl Reading {
             specs,
             groups,
             rooms,
-            count,
+            totals,
             any_error,
             problems,
-            departures,
         }
     }
-}
-
-/// True if a place in one of the lists ends.
-fn has_ends(specs: &Specs) -> bool {
-    let of_file = |spec: &FileSpec| {
-        let groups = spec.groups.value.iter().flatten().map(|group| &group.items);
-        let rooms = spec.rooms.value.iter().flatten().flatten();
-        let lists = rooms.flat_map(|room| [&room.admins, &room.members]);
-        let mut items = groups
-            .chain(lists.filter_map(|list| list.value.as_ref()))
-            .flatten()
-            .flatten();
-        items.any(|entry| entry.until().is_some())
-    };
-    specs.iter().any(|(_, spec)| of_file(spec))
 }
 
 /// Resolved room files, and all that there is to say of them.
@@ -336,10 +318,9 @@ pub(super) struct Resolved {
     groups: GroupIndex,
     /// By id.
     rooms: Vec<DesiredRoom>,
-    count: usize,
+    totals: Totals,
     any_error: bool,
     problems: Vec<Problem>,
-    departures: FleetDepartures,
 }
 
 impl Resolved {
@@ -361,12 +342,12 @@ impl Resolved {
         retain: Retain,
     ) -> Result<Loaded, Invalid> {
         let mut diagnostics = diagnose(&files, self.problems, &[]);
-        if self.count == 0 && !self.any_error {
+        if self.totals.rooms == 0 && !self.any_error {
             let raw = RawDiagnostic::new("no-rooms", "these files name no room at all")
                 .help("write a room under `rooms` in one of them");
             diagnostics.push(Diagnostic::without_file(raw));
         }
-        if self.count == 0 || self.any_error {
+        if self.totals.rooms == 0 || self.any_error {
             return Err(Invalid { diagnostics });
         }
         let is_note = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Note;
@@ -383,10 +364,10 @@ impl Resolved {
             },
             warnings,
             notes,
-            rooms: self.count,
+            rooms: self.totals.rooms,
             groups: self.groups.groups().len(),
-            people: (retain != Retain::Rooms).then(|| lints::people(&self.specs, &self.groups)),
-            departures: self.departures,
+            people: (retain != Retain::Rooms).then(|| self.totals.people(&self.specs, &self.groups)),
+            departures: self.totals.departures,
             provenance: match retain {
                 Retain::Provenance => Provenance::new(files, self.specs, self.groups),
                 Retain::Totals | Retain::Rooms => Provenance::default(),

@@ -3,6 +3,7 @@
 mod ending;
 mod ends;
 mod entry;
+mod exclude;
 mod forecast;
 mod group_index;
 mod groups;
@@ -17,9 +18,11 @@ pub(crate) mod schema;
 mod spec;
 mod surprises;
 mod texts;
+mod totals;
 mod until_lints;
 
 pub use ends::{Departures, Ends, RoomEnds};
+pub use exclude::Excluded;
 pub use forecast::{FleetDepartures, GuardForecast, guard_forecasts};
 pub use lints::LOOSER_GUARD;
 pub use load::{Loaded, Retain, UNFINISHED, load};

@@ -2,6 +2,7 @@
 
 use super::ends::{Ends, RoomEnds};
 use super::entry::{Entry, Who};
+use super::exclude::{Exclude, Excluded};
 use super::groups::{Listed, People, ResolvedGroups};
 use super::place::{ListAt, RoomAt, Specs, place};
 use super::room::DesiredRoom;
@@ -120,6 +121,7 @@ impl<'s> Context<'s> {
             owner,
             admins,
             members,
+            exclude,
             allow_empty,
             own,
         } = spec;
@@ -127,18 +129,36 @@ impl<'s> Context<'s> {
         let owner_name = owner.value.as_ref();
         let lists = [listed(at, admins), listed(at, members)];
         let [admin_list, member_list] = &lists;
-        let admins = self.people(
-            admin_list.as_ref(),
-            owner_name,
-            ("admins", may_be_empty.admins),
-            problems,
-        );
-        let members = self.people(
-            member_list.as_ref(),
-            owner_name,
+        let exclude = listed(at, exclude).map(|listed| Exclude::new(listed, self.groups, problems));
+        let mut excluded = Excluded::default();
+        let mut people = |list: &Option<Listed<'_>>, taken: &mut MemberSet, key| {
+            let listed = list.as_ref()?;
+            let mut people = self.groups.people_of(listed, problems);
+            if let Some(exclude) = &exclude {
+                let contradictions = exclude.contradictions(listed, self.groups);
+                people.open |= !contradictions.is_empty();
+                problems.extend(contradictions);
+                *taken = exclude.take_from(&mut people);
+            }
+            let excluded_at = exclude.as_ref().filter(|_| !taken.is_empty()).map(Exclude::at);
+            problems.extend(self.nobody(listed, &people, owner_name, key, excluded_at));
+            Some(people)
+        };
+        let admins = people(admin_list, &mut excluded.admins, ("admins", may_be_empty.admins));
+        let members = people(
+            member_list,
+            &mut excluded.members,
             ("members", may_be_empty.members),
-            problems,
         );
+        if let Some(exclude) = &exclude
+            && ![&admins, &members]
+                .into_iter()
+                .flatten()
+                .any(|people| people.open)
+        {
+            self.groups
+                .lint(exclude.without_effect(&excluded.people(), self.groups));
+        }
         if let (Some(admins), Some(listed)) = (&admins, admin_list) {
             problems.extend(too_many_admins(&admins.set, owner_name, listed, self.groups));
         }
@@ -183,6 +203,7 @@ impl<'s> Context<'s> {
             admins,
             members,
             ends: (ends != RoomEnds::default()).then(|| Box::new(ends)),
+            excluded: (excluded != Excluded::default()).then(|| Box::new(excluded)),
             allow_empty: may_be_empty,
             ignore: ignore.iter().flatten().cloned().collect(),
             mode: own.mode.value.or(default_mode).unwrap_or_default(),
@@ -200,32 +221,38 @@ impl<'s> Context<'s> {
         Some(room)
     }
 
-    /// People that a key resolves to.
-    fn people(
+    /// Error about a key that comes to nobody.
+    fn nobody(
         &self,
-        listed: Option<&Listed<'_>>,
+        listed: &Listed<'_>,
+        people: &People,
         owner: Option<&UserId>,
         (key, may_be_empty): (&str, bool),
-        problems: &mut Vec<Problem>,
-    ) -> Option<People> {
-        let listed = listed?;
-        let people = self.groups.people_of(listed, problems);
+        excluded_at: Option<Place>,
+    ) -> Option<Problem> {
         let nobody = people.set.iter().all(|user| Some(user) == owner);
-        if nobody && !people.open && !may_be_empty {
-            let raw = RawDiagnostic::new(
-                "nobody",
-                format!("`{key}` comes to nobody, so everybody would lose their place"),
-            )
-            .help(format!(
-                "write `allow_empty: {key}` if that is meant, or `true` for both lists; remove the key if it is not to be managed"
-            ));
-            let problem = Problem::error(listed.at.key(), raw);
-            problems.push(match self.groups.largest(listed.items) {
-                Some(group) => problem.also(group, "nobody is in this group, or only the owner"),
-                None => problem,
-            });
+        if !nobody || people.open || may_be_empty {
+            return None;
         }
-        Some(people)
+        let raw = RawDiagnostic::new(
+            "nobody",
+            format!("`{key}` comes to nobody, so everybody would lose their place"),
+        )
+        .help(format!(
+            "write `allow_empty: {key}` if that is meant, or `true` for both lists; remove the key if it is not to be managed"
+        ));
+        let problem = Problem::error(listed.at.key(), raw);
+        let also = match excluded_at {
+            Some(at) => Some((at, "this takes people out of it")),
+            None => self
+                .groups
+                .largest(listed.items)
+                .map(|group| (group, "nobody is in this group, or only the owner")),
+        };
+        Some(match also {
+            Some((place, label)) => problem.also(place, label),
+            None => problem,
+        })
     }
 
     /// Patterns that a room ignores, and the place of their list. A room's own list replaces that of the defaults.

@@ -1,6 +1,7 @@
 //! The rooms as the files want them.
 
 use super::ends::RoomEnds;
+use super::exclude::Excluded;
 use crate::model::{Absent, Glob, Guards, Limit, MemberSet, Mode, RoomId, UserId};
 
 /// A valid set of room files, with groups, defaults and guards filled in.
@@ -39,6 +40,8 @@ pub struct DesiredRoom {
     pub members: Option<MemberSet>,
     /// Ends of places in these lists. `None`: nobody's ends.
     pub ends: Option<Box<RoomEnds>>,
+    /// People whom these lists come to, and who are excluded from the room. `None`: nobody.
+    pub excluded: Option<Box<Excluded>>,
     /// The keys that may come to nobody.
     pub allow_empty: AllowEmpty,
     /// Patterns of people who are invisible.
@@ -90,6 +93,7 @@ impl DesiredRoom {
             admins: None,
             members: None,
             ends: None,
+            excluded: None,
             allow_empty: AllowEmpty::default(),
             ignore: Vec::new(),
             mode: Mode::default(),

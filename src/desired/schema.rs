@@ -1,6 +1,6 @@
 //! Room files as a JSON Schema: what the shapes of a room file cannot say of themselves.
 
-use super::entry::Entry;
+use super::entry::{Entry, GroupName};
 use super::names::MAX_LABEL;
 use crate::model::UserId;
 use crate::model::schema::{NAME, SCALAR};
@@ -34,6 +34,19 @@ pub(super) fn groups(generator: &mut SchemaGenerator) -> Schema {
         "propertyNames": {"pattern": NAME, "maxLength": UserId::MAX_LEN},
         "additionalProperties": generator.subschema_for::<Vec<Entry>>(),
         "examples": [{"moderators": ["mia", "omar"], "staff": ["group:moderators", {"user": "frank", "until": "2026-12-31"}]}],
+    })
+}
+
+/// People who are excluded.
+pub(super) fn exclude(generator: &mut SchemaGenerator) -> Schema {
+    let (user, group) = (
+        generator.subschema_for::<UserId>(),
+        generator.subschema_for::<GroupName>(),
+    );
+    json_schema!({
+        "type": "array",
+        "items": {"anyOf": [user, group]},
+        "examples": [["dan", "group:interns"]],
     })
 }
 

@@ -17,13 +17,14 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const PEOPLE: &str = "a list of names";
+const NAME_OR_GROUP: Scalar<Entry> = Scalar {
+    wants: "a name or `group:NAME`",
+    parse: names::entry,
+    // A group's name is never sent.
+    folds: |entry| matches!(entry, Entry::User(_)),
+};
 const PERSON: ScalarOrMap<Entry, EndingSpec> = ScalarOrMap {
-    scalar: Scalar {
-        wants: "a name or `group:NAME`",
-        parse: names::entry,
-        // A group's name is never sent.
-        folds: |entry| matches!(entry, Entry::User(_)),
-    },
+    scalar: NAME_OR_GROUP,
     of_map: EndingSpec::entry,
 };
 const PATTERNS: &str = "a list of names and patterns";
@@ -89,6 +90,9 @@ pub(super) struct RoomSpec {
     /// People who should be a member. Without this key nobody is removed, and nobody but wanted admins is added.
     #[schemars(with = "Vec<Entry>")]
     pub(super) members: Field<Items<Entry>>,
+    /// People who are taken out of what `admins` and `members` come to: names, and groups with all whom they name.
+    #[schemars(schema_with = "schema::exclude", extend("default" = []))]
+    pub(super) exclude: Field<Items<Entry>>,
     /// Which of the lists may come to nobody; otherwise an empty list is an error.
     #[schemars(schema_with = "schema::allow_empty", extend("default" = false))]
     pub(super) allow_empty: Field<AllowEmpty>,
@@ -99,13 +103,13 @@ pub(super) struct RoomSpec {
 
 impl Fields for RoomSpec {
     const WHAT: &'static str = "a room";
-    const NOT_YET: &'static [&'static str] = &["exclude"];
     const KEYS: &'static [&'static str] = &[
         "id",
         "name",
         "owner",
         "admins",
         "members",
+        "exclude",
         "ignore",
         "mode",
         "absent",
@@ -120,6 +124,7 @@ impl Fields for RoomSpec {
             "owner" => self.owner = value.one(&names::USER)?,
             "admins" => self.admins = value.list(PEOPLE, PERSON)?,
             "members" => self.members = value.list(PEOPLE, PERSON)?,
+            "exclude" => self.exclude = value.list("a list of names and groups", NAME_OR_GROUP)?,
             "allow_empty" => self.allow_empty = value.scalar("a key or a truth value", names::allow_empty)?,
             _ => self.own.field(key, value)?,
         }

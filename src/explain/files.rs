@@ -33,6 +33,7 @@ fn write(
     let Subject { user, room } = subject;
     let Mentions {
         lists,
+        excluded,
         other_groups,
         ignored,
         protected,
@@ -57,6 +58,8 @@ fn write(
         )
     } else if let Some(end) = room.end_of(user) {
         format!("The files wanted {user} here until {end}: that place has ended.")
+    } else if !excluded.is_empty() {
+        format!("The files exclude {user} from this room.")
     } else if subject.is_ignored() {
         format!("The files say to ignore {user} here.")
     } else {
@@ -71,7 +74,7 @@ fn write(
         groups,
         until: end,
         at,
-    } in lists
+    } in excluded.iter().chain(lists)
     {
         let groups: String = groups.iter().map(|group| format!(" → group:{group}")).collect();
         writeln!(out, "  {list}{groups} ({}){}", place(at), until(*end))?;
@@ -151,6 +154,9 @@ fn write_keys(out: &mut String, subject: Subject<'_>, mentions: &Mentions) -> fm
         return Ok(());
     }
     let removes = room.mode != Mode::Additive;
+    if !mentions.excluded.is_empty() {
+        return Ok(());
+    }
     // Of an entry that has ended it was said.
     if !subject.is_wanted() && !room.ended_people().contains(user) {
         match &mentions.members {

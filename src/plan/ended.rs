@@ -113,7 +113,7 @@ fn who_is(users: &MemberSet) -> String {
     format!("{} {verb}", people_named(users))
 }
 
-/// People whom a set of files names, and whose place there has ended.
+/// People whom a set of files names, and whose place there has ended, or whom it excludes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ended {
     /// People who are not wanted any more.
@@ -126,9 +126,16 @@ impl Ended {
     /// Those of a room as it is wanted now.
     #[must_use]
     pub fn of(desired: &DesiredRoom) -> Self {
-        Self {
+        let ended = Self {
             people: desired.ended_people(),
             admins: desired.ended_admins(),
+        };
+        match desired.excluded.as_deref() {
+            None => ended,
+            Some(excluded) => ended.or(&Self {
+                people: excluded.people(),
+                admins: excluded.admins.clone(),
+            }),
         }
     }
 

@@ -24,14 +24,7 @@ const PATH: &str = "a path";
 // The comments on the keys below are what editors show: they go into the schema.
 
 /// Keys of the settings that are not built.
-const NOT_YET: [&str; 6] = [
-    "version",
-    "report_unmanaged",
-    "admin_token_file",
-    "status_token_file",
-    "commit_url",
-    "allowed_hosts",
-];
+const NOT_YET: [&str; 4] = ["version", "report_unmanaged", "admin_token_file", "commit_url"];
 
 fields! {
     /// Where the chat service is, how to get in, and how carefully to go about it. Paths are relative to this file.

@@ -130,7 +130,7 @@ fn the_daemon_answers_what_the_readme_asks() {
         .filter(|line| line.starts_with("curl ") && line.contains(":9464/"))
         .map(|line| line.split(" #").next().unwrap().trim().to_owned())
         .collect();
-    assert_eq!(asked.len(), 6);
+    assert_eq!(asked.len(), 7);
 
     let rehearsal = Path::new("examples/rehearsal");
     let read = |name: &str| fs::read_to_string(rehearsal.join(name)).unwrap();

@@ -14,6 +14,7 @@ mod export;
 mod failures;
 mod fleet_guard;
 mod interrupt;
+mod named_rooms;
 mod network;
 mod one_line;
 mod output;

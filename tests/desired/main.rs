@@ -1,6 +1,7 @@
 //! Room files: what is read, and what is said of what cannot be.
 
 mod damage;
+mod exclude;
 mod links;
 mod provenance;
 mod revision;

@@ -134,6 +134,7 @@ pub(crate) fn desired(number: usize, admins: &[&str], members: &[&str]) -> Desir
         admins: (!admins.is_empty()).then(|| users(admins)),
         members: (!members.is_empty()).then(|| users(members)),
         ends: None,
+        excluded: None,
         allow_empty: AllowEmpty::default(),
         ignore: Vec::new(),
         mode: Mode::Authoritative,

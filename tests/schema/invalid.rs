@@ -62,7 +62,9 @@ fn sight(kind: Kind, code: &str, document: &Value) -> Sight {
             Blind("it takes a look at other places")
         }
         "no-url" | "plain-http" => Blind("the environment may name another address"),
-        "too-many-admins" | "wanted-and-ignored" => Blind("it takes the groups written out"),
+        "listed-and-excluded" | "too-many-admins" | "wanted-and-ignored" => {
+            Blind("it takes the groups written out")
+        }
         "kernel-files" | "link-loop" | "link-outside" | "unreadable" => Blind("it takes a look at the disk"),
         "same-address" => Blind("it takes a comparison of two places"),
         "two-documents" => Blind("each document is judged by itself"),

@@ -75,6 +75,7 @@ fn desired(id: RoomId, members: MemberSet, admins: Option<MemberSet>) -> Outcome
         admins,
         members: Some(members),
         ends: None,
+        excluded: None,
         allow_empty: AllowEmpty::default(),
         ignore: Vec::new(),
         mode: Mode::Authoritative,

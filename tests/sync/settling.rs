@@ -90,8 +90,8 @@ impl Watch<'_> {
         }
     }
 
-    /// Sees that nobody is added whose place had ended by the last settled set: until another one has settled, they are not wanted or
-    /// wanted only because their end is gone.
+    /// Sees that nobody is added whose place had ended by the last settled set, or who was excluded by it: until another one has settled,
+    /// they are not wanted, or wanted only because that is gone.
     fn check_added(&self, new: &Site, path: &str, body: &str, context: &str) {
         // Whose place ends just now may have been added before.
         let now = self.house.clock.now() - SignedDuration::from_secs(1);
@@ -106,7 +106,7 @@ impl Watch<'_> {
             let is_settled = before == new;
             assert!(
                 !named,
-                "{context}: the place of {name} had ended (settled: {is_settled})"
+                "{context}: the place of {name} had ended, or they were excluded (settled: {is_settled})"
             );
         }
     }
@@ -322,4 +322,23 @@ fn what_changes_without_an_event_is_seen_before_anybody_goes() {
         assert!(removals() > 0);
         daemon.stop().await;
     });
+}
+
+/// The file settles while the addition in each room is on its way, whose plan leaves a removal for later.
+#[test]
+fn who_was_planned_while_the_files_settled_goes_once_they_have() {
+    let rooms = (1..=50).map(|room| (room_id(room), room_of("alice", &[], &["bob", "eve"])));
+    let settings =
+        "sync: {settle_removals: 2s, interval: 1h}\nguards: {max_removals: 100%, max_removals_total: 100%}";
+    for latency in [100, 700, 1_000, 1_500] {
+        let service = Service::new(state(rooms.clone())).taking(Duration::from_millis(latency));
+        house(service, settings, async |house: House| {
+            let entries =
+                (1..=50).map(|room| format!("  - {{id: \"{}\", members: [bob, mia]}}\n", room_id(room)));
+            house.rooms(&format!("rooms:\n{}", entries.collect::<String>()));
+            let daemon = house.start();
+            daemon.until_well(Duration::from_secs(120)).await;
+            daemon.stop().await;
+        });
+    }
 }

@@ -3,6 +3,7 @@
 use super::house::{House, house, id, members, minutes, names, one_room, refs, room_text, writes};
 use super::service::{Service, people, room_id, room_of, state};
 use axum::body::Body;
+use http::header::HOST;
 use http::{Method, Request, StatusCode};
 use jiff::Timestamp;
 use roomsync::daemon::Fsync;
@@ -85,7 +86,8 @@ fn an_fsync_of_6_seconds_keeps_back_removals_and_nothing_else() {
             advance(Duration::from_millis(100)).await;
             std::thread::sleep(Duration::from_millis(1));
             for path in ["/livez", "/api/status"] {
-                let request = Request::get(path).body(Body::empty()).unwrap();
+                let request = Request::get(path).header(HOST, "localhost");
+                let request = request.body(Body::empty()).unwrap();
                 let asked = std::time::Instant::now();
                 let answer = timeout(Duration::from_secs(1), web.clone().oneshot(request)).await;
                 assert_eq!(answer.unwrap().unwrap().status(), StatusCode::OK, "{path}");

@@ -10,11 +10,16 @@ use crate::model::{Glob, RoomId, Until, UserId};
 use crate::yaml::{Field, Items};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+/// The key that takes people out of a room's lists.
+const EXCLUDE: &str = "exclude";
+
 /// All places in the files that concern one person in one room.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mentions {
     /// Every item that names them and that a list of the room comes to.
     pub lists: Vec<Mention>,
+    /// Every item that names them and that the room's `exclude` comes to.
+    pub excluded: Vec<Mention>,
     /// The groups that name them and that no list of the room comes to.
     pub other_groups: Vec<OtherGroup>,
     /// The patterns of the room's `ignore` that match.
@@ -36,7 +41,7 @@ pub struct Mentions {
 /// An item that names somebody, and the way to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
-    /// The room's list, `admins` or `members`.
+    /// The room's key: `admins`, `members` or `exclude`.
     pub list: &'static str,
     /// The groups on the way, each held by the one before; the last one has the item. Where several ways lead to it, a
     /// shortest.
@@ -75,7 +80,8 @@ impl Mentions {
             return Self::default();
         };
         let names = Names { read, user };
-        let (lists, used) = entry.lists(&names);
+        let (ways, used) = entry.lists(&names);
+        let (excluded, lists): (Vec<Way>, Vec<Way>) = ways.into_iter().partition(|way| way.list == EXCLUDE);
         let others = names.other_groups(&used);
         let ignored = entry.ignored(user);
         let protected = entry.protected(user);
@@ -86,7 +92,7 @@ impl Mentions {
             entry.own_or_default(|keys| &keys.mode),
             entry.own_or_default(|keys| &keys.absent),
         ];
-        let items = lists.iter().map(|way| &way.place);
+        let items = lists.iter().chain(&excluded).map(|way| &way.place);
         let items = items.chain(others.iter().map(|(_, place, _)| place));
         let globs = ignored.iter().chain(&protected).map(|(_, place)| place);
         let places = items.chain(globs).chain(keys.iter().flatten());
@@ -95,13 +101,13 @@ impl Mentions {
         let found: HashMap<(usize, NodePath), Option<Origin>> = nodes.into_iter().zip(found).collect();
         let origin = |place: &Place| found.get(&node(place)?)?.clone();
         let mention = |way: Way| {
+            let at = origin(&way.place)?;
             let Way {
                 list,
                 groups,
                 until,
-                place,
+                place: _,
             } = way;
-            let at = origin(&place)?;
             Some(Mention {
                 list,
                 groups,
@@ -120,6 +126,7 @@ impl Mentions {
         let [admins, members, owner, mode, absent] = keys.map(|place| origin(&place?));
         Self {
             lists: lists.into_iter().filter_map(mention).collect(),
+            excluded: excluded.into_iter().filter_map(mention).collect(),
             other_groups: others.into_iter().filter_map(other_group).collect(),
             ignored: ignored.into_iter().filter_map(pattern).collect(),
             protected: protected.into_iter().filter_map(pattern).collect(),
@@ -184,7 +191,12 @@ impl<'s> RoomEntry<'s> {
     fn lists(&self, names: &Names<'_>) -> (Vec<Way>, BTreeSet<usize>) {
         let mut found = Vec::new();
         let mut used = BTreeSet::new();
-        for (key, field) in [("admins", &self.spec.admins), ("members", &self.spec.members)] {
+        let lists = [
+            ("admins", &self.spec.admins),
+            ("members", &self.spec.members),
+            (EXCLUDE, &self.spec.exclude),
+        ];
+        for (key, field) in lists {
             let Some(items) = &field.value else { continue };
             let at = self.at.list(field);
             let way = |groups, place, before: Option<Until>, own: Option<Until>| Way {
@@ -337,7 +349,7 @@ impl<'s> Names<'s> {
         }
         for (_, _, room) in rooms(specs) {
             let mut reached = HashMap::new();
-            for items in [&room.admins, &room.members]
+            for items in [&room.admins, &room.members, &room.exclude]
                 .into_iter()
                 .filter_map(|field| field.value.as_ref())
             {

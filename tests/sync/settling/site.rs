@@ -16,6 +16,8 @@ pub(super) struct Entry {
     pub(super) admins: Option<Names>,
     /// Everybody in the group of this number is a member, too.
     pub(super) group: Option<usize>,
+    /// People of that group who are taken out of it, but for those whom a list names.
+    pub(super) exclude: Names,
     /// The end of their places.
     pub(super) group_ends: Option<Timestamp>,
     pub(super) member_ends: Ends,
@@ -61,6 +63,10 @@ impl Site {
             if entry.allow_empty {
                 text += "    allow_empty: true\n";
             }
+            let exclude = entry.excluded();
+            if !exclude.is_empty() {
+                text += &format!("    exclude: [{}]\n", list(&exclude));
+            }
             if let Some(admins) = &entry.admins {
                 let items = admins.iter().map(|name| match entry.admin_ends.get(name) {
                     None => name.clone(),
@@ -95,7 +101,7 @@ impl Site {
         let mut people = lasting(entry.members.as_ref()?, &entry.member_ends, now);
         people.extend(self.admins(room, now).unwrap_or_default());
         if entry.group_ends.is_none_or(|end| end > now) {
-            people.extend(self.of_group(entry));
+            people.extend(self.of_group(entry).difference(&entry.excluded()).cloned());
         }
         Some(people)
     }
@@ -129,6 +135,16 @@ impl Site {
         named.extend(entry.members.iter().chain(&entry.admins).flatten().cloned());
         let wanted = self.people(room, now).or_else(|| self.admins(room, now));
         named.difference(&wanted.unwrap_or_default()).cloned().collect()
+    }
+}
+
+impl Entry {
+    fn excluded(&self) -> Names {
+        let mut exclude = self.exclude.clone();
+        for name in self.members.iter().chain(&self.admins).flatten() {
+            exclude.remove(name);
+        }
+        exclude
     }
 }
 
@@ -181,6 +197,7 @@ fn entry(random: &mut fastrand::Rng) -> Entry {
         members: random.u8(0..8).ne(&0).then_some(members),
         admins: Some(admins),
         group: None,
+        exclude: Names::new(),
         mode: [
             "authoritative",
             "authoritative",
@@ -203,6 +220,7 @@ pub(super) fn site(random: &mut fastrand::Rng) -> Site {
         let mut entry = entry(random);
         entry.group = (entry.members.is_some() && random.bool()).then(|| random.usize(0..3));
         entry.group_ends = random.bool().then(|| end(random));
+        entry.exclude = some(random, 30, 0.2);
         site.rooms.insert(room, entry);
     }
     site
@@ -215,7 +233,7 @@ pub(super) fn edited(site: &Site, random: &mut fastrand::Rng) -> Site {
         let rooms: Vec<usize> = site.rooms.keys().copied().collect();
         let room = rooms[random.usize(0..rooms.len())];
         let entry_now = site.rooms.get_mut(&room).unwrap();
-        match random.u8(0..16) {
+        match random.u8(0..18) {
             0..=3 => {
                 if let Some(members) = &mut entry_now.members {
                     let keep = 0.7 + 0.3 * random.f64();
@@ -263,6 +281,7 @@ pub(super) fn edited(site: &Site, random: &mut fastrand::Rng) -> Site {
             12 => entry_now.member_ends = some_ends(entry_now.members.as_ref(), "u0", random),
             13 => entry_now.admin_ends = some_ends(entry_now.admins.as_ref(), "u1", random),
             14 => entry_now.group_ends = random.bool().then(|| end(random)),
+            15 | 16 => entry_now.exclude = some(random, 30, 0.4),
             _ => {
                 // Who is wanted for good, in one of the files, is wanted until a time long over in another.
                 if let (Some(members), Some(group)) = (&entry_now.members, entry_now.group) {
