@@ -96,12 +96,12 @@ impl Controller {
         }
     }
 
-    /// Takes a valid set of files: holds what it drops, and has the rooms reconciled whose entries changed.
-    pub(super) fn take(&mut self, loaded: Loaded) {
-        let Loaded {
-            desired, provenance, ..
-        } = loaded;
+    /// Takes a valid set of files: holds what it drops, and has the rooms reconciled whose entries changed. `written`: time since which
+    /// the files are as they are.
+    pub(super) fn take(&mut self, loaded: Loaded, written: Instant) {
         let now = self.now();
+        let edited = self.files.edited(&loaded.desired.source, written);
+        let (desired, provenance, people) = (loaded.desired, loaded.provenance, loaded.people);
         // Whoever has gone by then is not dropped by this set.
         self.end_places();
         let entries = desired
@@ -124,14 +124,17 @@ impl Controller {
         }
         for (id, desired) in rooms {
             self.departed.back(&id);
-            self.rooms.put(desired, holds.rooms.contains(&id), now);
+            let room = self.rooms.put(desired, holds.rooms.contains(&id), now);
+            if let Some((room, at)) = room.zip(edited) {
+                room.lag_mut().edited(at);
+            }
         }
         self.save_invitations();
         self.see_ends();
         let exclusions = self.safeguards.exclusions_mut();
         let named = provenance.naming(&exclusions.freed_by_files());
         let let_go = exclusions.let_go(&named);
-        let differs = self.files.take(desired.source, provenance, now);
+        let differs = self.files.take(desired.source, (provenance, people), now);
         // Nothing is written by the new set before its holds are on the disk.
         if differs || holds.differs || let_go {
             self.save_all();

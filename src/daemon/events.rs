@@ -101,6 +101,7 @@ impl Controller {
             admins: event.is_of_admins() && room.desired().admins.is_some(),
         };
         self.events.looks.mark(&event.room, mark, now);
+        self.rooms.event(&event.room, now);
         self.see_by_event(event);
         EventResult::Look
     }

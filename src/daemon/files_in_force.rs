@@ -21,6 +21,8 @@ const RESTLESS: Duration = Duration::from_secs(600);
 pub(super) struct FileSet {
     pub(super) source: Source,
     pub(super) provenance: Provenance,
+    /// Number of people whom it wants in a room, each counted once.
+    pub(super) people: usize,
     /// Time at which it came into force.
     pub(super) taken: Timestamp,
 }
@@ -128,8 +130,21 @@ impl FilesInForce {
         }
     }
 
-    /// Puts a set into force. `true`: its files differ from those before it.
-    pub(super) fn take(&mut self, source: Source, provenance: Provenance, now: Timestamp) -> bool {
+    /// Time of the edit that led from the set in force to this one, whose files are as they are since `written`. If they are the same,
+    /// other settings apply to them from now on. `None`: it is the first set.
+    pub(super) fn edited(&self, source: &Source, written: Instant) -> Option<Instant> {
+        let set = self.set.as_ref()?;
+        let is_other = set.source.digest != source.digest;
+        Some(if is_other { written } else { Instant::now() })
+    }
+
+    /// Puts a set into force, with the number of its people. `true`: its files differ from those before it.
+    pub(super) fn take(
+        &mut self,
+        source: Source,
+        (provenance, people): (Provenance, Option<usize>),
+        now: Timestamp,
+    ) -> bool {
         self.problems.clear();
         self.invalid_since = None;
         self.sets += 1;
@@ -140,6 +155,7 @@ impl FilesInForce {
         self.set = Some(Arc::new(FileSet {
             source,
             provenance,
+            people: people.unwrap_or_default(),
             taken: now,
         }));
         differs
@@ -284,7 +300,11 @@ mod tests {
     fn take(files: &mut FilesInForce, digest: &str) -> bool {
         let none = BTreeMap::new();
         files.begin_to_settle(digest, &none, std::iter::empty(), |_| Constraints::default());
-        files.take(source(digest), Provenance::default(), Timestamp::UNIX_EPOCH)
+        files.take(
+            source(digest),
+            (Provenance::default(), None),
+            Timestamp::UNIX_EPOCH,
+        )
     }
 
     /// The first set is in force since `begun`, and was read at that time.

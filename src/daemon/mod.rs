@@ -242,7 +242,7 @@ impl Daemon {
             let mut command = None;
             tokio::select! {
                 event = files.event() => match event {
-                    Some(event) => take_event(&daemon, event),
+                    Some(event) => take_event(&daemon, event, stillness.borrow().unchanged_since),
                     None => break Err(DaemonError::Files),
                 },
                 events = events::next(&mut posted) => events::take(&daemon, &events),
@@ -314,8 +314,8 @@ fn follow(config: &Config, settings: &Settings, remembered: Remembered) -> Follo
     }
 }
 
-/// Takes in what became of the files on the disk.
-fn take_event(daemon: &DaemonHandle, event: Event) {
+/// Takes in what became of the files on the disk, which are as they are since `written`.
+fn take_event(daemon: &DaemonHandle, event: Event, written: Instant) {
     let mut controller = lock(&daemon.controller);
     match event {
         Event::Taken(loaded) => {
@@ -331,7 +331,7 @@ fn take_event(daemon: &DaemonHandle, event: Event) {
                 let more = (more > 0).then_some(more);
                 tracing::warn!(code, file, more, "{message}");
             }
-            controller.take(*loaded);
+            controller.take(*loaded, written);
         }
         Event::Bad(problems) => {
             daemon.metrics.reloaded(false);

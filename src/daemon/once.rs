@@ -41,7 +41,7 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
             news = files.event() => match news {
                 Some(Event::Bad(diagnostics)) => return Err(Invalid { diagnostics }),
                 Some(news) => {
-                    take_event(handle, news);
+                    take_event(handle, news, stillness.borrow().unchanged_since);
                     waiting = None;
                 }
                 None => break None,

@@ -240,13 +240,12 @@ impl RoomHooks for PassHooks<'_> {
 
     fn end(&self, plan: &RoomPlan, report: &RoomReport, stopped: Option<&Reason>) {
         if let Some(ticket) = self.tickets.get(&plan.id) {
-            applied(
-                &mut lock(&self.daemon.controller),
-                ticket,
-                (plan, report),
-                stopped,
-                &mut lock(&self.news),
-            );
+            let controller = &mut lock(&self.daemon.controller);
+            let news = &mut lock(&self.news);
+            applied(controller, ticket, (plan, report), stopped, news);
+            self.daemon
+                .metrics
+                .in_order(controller.rooms.end_lag(ticket, true));
         }
     }
 }

@@ -217,6 +217,7 @@ async fn carry_out(
             let now = controller.now();
             room_status::planned(&mut controller.rooms, ticket, plan, now, &mut controller.random);
             controller.settled_meanwhile(ticket);
+            daemon.metrics.in_order(controller.rooms.end_lag(ticket, false));
             controller.report_room(ticket, &mut news);
         }
     }

@@ -1,5 +1,6 @@
 //! The managed rooms as the daemon keeps them between passes, and who works on each.
 
+mod lag;
 mod people;
 mod room;
 mod rooms;
@@ -14,6 +15,7 @@ use crate::apply::Cancel;
 use crate::backoff::Backoff;
 use crate::desired::DesiredRoom;
 use crate::model::RoomId;
+use crate::status::Lags;
 use jiff::Timestamp;
 use room::Work;
 use rooms::Rooms;
@@ -94,12 +96,12 @@ impl RoomTable {
         entries
     }
 
-    /// Gives a room its entry. A new entry, or an old one for which `anew` is true, is reconciled at once; work for the one before it
-    /// ends.
-    pub(super) fn put(&mut self, desired: Arc<DesiredRoom>, anew: bool, now: Timestamp) {
+    /// Gives a room its entry. A new entry, or an old one for which `anew` is true, is reconciled at once, and work for the one before
+    /// it ends: then this gives the room.
+    pub(super) fn put(&mut self, desired: Arc<DesiredRoom>, anew: bool, now: Timestamp) -> Option<&mut Room> {
         let id = desired.id.clone();
         if !anew && self.has(&desired) {
-            return;
+            return None;
         }
         if let Some(room) = self.rooms.get_mut(&id) {
             self.generations += 1;
@@ -119,6 +121,7 @@ impl RoomTable {
             self.rooms.insert(id.clone(), room);
         }
         self.schedule(&id, Instant::now());
+        self.rooms.get_mut(&id)
     }
 
     /// Tickets for all rooms that nobody works on, without those that failed and come back on their own, if these are not wanted.
@@ -195,6 +198,19 @@ impl RoomTable {
             }
         }
         true
+    }
+
+    /// Records an event that is a reason to look at a room.
+    pub(super) fn event(&mut self, id: &RoomId, now: Instant) {
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.lag_mut().event(now);
+        }
+    }
+
+    /// Time for which the room of this ticket was not as wanted, if it is now. `wrote`: calls have led to that.
+    pub(super) fn end_lag(&mut self, ticket: &Ticket, wrote: bool) -> Lags {
+        let room = self.current(ticket);
+        room.map(|room| room.end_lag(wrote)).unwrap_or_default()
     }
 
     /// Has the rooms reconciled now of which this is true, and says how many there are.

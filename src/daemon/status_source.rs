@@ -10,11 +10,11 @@ use super::process;
 use super::room_lines;
 use super::room_pages;
 use super::room_table::Room;
-use crate::model::{RoomId, counted};
+use crate::model::{Mode, Op, RoomId, counted};
 use crate::reconcile::progress::{Outlook, Share, Stand, outlook, shares};
 use crate::status::{
-    self, AbsenceReason, Files, FirstLook, Gauges, ROOMS_AT_ONCE, RoomDetail, RoomState, RoomsPage, Service,
-    Status, StatusSource,
+    self, AbsenceReason, AttentionSeverity, Files, FirstLook, Gauges, ROOMS_AT_ONCE, RoomDetail, RoomState,
+    RoomsPage, Service, Status, StatusSource,
 };
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -296,19 +296,35 @@ impl View<'_> {
         let freshness = attention::freshness(daemon);
         let mut rooms: BTreeMap<RoomState, usize> = BTreeMap::new();
         let mut absent: BTreeMap<AbsenceReason, usize> = BTreeMap::new();
+        let mut drift: BTreeMap<(Mode, Op), usize> = BTreeMap::new();
         for room in daemon.rooms.iter() {
             *rooms.entry(room.shown_state(freshness).0).or_default() += 1;
+            if let Some(plan) = room.plan() {
+                for op in Op::ALL {
+                    *drift.entry((room.desired().mode, op)).or_default() += plan.wanted(op).len();
+                }
+            }
             for (reason, number) in absences::counts(daemon, room) {
                 *absent.entry(reason).or_default() += number;
             }
+        }
+        let mut attention: BTreeMap<AttentionSeverity, usize> = BTreeMap::new();
+        for item in attention::attention(daemon) {
+            *attention.entry(item.severity).or_default() += 1;
         }
         let aside = self.set_aside();
         let people: BTreeSet<_> = aside.iter().map(|aside| &aside.user).collect();
         let contested = self.contested();
         let contested: BTreeSet<_> = contested.iter().map(|of| (&of.room, &of.user)).collect();
+        let safeguards = &daemon.safeguards;
+        let set_aside = safeguards.exclusions().set_aside();
         Gauges {
             rooms: rooms.into_iter().collect(),
+            people: daemon.files.set().map_or(0, |set| set.people),
+            drift,
+            attention,
             aside: people.len(),
+            aside_by_reason: set_aside.by_reason(safeguards.clock().moment()),
             coming_and_going: self.coming_and_going().len(),
             contested: contested.len(),
             comes_back: self.comes_back().len(),
@@ -325,6 +341,7 @@ impl View<'_> {
             admin_lists: admin_lists::shown(daemon),
             service_trouble: daemon.health.troubles(),
             withheld: daemon.gate.suspended().is_some(),
+            withheld_by_reason: daemon.gate.reasons(),
             quota_used_up: daemon.gate.quota().is_used_up(),
             token_expires: daemon.token.expiry().map(|expiry| status::TokenExpires {
                 at: expiry.at,

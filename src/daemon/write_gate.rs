@@ -8,6 +8,15 @@ use crate::status::WritesSuspended;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 
+/// Every reason for which nothing is written.
+const CODES: [ReasonCode; 5] = [
+    ReasonCode::AuditLog,
+    ReasonCode::DryRun,
+    ReasonCode::Paused,
+    ReasonCode::Quota,
+    ReasonCode::StateDir,
+];
+
 /// Lets writes through, or says why it does not.
 #[derive(Debug)]
 pub(super) struct WriteGate {
@@ -197,6 +206,16 @@ impl WriteGate {
         all.into_iter().flatten().collect()
     }
 
+    /// Every reason for which nothing may be written, each with whether it is one now.
+    pub(super) fn reasons(&self) -> Vec<(ReasonCode, bool)> {
+        let closures = self.closures();
+        let is_one = |code: ReasonCode| match code {
+            ReasonCode::Quota => self.quota.lasting_message().is_some(),
+            _ => closures.iter().any(|why| why.code == code),
+        };
+        CODES.into_iter().map(|code| (code, is_one(code))).collect()
+    }
+
     /// Reports once that nothing is written any more, or that rooms are written again.
     pub(super) fn turn(&mut self) -> GateTurn {
         let now = self.suspended();
@@ -266,6 +285,17 @@ mod tests {
             (ReasonCode::AuditLog, Some(at(2))),
         ];
         assert_eq!(named(&gate), expected);
+        let reasons = |gate: &WriteGate| -> Vec<ReasonCode> {
+            let reasons = gate.reasons().into_iter();
+            reasons
+                .filter(|(_, is_one)| *is_one)
+                .map(|(code, _)| code)
+                .collect()
+        };
+        assert_eq!(
+            reasons(&gate),
+            [ReasonCode::AuditLog, ReasonCode::Paused, ReasonCode::StateDir]
+        );
         assert_eq!(gate.closures()[1].pause, Some(pause()));
         assert_eq!(gate.suspended().unwrap().code, ReasonCode::Paused);
         gate.pause_by_settings(false, at(5));

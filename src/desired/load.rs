@@ -46,7 +46,7 @@ pub struct Loaded {
     pub rooms: usize,
     /// Number of groups.
     pub groups: usize,
-    /// Number of people who are to be in a room, each counted once; only for [`Retain::Totals`].
+    /// Number of people who are to be in a room, each counted once; not for [`Retain::Rooms`].
     pub people: Option<usize>,
     /// Departures from all rooms, where places end.
     pub departures: FleetDepartures,
@@ -280,14 +280,13 @@ impl Reading {
         let groups = GroupIndex::new(&specs, &mut problems);
         let lints = lints::lints(&specs, &groups, &defaults.guards);
         let mut rooms = Vec::new();
-        let mut totals = Totals::new(&specs, retain == Retain::Totals, now);
+        let mut totals = Totals::new(&specs, retain != Retain::Rooms, now);
         let of_files = specs.iter_mut().map(|(_, spec)| std::mem::take(&mut spec.rooms));
         let mut of_files: Rooms = of_files.collect();
         let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, now, &mut problems);
         let keep = retain != Retain::Rooms;
         resolve::rooms(
-            &specs,
-            &mut of_files,
+            (&specs, &mut of_files),
             &people_of_groups,
             defaults,
             keep,
@@ -377,7 +376,7 @@ impl Resolved {
             notes,
             rooms: self.totals.rooms,
             groups: self.groups.groups().len(),
-            people: (retain == Retain::Totals).then(|| self.totals.people(&self.specs, &self.groups)),
+            people: (retain != Retain::Rooms).then(|| self.totals.people(&self.specs, &self.groups)),
             departures: self.totals.departures,
             provenance: match retain {
                 Retain::Provenance => Provenance::new(files, self.specs, self.groups),

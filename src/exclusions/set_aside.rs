@@ -16,6 +16,17 @@ const BACKOFF: Backoff = Backoff {
     longest: Duration::from_secs(24 * 3600),
 };
 
+/// Codes of the reasons for which somebody is set aside.
+const CODES: [ReasonCode; 5] = [
+    ReasonCode::FailsAlone,
+    ReasonCode::NoSuchUser,
+    ReasonCode::NotTaken,
+    ReasonCode::Refused,
+    ReasonCode::UserInTooManyRooms,
+];
+/// Name of every other reason: what an earlier release kept can have one.
+const OTHER: &str = "other";
+
 /// Somebody whose calls fail in so many rooms is set aside in all.
 const ROOMS: usize = 3;
 
@@ -253,6 +264,23 @@ impl SetAside {
                 since: now.wall_at(entry.since),
                 until: now.wall_at(entry.until),
             })
+            .collect()
+    }
+
+    /// Number of people who are left alone now, by each reason that there can be. Who is for several counts for each.
+    pub(crate) fn by_reason(&self, now: Moment) -> Vec<(&'static str, usize)> {
+        let mut people: BTreeMap<&'static str, BTreeSet<&UserId>> = BTreeMap::new();
+        let entries = self.entries().into_iter();
+        for (user, _, entry) in entries.filter(|(_, _, entry)| entry.waits(now.steady)) {
+            let code = CODES
+                .into_iter()
+                .map(ReasonCode::as_str)
+                .find(|code| *code == entry.code);
+            people.entry(code.unwrap_or(OTHER)).or_default().insert(user);
+        }
+        let reasons = CODES.into_iter().map(ReasonCode::as_str).chain([OTHER]);
+        reasons
+            .map(|reason| (reason, people.get(reason).map_or(0, BTreeSet::len)))
             .collect()
     }
 

@@ -61,7 +61,7 @@ impl serde::Serialize for RoomId {
 }
 
 /// Limit of the changes that roomsync may make in a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Mode {
     /// The files are the whole truth: add, remove, promote, demote.
     #[default]

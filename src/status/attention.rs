@@ -35,6 +35,20 @@ pub enum AttentionSeverity {
     Amber,
 }
 
+impl AttentionSeverity {
+    /// Every severity.
+    pub const ALL: [Self; 2] = [Self::Red, Self::Amber];
+
+    /// Name in the metrics and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Red => "red",
+            Self::Amber => "amber",
+        }
+    }
+}
+
 /// Progress of the first look at all rooms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct FirstLook {

@@ -9,14 +9,14 @@ mod room;
 pub use absence::{Absence, AbsenceReason};
 pub use attention::{Attention, AttentionSeverity, FirstLook};
 pub use event::EventResult;
-pub use pass::{ChangeResult, PassKind, PassOutcome};
+pub use pass::{ChangeResult, Lags, PassKind, PassOutcome};
 pub use room::{
     Aside, Change, ComesBack, ComingAndGoing, Contested, EndsSoon, Hold, Missing, ROOMS_AT_ONCE, RoomDetail,
     RoomLine, RoomState, RoomsPage,
 };
 
 use crate::diagnostics::{Diagnostic, Severity};
-use crate::model::{ReasonCode, RoomId};
+use crate::model::{Mode, Op, ReasonCode, RoomId};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -244,8 +244,16 @@ pub struct CallBudget {
 pub struct Gauges {
     /// Number of rooms in each condition.
     pub rooms: Vec<(RoomState, usize)>,
+    /// Number of people whom the files in force want in a room, each counted once.
+    pub people: usize,
+    /// Changes of one person in one room that are wanted by the last looks and not made. Those of nobody can be left out.
+    pub drift: BTreeMap<(Mode, Op), usize>,
+    /// Number of items of each severity that need attention. Severities without any can be left out.
+    pub attention: BTreeMap<AttentionSeverity, usize>,
     /// People who are set aside, each once.
     pub aside: usize,
+    /// The same by each reason that there can be. Who is set aside for several counts for each.
+    pub aside_by_reason: Vec<(&'static str, usize)>,
     /// Members who come and go.
     pub coming_and_going: usize,
     /// People who are contested, once for each room.
@@ -274,6 +282,8 @@ pub struct Gauges {
     pub service_trouble: Vec<(ReasonCode, bool)>,
     /// True if nothing may be written.
     pub withheld: bool,
+    /// Reasons for which nothing may be written, each with whether it is one now.
+    pub withheld_by_reason: Vec<(ReasonCode, bool)>,
     /// True if the quota is used up, as far as is known.
     pub quota_used_up: bool,
     /// End of the token in use, if it is known.

@@ -1,4 +1,6 @@
-//! Passes and their outcome.
+//! Passes and their outcome, and how long it took until rooms were as wanted.
+
+use std::time::Duration;
 
 /// Rooms that a pass looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,4 +76,13 @@ impl ChangeResult {
             Self::Failed => "failed",
         }
     }
+}
+
+/// Time for which a room was not as wanted, now that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lags {
+    /// Since the first edit of its entry. `None`: there was none.
+    pub since_edit: Option<Duration>,
+    /// Since the first event after which something had to be put right. `None`: there was none.
+    pub since_event: Option<Duration>,
 }

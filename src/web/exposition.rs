@@ -1,6 +1,9 @@
 //! The present as metrics, made anew for every scrape; and Prometheus's own text format.
 
-use crate::status::{AbsenceReason, Gauges, ProcessUse, Progress, RoomState, TokenExpires};
+use crate::model::{Mode, Op};
+use crate::status::{
+    AbsenceReason, AttentionSeverity, Gauges, ProcessUse, Progress, RoomState, TokenExpires,
+};
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
@@ -19,13 +22,20 @@ const STATES: [(RoomState, &str); 8] = [
     (RoomState::Observed, "observed"),
 ];
 
+const DRIFT: &str = "Changes of one person in one room that the last looks found to be wanted and that are not made, by the room's mode; rooms of the \
+    mode `observe` are never changed";
+
 pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
 
 /// Registry of present values. Gauges without a value yet are left out: a 0 would be taken for one.
 pub(super) fn present(gauges: &Gauges) -> Registry {
     let Gauges {
         rooms,
+        people,
+        drift,
+        attention,
         aside,
+        aside_by_reason,
         coming_and_going,
         contested,
         comes_back,
@@ -40,6 +50,7 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
         admin_lists,
         service_trouble,
         withheld,
+        withheld_by_reason,
         quota_used_up,
         token_expires,
         progress,
@@ -48,14 +59,39 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
         process: _,
     } = gauges;
     let mut registry = Registry::with_prefix("roomsync");
-    let by_state: Family<Labels<1>, Gauge> = Family::default();
-    for (state, label) in STATES {
+    let states = STATES.map(|(state, label)| {
         let found = rooms.iter().filter(|(of, _)| *of == state);
-        let sum: usize = found.map(|(_, number)| number).sum();
-        by_state.get_or_create(&[("state", label)]).set(whole(sum));
+        (label, found.map(|(_, number)| number).sum())
+    });
+    let help = "Managed rooms, by where they stand";
+    registry.register("rooms", help, numbers("state", states));
+    let changes: Family<Labels<2>, Gauge> = Family::default();
+    for (mode, op) in Mode::ALL
+        .into_iter()
+        .flat_map(|mode| Op::ALL.map(|op| (mode, op)))
+    {
+        let number = drift.get(&(mode, op)).copied().unwrap_or_default();
+        let labels = [("mode", mode.as_str()), ("op", op.as_str())];
+        changes.get_or_create(&labels).set(whole(number));
     }
-    registry.register("rooms", "Managed rooms, by where they stand", by_state);
+    registry.register("drift", DRIFT, changes);
+    let severities = AttentionSeverity::ALL.map(|severity| {
+        let number = attention.get(&severity).copied().unwrap_or_default();
+        (severity.as_str(), number)
+    });
+    let help = "Items that need attention, as the page lists them: an outage is `red`, what waits for a person `amber`";
+    registry.register("attention", help, numbers("severity", severities));
+    let help = "People who are set aside, by the reason for which the service does not take them";
+    let aside_by_reason = aside_by_reason.iter().copied();
+    registry.register("people_set_aside", help, numbers("reason", aside_by_reason));
+    let reasons = withheld_by_reason
+        .iter()
+        .map(|(code, is_so)| (code.as_str(), usize::from(*is_so)));
+    let help = "Whether this is a reason for which writing is withheld";
+    registry.register("writing_withheld_reason", help, numbers("reason", reasons));
     let mut number = |name, help: &str, value| registry.register(name, help, ConstGauge::new(whole(value)));
+    let help = "People whom the room files in force want in a room, each counted once";
+    number("people_managed", help, *people);
     number("people_aside", "People who are set aside, each once", *aside);
     let help = "Members who are put back again and again and are left alone for a while";
     number("members_coming_and_going", help, *coming_and_going);
@@ -108,23 +144,18 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
     let help = "Time that the passes under way still take at the calls that are allowed now";
     let left = progress.as_ref().and_then(|progress| progress.seconds_left);
     seconds("pass_left", help, left);
-    let by_reason: Family<Labels<1>, Gauge> = Family::default();
-    for reason in AbsenceReason::ALL {
+    let reasons = AbsenceReason::ALL.map(|reason| {
         let number = absent.get(&reason).copied().unwrap_or_default();
-        by_reason
-            .get_or_create(&[("reason", reason.as_str())])
-            .set(whole(number));
-    }
+        (reason.as_str(), number)
+    });
     let help =
         "Wanted people who are not in their room, by what is known of the reason; what events said is a hint";
-    registry.register("people_absent", help, by_reason);
-    let troubles: Family<Labels<1>, Gauge> = Family::default();
-    for (code, is_so) in service_trouble {
-        let label = [("code", code.as_str())];
-        troubles.get_or_create(&label).set(i64::from(*is_so));
-    }
+    registry.register("people_absent", help, numbers("reason", reasons));
+    let troubles = service_trouble
+        .iter()
+        .map(|(code, is_so)| (code.as_str(), usize::from(*is_so)));
     let help = "Whether the service keeps every call from succeeding, and by what";
-    registry.register("service_trouble", help, troubles);
+    registry.register("service_trouble", help, numbers("code", troubles));
     if let Some(TokenExpires { at, renewed }) = token_expires {
         let ends: Family<Labels<1>, Gauge> = Family::default();
         let renewed = if *renewed { "true" } else { "false" };
@@ -150,6 +181,18 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
         registry.register("call_budget_configured", help, full);
     }
     registry
+}
+
+/// Gauges of one label.
+fn numbers(
+    label: &'static str,
+    values: impl IntoIterator<Item = (&'static str, usize)>,
+) -> Family<Labels<1>, Gauge> {
+    let family: Family<Labels<1>, Gauge> = Family::default();
+    for (value, number) in values {
+        family.get_or_create(&[(label, value)]).set(whole(number));
+    }
+    family
 }
 
 /// Registry of what is known of the process, under the names that every exporter gives it.

@@ -2,7 +2,7 @@
 
 use super::exposition::{self, Labels};
 use crate::model::Op;
-use crate::status::{ChangeResult, EventResult, Gauges, PassKind, PassOutcome};
+use crate::status::{ChangeResult, EventResult, Gauges, Lags, PassKind, PassOutcome};
 use jiff::Timestamp;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -22,6 +22,10 @@ const PASS_SECONDS: [f64; 12] = [
 ];
 /// Of a call, in seconds, up to its default time-out and a little beyond.
 const CALL_SECONDS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+/// Until a room is as wanted, in seconds: from a moment to what waits for a person.
+const LAG_SECONDS: [f64; 13] = [
+    0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
+];
 /// Classes of answers: none, refused for the rate, and those of a status.
 const CLASSES: [&str; 7] = ["none", "429", "2xx", "3xx", "4xx", "5xx", "other"];
 
@@ -39,6 +43,8 @@ pub struct Metrics {
     reloads: Family<Labels<1>, Counter>,
     events: Family<Labels<1>, Counter>,
     event_looks: Counter,
+    edit_lag: Histogram,
+    event_lag: Histogram,
     settings_valid: Gauge,
     settings_read: Gauge<f64, AtomicU64>,
 }
@@ -61,6 +67,8 @@ impl Metrics {
             reloads: Family::default(),
             events: Family::default(),
             event_looks: Counter::default(),
+            edit_lag: Histogram::new(LAG_SECONDS),
+            event_lag: Histogram::new(LAG_SECONDS),
             settings_valid: Gauge::default(),
             settings_read: Gauge::default(),
         };
@@ -81,6 +89,8 @@ impl Metrics {
             reloads,
             events,
             event_looks,
+            edit_lag,
+            event_lag,
             settings_valid,
             settings_read,
         } = self;
@@ -102,6 +112,10 @@ impl Metrics {
         registry.register("webhook_events", help, events.clone());
         let help = "Looks at a room that events asked for; many events can share one";
         registry.register("webhook_looks", help, event_looks.clone());
+        let help = "Time from the first edit of a room's entry until the room was as the files say; waits, guards and pauses count";
+        registry.register_with_unit("edit_to_converged", help, Unit::Seconds, edit_lag.clone());
+        let help = "Time from the first event of a room until what it was about was put right";
+        registry.register_with_unit("event_to_repaired", help, Unit::Seconds, event_lag.clone());
         let help = "Whether the settings were valid when they were last read";
         registry.register("settings_valid", help, settings_valid.clone());
         let help = "Time at which the settings in force were read, in seconds since 1970";
@@ -182,6 +196,17 @@ impl Metrics {
     /// Counts rooms that are looked at because events asked for it.
     pub fn event_looks(&self, rooms: usize) {
         self.event_looks.inc_by(rooms as u64);
+    }
+
+    /// Counts a room that is as wanted now.
+    pub fn in_order(&self, lags: Lags) {
+        let Lags {
+            since_edit,
+            since_event,
+        } = lags;
+        for (lag, seconds) in [(since_edit, &self.edit_lag), (since_event, &self.event_lag)] {
+            lag.into_iter().for_each(|lag| seconds.observe(lag.as_secs_f64()));
+        }
     }
 
     /// Records that the settings were read. If they are not `valid`, those before stay in force.

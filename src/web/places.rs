@@ -1,14 +1,19 @@
 //! Places for connections. When they are short, somebody who does nothing with theirs gives way.
 
-use super::activity::Activity;
+use super::activity::{Activity, Waits};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Places beyond the others that are for this machine: its own probes get through whoever is outside.
 const FOR_LOOPBACK: usize = 4;
+/// For so long a connection without a request does not give way to an address that has more, nor to another one of its own address if
+/// that has few: its request may be on its way.
+const FRESH: Duration = Duration::from_millis(500);
+const FEW: usize = 4;
 /// Part of an IPv6 address that a network has: whoever has one has all addresses below it.
 const NETWORK: u128 = !0 << 64;
 
@@ -61,13 +66,13 @@ impl Places {
         table.taken.len() >= table.most
     }
 
-    /// Takes a place for a connection from this address. `None`: everybody is busy with theirs.
+    /// Takes a place for a connection from this address. `None`: everybody is busy with theirs, or has just come.
     pub(super) fn take(&self, from: IpAddr) -> Option<Place> {
         let from = origin(from);
         let mut table = self.table();
         let reserved = if from.is_loopback() { FOR_LOOPBACK } else { 0 };
         if table.taken.len() >= table.most + reserved {
-            let number = table.idlest()?;
+            let number = table.idlest(from)?;
             if let Some(Taken { from, gives_way, .. }) = table.taken.remove(&number) {
                 tracing::debug!(%from, "a connection gives way to another one");
                 gives_way.notify_one();
@@ -92,16 +97,21 @@ impl Places {
 }
 
 impl Table {
-    /// The connection that gives way: of those from the address with most, one without a request before one whose answer nobody takes, and
-    /// whichever has been so for longest.
-    fn idlest(&self) -> Option<u64> {
+    /// The connection that gives way to one from this address: of those from the address with most, one without a request before one
+    /// whose answer nobody takes, and whichever has been so for longest.
+    fn idlest(&self, newcomer: IpAddr) -> Option<u64> {
         let mut of_origin: HashMap<IpAddr, usize> = HashMap::new();
         for taken in self.taken.values() {
             *of_origin.entry(taken.from).or_default() += 1;
         }
+        let count = |from: &IpAddr| of_origin.get(from).copied().unwrap_or_default();
+        let is_spared =
+            |from: &IpAddr| count(&newcomer) > count(from) || (newcomer == *from && count(from) <= FEW);
         let idle = self.taken.iter().filter_map(|(number, taken)| {
             let (waits, since) = taken.activity.waits()?;
-            Some((Reverse(of_origin.get(&taken.from)), waits, since, *number))
+            let is_fresh = waits == Waits::ForRequest && since.elapsed() < FRESH;
+            let gives_way = !(is_fresh && is_spared(&taken.from));
+            gives_way.then_some((Reverse(count(&taken.from)), waits, since, *number))
         });
         idle.min().map(|(.., number)| number)
     }
@@ -126,7 +136,6 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use tokio::time::advance;
 
     fn address(text: &str) -> IpAddr {
@@ -168,6 +177,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn whoever_has_just_come_gives_way_neither_to_many_nor_to_few_of_their_own() {
+        let places = Places::new(8);
+        let many = || places.take(address("192.0.2.1"));
+        let busy: Vec<Place> = (0..7).map(|_| many().unwrap()).collect();
+        busy.iter().for_each(|place| place.activity.works());
+        let probe = places.take(address("192.0.2.2")).unwrap();
+        advance(FRESH - Duration::from_millis(1)).await;
+        assert!(many().is_none() && places.take(address("192.0.2.2")).is_none());
+        assert!(!has_to_go(&probe));
+        advance(Duration::from_millis(1)).await;
+        let another = many().unwrap();
+        assert!(has_to_go(&probe));
+        // One that has fewer gets a place of theirs at once.
+        let probe = places.take(address("192.0.2.2")).unwrap();
+        assert!(has_to_go(&another) && !has_to_go(&probe));
+        // Many of one address give way to each other at once.
+        let places = Places::new(FEW + 1);
+        let mut silent: Vec<Place> = Vec::new();
+        for _ in 0..2 * FEW {
+            silent.push(places.take(address("192.0.2.1")).unwrap());
+        }
+        assert_eq!(silent.iter().filter(|place| has_to_go(place)).count(), FEW - 1);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn this_machine_has_places_of_its_own_and_a_network_counts_as_one_address() {
         let places = Places::new(2);
         let far: Vec<Place> = ["2001:db8::1", "2001:db8::2"]
@@ -180,6 +214,8 @@ mod tests {
             .map(|_| places.take(address("::ffff:127.0.0.1")).unwrap())
             .collect();
         assert!(!near.iter().any(has_to_go));
+        assert!(places.take(address("127.0.0.1")).is_none(), "they have just come");
+        advance(FRESH).await;
         let other = places.take(address("127.0.0.1")).unwrap();
         assert!(has_to_go(&near[0]) && !has_to_go(&other));
         drop((near, other));

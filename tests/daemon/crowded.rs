@@ -1,10 +1,12 @@
 //! Connections that want nothing, or take nothing.
 
-use super::place::{Place, until};
+use super::place::{Daemon, Place, until};
 use roomsync::emulator::Environment;
+use rustix::net::{self, AddressFamily, SocketType};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Rooms, connections and seconds of the crowd, from `ROOMSYNC_CROWD=10000,2000,120`.
@@ -14,14 +16,30 @@ fn crowd() -> (usize, usize, u64) {
     (numbers[0], numbers[1], numbers[2] as u64)
 }
 
-/// Asks for this, and takes nothing of the answer.
+/// Asks for this, and takes nothing of the answer. It comes from another address than a probe, where the system has several.
 fn ask(address: SocketAddr, text: &str) -> Option<TcpStream> {
-    let mut stream = TcpStream::connect(address).ok()?;
+    let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).ok()?;
+    let _ = net::bind(&socket, &SocketAddr::from(([127, 0, 0, 2], 0)));
+    net::connect(&socket, &address).ok()?;
+    let mut stream = TcpStream::from(socket);
     stream.write_all(text.as_bytes()).ok()?;
     Some(stream)
 }
 
-/// Half of them say nothing, the others take no answer; whoever is put out comes again. A probe each second is answered all the same.
+/// Probes the daemon four times a second for so long; gives the number of answers, and how long the longest took.
+fn probe(daemon: &Daemon, time: Duration) -> (u32, Duration) {
+    let (begun, mut answers, mut longest) = (Instant::now(), 0, Duration::ZERO);
+    while begun.elapsed() < time {
+        let asked = Instant::now();
+        assert_eq!(daemon.get("/livez").0, 200);
+        longest = longest.max(asked.elapsed());
+        answers += 1;
+        thread::sleep(Duration::from_millis(250));
+    }
+    (answers, longest)
+}
+
+/// Half of them say nothing, the others take no answer; whoever is put out comes again. Each probe is answered all the same.
 #[test]
 fn a_crowd_neither_silences_the_probe_nor_fills_the_memory() {
     let (rooms, connections, seconds) = crowd();
@@ -91,36 +109,31 @@ fn a_crowd_neither_silences_the_probe_nor_fills_the_memory() {
         since("0-1")["since"].is_null(),
         "of another process nothing is known"
     );
-    let memory = || {
-        let metrics = daemon.get("/metrics").1;
-        let line = metrics
-            .lines()
-            .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
-        line.and_then(|number| number.parse::<u64>().ok())
-    };
+    let memory = || daemon.resident_bytes();
     let before = memory();
     let url = daemon.url();
     let address: SocketAddr = url["http://".len()..url.len() - 1].parse().unwrap();
     let large = "GET /api/rooms HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let whole = page("").to_string().len();
     let mut crowd: Vec<Option<TcpStream>> = (0..connections).map(|_| None).collect();
-    let (begun, mut longest, mut most) = (Instant::now(), Duration::ZERO, before);
-    let mut turn = 0;
-    while begun.elapsed() < Duration::from_secs(seconds) {
-        for (at, place) in crowd.iter_mut().enumerate().skip(turn % 7).step_by(7) {
-            *place = ask(address, if at % 2 == 0 { "" } else { large });
+    let mut most = before;
+    let (probes, longest) = thread::scope(|scope| {
+        let prober = scope.spawn(|| probe(&daemon, Duration::from_secs(seconds)));
+        let mut turn = 0;
+        while !prober.is_finished() {
+            for (at, place) in crowd.iter_mut().enumerate().skip(turn % 7).step_by(7) {
+                *place = ask(address, if at % 2 == 0 { "" } else { large });
+            }
+            turn += 1;
+            most = most.max(memory());
+            thread::sleep(Duration::from_millis(300));
         }
-        turn += 1;
-        let asked = Instant::now();
-        assert_eq!(daemon.get("/livez").0, 200);
-        longest = longest.max(asked.elapsed());
-        most = most.max(memory());
-        std::thread::sleep(Duration::from_millis(300));
-    }
+        prober.join().unwrap()
+    });
     let mb = |bytes: Option<u64>| bytes.map_or(0, |bytes| bytes / 1_000_000);
     println!(
-        "{rooms} rooms, {connections} connections, {seconds} s: /livez took {longest:?} at most; {} MB before, {} MB at most; \
-         /api/status has {status} bytes, a page of /api/rooms {whole}",
+        "{rooms} rooms, {connections} connections, {seconds} s: {probes} answers of /livez, {longest:?} at most; {} MB before, \
+         {} MB at most; /api/status has {status} bytes, a page of /api/rooms {whole}",
         mb(before),
         mb(most)
     );

@@ -11,5 +11,6 @@ mod seen;
 mod slow_writers;
 mod webhook;
 
-// The page's tests look at such a daemon, too.
+// The tests of the page and of the dashboard look at such a daemon, too.
 pub(crate) use place::{Daemon, PATIENCE, Place};
+pub(crate) use webhook::{hook, kick, post_to};

@@ -40,7 +40,7 @@ fn place(rooms: usize) -> Place {
 }
 
 /// Has the emulator post its events to this address.
-fn post_to(place: &Place, address: SocketAddr, style: WebhookStyle) {
+pub(crate) fn post_to(place: &Place, address: SocketAddr, style: WebhookStyle) {
     let mut webhook = Webhook::parse(&format!("http://{address}/hooks/agora"), SECRET).unwrap();
     webhook.style = style;
     let poster = place.emulator.webhook(webhook);
@@ -48,12 +48,12 @@ fn post_to(place: &Place, address: SocketAddr, style: WebhookStyle) {
 }
 
 /// Where the daemon listens for events.
-fn hook(daemon: &Daemon) -> SocketAddr {
+pub(crate) fn hook(daemon: &Daemon) -> SocketAddr {
     daemon.listens("listening for events").unwrap()
 }
 
 /// Another program with an app token removes somebody.
-fn kick(place: &Place, room: &RoomId, user: &str) {
+pub(crate) fn kick(place: &Place, room: &RoomId, user: &str) {
     let address = place.url.strip_prefix("http://").unwrap();
     let request = format!(
         "DELETE /acme/demo/chatrooms/{room}/users/{user} HTTP/1.1\r\nHost: {address}\r\n\

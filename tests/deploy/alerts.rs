@@ -3,6 +3,7 @@
 use super::{checker, passed};
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 pub(crate) const RULES: &str = "deploy/prometheus/roomsync.rules.yaml";
 const RULES_TEST: &str = "deploy/prometheus/roomsync.rules.test.yaml";
@@ -110,6 +111,27 @@ fn each_alert_says_what_it_is_about_and_has_a_runbook_and_tests_both_ways() {
         .filter(|alert| !alerts.contains(*alert))
         .collect();
     assert!(unknown.is_empty(), "tests of no alert: {unknown:?}");
+}
+
+/// The README's command makes links of the paths to the sections.
+#[test]
+fn runbook_urls_become_links_by_one_command() {
+    let readme = fs::read_to_string(README).unwrap();
+    let line = readme.lines().find(|line| line.starts_with("sed ")).unwrap();
+    let (command, _) = line.split_once(" > /etc/prometheus/").unwrap();
+    let linked = Command::new("sh")
+        .args(["-c", command])
+        .current_dir("deploy")
+        .output()
+        .unwrap();
+    let linked: serde_yaml::Value = serde_yaml::from_str(&passed(&linked)).unwrap();
+    let before = rules();
+    let after = linked["groups"][0]["rules"].as_sequence().unwrap();
+    assert_eq!(before.len(), after.len());
+    for (before, after) in before.iter().zip(after) {
+        let [before, after] = [before, after].map(|rule| text(&rule["annotations"]["runbook_url"]));
+        assert_eq!(after, format!("https://git.example/ops/{before}"));
+    }
 }
 
 /// Metrics that the README of `deploy` lists.

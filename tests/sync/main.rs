@@ -21,6 +21,7 @@ mod daemon_search;
 mod daemon_traps;
 mod daemon_withheld;
 mod export;
+mod exported;
 mod faults;
 mod fleet;
 mod fleet_model;

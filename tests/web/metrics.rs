@@ -5,10 +5,10 @@ use super::scenes;
 use axum::body::{Body, to_bytes};
 use http::Request;
 use jiff::Timestamp;
-use roomsync::model::{Op, ReasonCode};
+use roomsync::model::{Mode, Op, ReasonCode};
 use roomsync::status::{
-    AbsenceReason, AdminLists, CallBudget, ChangeResult, Gauges, PassKind, PassOutcome, ProcessUse, Progress,
-    RoomState, TokenExpires,
+    AbsenceReason, AdminLists, AttentionSeverity, CallBudget, ChangeResult, Gauges, Lags, PassKind,
+    PassOutcome, ProcessUse, Progress, RoomState, TokenExpires,
 };
 use roomsync::web::{Metrics, Options, router};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +51,14 @@ fn counted() -> Arc<Metrics> {
     metrics.changed(Op::Remove, ChangeResult::Failed);
     metrics.reloaded(true);
     metrics.reloaded(false);
+    metrics.in_order(Lags {
+        since_edit: Some(Duration::from_secs(12)),
+        since_event: None,
+    });
+    metrics.in_order(Lags {
+        since_edit: None,
+        since_event: Some(Duration::from_millis(300)),
+    });
     metrics.settings_read(false, at(1_790_000_100));
     metrics
 }
@@ -58,7 +66,15 @@ fn counted() -> Arc<Metrics> {
 fn gauges() -> Gauges {
     Gauges {
         rooms: vec![(RoomState::InSync, 9_990), (RoomState::Failed, 10)],
+        people: 12_345,
+        drift: [
+            ((Mode::Observe, Op::Add), 5),
+            ((Mode::Authoritative, Op::Remove), 2),
+        ]
+        .into(),
+        attention: [(AttentionSeverity::Amber, 3)].into(),
         aside: 3,
+        aside_by_reason: vec![("no_such_user", 2), ("other", 0)],
         coming_and_going: 1,
         contested: 2,
         comes_back: 5,
@@ -76,6 +92,7 @@ fn gauges() -> Gauges {
         }),
         service_trouble: vec![(ReasonCode::NoSuchApp, false), (ReasonCode::Redirected, true)],
         withheld: false,
+        withheld_by_reason: vec![(ReasonCode::Paused, true), (ReasonCode::Quota, false)],
         quota_used_up: false,
         token_expires: Some(TokenExpires {
             at: at(1_800_000_000),
@@ -130,6 +147,21 @@ fn what_happened_is_counted() {
         r#"roomsync_reloads_total{result="refused"} 1"#,
         r#"roomsync_rooms{state="in_sync"} 9990"#,
         r#"roomsync_rooms{state="blocked"} 0"#,
+        "roomsync_people_managed 12345",
+        r#"roomsync_drift{mode="observe",op="add"} 5"#,
+        r#"roomsync_drift{mode="authoritative",op="remove"} 2"#,
+        r#"roomsync_drift{mode="additive",op="disallow"} 0"#,
+        r#"roomsync_attention{severity="amber"} 3"#,
+        r#"roomsync_attention{severity="red"} 0"#,
+        r#"roomsync_people_set_aside{reason="no_such_user"} 2"#,
+        r#"roomsync_people_set_aside{reason="other"} 0"#,
+        r#"roomsync_writing_withheld_reason{reason="paused"} 1"#,
+        r#"roomsync_writing_withheld_reason{reason="quota"} 0"#,
+        r#"roomsync_edit_to_converged_seconds_bucket{le="10.0"} 0"#,
+        r#"roomsync_edit_to_converged_seconds_bucket{le="15.0"} 1"#,
+        "roomsync_edit_to_converged_seconds_count 1",
+        r#"roomsync_event_to_repaired_seconds_bucket{le="0.5"} 1"#,
+        "roomsync_event_to_repaired_seconds_sum 0.3",
         "roomsync_people_aside 3",
         "roomsync_members_coming_and_going 1",
         "roomsync_people_contested 2",
@@ -203,7 +235,7 @@ fn no_series_comes_with_what_happens() {
         assert!(line.ends_with(" 0"), "{line}");
     }
     let lines = after.lines().count();
-    assert!(lines < 300, "{lines} lines");
+    assert!(lines < 400, "{lines} lines");
 }
 
 /// Reads a text format: each family's kind, and the names of its samples.

@@ -1,5 +1,6 @@
 //! A managed room.
 
+use super::lag::Lag;
 use super::people::People;
 use crate::apply::Cancel;
 use crate::daemon::workqueue::Ticket;
@@ -7,7 +8,7 @@ use crate::desired::DesiredRoom;
 use crate::live::LiveRoom;
 use crate::model::MemberSet;
 use crate::plan::{NotTried, Note, RoomPlan};
-use crate::status::RoomState;
+use crate::status::{Lags, RoomState};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,7 @@ pub(in crate::daemon) struct Room {
     plan: Option<RoomPlan>,
     error: Option<Note>,
     people: People,
+    lag: Lag,
     /// Reason for which its allow list takes nobody, and until when none is tried.
     allow_list_trouble: Option<(NotTried, Instant)>,
     /// When its admins were read last, and by which entry.
@@ -108,6 +110,7 @@ impl Room {
             plan: None,
             error: None,
             people: People::default(),
+            lag: Lag::default(),
             allow_list_trouble: None,
             admins_read: None,
         }
@@ -208,6 +211,7 @@ impl Room {
         }
         self.tried = Some(Instant::now());
         self.looked = Some(now);
+        self.lag.looked(begun);
         true
     }
 
@@ -308,6 +312,27 @@ impl Room {
 
     pub(in crate::daemon) fn people_mut(&mut self) -> &mut People {
         &mut self.people
+    }
+
+    pub(in crate::daemon) fn lag_mut(&mut self) -> &mut Lag {
+        &mut self.lag
+    }
+
+    /// Time for which it was not as wanted, if it is now by its state. `wrote`: calls have led to that state.
+    pub(super) fn end_lag(&mut self, wrote: bool) -> Lags {
+        if wrote {
+            self.lag.wrote();
+        }
+        match self.state {
+            RoomState::InSync | RoomState::Incomplete if !self.lacks_admins() => {
+                self.lag.in_order(Instant::now())
+            }
+            RoomState::Observed => {
+                self.lag.forget();
+                Lags::default()
+            }
+            _ => Lags::default(),
+        }
     }
 
     pub(in crate::daemon) fn ticket(&self) -> Ticket {
