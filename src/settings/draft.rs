@@ -8,6 +8,7 @@ use super::words::{is_rehearsal, refuse_http, url};
 use super::wrong_file::{missing, room_file};
 use super::{App, Auth, Env, Limits, MAX_REMOVALS_TOTAL, SecretFrom, Service, Settings, Timing};
 use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
+use crate::desired::version::judge_version;
 use crate::diagnostics::{Diagnostic, EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, diagnose};
 use crate::model::{Limit, RoomDefaults};
 use crate::source;
@@ -58,7 +59,8 @@ pub(super) fn read(path: &Path, env: &Env, purpose: Purpose) -> (Option<Draft>, 
     if let [file, ..] = files.as_slice()
         && problems.is_empty()
     {
-        let document = yaml::read::<SettingsSpec>(0, &file.text);
+        let mut document = yaml::read::<SettingsSpec>(0, &file.text);
+        judge_version(0, &mut document, |spec| &spec.version);
         if let Some(problem) = room_file(&document) {
             return (None, diagnose(&files, vec![problem], &[]));
         }
@@ -189,6 +191,7 @@ impl Draft {
             status_token_file: _,
             admin_token_file: _,
             audit_log,
+            version: _,
         } = self.spec;
         let from_here = |path: PathBuf| self.folder.join(path);
         Some(Settings {
