@@ -62,7 +62,7 @@ pub struct Settings {
     pub allowed_hosts: Vec<String>,
     /// A file with the token that the page and its API ask for. `None`: they ask for none.
     pub status_token_file: Option<PathBuf>,
-    /// Where the daemon writes a line a change.
+    /// Where the daemon and `apply` write a line a change.
     pub audit_log: Option<PathBuf>,
     /// Secret of callers who may give the daemon orders. `None`: nobody may.
     pub admin_token: Option<SecretString>,

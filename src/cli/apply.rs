@@ -1,5 +1,6 @@
 //! `roomsync apply`.
 
+use super::audit::{Audit, AuditJournal, AuditTarget};
 use super::context::Context;
 use super::exit::{Exit, Usage};
 use super::flag_values::whole;
@@ -11,11 +12,11 @@ use super::{
     Globals, WITH_INVITE, buffered, invited, max_calls, output, output_absent, output_json, output_plan,
     write_plan,
 };
-use crate::apply::{ApplyOptions, CallEvidence, Cancel, Reason, Report, RoomReport, Tally};
+use crate::apply::{ApplyOptions, CallEvidence, Cancel, Journal, Reason, Report, RoomReport, Tally};
 use crate::model::RoomId;
-use crate::plan::Calls;
+use crate::plan::{Calls, FleetPlan, RoomPlan};
 use crate::reconcile::progress::Progress;
-use crate::reconcile::{self, Planned, ServiceRecheck};
+use crate::reconcile::{self, Planned, RunRecord, ServiceRecheck, pass_line};
 use crate::render::Document;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
@@ -49,6 +50,9 @@ pub(super) struct Args {
     /// Also add the people who are not there and whom `absent: ignore` leaves alone
     #[arg(long, conflicts_with = "plan")]
     pub(super) invite: bool,
+    /// Where to write the audit log, in place of `audit_log` of the settings; `off`: nowhere
+    #[arg(long, value_name = "FILE|off", value_parser = str::parse::<AuditTarget>)]
+    pub(super) audit_log: Option<AuditTarget>,
     /// Only these rooms; `max_removals_total` holds their removals against their live members and the listed ones of all others
     #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
     pub(super) room: Vec<RoomId>,
@@ -116,6 +120,7 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
     let saved = saved
         .map(|path| PlanFile::read(path, &args.approve, context))
         .transpose()?;
+    let audit = Audit::open(args.audit_log.as_ref(), context).await?;
     let client = context.connect().await?;
     let context = &*context;
     let rooms_of_plan = saved.as_ref().map(|saved| saved.rooms(context));
@@ -191,6 +196,11 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
     {
         return Ok(Attempt::FilesChanged(Box::new(now)));
     }
+    let of = (plan_id.as_str(), meta.source.revision.as_deref());
+    let journal = match &audit {
+        Some(audit) if calls > 0 => Some(begin(audit, context, plan, of).await?),
+        _ => None,
+    };
     let stop = Cancel::default();
     let report = {
         let done = Arc::new(Progress::of_calls(Calls::of(plan)));
@@ -209,12 +219,11 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
             at_once,
             cancel: &stop,
             progress: &progress,
-            journal: None,
+            journal: journal.as_ref().map(|journal| journal as &dyn Journal),
             hooks: None,
             evidence: &CallEvidence::default(),
             recheck: &ServiceRecheck::new(client.reader()),
         };
-        let of = (plan_id.as_str(), meta.source.revision.as_deref());
         let work = reconcile::apply(&client, &rooms, &planned, of, options);
         until_interrupted(work, &stop).await?
     };
@@ -222,8 +231,28 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
         output(&report_text(&report, plan, "roomsync apply"))?;
     }
     show_json(args.format, document, Some(&report))?;
-    let exit = Exit::of_report(&report).max(Exit::of_plan(plan));
+    let mut exit = Exit::of_report(&report).max(Exit::of_plan(plan));
+    if let Some(audit) = &audit
+        && let Err(error) = audit.end().await
+    {
+        globals.error(&format!("the audit log lacks what came of the last calls: {error}"))?;
+        exit = exit.max(Exit::Partly);
+    }
     Ok(Attempt::Ended(exit))
+}
+
+/// Writes the line of the pass, and gives the journal of its calls.
+async fn begin<'a>(
+    audit: &'a Audit,
+    context: &Context,
+    plan: &FleetPlan,
+    of: (&str, Option<&str>),
+) -> anyhow::Result<AuditJournal<'a>> {
+    let changed = plan.rooms.iter().filter(|room| !room.steps().is_empty());
+    let changed: Vec<&RoomPlan> = changed.collect();
+    audit.begin(pass_line(of, &changed)).await?;
+    let record = RunRecord::new(of, plan, context.provenance()).await;
+    Ok(AuditJournal { audit, record })
 }
 
 /// Works to the end. The first SIGINT or SIGTERM ends the work in order, a second one at once.

@@ -5,7 +5,7 @@ use super::exit::Usage;
 use super::progress_bar::{Watched, progress_bar};
 use crate::chat::Client;
 use crate::clock::Clock;
-use crate::desired::{self, Desired, DesiredRoom, Retain};
+use crate::desired::{self, Desired, DesiredRoom, Provenance, Retain};
 use crate::diagnostics::Diagnostic;
 use crate::live::Observed;
 use crate::model::{RoomId, show_duration};
@@ -221,6 +221,14 @@ impl Context {
     pub(super) fn fleet_guard(&self, looked_at: &[&DesiredRoom]) -> FleetGuard {
         let looked_at = looked_at.iter().map(|room| &room.id);
         FleetGuard::of_some_rooms(self.settings.max_removals_total, &self.desired.rooms, looked_at)
+    }
+
+    /// Place of everything in the room files; nothing if they have changed since they were read.
+    pub(super) fn provenance(&self) -> Provenance {
+        let (rooms, defaults) = (&self.settings.rooms, &self.settings.room_defaults);
+        let now = desired::load(rooms, Some(&self.config), defaults, Retain::Provenance).ok();
+        let same = now.filter(|now| now.desired.source.digest == self.files_digest());
+        same.map(|now| now.provenance).unwrap_or_default()
     }
 
     /// The digest of the room files.

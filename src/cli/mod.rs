@@ -1,6 +1,7 @@
 //! One file a command; the only place with anyhow and with standard output, and where everything is wired together.
 
 mod apply;
+mod audit;
 mod base_files;
 mod completions;
 mod context;

@@ -63,7 +63,7 @@ fields! {
         /// A file with a token that the page and its API ask for, alone on a line. It is read again when it changes.
         #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
         status_token_file: Option<PathBuf> = |value| value.nullable(PATH, path),
-        /// A file to which the daemon writes a line of JSON for every change it makes.
+        /// A file to which the daemon and `apply` write a line of JSON for every change they make.
         #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
         audit_log: Option<PathBuf> = |value| value.nullable(PATH, path),
     }

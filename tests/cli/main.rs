@@ -3,6 +3,7 @@
 //! The service it talks to is the emulator on a real socket, in this process, where every request is written down.
 
 mod absent;
+mod audit;
 mod canaries;
 mod completions;
 mod credentials;
