@@ -76,6 +76,24 @@ impl Settings {
             .map(token::of_status)
             .transpose()
     }
+
+    /// Reads every secret's file as it is now. The error names each that cannot be used.
+    pub fn check_secrets(&self) -> Result<(), Invalid> {
+        let mut diagnostics = Vec::new();
+        token::check(&self.service.auth, &mut diagnostics);
+        diagnostics.extend(self.secrets_of_callers());
+        match diagnostics.is_empty() {
+            true => Ok(()),
+            false => Err(Invalid { diagnostics }),
+        }
+    }
+
+    /// Problems of the secrets that the daemon's own callers must show.
+    fn secrets_of_callers(&self) -> Vec<Diagnostic> {
+        let of_webhook = self.webhook.as_ref().and_then(|webhook| webhook.secrets().err());
+        let all = of_webhook.into_iter().chain(self.status_token().err());
+        all.flat_map(|invalid| invalid.diagnostics).collect()
+    }
 }
 
 /// The service and the way in.
@@ -304,13 +322,7 @@ pub fn load(path: &Path, env: &Env) -> Result<Settings, Invalid> {
 /// Checks the settings with their secrets, as [`load`] reads them. Gives the warnings.
 pub fn check(path: &Path, env: &Env) -> Result<Vec<Diagnostic>, Invalid> {
     let (settings, mut diagnostics) = load_for(path, env, Purpose::Secrets);
-    let webhook = settings.as_ref().and_then(|settings| settings.webhook.as_ref());
-    if let Some(Err(invalid)) = webhook.map(Webhook::secrets) {
-        diagnostics.extend(invalid.diagnostics);
-    }
-    if let Some(Err(invalid)) = settings.as_ref().map(Settings::status_token) {
-        diagnostics.extend(invalid.diagnostics);
-    }
+    diagnostics.extend(settings.iter().flat_map(Settings::secrets_of_callers));
     match valid(settings, &diagnostics) {
         Some(_) => Ok(diagnostics),
         None => Err(Invalid { diagnostics }),

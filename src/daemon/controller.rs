@@ -14,6 +14,7 @@ use super::room_status;
 use super::room_table::{Room, RoomTable};
 use super::safeguards::Safeguards;
 use super::service_health::ServiceHealth;
+use super::settings_watch::SettingsWatch;
 use super::state_dir::{Persister, Restored};
 use super::token_watch::TokenWatch;
 use super::workqueue::Ticket;
@@ -37,6 +38,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(super) struct Controller {
     pub(super) settings: Settings,
+    pub(super) settings_watch: SettingsWatch,
     pub(super) started: Timestamp,
     pub(super) random: fastrand::Rng,
     pub(super) files: FilesInForce,
@@ -63,7 +65,7 @@ impl Controller {
         metrics: &CallMetrics,
         seed: u64,
         mut restored: Restored,
-        (persister, audit): (Persister, AuditLog),
+        (persister, audit, settings_watch): (Persister, AuditLog, SettingsWatch),
         dry_run: bool,
     ) -> Self {
         let (learned, settled) = (restored.state.learned_limits.clone(), restored.settled.clone());
@@ -93,6 +95,7 @@ impl Controller {
             audit,
             events: Events::new(metrics, settings.webhook.clone()),
             settings,
+            settings_watch,
         }
     }
 
@@ -286,6 +289,12 @@ impl Controller {
             GateTurn::Closed => self.rooms.interrupt_all(),
             GateTurn::Opened => self.resync_soon(),
         }
+    }
+
+    /// Has the secret files checked now and then.
+    pub(super) fn look_at_settings(&mut self) {
+        let now = self.now();
+        self.settings_watch.look(&self.settings, now);
     }
 
     /// Takes other settings. If something was wrong, whoever changed them may have put it right.

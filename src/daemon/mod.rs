@@ -36,6 +36,7 @@ mod room_table;
 mod safeguards;
 mod service_clock;
 mod service_health;
+mod settings_watch;
 mod settled;
 mod settling;
 mod shortfall;
@@ -68,6 +69,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use handle::{DaemonHandle, Shared, lock};
 use learned_limits::ServiceLink;
+use settings_watch::SettingsWatch;
 use state_dir::{Persister, RestoredFrom, StateDir};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -177,7 +179,7 @@ impl Daemon {
                 &calls,
                 config.seed,
                 restored,
-                (persister, audit),
+                (persister, audit, SettingsWatch::new(&wake)),
                 config.dry_run,
             )),
             calls,

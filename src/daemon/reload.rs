@@ -2,22 +2,28 @@
 
 use super::handle::{DaemonHandle, lock};
 use super::learned_limits::ServiceLink;
+use super::settings_watch::SettingsWatch;
 use super::{Config, audit_log_of, follow, link};
 use crate::desired::Remembered;
-use crate::diagnostics::{Diagnostic, Invalid};
+use crate::diagnostics::{Diagnostic, Invalid, Severity};
 use crate::file_source::FileSource;
 use crate::settings::Settings;
+use jiff::Timestamp;
 
 /// Reads settings and files again. Settings that are not valid change nothing.
 pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut ServiceLink, files: &FileSource) {
     let before = lock(&daemon.controller).settings.clone();
     // Whoever has moved the log away wants it under its name again, whatever becomes of the settings.
     reopen_audit_log(daemon, config, &before);
-    let settings = match (config.reload)() {
+    let read = (config.reload)().and_then(|settings| {
+        settings.check_secrets()?;
+        Ok(settings)
+    });
+    let settings = match read {
         Ok(settings) => settings,
         Err(invalid) => {
             report(&invalid);
-            settings_read(daemon, false);
+            watch(daemon, |watch, now| watch.refuse(&invalid, now));
             return files.look_now();
         }
     };
@@ -30,7 +36,7 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
             }
             Err(error) => {
                 tracing::error!(%error, "the settings stay as they are");
-                settings_read(daemon, false);
+                watch(daemon, |watch, now| watch.refuse_for(error.to_string(), now));
                 return files.look_now();
             }
         }
@@ -54,7 +60,8 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
     } else {
         files.look_now();
     }
-    settings_read(daemon, true);
+    watch(daemon, |watch, _| watch.taken());
+    daemon.metrics.settings_read(daemon.calls.clock.now());
     tracing::info!("settings and files are read again");
 }
 
@@ -67,8 +74,12 @@ fn taken_at_start(settings: &Settings) -> impl PartialEq + '_ {
     )
 }
 
-fn settings_read(daemon: &DaemonHandle, valid: bool) {
-    daemon.metrics.settings_read(valid, daemon.calls.clock.now());
+/// Records what came of the reading.
+fn watch(daemon: &DaemonHandle, record: impl FnOnce(&mut SettingsWatch, Timestamp)) {
+    let now = daemon.calls.clock.now();
+    let watch = &mut lock(&daemon.controller).settings_watch;
+    record(watch, now);
+    daemon.metrics.settings_valid(watch.are_valid());
 }
 
 fn report(invalid: &Invalid) {
@@ -77,11 +88,15 @@ fn report(invalid: &Invalid) {
         message,
         location,
         help,
-        severity: _,
+        severity,
         also: _,
     } in &invalid.diagnostics
     {
         let place = location.as_ref().map(ToString::to_string);
+        if *severity != Severity::Error {
+            tracing::warn!(code, place, help, "in the settings that are not valid: {message}");
+            continue;
+        }
         tracing::error!(
             code,
             place,

@@ -55,6 +55,7 @@ mod scale;
 mod scale_model;
 mod search;
 mod service;
+mod settings_watch;
 mod settling;
 mod shortage;
 mod slow_disk;

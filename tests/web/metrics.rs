@@ -51,7 +51,8 @@ fn counted() -> Arc<Metrics> {
     metrics.changed(Op::Remove, ChangeResult::Failed);
     metrics.reloaded(true);
     metrics.reloaded(false);
-    metrics.settings_read(false, at(1_790_000_100));
+    metrics.settings_read(at(1_790_000_100));
+    metrics.settings_valid(false);
     metrics
 }
 
