@@ -13,7 +13,7 @@ use super::{
     write_plan,
 };
 use crate::apply::{ApplyOptions, CallEvidence, Cancel, Journal, Reason, Report, RoomReport, Tally};
-use crate::model::RoomId;
+use crate::model::{RoomId, log_code};
 use crate::plan::{Calls, FleetPlan, RoomPlan};
 use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, Planned, RunRecord, ServiceRecheck, pass_line};
@@ -180,7 +180,7 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
         show_json(args.format, document, report.as_ref())?;
         return Ok(Attempt::Ended(Exit::Failed));
     }
-    if max_calls::exceeded(plan, args.max_calls)? {
+    if max_calls::exceeded(globals, plan, args.max_calls)? {
         show_json(args.format, document, None)?;
         return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan))));
     }
@@ -235,7 +235,9 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
     if let Some(audit) = &audit
         && let Err(error) = audit.end().await
     {
-        globals.error(&format!("the audit log lacks what came of the last calls: {error}"))?;
+        globals.error(&format!(
+            "the audit log lacks what came of the last calls: {error}"
+        ))?;
         exit = exit.max(Exit::Partly);
     }
     Ok(Attempt::Ended(exit))
@@ -269,7 +271,10 @@ async fn until_interrupted<T>(work: impl Future<Output = T>, stop: &Cancel) -> a
         if stop.is_interruption() {
             bail!("interrupted twice: what the calls in flight have done is not known");
         }
-        tracing::warn!("interrupted: no new call is made; waiting for the calls in flight");
+        tracing::warn!(
+            code = log_code::INTERRUPTED,
+            "interrupted: no new call is made; waiting for the calls in flight"
+        );
         stop.interrupt();
     }
 }

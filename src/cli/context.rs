@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::desired::{self, Desired, DesiredRoom, Provenance, Retain};
 use crate::diagnostics::Diagnostic;
 use crate::live::Observed;
-use crate::model::{RoomId, show_duration};
+use crate::model::{RoomId, log_code, show_duration};
 use crate::plan::{Constraints, FleetGuard, Invite, UnmatchedPatterns, note_ends};
 use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, CheckedClock, Looked, Planned, Restrain, connect};
@@ -95,8 +95,7 @@ impl Context {
         let wait = settle.saturating_sub(self.unchanged_for());
         if !wait.is_zero() {
             tracing::info!(
-                target: NOTICE,
-                "removals wait {:.1} s, until the room files have been unchanged for {} (`sync.settle_removals`)",
+                target: NOTICE, code = log_code::REMOVALS_WAIT, "removals wait {:.1} s, until the room files have been unchanged for {} (`sync.settle_removals`)",
                 wait.as_secs_f64(),
                 show_duration(settle)
             );
@@ -157,7 +156,10 @@ impl Context {
         self.clock.compare(&client.reader(), rooms).await;
         self.clock.end_places(rooms);
         if let Some(doubt) = self.clock.doubt() {
-            tracing::warn!("nobody's place ends (`until`): {doubt}");
+            tracing::warn!(
+                code = log_code::UNTIL_WAITS,
+                "nobody's place ends (`until`): {doubt}"
+            );
         }
         Ok(client)
     }

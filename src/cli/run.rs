@@ -5,6 +5,7 @@ use super::report_text::report_text;
 use super::{Globals, output, output_plan};
 use crate::clock::Clock;
 use crate::daemon::{Command, Config, Daemon, DaemonError, Fsync};
+use crate::model::log_code;
 use crate::reconcile::{self, Written};
 use crate::settings::{self, App, Settings, Webhook};
 use crate::web::{self, FollowedSecrets, Limits, Options, WebhookListener, WebhookOptions};
@@ -72,7 +73,7 @@ impl Receiver {
         let secrets = FollowedSecrets::new(webhook.secrets()?);
         let listener = bind("webhook.listen", webhook.listen).await?;
         let (address, path) = (listener.local_addr()?, &webhook.path);
-        tracing::info!(%address, path, "listening for events");
+        tracing::info!(code = log_code::WEBHOOK_LISTENING, %address, path, "listening for events");
         let app_key = match &settings.service.app {
             App::Key { .. } => Some(settings.service.app.to_string()),
             App::Id(_) => None,
@@ -117,7 +118,7 @@ async fn serve(
     }
     if let Some(listener) = listener {
         let address = listener.local_addr()?;
-        tracing::info!(%address, "listening");
+        tracing::info!(code = log_code::LISTENING, %address, "listening");
         let options = Options {
             page: settings.status_page || address.ip().is_loopback(),
             allowed_hosts: settings.allowed_hosts.clone(),
@@ -129,7 +130,7 @@ async fn serve(
                 true => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
                 false => address,
             };
-            tracing::info!("the status page is at http://{reached}/");
+            tracing::info!(code = log_code::PAGE, "the status page is at http://{reached}/");
         }
         let router = web::router(daemon.source(), daemon.metrics(), options);
         served.push(tokio::spawn(web::serve(
@@ -238,7 +239,10 @@ impl Signals {
                 };
                 if command == Command::Stop {
                     if ending {
-                        tracing::error!("told twice to end: what the calls in flight have done is not known");
+                        tracing::error!(
+                            code = log_code::TOLD_TWICE,
+                            "told twice to end: what the calls in flight have done is not known"
+                        );
                         std::process::exit(ENDED_AT_ONCE);
                     }
                     ending = true;

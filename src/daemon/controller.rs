@@ -24,7 +24,7 @@ use crate::audit_log::AuditLog;
 use crate::chat::{CallError, CallErrorKind};
 use crate::desired::{DesiredRoom, Loaded};
 use crate::live::Observed;
-use crate::model::{ReasonCode, RoomId, UserId};
+use crate::model::{ReasonCode, RoomId, UserId, log_code};
 use crate::plan::{Constraints, FleetGuard};
 use crate::reconcile::{Looked, Planned};
 use crate::settings::Settings;
@@ -123,7 +123,7 @@ impl Controller {
             let id = &room.id;
             self.departed.left(&room, now);
             self.log.forget_room(id);
-            tracing::warn!(room = %id, "no longer managed: the room has left the files, and is left as it is");
+            tracing::warn!(code = log_code::NOT_MANAGED, room = %id, "no longer managed: the room has left the files, and is left as it is");
         }
         for (id, desired) in rooms {
             self.departed.back(&id);
@@ -261,7 +261,7 @@ impl Controller {
         self.record_seen();
         let advanced = self.safeguards.advance_budgets(&self.rooms);
         for id in &advanced {
-            tracing::info!(room = %id, "the removal budget has room again");
+            tracing::info!(code = log_code::BUDGET_ROOM, room = %id, "the removal budget has room again");
             self.rooms.schedule(id, Instant::now());
         }
         if !advanced.is_empty() {

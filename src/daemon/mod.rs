@@ -59,6 +59,7 @@ use crate::clock::Clock;
 use crate::desired::Remembered;
 use crate::diagnostics::{Alike, Diagnostic, Invalid, fold};
 use crate::file_source::{Event, FileSource, Follow};
+use crate::model::log_code;
 use crate::reconcile::{ConnectError, Once};
 use crate::settings::Settings;
 use crate::status::StatusSource;
@@ -156,10 +157,10 @@ impl Daemon {
         let shown_dir = settings.state_dir.display();
         match restored.found {
             RestoredFrom::Nothing => {
-                tracing::info!(state_dir = %shown_dir, "nothing is kept from before: holds and budgets start anew");
+                tracing::info!(code = log_code::STATE_NEW, state_dir = %shown_dir, "nothing is kept from before: holds and budgets start anew");
             }
             RestoredFrom::EarlierVersion => {
-                tracing::info!(state_dir = %shown_dir, "what an earlier version kept is taken over");
+                tracing::info!(code = log_code::STATE_TAKEN_OVER, state_dir = %shown_dir, "what an earlier version kept is taken over");
             }
             RestoredFrom::ThisVersion => {}
         }
@@ -273,7 +274,10 @@ impl Daemon {
             begin(&daemon, &link, &passes);
         };
         manager.stopping();
-        tracing::info!("ending: no new call is made, those in flight end");
+        tracing::info!(
+            code = log_code::ENDING,
+            "ending: no new call is made, those in flight end"
+        );
         end(&daemon, &link);
         let mut ending = pin!(async {
             while passes.next().await.is_some() {}
@@ -330,7 +334,13 @@ fn take_event(daemon: &DaemonHandle, event: Event) {
                 } = first;
                 let file = location.as_ref().map(|location| location.file.as_str());
                 let more = (more > 0).then_some(more);
-                tracing::warn!(code, file, more, "{message}");
+                tracing::warn!(
+                    code = log_code::FILE_WARNING,
+                    problem = code,
+                    file,
+                    more,
+                    "{message}"
+                );
             }
             controller.take(*loaded);
         }

@@ -15,8 +15,8 @@ use crate::reconcile::RunRecord;
 use crate::status::ChangeResult;
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 /// Records the results of one pass's calls, for the audit log, the metrics and the page.

@@ -10,7 +10,7 @@ use super::room_news::RoomNews;
 use super::room_status;
 use super::workqueue::Ticket;
 use crate::apply::{self, ApplyOptions, Cancel, Job, Reason};
-use crate::model::{Op, ReasonCode, RoomId, UserId};
+use crate::model::{Op, ReasonCode, RoomId, UserId, log_code};
 use crate::plan::{Calls, RoomPlan, users_of};
 use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, Look, Looked, Planned, RunRecord, ServiceRecheck, Target, Written, pass_line};
@@ -292,7 +292,7 @@ async fn carry_out(
         let mut left = report.clone();
         left.count_not_begun(&planned.plan.rooms, &Reason::interrupted());
         if let Some(rooms) = left.not_begun() {
-            tracing::warn!("ending: {rooms}");
+            tracing::warn!(code = log_code::ROOMS_LEFT, "ending: {rooms}");
         }
     }
     Written::Applied(report)

@@ -7,6 +7,7 @@ use super::{Config, audit_log_of, follow, link};
 use crate::desired::Remembered;
 use crate::diagnostics::{Diagnostic, Invalid, Severity};
 use crate::file_source::FileSource;
+use crate::model::log_code;
 use crate::settings::Settings;
 use jiff::Timestamp;
 
@@ -35,7 +36,7 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
                 replace(daemon, link_now, new);
             }
             Err(error) => {
-                tracing::error!(%error, "the settings stay as they are");
+                tracing::error!(code = log_code::SETTINGS_REFUSED, %error, "the settings stay as they are");
                 watch(daemon, |watch, now| watch.refuse_for(error.to_string(), now));
                 return files.look_now();
             }
@@ -43,6 +44,7 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
     }
     if taken_at_start(&before) != taken_at_start(&settings) {
         tracing::warn!(
+            code = log_code::SETTINGS_NEED_RESTART,
             "`state_dir`, `listen`, `status_page`, `allowed_hosts`, `status_token_file` and `webhook` are as before until roomsync is \
              started again"
         );
@@ -62,7 +64,10 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
     }
     watch(daemon, |watch, _| watch.taken());
     daemon.metrics.settings_read(daemon.calls.clock.now());
-    tracing::info!("settings and files are read again");
+    tracing::info!(
+        code = log_code::SETTINGS_READ,
+        "settings and files are read again"
+    );
 }
 
 /// Settings that only a start takes.
@@ -94,11 +99,18 @@ fn report(invalid: &Invalid) {
     {
         let place = location.as_ref().map(ToString::to_string);
         if *severity != Severity::Error {
-            tracing::warn!(code, place, help, "in the settings that are not valid: {message}");
+            tracing::warn!(
+                code = log_code::SETTINGS_WARNING,
+                problem = code,
+                place,
+                help,
+                "in the settings that are not valid: {message}"
+            );
             continue;
         }
         tracing::error!(
-            code,
+            code = log_code::SETTINGS_REFUSED,
+            problem = code,
             place,
             help,
             "the settings are not valid and stay as they are: {message}"

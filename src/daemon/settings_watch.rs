@@ -2,7 +2,7 @@
 
 use crate::diagnostics::{Diagnostic, Invalid, Severity};
 use crate::disk::{DiskJob, DiskWorker};
-use crate::model::counted;
+use crate::model::{counted, log_code};
 use crate::settings::Settings;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -63,7 +63,10 @@ impl SettingsWatch {
 
     /// Records that the settings were read again and are not valid.
     pub(super) fn refuse(&mut self, invalid: &Invalid, now: Timestamp) {
-        self.refuse_for(in_words("the settings were read again and are not valid", invalid), now);
+        self.refuse_for(
+            in_words("the settings were read again and are not valid", invalid),
+            now,
+        );
     }
 
     /// The same, for a reason in words.
@@ -77,8 +80,11 @@ impl SettingsWatch {
         let found = self.secrets.last().err();
         let before = self.bad_secret.take();
         match (&before, &found) {
-            (None, Some(message)) => tracing::warn!("{message}"),
-            (Some(_), None) => tracing::info!("every secret's file can be used again"),
+            (None, Some(message)) => tracing::warn!(code = log_code::SECRET_BAD, "{message}"),
+            (Some(_), None) => tracing::info!(
+                code = log_code::SECRETS_WELL,
+                "every secret's file can be used again"
+            ),
             _ => {}
         }
         self.bad_secret = found.map(|message| Trouble {
@@ -107,11 +113,22 @@ impl SettingsWatch {
 /// The first problem, and how many there are.
 fn in_words(what: &str, Invalid { diagnostics }: &Invalid) -> String {
     let errors = || diagnostics.iter().filter(|one| one.severity == Severity::Error);
-    let first = errors().next().map(|Diagnostic { message, location, help, .. }| {
-        let place = location.as_ref().map(|place| format!("{place}: "));
-        let help = help.as_ref().map(|help| format!("; {help}"));
-        format!(": {}{message}{}", place.unwrap_or_default(), help.unwrap_or_default())
-    });
+    let first = errors().next().map(
+        |Diagnostic {
+             message,
+             location,
+             help,
+             ..
+         }| {
+            let place = location.as_ref().map(|place| format!("{place}: "));
+            let help = help.as_ref().map(|help| format!("; {help}"));
+            format!(
+                ": {}{message}{}",
+                place.unwrap_or_default(),
+                help.unwrap_or_default()
+            )
+        },
+    );
     let more = match errors().count() {
         0 | 1 => String::new(),
         count => format!(" ({} in all)", counted(count, "problem")),

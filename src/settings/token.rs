@@ -6,6 +6,7 @@ use super::{Auth, Env, SecretFrom};
 use crate::chat::{BadSecret, Secret, clean_secret, read_secret};
 use crate::diagnostics::{Diagnostic, Invalid, RawDiagnostic};
 use crate::disk::{self, described};
+use crate::model::log_code;
 use crate::source;
 use crate::telemetry::NOTICE;
 use secrecy::{ExposeSecret, SecretString};
@@ -53,8 +54,7 @@ fn find_secret(written: WrittenAuth, env: &Env) -> Result<Option<Auth>, RawDiagn
             static SAID: Once = Once::new();
             SAID.call_once(|| {
                 tracing::info!(
-                    target: NOTICE,
-                    "ROOMSYNC_TOKEN is set and is used; what `service.auth` names is not"
+                    target: NOTICE, code = log_code::ENVIRONMENT_TOKEN, "ROOMSYNC_TOKEN is set and is used; what `service.auth` names is not"
                 );
             });
         }

@@ -16,7 +16,9 @@ fn audited(service: &Service, file: &str) -> Site {
 #[track_caller]
 fn lines(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// The lines without what differs from run to run.
@@ -46,9 +48,16 @@ fn apply_writes_the_lines_that_the_daemon_writes() {
     assert_eq!(of_apply, of_daemon);
     assert_eq!(of_apply[0]["event"], "pass");
     let done = of_apply.iter().filter(|line| line["result"] == "done");
-    let places: Vec<_> = done.map(|line| (&line["user"], &line["file"], &line["line"])).collect();
+    let places: Vec<_> = done
+        .map(|line| (&line["user"], &line["file"], &line["line"]))
+        .collect();
     assert_eq!(places.len(), 2, "{of_apply:#?}");
-    assert!(places.iter().all(|(_, file, line)| **file == "rooms/team.yaml" && line.is_u64()), "{places:?}");
+    assert!(
+        places
+            .iter()
+            .all(|(_, file, line)| **file == "rooms/team.yaml" && line.is_u64()),
+        "{places:?}"
+    );
 }
 
 #[test]
@@ -62,7 +71,8 @@ fn a_log_that_cannot_be_opened_stops_apply_before_any_call() {
         .complains("--audit-log off");
     assert_eq!(service.calls(), Vec::<String>::new());
     site.run(&["plan"]).ends_with(0);
-    site.run(&["apply", "--yes", "--audit-log", "here.jsonl"]).ends_with(0);
+    site.run(&["apply", "--yes", "--audit-log", "here.jsonl"])
+        .ends_with(0);
     assert_eq!(lines(&site.path("here.jsonl"))[0]["event"], "pass");
 }
 
@@ -99,7 +109,10 @@ fn with_little_space(site: &Site, kib: usize, args: &[&str]) -> Run {
     let roomsync = site.command(args);
     let mut shell = std::process::Command::new("bash");
     shell
-        .args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"")])
+        .args([
+            "-c",
+            &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\""),
+        ])
         .arg(roomsync.get_program())
         .args(roomsync.get_args())
         .env_clear()

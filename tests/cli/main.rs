@@ -15,6 +15,7 @@ mod export;
 mod failures;
 mod fleet_guard;
 mod interrupt;
+mod log_lines;
 mod network;
 mod one_line;
 mod output;

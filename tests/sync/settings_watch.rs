@@ -33,17 +33,27 @@ fn settings_that_are_refused_are_shown_until_they_are_mended() {
         let running = well(&house).await;
         let good = fs::read_to_string(house.path("roomsync.yaml")).unwrap();
         // A warning stands first.
-        house.put("roomsync.yaml", &format!("guards: {{protect: [\"Mia\"]}}\n{good}\nservce: {{}}\n"));
+        house.put(
+            "roomsync.yaml",
+            &format!("guards: {{protect: [\"Mia\"]}}\n{good}\nservce: {{}}\n"),
+        );
         running.tell(Command::Reload).await;
         running.until(minutes(1), |_| told(&running).is_some()).await;
         let message = told(&running).unwrap();
-        assert!(message.contains("roomsync would not start again") && message.contains("servce"), "{message}");
+        assert!(
+            message.contains("roomsync would not start again") && message.contains("servce"),
+            "{message}"
+        );
         let since = running.status().attention[0].since;
 
         // Still so after another reload, and what it does goes on.
         running.tell(Command::Reload).await;
         house.rooms(&room_text(&id(), names(0..4)));
-        running.until(minutes(2), |_| super::house::members(&house.service).contains("u3")).await;
+        running
+            .until(minutes(2), |_| {
+                super::house::members(&house.service).contains("u3")
+            })
+            .await;
         assert_eq!(running.status().attention[0].since, since);
 
         house.put("roomsync.yaml", &good);
@@ -62,7 +72,10 @@ fn a_secrets_file_that_cannot_be_used_is_shown_without_any_reload() {
             house.put("token", spoil);
             running.until(minutes(1), |_| told(&running).is_some()).await;
             let message = told(&running).unwrap();
-            assert!(message.contains("`service.auth.token_file`") && !message.contains("two words"), "{message}");
+            assert!(
+                message.contains("`service.auth.token_file`") && !message.contains("two words"),
+                "{message}"
+            );
             house.put("token", "secret\n");
             running.until_well(minutes(1)).await;
             assert_eq!(told(&running), None);
@@ -81,7 +94,9 @@ fn a_secret_of_the_daemons_own_callers_is_checked_at_a_reload_too() {
         let running = well(&house).await;
         house.put("shown", "\n");
         running.tell(Command::Reload).await;
-        running.until(Duration::from_secs(5), |_| told(&running).is_some()).await;
+        running
+            .until(Duration::from_secs(5), |_| told(&running).is_some())
+            .await;
         let message = told(&running).unwrap();
         assert!(message.contains("`status_token_file`"), "{message}");
         running.stop().await;
