@@ -168,11 +168,9 @@ impl Globals {
         if self.is_json_only {
             diagnostics.iter().for_each(log_problem);
         } else if !diagnostics.is_empty() {
-            writeln!(
-                anstream::AutoStream::new(io::stderr(), self.color),
-                "{}",
-                render(&diagnostics, true).trim_end()
-            )?;
+            let is_error = diagnostics.iter().any(|one| one.severity == Severity::Error);
+            let level = if is_error { Level::ERROR } else { Level::WARN };
+            telemetry::say(level, &format!("{}\n", render(&diagnostics, true).trim_end()))?;
         }
         Ok(())
     }
