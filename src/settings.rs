@@ -65,7 +65,7 @@ pub struct Settings {
     /// Where the daemon and `apply` write a line a change.
     pub audit_log: Option<PathBuf>,
     /// Secret of callers who may give the daemon orders. `None`: nobody may.
-    pub admin_token: Option<SecretString>,
+    pub admin_token: Option<SecretFrom>,
 }
 
 impl Settings {
@@ -73,7 +73,7 @@ impl Settings {
     pub fn status_token(&self) -> Result<Option<Secret>, Invalid> {
         self.status_token_file
             .as_deref()
-            .map(token::of_status)
+            .map(|path| token::in_file_of("status_token_file", path))
             .transpose()
     }
 
@@ -82,17 +82,27 @@ impl Settings {
         let mut diagnostics = Vec::new();
         token::check(&self.service.auth, &mut diagnostics);
         diagnostics.extend(self.secrets_of_callers());
-        match diagnostics.is_empty() {
-            true => Ok(()),
-            false => Err(Invalid { diagnostics }),
-        }
+        let is_bad = !diagnostics.is_empty();
+        is_bad.then_some(Invalid { diagnostics }).map_or(Ok(()), Err)
     }
 
     /// Problems of the secrets that the daemon's own callers must show.
     fn secrets_of_callers(&self) -> Vec<Diagnostic> {
         let of_webhook = self.webhook.as_ref().and_then(|webhook| webhook.secrets().err());
-        let all = of_webhook.into_iter().chain(self.status_token().err());
+        let all = of_webhook
+            .into_iter()
+            .chain(self.status_token().err())
+            .chain(self.admin_token().err());
         all.flat_map(|invalid| invalid.diagnostics).collect()
+    }
+
+    /// Reads the token of those who may give the daemon orders, if there is one.
+    pub fn admin_token(&self) -> Result<Option<Secret>, Invalid> {
+        match &self.admin_token {
+            Some(SecretFrom::File(path)) => token::in_file_of("admin_token_file", path).map(Some),
+            Some(SecretFrom::Environment(token)) => Ok(Some(Secret::fixed(token.clone()))),
+            None => Ok(None),
+        }
     }
 }
 
@@ -214,6 +224,14 @@ impl Auth {
 }
 
 impl SecretFrom {
+    /// The file, if it is from one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Environment(_) => None,
+        }
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::File(a), Self::File(b)) => a == b,
@@ -300,7 +318,7 @@ impl Env {
     }
 }
 
-/// Settings that judge room files, without the credentials for the service.
+/// Settings that need no credentials for the service: those that judge room files, and where the daemon is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offline {
     /// Room files, and directories of them.
@@ -309,6 +327,8 @@ pub struct Offline {
     pub room_defaults: RoomDefaults,
     /// Most removals in all rooms together.
     pub max_removals_total: Limit,
+    /// Where the daemon serves status page, probes and metrics. `None`: nowhere.
+    pub listen: Option<SocketAddr>,
     /// Remarks about what is probably not meant.
     pub warnings: Vec<Diagnostic>,
 }
@@ -334,7 +354,9 @@ fn load_for(path: &Path, env: &Env, purpose: Purpose) -> (Option<Settings>, Vec<
     let auth = draft
         .as_ref()
         .and_then(|draft| token::find(draft.auth.clone(), env, &mut diagnostics));
-    let admin_token = token::of_admin(env, &mut diagnostics);
+    let admin_token = draft
+        .as_ref()
+        .and_then(|draft| token::of_admin(draft.admin_token_file.clone(), env, &mut diagnostics));
     let settings = draft
         .zip(auth)
         .and_then(|(draft, auth)| draft.with(auth, admin_token));
@@ -347,10 +369,11 @@ pub fn load_offline(path: &Path, env: &Env) -> Result<Offline, Invalid> {
     let webhook = draft.as_ref().and_then(|draft| draft.webhook.as_ref());
     let of_webhook = webhook.into_iter().flat_map(Webhook::secret_files);
     let of_service = draft.as_ref().and_then(|draft| draft.auth.file());
-    let of_status = draft
-        .as_ref()
-        .and_then(|draft| draft.status_token_file.as_deref());
-    for file in of_webhook.chain(of_service).chain(of_status) {
+    let of_web = draft
+        .iter()
+        .flat_map(|draft| [&draft.status_token_file, &draft.admin_token_file]);
+    let of_web = of_web.filter_map(Option::as_deref);
+    for file in of_webhook.chain(of_service).chain(of_web) {
         // It need not be there; if it is, it is known from then on as what must not be shown.
         let _ = read_secret(file);
     }
@@ -358,6 +381,7 @@ pub fn load_offline(path: &Path, env: &Env) -> Result<Offline, Invalid> {
         rooms: draft.rooms,
         room_defaults: draft.room_defaults,
         max_removals_total: draft.max_removals_total,
+        listen: draft.listen,
         warnings: Vec::new(),
     });
     match valid(offline, &diagnostics) {

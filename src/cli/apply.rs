@@ -13,7 +13,7 @@ use super::{
     write_plan,
 };
 use crate::apply::{ApplyOptions, CallEvidence, Cancel, Journal, Reason, Report, RoomReport, Tally};
-use crate::model::{RoomId, log_code};
+use crate::model::log_code;
 use crate::plan::{Calls, FleetPlan, RoomPlan};
 use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, Planned, RunRecord, ServiceRecheck, pass_line};
@@ -41,9 +41,9 @@ pub(super) struct Args {
     /// Carry out exactly this plan, which `plan --out` wrote; a room that is no longer as it was then is refused
     #[arg(long, value_name = "FILE", conflicts_with = "room")]
     pub(super) plan: Option<PathBuf>,
-    /// Let through what a guard holds in this room of that plan, and nowhere else
-    #[arg(long, value_name = "ROOM", num_args = 1.., requires = "plan", value_parser = RoomId::parse)]
-    pub(super) approve: Vec<RoomId>,
+    /// Let through what a guard holds in this room of that plan, and nowhere else: its id or its name
+    #[arg(long, value_name = "ROOM", num_args = 1.., requires = "plan")]
+    pub(super) approve: Vec<String>,
     /// Write nothing, and exit with 3, when the plan makes more calls than this
     #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
     pub(super) max_calls: Option<usize>,
@@ -53,9 +53,10 @@ pub(super) struct Args {
     /// Where to write the audit log, in place of `audit_log` of the settings; `off`: nowhere
     #[arg(long, value_name = "FILE|off", value_parser = str::parse::<AuditTarget>)]
     pub(super) audit_log: Option<AuditTarget>,
-    /// Only these rooms; `max_removals_total` holds their removals against their live members and the listed ones of all others
-    #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
-    pub(super) room: Vec<RoomId>,
+    /// Only these rooms: ids, names or patterns of names; `max_removals_total` holds their removals against their live members and the
+    /// listed ones of all others
+    #[arg(long, value_name = "ROOM", num_args = 1..)]
+    pub(super) room: Vec<String>,
 }
 
 /// How results are shown.

@@ -1,8 +1,8 @@
 //! Inputs of plan and apply: settings, room files, the rooms in question and a client.
 
 use super::Globals;
-use super::exit::Usage;
 use super::progress_bar::{Watched, progress_bar};
+use super::room_names::{self, NamedRoom, Naming};
 use crate::chat::Client;
 use crate::clock::Clock;
 use crate::desired::{self, Desired, DesiredRoom, Provenance, Retain};
@@ -31,26 +31,32 @@ pub(super) struct Context {
     /// Time of the last change of a room file, at the time of the read.
     changed: Option<SystemTime>,
     read: Instant,
+    /// What `--room` says, and the rooms that it means.
+    named: Vec<String>,
     selected: Vec<RoomId>,
     clock: CheckedClock,
 }
 
 impl Context {
-    /// Reads settings and room files. `selected` are the ids of `--room`.
-    pub(super) fn load(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<Self> {
-        let (context, warnings) = Self::read(globals, selected)?;
+    /// Reads settings and room files. `named` are the rooms of `--room`.
+    pub(super) fn load(globals: &Globals, named: &[String]) -> anyhow::Result<Self> {
+        let (context, warnings) = Self::read(globals, named)?;
         globals.diagnose(&warnings)?;
         Ok(context)
     }
 
-    fn read(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<(Self, Vec<Diagnostic>)> {
+    fn read(globals: &Globals, named: &[String]) -> anyhow::Result<(Self, Vec<Diagnostic>)> {
         let settings = settings::load(&globals.config, &globals.env)?;
-        let (rooms, defaults) = (&settings.rooms, &settings.room_defaults);
-        let loaded = desired::load(rooms, Some(&globals.config), defaults, Retain::Rooms)?.with_revision();
-        let known = |id: &RoomId| loaded.desired.rooms.iter().any(|room| room.id == *id);
-        if let Some(id) = selected.iter().find(|id| !known(id)) {
-            return Err(Usage(format!("--room {id}: no such room in the files")).into());
-        }
+        let defaults = &settings.room_defaults;
+        let loaded =
+            desired::load(&settings.rooms, Some(&globals.config), defaults, Retain::Rooms)?.with_revision();
+        let naming = Naming {
+            argument: "--room",
+            place: "in the files",
+            patterns: true,
+        };
+        let rooms: Vec<NamedRoom<'_>> = loaded.desired.rooms.iter().map(NamedRoom::from).collect();
+        let selected = room_names::select(naming, &rooms, named)?;
         let source = &loaded.desired.source;
         tracing::debug!(
             files = source.files,
@@ -66,15 +72,16 @@ impl Context {
             read: Instant::now(),
             room_files: loaded.paths().map(Path::to_owned).collect(),
             desired: loaded.desired,
-            selected: selected.to_vec(),
+            named: named.to_vec(),
+            selected,
             clock: CheckedClock::new(Clock::of_the_machine()),
         };
         Ok((context, loaded.warnings))
     }
 
     /// Reads them like [`Self::load`], once the room files have been unchanged for `sync.settle`.
-    pub(super) async fn load_settled(globals: &Globals, selected: &[RoomId]) -> anyhow::Result<Self> {
-        let (mut context, mut warnings) = Self::read(globals, selected)?;
+    pub(super) async fn load_settled(globals: &Globals, named: &[String]) -> anyhow::Result<Self> {
+        let (mut context, mut warnings) = Self::read(globals, named)?;
         let wait = context
             .settings
             .sync
@@ -82,7 +89,7 @@ impl Context {
             .saturating_sub(context.unchanged_for());
         if !wait.is_zero() {
             sleep(wait).await;
-            (context, warnings) = Self::read(globals, selected)?;
+            (context, warnings) = Self::read(globals, named)?;
         }
         globals.diagnose(&warnings)?;
         Ok(context)
@@ -102,7 +109,7 @@ impl Context {
             sleep(wait).await;
         }
         // A look at all rooms, or whoever was asked, may have taken long.
-        let (now, warnings) = Self::read(globals, &self.selected)?;
+        let (now, warnings) = Self::read(globals, &self.named)?;
         if now.files_digest() == self.files_digest() {
             return Ok(None);
         }
@@ -120,7 +127,7 @@ impl Context {
 
     /// The rooms in question, by id.
     pub(super) fn rooms(&self) -> Vec<&DesiredRoom> {
-        let wanted = |room: &&DesiredRoom| self.selected.is_empty() || self.selected.contains(&room.id);
+        let wanted = |room: &&DesiredRoom| self.named.is_empty() || self.selected.contains(&room.id);
         self.desired.rooms.iter().filter(wanted).collect()
     }
 

@@ -1,19 +1,25 @@
 //! `roomsync explain`.
 
 use super::exit::{Exit, Usage};
+use super::progress_bar::{Watched, progress_bar};
+use super::room_names::{self, NamedRoom, Naming};
 use super::{Globals, output};
-use crate::chat::{CallErrorKind, Reader};
+use crate::chat::{CallError, CallErrorKind, Reader};
 use crate::clock::Clock;
-use crate::desired::{self, DesiredRoom, Loaded, Retain};
-use crate::diagnostics::{closest, near_misses};
-use crate::explain::{self, Subject};
-use crate::live::{self, AdminRead, Observed, ReadRequest};
-use crate::model::{RoomId, UserId};
+use crate::desired::{self, DesiredRoom, Loaded, Origin, Query, Retain};
+use crate::diagnostics::near_misses;
+use crate::explain::{self, PersonInRoom, Subject, Wanted};
+use crate::live::{self, AdminRead, MemberList, Observed, ReadRequest};
+use crate::model::{RoomId, UserId, counted};
 use crate::plan::{self, Constraints, FleetGuard, FleetPlan, RoomPlan};
+use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, CheckedClock, connect};
-use crate::settings;
+use crate::settings::{self, Settings};
+use serde_json::json;
+use std::cell::RefCell;
+use std::sync::Arc;
 
-/// Tells why somebody is or is not to be in a room; never writes
+/// Tells why somebody is or is not to be in a room, or where they are; never writes
 ///
 /// What the files say, each with its file and line and the groups on the way; who they are live; and what a pass would do.
 /// Exit codes: 0 told, 1 the service cannot be asked, 4 the room is not there or could not be read completely, 5 invalid
@@ -23,9 +29,21 @@ pub(super) struct Args {
     /// Who, in any case
     #[arg(value_name = "USER", value_parser = UserId::parse)]
     user: UserId,
-    /// A room of the files: its id, or its name there
+    /// A room of the files: its id, or its name there; without it, every room that names them or in which they are
     #[arg(value_name = "ROOM")]
-    room: String,
+    room: Option<String>,
+    /// How to show it; JSON is for all rooms together
+    #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with = "room")]
+    format: Format,
+}
+
+/// How somebody's rooms are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
 }
 
 /// Runs `roomsync explain`.
@@ -34,16 +52,21 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let (rooms, defaults) = (&settings.rooms, &settings.room_defaults);
     let mut loaded = desired::load(rooms, Some(&globals.config), defaults, Retain::Provenance)?;
     globals.diagnose(&loaded.warnings)?;
-    find(&loaded.desired.rooms, &args.room)?;
+    if let Some(room) = &args.room {
+        find(&loaded.desired.rooms, room)?;
+    }
     let clock = CheckedClock::new(Clock::of_the_machine());
     let reader = connect(&settings, Some(clock.observer()))?.reader();
     clock.compare(&reader, &loaded.desired.rooms).await;
     clock.end_places(&mut loaded.desired.rooms);
+    let Some(room) = &args.room else {
+        return everywhere(globals, args, &settings, &loaded, (&reader, &clock)).await;
+    };
     let Loaded {
         desired, provenance, ..
     } = &loaded;
     let user = &args.user;
-    let room = find(&desired.rooms, &args.room)?;
+    let room = find(&desired.rooms, room)?;
     let subject = Subject { user, room };
     let mentions = provenance.mentions(&room.id, user);
     let settings_file = globals.config.display().to_string();
@@ -82,46 +105,175 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     })
 }
 
+/// Tells of somebody in every room that names them, or in which they are.
+async fn everywhere(
+    globals: &Globals,
+    args: &Args,
+    settings: &Settings,
+    loaded: &Loaded,
+    (reader, clock): (&Reader, &CheckedClock),
+) -> anyhow::Result<Exit> {
+    let (user, all) = (&args.user, loaded.desired.rooms.as_slice());
+    let asked: Vec<Query<'_>> = all.iter().map(|room| query(Subject { user, room })).collect();
+    let origins = loaded.provenance.find(&asked);
+    let said =
+        |(room, at): (&DesiredRoom, Option<Origin>)| PersonInRoom::by_files(Subject { user, room }, at);
+    let mut told: Vec<PersonInRoom> = all.iter().zip(origins).map(said).collect();
+    let members = match members(globals, reader, all).await {
+        Ok(members) => members,
+        Err(error) => {
+            // What the files say is known all the same.
+            told.retain(PersonInRoom::is_named);
+            show(args, &told, all.len())?;
+            return Err(error);
+        }
+    };
+    let mut partly = false;
+    let mut concerned: Vec<(&DesiredRoom, &mut PersonInRoom)> = Vec::new();
+    for ((room, person), members) in all.iter().zip(&mut told).zip(members) {
+        let is_in = match members {
+            None => false,
+            Some(Ok(members)) => {
+                members.owner.as_deref() == Some(user.as_str()) || members.names.contains(user)
+            }
+            Some(Err(why)) => {
+                partly = true;
+                person.why = Some(why);
+                continue;
+            }
+        };
+        if is_in || person.is_named() {
+            concerned.push((room, person));
+        }
+    }
+    // Of these it matters who is an admin.
+    let requests: Vec<ReadRequest<'_>> = concerned.iter().map(|(room, _)| everything(room)).collect();
+    let looks = RefCell::new(vec![None; requests.len()]);
+    let take = |at: usize, observed: Result<Observed, CallError>| {
+        if let Some(place) = looks.borrow_mut().get_mut(at) {
+            *place = Some(observed);
+        }
+    };
+    live::read_rooms(reader, &requests, &take).await?;
+    drop(requests);
+    for ((room, person), look) in concerned.into_iter().zip(looks.into_inner()) {
+        match look {
+            Some(Ok(observed)) => {
+                let guard = FleetGuard::of_some_rooms(settings.max_removals_total, all, [&room.id]);
+                let constraints = Constraints {
+                    not_tried: clock.in_doubt(room),
+                    ..Constraints::default()
+                };
+                let plan = plan_of(reader, room, &observed, &constraints, guard);
+                for plan in &plan.rooms {
+                    person.see(user, &observed, plan);
+                }
+                partly |= observed.complete().is_none();
+            }
+            Some(Err(error)) => {
+                partly = true;
+                person.why = Some(error.kind.to_string());
+            }
+            None => partly = true,
+        }
+    }
+    let is_shown = |person: &PersonInRoom| person.is_named() || person.live.is_some();
+    let unread = told
+        .iter()
+        .filter(|person| !is_shown(person) && person.why.is_some())
+        .count();
+    told.retain(is_shown);
+    show(args, &told, all.len())?;
+    if unread > 0 {
+        globals.error(&format!(
+            "{} could not be read: {user} may be in them, too",
+            counted(unread, "other room")
+        ))?;
+    }
+    if told.is_empty() && args.format == Format::Text {
+        let near = near_misses(user.as_str(), all.iter().flat_map(listed));
+        if !near.is_empty() {
+            output(&format!("Did you mean {}?\n", near.join(" or ")))?;
+        }
+    }
+    Ok(if partly { Exit::Partly } else { Exit::Done })
+}
+
+/// Shows somebody in these rooms, of all that the files name.
+fn show(args: &Args, told: &[PersonInRoom], all: usize) -> anyhow::Result<()> {
+    let user = &args.user;
+    let text = match args.format {
+        Format::Json => {
+            let document = json!({"user": user, "rooms_of_the_files": all, "rooms": told});
+            format!("{document:#}\n")
+        }
+        Format::Text => explain::person(user, told, all),
+    };
+    output(&text)?;
+    Ok(())
+}
+
+/// Where the files would say what they say of somebody in a room.
+fn query(subject: Subject<'_>) -> Query<'_> {
+    let Subject { user, room } = subject;
+    match Wanted::of(subject) {
+        Some(Wanted::Admin) => Query::admin(&room.id, user),
+        Some(Wanted::Member) => Query::member(&room.id, user),
+        None => Query::no_member(&room.id, user),
+    }
+}
+
+type Members = Vec<Option<Result<MemberList, String>>>;
+
+/// The members of all rooms; `None`: the service does not tell.
+async fn members(globals: &Globals, reader: &Reader, all: &[DesiredRoom]) -> anyhow::Result<Members> {
+    let rooms: Vec<&RoomId> = all.iter().map(|room| &room.id).collect();
+    let progress = Arc::new(Progress::of_rooms(rooms.len()));
+    let _bar = progress_bar(
+        globals,
+        Watched {
+            what: "looking at rooms",
+            progress: Arc::clone(&progress),
+            reader: reader.clone(),
+            stop: None,
+        },
+    );
+    let members: RefCell<Members> = RefCell::new(rooms.iter().map(|_| None).collect());
+    let take = |at: usize, read: Result<MemberList, CallError>| {
+        progress.looked();
+        if let Some(place) = members.borrow_mut().get_mut(at) {
+            *place = Some(read.map_err(|error| error.kind.to_string()));
+        }
+    };
+    live::read_members(reader, &rooms, &take).await?;
+    Ok(members.into_inner())
+}
+
+/// Names in a room's entry.
+fn listed(room: &DesiredRoom) -> impl Iterator<Item = &str> {
+    let lists = [&room.admins, &room.members].into_iter().flatten().flatten();
+    room.owner.iter().chain(lists).map(UserId::as_str)
+}
+
 /// Names of people in the files, and of those who are in a room.
 fn names<'a>(rooms: &'a [DesiredRoom], observed: &'a Observed) -> impl Iterator<Item = &'a str> {
-    let listed = rooms.iter().flat_map(|room| {
-        let lists = [&room.admins, &room.members].into_iter().flatten().flatten();
-        room.owner.iter().chain(lists)
-    });
     let live = observed.room();
     let there = live.members.iter().chain(live.admins.iter().flatten());
-    let names = listed.chain(there).map(UserId::as_str);
+    let names = rooms.iter().flat_map(listed).chain(there.map(UserId::as_str));
     names.chain(live.owner.as_deref())
 }
 
-/// The room that is meant: by its id, or by the name that the files give it.
+/// The room that is meant.
 fn find<'r>(rooms: &'r [DesiredRoom], text: &str) -> Result<&'r DesiredRoom, Usage> {
-    if let Ok(id) = RoomId::parse(text)
-        && let Some(room) = rooms.iter().find(|room| room.id == id)
-    {
-        return Ok(room);
-    }
-    let named = rooms.iter().filter(|room| room.name.as_deref() == Some(text));
-    match named.collect::<Vec<_>>().as_slice() {
-        [room] => Ok(room),
-        [] => {
-            let known = rooms
-                .iter()
-                .flat_map(|room| [Some(room.id.as_str()), room.name.as_deref()]);
-            let near = closest(text, known.flatten());
-            let near = near
-                .map(|near| format!("; did you mean {near:?}?"))
-                .unwrap_or_default();
-            Err(Usage(format!("ROOM {text:?}: no such room in the files{near}")))
-        }
-        several => {
-            let ids: Vec<&str> = several.iter().map(|room| room.id.as_str()).collect();
-            let ids = ids.join(", ");
-            Err(Usage(format!(
-                "ROOM {text:?} is the name of several rooms; say which by its id: {ids}"
-            )))
-        }
-    }
+    let naming = Naming {
+        argument: "ROOM",
+        place: "in the files",
+        patterns: false,
+    };
+    let named: Vec<NamedRoom<'_>> = rooms.iter().map(NamedRoom::from).collect();
+    let id = room_names::find(naming, &named, text)?;
+    let room = rooms.iter().find(|room| room.id == id);
+    room.ok_or_else(|| Usage(format!("ROOM {text:?}: no such room in the files")))
 }
 
 /// The plan that `plan --room` makes for this room.

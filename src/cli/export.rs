@@ -2,6 +2,7 @@
 
 use super::exit::Exit;
 use super::progress_bar::{Watched, progress_bar};
+use super::room_names::{self, NamedRoom, Naming};
 use super::{Globals, output};
 use crate::chat::{CallError, Reader};
 use crate::export::{Earlier, LeftOut, Options, RoomFile, SeenBefore, room_file};
@@ -26,9 +27,9 @@ use std::sync::Arc;
 #[derive(Debug, Clone, clap::Args)]
 #[command(group(ArgGroup::new("which").required(true).args(["room", "all"])))]
 pub(super) struct Args {
-    /// These rooms of the service; they need not be in any file
-    #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
-    room: Vec<RoomId>,
+    /// These rooms of the service: ids, names there or patterns of names; they need not be in any file
+    #[arg(long, value_name = "ROOM", num_args = 1..)]
+    room: Vec<String>,
     /// All rooms of the app
     #[arg(long)]
     all: bool,
@@ -122,15 +123,36 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
 
 /// The rooms in question, and the ids among them that are none.
 async fn which(reader: &Reader, args: &Args) -> anyhow::Result<(BTreeSet<RoomId>, BTreeSet<String>)> {
-    if !args.all {
-        return Ok((args.room.iter().cloned().collect(), BTreeSet::new()));
+    if !args.all
+        && let Some(ids) = ids(&args.room)
+    {
+        return Ok((ids, BTreeSet::new()));
     }
     let listed = live::list_rooms(reader).await;
     let RoomList { rooms, foreign } = listed.context("cannot list the app's rooms")?;
-    if rooms.is_empty() {
+    if args.all && rooms.is_empty() {
         bail!("the service lists no room of this app, so there is nothing to export");
     }
-    Ok((rooms, foreign))
+    if args.all {
+        return Ok((rooms.into_keys().collect(), foreign));
+    }
+    let naming = Naming {
+        argument: "--room",
+        place: "on the service",
+        patterns: true,
+    };
+    let rooms = rooms.iter().map(|(id, name)| NamedRoom {
+        id,
+        name: Some(name.as_str()).filter(|name| !name.is_empty()),
+    });
+    let selected = room_names::select(naming, &rooms.collect::<Vec<_>>(), &args.room)?;
+    Ok((selected.into_iter().collect(), BTreeSet::new()))
+}
+
+/// The rooms, if they are all named by id: then no list is asked for.
+fn ids(texts: &[String]) -> Option<BTreeSet<RoomId>> {
+    let parts = texts.iter().flat_map(|text| text.split(','));
+    parts.map(|part| RoomId::parse(part.trim()).ok()).collect()
 }
 
 /// People whom the daemon of this folder saw within the last 30 days, and whether they could not be read.

@@ -20,6 +20,7 @@ mod probe;
 mod progress_bar;
 mod prompt;
 mod report_text;
+mod room_names;
 mod run;
 mod schema;
 pub mod validate;

@@ -9,7 +9,6 @@ use super::{
 };
 use crate::base::BaseDiff;
 use crate::disk::why_not_written;
-use crate::model::RoomId;
 use crate::reconcile::Planned;
 use crate::render::{Document, Review, markdown};
 use anyhow::Context as _;
@@ -43,9 +42,10 @@ pub(super) struct Args {
     /// Also add the people who are not there and whom `absent: ignore` leaves alone
     #[arg(long)]
     pub(super) invite: bool,
-    /// Only these rooms; `max_removals_total` holds their removals against their live members and the listed ones of all others
-    #[arg(long, value_name = "ID", num_args = 1.., value_parser = RoomId::parse)]
-    pub(super) room: Vec<RoomId>,
+    /// Only these rooms: ids, names or patterns of names; `max_removals_total` holds their removals against their live members and the
+    /// listed ones of all others
+    #[arg(long, value_name = "ROOM", num_args = 1..)]
+    pub(super) room: Vec<String>,
 }
 
 /// How a plan is shown.

@@ -3,6 +3,7 @@
 use super::Globals;
 use super::context::Context;
 use super::exit::Usage;
+use super::room_names::{self, NamedRoom, Naming};
 use crate::chat::Client;
 use crate::desired::DesiredRoom;
 use crate::disk::described;
@@ -22,14 +23,14 @@ use std::path::Path;
 const LARGEST: u64 = 512 * 1024 * 1024;
 
 /// The plan of `--plan`, and what of the site it is about.
-pub(super) struct PlanFile<'a> {
+pub(super) struct PlanFile {
     pub(super) plan: SavedPlan,
-    approved: &'a [RoomId],
+    approved: Vec<RoomId>,
 }
 
-impl<'a> PlanFile<'a> {
+impl PlanFile {
     /// Reads the plan and refuses it where it is not of this site.
-    pub(super) fn read(path: &Path, approved: &'a [RoomId], context: &Context) -> anyhow::Result<Self> {
+    pub(super) fn read(path: &Path, approved: &[String], context: &Context) -> anyhow::Result<Self> {
         let refuse = |why: &dyn fmt::Display| Usage(format!("--plan {}: {why}", path.display()));
         let file = File::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
@@ -56,6 +57,13 @@ impl<'a> PlanFile<'a> {
                     path.display()
                 )
             })?;
+        let naming = Naming {
+            argument: "--approve",
+            place: "in the files",
+            patterns: false,
+        };
+        let named: Vec<NamedRoom<'_>> = all.iter().copied().map(NamedRoom::from).collect();
+        let approved = room_names::select(naming, &named, approved)?;
         let blocked = |id: &RoomId| {
             plan.rooms()
                 .iter()
@@ -113,7 +121,7 @@ impl<'a> PlanFile<'a> {
             ..Constraints::default()
         };
         let looked = context.look_at(globals, client, rooms, &restrain).await;
-        let (looked, elsewhere) = looked.narrowed_to(&self.plan, rooms, self.approved);
+        let (looked, elsewhere) = looked.narrowed_to(&self.plan, rooms, &self.approved);
         let mut guard = context.fleet_guard(rooms);
         guard.elsewhere += elsewhere;
         looked.plan(Some(guard), &client.reader())

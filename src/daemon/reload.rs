@@ -8,7 +8,7 @@ use crate::desired::Remembered;
 use crate::diagnostics::{Diagnostic, Invalid, Severity};
 use crate::file_source::FileSource;
 use crate::model::log_code;
-use crate::settings::Settings;
+use crate::settings::{SecretFrom, Settings};
 use jiff::Timestamp;
 
 /// Reads settings and files again. Settings that are not valid change nothing.
@@ -45,8 +45,8 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
     if taken_at_start(&before) != taken_at_start(&settings) {
         tracing::warn!(
             code = log_code::SETTINGS_NEED_RESTART,
-            "`state_dir`, `listen`, `status_page`, `allowed_hosts`, `status_token_file` and `webhook` are as before until roomsync is \
-             started again"
+            "`state_dir`, `listen`, `status_page`, `allowed_hosts`, `status_token_file`, `admin_token_file` and `webhook` are as before \
+             until roomsync is started again"
         );
     }
     let refollow = (&before.rooms, &before.room_defaults, before.sync.settle)
@@ -75,6 +75,7 @@ fn taken_at_start(settings: &Settings) -> impl PartialEq + '_ {
     (
         (&settings.state_dir, settings.listen, settings.status_page),
         (&settings.allowed_hosts, &settings.status_token_file),
+        settings.admin_token.as_ref().and_then(SecretFrom::file),
         &settings.webhook,
     )
 }

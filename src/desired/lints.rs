@@ -7,7 +7,7 @@ use super::place::{ListAt, Specs, place, rooms};
 use super::spec::{FileSpec, GuardsSpec};
 use super::surprises::surprises;
 use crate::diagnostics::{EntryPart, Place, Problem, RawDiagnostic, shown};
-use crate::model::{Guards, Limit, UserId};
+use crate::model::{Guards, Limit};
 use crate::yaml::{Field, Items};
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -24,34 +24,6 @@ pub(super) fn lints(specs: &Specs, index: &GroupIndex, guards: &Guards) -> Vec<P
         rooms(specs).flat_map(|(at, _, room)| looser_than(guards, at.file, &at.steps, &room.own.guards)),
     );
     problems
-}
-
-/// Number of people who are to be in a room, each counted once.
-pub(super) fn people(specs: &Specs, index: &GroupIndex) -> usize {
-    // A share of the names at a time, so that even all of them take next to no memory.
-    const SHARES: u8 = 16;
-    let used = used_groups(index, room_lists(specs));
-    let of_groups = || {
-        let used = index
-            .groups()
-            .iter()
-            .enumerate()
-            .filter(|(group, _)| used.contains_key(group));
-        used.map(|(_, group)| group.items(specs))
-    };
-    let of_rooms = || room_lists(specs).map(|(_, items)| items);
-    let share_of = |user: &UserId| user.as_str().bytes().fold(0, u8::wrapping_add) % SHARES;
-    let count = |share| {
-        let items = of_groups().chain(of_rooms()).flatten();
-        let mut users: Vec<&UserId> = items
-            .filter_map(|item| item.as_ref()?.user())
-            .filter(|user| share_of(user) == share)
-            .collect();
-        users.sort_unstable();
-        users.dedup();
-        users.len()
-    };
-    (0..SHARES).map(count).sum()
 }
 
 /// Groups that no room lists, by itself or by way of another group.
@@ -73,7 +45,7 @@ fn unused_groups(specs: &Specs, index: &GroupIndex) -> Vec<Problem> {
 }
 
 /// The groups that these lists name, and those that these hold.
-fn used_groups<'s>(
+pub(super) fn used_groups<'s>(
     index: &GroupIndex,
     lists: impl Iterator<Item = (ListAt, &'s Items<Entry>)>,
 ) -> HashMap<usize, usize> {
@@ -94,7 +66,7 @@ fn lists<'s>(specs: &'s Specs, index: &'s GroupIndex) -> impl Iterator<Item = (L
 }
 
 /// The lists of people of all rooms.
-fn room_lists(specs: &Specs) -> impl Iterator<Item = (ListAt, &Items<Entry>)> {
+pub(super) fn room_lists(specs: &Specs) -> impl Iterator<Item = (ListAt, &Items<Entry>)> {
     rooms(specs).flat_map(|(at, _, room)| {
         let lists = [&room.admins, &room.members].into_iter();
         lists.filter_map(move |list| Some((at.list(list), list.value.as_ref()?)))

@@ -5,8 +5,11 @@ use super::group_index::GroupIndex;
 use super::groups::ResolvedGroups;
 use super::place::Specs;
 use super::provenance::Provenance;
+use super::resolve::Rooms;
 use super::room::{Desired, DesiredRoom, Source};
 use super::spec::FileSpec;
+use super::totals::Totals;
+use super::version::judge_version;
 use super::{lints, resolve};
 use crate::diagnostics::{Diagnostic, Invalid, Place, Problem, RawDiagnostic, Severity, Target, diagnose};
 use crate::disk::{DiskTimeout, TimeLimit};
@@ -242,6 +245,7 @@ impl Reading {
                 .help("see whether its end is missing, and end the last line with a newline");
             warn(Target::Byte(text.len()), raw);
         }
+        judge_version(file, &mut document, |spec| &spec.version);
         judge_kind(&mut document);
         let problems = document.problems;
         self.partial |= !document.whole;
@@ -275,30 +279,35 @@ impl Reading {
         } = self;
         let groups = GroupIndex::new(&specs, &mut problems);
         let lints = lints::lints(&specs, &groups, &defaults.guards);
+        let mut rooms = Vec::new();
+        let mut totals = Totals::new(&specs, retain == Retain::Totals, now);
+        let of_files = specs.iter_mut().map(|(_, spec)| std::mem::take(&mut spec.rooms));
+        let mut of_files: Rooms = of_files.collect();
         let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, now, &mut problems);
-        let (mut rooms, mut count) = (Vec::new(), 0);
-        let (has_ends, mut departures) = (has_ends(&specs), FleetDepartures::default());
         let keep = retain != Retain::Rooms;
         resolve::rooms(
-            &mut specs,
+            &specs,
+            &mut of_files,
             &people_of_groups,
             defaults,
             keep,
             &mut problems,
             |room| {
-                count += 1;
-                if has_ends {
-                    departures.count(&room, now);
-                }
+                totals.count(&room);
                 if retain != Retain::Totals {
                     rooms.push(room);
                 }
             },
         );
         let until_lints = people_of_groups.into_until_lints();
+        if keep {
+            for ((_, spec), rooms) in specs.iter_mut().zip(of_files) {
+                spec.rooms = rooms;
+            }
+        }
         rooms.sort_by(|a: &DesiredRoom, b| a.id.cmp(&b.id));
         let any_error = problems.iter().any(|problem| problem.severity == Severity::Error);
-        if count > 0 && !any_error {
+        if totals.rooms > 0 && !any_error {
             problems.extend(lints.into_iter().chain(until_lints));
         }
         Resolved {
@@ -306,27 +315,11 @@ impl Reading {
             specs,
             groups,
             rooms,
-            count,
+            totals,
             any_error,
             problems,
-            departures,
         }
     }
-}
-
-/// True if a place in one of the lists ends.
-fn has_ends(specs: &Specs) -> bool {
-    let of_file = |spec: &FileSpec| {
-        let groups = spec.groups.value.iter().flatten().map(|group| &group.items);
-        let rooms = spec.rooms.value.iter().flatten().flatten();
-        let lists = rooms.flat_map(|room| [&room.admins, &room.members]);
-        let mut items = groups
-            .chain(lists.filter_map(|list| list.value.as_ref()))
-            .flatten()
-            .flatten();
-        items.any(|entry| entry.until().is_some())
-    };
-    specs.iter().any(|(_, spec)| of_file(spec))
 }
 
 /// Resolved room files, and all that there is to say of them.
@@ -336,10 +329,9 @@ pub(super) struct Resolved {
     groups: GroupIndex,
     /// By id.
     rooms: Vec<DesiredRoom>,
-    count: usize,
+    totals: Totals,
     any_error: bool,
     problems: Vec<Problem>,
-    departures: FleetDepartures,
 }
 
 impl Resolved {
@@ -361,12 +353,12 @@ impl Resolved {
         retain: Retain,
     ) -> Result<Loaded, Invalid> {
         let mut diagnostics = diagnose(&files, self.problems, &[]);
-        if self.count == 0 && !self.any_error {
+        if self.totals.rooms == 0 && !self.any_error {
             let raw = RawDiagnostic::new("no-rooms", "these files name no room at all")
                 .help("write a room under `rooms` in one of them");
             diagnostics.push(Diagnostic::without_file(raw));
         }
-        if self.count == 0 || self.any_error {
+        if self.totals.rooms == 0 || self.any_error {
             return Err(Invalid { diagnostics });
         }
         let is_note = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Note;
@@ -383,10 +375,10 @@ impl Resolved {
             },
             warnings,
             notes,
-            rooms: self.count,
+            rooms: self.totals.rooms,
             groups: self.groups.groups().len(),
-            people: (retain == Retain::Totals).then(|| lints::people(&self.specs, &self.groups)),
-            departures: self.departures,
+            people: (retain == Retain::Totals).then(|| self.totals.people(&self.specs, &self.groups)),
+            departures: self.totals.departures,
             provenance: match retain {
                 Retain::Provenance => Provenance::new(files, self.specs, self.groups),
                 Retain::Totals | Retain::Rooms => Provenance::default(),

@@ -4,6 +4,7 @@ use super::{Subject, joined};
 use crate::live::{LiveRoom, Observed};
 use crate::model::{Absent, Mode, Op, UserId, printable};
 use crate::plan::{GuardTripped, Note, RoomPlan, Status, lines_to_allow, users_of};
+use serde::Serialize;
 use std::fmt::{self, Write as _};
 
 /// Tells what a look at the room saw of somebody, and what the plan made from it does about them. `fleet` is the guard over all
@@ -44,18 +45,28 @@ pub fn unknown(user: &UserId, near: &[&str]) -> String {
 }
 
 /// Role of somebody in a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The room is theirs.
     Owner,
+    /// An admin who is in the room.
     Admin,
     /// Some servers keep the role of who has left.
     AdminOutside,
+    /// In the room, and no admin as far as that is known.
     Member,
+    /// Not in the room.
     Absent,
 }
 
 impl Role {
-    fn of(user: &UserId, live: &LiveRoom) -> Self {
+    /// True for those who are in the room, the owner included.
+    pub(super) fn is_inside(self) -> bool {
+        matches!(self, Self::Owner | Self::Admin | Self::Member)
+    }
+
+    pub(super) fn of(user: &UserId, live: &LiveRoom) -> Self {
         if live.owner.as_deref() == Some(user.as_str()) {
             return Self::Owner;
         }

@@ -3,9 +3,11 @@
 
 mod files;
 mod look;
+mod person;
 
 pub use files::files;
-pub use look::{look, no_room, unknown};
+pub use look::{Role, look, no_room, unknown};
+pub use person::{At, PersonInRoom, Wanted, person};
 
 use crate::desired::DesiredRoom;
 use crate::model::{Absent, UserId, room_label};

@@ -3,7 +3,7 @@
 use crate::chat::wire::Rows;
 use crate::chat::{Answer, CallError, Reader};
 use crate::model::RoomId;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// More rooms than any app has: a list that goes past them has no end.
 const MOST_ROOMS: usize = 1_000_000;
@@ -11,8 +11,8 @@ const MOST_ROOMS: usize = 1_000_000;
 /// The rooms that the service lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RoomList {
-    /// By id.
-    pub rooms: BTreeSet<RoomId>,
+    /// Their names by id; empty: none.
+    pub rooms: BTreeMap<RoomId, String>,
     /// Ids that are none of ours to send.
     pub foreign: BTreeSet<String>,
 }
@@ -55,9 +55,13 @@ pub async fn list_rooms(reader: &Reader) -> Result<RoomList, RoomListError> {
         let ended = rows.is_empty();
         for row in rows {
             match RoomId::parse(&row.id) {
-                Ok(id) => list.rooms.insert(id),
-                Err(_) => list.foreign.insert(row.id),
-            };
+                Ok(id) => {
+                    list.rooms.insert(id, row.name);
+                }
+                Err(_) => {
+                    list.foreign.insert(row.id);
+                }
+            }
         }
         let Some(next) = next.filter(|_| !ended) else {
             break;

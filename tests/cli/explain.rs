@@ -126,11 +126,12 @@ fn who_and_where_must_be_sayable() {
     for (args, words) in [
         (&["explain", "..", "lobby"][..], "dots only"),
         (&["explain", "a b", "lobby"], "this one holds a space"),
-        (&["explain", "bob"], "<ROOM>"),
+        (&["explain"], "<USER>"),
         (
-            &["explain", "bob", "99"],
-            "ROOM \"99\": no such room in the files\n",
+            &["explain", "bob", "lobby", "--format", "json"],
+            "cannot be used with",
         ),
+        (&["explain", "bob", "99"], "ROOM 99: no such room in the files\n"),
         (
             &["explain", "bob", "loby"],
             "ROOM \"loby\": no such room in the files; did you mean \"lobby\"?",
@@ -222,4 +223,50 @@ fn the_settings_are_named_where_they_let_people_be_absent() {
         said.contains("  absent ignore (the settings, roomsync.yaml): "),
         "{said}"
     );
+}
+
+#[test]
+fn somebody_is_told_of_in_all_rooms() {
+    let service = Service::start(FLEET);
+    let site = site(&service);
+    let told = |user: &str| site.run(&["-q", "explain", user]).ends_with(4);
+    insta::assert_snapshot!(
+        ["bob", "eve", "omar", "carl", "u1", "nobody", "boob"]
+            .map(|user| told(user).stdout)
+            .join("=====\n")
+    );
+    // What does not name them and could not be read is counted.
+    assert!(
+        told("eve")
+            .stderr
+            .contains("1 other room could not be read: eve may be in them, too")
+    );
+    let json = site
+        .run(&["-q", "explain", "bob", "--format", "json"])
+        .ends_with(4)
+        .json();
+    insta::assert_snapshot!(format!("{json:#}"));
+    let away = Site::at("http://127.0.0.1:1").with_rooms(ROOMS);
+    away.write("rooms/groups.yaml", GROUPS);
+    let told = away
+        .run(&["explain", "omar"])
+        .ends_with(1)
+        .complains("cannot reach");
+    assert!(
+        told.stdout
+            .contains("wanted as an admin (rooms/groups.yaml:2)\n  not known\n"),
+        "{}",
+        told.stdout
+    );
+}
+
+#[test]
+fn whom_the_files_exclude_is_told() {
+    let service = Service::start(FLEET);
+    let site = Site::of(&service).with_rooms(
+        "groups: {all: [bob, dan]}\nrooms:\n  - {id: 32, members: [group:all], exclude: [dan]}\n",
+    );
+    let told = site.run(&["explain", "dan"]).ends_with(0).stdout;
+    assert!(told.contains("excluded (rooms/team.yaml:3)"), "{told}");
+    assert!(told.contains("a pass would remove dan"), "{told}");
 }

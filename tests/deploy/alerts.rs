@@ -4,7 +4,7 @@ use super::{checker, passed};
 use std::collections::BTreeSet;
 use std::fs;
 
-const RULES: &str = "deploy/prometheus/roomsync.rules.yaml";
+pub(crate) const RULES: &str = "deploy/prometheus/roomsync.rules.yaml";
 const RULES_TEST: &str = "deploy/prometheus/roomsync.rules.test.yaml";
 const README: &str = "deploy/README.md";
 /// Parts of each section of the runbook.

@@ -2,15 +2,24 @@
 
 mod alerts;
 mod daemon;
+mod image;
 mod kubernetes;
 mod man;
+mod manifests;
 mod proxies;
 mod systemd;
 
 use std::process::{Command, Output};
 
 /// Tools that CI installs, where a check that is skipped would go unseen.
-const IN_CI: [&str; 4] = ["mandoc", "nginx", "promtool", "systemd-analyze"];
+const IN_CI: [&str; 6] = [
+    "kubectl",
+    "kubernetes-validate",
+    "mandoc",
+    "nginx",
+    "promtool",
+    "systemd-analyze",
+];
 
 /// Runs a checker; `None`, with a printed line: it is not here.
 fn checker(program: &str, args: &[&str]) -> Option<Output> {

@@ -83,7 +83,7 @@ proptest! {
         let room = valid(&format!("{file}    exclude: [{excluded}]\n")).rooms.remove(0);
         let out: BTreeSet<String> = by_name.union(&by_group).map(|n| format!("u{n}")).collect();
         let all = names(without.members.as_ref());
-        let expected: Vec<_> = all.into_iter().filter(|name| !out.contains(&name.to_string())).collect();
+        let expected: Vec<_> = all.into_iter().filter(|name| !out.contains(*name)).collect();
         prop_assert_eq!(names(room.members.as_ref()), expected);
     }
 }

@@ -32,10 +32,9 @@ fn sight(kind: Kind, code: &str, document: &Value) -> Sight {
 
         "bad-group-name" | "nobody-named" | "two-at-once" | "bad-label" | "bad-limit" | "bad-name"
         | "bad-pattern" | "bad-room-id" | "bad-url" | "bad-value" | "fleet-guard" | "half-credentials"
-        | "no-app" | "no-id" | "no-until" | "no-webhook-secret" | "no-service" | "not-supported"
-        | "nothing-managed" | "null" | "two-apps" | "two-credentials" | "unknown-key" | "wrong-kind" => {
-            Schema
-        }
+        | "newer-version" | "no-app" | "no-id" | "no-until" | "no-webhook-secret" | "no-service"
+        | "not-supported" | "nothing-managed" | "null" | "two-apps" | "two-credentials" | "unknown-key"
+        | "wrong-kind" => Schema,
 
         "bad-until" if document.to_string().contains("tomorrow") => Schema,
         "bad-until" => Blind("the calendar is no pattern"),
@@ -62,7 +61,9 @@ fn sight(kind: Kind, code: &str, document: &Value) -> Sight {
             Blind("it takes a look at other places")
         }
         "no-url" | "plain-http" => Blind("the environment may name another address"),
-        "too-many-admins" | "wanted-and-ignored" => Blind("it takes the groups written out"),
+        "listed-and-excluded" | "too-many-admins" | "wanted-and-ignored" => {
+            Blind("it takes the groups written out")
+        }
         "kernel-files" | "link-loop" | "link-outside" | "unreadable" => Blind("it takes a look at the disk"),
         "same-address" => Blind("it takes a comparison of two places"),
         "two-documents" => Blind("each document is judged by itself"),

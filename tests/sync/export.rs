@@ -103,7 +103,7 @@ async fn export(reader: &Reader, options: Options) -> RoomFile {
 /// The same, with people who were seen before.
 async fn export_with(reader: &Reader, seen_before: &SeenBefore, options: Options) -> RoomFile {
     let ids = live::list_rooms(reader).await.unwrap().rooms;
-    let requests: Vec<ReadRequest<'_>> = ids.iter().map(ReadRequest::of_all).collect();
+    let requests: Vec<ReadRequest<'_>> = ids.keys().map(ReadRequest::of_all).collect();
     let looks = RefCell::new(Vec::new());
     let take = |at: usize, look: Result<Observed, CallError>| {
         let id: &RoomId = requests[at].room;
@@ -420,7 +420,7 @@ fn the_list_of_rooms_is_read_to_its_end() {
         Some(_) => json!({"data": [], "count": 0, "cursor": "3"}),
     });
     let list = virtually(live::list_rooms(&service.client(BATCH).reader())).unwrap();
-    let ids: Vec<&str> = list.rooms.iter().map(RoomId::as_str).collect();
+    let ids: Vec<&str> = list.rooms.keys().map(RoomId::as_str).collect();
     assert_eq!(ids, ["1", "2", "3"]);
     assert_eq!(list.foreign.into_iter().collect::<Vec<_>>(), ["../4", "x"]);
     assert_eq!(service.take_sent().len(), 3);

@@ -105,7 +105,7 @@ fn the_app_s_rooms_are_listed_whole_and_those_that_are_gone_are_told() {
         };
         let service = Service::with(state(rooms), options);
         let list = virtually(live::list_rooms(&service.read_only(BATCH).reader())).unwrap();
-        assert_eq!(list.rooms, (0..250).map(room_id).collect(), "{point}");
+        assert!(list.rooms.keys().cloned().eq((0..250).map(room_id)), "{point}");
 
         let desired = desired(&[&format!(
             "rooms: [{{id: {}, members: [a]}}, {{id: 7, members: [a]}}]",
