@@ -62,7 +62,7 @@ pub struct Settings {
     pub allowed_hosts: Vec<String>,
     /// A file with the token that the page and its API ask for. `None`: they ask for none.
     pub status_token_file: Option<PathBuf>,
-    /// Where the daemon writes a line a change.
+    /// Where the daemon and `apply` write a line a change.
     pub audit_log: Option<PathBuf>,
     /// Secret of callers who may give the daemon orders. `None`: nobody may.
     pub admin_token: Option<SecretFrom>,
@@ -75,6 +75,25 @@ impl Settings {
             .as_deref()
             .map(|path| token::in_file_of("status_token_file", path))
             .transpose()
+    }
+
+    /// Reads every secret's file as it is now. The error names each that cannot be used.
+    pub fn check_secrets(&self) -> Result<(), Invalid> {
+        let mut diagnostics = Vec::new();
+        token::check(&self.service.auth, &mut diagnostics);
+        diagnostics.extend(self.secrets_of_callers());
+        let is_bad = !diagnostics.is_empty();
+        is_bad.then_some(Invalid { diagnostics }).map_or(Ok(()), Err)
+    }
+
+    /// Problems of the secrets that the daemon's own callers must show.
+    fn secrets_of_callers(&self) -> Vec<Diagnostic> {
+        let of_webhook = self.webhook.as_ref().and_then(|webhook| webhook.secrets().err());
+        let all = of_webhook
+            .into_iter()
+            .chain(self.status_token().err())
+            .chain(self.admin_token().err());
+        all.flat_map(|invalid| invalid.diagnostics).collect()
     }
 
     /// Reads the token of those who may give the daemon orders, if there is one.
@@ -323,15 +342,7 @@ pub fn load(path: &Path, env: &Env) -> Result<Settings, Invalid> {
 /// Checks the settings with their secrets, as [`load`] reads them. Gives the warnings.
 pub fn check(path: &Path, env: &Env) -> Result<Vec<Diagnostic>, Invalid> {
     let (settings, mut diagnostics) = load_for(path, env, Purpose::Secrets);
-    let webhook = settings.as_ref().and_then(|settings| settings.webhook.as_ref());
-    if let Some(Err(invalid)) = webhook.map(Webhook::secrets) {
-        diagnostics.extend(invalid.diagnostics);
-    }
-    for token in [Settings::status_token, Settings::admin_token] {
-        if let Some(Err(invalid)) = settings.as_ref().map(token) {
-            diagnostics.extend(invalid.diagnostics);
-        }
-    }
+    diagnostics.extend(settings.iter().flat_map(Settings::secrets_of_callers));
     match valid(settings, &diagnostics) {
         Some(_) => Ok(diagnostics),
         None => Err(Invalid { diagnostics }),

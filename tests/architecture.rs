@@ -176,7 +176,17 @@ const RULES: &[Rule] = &[
         text: "`reconcile` imports nothing that is above it: no `daemon`, `web` or `cli`",
         broken: |source| {
             let allowed = [
-                "apply", "chat", "clock", "desired", "live", "model", "plan", "render", "settings",
+                "apply",
+                "audit_log",
+                "chat",
+                "clock",
+                "desired",
+                "live",
+                "model",
+                "plan",
+                "render",
+                "settings",
+                "status",
             ];
             source.imports_beyond("reconcile", &allowed)
         },
@@ -347,4 +357,54 @@ fn the_house_keeps_its_rules() {
         .map(|(rule, place)| format!("{place}: {rule}"))
         .collect();
     assert!(told.is_empty(), "\n{}", told.join("\n"));
+}
+
+/// Events at `INFO` and above without a code, by file and line.
+fn without_a_code(path: &str, text: &str) -> Vec<String> {
+    let mut places = Vec::new();
+    for level in ["info!(", "warn!(", "error!("] {
+        for (at, begin) in text.match_indices(&format!("tracing::{level}")) {
+            let line = text[..at].lines().count();
+            let rest = text[at + begin.len()..].trim_start();
+            let rest = rest.strip_prefix("target: NOTICE,").unwrap_or(rest).trim_start();
+            if !rest.starts_with("code = log_code::") {
+                places.push(format!("{path}:{line}"));
+            }
+        }
+    }
+    places
+}
+
+#[test]
+fn every_event_of_the_log_has_a_code_of_the_list() {
+    fn read(folder: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                read(&path, found);
+            } else {
+                let text = fs::read_to_string(&path).unwrap_or_default();
+                found.extend(without_a_code(path.to_str().unwrap(), &text));
+            }
+        }
+    }
+    assert_eq!(without_a_code("x", "\ntracing::warn!(%room, \"odd\")").len(), 1);
+    let mut found = Vec::new();
+    read(Path::new("src"), &mut found);
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn the_manual_has_every_code_of_the_log() {
+    let manual = fs::read_to_string("deploy/README.md").unwrap();
+    let rows: Vec<String> = roomsync::model::log_code::ALL
+        .iter()
+        .map(|(code, meaning)| format!("| `{code}` | {meaning} |"))
+        .collect();
+    assert!(rows.is_sorted());
+    assert!(
+        manual.contains(&rows.join("\n")),
+        "the table should be:\n{}",
+        rows.join("\n")
+    );
 }

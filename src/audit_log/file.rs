@@ -44,8 +44,6 @@ pub(super) struct LogFile {
     path: Option<PathBuf>,
     fsync: Fsync,
     file: Option<File>,
-    /// End of the last whole line.
-    end: u64,
     trouble: Option<Trouble>,
     /// Lines that could not be written yet.
     pending: Vec<u8>,
@@ -109,7 +107,6 @@ impl LogFile {
             path,
             fsync,
             file: None,
-            end: 0,
             trouble: None,
             pending: Vec::new(),
         }
@@ -250,25 +247,46 @@ impl LogFile {
                 }
                 let mut options = File::options();
                 let file = options.create(true).append(true).mode(NEW_FILE).open(path)?;
-                self.end = file.metadata()?.len();
                 none.insert(file)
             }
         };
         if self.pending.is_empty() {
             return Ok(());
         }
-        match file.write_all(&self.pending) {
+        match append(file, &self.pending) {
             Ok(()) => {
-                self.end += self.pending.len() as u64;
                 self.pending.clear();
                 Ok(())
             }
             Err(error) => {
-                // Half a line would spoil the next one. If even that fails, or the file is no plain one, a reader sees it.
-                let _ = file.set_len(self.end);
                 self.file = None;
                 Err(error)
             }
         }
     }
+}
+
+/// Writes all of this at the end of the file, or nothing: half a line would spoil the next one. Other processes write there, too.
+fn append(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    let end = file.metadata()?.len();
+    let mut left = bytes;
+    while !left.is_empty() {
+        let written = match file.write(left) {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            written => written,
+        };
+        match written {
+            Ok(written) => left = left.get(written..).unwrap_or_default(),
+            Err(error) => {
+                let ours = (bytes.len() - left.len()) as u64;
+                // What others have written since stays. If the file cannot be cut, or is no plain one, a reader sees the half line.
+                if file.metadata().is_ok_and(|meta| meta.len() == end + ours) {
+                    let _ = file.set_len(end);
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::error::CallErrorKind;
 use super::wire::{MAX_ALLOW_BATCH, MAX_REMOVE_BATCH, Method};
-use crate::model::UserId;
+use crate::model::{UserId, log_code};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -60,8 +60,7 @@ impl Length {
     fn lower(&mut self, method: Method, most: usize) {
         let most = most.max(LEAST_BYTES);
         if most < self.most() {
-            tracing::info!(
-                %method,
+            tracing::info!(code = log_code::LIMIT_REQUESTS, %method,
                 most,
                 "this server, or a proxy in front of it, takes no longer requests; keeping to so many bytes of names in a call for an \
                  hour; a smaller `limits.remove_batch` or `add_batch` does so from the start"
@@ -175,7 +174,7 @@ impl LearnedBatchLimits {
             Some(CallErrorKind::TooManyNames(most)) => {
                 // The call had no more names than that, so it was refused for something else.
                 if *most < names && limit.lower(*most) > *most {
-                    tracing::info!(%method, most, "this server takes fewer names in one call than configured; keeping to that");
+                    tracing::info!(code = log_code::LIMIT_NAMES, %method, most, "this server takes fewer names in one call than configured; keeping to that");
                 }
             }
             Some(CallErrorKind::RateLimited | CallErrorKind::RequestTooLong(_)) => {}

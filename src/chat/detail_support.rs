@@ -4,7 +4,7 @@
 //! in vain for each of its rooms.
 
 use super::error::CallError;
-use crate::model::RoomId;
+use crate::model::{RoomId, log_code};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -66,6 +66,7 @@ impl Known {
         self.limit(DetailUse::None);
         if !std::mem::replace(&mut self.said, true) {
             tracing::warn!(
+                code = log_code::NO_ROOM_DETAIL,
                 why,
                 "this server gives no room detail: each room is read by its lists, which takes more calls; its size limit stays \
                  unknown, and its owner too where no list names them"
@@ -109,7 +110,10 @@ impl DetailSupport {
         let mut known = self.known();
         known.many = false;
         known.limit(DetailUse::Single);
-        tracing::info!("this server knows room detail for one room at a time only");
+        tracing::info!(
+            code = log_code::SINGLE_ROOM_DETAIL,
+            "this server knows room detail for one room at a time only"
+        );
     }
 
     /// Notes whether the detail of one room alone saves another call. If it does not for several in a row, it is not worth its own.

@@ -1,5 +1,6 @@
 //! `roomsync apply`.
 
+use super::audit::{Audit, AuditJournal, AuditTarget};
 use super::context::Context;
 use super::exit::{Exit, Usage};
 use super::flag_values::whole;
@@ -11,10 +12,11 @@ use super::{
     Globals, WITH_INVITE, buffered, invited, max_calls, output, output_absent, output_json, output_plan,
     write_plan,
 };
-use crate::apply::{ApplyOptions, CallEvidence, Cancel, Reason, Report, RoomReport, Tally};
-use crate::plan::Calls;
+use crate::apply::{ApplyOptions, CallEvidence, Cancel, Journal, Reason, Report, RoomReport, Tally};
+use crate::model::log_code;
+use crate::plan::{Calls, FleetPlan, RoomPlan};
 use crate::reconcile::progress::Progress;
-use crate::reconcile::{self, Planned, ServiceRecheck};
+use crate::reconcile::{self, Planned, RunRecord, ServiceRecheck, pass_line};
 use crate::render::Document;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
@@ -48,6 +50,9 @@ pub(super) struct Args {
     /// Also add the people who are not there and whom `absent: ignore` leaves alone
     #[arg(long, conflicts_with = "plan")]
     pub(super) invite: bool,
+    /// Where to write the audit log, in place of `audit_log` of the settings; `off`: nowhere
+    #[arg(long, value_name = "FILE|off", value_parser = str::parse::<AuditTarget>)]
+    pub(super) audit_log: Option<AuditTarget>,
     /// Only these rooms: ids, names or patterns of names; `max_removals_total` holds their removals against their live members and the
     /// listed ones of all others
     #[arg(long, value_name = "ROOM", num_args = 1..)]
@@ -116,6 +121,7 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
     let saved = saved
         .map(|path| PlanFile::read(path, &args.approve, context))
         .transpose()?;
+    let audit = Audit::open(args.audit_log.as_ref(), context).await?;
     let client = context.connect().await?;
     let context = &*context;
     let rooms_of_plan = saved.as_ref().map(|saved| saved.rooms(context));
@@ -175,7 +181,7 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
         show_json(args.format, document, report.as_ref())?;
         return Ok(Attempt::Ended(Exit::Failed));
     }
-    if max_calls::exceeded(plan, args.max_calls)? {
+    if max_calls::exceeded(globals, plan, args.max_calls)? {
         show_json(args.format, document, None)?;
         return Ok(Attempt::Ended(Exit::Blocked.max(Exit::of_plan(plan))));
     }
@@ -191,6 +197,11 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
     {
         return Ok(Attempt::FilesChanged(Box::new(now)));
     }
+    let of = (plan_id.as_str(), meta.source.revision.as_deref());
+    let journal = match &audit {
+        Some(audit) if calls > 0 => Some(begin(audit, context, plan, of).await?),
+        _ => None,
+    };
     let stop = Cancel::default();
     let report = {
         let done = Arc::new(Progress::of_calls(Calls::of(plan)));
@@ -209,12 +220,11 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
             at_once,
             cancel: &stop,
             progress: &progress,
-            journal: None,
+            journal: journal.as_ref().map(|journal| journal as &dyn Journal),
             hooks: None,
             evidence: &CallEvidence::default(),
             recheck: &ServiceRecheck::new(client.reader()),
         };
-        let of = (plan_id.as_str(), meta.source.revision.as_deref());
         let work = reconcile::apply(&client, &rooms, &planned, of, options);
         until_interrupted(work, &stop).await?
     };
@@ -222,8 +232,30 @@ async fn attempt(globals: &Globals, args: &Args, context: &mut Context) -> anyho
         output(&report_text(&report, plan, "roomsync apply"))?;
     }
     show_json(args.format, document, Some(&report))?;
-    let exit = Exit::of_report(&report).max(Exit::of_plan(plan));
+    let mut exit = Exit::of_report(&report).max(Exit::of_plan(plan));
+    if let Some(audit) = &audit
+        && let Err(error) = audit.end().await
+    {
+        globals.error(&format!(
+            "the audit log lacks what came of the last calls: {error}"
+        ))?;
+        exit = exit.max(Exit::Partly);
+    }
     Ok(Attempt::Ended(exit))
+}
+
+/// Writes the line of the pass, and gives the journal of its calls.
+async fn begin<'a>(
+    audit: &'a Audit,
+    context: &Context,
+    plan: &FleetPlan,
+    of: (&str, Option<&str>),
+) -> anyhow::Result<AuditJournal<'a>> {
+    let changed = plan.rooms.iter().filter(|room| !room.steps().is_empty());
+    let changed: Vec<&RoomPlan> = changed.collect();
+    audit.begin(pass_line(of, &changed)).await?;
+    let record = RunRecord::new(of, plan, context.provenance()).await;
+    Ok(AuditJournal { audit, record })
 }
 
 /// Works to the end. The first SIGINT or SIGTERM ends the work in order, a second one at once.
@@ -240,7 +272,10 @@ async fn until_interrupted<T>(work: impl Future<Output = T>, stop: &Cancel) -> a
         if stop.is_interruption() {
             bail!("interrupted twice: what the calls in flight have done is not known");
         }
-        tracing::warn!("interrupted: no new call is made; waiting for the calls in flight");
+        tracing::warn!(
+            code = log_code::INTERRUPTED,
+            "interrupted: no new call is made; waiting for the calls in flight"
+        );
         stop.interrupt();
     }
 }

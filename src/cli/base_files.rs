@@ -6,7 +6,7 @@ use crate::base::BaseDiff;
 use crate::desired::{self, DesiredRoom, Retain};
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::disk::{self, described};
-use crate::model::{Guards, printable};
+use crate::model::{Guards, log_code, printable};
 use crate::plan::FleetPlan;
 use crate::reconcile::CheckedClock;
 use crate::settings::Settings;
@@ -40,6 +40,7 @@ impl BaseFiles {
         let (roots, bases) = (settings.rooms.len(), paths.len());
         if bases < roots {
             tracing::warn!(
+                code = log_code::BASE_ROOTS,
                 roots,
                 bases,
                 "the settings name more roots of room files than --base does: rooms of the others look new"
@@ -58,6 +59,7 @@ impl BaseFiles {
         globals.diagnose(&invalid.diagnostics)?;
         let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         tracing::warn!(
+            code = log_code::BASE_INVALID,
             base = names.join(" "),
             "the base version of the files is not valid, so what leaves the files cannot be said"
         );
@@ -96,7 +98,7 @@ impl BaseFiles {
         }
         base_diff.note(plan);
         for (id, name) in &base_diff.gone {
-            tracing::warn!(room = %id, name, "leaves the files and is no longer managed; it is left as it is");
+            tracing::warn!(code = log_code::NOT_MANAGED, room = %id, name, "leaves the files and is no longer managed; it is left as it is");
         }
         Ok(base_diff)
     }

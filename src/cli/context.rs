@@ -5,10 +5,10 @@ use super::progress_bar::{Watched, progress_bar};
 use super::room_names::{self, NamedRoom, Naming};
 use crate::chat::Client;
 use crate::clock::Clock;
-use crate::desired::{self, Desired, DesiredRoom, Retain};
+use crate::desired::{self, Desired, DesiredRoom, Provenance, Retain};
 use crate::diagnostics::Diagnostic;
 use crate::live::Observed;
-use crate::model::{RoomId, show_duration};
+use crate::model::{RoomId, log_code, show_duration};
 use crate::plan::{Constraints, FleetGuard, Invite, UnmatchedPatterns, note_ends};
 use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, CheckedClock, Looked, Planned, Restrain, connect};
@@ -102,8 +102,7 @@ impl Context {
         let wait = settle.saturating_sub(self.unchanged_for());
         if !wait.is_zero() {
             tracing::info!(
-                target: NOTICE,
-                "removals wait {:.1} s, until the room files have been unchanged for {} (`sync.settle_removals`)",
+                target: NOTICE, code = log_code::REMOVALS_WAIT, "removals wait {:.1} s, until the room files have been unchanged for {} (`sync.settle_removals`)",
                 wait.as_secs_f64(),
                 show_duration(settle)
             );
@@ -164,7 +163,10 @@ impl Context {
         self.clock.compare(&client.reader(), rooms).await;
         self.clock.end_places(rooms);
         if let Some(doubt) = self.clock.doubt() {
-            tracing::warn!("nobody's place ends (`until`): {doubt}");
+            tracing::warn!(
+                code = log_code::UNTIL_WAITS,
+                "nobody's place ends (`until`): {doubt}"
+            );
         }
         Ok(client)
     }
@@ -228,6 +230,14 @@ impl Context {
     pub(super) fn fleet_guard(&self, looked_at: &[&DesiredRoom]) -> FleetGuard {
         let looked_at = looked_at.iter().map(|room| &room.id);
         FleetGuard::of_some_rooms(self.settings.max_removals_total, &self.desired.rooms, looked_at)
+    }
+
+    /// Place of everything in the room files; nothing if they have changed since they were read.
+    pub(super) fn provenance(&self) -> Provenance {
+        let (rooms, defaults) = (&self.settings.rooms, &self.settings.room_defaults);
+        let now = desired::load(rooms, Some(&self.config), defaults, Retain::Provenance).ok();
+        let same = now.filter(|now| now.desired.source.digest == self.files_digest());
+        same.map(|now| now.provenance).unwrap_or_default()
     }
 
     /// The digest of the room files.

@@ -7,7 +7,7 @@ use super::{Globals, output};
 use crate::chat::{CallError, Reader};
 use crate::export::{Earlier, LeftOut, Options, RoomFile, SeenBefore, room_file};
 use crate::live::{self, Observed, ReadRequest, RoomList};
-use crate::model::{Absent, Mode, RoomId, RoomText, counted, first_few};
+use crate::model::{Absent, Mode, RoomId, RoomText, counted, first_few, log_code};
 use crate::reconcile::connect;
 use crate::reconcile::progress::Progress;
 use crate::seen::{self, SEEN, SeenBy};
@@ -92,15 +92,18 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     }
     for (why, rooms) in &alike {
         match rooms.as_slice() {
-            [room] => tracing::error!(%room, why = why.about(room), "not exported"),
+            [room] => {
+                tracing::error!(code = log_code::NOT_EXPORTED, %room, why = why.about(room), "not exported")
+            }
             rooms => {
                 let named = first_few(rooms.iter().map(ToString::to_string));
-                tracing::error!(%why, rooms = named, "{} not exported", counted(rooms.len(), "room"));
+                tracing::error!(code = log_code::NOT_EXPORTED, %why, named, "{} not exported", counted(rooms.len(), "room"));
             }
         }
     }
     for room in &foreign {
         tracing::error!(
+            code = log_code::NOT_EXPORTED,
             ?room,
             why = "this is no room id that roomsync takes",
             "not exported"
@@ -159,13 +162,19 @@ fn seen_before(state_dir: &Path) -> (SeenBefore, bool) {
         Ok(Some(kept)) => kept.seen,
         Ok(None) => {
             tracing::warn!(
+                code = log_code::SEEN_NOBODY,
                 ?path,
                 "nobody is known who was seen before: the daemon has not run with this `state_dir`, or nobody has left since"
             );
             return (SeenBefore::new(), false);
         }
         Err(why) => {
-            tracing::error!(?path, why, "the record of who was seen before cannot be read");
+            tracing::error!(
+                code = log_code::SEEN_UNREAD,
+                ?path,
+                why,
+                "the record of who was seen before cannot be read"
+            );
             return (SeenBefore::new(), true);
         }
     };

@@ -1,6 +1,7 @@
 //! One file a command; the only place with anyhow and with standard output, and where everything is wired together.
 
 mod apply;
+mod audit;
 mod base_files;
 mod completions;
 mod context;
@@ -27,7 +28,7 @@ pub mod validate;
 pub use exit::Exit;
 
 use crate::diagnostics::{Diagnostic, Invalid, Severity, render};
-use crate::model::printable;
+use crate::model::{log_code, printable};
 use crate::plan::{FleetPlan, Invite, Status};
 use crate::render::text;
 use crate::secrets;
@@ -36,11 +37,13 @@ use crate::telemetry::{self, LogFormat};
 use anyhow::Context as _;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use indicatif::MultiProgress;
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use tracing::Level;
 
 /// Keeps the membership of chat rooms as a team's files say
 #[derive(Debug, Parser)]
@@ -126,6 +129,8 @@ struct Globals {
     bars: MultiProgress,
     color: anstream::ColorChoice,
     log_format: LogFormat,
+    /// True if all that goes to standard error is lines of JSON: where they were asked for, and where a server logs them.
+    is_json_only: bool,
     /// True if only errors are said.
     quiet: bool,
 }
@@ -135,8 +140,24 @@ impl Globals {
     fn error(&self, message: &str) -> io::Result<()> {
         let message = secrets::redact(message);
         match self.log_format {
-            LogFormat::Json => tracing::error!("{message}"),
-            LogFormat::Text => writeln!(anstream::stderr(), "error: {}", printable(&message))?,
+            LogFormat::Json => tracing::error!(code = log_code::ERROR, "{message}"),
+            LogFormat::Text => telemetry::say(Level::ERROR, &format!("error: {}\n", printable(&message)))?,
+        }
+        Ok(())
+    }
+
+    /// Reports the error with which the command ends.
+    fn fatal(&self, error: &anyhow::Error, exit: Exit) -> anyhow::Result<()> {
+        let invalid = error.downcast_ref::<Invalid>();
+        if let Some(invalid) = invalid {
+            self.diagnose(&invalid.diagnostics)?;
+        }
+        let message = format!("{error:#}");
+        let message = secrets::redact(&message);
+        if self.is_json_only {
+            tracing::error!(code = log_code::FATAL, exit = exit.code(), "{message}");
+        } else if invalid.is_none() {
+            telemetry::say(Level::ERROR, &format!("error: {}\n", printable(&message)))?;
         }
         Ok(())
     }
@@ -145,14 +166,32 @@ impl Globals {
     fn diagnose(&self, diagnostics: &[Diagnostic]) -> anyhow::Result<()> {
         let is_said = |one: &&Diagnostic| !self.quiet || one.severity == Severity::Error;
         let diagnostics: Vec<Diagnostic> = diagnostics.iter().filter(is_said).cloned().collect();
-        if !diagnostics.is_empty() {
-            writeln!(
-                anstream::AutoStream::new(io::stderr(), self.color),
-                "{}",
-                render(&diagnostics, true).trim_end()
-            )?;
+        if self.is_json_only {
+            diagnostics.iter().for_each(log_problem);
+        } else if !diagnostics.is_empty() {
+            let is_error = diagnostics.iter().any(|one| one.severity == Severity::Error);
+            let level = if is_error { Level::ERROR } else { Level::WARN };
+            telemetry::say(level, &format!("{}\n", render(&diagnostics, true).trim_end()))?;
         }
         Ok(())
+    }
+}
+
+/// Logs a problem of files or settings.
+fn log_problem(diagnostic: &Diagnostic) {
+    let Diagnostic {
+        code: problem,
+        severity,
+        message,
+        location,
+        also: _,
+        help,
+    } = diagnostic;
+    let place = location.as_ref().map(ToString::to_string);
+    match severity {
+        Severity::Error => tracing::error!(code = log_code::PROBLEM, problem, place, help, "{message}"),
+        Severity::Warning => tracing::warn!(code = log_code::PROBLEM, problem, place, help, "{message}"),
+        Severity::Note => tracing::info!(code = log_code::PROBLEM, problem, place, help, "{message}"),
     }
 }
 
@@ -252,6 +291,7 @@ pub fn main() -> ExitCode {
     // The demo tells its story on standard output; log lines would only talk into it.
     let quiet = quiet || (matches!(cli.command, Command::Demo(_)) && verbose == 0);
     let people = io::stderr().is_terminal();
+    let is_json_asked = log_format == Some(LogFormat::Json);
     let log_format = log_format.unwrap_or(if people { LogFormat::Text } else { LogFormat::Json });
     let verbosity = i16::from(verbose) - i16::from(quiet);
     // Whoever watches a command end reads its result; the log of its steps is for those who ask, and for machines.
@@ -264,6 +304,7 @@ pub fn main() -> ExitCode {
         bars,
         color,
         log_format,
+        is_json_only: is_json_asked || (log_format == LogFormat::Json && !cli.command.ends_by_itself()),
         quiet: verbosity < 0,
     };
     let ended = match &cli.command {
@@ -284,14 +325,7 @@ pub fn main() -> ExitCode {
     let exit = ended.unwrap_or_else(|error| {
         let exit = Exit::of_error(&error);
         // If standard error is gone too, there is nobody left to tell.
-        let _ = match error.downcast_ref::<Invalid>() {
-            Some(invalid) => globals.diagnose(&invalid.diagnostics),
-            None => {
-                let error = format!("{error:#}");
-                let error = secrets::redact(&error);
-                writeln!(anstream::stderr(), "error: {}", printable(&error)).map_err(Into::into)
-            }
-        };
+        let _ = globals.fatal(&error, exit);
         exit
     });
     ExitCode::from(exit.code())
@@ -315,19 +349,42 @@ async fn perform(globals: &Globals, command: &Command) -> anyhow::Result<Exit> {
 
 /// Prints what clap makes of a call it cannot take, or the help that was asked for.
 fn refuse(error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        // If standard output is gone, nobody reads the help.
+        let _ = error.print();
+        return Exit::Done;
+    }
+    let not_taken = flag_values::not_taken(error);
+    if asks_for_json(std::env::args_os().skip(1)) {
+        telemetry::init(LogFormat::Json, 0, false, false);
+        let message = not_taken.unwrap_or_else(|| error.render().to_string());
+        let message = message.trim_start_matches("error: ").trim_end();
+        tracing::error!(code = log_code::USAGE, exit = Exit::Usage.code(), "{message}");
+        return Exit::Usage;
+    }
     // If standard error is gone too, there is nobody left to tell.
-    let _ = match flag_values::not_taken(error) {
-        Some(message) => writeln!(
-            anstream::stderr(),
-            "error: {message}\n\nFor more information, try '--help'."
-        ),
+    let _ = match not_taken {
+        Some(message) => {
+            let text = format!("error: {message}\n\nFor more information, try '--help'.\n");
+            telemetry::say(Level::ERROR, &text)
+        }
         None => error.print(),
     };
-    if error.use_stderr() {
-        Exit::Usage
-    } else {
-        Exit::Done
+    Exit::Usage
+}
+
+/// True if a command line that cannot be taken asks for lines of JSON.
+fn asks_for_json(args: impl Iterator<Item = OsString>) -> bool {
+    let mut args = args.take_while(|arg| arg != "--").peekable();
+    let mut asks = false;
+    while let Some(arg) = args.next() {
+        if arg == "--log-format" {
+            asks = args.peek().is_some_and(|format| format == "json");
+        } else if let Some(format) = arg.to_str().and_then(|arg| arg.strip_prefix("--log-format=")) {
+            asks = format == "json";
+        }
     }
+    asks
 }
 
 #[cfg(test)]

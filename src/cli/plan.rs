@@ -111,7 +111,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         globals.error(&error.message)?;
     }
     let pending = args.detailed_exitcode && plan.rooms.iter().any(|room| !room.steps().is_empty());
-    let changes = if max_calls::exceeded(plan, args.max_calls)? {
+    let changes = if max_calls::exceeded(globals, plan, args.max_calls)? {
         Exit::Blocked
     } else if pending {
         Exit::Pending

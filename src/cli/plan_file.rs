@@ -8,7 +8,7 @@ use crate::chat::Client;
 use crate::desired::DesiredRoom;
 use crate::disk::described;
 use crate::live::Observed;
-use crate::model::{RoomId, first_few, room_label};
+use crate::model::{RoomId, first_few, log_code, room_label};
 use crate::plan::{Constraints, Invite, SavedPlan, SavedRoom};
 use crate::reconcile::Planned;
 use anyhow::Context as _;
@@ -109,7 +109,10 @@ impl PlanFile {
         rooms: &[&DesiredRoom],
     ) -> Planned {
         if let Some(error) = self.plan.error() {
-            tracing::warn!("the plan was made by a run that ended early: {error}");
+            tracing::warn!(
+                code = log_code::PLAN_INCOMPLETE,
+                "the plan was made by a run that ended early: {error}"
+            );
         }
         let saved = self.plan.rooms();
         // Of those whose absence is no drift, the ones whom the plan invites.

@@ -6,6 +6,7 @@ use super::{Globals, output, output_plan};
 use crate::chat::Secret;
 use crate::clock::Clock;
 use crate::daemon::{Command, Config, Daemon, DaemonError, Fsync};
+use crate::model::log_code;
 use crate::reconcile::{self, Written};
 use crate::settings::{self, App, Settings, Webhook};
 use crate::web::{self, FollowedSecrets, Limits, Options, WebhookListener, WebhookOptions};
@@ -91,7 +92,7 @@ impl Receiver {
         let secrets = FollowedSecrets::new(webhook.secrets()?);
         let listener = bind("webhook.listen", webhook.listen).await?;
         let (address, path) = (listener.local_addr()?, &webhook.path);
-        tracing::info!(%address, path, "listening for events");
+        tracing::info!(code = log_code::WEBHOOK_LISTENING, %address, path, "listening for events");
         let app_key = match &settings.service.app {
             App::Key { .. } => Some(settings.service.app.to_string()),
             App::Id(_) => None,
@@ -135,14 +136,14 @@ async fn serve(
     }
     if let Some(listener) = listener {
         let address = listener.local_addr()?;
-        tracing::info!(%address, "listening");
+        tracing::info!(code = log_code::LISTENING, %address, "listening");
         options.page |= address.ip().is_loopback();
         if options.page && io::stderr().is_terminal() {
             let reached = match address.ip().is_unspecified() {
                 true => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
                 false => address,
             };
-            tracing::info!("the status page is at http://{reached}/");
+            tracing::info!(code = log_code::PAGE, "the status page is at http://{reached}/");
         }
         let router = web::router(daemon.source(), daemon.metrics(), options);
         served.push(tokio::spawn(web::serve(
@@ -251,7 +252,10 @@ impl Signals {
                 };
                 if command == Command::Stop {
                     if ending {
-                        tracing::error!("told twice to end: what the calls in flight have done is not known");
+                        tracing::error!(
+                            code = log_code::TOLD_TWICE,
+                            "told twice to end: what the calls in flight have done is not known"
+                        );
                         std::process::exit(ENDED_AT_ONCE);
                     }
                     ending = true;

@@ -22,6 +22,7 @@ const FILES_INVALID: &str = "files_invalid";
 const FILES_UNREAD: &str = "files_unread";
 const FILES_RESTLESS: &str = "files_restless";
 const CLOCK: &str = "clock";
+const SETTINGS_INVALID: &str = "settings_invalid";
 const TOKEN_EXPIRES: &str = "token_expires";
 const UNKNOWN: &str = "unknown";
 const FAILED: &str = "failed";
@@ -49,6 +50,8 @@ pub(super) fn attention(daemon: &Controller) -> Vec<Attention> {
         let item = if daemon.token.has_ended(now) { red } else { amber };
         all.push(item(TOKEN_EXPIRES, message, since));
     }
+    let bad_settings = daemon.settings_watch.trouble();
+    all.extend(bad_settings.map(|(message, since)| amber(SETTINGS_INVALID, message, since)));
     all.extend(webhook(daemon));
     all.extend(clock(daemon));
     // While a first look goes on, a count says how far it is.

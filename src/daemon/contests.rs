@@ -9,7 +9,7 @@ use crate::apply::RoomReport;
 use crate::desired::DesiredRoom;
 use crate::exclusions::{Contested, Standing};
 use crate::live::LiveRoom;
-use crate::model::{Op, ReasonCode, RoomId, UserId, counted_people};
+use crate::model::{Op, ReasonCode, RoomId, UserId, counted_people, log_code};
 use crate::status::{self, Attention};
 use crate::web::Leave;
 use std::collections::BTreeSet;
@@ -38,6 +38,7 @@ impl Controller {
         for (user, op) in &news.given_up {
             let (again, undone) = words(*op);
             tracing::warn!(
+                code = log_code::CONTESTED,
                 room = %id, %user,
                 "contested: {again} again and again, and {undone} by others each time; not {again} for a day, unless a file that names \
                  them changes. Does another roomsync, or another program, keep this room?"
@@ -45,7 +46,7 @@ impl Controller {
         }
         for (user, op) in &news.free {
             let (again, _) = words(*op);
-            tracing::info!(room = %id, %user, "{again} by others: no longer counts as contested");
+            tracing::info!(code = log_code::CONTEST_ENDED, room = %id, %user, "{again} by others: no longer counts as contested");
         }
         if news.differs() {
             self.save_state();
@@ -76,6 +77,7 @@ impl Controller {
                 for user in users {
                     if exclusions.coming_back_mut().done(id, op, user, now) {
                         tracing::warn!(
+                            code = log_code::COMES_BACK,
                             room = %id, %user,
                             "comes back: {} three times within a day; that goes on at each look",
                             op.done()

@@ -14,6 +14,7 @@ use super::room_status;
 use super::room_table::{Room, RoomTable};
 use super::safeguards::Safeguards;
 use super::service_health::ServiceHealth;
+use super::settings_watch::SettingsWatch;
 use super::state_dir::{Persister, Restored};
 use super::token_watch::TokenWatch;
 use super::workqueue::Ticket;
@@ -23,7 +24,7 @@ use crate::audit_log::AuditLog;
 use crate::chat::{CallError, CallErrorKind};
 use crate::desired::{DesiredRoom, Loaded};
 use crate::live::Observed;
-use crate::model::{ReasonCode, RoomId, UserId};
+use crate::model::{ReasonCode, RoomId, UserId, log_code};
 use crate::plan::{Constraints, FleetGuard};
 use crate::reconcile::{Looked, Planned};
 use crate::settings::Settings;
@@ -37,6 +38,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(super) struct Controller {
     pub(super) settings: Settings,
+    pub(super) settings_watch: SettingsWatch,
     pub(super) started: Timestamp,
     pub(super) random: fastrand::Rng,
     pub(super) files: FilesInForce,
@@ -63,7 +65,7 @@ impl Controller {
         metrics: &CallMetrics,
         seed: u64,
         mut restored: Restored,
-        (persister, audit): (Persister, AuditLog),
+        (persister, audit, settings_watch): (Persister, AuditLog, SettingsWatch),
         dry_run: bool,
     ) -> Self {
         let (learned, settled) = (restored.state.learned_limits.clone(), restored.settled.clone());
@@ -93,6 +95,7 @@ impl Controller {
             audit,
             events: Events::new(metrics, settings.webhook.clone()),
             settings,
+            settings_watch,
         }
     }
 
@@ -120,7 +123,7 @@ impl Controller {
             let id = &room.id;
             self.departed.left(&room, now);
             self.log.forget_room(id);
-            tracing::warn!(room = %id, "no longer managed: the room has left the files, and is left as it is");
+            tracing::warn!(code = log_code::NOT_MANAGED, room = %id, "no longer managed: the room has left the files, and is left as it is");
         }
         for (id, desired) in rooms {
             self.departed.back(&id);
@@ -262,7 +265,7 @@ impl Controller {
         self.record_seen();
         let advanced = self.safeguards.advance_budgets(&self.rooms);
         for id in &advanced {
-            tracing::info!(room = %id, "the removal budget has room again");
+            tracing::info!(code = log_code::BUDGET_ROOM, room = %id, "the removal budget has room again");
             self.rooms.schedule(id, Instant::now());
         }
         if !advanced.is_empty() {
@@ -290,6 +293,12 @@ impl Controller {
             GateTurn::Closed => self.rooms.interrupt_all(),
             GateTurn::Opened => self.resync_soon(),
         }
+    }
+
+    /// Has the secret files checked now and then.
+    pub(super) fn look_at_settings(&mut self) {
+        let now = self.now();
+        self.settings_watch.look(&self.settings, now);
     }
 
     /// Takes other settings. If something was wrong, whoever changed them may have put it right.

@@ -5,7 +5,7 @@ use super::room_table::Room;
 use super::workqueue::Ticket;
 use crate::desired::Departures;
 use crate::live::Observed;
-use crate::model::{Limit, MemberSet, RoomId};
+use crate::model::{Limit, MemberSet, RoomId, log_code};
 use crate::plan::{self, FleetPlan, Unsettled, note_ends};
 use crate::status::EndsSoon;
 use std::collections::HashSet;
@@ -32,7 +32,7 @@ impl Controller {
         for (id, desired) in ended {
             let before = self.rooms.get(&id).map(|room| room.desired().ended_people());
             let people = desired.ended_people().minus(&before.unwrap_or_default()).len();
-            tracing::info!(room = %id, people, "places have ended by the room files");
+            tracing::info!(code = log_code::PLACES_ENDED, room = %id, people, "places have ended by the room files");
             self.rooms.put(desired, false, now);
         }
         self.see_ends();

@@ -2,7 +2,7 @@
 
 use super::settling::Settling;
 use crate::desired::{DesiredRoom, Provenance, Source};
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, Severity};
 use crate::file_source::Stillness;
 use crate::live::Observed;
 use crate::model::{RoomId, counted, show_duration};
@@ -262,7 +262,9 @@ impl FilesInForce {
 
     /// Describes what is wrong with the files on the disk. `None` if nothing is.
     pub(super) fn trouble(&self) -> Option<String> {
-        let Some(first) = self.problems.first() else {
+        // A warning that stands first in the files is not why they are refused.
+        let errors = || self.problems.iter().filter(|one| one.severity == Severity::Error);
+        let Some(first) = errors().next().or(self.problems.first()) else {
             let unread = "the room files have not been read yet".to_owned();
             return self.set.is_none().then_some(unread);
         };
@@ -270,7 +272,7 @@ impl FilesInForce {
         let place = place.unwrap_or_default();
         let help = first.help.as_ref().map(|help| format!("; {help}"));
         let help = help.unwrap_or_default();
-        let count = counted(self.problems.len(), "problem");
+        let count = counted(errors().count(), "problem");
         let force = if self.set.is_some() {
             "the last good ones stay in force"
         } else {
@@ -361,7 +363,9 @@ mod tests {
             crate::diagnostics::RawDiagnostic::new("no-rooms", "these files name no room").help("write one");
         let at = |second| Timestamp::from_second(second).unwrap();
         files.refuse(vec![Diagnostic::without_file(raw.clone())], at(1));
-        files.refuse(vec![Diagnostic::without_file(raw)], at(2));
+        let doubt = crate::diagnostics::RawDiagnostic::new("names", "this name is odd");
+        let doubt = Diagnostic::warning_without_file(doubt);
+        files.refuse(vec![doubt, Diagnostic::without_file(raw)], at(2));
         assert_eq!(files.invalid_since(), Some(at(1)));
         let before = files.trouble().unwrap();
         assert_eq!(

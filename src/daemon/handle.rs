@@ -104,6 +104,8 @@ impl DaemonHandle {
         let mut controller = lock(&self.controller);
         let now = controller.now();
         controller.token.see(token, now);
+        controller.look_at_settings();
+        self.metrics.settings_valid(controller.settings_watch.are_valid());
         controller.tick();
         self.audit.check(controller.now());
         drop(controller);

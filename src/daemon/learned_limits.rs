@@ -3,6 +3,7 @@
 
 use crate::apply::CallEvidence;
 use crate::chat::{BatchLimits, Client, Reader};
+use crate::model::log_code;
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -102,6 +103,7 @@ impl ServiceLink {
             self.reader.lower_batch_limits(limits);
             let BatchLimits { add, remove } = limits;
             tracing::info!(
+                code = log_code::LIMIT_REMEMBERED,
                 add,
                 remove,
                 "keeping to fewer names in one call than configured, as the server taught before"

@@ -37,6 +37,7 @@ mod room_table;
 mod safeguards;
 mod service_clock;
 mod service_health;
+mod settings_watch;
 mod settled;
 mod settling;
 mod shortfall;
@@ -59,6 +60,7 @@ use crate::clock::Clock;
 use crate::desired::Remembered;
 use crate::diagnostics::{Alike, Diagnostic, Invalid, fold};
 use crate::file_source::{Event, FileSource, Follow};
+use crate::model::log_code;
 use crate::reconcile::{ConnectError, Once};
 use crate::settings::Settings;
 use crate::status::StatusSource;
@@ -69,6 +71,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use handle::{DaemonHandle, Shared, lock};
 use learned_limits::ServiceLink;
+use settings_watch::SettingsWatch;
 use state_dir::{Persister, RestoredFrom, StateDir};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -155,10 +158,10 @@ impl Daemon {
         let shown_dir = settings.state_dir.display();
         match restored.found {
             RestoredFrom::Nothing => {
-                tracing::info!(state_dir = %shown_dir, "nothing is kept from before: holds and budgets start anew");
+                tracing::info!(code = log_code::STATE_NEW, state_dir = %shown_dir, "nothing is kept from before: holds and budgets start anew");
             }
             RestoredFrom::EarlierVersion => {
-                tracing::info!(state_dir = %shown_dir, "what an earlier version kept is taken over");
+                tracing::info!(code = log_code::STATE_TAKEN_OVER, state_dir = %shown_dir, "what an earlier version kept is taken over");
             }
             RestoredFrom::ThisVersion => {}
         }
@@ -178,7 +181,7 @@ impl Daemon {
                 &calls,
                 config.seed,
                 restored,
-                (persister, audit),
+                (persister, audit, SettingsWatch::new(&wake)),
                 config.dry_run,
             )),
             calls,
@@ -272,7 +275,10 @@ impl Daemon {
             begin(&daemon, &link, &passes);
         };
         manager.stopping();
-        tracing::info!("ending: no new call is made, those in flight end");
+        tracing::info!(
+            code = log_code::ENDING,
+            "ending: no new call is made, those in flight end"
+        );
         end(&daemon, &link);
         let mut ending = pin!(async {
             while passes.next().await.is_some() {}
@@ -329,7 +335,13 @@ fn take_event(daemon: &DaemonHandle, event: Event, written: Instant) {
                 } = first;
                 let file = location.as_ref().map(|location| location.file.as_str());
                 let more = (more > 0).then_some(more);
-                tracing::warn!(code, file, more, "{message}");
+                tracing::warn!(
+                    code = log_code::FILE_WARNING,
+                    problem = code,
+                    file,
+                    more,
+                    "{message}"
+                );
             }
             controller.take(*loaded, written);
         }

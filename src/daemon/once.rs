@@ -6,7 +6,7 @@ use super::{Daemon, end, follow, take_event};
 use crate::apply::{Reason, Report};
 use crate::diagnostics::Invalid;
 use crate::file_source::{Event, FileSource, RETRY};
-use crate::model::{ReasonCode, show_duration};
+use crate::model::{ReasonCode, log_code, show_duration};
 use crate::reconcile::{self, Once, Planned, Written};
 use crate::telemetry::NOTICE;
 use std::pin::pin;
@@ -99,13 +99,11 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
             Some(Resync::Unsettled(planned)) => {
                 match &stillness.borrow().being_written {
                     Some(file) => tracing::info!(
-                        target: NOTICE,
-                        "removals wait until {} is closed by whoever writes it",
+                        target: NOTICE, code = log_code::REMOVALS_WAIT, "removals wait until {} is closed by whoever writes it",
                         file.display()
                     ),
                     None => tracing::info!(
-                        target: NOTICE,
-                        "removals wait {:.1} s, until the room files have been unchanged for {} (`sync.settle_removals`)",
+                        target: NOTICE, code = log_code::REMOVALS_WAIT, "removals wait {:.1} s, until the room files have been unchanged for {} (`sync.settle_removals`)",
                         left().as_secs_f64(),
                         show_duration(settle)
                     ),

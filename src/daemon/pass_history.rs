@@ -3,7 +3,7 @@
 use super::room_table::RoomTable;
 use super::shortfall::Shortfall;
 use crate::apply::Report;
-use crate::model::{ReasonCode, counted};
+use crate::model::{ReasonCode, counted, log_code};
 use crate::plan::RoomPlan;
 use crate::reconcile::Planned;
 use crate::status::{Change, PassOutcome, Passes};
@@ -74,7 +74,11 @@ impl PassHistory {
         let is_news = |then: Instant| then.elapsed() >= IDLE_REPORTS;
         if rooms > 0 && self.reported_idle.is_none_or(is_news) {
             self.reported_idle = Some(Instant::now());
-            tracing::info!("looked at {}: nothing to do", counted(rooms, "room"));
+            tracing::info!(
+                code = log_code::LOOKED,
+                "looked at {}: nothing to do",
+                counted(rooms, "room")
+            );
         }
     }
 

@@ -2,84 +2,34 @@
 
 use super::contests;
 use super::controller::Controller;
-use super::files_in_force::FileSet;
 use super::handle::{DaemonHandle, lock};
 use super::log_dedup::Subject;
 use super::room_news::RoomNews;
 use super::room_status::{self, Applied};
 use super::workqueue::Ticket;
 use crate::apply::{CallNumber, Cancel, Journal, Reason, RoomHooks, RoomReport, UserResults};
-use crate::audit_log::{Outcomes, SentLine};
-use crate::desired::{Origin, Query};
+use crate::audit_log::Outcomes;
 use crate::exclusions::Refusal;
 use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId};
-use crate::plan::{FleetPlan, RoomPlan, Step, users_of};
-use crate::status::{Change, ChangeResult};
+use crate::plan::{RoomPlan, Step};
+use crate::reconcile::RunRecord;
+use crate::status::ChangeResult;
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
-
-/// Finds the line of the file that asks for each change.
-pub(super) async fn change_origins(
-    plan: &FleetPlan,
-    set: Arc<FileSet>,
-) -> HashMap<(RoomId, Op, UserId), Origin> {
-    let mut keys = Vec::new();
-    for room in &plan.rooms {
-        for op in Op::ALL {
-            let users = users_of(op, room.steps());
-            keys.extend(users.iter().map(|user| (room.id.clone(), op, user.clone())));
-        }
-        for op in [Op::Add, Op::Promote] {
-            let reserves = room.reserves.iter();
-            keys.extend(reserves.map(|user| (room.id.clone(), op, user.clone())));
-        }
-    }
-    // The files are parsed once more: in large ones that would keep the loop from moving.
-    let found = spawn_blocking(move || {
-        let queries: Vec<Query<'_>> = keys.iter().map(query).collect();
-        let found = set.provenance.find(&queries);
-        drop(queries);
-        keys.into_iter()
-            .zip(found)
-            .filter_map(|(key, origin)| Some((key, origin?)))
-            .collect()
-    });
-    // Without it the log names no line, and that is all.
-    found.await.unwrap_or_default()
-}
-
-fn query((room, op, user): &(RoomId, Op, UserId)) -> Query<'_> {
-    match op {
-        Op::Add | Op::Allow => Query::member(room, user),
-        Op::Promote => Query::admin(room, user),
-        Op::Demote => Query::no_admin(room, user),
-        Op::Remove | Op::Disallow => Query::no_member(room, user),
-    }
-}
 
 /// Records the results of one pass's calls, for the audit log, the metrics and the page.
 pub(super) struct PassJournal<'a> {
     pub(super) daemon: &'a DaemonHandle,
-    /// Id of the plan.
-    pub(super) plan: &'a str,
-    pub(super) revision: Option<String>,
-    pub(super) origins: HashMap<(RoomId, Op, UserId), Origin>,
+    pub(super) record: RunRecord,
 }
 
 impl Journal for PassJournal<'_> {
     fn sends(&self, room: &RoomId, step: &Step) -> CallNumber {
         let mut controller = lock(&self.daemon.controller);
-        let line = SentLine {
-            time: controller.now(),
-            plan: self.plan.to_owned(),
-            room: room.clone(),
-            op: step.op(),
-            users: step.users().iter().cloned().collect(),
-        };
+        let line = self.record.sent(controller.now(), room, step);
         if controller.events.served.is_some() {
             let events = &mut controller.events;
             events.own.sends(room, step.op(), step.users(), Instant::now());
@@ -106,27 +56,13 @@ impl Journal for PassJournal<'_> {
             Err(_) => ChangeResult::Failed,
         };
         let mut controller = lock(&self.daemon.controller);
-        let time = controller.now();
-        let mut changes = Vec::with_capacity(users.len());
-        for user in users {
-            let origin = self.origins.get(&(room.clone(), op, (*user).clone()));
-            let change = Change {
-                time,
-                room: room.clone(),
-                user: (*user).clone(),
-                op,
-                plan: self.plan.to_owned(),
-                revision: self.revision.clone(),
-                file: origin.map(|origin| origin.file.clone()),
-                line: origin.map(|origin| origin.line),
-                result: result.map_or_else(|reason| reason.code.to_string(), |()| "done".to_owned()),
-            };
+        let changes = self.record.changes(controller.now(), room, &results);
+        for change in &changes {
             self.daemon.metrics.changed(op, of_metric);
             if result.is_err() {
-                controller.events.own.failed(room, op, user);
+                controller.events.own.failed(room, op, &change.user);
             }
             controller.history.changed(change.clone());
-            changes.push(change);
         }
         if result.is_ok() {
             controller.see_done(room, op, users);

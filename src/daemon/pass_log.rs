@@ -3,13 +3,14 @@
 use super::log_dedup::{LogDedup, Subject};
 use super::passes::Chosen;
 use crate::apply::{Report, Tally};
+use crate::model::log_code;
 use crate::plan::RoomPlan;
 use crate::reconcile::{self, Planned};
 
 /// Logs what is planned, unless it is what was planned and failed the last time.
 pub(super) fn planned(log: &mut LogDedup, planned: &Planned, chosen: &Chosen) {
     if let Some(room) = &chosen.probe {
-        tracing::info!(%room, "one call finds out whether the quota is renewed");
+        tracing::info!(code = log_code::QUOTA_PROBE, %room, "one call finds out whether the quota is renewed");
         return;
     }
     let mut any = false;
@@ -65,7 +66,15 @@ pub(super) fn report(log: &mut LogDedup, report: &Report, plan: &str) {
     let numbers = (converged, partial, failed, not_begun, blocked, calls);
     if in_order || log.is_news(Subject::Report, &numbers) {
         tracing::info!(
-            plan, converged, partial, failed, not_begun, blocked, calls, "applied"
+            code = log_code::APPLIED,
+            plan,
+            converged,
+            partial,
+            failed,
+            not_begun,
+            blocked,
+            calls,
+            "applied"
         );
     }
 }

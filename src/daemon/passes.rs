@@ -4,17 +4,16 @@ use super::controller::Controller;
 use super::files_in_force::FileSet;
 use super::handle::{DaemonHandle, lock};
 use super::learned_limits::ServiceLink;
-use super::pass_hooks::{PassHooks, PassJournal, change_origins};
+use super::pass_hooks::{PassHooks, PassJournal};
 use super::pass_log;
 use super::room_news::RoomNews;
 use super::room_status;
 use super::workqueue::Ticket;
 use crate::apply::{self, ApplyOptions, Cancel, Job, Reason};
-use crate::audit_log::PassLine;
-use crate::model::{Op, ReasonCode, RoomId, UserId};
+use crate::model::{Op, ReasonCode, RoomId, UserId, log_code};
 use crate::plan::{Calls, RoomPlan, users_of};
 use crate::reconcile::progress::Progress;
-use crate::reconcile::{self, Look, Looked, Planned, ServiceRecheck, Target, Written};
+use crate::reconcile::{self, Look, Looked, Planned, RunRecord, ServiceRecheck, Target, Written, pass_line};
 use crate::render::Document;
 use crate::status::PassKind;
 use std::collections::{BTreeSet, HashMap};
@@ -193,6 +192,11 @@ pub(super) struct Chosen {
 }
 
 impl Chosen {
+    /// Id of the plan, and the commit that its files are of.
+    fn identity(&self) -> (&str, Option<&str>) {
+        (&self.plan_id, self.set.source.revision.as_deref())
+    }
+
     pub(super) fn has(&self, room: &RoomPlan) -> bool {
         !room.steps().is_empty() && self.probe.as_ref().is_none_or(|probe| *probe == room.id)
     }
@@ -248,12 +252,10 @@ async fn carry_out(
     }
     progress.apply(Calls::of_steps(chosen_plans.iter().flat_map(|room| room.steps())));
     pass_log::planned(&mut lock(&daemon.controller).log, planned, &chosen);
-    let revision = chosen.set.source.revision.clone();
+    let provenance = chosen.set.provenance.clone();
     let journal = PassJournal {
         daemon,
-        plan: &chosen.plan_id,
-        revision,
-        origins: change_origins(&planned.plan, Arc::clone(&chosen.set)).await,
+        record: RunRecord::new(chosen.identity(), &planned.plan, provenance).await,
     };
     let cancel = Cancel::default();
     let hooks = PassHooks::new(daemon, &tickets, &cancel);
@@ -291,7 +293,7 @@ async fn carry_out(
         let mut left = report.clone();
         left.count_not_begun(&planned.plan.rooms, &Reason::interrupted());
         if let Some(rooms) = left.not_begun() {
-            tracing::warn!("ending: {rooms}");
+            tracing::warn!(code = log_code::ROOMS_LEFT, "ending: {rooms}");
         }
     }
     Written::Applied(report)
@@ -345,14 +347,7 @@ async fn record(daemon: &DaemonHandle, chosen: &Chosen, plans: &[&RoomPlan]) -> 
     if let Some(why) = suspended.filter(|why| chosen.probe.is_none() || why.code != ReasonCode::Quota) {
         return Err(why.message);
     }
-    let steps = || plans.iter().flat_map(|room| room.steps());
-    let pass = PassLine {
-        plan: chosen.plan_id.clone(),
-        revision: chosen.set.source.revision.clone(),
-        rooms: plans.len(),
-        changes: steps().map(|step| step.users().len()).sum(),
-        calls: Calls::of_steps(steps()).total(),
-    };
+    let pass = pass_line(chosen.identity(), plans);
     let proved = daemon.audit.prove(now, pass).await;
     daemon.see_disk();
     proved

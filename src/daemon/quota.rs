@@ -4,7 +4,7 @@
 use super::room_table::{Room, RoomTable};
 use crate::apply::Reason;
 use crate::backoff::Backoff;
-use crate::model::{ReasonCode, RoomId};
+use crate::model::{ReasonCode, RoomId, log_code};
 use crate::plan::FleetPlan;
 use crate::status::RoomState;
 use jiff::{SignedDuration, Timestamp};
@@ -78,7 +78,7 @@ impl Quota {
         }
         // A call for a user who does not exist, say, was not turned away for the quota.
         if failed.is_none_or(|reason| OF_THE_CALL.contains(&reason.code)) {
-            tracing::info!(room = %id, since = %quota.since, "the quota lets calls through again");
+            tracing::info!(code = log_code::QUOTA_RENEWED, room = %id, since = %quota.since, "the quota lets calls through again");
             self.0 = None;
             return false;
         }

@@ -2,22 +2,29 @@
 
 use super::handle::{DaemonHandle, lock};
 use super::learned_limits::ServiceLink;
+use super::settings_watch::SettingsWatch;
 use super::{Config, audit_log_of, follow, link};
 use crate::desired::Remembered;
-use crate::diagnostics::{Diagnostic, Invalid};
+use crate::diagnostics::{Diagnostic, Invalid, Severity};
 use crate::file_source::FileSource;
+use crate::model::log_code;
 use crate::settings::{SecretFrom, Settings};
+use jiff::Timestamp;
 
 /// Reads settings and files again. Settings that are not valid change nothing.
 pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut ServiceLink, files: &FileSource) {
     let before = lock(&daemon.controller).settings.clone();
     // Whoever has moved the log away wants it under its name again, whatever becomes of the settings.
     reopen_audit_log(daemon, config, &before);
-    let settings = match (config.reload)() {
+    let read = (config.reload)().and_then(|settings| {
+        settings.check_secrets()?;
+        Ok(settings)
+    });
+    let settings = match read {
         Ok(settings) => settings,
         Err(invalid) => {
             report(&invalid);
-            settings_read(daemon, false);
+            watch(daemon, |watch, now| watch.refuse(&invalid, now));
             return files.look_now();
         }
     };
@@ -29,14 +36,15 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
                 replace(daemon, link_now, new);
             }
             Err(error) => {
-                tracing::error!(%error, "the settings stay as they are");
-                settings_read(daemon, false);
+                tracing::error!(code = log_code::SETTINGS_REFUSED, %error, "the settings stay as they are");
+                watch(daemon, |watch, now| watch.refuse_for(error.to_string(), now));
                 return files.look_now();
             }
         }
     }
     if taken_at_start(&before) != taken_at_start(&settings) {
         tracing::warn!(
+            code = log_code::SETTINGS_NEED_RESTART,
             "`state_dir`, `listen`, `status_page`, `allowed_hosts`, `status_token_file`, `admin_token_file` and `webhook` are as before \
              until roomsync is started again"
         );
@@ -54,8 +62,12 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
     } else {
         files.look_now();
     }
-    settings_read(daemon, true);
-    tracing::info!("settings and files are read again");
+    watch(daemon, |watch, _| watch.taken());
+    daemon.metrics.settings_read(daemon.calls.clock.now());
+    tracing::info!(
+        code = log_code::SETTINGS_READ,
+        "settings and files are read again"
+    );
 }
 
 /// Settings that only a start takes.
@@ -68,8 +80,12 @@ fn taken_at_start(settings: &Settings) -> impl PartialEq + '_ {
     )
 }
 
-fn settings_read(daemon: &DaemonHandle, valid: bool) {
-    daemon.metrics.settings_read(valid, daemon.calls.clock.now());
+/// Records what came of the reading.
+fn watch(daemon: &DaemonHandle, record: impl FnOnce(&mut SettingsWatch, Timestamp)) {
+    let now = daemon.calls.clock.now();
+    let watch = &mut lock(&daemon.controller).settings_watch;
+    record(watch, now);
+    daemon.metrics.settings_valid(watch.are_valid());
 }
 
 fn report(invalid: &Invalid) {
@@ -78,13 +94,24 @@ fn report(invalid: &Invalid) {
         message,
         location,
         help,
-        severity: _,
+        severity,
         also: _,
     } in &invalid.diagnostics
     {
         let place = location.as_ref().map(ToString::to_string);
+        if *severity != Severity::Error {
+            tracing::warn!(
+                code = log_code::SETTINGS_WARNING,
+                problem = code,
+                place,
+                help,
+                "in the settings that are not valid: {message}"
+            );
+            continue;
+        }
         tracing::error!(
-            code,
+            code = log_code::SETTINGS_REFUSED,
+            problem = code,
             place,
             help,
             "the settings are not valid and stay as they are: {message}"

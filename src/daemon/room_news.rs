@@ -1,7 +1,7 @@
 //! Log lines about the rooms of a pass. The first room of which something is said has a line at once; all others of which the same
 //! is said have one line at the end of the pass.
 
-use crate::model::{RoomId, RoomText, first_few, room_label};
+use crate::model::{RoomId, RoomText, first_few, log_code, room_label};
 use std::collections::BTreeMap;
 
 /// Something to be said of a room.
@@ -44,8 +44,8 @@ impl RoomNews {
             return;
         }
         match times {
-            None => tracing::warn!(%room, name, "{text}"),
-            Some(times) => tracing::info!(%room, name, times, "{text}"),
+            None => tracing::warn!(code = log_code::ROOM_FAILED, %room, name, "{text}"),
+            Some(times) => tracing::info!(code = log_code::ROOM_NEWS, %room, name, times, "{text}"),
         }
         let others = Others {
             is_warning: times.is_none(),
@@ -67,8 +67,8 @@ impl RoomNews {
             let rooms = first_few(rooms);
             match (number, is_warning) {
                 (0, _) => {}
-                (_, true) => tracing::warn!(number, rooms, "more rooms {text}"),
-                (_, false) => tracing::info!(number, rooms, "more rooms {text}"),
+                (_, true) => tracing::warn!(code = log_code::ROOM_FAILED, number, rooms, "more rooms {text}"),
+                (_, false) => tracing::info!(code = log_code::ROOM_NEWS, number, rooms, "more rooms {text}"),
             }
         }
     }

@@ -1,11 +1,10 @@
 //! Our clock against the service's, whose answers bear the time at which they were made.
 
 use crate::clock::{Clock, Known, MOST_APART, Moved, ServiceTime, apart_in_words};
+use crate::model::log_code;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
-/// The code of a clock that is not the service's.
-const CLOCK: &str = "clock";
 fn is_apart(ahead: SignedDuration) -> bool {
     ahead.abs() >= MOST_APART
 }
@@ -48,14 +47,17 @@ impl ClockCheck {
                 // The answers so far were compared with the time before.
                 self.service_time.forget();
                 tracing::info!(
+                    code = log_code::CLOCK_RIGHT,
                     "the clock was wrong when this machine started, and is right now: waits go on by it"
                 );
             }
         }
         let wrong = is_apart(ahead.wall).then_some(ahead.wall);
         match (wrong, self.ahead.is_some()) {
-            (Some(ahead), false) => tracing::error!(code = CLOCK, "{}", apart_in_words(ahead)),
-            (None, true) => tracing::info!(code = CLOCK, "the clock is the service's again"),
+            (Some(ahead), false) => {
+                tracing::error!(code = log_code::CLOCK_WRONG, "{}", apart_in_words(ahead))
+            }
+            (None, true) => tracing::info!(code = log_code::CLOCK_RIGHT, "the clock is the service's again"),
             _ => {}
         }
         let since = self.ahead.map_or_else(|| clock.now(), |(_, since)| since);

@@ -2,7 +2,7 @@
 
 use super::quota::QUOTA_BACKOFF;
 use super::room_table::ROOM_BACKOFF;
-use crate::model::ReasonCode;
+use crate::model::{ReasonCode, log_code};
 use crate::status::Trouble;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl ServiceHealth {
     ) -> Duration {
         let before = self.trouble.take();
         if before.as_ref().is_none_or(|before| before.code != code) {
-            tracing::error!(%code, "nothing can be done in any room: {message}");
+            tracing::error!(code = log_code::SERVICE_TROUBLE, reason = %code, "nothing can be done in any room: {message}");
         }
         let (since, times) = before.map_or((now, 0), |before| (before.since, before.times));
         let times = times + 1;
@@ -76,7 +76,7 @@ impl ServiceHealth {
     pub(super) fn up(&mut self) {
         self.quota_reads = 0;
         if let Some(Trouble { since, times, .. }) = self.trouble.take() {
-            tracing::info!(%since, times, "the service does what it is asked again");
+            tracing::info!(code = log_code::SERVICE_WELL, %since, times, "the service does what it is asked again");
         }
     }
 

@@ -5,6 +5,7 @@ use super::files_in_force::Stirring;
 use super::room_table::Room;
 use super::workqueue::Ticket;
 use crate::file_source::Stillness;
+use crate::model::log_code;
 use tokio::time::Instant;
 
 impl Controller {
@@ -35,7 +36,11 @@ impl Controller {
         self.save_all();
         let rooms = self.rooms.schedule_where(Room::has_pending);
         if rooms > 0 {
-            tracing::info!(rooms, "the room files have settled: what waited for that goes on");
+            tracing::info!(
+                code = log_code::FILES_SETTLED,
+                rooms,
+                "the room files have settled: what waited for that goes on"
+            );
         }
     }
 

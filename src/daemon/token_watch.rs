@@ -1,7 +1,7 @@
 //! The end of the token's life, and warnings ahead of it where nobody but a person replaces the token.
 
 use crate::chat::TokenExpiry;
-use crate::model::counted;
+use crate::model::{counted, log_code};
 use jiff::{SignedDuration, Timestamp};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -33,7 +33,7 @@ impl TokenWatch {
         if stage > self.warned {
             self.warned = stage;
             if let Some(trouble) = self.trouble(now) {
-                tracing::warn!("{trouble}");
+                tracing::warn!(code = log_code::TOKEN_ENDS, "{trouble}");
             }
         }
     }

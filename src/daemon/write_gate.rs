@@ -3,7 +3,7 @@
 
 use super::quota::Quota;
 use super::state_dir::Pause;
-use crate::model::{ReasonCode, RoomId};
+use crate::model::{ReasonCode, RoomId, log_code};
 use crate::status::WritesSuspended;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -121,8 +121,9 @@ impl WriteGate {
         };
         let unsaved_before = self.unsaved.as_ref().map(|before| &before.error);
         match (unsaved_before, &unsaved) {
-            (Some(_), None) => tracing::info!("the state can be saved again"),
+            (Some(_), None) => tracing::info!(code = log_code::STATE_WRITTEN, "the state can be saved again"),
             (before, Some(error)) if before != Some(error) => tracing::error!(
+                code = log_code::STATE_NOT_WRITTEN,
                 error,
                 "cannot save the state in `state_dir`, so nothing is written to the service"
             ),
@@ -225,11 +226,11 @@ impl WriteGate {
         self.reported.clone_from(&now);
         match now {
             Some(WritesSuspended { code, message }) => {
-                tracing::warn!(%code, "nothing is written: {message}");
+                tracing::warn!(code = log_code::WRITING_WITHHELD, reason = %code, "nothing is written: {message}");
                 GateTurn::Closed
             }
             None => {
-                tracing::info!("rooms are written again");
+                tracing::info!(code = log_code::WRITING_RESUMED, "rooms are written again");
                 GateTurn::Opened
             }
         }

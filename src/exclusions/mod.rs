@@ -17,7 +17,7 @@ pub(crate) use set_aside::{Entry, Refusal, SetAside};
 
 use crate::clock::{Moment, Moved};
 use crate::desired::DesiredRoom;
-use crate::model::{Op, RoomId, UserId};
+use crate::model::{Op, RoomId, UserId, log_code};
 use crate::plan::{self, Ended, NotTried};
 use crate::status;
 use coming_and_going::ComingAndGoing;
@@ -143,7 +143,7 @@ impl Exclusions {
         now: Timestamp,
     ) -> bool {
         for user in self.coming_and_going.see(room, &is_there, complete, now) {
-            tracing::info!(%room, %user, "has come back without help: no longer counts as coming and going");
+            tracing::info!(code = log_code::CAME_BACK, %room, %user, "has come back without help: no longer counts as coming and going");
         }
         self.set_aside.seen_in(room, is_there)
     }
@@ -177,7 +177,7 @@ impl Exclusions {
             let Refusal {
                 room, code, message, ..
             } = refusal;
-            tracing::warn!(%room, %user, %code, "set aside: {message}");
+            tracing::warn!(code = log_code::SET_ASIDE, %room, %user, reason = %code, "set aside: {message}");
         }
     }
 
@@ -191,7 +191,7 @@ impl Exclusions {
     pub(crate) fn put_back(&mut self, room: &RoomId, user: &UserId, now: Moment) {
         if let Some(ends) = self.coming_and_going.put_back(room, user, now.steady) {
             let until = now.wall_at(ends);
-            tracing::info!(%room, %user, "comes and goes: left alone until {until:.0}");
+            tracing::info!(code = log_code::COMES_AND_GOES, %room, %user, "comes and goes: left alone until {until:.0}");
         }
     }
 
@@ -284,12 +284,11 @@ fn report_holds(room: &RoomId, lists: &Lists) {
         let Some(hold) = hold else { continue };
         any = true;
         let (limit, held) = (hold.limit.to_string(), hold.users.len());
-        tracing::warn!(
-            %room, %guard, limit, dropped = hold.dropped, of = hold.of, held,
+        tracing::warn!(code = log_code::HELD, %room, %guard, limit, dropped = hold.dropped, of = hold.of, held,
             "held: more names left the files at once than the guard allows; put them back, or allow it in the room's own `guards`"
         );
     }
     if !any {
-        tracing::info!(%room, "nothing is held any more");
+        tracing::info!(code = log_code::HOLD_ENDED, %room, "nothing is held any more");
     }
 }

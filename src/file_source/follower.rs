@@ -7,7 +7,7 @@ use super::slow::Halt;
 use crate::desired::{Loaded, Texts};
 use crate::diagnostics::Invalid;
 use crate::disk::DiskTimeout;
-use crate::model::RoomDefaults;
+use crate::model::{RoomDefaults, log_code};
 use crate::source::Fingerprint;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -270,7 +270,10 @@ impl Follower {
         let restless = self.restless.get_or_insert(Restless { since, warned });
         if !restless.warned && since - restless.since > self.settle + RESTLESS {
             restless.warned = true;
-            tracing::warn!("the room files keep changing: they are read once they rest");
+            tracing::warn!(
+                code = log_code::FILES_RESTLESS,
+                "the room files keep changing: they are read once they rest"
+            );
         }
     }
 

@@ -4,7 +4,7 @@ use super::event::Event;
 use crate::desired::{Loaded, Remembered, Texts, UNFINISHED};
 use crate::diagnostics::{Diagnostic, Invalid, Location, RawDiagnostic, Severity};
 use crate::disk::DiskTimeout;
-use crate::model::RoomDefaults;
+use crate::model::{RoomDefaults, log_code};
 use crate::source::{FileId, SourceFile, disk_timeout, name_of};
 use std::collections::{BTreeMap, HashMap};
 use std::iter;
@@ -104,7 +104,10 @@ impl Judge {
             return match self.bad.take() {
                 None => Verdict::Nothing,
                 Some(_) => {
-                    tracing::info!("the room files are those of the set in force again");
+                    tracing::info!(
+                        code = log_code::FILES_AS_BEFORE,
+                        "the room files are those of the set in force again"
+                    );
                     Verdict::Event(Event::AsBefore)
                 }
             };
@@ -116,6 +119,7 @@ impl Judge {
             let texts = texts.clone().with_revision();
             loaded.desired.source.revision = texts.revision().cloned();
             tracing::info!(
+                code = log_code::FILES_TAKEN,
                 files = loaded.desired.source.files,
                 rooms = loaded.desired.rooms.len(),
                 digest = loaded.desired.source.digest,
@@ -166,9 +170,21 @@ impl Judge {
         {
             let place = location.as_ref().map(ToString::to_string);
             match severity {
-                Severity::Error => tracing::warn!(code, place, help, "bad room files: {message}"),
+                Severity::Error => tracing::warn!(
+                    code = log_code::FILES_INVALID,
+                    problem = code,
+                    place,
+                    help,
+                    "bad room files: {message}"
+                ),
                 Severity::Warning | Severity::Note => {
-                    tracing::info!(code, place, help, "in the bad room files: {message}");
+                    tracing::info!(
+                        code = log_code::FILES_WARNING,
+                        problem = code,
+                        place,
+                        help,
+                        "in the bad room files: {message}"
+                    );
                 }
             }
         }

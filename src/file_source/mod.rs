@@ -13,6 +13,7 @@ pub(crate) use event::RETRY;
 pub use event::{Event, Follow, Stillness};
 
 use crate::disk::TimeLimit;
+use crate::model::log_code;
 use event::Order;
 use follower::Follower;
 use std::sync::Arc;
@@ -57,7 +58,7 @@ impl FileSource {
                 // A look that hangs, as on a network folder, keeps nobody waiting.
                 _ = stopped => {}
                 end = run => if let Err(error) = end {
-                    tracing::error!(%error, "the room files are not followed any more");
+                    tracing::error!(code = log_code::FILES_NOT_FOLLOWED, %error, "the room files are not followed any more");
                 }
             }
         });
@@ -103,7 +104,7 @@ impl FileSource {
         } = self;
         let _ = stop.send(());
         if let Err(error) = task.await {
-            tracing::error!(%error, "the room files were not followed to the end");
+            tracing::error!(code = log_code::FILES_NOT_FOLLOWED, %error, "the room files were not followed to the end");
         }
     }
 }

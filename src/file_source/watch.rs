@@ -1,5 +1,6 @@
 //! Wakes who waits when the files may have changed. It says nothing of what did: whoever wakes looks at everything.
 
+use crate::model::log_code;
 use crate::source::{self, WatchedFolder};
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher, WatcherKind};
@@ -124,8 +125,7 @@ impl Watch {
         if !self.warned {
             self.warned = true;
             let path = path.map(|path| path.display().to_string());
-            tracing::warn!(
-                path,
+            tracing::warn!(code = log_code::FILES_NOT_WATCHED, path,
                 %error,
                 "cannot watch all room files: their changes are found within a minute or so"
             );

@@ -4,6 +4,8 @@ mod duration;
 mod glob;
 mod guards;
 mod limit;
+pub mod log_code;
+mod log_list;
 mod lookalike;
 mod op;
 mod reason_code;
@@ -22,6 +24,7 @@ pub use guards::{Guard, Guards, RemovalBudget};
 /// A moment: a plain value, also where nobody may ask for the time.
 pub use jiff::Timestamp;
 pub use limit::{BadLimit, Limit};
+pub use log_list::LogList;
 pub(crate) use lookalike::{Lookalike, LookalikeKind, named_char};
 pub use op::{Op, PerOp};
 pub use reason_code::ReasonCode;

@@ -5,7 +5,7 @@ use crate::chat::wire::Method;
 use crate::chat::{CallError, Client, Reader};
 use crate::desired::{DesiredRoom, Source};
 use crate::live::{self, Observed, ReadRequest};
-use crate::model::{MemberSet, PerOp, ReasonCode, RoomId};
+use crate::model::{LogList, MemberSet, PerOp, ReasonCode, RoomId, log_code};
 use crate::plan::{
     self, BatchSizes, Constraints, FleetGuard, FleetPlan, Note, Rates, RoomDiff, RoomPlan, SavedPlan,
     users_of,
@@ -149,7 +149,7 @@ impl Looked {
             {
                 elsewhere += members;
                 let why = refused.error.as_ref().map(|error| error.message.as_str());
-                tracing::warn!(room = %refused.id, name = refused.name, why, "refused");
+                tracing::warn!(code = log_code::REFUSED, room = %refused.id, name = refused.name, why, "refused");
             }
             self.rooms.push(look);
         }
@@ -286,23 +286,29 @@ pub(crate) fn log_room(room: &RoomPlan, message: &str) {
     let most = sent.iter().map(|(_, users)| users.len()).max();
     let lines = most.unwrap_or_default().div_ceil(NAMES_IN_A_LINE);
     let guards: Vec<&str> = room.blocked.iter().map(|block| block.guard.as_str()).collect();
-    let if_any = |names: String| (!names.is_empty()).then_some(names);
     for line in 0..lines {
-        let names = |list: &MemberSet| {
-            let part = list.chunks(NAMES_IN_A_LINE).nth(line);
-            part.unwrap_or_default().to_string()
-        };
+        let [add, remove, promote, demote, allow, disallow] = [
+            &sent.add,
+            &sent.remove,
+            &sent.promote,
+            &sent.demote,
+            &sent.allow,
+            &sent.disallow,
+        ]
+        .map(|list| list.chunks(NAMES_IN_A_LINE).nth(line).unwrap_or_default());
+        let if_any = |list| Some(list).filter(|list: &&MemberSet| !list.is_empty());
         tracing::info!(
+            code = log_code::PLANNED,
             room = %room.id,
             name = room.name,
             part = (lines > 1).then(|| format!("{} of {lines}", line + 1)),
-            add = names(&sent.add),
-            remove = names(&sent.remove),
-            promote = names(&sent.promote),
-            demote = names(&sent.demote),
-            allow = if_any(names(&sent.allow)),
-            disallow = if_any(names(&sent.disallow)),
-            blocked = guards.join(", "),
+            add = ?LogList(add.as_slice()),
+            remove = ?LogList(remove.as_slice()),
+            promote = ?LogList(promote.as_slice()),
+            demote = ?LogList(demote.as_slice()),
+            allow = if_any(&allow).map(|list| tracing::field::debug(LogList(list.as_slice()))),
+            disallow = if_any(&disallow).map(|list| tracing::field::debug(LogList(list.as_slice()))),
+            guards = ?LogList(&guards),
             calls = room.steps().len(),
             "{message}"
         );
@@ -313,6 +319,7 @@ pub(crate) fn log_room(room: &RoomPlan, message: &str) {
 pub(crate) fn log(plan: &FleetPlan, plan_id: &str, revision: Option<&str>) {
     let summary = plan.summary();
     tracing::info!(
+        code = log_code::APPLYING,
         plan = plan_id,
         revision,
         rooms = summary.rooms,

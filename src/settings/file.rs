@@ -67,7 +67,7 @@ fields! {
         /// A file with a token that whoever gives the daemon orders has to send, alone on a line. It is read again when it changes.
         #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
         admin_token_file: Option<PathBuf> = |value| value.nullable(PATH, path),
-        /// A file to which the daemon writes a line of JSON for every change it makes.
+        /// A file to which the daemon and `apply` write a line of JSON for every change they make.
         #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
         audit_log: Option<PathBuf> = |value| value.nullable(PATH, path),
         /// Version of this form of the settings, so that an older roomsync says that it is too old for a later one.

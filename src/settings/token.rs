@@ -6,6 +6,7 @@ use super::{Auth, Env, SecretFrom};
 use crate::chat::{BadSecret, Secret, clean_secret, read_secret};
 use crate::diagnostics::{Diagnostic, Invalid, RawDiagnostic};
 use crate::disk::{self, described};
+use crate::model::log_code;
 use crate::source;
 use crate::telemetry::NOTICE;
 use secrecy::{ExposeSecret, SecretString};
@@ -24,6 +25,25 @@ pub(super) fn find(written: WrittenAuth, env: &Env, diagnostics: &mut Vec<Diagno
     }
 }
 
+/// Reads the secret's file of these credentials as it is now, if they have one.
+pub(super) fn check(auth: &Auth, diagnostics: &mut Vec<Diagnostic>) {
+    let Some(file) = auth.secret_file().map(Path::to_owned) else {
+        return;
+    };
+    let written = match auth {
+        Auth::TokenFile(_) | Auth::Token(_) => WrittenAuth::TokenFile(Some(file)),
+        Auth::App { app_id, .. } => WrittenAuth::App {
+            app_id: app_id.clone(),
+            certificate: Some(file),
+        },
+        Auth::Client { client_id, .. } => WrittenAuth::Client {
+            client_id: client_id.clone(),
+            secret: Some(file),
+        },
+    };
+    find(written, &Env::default(), diagnostics);
+}
+
 /// The credentials. `None`: what is missing was recorded where it was read.
 fn find_secret(written: WrittenAuth, env: &Env) -> Result<Option<Auth>, RawDiagnostic> {
     if let Some(token) = set(env.token.as_ref()) {
@@ -34,8 +54,7 @@ fn find_secret(written: WrittenAuth, env: &Env) -> Result<Option<Auth>, RawDiagn
             static SAID: Once = Once::new();
             SAID.call_once(|| {
                 tracing::info!(
-                    target: NOTICE,
-                    "ROOMSYNC_TOKEN is set and is used; what `service.auth` names is not"
+                    target: NOTICE, code = log_code::ENVIRONMENT_TOKEN, "ROOMSYNC_TOKEN is set and is used; what `service.auth` names is not"
                 );
             });
         }

@@ -6,6 +6,7 @@ mod layout;
 mod repository;
 mod work_tree;
 
+use crate::model::log_code;
 use error::RevisionError;
 use repository::Repository;
 use std::collections::BTreeSet;
@@ -52,6 +53,7 @@ pub(crate) fn revision(files: Vec<PathBuf>) -> Option<String> {
         // The cause can quote what stands in a file: not for every log.
         tracing::debug!(cause = error.cause, "the repository cannot be read");
         tracing::warn!(
+            code = log_code::REVISION_UNKNOWN,
             "which commit the room files are of cannot be told, and is left out: {}",
             error.what
         );

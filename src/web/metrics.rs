@@ -74,7 +74,8 @@ impl Metrics {
         };
         metrics.register(version);
         metrics.begin_at_zero(methods);
-        metrics.settings_read(true, now);
+        metrics.settings_valid(true);
+        metrics.settings_read(now);
         Arc::new(metrics)
     }
 
@@ -116,7 +117,7 @@ impl Metrics {
         registry.register_with_unit("edit_to_converged", help, Unit::Seconds, edit_lag.clone());
         let help = "Time from the first event of a room until what it was about was put right";
         registry.register_with_unit("event_to_repaired", help, Unit::Seconds, event_lag.clone());
-        let help = "Whether the settings were valid when they were last read";
+        let help = "Whether the settings and the secret files were valid when they were last read";
         registry.register("settings_valid", help, settings_valid.clone());
         let help = "Time at which the settings in force were read, in seconds since 1970";
         let name = "settings_last_reload_success_timestamp";
@@ -209,12 +210,14 @@ impl Metrics {
         }
     }
 
-    /// Records that the settings were read. If they are not `valid`, those before stay in force.
-    pub fn settings_read(&self, valid: bool, now: Timestamp) {
+    /// Records that the settings were read and taken.
+    pub fn settings_read(&self, now: Timestamp) {
+        self.settings_read.set(exposition::since_1970(now));
+    }
+
+    /// Records whether roomsync could start with the settings and the secret files, as far as it has read them.
+    pub fn settings_valid(&self, valid: bool) {
         self.settings_valid.set(i64::from(valid));
-        if valid {
-            self.settings_read.set(exposition::since_1970(now));
-        }
     }
 
     /// Writes everything in the OpenMetrics text format.

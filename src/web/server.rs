@@ -2,6 +2,7 @@
 
 use super::activity::Watched;
 use super::places::{Place, Places};
+use crate::model::log_code;
 use axum::Router;
 use axum::serve::Listener;
 use hyper::server::conn::http1;
@@ -94,7 +95,7 @@ pub async fn serve(
             }
             Some(ended) = connections.join_next() => {
                 if let Err(error) = ended {
-                    tracing::error!(%error, "a connection broke");
+                    tracing::error!(code = log_code::CONNECTION_BROKE, %error, "a connection broke");
                 }
             }
         }

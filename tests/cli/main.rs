@@ -3,6 +3,7 @@
 //! The service it talks to is the emulator on a real socket, in this process, where every request is written down.
 
 mod absent;
+mod audit;
 mod canaries;
 mod completions;
 mod credentials;
@@ -14,6 +15,7 @@ mod export;
 mod failures;
 mod fleet_guard;
 mod interrupt;
+mod log_lines;
 mod named_rooms;
 mod network;
 mod one_line;

@@ -121,6 +121,39 @@ fn the_unit_and_its_settings_name_the_same_places() {
     assert_eq!(values(&unit, "RestartPreventExitStatus"), ["5 64"]);
 }
 
+#[test]
+fn a_reload_fails_aloud_with_settings_or_a_secret_that_no_start_would_take() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().to_str().unwrap();
+    let settings = fs::read_to_string(SETTINGS).unwrap();
+    let settings = settings.replace("/run/credentials/roomsync.service", here);
+    let unit = fs::read_to_string(UNIT).unwrap();
+    let [check, signal] = values(&unit, "ExecReload").try_into().unwrap();
+    assert!(signal.contains("kill -HUP $MAINPID"), "{signal}");
+    let command = check.strip_prefix('+').unwrap().replace("/etc/roomsync", here);
+    // No room file is there, and none is read.
+    for (token, settings, code) in [
+        ("t0k3n\n", settings.as_str(), 0),
+        ("\n", settings.as_str(), 5),
+        ("t0k3n\n", "servce: {}\n", 5),
+    ] {
+        fs::write(folder.path().join("token"), token).unwrap();
+        fs::write(folder.path().join("roomsync.yaml"), settings).unwrap();
+        let mut words = command.split(' ').map(|word| match word {
+            "roomsync" => env!("CARGO_BIN_EXE_roomsync"),
+            word => word,
+        });
+        let checked = std::process::Command::new(words.next().unwrap())
+            .args(words)
+            .env_clear()
+            .output()
+            .unwrap();
+        assert_eq!(checked.status.code(), Some(code), "{checked:?}");
+        let said = String::from_utf8(checked.stdout).unwrap();
+        assert_eq!(said.contains("settings and secrets: valid"), code == 0, "{said}");
+    }
+}
+
 /// The service manager's end of the socket.
 struct Manager(UnixDatagram);
 
@@ -209,6 +242,15 @@ fn the_units_command_tells_the_service_manager_how_it_stands() {
     assert!(monotonic.unwrap().parse::<u64>().unwrap() > 0);
     manager.told("READY=1");
     daemon.logs("settings and files are read again");
+
+    let valid = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, "servce: {}\n").unwrap();
+    daemon.signal("HUP");
+    let status = manager.told("STATUS=1 room: the settings were read again and are not valid");
+    assert!(status[0].contains("servce"), "{status:?}");
+    fs::write(&settings, valid).unwrap();
+    daemon.signal("HUP");
+    manager.told("STATUS=1 room: all is well");
 
     daemon.signal("TERM");
     manager.told("STOPPING=1");

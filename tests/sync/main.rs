@@ -57,6 +57,7 @@ mod scale;
 mod scale_model;
 mod search;
 mod service;
+mod settings_watch;
 mod settling;
 mod shortage;
 mod slow_disk;

@@ -59,7 +59,8 @@ fn counted() -> Arc<Metrics> {
         since_edit: None,
         since_event: Some(Duration::from_millis(300)),
     });
-    metrics.settings_read(false, at(1_790_000_100));
+    metrics.settings_read(at(1_790_000_100));
+    metrics.settings_valid(false);
     metrics
 }
 

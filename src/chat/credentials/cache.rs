@@ -3,7 +3,7 @@
 use super::super::classify::PathPrefix;
 use super::kept::Kept;
 use crate::disk;
-use crate::model::hex;
+use crate::model::{hex, log_code};
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -66,7 +66,7 @@ impl Cache {
             Ok(bytes) => {
                 let kept = unseal(&bytes, &scope);
                 if kept.is_none() {
-                    tracing::warn!(path = %path.display(), "this file is damaged and is not used: it is written anew");
+                    tracing::warn!(code = log_code::TOKEN_FILE_DAMAGED, path = %path.display(), "this file is damaged and is not used: it is written anew");
                 }
                 kept
             }
@@ -97,8 +97,7 @@ impl Cache {
         if let Err(error) = written
             && !self.told.swap(true, Ordering::Relaxed)
         {
-            tracing::warn!(
-                path = %self.path.display(), %error,
+            tracing::warn!(code = log_code::TOKEN_NOT_KEPT, path = %self.path.display(), %error,
                 "the token cannot be kept in `state_dir`: every start asks the service for a new one, which bans an app that asks \
                  too often"
             );

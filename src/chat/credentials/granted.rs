@@ -6,6 +6,7 @@ use super::grant::{NoToken, TokenRequests, token_url};
 use super::kept::{Age, Kept};
 use super::secret::Secret;
 use crate::clock::Clock;
+use crate::model::log_code;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::path::{Path, PathBuf};
@@ -195,11 +196,19 @@ impl Client {
         let outcome = match &answer {
             Ok(grant) => {
                 let life = grant.life;
-                tracing::info!(?life, "the service granted a token");
+                tracing::info!(
+                    code = log_code::TOKEN_GRANTED,
+                    ?life,
+                    "the service granted a token"
+                );
                 Ok(grant.token.clone())
             }
             Err(error) => {
-                tracing::warn!("there is no new token: {}", error.text);
+                tracing::warn!(
+                    code = log_code::TOKEN_REFUSED,
+                    "there is no new token: {}",
+                    error.text
+                );
                 Err(error.clone())
             }
         };

@@ -1,6 +1,7 @@
 //! A secret: fixed, or in a file that is followed.
 
 use crate::disk::{self, DiskError};
+use crate::model::log_code;
 use crate::secrets;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::os::unix::fs::MetadataExt as _;
@@ -188,7 +189,7 @@ impl Secret {
         held.hanging += 1;
         if held.hanging == 1 {
             let path = path.display();
-            tracing::warn!(%path, "the disk of a secret file does not answer; keeping the secret that was read before");
+            tracing::warn!(code = log_code::SECRET_SLOW, %path, "the disk of a secret file does not answer; keeping the secret that was read before");
         }
         drop(held);
         let held = Arc::clone(&self.held);
@@ -210,7 +211,11 @@ fn read_into(path: &Path, stamp: Option<Stamp>, held: &Mutex<Held>) {
         Ok(secret) => held.secret = secret,
         Err(error) => {
             let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "keeping the secret that was read before");
+            tracing::warn!(
+                code = log_code::SECRET_BAD,
+                error,
+                "keeping the secret that was read before"
+            );
         }
     }
 }

@@ -9,6 +9,7 @@
 use super::Method;
 use super::adaptive_limit::WINDOW;
 use super::smoothing::Burst;
+use crate::model::log_code;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -70,8 +71,7 @@ impl FirstWindow {
         self.ends = self.begun + WINDOW + SLACK;
         let wait = self.ends.saturating_duration_since(now);
         if !wait.is_zero() && !self.reported.swap(true, Ordering::Relaxed) {
-            tracing::info!(
-                method = %self.method,
+            tracing::info!(code = log_code::QUOTA_SHARED, method = %self.method,
                 wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
                 "the service still counts the calls of the process before this one (or those of another program on the App Key): \
                  waiting until a second after the start, then going on at the full rate"

@@ -6,7 +6,7 @@ use crate::apply::Cancel;
 use crate::daemon::workqueue::Ticket;
 use crate::desired::DesiredRoom;
 use crate::live::LiveRoom;
-use crate::model::MemberSet;
+use crate::model::{MemberSet, log_code};
 use crate::plan::{NotTried, Note, RoomPlan};
 use crate::status::{Lags, RoomState};
 use jiff::Timestamp;
@@ -274,7 +274,7 @@ impl Room {
     pub(in crate::daemon) fn see_allow_list(&mut self, trouble: Option<NotTried>) {
         if let (Some(NotTried { code, message }), None) = (&trouble, self.allow_list_trouble()) {
             let room = &self.desired.id;
-            tracing::warn!(%room, %code, "nobody is put on the allow list for an hour, and absent members are only added again: {message}");
+            tracing::warn!(code = log_code::ALLOW_LIST_UNUSABLE, %room, reason = %code, "nobody is put on the allow list for an hour, and absent members are only added again: {message}");
         }
         self.allow_list_trouble = trouble.map(|trouble| (trouble, Instant::now() + ALLOW_LIST_REST));
     }

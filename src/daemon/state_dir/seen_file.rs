@@ -3,6 +3,7 @@
 use super::Folder;
 use super::append_log::AppendLog;
 use crate::disk::DiskJob;
+use crate::model::log_code;
 use crate::seen::{self, SEEN, Seen, Sighting, first_day};
 use jiff::civil::Date;
 use std::io;
@@ -70,6 +71,7 @@ impl SeenFile {
             Err(why) => match folder.put_aside(SEEN) {
                 Ok(Some(aside)) => {
                     tracing::warn!(
+                        code = log_code::SEEN_UNREAD,
                         ?path,
                         why,
                         ?aside,
@@ -78,12 +80,16 @@ impl SeenFile {
                     (seen::Kept::default(), true)
                 }
                 Ok(None) => {
-                    tracing::warn!(?path, why, "the record of who was seen here cannot be read");
+                    tracing::warn!(
+                        code = log_code::SEEN_UNREAD,
+                        ?path,
+                        why,
+                        "the record of who was seen here cannot be read"
+                    );
                     (seen::Kept::default(), false)
                 }
                 Err(error) => {
-                    tracing::warn!(
-                        ?path, why, %error,
+                    tracing::warn!(code = log_code::SEEN_UNREAD, ?path, why, %error,
                         "the record of who was seen here cannot be read nor put aside: nothing is recorded; remove it and start again"
                     );
                     (seen::Kept::default(), false)
@@ -135,7 +141,7 @@ impl DiskJob for SeenFile {
             Err(error) => {
                 if !self.is_failing {
                     let path = self.folder.path(SEEN);
-                    tracing::warn!(?path, %error, "cannot record who was seen here, and goes on without");
+                    tracing::warn!(code = log_code::SEEN_NOT_WRITTEN, ?path, %error, "cannot record who was seen here, and goes on without");
                 }
                 self.is_failing = true;
             }

@@ -4,6 +4,7 @@ use super::address::Webhook;
 use super::queue::Line;
 use super::suspension::Suspension;
 use crate::emulator::sweeper::Sweeper;
+use crate::model::log_code;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,10 +109,16 @@ where
             Ok(answer) => format!("status {}, {} bytes", answer.status, answer.body_bytes),
             Err(error) => error.to_string(),
         };
-        tracing::warn!("the receiver of events failed: {failure}");
+        tracing::warn!(
+            code = log_code::EMULATOR_POST_FAILED,
+            "the receiver of events failed: {failure}"
+        );
         if let Some(pause) = suspension.failed(Instant::now()) {
             let minutes = pause.as_secs() / 60;
-            tracing::warn!("it failed too often: no event is posted for {minutes} minutes");
+            tracing::warn!(
+                code = log_code::EMULATOR_POST_PAUSED,
+                "it failed too often: no event is posted for {minutes} minutes"
+            );
         }
         // Too long an answer counts as a failure, but the event has arrived (`[P]`).
         if matches!(posted, Ok(WebhookAnswer { status: 200, .. })) {

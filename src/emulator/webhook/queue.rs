@@ -8,7 +8,7 @@ use crate::emulator::fault::Faults;
 use crate::emulator::sweeper::Sweeper;
 use crate::emulator::uuid::uuid;
 use crate::emulator::{FaultEffect, Names, Profile, Room, State, lock};
-use crate::model::{RoomId, hex};
+use crate::model::{RoomId, hex, log_code};
 use md5::{Digest as _, Md5};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -114,7 +114,10 @@ impl WebhookQueue {
     fn push_one(&self, event: &Outgoing, due: Instant) {
         let waiting = &mut lock(&self.line.waiting);
         if waiting.events.len() >= MAX_WAITING {
-            tracing::warn!("an event was lost: too many wait to be posted");
+            tracing::warn!(
+                code = log_code::EMULATOR_EVENT_LOST,
+                "an event was lost: too many wait to be posted"
+            );
             return;
         }
         waiting.added += 1;
@@ -132,7 +135,7 @@ impl WebhookQueue {
                 people,
                 body,
             }),
-            Err(error) => tracing::warn!("an event was lost: {error}"),
+            Err(error) => tracing::warn!(code = log_code::EMULATOR_EVENT_LOST, "an event was lost: {error}"),
         };
         for event in events {
             let event = &event.spelled(self.profile);

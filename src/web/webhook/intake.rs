@@ -2,7 +2,7 @@
 
 use super::event::RoomEvent;
 use crate::clock::Clock;
-use crate::model::counted;
+use crate::model::{counted, log_code};
 use crate::status::EventResult;
 use crate::web::Metrics;
 use jiff::{SignedDuration, Timestamp};
@@ -101,7 +101,7 @@ impl Intake {
             EventResult::Forged | EventResult::Stale | EventResult::OtherApp => {
                 let warning = self.health().refuses(why, self.now());
                 if let Some(warning) = warning {
-                    tracing::warn!("{warning}");
+                    tracing::warn!(code = log_code::WEBHOOK_TROUBLE, "{warning}");
                 }
             }
             _ => {}
@@ -116,7 +116,7 @@ impl Intake {
             None => *deaf = None,
             Some(error) => {
                 if deaf.is_none() {
-                    tracing::error!(%error, "the webhook cannot take connections");
+                    tracing::error!(code = log_code::WEBHOOK_TROUBLE, %error, "the webhook cannot take connections");
                 }
                 deaf.get_or_insert_with(|| (error.to_string(), now));
             }
