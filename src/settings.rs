@@ -65,7 +65,7 @@ pub struct Settings {
     /// Where the daemon writes a line a change.
     pub audit_log: Option<PathBuf>,
     /// Secret of callers who may give the daemon orders. `None`: nobody may.
-    pub admin_token: Option<SecretString>,
+    pub admin_token: Option<SecretFrom>,
 }
 
 impl Settings {
@@ -73,8 +73,17 @@ impl Settings {
     pub fn status_token(&self) -> Result<Option<Secret>, Invalid> {
         self.status_token_file
             .as_deref()
-            .map(token::of_status)
+            .map(|path| token::in_file_of("status_token_file", path))
             .transpose()
+    }
+
+    /// Reads the token of those who may give the daemon orders, if there is one.
+    pub fn admin_token(&self) -> Result<Option<Secret>, Invalid> {
+        match &self.admin_token {
+            Some(SecretFrom::File(path)) => token::in_file_of("admin_token_file", path).map(Some),
+            Some(SecretFrom::Environment(token)) => Ok(Some(Secret::fixed(token.clone()))),
+            None => Ok(None),
+        }
     }
 }
 
@@ -196,6 +205,14 @@ impl Auth {
 }
 
 impl SecretFrom {
+    /// The file, if it is from one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Environment(_) => None,
+        }
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::File(a), Self::File(b)) => a == b,
@@ -282,7 +299,7 @@ impl Env {
     }
 }
 
-/// Settings that judge room files, without the credentials for the service.
+/// Settings that need no credentials for the service: those that judge room files, and where the daemon is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offline {
     /// Room files, and directories of them.
@@ -291,6 +308,8 @@ pub struct Offline {
     pub room_defaults: RoomDefaults,
     /// Most removals in all rooms together.
     pub max_removals_total: Limit,
+    /// Where the daemon serves status page, probes and metrics. `None`: nowhere.
+    pub listen: Option<SocketAddr>,
     /// Remarks about what is probably not meant.
     pub warnings: Vec<Diagnostic>,
 }
@@ -308,8 +327,10 @@ pub fn check(path: &Path, env: &Env) -> Result<Vec<Diagnostic>, Invalid> {
     if let Some(Err(invalid)) = webhook.map(Webhook::secrets) {
         diagnostics.extend(invalid.diagnostics);
     }
-    if let Some(Err(invalid)) = settings.as_ref().map(Settings::status_token) {
-        diagnostics.extend(invalid.diagnostics);
+    for token in [Settings::status_token, Settings::admin_token] {
+        if let Some(Err(invalid)) = settings.as_ref().map(token) {
+            diagnostics.extend(invalid.diagnostics);
+        }
     }
     match valid(settings, &diagnostics) {
         Some(_) => Ok(diagnostics),
@@ -322,7 +343,9 @@ fn load_for(path: &Path, env: &Env, purpose: Purpose) -> (Option<Settings>, Vec<
     let auth = draft
         .as_ref()
         .and_then(|draft| token::find(draft.auth.clone(), env, &mut diagnostics));
-    let admin_token = token::of_admin(env, &mut diagnostics);
+    let admin_token = draft
+        .as_ref()
+        .and_then(|draft| token::of_admin(draft.admin_token_file.clone(), env, &mut diagnostics));
     let settings = draft
         .zip(auth)
         .and_then(|(draft, auth)| draft.with(auth, admin_token));
@@ -335,10 +358,11 @@ pub fn load_offline(path: &Path, env: &Env) -> Result<Offline, Invalid> {
     let webhook = draft.as_ref().and_then(|draft| draft.webhook.as_ref());
     let of_webhook = webhook.into_iter().flat_map(Webhook::secret_files);
     let of_service = draft.as_ref().and_then(|draft| draft.auth.file());
-    let of_status = draft
-        .as_ref()
-        .and_then(|draft| draft.status_token_file.as_deref());
-    for file in of_webhook.chain(of_service).chain(of_status) {
+    let of_web = draft
+        .iter()
+        .flat_map(|draft| [&draft.status_token_file, &draft.admin_token_file]);
+    let of_web = of_web.filter_map(Option::as_deref);
+    for file in of_webhook.chain(of_service).chain(of_web) {
         // It need not be there; if it is, it is known from then on as what must not be shown.
         let _ = read_secret(file);
     }
@@ -346,6 +370,7 @@ pub fn load_offline(path: &Path, env: &Env) -> Result<Offline, Invalid> {
         rooms: draft.rooms,
         room_defaults: draft.room_defaults,
         max_removals_total: draft.max_removals_total,
+        listen: draft.listen,
         warnings: Vec::new(),
     });
     match valid(offline, &diagnostics) {

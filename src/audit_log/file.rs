@@ -7,9 +7,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use tokio::sync::oneshot;
+
+/// Mode of a new file: it names people, and a group may be let read them. One that is there keeps its own.
+const NEW_FILE: u32 = 0o640;
 
 /// Request to the log file.
 #[derive(Debug)]
@@ -245,7 +248,8 @@ impl LogFile {
                 if fs::metadata(path).is_ok_and(|meta| meta.file_type().is_fifo()) {
                     return Err(io::Error::other("it is a pipe; name a file"));
                 }
-                let file = File::options().create(true).append(true).open(path)?;
+                let mut options = File::options();
+                let file = options.create(true).append(true).mode(NEW_FILE).open(path)?;
                 self.end = file.metadata()?.len();
                 none.insert(file)
             }

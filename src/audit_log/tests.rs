@@ -4,7 +4,8 @@ use crate::disk::gate::Gate;
 use crate::model::{Op, ReasonCode, RoomId, UserId};
 use crate::status::Change;
 use jiff::Timestamp;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -203,4 +204,24 @@ async fn without_a_path_nothing_is_kept() {
     audit.writer().check(Timestamp::UNIX_EPOCH);
     assert_eq!(audit.writer().written().await, Ok(()));
     audit.writer().prove(Timestamp::UNIX_EPOCH, pass()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_file_is_closed_to_others_and_one_that_is_there_keeps_its_mode() {
+    let dir = tempfile::tempdir().unwrap();
+    let mode = |path: &PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let new = dir.path().join("new");
+    let mut audit = log(new.clone());
+    audit.sends(sent(&["bob"]));
+    audit.writer().written().await.unwrap();
+    assert_eq!(mode(&new) & !0o640, 0, "{:o}", mode(&new));
+    for kept in [0o600, 0o644, 0o662] {
+        let there = dir.path().join(kept.to_string());
+        fs::write(&there, "").unwrap();
+        fs::set_permissions(&there, Permissions::from_mode(kept)).unwrap();
+        audit.reopen(Some(there.clone()));
+        audit.sends(sent(&["bob"]));
+        audit.writer().written().await.unwrap();
+        assert_eq!(mode(&there), kept);
+    }
 }

@@ -22,7 +22,11 @@ use tokio::time::{Instant, sleep};
 /// An emulated chat service, room files in a temporary folder, a plan, an apply, and the daemon: an edit that is followed, and
 /// drift that is repaired.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// Leave service, files and daemon running at the end, with the status page, until Ctrl-C
+    #[arg(long)]
+    keep: bool,
+}
 
 /// First state of the emulated service: a lobby that has drifted, and a support room with somebody who left the team.
 const STATE: &str = r#"
@@ -64,7 +68,7 @@ const GLANCE: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Runs `roomsync demo`.
-pub(super) async fn run(globals: &Globals, _args: &Args) -> anyhow::Result<Exit> {
+pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
     // Before the folder is made: a signal that nobody waits for would leave it behind.
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
@@ -82,10 +86,15 @@ pub(super) async fn run(globals: &Globals, _args: &Args) -> anyhow::Result<Exit>
         let _ = stopped.await;
     });
     let story = async {
+        let site = Site::of(globals, folder.path());
         let told = tokio::select! {
-            told = tell(globals, folder.path(), &address, &emulator) => told,
+            told = site.tell(&address, &emulator) => told,
             _ = interrupt.recv() => Err(anyhow!("interrupted")),
             _ = terminate.recv() => Err(anyhow!("interrupted")),
+        };
+        let told = match told {
+            Ok(()) if args.keep => site.go_on(&address).await,
+            told => told,
         };
         let _ = stop.send(());
         told
@@ -93,57 +102,83 @@ pub(super) async fn run(globals: &Globals, _args: &Args) -> anyhow::Result<Exit>
     let (served, told) = tokio::join!(server, story);
     served.context("the emulator ended")?;
     folder.close().context("cannot remove the temporary folder")?;
-    told.map(|()| Exit::Done)
+    told?;
+    say("Nothing is left behind. To go on: the README says how to point roomsync at your app.")?;
+    Ok(Exit::Done)
 }
 
-async fn tell(globals: &Globals, folder: &Path, address: &str, emulator: &Emulator) -> anyhow::Result<()> {
-    let config = folder.join(settings::DEFAULT_FILE);
-    let rooms = folder.join("rooms");
-    fs::create_dir(&rooms)?;
-    fs::write(folder.join("token"), "demo-token\n")?;
-    fs::write(
-        &config,
-        format!(
-            "service:\n  url: http://{address}\n  app_key: \"acme#demo\"\n  auth: {{token_file: token}}\n\
+/// The folder of the files, and the command line that is for it.
+struct Site<'a> {
+    folder: &'a Path,
+    globals: Globals,
+}
+
+impl<'a> Site<'a> {
+    fn of(globals: &Globals, folder: &'a Path) -> Self {
+        // What the environment says is about a real app, which the demo must not touch.
+        let globals = Globals {
+            config: folder.join(settings::DEFAULT_FILE),
+            env: Env::default(),
+            ..globals.clone()
+        };
+        Self { folder, globals }
+    }
+
+    async fn tell(&self, address: &str, emulator: &Emulator) -> anyhow::Result<()> {
+        let Self { folder, globals } = self;
+        let rooms = folder.join("rooms");
+        fs::create_dir(&rooms)?;
+        fs::write(folder.join("token"), "demo-token\n")?;
+        fs::write(
+            &globals.config,
+            format!(
+                "service:\n  url: http://{address}\n  app_key: \"acme#demo\"\n  auth: {{token_file: token}}\n\
              rooms: rooms/\n\
              guards: {{max_removals_total: 25%}}\n\
              sync: {{interval: 1s, settle_removals: 500ms}}\n\
              state_dir: state\n\
              listen: off\n"
-        ),
-    )?;
-    fs::write(rooms.join("team.yaml"), ROOMS)?;
-    // What the environment says is about a real app, which the demo must not touch.
-    let globals = Globals {
-        config,
-        env: Env::default(),
-        ..globals.clone()
-    };
+            ),
+        )?;
+        fs::write(rooms.join("team.yaml"), ROOMS)?;
 
-    say(&format!(
-        "A chat service runs on http://{address} (an emulator), and a team's room files lie in a\n\
+        say(&format!(
+            "A chat service runs on http://{address} (an emulator), and a team's room files lie in a\n\
          temporary folder. rooms/team.yaml says who belongs where:\n"
-    ))?;
-    output(&indented(ROOMS))?;
-    say("1. Are the files right?   $ roomsync validate")?;
-    ensure!(
-        validate::run(&globals, &validate::Args::default())? == Exit::Done,
-        "the demo's files are not valid"
-    );
-    say("2. What would change?   $ roomsync plan")?;
-    step(plan::run(&globals, &plan::Args::default()).await?)?;
-    say("3. Do it.   $ roomsync apply --yes")?;
-    let yes = apply::Args {
-        yes: true,
-        ..apply::Args::default()
-    };
-    step(apply::run(&globals, &yes).await?)?;
+        ))?;
+        output(&indented(ROOMS))?;
+        say("1. Are the files right?   $ roomsync validate")?;
+        ensure!(
+            validate::run(globals, &validate::Args::default())? == Exit::Done,
+            "the demo's files are not valid"
+        );
+        say("2. What would change?   $ roomsync plan")?;
+        step(plan::run(globals, &plan::Args::default()).await?)?;
+        say("3. Do it.   $ roomsync apply --yes")?;
+        let yes = apply::Args {
+            yes: true,
+            ..apply::Args::default()
+        };
+        step(apply::run(globals, &yes).await?)?;
 
-    say("4. Keep it so.   $ roomsync run")?;
-    keep(&globals, folder, emulator).await?;
-    say("7. What the service holds now:")?;
-    output(&indented(&held(&emulator.state())))?;
-    say("Nothing is left behind. To go on: the README says how to point roomsync at your app.")
+        say("4. Keep it so.   $ roomsync run")?;
+        keep(globals, folder, emulator).await?;
+        say("7. What the service holds now:")?;
+        output(&indented(&held(&emulator.state())))
+    }
+
+    /// Runs the daemon with its page until a signal ends it.
+    async fn go_on(&self, service: &str) -> anyhow::Result<()> {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .context("no free port on loopback")?;
+        say(&format!(
+            "All of it goes on until Ctrl-C.\n    the status page: http://{}/\n    the room files: {}\n    the chat service: http://{service}",
+            listener.local_addr()?,
+            self.folder.join("rooms").display(),
+        ))?;
+        step(run::on(listener, &self.globals).await?)
+    }
 }
 
 /// Has the daemon follow an edit and repair drift.

@@ -149,6 +149,7 @@ impl Cause {
             | ReasonCode::BecameOwner
             | ReasonCode::Clock
             | ReasonCode::ComingAndGoing
+            | ReasonCode::Contested
             | ReasonCode::CredentialsRefused
             | ReasonCode::DryRun
             | ReasonCode::Empty

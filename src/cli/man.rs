@@ -35,7 +35,7 @@ const ENVIRONMENT: [(&str, &str); 6] = [
     ),
     (
         "ROOMSYNC_ADMIN_TOKEN",
-        "What a caller of the daemon must show to have it look at all rooms.",
+        "What a caller of the daemon must show to have it look at all rooms. It wins over admin_token_file.",
     ),
 ];
 

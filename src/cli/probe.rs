@@ -75,7 +75,8 @@ fn failed(globals: &Globals, why: &str) -> anyhow::Result<Exit> {
 /// Address at which the daemon listens.
 fn address(globals: &Globals, url: Option<&Url>) -> anyhow::Result<SocketAddr> {
     let Some(url) = url else {
-        let settings = settings::load(&globals.config, &globals.env)?;
+        // The secrets are the daemon's: whoever asks it need not be able to read them.
+        let settings = settings::load_offline(&globals.config, &globals.env)?;
         let listen = settings
             .listen
             .context("`listen` is off in the settings, so nothing can be asked")?;

@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::report_text::report_text;
 use super::{Globals, output, output_plan};
+use crate::chat::Secret;
 use crate::clock::Clock;
 use crate::daemon::{Command, Config, Daemon, DaemonError, Fsync};
 use crate::reconcile::{self, Written};
@@ -56,9 +57,27 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         Some(webhook) => Some(Receiver::open(webhook, &settings, &daemon).await?),
         None => None,
     };
-    let status_token = settings.status_token()?;
-    let status_token = status_token.map(|token| Arc::new(FollowedSecrets::new(vec![token])));
-    serve(daemon, &settings, (listener, status_token), webhook, signals).await
+    let options = web_options(&settings)?;
+    serve(daemon, (listener, options), webhook, signals).await
+}
+
+/// Access rules of the status page, as the settings have them.
+fn web_options(settings: &Settings) -> anyhow::Result<Options> {
+    let followed = |token: Option<Secret>| token.map(|token| Arc::new(FollowedSecrets::new(vec![token])));
+    Ok(Options {
+        page: settings.status_page,
+        allowed_hosts: settings.allowed_hosts.clone(),
+        status_token: followed(settings.status_token()?),
+        admin_token: followed(settings.admin_token()?),
+    })
+}
+
+/// Runs the daemon with its page on this listener until a signal ends it.
+pub(super) async fn on(listener: TcpListener, globals: &Globals) -> anyhow::Result<Exit> {
+    let settings = settings::load(&globals.config, &globals.env)?;
+    let daemon = daemon(config(globals, &Args::default(), settings.clone()))?;
+    let signals = Signals::new()?;
+    serve(daemon, &settings, (Some(listener), None), None, signals).await
 }
 
 /// The webhook, ready to be served.
@@ -92,8 +111,7 @@ impl Receiver {
 /// Runs the daemon with its web until a signal ends it.
 async fn serve(
     daemon: Daemon,
-    settings: &Settings,
-    (listener, status_token): (Option<TcpListener>, Option<Arc<FollowedSecrets>>),
+    (listener, mut options): (Option<TcpListener>, Options),
     webhook: Option<Receiver>,
     signals: Signals,
 ) -> anyhow::Result<Exit> {
@@ -118,12 +136,7 @@ async fn serve(
     if let Some(listener) = listener {
         let address = listener.local_addr()?;
         tracing::info!(%address, "listening");
-        let options = Options {
-            page: settings.status_page || address.ip().is_loopback(),
-            allowed_hosts: settings.allowed_hosts.clone(),
-            status_token,
-            admin_token: settings.admin_token.clone(),
-        };
+        options.page |= address.ip().is_loopback();
         if options.page && io::stderr().is_terminal() {
             let reached = match address.ip().is_unspecified() {
                 true => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),

@@ -19,6 +19,7 @@ pub(super) type AbsenceCounts = BTreeMap<AbsenceReason, usize>;
 /// People of a room whose reason is not only that they are not there.
 struct Known<'a> {
     aside: MemberSet,
+    contested: MemberSet,
     going: MemberSet,
     by_event: BTreeMap<&'a UserId, &'a LastReason>,
 }
@@ -30,6 +31,7 @@ impl<'a> Known<'a> {
         let reasons = controller.events.reasons.in_room(id);
         Self {
             aside: left_alone(ReasonCode::SetAside).and(missing),
+            contested: left_alone(ReasonCode::Contested).and(missing),
             going: left_alone(ReasonCode::ComingAndGoing).and(missing),
             by_event: reasons.filter(|(user, _)| missing.contains(user)).collect(),
         }
@@ -40,6 +42,9 @@ impl<'a> Known<'a> {
         if self.aside.contains(user) {
             return Some(AbsenceReason::SetAside);
         }
+        if self.contested.contains(user) {
+            return Some(AbsenceReason::Contested);
+        }
         if self.going.contains(user) {
             return Some(AbsenceReason::ComingAndGoing);
         }
@@ -49,7 +54,7 @@ impl<'a> Known<'a> {
     /// Everyone, each once.
     fn users(&self) -> MemberSet {
         let by_event: MemberSet = self.by_event.keys().copied().cloned().collect();
-        self.aside.or(&self.going).or(&by_event)
+        self.aside.or(&self.contested).or(&self.going).or(&by_event)
     }
 }
 
@@ -107,6 +112,9 @@ pub(super) fn named(controller: &Controller, room: &Room) -> Vec<Absence> {
         let mut words = Vec::new();
         match reason {
             AbsenceReason::SetAside => words.push("set aside: the service does not take them".to_owned()),
+            AbsenceReason::Contested => {
+                words.push("put out by others as often as they are added".to_owned());
+            }
             AbsenceReason::ComingAndGoing => {
                 words.push("put back again and again, and gone again".to_owned());
             }

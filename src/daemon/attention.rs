@@ -1,10 +1,11 @@
 //! Everything that needs attention: the one source of the page, of the API, of the readiness and of the service manager's line.
 
+use super::contests;
 use super::controller::Controller;
 use super::departed::DepartedTogether;
 use super::room_table::{Freshness, Room};
 use super::write_gate::Closure;
-use crate::model::{Guard, ReasonCode, RoomId, counted, counted_people, printable};
+use crate::model::{Guard, ReasonCode, RoomId, UserId, counted, counted_people, printable};
 use crate::plan::Note;
 use crate::status::{Aside, Attention, AttentionSeverity, Hold, RoomState};
 use crate::web::IntakeTrouble;
@@ -13,7 +14,7 @@ use std::collections::BTreeSet;
 use tokio::time::Instant;
 
 /// Most rooms that an item names.
-const ROOMS_NAMED: usize = 25;
+pub(super) const ROOMS_NAMED: usize = 25;
 /// Most rooms whose labels stand in a message.
 const LABELS: usize = 3;
 
@@ -71,6 +72,7 @@ pub(super) fn attention(daemon: &Controller) -> Vec<Attention> {
     }
     let clock = daemon.safeguards.clock();
     all.extend(set_aside(&exclusions.set_aside().shown(clock.moment())));
+    all.extend(contests::attention(&exclusions.contested().shown(clock.moment())));
     all.extend(daemon.departed.shown(now).iter().map(departed));
     // Stable: within a severity they stay in this order.
     all.sort_by_key(|item| item.severity);
@@ -155,7 +157,7 @@ fn red(code: &'static str, message: String, since: Timestamp) -> Attention {
     item(AttentionSeverity::Red, code, message, since)
 }
 
-fn amber(code: &'static str, message: String, since: Timestamp) -> Attention {
+pub(super) fn amber(code: &'static str, message: String, since: Timestamp) -> Attention {
     item(AttentionSeverity::Amber, code, message, since)
 }
 
@@ -316,12 +318,10 @@ fn kept_by_budget(daemon: &Controller, people: usize) -> Option<Attention> {
 fn set_aside(aside: &[Aside]) -> Option<Attention> {
     let since = aside.iter().map(|aside| aside.since).min()?;
     let people: BTreeSet<_> = aside.iter().map(|aside| &aside.user).collect();
-    let names: Vec<&str> = people.iter().take(LABELS).map(|user| user.as_str()).collect();
-    let more = and_more(people.len() - names.len());
     let message = format!(
-        "{} set aside, because the service does not take them: {}{more}",
+        "{} set aside, because the service does not take them: {}",
         counted_people(people.len()),
-        names.join(", ")
+        named(&people)
     );
     let rooms: BTreeSet<&RoomId> = aside.iter().filter_map(|aside| aside.room.as_ref()).collect();
     Some(Attention {
@@ -329,6 +329,13 @@ fn set_aside(aside: &[Aside]) -> Option<Attention> {
         rooms: rooms.into_iter().take(ROOMS_NAMED).cloned().collect(),
         ..amber(ReasonCode::SetAside.as_str(), message, since)
     })
+}
+
+/// The first of some people.
+pub(super) fn named(people: &BTreeSet<&UserId>) -> String {
+    let names: Vec<&str> = people.iter().take(LABELS).map(|user| user.as_str()).collect();
+    let more = and_more(people.len() - names.len());
+    format!("{}{more}", names.join(", "))
 }
 
 /// Item about rooms that have left the files.

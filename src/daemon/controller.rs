@@ -132,7 +132,7 @@ impl Controller {
         self.save_invitations();
         self.see_ends();
         let exclusions = self.safeguards.exclusions_mut();
-        let named = provenance.naming(&exclusions.set_aside().users());
+        let named = provenance.naming(&exclusions.freed_by_files());
         let let_go = exclusions.let_go(&named);
         let differs = self.files.take(desired.source, (provenance, people), now);
         // Nothing is written by the new set before its holds are on the disk.
@@ -240,6 +240,7 @@ impl Controller {
         }
         // A read that contradicts itself proves of nobody that they have left.
         if observed.complete().is_some() {
+            self.see_contests(ticket, live);
             self.see_people(ticket, live);
         }
         let current = self.rooms.current(ticket);

@@ -8,6 +8,7 @@ mod absences;
 mod admin_lists;
 mod attention;
 mod call_metrics;
+mod contests;
 mod controller;
 mod departed;
 mod ending;

@@ -1,5 +1,6 @@
 //! The daemon's part in a pass that writes: which rooms it may begin, whether a call may go out, and the record of every answer.
 
+use super::contests;
 use super::controller::Controller;
 use super::files_in_force::FileSet;
 use super::handle::{DaemonHandle, lock};
@@ -126,6 +127,9 @@ impl Journal for PassJournal<'_> {
             }
             controller.history.changed(change.clone());
             changes.push(change);
+        }
+        if result.is_ok() {
+            controller.see_done(room, op, users);
         }
         if result.is_ok() && op == Op::Add {
             added(&mut controller, room, users);
@@ -276,6 +280,8 @@ fn applied(
     if let Some(room) = controller.rooms.get_mut(&plan.id) {
         let not_seen: MemberSet = report.not_seen.iter().cloned().collect();
         let not_taken = room.people_mut().not_seen(&not_seen);
+        let contested = controller.safeguards.exclusions_mut().contested_mut();
+        contests::not_done(contested, &plan.id, report);
         refusals.extend(
             not_taken
                 .iter()

@@ -6,7 +6,7 @@ use super::{Config, audit_log_of, follow, link};
 use crate::desired::Remembered;
 use crate::diagnostics::{Diagnostic, Invalid};
 use crate::file_source::FileSource;
-use crate::settings::Settings;
+use crate::settings::{SecretFrom, Settings};
 
 /// Reads settings and files again. Settings that are not valid change nothing.
 pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut ServiceLink, files: &FileSource) {
@@ -37,8 +37,8 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
     }
     if taken_at_start(&before) != taken_at_start(&settings) {
         tracing::warn!(
-            "`state_dir`, `listen`, `status_page`, `allowed_hosts`, `status_token_file` and `webhook` are as before until roomsync is \
-             started again"
+            "`state_dir`, `listen`, `status_page`, `allowed_hosts`, `status_token_file`, `admin_token_file` and `webhook` are as before \
+             until roomsync is started again"
         );
     }
     let refollow = (&before.rooms, &before.room_defaults, before.sync.settle)
@@ -63,6 +63,7 @@ fn taken_at_start(settings: &Settings) -> impl PartialEq + '_ {
     (
         (&settings.state_dir, settings.listen, settings.status_page),
         (&settings.allowed_hosts, &settings.status_token_file),
+        settings.admin_token.as_ref().and_then(SecretFrom::file),
         &settings.webhook,
     )
 }

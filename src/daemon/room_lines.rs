@@ -64,6 +64,7 @@ fn missing(plan: &RoomPlan) -> Missing {
     Missing {
         set_aside: plan.missing(ReasonCode::SetAside),
         coming_and_going: plan.missing(ReasonCode::ComingAndGoing),
+        contested: plan.missing(ReasonCode::Contested),
     }
 }
 
@@ -76,10 +77,10 @@ fn with_missing(plan: &RoomPlan, room: &Room) -> RoomPlan {
         let Missing {
             set_aside,
             coming_and_going,
+            contested,
         } = missing(plan);
-        users
-            .filter(|user| set_aside.contains(user) || coming_and_going.contains(user))
-            .collect()
+        let missing = set_aside.or(&coming_and_going).or(&contested);
+        users.filter(|user| missing.contains(user)).collect()
     };
     let out = held(Op::Add);
     let admins = room.desired().admins.as_ref();

@@ -1,5 +1,5 @@
 //! Everything that keeps people whom the files in force no longer want, or leaves alone those they want: holds, removal budgets,
-//! people set aside or coming and going, and the clock that their times are on.
+//! people set aside, contested or coming and going, and the clock that their times are on.
 
 use super::fleet_budget::{FleetBudget, Lifetime};
 use super::learned_limits::LearnedLimits;
@@ -37,6 +37,7 @@ impl Safeguards {
         let PersistedState {
             spending,
             set_aside,
+            contested,
             learned_limits: _,
             clock: anchor,
             mut budgets,
@@ -50,7 +51,7 @@ impl Safeguards {
         budgets.each_time(|time| time.min(now));
         Self {
             clock_check: ClockCheck::new(service_time),
-            exclusions: Exclusions::new(restored.rosters, set_aside, now),
+            exclusions: Exclusions::new(restored.rosters, set_aside, contested, now),
             budgets,
             fleet,
             ends: PlaceEnds::new(ended_until),
@@ -233,6 +234,7 @@ impl Safeguards {
         Constraints {
             invite: Invite::These(invited.unwrap_or_default()),
             not_tried,
+            not_promoted: self.exclusions.not_promoted_in(&desired.id, now),
             ..self.kept_in(desired)
         }
     }
@@ -279,6 +281,7 @@ impl Safeguards {
         PersistedState {
             spending: self.fleet.spending().cloned(),
             set_aside: self.exclusions.set_aside().clone(),
+            contested: self.exclusions.contested().entries(),
             learned_limits,
             clock: self.clock.anchor(),
             budgets: self.budgets.clone(),

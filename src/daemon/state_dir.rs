@@ -1,4 +1,5 @@
-//! State that outlives the daemon, in `state_dir`: holds, the lists they are judged by, the fleet's budget, who is set aside.
+//! State that outlives the daemon, in `state_dir`: holds, the lists they are judged by, the fleet's budget, who is set aside or
+//! contested.
 //!
 //! Three files make one set, and none of them is kept without the others. Each names its version and the set, and carries a
 //! checksum of itself. Files are replaced in one step and synced, so that a crash at any instant leaves the old one or the new one.
@@ -8,6 +9,7 @@ mod folder;
 mod invited;
 mod pause_file;
 mod persister;
+mod private;
 mod sealed;
 mod seen_file;
 mod shape;
@@ -24,7 +26,7 @@ use crate::clock::Anchor;
 use crate::desired::Remembered;
 use crate::disk::Fsync;
 use crate::disk::{self, Progress, TimeLimit, write_fault};
-use crate::exclusions::{InvitationChange, Invitations, RemovalBudgets, Rosters, SetAside};
+use crate::exclusions::{ContestedEntry, InvitationChange, Invitations, RemovalBudgets, Rosters, SetAside};
 use crate::seen::Seen;
 use append_log::AppendLog;
 use folder::{Folder, Place, unusable};
@@ -66,6 +68,26 @@ pub enum StateDirError {
         /// Cause.
         error: io::Error,
     },
+    /// The folder belongs to another user.
+    #[error(
+        "{dir:?} (`state_dir`) belongs to another user (uid {owner}), who could hold its lock and change what is kept there; give it \
+         to the user that runs roomsync (`chown {own} {}`), or name a folder in it that is not there yet: roomsync makes it",
+        dir.display()
+    )]
+    NotOurs {
+        /// The folder.
+        dir: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// The user that runs roomsync.
+        own: u32,
+    },
+    /// Others can write to the folder, and its file system keeps it so.
+    #[error(
+        "other users can write to {0:?} (`state_dir`), could hold its lock and change what is kept there, and its file system does not \
+         let it be closed to them; name a folder on another one"
+    )]
+    Open(PathBuf),
     /// Another daemon keeps its state here.
     #[error("another roomsync runs with this `state_dir` ({0:?}): end it, or give each its own")]
     Taken(PathBuf),
@@ -170,6 +192,7 @@ pub(super) enum RestoredFrom {
 pub(super) struct PersistedState {
     pub(super) spending: Option<Spending>,
     pub(super) set_aside: SetAside,
+    pub(super) contested: Vec<ContestedEntry>,
     /// Batch sizes that the service taught.
     pub(super) learned_limits: Option<LearnedLimits>,
     /// Clock by which these times are meant.

@@ -222,6 +222,18 @@ impl View<'_> {
             .shown_coming_and_going(safeguards.clock().moment())
     }
 
+    fn contested(&self) -> Vec<status::Contested> {
+        let safeguards = &self.0.safeguards;
+        let contested = safeguards.exclusions().contested();
+        contested.shown(safeguards.clock().moment())
+    }
+
+    fn comes_back(&self) -> Vec<status::ComesBack> {
+        let safeguards = &self.0.safeguards;
+        let coming_back = safeguards.exclusions().coming_back();
+        coming_back.shown(safeguards.clock().moment())
+    }
+
     fn status(&self, most: usize) -> Status {
         let Self(daemon) = self;
         let by_pages = daemon.rooms.len() > most;
@@ -266,6 +278,8 @@ impl View<'_> {
             },
             aside: self.set_aside(),
             coming_and_going: self.coming_and_going(),
+            contested: self.contested(),
+            comes_back: self.comes_back(),
             ends_soon: daemon.ends_soon(),
             holds: daemon
                 .rooms
@@ -302,6 +316,8 @@ impl View<'_> {
         let people: BTreeSet<_> = aside.iter().map(|aside| &aside.user).collect();
         let safeguards = &daemon.safeguards;
         let set_aside = safeguards.exclusions().set_aside();
+        let contested = self.contested();
+        let contested: BTreeSet<_> = contested.iter().map(|of| (&of.room, &of.user)).collect();
         Gauges {
             rooms: rooms.into_iter().collect(),
             people: daemon.files.set().map_or(0, |set| set.people),
@@ -310,6 +326,8 @@ impl View<'_> {
             aside: people.len(),
             aside_by_reason: set_aside.by_reason(safeguards.clock().moment()),
             coming_and_going: self.coming_and_going().len(),
+            contested: contested.len(),
+            comes_back: self.comes_back().len(),
             absent,
             held: self.held(),
             pending: self

@@ -1,7 +1,8 @@
 //! Groups, and the people that lists come to.
 
 use super::entry::{Entry, GroupName, Who};
-use super::group_index::GroupIndex;
+use super::expansion;
+use super::group_index::{Group, GroupIndex};
 use super::place::{ListAt, Specs};
 use super::until_lints;
 use crate::diagnostics::{Place, Problem, RawDiagnostic, closest, shown};
@@ -9,7 +10,8 @@ use crate::model::{MemberSet, Until, UserId};
 use crate::yaml::Items;
 use jiff::Timestamp;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::rc::Rc;
 
 /// A list of people, and its place.
 pub(super) struct Listed<'s> {
@@ -36,19 +38,62 @@ impl People {
     }
 }
 
-/// The groups of all files, each with the people it comes to.
+/// The groups of all files, and the people that they come to.
 pub(super) struct ResolvedGroups<'s> {
     index: &'s GroupIndex,
-    /// By the group's index; `None`: not resolved yet, or the group holds itself.
-    people: Vec<Option<People>>,
+    specs: &'s Specs,
+    /// By the group's index; `None`: not resolved yet.
+    natures: Vec<Option<Nature>>,
+    /// People of the groups that were asked for.
+    kept: RefCell<Kept>,
     /// True if every file was read, so that a group which is not here does not exist.
     whole: bool,
     /// The time by which ends are called over or near.
     now: Timestamp,
     /// Lints of ends; only a set without errors gets them.
     until_lints: RefCell<Vec<Problem>>,
+    /// Names that may still be gathered out of groups for lints of ends.
+    lint_names_left: Cell<usize>,
     /// Names that may still be compared to find the one that was meant.
     comparisons_left: Cell<usize>,
+}
+
+/// Traits that a list has of its own or by way of its groups, known without its people.
+#[derive(Debug, Clone, Copy, Default)]
+struct Nature {
+    /// The same as in [`People`].
+    open: bool,
+    /// True if a place in it ends.
+    ends: bool,
+}
+
+impl Nature {
+    fn add(&mut self, other: Self) {
+        self.open |= other.open;
+        self.ends |= other.ends;
+    }
+}
+
+/// People of groups, as long as they are few. The people of all groups together may be many more than the files have names: each
+/// group of a chain comes to all that follow.
+#[derive(Debug, Default)]
+struct Kept {
+    people: HashMap<usize, Rc<People>>,
+    /// Names in all of them.
+    names: usize,
+    /// Most of these.
+    most: usize,
+}
+
+impl Kept {
+    fn keep(&mut self, group: usize, people: &Rc<People>) {
+        self.names += people.set.len();
+        if self.names > self.most {
+            self.people.clear();
+            self.names = people.set.len();
+        }
+        self.people.insert(group, Rc::clone(people));
+    }
 }
 
 /// Records what is twice in a list.
@@ -73,55 +118,68 @@ fn repeats(listed: &Listed<'_>, problems: &mut Vec<Problem>) {
 
 /// Enough for any file that a person reads the errors of, and few enough that many mistakes and many groups take no time.
 const MOST_COMPARISONS: usize = 100_000;
+/// Enough for groups that people nest, and few enough that the lints of a long chain take no time.
+const MOST_LINT_NAMES: usize = 2_000_000;
+/// Names that are kept, as a multiple of the items that all groups have: groups nest about as deep.
+const KEPT_FOR_EACH_ITEM: usize = 4;
+/// Most names of a cycle that its error has.
+const MOST_IN_CYCLE: usize = 10;
 
 impl<'s> ResolvedGroups<'s> {
     pub(super) fn new(
         index: &'s GroupIndex,
-        specs: &Specs,
+        specs: &'s Specs,
         whole: bool,
         now: Timestamp,
         problems: &mut Vec<Problem>,
     ) -> Self {
+        let items: usize = index.groups().iter().map(|group| group.items(specs).len()).sum();
         let mut groups = Self {
             index,
-            people: vec![None; index.groups().len()],
+            specs,
+            natures: vec![None; index.groups().len()],
+            kept: RefCell::new(Kept {
+                most: KEPT_FOR_EACH_ITEM * items,
+                ..Kept::default()
+            }),
             whole,
             now,
             until_lints: RefCell::default(),
+            lint_names_left: Cell::new(MOST_LINT_NAMES),
             comparisons_left: Cell::new(MOST_COMPARISONS),
         };
-        for start in 0..groups.people.len() {
-            groups.resolve(start, specs, problems);
+        // The depth of each group that is being resolved.
+        let mut depths = vec![None; groups.natures.len()];
+        for start in 0..groups.natures.len() {
+            groups.resolve(start, &mut depths, problems);
         }
         groups
     }
 
     /// Resolves a group and those it holds. With a stack of its own, because files decide how deep groups nest.
-    fn resolve(&mut self, start: usize, specs: &Specs, problems: &mut Vec<Problem>) {
-        if self.people.get(start).is_none_or(Option::is_some) {
+    fn resolve(&mut self, start: usize, depths: &mut [Option<usize>], problems: &mut Vec<Problem>) {
+        if self.natures.get(start).is_none_or(Option::is_some) {
             return;
         }
         // The groups being resolved, each held by the one before it, and how many of its own have been visited.
-        let mut stack = vec![(start, 0)];
+        let mut stack: Vec<(usize, usize)> = vec![(start, 0)];
         while let Some((index, visited)) = stack.pop() {
-            let Some(group) = self.index.get(index) else {
+            let (Some(group), Some(depth)) = (self.index.get(index), depths.get_mut(index)) else {
                 continue;
             };
+            *depth = Some(stack.len());
             let mut held = group.held.iter().enumerate().skip(visited);
-            match held.find(|(_, held)| matches!(self.people.get(held.group), Some(None))) {
+            match held.find(|(_, held)| matches!(self.natures.get(held.group), Some(None))) {
                 None => {
-                    let listed = Listed {
-                        at: group.at.clone(),
-                        items: group.items(specs),
-                    };
-                    let people = self.people_of(&listed, problems);
-                    if let Some(slot) = self.people.get_mut(index) {
-                        *slot = Some(people);
+                    *depth = None;
+                    let nature = self.nature_of(group, problems);
+                    if let Some(slot) = self.natures.get_mut(index) {
+                        *slot = Some(nature);
                     }
                 }
                 Some((at, held)) => {
                     stack.push((index, at + 1));
-                    match stack.iter().position(|(open, _)| *open == held.group) {
+                    match depths.get(held.group).copied().flatten() {
                         None => stack.push((held.group, 0)),
                         Some(from) => problems.push(
                             self.cycle(stack.get(from..).unwrap_or_default(), group.at.item(held.item)),
@@ -132,11 +190,30 @@ impl<'s> ResolvedGroups<'s> {
         }
     }
 
+    /// Checks the list of a group.
+    fn nature_of(&self, group: &Group, problems: &mut Vec<Problem>) -> Nature {
+        let listed = Listed {
+            at: group.at.clone(),
+            items: group.items(self.specs),
+        };
+        let (nature, own) = self.check(&listed, problems);
+        let has_ends = listed.items.iter().flatten().any(|entry| entry.until().is_some());
+        if has_ends && self.lint_names_left.get() > 0 {
+            let people = self.expand(listed.items, nature);
+            self.gathered(people.set.len().saturating_sub(own.len()));
+            self.lint(until_lints::of_list(self, &listed, &people, self.now));
+        }
+        nature
+    }
+
     fn cycle(&self, chain: &[(usize, usize)], place: Place) -> Problem {
-        let groups = chain.iter().chain(chain.first());
-        let names: Vec<&str> = groups
-            .filter_map(|(index, _)| Some(self.index.get(*index)?.name.as_str()))
-            .collect();
+        let name = |(index, _): &(usize, usize)| Some(self.index.get(*index)?.name.as_str().to_owned());
+        let left_out = chain.len().saturating_sub(MOST_IN_CYCLE);
+        let mut names: Vec<String> = chain.iter().take(MOST_IN_CYCLE).filter_map(name).collect();
+        if left_out > 0 {
+            names.push(format!("({left_out} more)"));
+        }
+        names.extend(chain.first().and_then(name));
         let message = format!("a group holds itself: {}", names.join(" → "));
         let raw =
             RawDiagnostic::new("group-cycle", message).help("take one of these out of the one that holds it");
@@ -147,108 +224,109 @@ impl<'s> ResolvedGroups<'s> {
         }
     }
 
-    /// The people that a list comes to. Records groups that are missing, repeats, and lints of ends.
-    pub(super) fn people_of(&self, listed: &Listed<'_>, problems: &mut Vec<Problem>) -> People {
-        let mut names: Vec<UserId> = Vec::with_capacity(listed.items.len());
+    /// The names that a list has itself, in order. Records groups that are missing, and repeats.
+    fn check<'l>(&self, listed: &Listed<'l>, problems: &mut Vec<Problem>) -> (Nature, Vec<&'l UserId>) {
+        let mut names: Vec<&UserId> = Vec::with_capacity(listed.items.len());
         let mut groups: Vec<&GroupName> = Vec::new();
-        let mut sets: Vec<&MemberSet> = Vec::new();
-        let (mut open, mut ends) = (false, false);
+        let mut nature = Nature::default();
         for (index, item) in listed.items.iter().enumerate() {
             let Some(entry) = item else {
-                open = true;
+                nature.open = true;
                 continue;
             };
-            ends |= entry.until().is_some();
+            nature.ends |= entry.until().is_some();
             match entry.who() {
-                Who::User(user) => names.push(user.clone()),
+                Who::User(user) => names.push(user),
                 Who::Group(name) => {
                     groups.push(name);
-                    match self.get(name) {
-                        Some(people) => {
-                            sets.push(&people.set);
-                            open |= people.open;
-                            ends |= !people.ends.is_empty();
-                        }
-                        None => {
-                            open = true;
-                            if self.whole && self.index.named(&name.0).is_none() {
-                                problems.push(self.missing(name, listed.at.item(index)));
-                            }
-                        }
+                    let group = self.index.named(&name.0);
+                    let known = group.and_then(|group| self.natures.get(group).copied().flatten());
+                    match known {
+                        Some(of_group) => nature.add(of_group),
+                        // It is missing, or holds itself.
+                        None => nature.open = true,
+                    }
+                    if self.whole && group.is_none() {
+                        problems.push(self.missing(name, listed.at.item(index)));
                     }
                 }
             }
         }
         let listed_names = names.len();
-        let own: MemberSet = names.into_iter().collect();
+        names.sort_unstable();
+        names.dedup();
         groups.sort_unstable();
-        if own.len() < listed_names
+        if names.len() < listed_names
             || groups
                 .windows(2)
                 .any(|pair| matches!(pair, [one, next] if one == next))
         {
             repeats(listed, problems);
         }
-        let set = match sets.as_slice() {
-            [] => own,
-            [only] => own.or(only),
-            _ => MemberSet::of_all(sets.into_iter().chain([&own])),
+        (nature, names)
+    }
+
+    /// The people that a list comes to. Records groups that are missing, repeats, and lints of ends.
+    pub(super) fn people_of(&self, listed: &Listed<'_>, problems: &mut Vec<Problem>) -> People {
+        let (nature, own) = self.check(listed, problems);
+        let mut held: Vec<usize> = self.index.held_by(listed.items).map(|held| held.group).collect();
+        held.dedup();
+        let of_own = |own: Vec<&UserId>| own.into_iter().cloned().collect::<MemberSet>();
+        let people = People {
+            set: match held.as_slice() {
+                [] => of_own(own),
+                // All lists with this group alone share its names.
+                [only] => of_own(own).or(&self.people(*only).set),
+                _ => expansion::names(self.index, self.specs, listed.items),
+            },
+            open: nature.open,
+            ends: self.ends_in(listed.items, nature),
         };
-        let mut people = People {
-            set,
-            open,
-            ends: Vec::new(),
-        };
-        if ends {
-            people.ends = self.ends_in(listed);
+        if nature.ends {
             self.lint(until_lints::of_list(self, listed, &people, self.now));
         }
         people
     }
 
-    /// Ends of the places that a list gives, by name.
-    fn ends_in(&self, listed: &Listed<'_>) -> Vec<(UserId, Until)> {
-        let mut latest: BTreeMap<&UserId, Until> = BTreeMap::new();
-        let mut end = |user, until: Until| {
-            let latest = latest.entry(user).or_insert(until);
-            *latest = until.max(*latest);
-        };
-        // Who is in one of these and has no end there stays.
-        let mut for_good: Vec<&People> = Vec::new();
-        let mut named: Vec<&UserId> = Vec::new();
-        for entry in listed.items.iter().flatten() {
-            match (entry.who(), entry.until()) {
-                (Who::User(user), Some(until)) => end(user, until),
-                (Who::User(user), None) => named.push(user),
-                (Who::Group(name), until) => {
-                    let Some(people) = self.get(name) else { continue };
-                    for (user, own) in &people.ends {
-                        end(user, until.map_or(*own, |until| until.min(*own)));
-                    }
-                    match until {
-                        None => for_good.push(people),
-                        Some(until) => {
-                            let others = people.set.iter().filter(|user| people.until(user).is_none());
-                            others.for_each(|user| end(user, until));
-                        }
-                    }
-                }
-            }
+    fn ends_in(&self, items: &Items<Entry>, nature: Nature) -> Vec<(UserId, Until)> {
+        match nature.ends {
+            true => expansion::ends(self.index, self.specs, items),
+            false => Vec::new(),
         }
-        named.sort_unstable();
-        let stays = |user: &UserId| {
-            named.binary_search(&user).is_ok()
-                || for_good
-                    .iter()
-                    .any(|people| people.set.contains(user) && people.until(user).is_none())
-        };
-        let ends = latest.into_iter().filter(|(user, _)| !stays(user));
-        ends.map(|(user, until)| (user.clone(), until)).collect()
     }
 
-    /// The people that a group comes to; `None`: it is missing, or holds itself.
-    pub(super) fn get(&self, name: &GroupName) -> Option<&People> {
-        self.people.get(self.index.named(&name.0)?)?.as_ref()
+    fn expand(&self, items: &Items<Entry>, nature: Nature) -> People {
+        People {
+            set: expansion::names(self.index, self.specs, items),
+            open: nature.open,
+            ends: self.ends_in(items, nature),
+        }
+    }
+
+    /// The people that a group comes to; `None`: it is missing.
+    pub(super) fn get(&self, name: &GroupName) -> Option<Rc<People>> {
+        Some(self.people(self.index.named(&name.0)?))
+    }
+
+    fn people(&self, group: usize) -> Rc<People> {
+        if let Some(kept) = self.kept.borrow().people.get(&group) {
+            return Rc::clone(kept);
+        }
+        let nature = self.natures.get(group).copied().flatten().unwrap_or(Nature {
+            open: true,
+            ends: true,
+        });
+        let items = self.index.get(group).map(|group| group.items(self.specs));
+        let people = items.map(|items| self.expand(items, nature));
+        let people = Rc::new(people.unwrap_or_default());
+        self.gathered(people.set.len());
+        self.kept.borrow_mut().keep(group, &people);
+        people
+    }
+
+    fn gathered(&self, names: usize) {
+        let left = self.lint_names_left.get();
+        self.lint_names_left.set(left.saturating_sub(names));
     }
 
     /// The time by which ends are called over or near.
@@ -269,10 +347,8 @@ impl<'s> ResolvedGroups<'s> {
     /// Place of the largest of the groups that a list holds itself.
     pub(super) fn largest(&self, items: &Items<Entry>) -> Option<Place> {
         // Of several that are as large, the first.
-        let largest = self.index.held_by(items).rev().max_by_key(|held| {
-            let people = self.people.get(held.group).and_then(Option::as_ref);
-            people.map_or(0, |people| people.set.len())
-        })?;
+        let held = self.index.held_by(items).rev();
+        let largest = held.max_by_key(|held| self.people(held.group).set.len())?;
         Some(self.index.get(largest.group)?.at.key())
     }
 

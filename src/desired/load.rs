@@ -5,9 +5,11 @@ use super::group_index::GroupIndex;
 use super::groups::ResolvedGroups;
 use super::place::Specs;
 use super::provenance::Provenance;
+use super::resolve::Rooms;
 use super::room::{Desired, DesiredRoom, Source};
 use super::spec::FileSpec;
 use super::totals::Totals;
+use super::version::judge_version;
 use super::{lints, resolve};
 use crate::diagnostics::{Diagnostic, Invalid, Place, Problem, RawDiagnostic, Severity, Target, diagnose};
 use crate::disk::{DiskTimeout, TimeLimit};
@@ -243,6 +245,7 @@ impl Reading {
                 .help("see whether its end is missing, and end the last line with a newline");
             warn(Target::Byte(text.len()), raw);
         }
+        judge_version(file, &mut document, |spec| &spec.version);
         judge_kind(&mut document);
         let problems = document.problems;
         self.partial |= !document.whole;
@@ -276,12 +279,15 @@ impl Reading {
         } = self;
         let groups = GroupIndex::new(&specs, &mut problems);
         let lints = lints::lints(&specs, &groups, &defaults.guards);
-        let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, now, &mut problems);
         let mut rooms = Vec::new();
         let mut totals = Totals::new(&specs, retain != Retain::Rooms, now);
+        let of_files = specs.iter_mut().map(|(_, spec)| std::mem::take(&mut spec.rooms));
+        let mut of_files: Rooms = of_files.collect();
+        let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, now, &mut problems);
         let keep = retain != Retain::Rooms;
         resolve::rooms(
-            &mut specs,
+            &specs,
+            &mut of_files,
             &people_of_groups,
             defaults,
             keep,
@@ -294,6 +300,11 @@ impl Reading {
             },
         );
         let until_lints = people_of_groups.into_until_lints();
+        if keep {
+            for ((_, spec), rooms) in specs.iter_mut().zip(of_files) {
+                spec.rooms = rooms;
+            }
+        }
         rooms.sort_by(|a: &DesiredRoom, b| a.id.cmp(&b.id));
         let any_error = problems.iter().any(|problem| problem.severity == Severity::Error);
         if totals.rooms > 0 && !any_error {

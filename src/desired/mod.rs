@@ -4,6 +4,7 @@ mod ending;
 mod ends;
 mod entry;
 mod exclude;
+mod expansion;
 mod forecast;
 mod group_index;
 mod groups;
@@ -20,6 +21,7 @@ mod surprises;
 mod texts;
 mod totals;
 mod until_lints;
+pub(crate) mod version;
 
 pub use ends::{Departures, Ends, RoomEnds};
 pub use exclude::Excluded;

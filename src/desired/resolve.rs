@@ -13,10 +13,13 @@ use crate::model::{Glob, MAX_ADMINS, MemberSet, RoomDefaults, RoomId, UserId};
 use crate::yaml::{Field, Items};
 use std::collections::{HashMap, hash_map};
 
-/// Resolves the rooms of all files, and hands over each. `whole`: every file was read to its end. Without `keep`, the documents
-/// lose each room once it is resolved.
+/// The rooms of each file, taken out of its document.
+pub(super) type Rooms = Vec<Field<Items<RoomSpec>>>;
+
+/// Resolves the rooms of all files, and hands over each. Without `keep`, each is dropped once it is resolved.
 pub(super) fn rooms(
-    specs: &mut Specs,
+    specs: &Specs,
+    rooms: &mut Rooms,
     groups: &ResolvedGroups<'_>,
     defaults: &RoomDefaults,
     keep: bool,
@@ -24,8 +27,7 @@ pub(super) fn rooms(
     mut take: impl FnMut(DesiredRoom),
 ) {
     let mut ids = Ids::new();
-    for (file, spec) in specs {
-        let mut rooms = std::mem::take(&mut spec.rooms);
+    for ((file, spec), rooms) in specs.iter().zip(rooms) {
         let context = Context::new(groups, spec, defaults);
         for (index, slot) in (0u32..).zip(rooms.value.iter_mut().flatten()) {
             let (Some(room), Some(entry)) = (&slot, rooms.entry) else {
@@ -38,9 +40,6 @@ pub(super) fn rooms(
             if !keep {
                 *slot = None;
             }
-        }
-        if keep {
-            spec.rooms = rooms;
         }
     }
 }

@@ -5,7 +5,9 @@ use super::entry::{Entry, GroupName};
 use super::names;
 use super::room::{AllowEmpty, OwnGuards};
 use super::schema;
+use super::version::{VERSION, version};
 use crate::diagnostics::RawDiagnostic;
+use crate::model::schema::version as version_schema;
 use crate::model::{Absent, Glob, Guards, Limit, Mode, RoomId, UserId};
 use crate::yaml::{
     Field, Fields, FieldsOf, Items, NamedLists, NamedListsOf, ReadContext, Scalar, ScalarOrMap, Shape,
@@ -39,7 +41,7 @@ const PATTERN: Scalar<Glob> = Scalar {
 fields! {
     /// The desired state: who belongs in which chat room. All files of a folder are read as one set.
     #[schemars(title = "A room file of roomsync", default, deny_unknown_fields)]
-    pub(crate) struct FileSpec("a room file", not_yet: ["version"]) {
+    pub(crate) struct FileSpec("a room file") {
         /// Lists of people under a name of their own. Every file can use them, in any list of people, as `group:NAME`.
         #[schemars(schema_with = "schema::groups")]
         groups: NamedLists<GroupName, Entry> = |value| value.named_lists(NamedListsOf {
@@ -53,6 +55,9 @@ fields! {
         /// The rooms, each in one place only.
         #[schemars(with = "Vec<RoomSpec>")]
         rooms: Items<RoomSpec> = |value| value.maps("a list of rooms"),
+        /// Version of this form of room files, so that an older roomsync says that it is too old for a later one.
+        #[schemars(schema_with = "version_schema", extend("default" = 1))]
+        version: u32 = |value| value.scalar(VERSION, version),
     }
 }
 

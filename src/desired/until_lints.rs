@@ -36,20 +36,22 @@ impl Ending<'_> {
     }
 
     /// The people of it whose place in its list ends by it, as far as it is for the list to say.
-    fn ending<'p>(&'p self, groups: &'p ResolvedGroups<'_>, people: &'p People) -> Vec<&'p UserId> {
+    fn ending(&self, groups: &ResolvedGroups<'_>, people: &People) -> Vec<UserId> {
         match self.who {
             Who::User(user) => Some(user)
                 .filter(|user| people.until(user) == Some(self.until))
                 .into_iter()
+                .cloned()
                 .collect(),
             Who::Group(name) => {
-                let group = groups.get(name);
+                let Some(group) = groups.get(name) else {
+                    return Vec::new();
+                };
                 let ends_by_it = |user: &&UserId| {
-                    let own = group.and_then(|group| group.until(user));
+                    let own = group.until(user);
                     own.is_none_or(|own| own > self.until) && people.until(user) == Some(self.until)
                 };
-                let of_group = group.into_iter().flat_map(|group| &group.set);
-                of_group.filter(ends_by_it).collect()
+                group.set.iter().filter(ends_by_it).cloned().collect()
             }
         }
     }
@@ -124,7 +126,7 @@ pub(super) fn of_room(
             admins.set.contains(user) && admins.until(user).is_none_or(|until| until > ending.until)
         };
         let ends = ending.ending(groups, members);
-        let is_idle = !ends.is_empty() && ends.iter().all(|user| stays(user));
+        let is_idle = !ends.is_empty() && ends.iter().all(stays);
         is_idle.then(|| {
             let who = match ending.who {
                 Who::User(user) => shown(user.as_str()),

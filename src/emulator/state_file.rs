@@ -14,9 +14,14 @@ pub enum StateError {
     /// The file cannot be read.
     #[error("the file cannot be read")]
     Read(#[source] io::Error),
-    /// The text is not YAML, or its keys and values are not those of a state.
-    #[error("this is not the state of an emulator")]
-    Yaml(#[source] serde_yaml::Error),
+    /// The text is not YAML, or its keys and values are not those of a state. Nothing of the text is shown: it may be another file, and
+    /// a state has tokens.
+    #[error(
+        "this is not the state of an emulator{}; it may have app_key, app_id, app_certificate, tokens, user_tokens, clients, passwords, \
+         users and rooms, and each room an owner, admins, members, allow_list, block_list, name, description, custom, created and maxusers",
+        .0.map_or(String::new(), |(line, column)| format!(" (line {line}, column {column})"))
+    )]
+    NoState(Option<(usize, usize)>),
     /// `app_key` has another form.
     #[error("app_key is written org#app, each of letters, digits, `-` and `_`; {0:?} is not")]
     AppKey(String),
@@ -144,7 +149,10 @@ pub(super) fn read(path: &Path) -> Result<State, StateError> {
 
 /// Reads the text of a state file, YAML or JSON.
 pub(super) fn parse(text: &str) -> Result<State, StateError> {
-    let file: StateFile = serde_yaml::from_str(text).map_err(StateError::Yaml)?;
+    let file: StateFile = serde_yaml::from_str(text).map_err(|error| {
+        let at = error.location();
+        StateError::NoState(at.map(|at| (at.line(), at.column())))
+    })?;
     let app_key = match file.app_key {
         Some(text) => AppKey::parse(&text).ok_or(StateError::AppKey(text))?,
         None => AppKey::default(),
@@ -331,10 +339,10 @@ mod tests {
         ]
         .map(problem);
         insta::assert_snapshot!(problems.join("\n"), @r#"
-        this is not the state of an emulator: rooms: invalid type: sequence, expected a map at line 1 column 8
-        this is not the state of an emulator: unknown field `tokken`, expected one of `app_key`, `app_id`, `app_certificate`, `tokens`, `user_tokens`, `clients`, `passwords`, `users`, `rooms`
-        this is not the state of an emulator: rooms.7: unknown field `boss`, expected one of `owner`, `admins`, `members`, `allow_list`, `block_list`, `name`, `description`, `custom`, `created`, `maxusers` at line 1 column 23
-        this is not the state of an emulator: rooms.7: missing field `owner` at line 1 column 12
+        this is not the state of an emulator (line 1, column 8); it may have app_key, app_id, app_certificate, tokens, user_tokens, clients, passwords, users and rooms, and each room an owner, admins, members, allow_list, block_list, name, description, custom, created and maxusers
+        this is not the state of an emulator (line 1, column 1); it may have app_key, app_id, app_certificate, tokens, user_tokens, clients, passwords, users and rooms, and each room an owner, admins, members, allow_list, block_list, name, description, custom, created and maxusers
+        this is not the state of an emulator (line 1, column 23); it may have app_key, app_id, app_certificate, tokens, user_tokens, clients, passwords, users and rooms, and each room an owner, admins, members, allow_list, block_list, name, description, custom, created and maxusers
+        this is not the state of an emulator (line 1, column 12); it may have app_key, app_id, app_certificate, tokens, user_tokens, clients, passwords, users and rooms, and each room an owner, admins, members, allow_list, block_list, name, description, custom, created and maxusers
         app_key is written org#app, each of letters, digits, `-` and `_`; "acme" is not
         app_key is written org#app, each of letters, digits, `-` and `_`; "a/b#c" is not
         app_id consists of letters, digits, `-` and `_`; ".." does not

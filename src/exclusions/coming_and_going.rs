@@ -77,6 +77,13 @@ impl ComingAndGoing {
         back.map(|(user, _)| user).collect()
     }
 
+    /// Forgets somebody who is known to be put out: they do not come and go.
+    pub(crate) fn is_put_out(&mut self, room: &RoomId, user: &UserId) {
+        if let Some(users) = self.0.get_mut(room) {
+            users.remove(user);
+        }
+    }
+
     /// People who are left alone in this room now, and why.
     pub(crate) fn waiting_in(&self, room: &RoomId, now: Moment) -> Vec<(UserId, NotTried)> {
         let waiting = |(user, window): (&UserId, &Window)| {

@@ -1,11 +1,15 @@
-//! People who must not be touched for now, by room: held names, people set aside, and people who come and go.
+//! People who must not be touched for now, by room: held names, people set aside, contested ones, and people who come and go. Beside
+//! them those who come back, who are named and removed all the same.
 
 mod coming_and_going;
+mod coming_back;
+mod contested;
 mod holds;
 mod invitations;
 mod removal_budget;
 mod set_aside;
 
+pub(crate) use contested::{ContestNews, Contested, ContestedEntry, Standing};
 pub(crate) use holds::{Hold, Lists, Roster, Rosters, wanted};
 pub(crate) use invitations::{InvitationChange, Invitations};
 pub(crate) use removal_budget::RemovalBudgets;
@@ -13,13 +17,15 @@ pub(crate) use set_aside::{Entry, Refusal, SetAside};
 
 use crate::clock::{Moment, Moved};
 use crate::desired::DesiredRoom;
-use crate::model::{RoomId, UserId};
+use crate::model::{Op, RoomId, UserId};
 use crate::plan::{self, Ended, NotTried};
 use crate::status;
 use coming_and_going::ComingAndGoing;
+use coming_back::ComingBack;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Most held names of a room that are shown.
 const NAMES_SHOWN: usize = 100;
@@ -30,6 +36,8 @@ pub(crate) struct Exclusions {
     holds: Rosters,
     set_aside: SetAside,
     coming_and_going: ComingAndGoing,
+    contested: Contested,
+    coming_back: ComingBack,
 }
 
 /// Effects of a new set of files on the holds.
@@ -44,12 +52,18 @@ pub(crate) struct HoldChanges {
 
 impl Exclusions {
     /// Goes on from what an earlier process kept.
-    pub(crate) fn new(holds: Rosters, mut set_aside: SetAside, now: Timestamp) -> Self {
+    pub(crate) fn new(
+        holds: Rosters,
+        mut set_aside: SetAside,
+        contested: Vec<ContestedEntry>,
+        now: Timestamp,
+    ) -> Self {
         set_aside.void_the_future(now);
         Self {
             holds,
             set_aside,
-            coming_and_going: ComingAndGoing::default(),
+            contested: Contested::from_entries(contested),
+            ..Self::default()
         }
     }
 
@@ -61,6 +75,29 @@ impl Exclusions {
         &self.set_aside
     }
 
+    pub(crate) fn contested(&self) -> &Contested {
+        &self.contested
+    }
+
+    pub(crate) fn contested_mut(&mut self) -> &mut Contested {
+        &mut self.contested
+    }
+
+    pub(crate) fn coming_back(&self) -> &ComingBack {
+        &self.coming_back
+    }
+
+    pub(crate) fn coming_back_mut(&mut self) -> &mut ComingBack {
+        &mut self.coming_back
+    }
+
+    /// Everyone whom a changed file that names them frees.
+    pub(crate) fn freed_by_files(&self) -> BTreeSet<UserId> {
+        let mut users = self.set_aside.users();
+        users.extend(self.contested.users().cloned());
+        users
+    }
+
     /// Lists of a room by the set in force, with their holds.
     pub(crate) fn lists(&self, room: &RoomId) -> Option<&Lists> {
         self.holds.of(room)
@@ -68,7 +105,8 @@ impl Exclusions {
 
     /// Takes a new set of files, and reports what is held by it.
     pub(crate) fn take(&mut self, rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>, now: Timestamp) -> HoldChanges {
-        let (changed, differs) = self.holds.take(rooms, now);
+        let (changed, mut differs) = self.holds.take(rooms, now);
+        differs |= self.contested.forget_others(|id| rooms.contains_key(id));
         for id in &changed {
             if let Some(lists) = self.holds.of(id) {
                 report_holds(id, lists);
@@ -110,6 +148,23 @@ impl Exclusions {
         self.set_aside.seen_in(room, is_there)
     }
 
+    /// Takes in what a look shows of changes that others may undo: see [`Contested::see`]. Whoever is contested from now on does not
+    /// count as coming and going.
+    pub(crate) fn see_contests(
+        &mut self,
+        room: &RoomId,
+        read_at: Instant,
+        standing: impl Fn(&UserId, Op, Option<Instant>) -> Standing,
+        named_by: impl Fn(&UserId) -> Option<String>,
+        now: Timestamp,
+    ) -> ContestNews {
+        let news = self.contested.see(room, read_at, standing, named_by, now);
+        for (user, _) in news.given_up.iter().filter(|(_, op)| *op == Op::Add) {
+            self.coming_and_going.is_put_out(room, user);
+        }
+        news
+    }
+
     /// Sets somebody aside whom the service refuses. `named_by`: the digest of the files that name them.
     pub(crate) fn refuse(
         &mut self,
@@ -126,9 +181,10 @@ impl Exclusions {
         }
     }
 
-    /// Lets go of people set aside whose files changed, or whom no file names any more. `true`: there were some.
+    /// Lets go of people set aside or contested whose files changed, or whom no file names any more. `true`: there were some.
     pub(crate) fn let_go(&mut self, named_by: &BTreeMap<UserId, String>) -> bool {
-        self.set_aside.let_go(named_by)
+        let set_aside = self.set_aside.let_go(named_by);
+        self.contested.let_go(named_by) || set_aside
     }
 
     /// Counts somebody who was put back, and reports if they are left alone from now on.
@@ -146,8 +202,17 @@ impl Exclusions {
             .into_iter()
             .flatten()
             .collect();
+        waiting.extend(self.contested.waiting_in(&desired.id, Op::Add, now));
         waiting.extend(self.set_aside.waiting_in(&desired.id, &wanted, now));
         waiting.into_iter().collect()
+    }
+
+    /// People of a room who are not to be made admins now, and why.
+    pub(crate) fn not_promoted_in(&self, room: &RoomId, now: Moment) -> BTreeMap<UserId, NotTried> {
+        self.contested
+            .waiting_in(room, Op::Promote, now)
+            .into_iter()
+            .collect()
     }
 
     /// Removals and demotions that are held in a room.
@@ -200,12 +265,16 @@ impl Exclusions {
     /// Forgets everyone whose time is over.
     pub(crate) fn forget(&mut self, now: Timestamp) {
         self.coming_and_going.forget(now);
+        self.contested.forget(now);
+        self.coming_back.forget(now);
     }
 
     /// Follows a move of the steady time.
     pub(crate) fn moved(&mut self, moved: &Moved) {
         self.set_aside.moved(moved);
         self.coming_and_going.moved(moved);
+        self.contested.moved(moved);
+        self.coming_back.moved(moved);
     }
 }
 

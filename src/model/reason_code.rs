@@ -53,6 +53,8 @@ reason_codes! {
     Clock = "clock",
     /// A wanted member leaves again and again, and is left alone for a while.
     ComingAndGoing = "coming_and_going",
+    /// A wanted person is put out or demoted as often as they are added or promoted, and is left alone for a day.
+    Contested = "contested",
     /// The service does not accept the token.
     CredentialsRefused = "credentials_refused",
     /// A dry run writes nothing.

@@ -16,6 +16,11 @@ pub(crate) fn duration(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$", "examples": ["500ms", "10s", "5m", "1h"]})
 }
 
+/// The version of a file's form, between quotes, too.
+pub(crate) fn version(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"enum": [1, "1"]})
+}
+
 impl JsonSchema for UserId {
     fn schema_name() -> Cow<'static, str> {
         "Name".into()

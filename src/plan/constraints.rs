@@ -14,6 +14,8 @@ pub struct Constraints {
     pub demotions: Option<HeldNames>,
     /// Wanted people who are not tried at present.
     pub not_tried: BTreeMap<UserId, NotTried>,
+    /// Wanted admins who are not promoted at present. As members they are tried.
+    pub not_promoted: BTreeMap<UserId, NotTried>,
     /// Names that the removal budget of the room's people keeps.
     pub people_over_budget: Option<OverBudget>,
     /// Names that the removal budget of the room's admins keeps.
@@ -80,8 +82,8 @@ pub struct HeldNames {
 /// Reason why something is not tried at present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotTried {
-    /// [`ReasonCode::SetAside`], [`ReasonCode::ComingAndGoing`] or [`ReasonCode::Clock`] of a person; of an allow list, why it takes
-    /// nobody.
+    /// [`ReasonCode::SetAside`], [`ReasonCode::ComingAndGoing`], [`ReasonCode::Contested`] or [`ReasonCode::Clock`] of a person; of an
+    /// allow list, why it takes nobody.
     pub code: ReasonCode,
     /// In words.
     pub message: String,
@@ -116,8 +118,8 @@ impl Constraints {
 
     /// Takes those out of the changes who are not tried for now.
     pub(super) fn take_from(&self, changes: &mut Changes, notes: &mut Vec<Note>) {
-        let waiting = &self.not_tried;
-        if waiting.is_empty() {
+        let (waiting, not_promoted) = (&self.not_tried, &self.not_promoted);
+        if waiting.is_empty() && not_promoted.is_empty() {
             return;
         }
         for (user, NotTried { code, message }) in waiting {
@@ -131,6 +133,13 @@ impl Constraints {
         let tried = |users: &MemberSet| users.filter(|user| !waiting.contains_key(user));
         changes.add = tried(&changes.add);
         changes.promote = tried(&changes.promote);
+        for (user, NotTried { code, message }) in not_promoted {
+            if changes.promote.contains(user) {
+                let note = Note::new(*code, message.clone());
+                notes.push(note.about(user).holding(Op::Promote));
+            }
+        }
+        changes.promote = changes.promote.filter(|user| !not_promoted.contains_key(user));
     }
 
     /// Takes those out of the changes who are kept by the removal budgets, and nobody else. Gives them, and the budgets.

@@ -37,7 +37,7 @@ pub use saved::{SavedPlan, SavedRoom, StalePlan};
 pub use unmatched::UnmatchedPatterns;
 pub use until_notes::{near, note_ends, of_room as notes_on_ends};
 
-use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, room_label};
+use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, printable, room_label};
 use std::fmt;
 
 /// Condition of a room by its plan.
@@ -48,7 +48,7 @@ use std::fmt;
 pub enum Status {
     /// Nothing to do.
     InSync,
-    /// Nothing to do now, but wanted people are not there as wanted: the daemon has set them aside, or they come and go.
+    /// Nothing to do now, but wanted people are not there as wanted: the daemon has set them aside, they are contested, or they come and go.
     Incomplete,
     /// There are calls to make.
     Changed,
@@ -78,12 +78,12 @@ pub struct Note {
 }
 
 impl Note {
-    /// A remark on a room.
+    /// A remark on a room. What it says of the service's words and names is escaped here.
     #[must_use]
-    pub fn new(code: ReasonCode, message: impl Into<String>) -> Self {
+    pub fn new(code: ReasonCode, message: impl AsRef<str>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: printable(message.as_ref()).into_owned(),
             user: None,
             held: None,
         }
@@ -91,7 +91,7 @@ impl Note {
 
     pub(crate) fn about(self, user: impl fmt::Display) -> Self {
         Self {
-            user: Some(user.to_string()),
+            user: Some(printable(&user.to_string()).into_owned()),
             ..self
         }
     }
@@ -108,6 +108,7 @@ impl Note {
         let waits = [
             ReasonCode::SetAside,
             ReasonCode::ComingAndGoing,
+            ReasonCode::Contested,
             ReasonCode::Clock,
         ];
         self.held.is_some() && waits.contains(&self.code)
@@ -245,8 +246,8 @@ impl RoomPlan {
             .sum()
     }
 
-    /// Wanted people who are not here as wanted and are left alone for now, for this reason: [`ReasonCode::SetAside`] or
-    /// [`ReasonCode::ComingAndGoing`].
+    /// Wanted people who are not here as wanted and are left alone for now, for this reason: [`ReasonCode::SetAside`],
+    /// [`ReasonCode::Contested`] or [`ReasonCode::ComingAndGoing`].
     #[must_use]
     pub fn missing(&self, why: ReasonCode) -> MemberSet {
         let notes = self

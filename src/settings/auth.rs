@@ -130,7 +130,8 @@ pub(super) struct AuthReader<'a> {
 impl AuthReader<'_> {
     pub(super) fn read(&mut self, spec: AuthSpec) -> WrittenAuth {
         if spec.token_file.entry.is_some() {
-            return WrittenAuth::TokenFile(self.path("token_file", spec.token_file));
+            let is_needed = set(self.env.token.as_ref()).is_none();
+            return WrittenAuth::TokenFile(self.path_if(is_needed, "token_file", spec.token_file));
         }
         let (app, client) = (spec.app_id, spec.client_id);
         match (app.value, client.value) {
@@ -157,10 +158,11 @@ impl AuthReader<'_> {
         id: Option<u32>,
         (name, variable): (&str, Option<SecretString>),
     ) -> Option<PathBuf> {
+        let is_needed = set(variable.as_ref()).is_none() && set(self.env.token.as_ref()).is_none();
         if file.entry.is_some() {
-            return self.path(key, file);
+            return self.path_if(is_needed, key, file);
         }
-        if set(variable.as_ref()).is_some() || set(self.env.token.as_ref()).is_some() {
+        if !is_needed {
             return None;
         }
         let place = self.place(id, EntryPart::Key);
@@ -180,8 +182,18 @@ impl AuthReader<'_> {
     }
 
     /// The path from here. `None`: it was no path, or its folder is not known here.
-    pub(super) fn path(&mut self, key: &str, Field { entry, value }: Field<PathBuf>) -> Option<PathBuf> {
-        let path = self.expanded(entry, value?)?;
+    pub(super) fn path(&mut self, key: &str, field: Field<PathBuf>) -> Option<PathBuf> {
+        self.path_if(true, key, field)
+    }
+
+    /// A path that is not needed, because a variable wins over the file, may lie in a folder that is not known.
+    fn path_if(
+        &mut self,
+        is_needed: bool,
+        key: &str,
+        Field { entry, value }: Field<PathBuf>,
+    ) -> Option<PathBuf> {
+        let path = self.expanded(is_needed, entry, value?)?;
         if self.purpose != Purpose::Calls && !self.is_rehearsal {
             let place = self.place(entry, EntryPart::Value);
             // The line may hold the secret itself in the place of its file.
@@ -192,7 +204,7 @@ impl AuthReader<'_> {
         Some(path)
     }
 
-    fn expanded(&mut self, entry: Option<u32>, path: PathBuf) -> Option<PathBuf> {
+    fn expanded(&mut self, is_needed: bool, entry: Option<u32>, path: PathBuf) -> Option<PathBuf> {
         let text = path.to_str().unwrap_or_default();
         let Some(rest) = CREDENTIALS.iter().find_map(|begin| text.strip_prefix(begin)) else {
             return Some(self.folder.join(path));
@@ -201,13 +213,13 @@ impl AuthReader<'_> {
         match folder.filter(|folder: &OsString| !folder.is_empty()) {
             Some(folder) => Some(Path::new(&folder).join(rest)),
             None => {
-                if !self.purpose.is_lenient() {
+                if is_needed && !self.purpose.is_lenient() {
                     let raw = RawDiagnostic::new(
                         "no-credentials-directory",
                         "CREDENTIALS_DIRECTORY is not set",
                     )
                     .help(
-                        "systemd sets it for a unit with `LoadCredential=`; elsewhere write the whole path",
+                        "systemd sets it for a unit with `LoadCredential=`; elsewhere set it to the folder with the secrets",
                     );
                     let place = self.place(entry, EntryPart::Value);
                     self.problems.push(Problem::error(place, raw.secret()));

@@ -6,14 +6,14 @@ use super::remarks::remarks;
 use super::webhook::{Webhook, same_address};
 use super::words::{is_rehearsal, refuse_http, url};
 use super::wrong_file::{missing, room_file};
-use super::{App, Auth, Env, Limits, MAX_REMOVALS_TOTAL, Service, Settings, Timing};
+use super::{App, Auth, Env, Limits, MAX_REMOVALS_TOTAL, SecretFrom, Service, Settings, Timing};
 use crate::chat::wire::{MAX_ADD_BATCH, MAX_REMOVE_BATCH};
+use crate::desired::version::judge_version;
 use crate::diagnostics::{Diagnostic, EntryPart, NodePath, Place, Problem, RawDiagnostic, Target, diagnose};
 use crate::model::{Limit, RoomDefaults};
 use crate::source;
 use crate::yaml::{self, Field};
-use secrecy::SecretString;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
@@ -40,6 +40,8 @@ pub(super) struct Draft {
     pub(super) max_removals_total: Limit,
     pub(super) webhook: Option<Webhook>,
     pub(super) status_token_file: Option<PathBuf>,
+    pub(super) admin_token_file: Option<PathBuf>,
+    pub(super) listen: Option<SocketAddr>,
     /// The other keys.
     spec: SettingsSpec,
     /// The folder of the settings file.
@@ -57,7 +59,8 @@ pub(super) fn read(path: &Path, env: &Env, purpose: Purpose) -> (Option<Draft>, 
     if let [file, ..] = files.as_slice()
         && problems.is_empty()
     {
-        let document = yaml::read::<SettingsSpec>(0, &file.text);
+        let mut document = yaml::read::<SettingsSpec>(0, &file.text);
+        judge_version(0, &mut document, |spec| &spec.version);
         if let Some(problem) = room_file(&document) {
             return (None, diagnose(&files, vec![problem], &[]));
         }
@@ -146,9 +149,13 @@ impl Draft {
             reader.problems.push(Problem::error(place, raw));
         }
         reader.steps = Vec::new();
-        let Field { entry, value } = std::mem::take(&mut spec.status_token_file);
-        let value = value.flatten();
-        let status_token_file = reader.path("status_token_file", Field { entry, value });
+        let mut token_file = |key, field: &mut Field<Option<PathBuf>>| {
+            let Field { entry, value } = std::mem::take(field);
+            let value = value.flatten();
+            reader.path(key, Field { entry, value })
+        };
+        let status_token_file = token_file("status_token_file", &mut spec.status_token_file);
+        let admin_token_file = token_file("admin_token_file", &mut spec.admin_token_file);
         Self {
             url,
             app: app_key.value.or(app_id.value),
@@ -160,13 +167,15 @@ impl Draft {
             max_removals_total: max_removals_total.value.unwrap_or(MAX_REMOVALS_TOTAL),
             webhook,
             status_token_file,
+            admin_token_file,
+            listen,
             spec,
             folder: folder.to_owned(),
         }
     }
 
     /// The settings. `None`: something is missing, which was recorded.
-    pub(super) fn with(self, auth: Auth, admin_token: Option<SecretString>) -> Option<Settings> {
+    pub(super) fn with(self, auth: Auth, admin_token: Option<SecretFrom>) -> Option<Settings> {
         let SettingsSpec {
             service: _,
             rooms: _,
@@ -176,11 +185,13 @@ impl Draft {
             sync,
             webhook: _,
             state_dir,
-            listen,
+            listen: _,
             status_page,
             allowed_hosts,
             status_token_file: _,
+            admin_token_file: _,
             audit_log,
+            version: _,
         } = self.spec;
         let from_here = |path: PathBuf| self.folder.join(path);
         Some(Settings {
@@ -198,7 +209,7 @@ impl Draft {
             sync: timing_of(&sync.value.unwrap_or_default()),
             webhook: self.webhook,
             state_dir: from_here(state_dir.value.unwrap_or_else(|| ".roomsync".into())),
-            listen: listen.value.unwrap_or(Some(LISTEN.into())),
+            listen: self.listen,
             status_page: status_page.value.unwrap_or(false),
             allowed_hosts: allowed_hosts.value.into_iter().flatten().flatten().collect(),
             status_token_file: self.status_token_file,

@@ -6,8 +6,9 @@ use super::words::{WHOLE, app_id, app_key, client_id, hex_id, host_name, listen,
 use super::{App, auth, schema};
 use crate::desired::GuardsSpec;
 use crate::desired::names::{self, duration, whole};
+use crate::desired::version::{VERSION, version};
 use crate::diagnostics::RawDiagnostic;
-use crate::model::schema::duration as duration_schema;
+use crate::model::schema::{duration as duration_schema, version as version_schema};
 use crate::model::{Absent, Limit};
 use crate::yaml::{Field, Fields, Items, ListOf, ReadContext, Scalar, Shape, Unread, fields};
 use schemars::JsonSchema;
@@ -24,7 +25,7 @@ const PATH: &str = "a path";
 // The comments on the keys below are what editors show: they go into the schema.
 
 /// Keys of the settings that are not built.
-const NOT_YET: [&str; 4] = ["version", "report_unmanaged", "admin_token_file", "commit_url"];
+const NOT_YET: [&str; 2] = ["report_unmanaged", "commit_url"];
 
 fields! {
     /// Where the chat service is, how to get in, and how carefully to go about it. Paths are relative to this file.
@@ -48,7 +49,7 @@ fields! {
         /// Where the service's events come in. `null`: nowhere; the daemon then looks at rooms every `sync.interval` only.
         #[schemars(extend("default" = null))]
         webhook: Option<WebhookSpec> = |value| value.shape(WebhookOrNull),
-        /// A folder for what the daemon must not forget: held removals, the removal budget, who is set aside.
+        /// A folder for what the daemon must not forget: held removals, the removal budget, who is set aside or contested.
         #[schemars(schema_with = "schema::path", extend("default" = ".roomsync"))]
         state_dir: PathBuf = |value| value.scalar(PATH, path),
         /// Where the daemon serves its status page, probes and metrics: an address with its port, or `off`.
@@ -63,9 +64,15 @@ fields! {
         /// A file with a token that the page and its API ask for, alone on a line. It is read again when it changes.
         #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
         status_token_file: Option<PathBuf> = |value| value.nullable(PATH, path),
+        /// A file with a token that whoever gives the daemon orders has to send, alone on a line. It is read again when it changes.
+        #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
+        admin_token_file: Option<PathBuf> = |value| value.nullable(PATH, path),
         /// A file to which the daemon writes a line of JSON for every change it makes.
         #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
         audit_log: Option<PathBuf> = |value| value.nullable(PATH, path),
+        /// Version of this form of the settings, so that an older roomsync says that it is too old for a later one.
+        #[schemars(schema_with = "version_schema", extend("default" = 1))]
+        version: u32 = |value| value.scalar(VERSION, version),
     }
 }
 

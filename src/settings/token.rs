@@ -125,10 +125,18 @@ fn no_such_file(path: &Path) -> String {
     }
 }
 
-/// The token that the daemon's own callers must show. One that is no token is an error, not the lack of one.
-pub(super) fn of_admin(env: &Env, diagnostics: &mut Vec<Diagnostic>) -> Option<SecretString> {
-    match clean_secret(env.admin_token.as_ref()?.expose_secret()) {
-        Ok(token) => Some(token),
+/// The token that the daemon's own callers must show: the environment wins over the file. A variable that is no token is an error, not
+/// the lack of one.
+pub(super) fn of_admin(
+    file: Option<PathBuf>,
+    env: &Env,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<SecretFrom> {
+    let Some(variable) = &env.admin_token else {
+        return file.map(SecretFrom::File);
+    };
+    match clean_secret(variable.expose_secret()) {
+        Ok(token) => Some(SecretFrom::Environment(token)),
         Err(error) => {
             let raw = bad_token("ROOMSYNC_ADMIN_TOKEN", &error);
             diagnostics.push(Diagnostic::without_file(raw));
@@ -137,11 +145,11 @@ pub(super) fn of_admin(env: &Env, diagnostics: &mut Vec<Diagnostic>) -> Option<S
     }
 }
 
-/// The token in the file that `status_token_file` names.
-pub(super) fn of_status(path: &Path) -> Result<Secret, Invalid> {
+/// The token in the file that this key names.
+pub(super) fn in_file_of(key: &str, path: &Path) -> Result<Secret, Invalid> {
     let read = Secret::file(path.to_owned());
     read.map_err(|error| {
-        let raw = bad_token(&in_file("status_token_file", path), &error);
+        let raw = bad_token(&in_file(key, path), &error);
         Invalid {
             diagnostics: vec![Diagnostic::without_file(raw)],
         }

@@ -26,13 +26,15 @@ pub enum AbsenceReason {
     Blocked,
     /// They were put back again and again, and are left alone for a while.
     ComingAndGoing,
+    /// Others put them out as often as they are added, and they are left alone for a day.
+    Contested,
     /// The service does not take them.
     SetAside,
 }
 
 impl AbsenceReason {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NeverSeen,
         Self::Gone,
         Self::Left,
@@ -42,6 +44,7 @@ impl AbsenceReason {
         Self::RemovedOrOffline,
         Self::Blocked,
         Self::ComingAndGoing,
+        Self::Contested,
         Self::SetAside,
     ];
 
@@ -58,6 +61,7 @@ impl AbsenceReason {
             Self::RemovedOrOffline => "removed_or_offline",
             Self::Blocked => "blocked",
             Self::ComingAndGoing => "coming_and_going",
+            Self::Contested => "contested",
             Self::SetAside => "set_aside",
         }
     }

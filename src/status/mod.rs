@@ -11,8 +11,8 @@ pub use attention::{Attention, AttentionSeverity, FirstLook};
 pub use event::EventResult;
 pub use pass::{ChangeResult, Lags, PassKind, PassOutcome};
 pub use room::{
-    Aside, Change, ComingAndGoing, EndsSoon, Hold, Missing, ROOMS_AT_ONCE, RoomDetail, RoomLine, RoomState,
-    RoomsPage,
+    Aside, Change, ComesBack, ComingAndGoing, Contested, EndsSoon, Hold, Missing, ROOMS_AT_ONCE, RoomDetail,
+    RoomLine, RoomState, RoomsPage,
 };
 
 use crate::diagnostics::{Diagnostic, Severity};
@@ -79,6 +79,10 @@ pub struct Status {
     pub aside: Vec<Aside>,
     /// Members who are put back again and again.
     pub coming_and_going: Vec<ComingAndGoing>,
+    /// People whom others put out or demote as often as they are added or promoted.
+    pub contested: Vec<Contested>,
+    /// People whom the files do not want and who come back.
+    pub comes_back: Vec<ComesBack>,
     /// People whose place ends within a week, by time.
     pub ends_soon: Vec<EndsSoon>,
     /// Names that a guard on the files holds.
@@ -252,6 +256,10 @@ pub struct Gauges {
     pub aside_by_reason: Vec<(&'static str, usize)>,
     /// Members who come and go.
     pub coming_and_going: usize,
+    /// People who are contested, once for each room.
+    pub contested: usize,
+    /// People who come back, once for each room.
+    pub comes_back: usize,
     /// Wanted people who are not in their room, by what is known of the reason. Reasons without anybody can be left out.
     pub absent: BTreeMap<AbsenceReason, usize>,
     /// Names that are held.

@@ -98,6 +98,8 @@ pub struct Missing {
     pub set_aside: MemberSet,
     /// People who were put back again and again, and have gone again.
     pub coming_and_going: MemberSet,
+    /// People whom others put out or demote as often as they are added or promoted.
+    pub contested: MemberSet,
 }
 
 /// A room in full.
@@ -148,6 +150,35 @@ pub struct ComingAndGoing {
     pub room: RoomId,
     /// Time until which they are left alone.
     pub until: Timestamp,
+}
+
+/// Somebody whom others put out or demote as often as they are added or promoted.
+#[derive(Debug, Clone, Serialize)]
+pub struct Contested {
+    /// The person.
+    pub user: UserId,
+    /// The room.
+    pub room: RoomId,
+    /// What is not done again for now: `add` or `promote`.
+    pub op: Op,
+    /// Start.
+    pub since: Timestamp,
+    /// End.
+    pub until: Timestamp,
+}
+
+/// Somebody whom the files do not want and who was removed or demoted three times within a day. They are removed or demoted again at each
+/// look.
+#[derive(Debug, Clone, Serialize)]
+pub struct ComesBack {
+    /// The person.
+    pub user: UserId,
+    /// The room.
+    pub room: RoomId,
+    /// What is done to them: `remove` or `demote`.
+    pub op: Op,
+    /// The last time.
+    pub last: Timestamp,
 }
 
 /// People whose place in a room, or whose role, ends within a week.

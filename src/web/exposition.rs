@@ -37,6 +37,8 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
         aside,
         aside_by_reason,
         coming_and_going,
+        contested,
+        comes_back,
         absent,
         held,
         pending,
@@ -93,6 +95,10 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
     number("people_aside", "People who are set aside, each once", *aside);
     let help = "Members who are put back again and again and are left alone for a while";
     number("members_coming_and_going", help, *coming_and_going);
+    let help = "People whom others put out or demote as often as they are added or promoted, and who are left alone for a day, once for each room";
+    number("people_contested", help, *contested);
+    let help = "People whom the files do not want and who were removed or demoted three times within a day, once for each room";
+    number("people_coming_back", help, *comes_back);
     number("names_held", "Names that a guard on the files holds", *held);
     let help = "Removals and demotions that wait until the room files have been unchanged for `sync.settle_removals`";
     number("removals_pending", help, *pending);

@@ -72,8 +72,8 @@ fn given<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a [u8]> {
 }
 
 /// True if the request carries this token.
-pub(super) fn is_admin(headers: &HeaderMap, token: &SecretString) -> bool {
-    given(headers, "Bearer").is_some_and(|given| same_bytes(given, token.expose_secret().as_bytes()))
+pub(super) fn is_admin(headers: &HeaderMap, tokens: &[SecretString]) -> bool {
+    given(headers, "Bearer").is_some_and(|given| is_one_of(given, tokens))
 }
 
 /// True if the request carries one of these tokens, be it as a password, which a browser asks a person for.
@@ -84,8 +84,11 @@ pub(super) fn may_see(headers: &HeaderMap, tokens: &[SecretString]) -> bool {
         basic.get(colon + 1..)
     });
     let given = given(headers, "Bearer").or(password);
-    let is_given =
-        |token: &SecretString| given.is_some_and(|given| same_bytes(given, token.expose_secret().as_bytes()));
+    given.is_some_and(|given| is_one_of(given, tokens))
+}
+
+fn is_one_of(given: &[u8], tokens: &[SecretString]) -> bool {
+    let is_given = |token: &SecretString| same_bytes(given, token.expose_secret().as_bytes());
     tokens.iter().any(is_given)
 }
 

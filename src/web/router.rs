@@ -17,7 +17,7 @@ use axum::routing::{get, post};
 use http::header::{ACCEPT, CONTENT_TYPE, VARY, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,8 +48,8 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// Secrets of callers who may see the page and its API. `None`: everybody may.
     pub status_token: Option<Arc<FollowedSecrets>>,
-    /// Secret of callers who may ask for a pass. `None`: nobody may.
-    pub admin_token: Option<SecretString>,
+    /// Secrets of callers who may ask for a pass. `None`: nobody may.
+    pub admin_token: Option<Arc<FollowedSecrets>>,
 }
 
 #[derive(Clone)]
@@ -329,14 +329,19 @@ async fn reconcile(State(web): State<Web>, request: Request) -> Response {
     if let Some(refusal) = misdirected(&web, &head) {
         return refusal;
     }
-    let token = web.options.admin_token.as_ref();
-    // An empty token would let everybody in who sends none.
-    let Some(token) = token.filter(|token| !token.expose_secret().is_empty()) else {
-        let why = "nobody may ask for a pass here: set ROOMSYNC_ADMIN_TOKEN in the daemon's environment, and send it as `Authorization: Bearer …`\n";
-        return text(StatusCode::FORBIDDEN, why);
+    let mut tokens = match &web.options.admin_token {
+        Some(tokens) => tokens.current().await,
+        None => Vec::new(),
     };
-    if !is_admin(&head.headers, token) {
-        let why = "send the value of ROOMSYNC_ADMIN_TOKEN as `Authorization: Bearer …`\n";
+    // An empty token would let everybody in who sends none.
+    tokens.retain(|token| !token.expose_secret().is_empty());
+    if tokens.is_empty() {
+        let why = "nobody may ask for a pass here: name a file with a token, `admin_token_file: PATH`, or set ROOMSYNC_ADMIN_TOKEN in the daemon's environment, and send the token as `Authorization: Bearer …`\n";
+        return text(StatusCode::FORBIDDEN, why);
+    }
+    if !is_admin(&head.headers, &tokens) {
+        let why =
+            "send the token of `admin_token_file` or ROOMSYNC_ADMIN_TOKEN as `Authorization: Bearer …`\n";
         let mut response = text(StatusCode::UNAUTHORIZED, why);
         let scheme = HeaderValue::from_static("Bearer realm=\"roomsync\"");
         response.headers_mut().insert(WWW_AUTHENTICATE, scheme);

@@ -28,7 +28,7 @@ pub(crate) struct Document<F> {
 
 impl<F> Document<F> {
     /// A document of which nothing can be read.
-    fn broken(problems: Vec<Problem>) -> Self {
+    pub(crate) fn broken(problems: Vec<Problem>) -> Self {
         Self {
             fields: None,
             problems,

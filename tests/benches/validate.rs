@@ -1,4 +1,4 @@
-//! Time and memory of `roomsync validate`: 100,000 users in 1,000 files, and harder shapes of as many.
+//! Time and memory of `roomsync validate`: 100,000 users in 1,000 files, harder shapes of as many, and groups of groups.
 //!
 //! `cargo bench --bench validate` prints each figure with its bound and fails where one is not kept.
 
@@ -29,38 +29,66 @@ struct Shape {
     valid: bool,
     /// True if memory is held to its bound.
     bounded: bool,
+    /// Most memory that the process may take in all, in bytes.
+    most: Option<u64>,
 }
 
-const SHAPES: [Shape; 5] = [
+const SHAPES: [Shape; 8] = [
     Shape {
         name: "100,000 users in 1,000 files",
         write: many_files,
         valid: true,
         bounded: true,
+        most: None,
     },
     Shape {
         name: "100,000 users in one file",
         write: one_file,
         valid: true,
         bounded: false,
+        most: None,
     },
     Shape {
         name: "100,000 users by way of groups, in 1,000 files",
         write: groups,
         valid: true,
         bounded: false,
+        most: None,
     },
     Shape {
         name: "100,000 users in one line",
         write: one_line,
         valid: true,
         bounded: false,
+        most: None,
     },
     Shape {
         name: "100,000 errors in one line",
         write: errors,
         valid: false,
         bounded: false,
+        most: None,
+    },
+    Shape {
+        name: "a chain of 10,000 groups",
+        write: chain,
+        valid: true,
+        bounded: false,
+        most: Some(50_000_000),
+    },
+    Shape {
+        name: "a chain of 10,000 groups, each place with an end",
+        write: ending_chain,
+        valid: true,
+        bounded: false,
+        most: Some(60_000_000),
+    },
+    Shape {
+        name: "3,000 groups of 200 names in 300 rooms",
+        write: large_groups,
+        valid: true,
+        bounded: false,
+        most: Some(200_000_000),
     },
 ];
 
@@ -110,6 +138,12 @@ fn main() -> Outcome {
             ),
             times <= MOST_MEMORY || !shape.bounded,
         )?;
+        if let Some(bound) = shape.most {
+            tell(
+                &format!("  {} in all (at most {})", mib(most), mib(bound)),
+                most <= bound,
+            )?;
+        }
     }
     Ok(())
 }
@@ -190,6 +224,48 @@ fn errors(folder: &Path) -> Outcome {
     write!(file, "rooms: [{{id: 1, members: [")?;
     list(&mut file, 0, USERS, "/")?;
     Ok(writeln!(file, "]}}]")?)
+}
+
+/// Each group comes to all people that follow.
+fn chain(folder: &Path) -> Outcome {
+    chain_of(folder, |group| format!("group:g{group}"))
+}
+
+fn ending_chain(folder: &Path) -> Outcome {
+    chain_of(folder, |group| format!("{{group: g{group}, until: 2100-01-01}}"))
+}
+
+fn chain_of(folder: &Path, held: fn(usize) -> String) -> Outcome {
+    const LAST: usize = 9_999;
+    let mut file = create(folder, "a.yaml")?;
+    writeln!(file, "groups:")?;
+    for group in 0..LAST {
+        writeln!(file, "  g{group}: [{}, {}]", name(group), held(group + 1))?;
+    }
+    writeln!(file, "  g{LAST}: [{}]", name(LAST))?;
+    Ok(writeln!(file, "rooms: [{{id: 1, members: [group:g0]}}]")?)
+}
+
+/// Each of the rooms lists ten of the groups, and one has them all.
+fn large_groups(folder: &Path) -> Outcome {
+    let mut file = create(folder, "a.yaml")?;
+    writeln!(file, "groups:")?;
+    for group in 0..3_000 {
+        write!(file, "  g{group}: [")?;
+        list(&mut file, group * 200, 200, "")?;
+        writeln!(file, "]")?;
+    }
+    writeln!(file, "rooms:")?;
+    for room in 0..300 {
+        let groups = if room == 0 {
+            0..3_000
+        } else {
+            room * 10..(room + 1) * 10
+        };
+        let groups: Vec<String> = groups.map(|group| format!("group:g{group}")).collect();
+        writeln!(file, "  - {{id: {}, members: [{}]}}", room + 1, groups.join(", "))?;
+    }
+    Ok(())
 }
 
 fn size_of(folder: &Path) -> Outcome<u64> {

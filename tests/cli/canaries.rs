@@ -1,5 +1,7 @@
 //! Secrets that somebody has put where they do not belong appear in no output, and no line of a file that is not one of ours does.
 
+mod everywhere;
+
 use super::site::{Run, Site};
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -5,7 +5,7 @@ use super::site::{Run, Site, roomsync};
 use roomsync::emulator::State;
 use roomsync::model::RoomId;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -156,4 +156,32 @@ fn an_emulator_of_its_own_can_be_rehearsed_against() {
         ["alice", "bob", "dan", "mia", "carol"]
     );
     assert_eq!(room.admins().iter().collect::<Vec<_>>(), ["mia"]);
+}
+
+#[test]
+fn a_demo_that_is_kept_has_a_page_until_it_is_told_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = Running::start(demo(folder.path()).arg("--keep"));
+    let page = demo.line("    the status page: http://");
+    let address = page.rsplit_once("http://").unwrap().1.trim_end_matches('/');
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.contains("<title>"),
+        "{answer}"
+    );
+    let files = demo.line("    the room files: ");
+    assert!(
+        Path::new(files.rsplit_once(": ").unwrap().1)
+            .join("team.yaml")
+            .exists()
+    );
+    assert_eq!(demo.signalled("INT"), Some(0));
+    assert_eq!(entries(folder.path()), 0);
 }

@@ -25,6 +25,7 @@ mod proxies;
 mod pull_request;
 mod refused;
 mod revision;
+mod running;
 mod saved;
 mod secrets;
 mod service;

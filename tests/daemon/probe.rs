@@ -1,6 +1,7 @@
 //! `roomsync probe`.
 
 use super::place::Place;
+use std::fs;
 use std::net::TcpListener;
 use std::process::Output;
 
@@ -36,6 +37,12 @@ fn a_probe_says_by_its_exit_code_if_the_daemon_lives_and_is_ready() {
     daemon.until("not ready", |daemon| daemon.get("/readyz").0 == 503);
     let (code, text) = probe(&["ready"]);
     assert_eq!(code, Some(1), "{text}");
+    assert_eq!(probe(&["live"]), ok());
+    // The token is the daemon's; whoever is on call may not be able to read it.
+    place.settings(&format!(
+        "listen: 0.0.0.0:{port}\nstatus_token_file: $CREDENTIALS_DIRECTORY/seen"
+    ));
+    fs::remove_file(place.path("token")).unwrap();
     assert_eq!(probe(&["live"]), ok());
     // Nobody reads the settings for an address that is named.
     place.write("roomsync.yaml", "nonsense: true\n");

@@ -73,3 +73,37 @@ fn a_look_at_all_rooms_is_for_whoever_has_the_token() {
     until("put back", || place.has("b"));
     assert!(!daemon.log().contains("open-sesame"));
 }
+
+#[test]
+fn the_token_of_whoever_gives_orders_is_the_one_that_its_file_has_now() {
+    let place = Place::new();
+    place.write("orders", "open-sesame-123456\n");
+    place.settings("admin_token_file: orders");
+    let daemon = place.ready();
+    let ask = |token: &str| {
+        let header = format!("Authorization: Bearer {token}\r\n");
+        daemon.ask("POST", "/-/reconcile", &header).0
+    };
+    assert_eq!(
+        (ask("open-sesame-123456"), ask("close-sesame-654321")),
+        (202, 401)
+    );
+    place.replace("orders", "close-sesame-654321\n");
+    until("the new token is good", || ask("close-sesame-654321") == 202);
+    assert_eq!(ask("open-sesame-123456"), 401);
+    let log = daemon.log();
+    assert!(
+        !log.contains("open-sesame") && !log.contains("close-sesame"),
+        "{log}"
+    );
+    // One that is named has to be there.
+    drop(daemon);
+    std::fs::remove_file(place.path("orders")).unwrap();
+    let output = place.run(&["run"]);
+    assert_eq!(output.status.code(), Some(5));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("`admin_token_file`: there is no such file"),
+        "{said}"
+    );
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-pub(super) const RULES: &str = "deploy/prometheus/roomsync.rules.yaml";
+pub(crate) const RULES: &str = "deploy/prometheus/roomsync.rules.yaml";
 const RULES_TEST: &str = "deploy/prometheus/roomsync.rules.test.yaml";
 const README: &str = "deploy/README.md";
 /// Parts of each section of the runbook.

@@ -3,15 +3,25 @@
 mod alerts;
 mod daemon;
 mod dashboard;
+mod image;
 mod kubernetes;
 mod man;
+mod manifests;
 mod proxies;
 mod systemd;
 
 use std::process::{Command, Output};
 
 /// Tools that CI installs, where a check that is skipped would go unseen.
-const IN_CI: [&str; 5] = ["mandoc", "nginx", "prometheus", "promtool", "systemd-analyze"];
+const IN_CI: [&str; 7] = [
+    "kubectl",
+    "kubernetes-validate",
+    "mandoc",
+    "nginx",
+    "prometheus",
+    "promtool",
+    "systemd-analyze",
+];
 
 /// Runs a checker; `None`, with a printed line: it is not here.
 fn checker(program: &str, args: &[&str]) -> Option<Output> {

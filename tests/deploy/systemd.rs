@@ -1,4 +1,4 @@
-//! The unit, and what the daemon tells a service manager.
+//! The units, and what the daemon tells a service manager.
 
 use super::daemon::{Daemon, PATIENCE, Service, TOKEN, eventually, settle_in};
 use super::{checker, passed};
@@ -7,6 +7,8 @@ use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 const UNIT: &str = "deploy/systemd/roomsync.service";
+/// The unit of one App Key of several.
+const TEMPLATE: &str = "deploy/systemd/roomsync@.service";
 const SETTINGS: &str = "deploy/systemd/roomsync.yaml";
 
 const STATE: &str = r#"
@@ -26,20 +28,78 @@ fn values(unit: &str, key: &str) -> Vec<String> {
 }
 
 #[test]
-fn systemd_takes_the_unit() {
+fn systemd_takes_the_units() {
     let folder = tempfile::tempdir().unwrap();
+    for (unit, name) in [(UNIT, "roomsync.service"), (TEMPLATE, "roomsync@acme.service")] {
+        let unit = fs::read_to_string(unit).unwrap();
+        // Installed, it is found in /usr/bin or /usr/local/bin.
+        assert!(unit.contains("\nExecStart=roomsync "));
+        let path = folder.path().join(name);
+        let here = concat!("ExecStart=", env!("CARGO_BIN_EXE_roomsync"), " ");
+        fs::write(&path, unit.replace("ExecStart=roomsync ", here)).unwrap();
+        let path = path.to_str().unwrap();
+        let Some(checked) = checker("systemd-analyze", &["verify", "--man=no", path]) else {
+            return;
+        };
+        // Whatever else is on this machine may be complained of, too.
+        let said = passed(&checked);
+        assert!(!said.contains("roomsync"), "{said}");
+    }
+}
+
+#[test]
+fn the_units_give_little_away() {
+    for unit in [UNIT, TEMPLATE] {
+        // In tenths: the exit code is another one above it.
+        let args = ["security", "--offline=true", "--no-pager", "--threshold=15", unit];
+        let Some(checked) = checker("systemd-analyze", &args) else {
+            return;
+        };
+        let said = passed(&checked);
+        println!("{}", said.lines().last().unwrap());
+        assert!(said.contains("Overall exposure level"), "{said}");
+        // The boot id must be seen: by it a restarted daemon knows how much time has passed.
+        assert!(values(&fs::read_to_string(unit).unwrap(), "ProcSubset").is_empty());
+    }
+}
+
+#[test]
+fn an_app_of_several_has_folders_of_its_own_and_is_kept_like_the_only_one() {
     let unit = fs::read_to_string(UNIT).unwrap();
-    let installed = "/usr/local/bin/roomsync";
-    assert!(unit.contains(installed));
-    let path = folder.path().join("roomsync.service");
-    fs::write(&path, unit.replace(installed, env!("CARGO_BIN_EXE_roomsync"))).unwrap();
-    let path = path.to_str().unwrap();
-    let Some(checked) = checker("systemd-analyze", &["verify", "--man=no", path]) else {
-        return;
-    };
-    // Whatever else is on this machine may be complained of, too.
-    let said = passed(&checked);
-    assert!(!said.contains("roomsync"), "{said}");
+    let template = fs::read_to_string(TEMPLATE).unwrap();
+    let instance = template.split_once('\n').unwrap().1;
+    let only = instance
+        .replace(
+            "of the chat rooms of %i as its files say",
+            "of chat rooms as the files say",
+        )
+        .replace("/etc/roomsync/%i", "/etc/roomsync")
+        .replace("roomsync-%i", "roomsync");
+    assert_eq!(only, unit);
+    let named: Vec<String> = ["StateDirectory", "LoadCredential", "ExecStart", "ExecReload"]
+        .iter()
+        .flat_map(|key| values(&template, key))
+        .filter(|value| value.contains("roomsync"))
+        .collect();
+    assert!(
+        named.len() > 8 && named.iter().all(|value| value.contains("%i")),
+        "{named:?}"
+    );
+}
+
+#[test]
+fn a_credential_that_is_not_there_does_not_keep_the_unit_from_starting() {
+    let unit = fs::read_to_string(UNIT).unwrap();
+    let loaded: Vec<String> = values(&unit, "LoadCredential")
+        .iter()
+        .map(|value| {
+            let (name, path) = value.split_once(':').unwrap();
+            assert_eq!(path, format!("/etc/roomsync/{name}"));
+            format!("{name}:\\n")
+        })
+        .collect();
+    assert!(loaded.contains(&"admin-token:\\n".to_owned()));
+    assert_eq!(values(&unit, "SetCredential"), loaded);
 }
 
 #[test]
@@ -54,7 +114,7 @@ fn the_unit_and_its_settings_name_the_same_places() {
 
     let loaded = values(&unit, "LoadCredential");
     let (name, _) = loaded[0].split_once(':').unwrap();
-    let given = format!("/run/credentials/roomsync.service/{name}");
+    let given = format!("$CREDENTIALS_DIRECTORY/{name}");
     assert_eq!(text(&settings["service"]["auth"]["token_file"]), given);
 
     // Settings that are not valid, and wrong usage: see the README's exit codes.
@@ -97,12 +157,7 @@ fn the_units_command_tells_the_service_manager_how_it_stands() {
     let settings = settle_in(
         folder.path(),
         &fs::read_to_string(SETTINGS).unwrap(),
-        &[
-            ("/run/credentials/roomsync.service", here),
-            ("/etc/roomsync", here),
-            ("/var/lib", here),
-            ("127.0.0.1:9464", "127.0.0.1:0"),
-        ],
+        &[("/var/lib", here), ("127.0.0.1:9464", "127.0.0.1:0")],
     );
     // systemd makes the StateDirectory=.
     fs::create_dir(folder.path().join("roomsync")).unwrap();
@@ -121,6 +176,7 @@ fn the_units_command_tells_the_service_manager_how_it_stands() {
         &args,
         &[
             ("NOTIFY_SOCKET", socket.to_str().unwrap()),
+            ("CREDENTIALS_DIRECTORY", here),
             ("WATCHDOG_USEC", "2000000"),
             ("ROOMSYNC_URL", &service.url),
         ],

@@ -141,6 +141,7 @@ rooms:
     guards: {max_removals: 5, max_demotions: "007", max_additions: 100%, protect: [bot, "svc-?"]}
   - {id: 66213271109634, admins: [mia], allow_empty: "false"}
   - {id: 66213271109635, members: [mia], absent: keep}
+version: "1"
 "#;
     let settings = r#"
 service:
@@ -160,8 +161,10 @@ listen: "[::1]:0"
 status_page: true
 allowed_hosts: ["a.b-c.example", x_y, 7]
 status_token_file: null
+admin_token_file: null
 audit_log: audit.jsonl
 absent: "ignore"
+version: 1
 "#;
     for (kind, text) in [(Kind::Rooms, rooms), (Kind::Settings, settings)] {
         super::random::assert_reads(kind, text);

@@ -32,10 +32,9 @@ fn sight(kind: Kind, code: &str, document: &Value) -> Sight {
 
         "bad-group-name" | "nobody-named" | "two-at-once" | "bad-label" | "bad-limit" | "bad-name"
         | "bad-pattern" | "bad-room-id" | "bad-url" | "bad-value" | "fleet-guard" | "half-credentials"
-        | "no-app" | "no-id" | "no-until" | "no-webhook-secret" | "no-service" | "not-supported"
-        | "nothing-managed" | "null" | "two-apps" | "two-credentials" | "unknown-key" | "wrong-kind" => {
-            Schema
-        }
+        | "newer-version" | "no-app" | "no-id" | "no-until" | "no-webhook-secret" | "no-service"
+        | "not-supported" | "nothing-managed" | "null" | "two-apps" | "two-credentials" | "unknown-key"
+        | "wrong-kind" => Schema,
 
         "bad-until" if document.to_string().contains("tomorrow") => Schema,
         "bad-until" => Blind("the calendar is no pattern"),

@@ -271,6 +271,10 @@ fn room() -> BoxedStrategy<String> {
     map(keys)
 }
 
+fn version() -> BoxedStrategy<String> {
+    text(&["1", "\"1\""], &["2", "0", "v1", "null"])
+}
+
 fn room_file() -> BoxedStrategy<String> {
     let groups = (list(name()), name())
         .prop_map(|(people, other)| format!("{{g: {people}, 007: [group:g, {other}], 1.10: [ann]}}"));
@@ -284,6 +288,7 @@ fn room_file() -> BoxedStrategy<String> {
             0.99,
             prop_oneof![6 => room().prop_map(|room| format!("[{room}]")), 1 => list(room())].boxed(),
         ),
+        ("version", 0.3, version()),
     ];
     map(keys)
 }

@@ -118,6 +118,11 @@ fn a_path_can_begin_with_the_folder_of_systemds_credentials() {
         let file = folder.path().join("chat");
         assert!(matches!(&settings.service.auth, Auth::TokenFile(path) if *path == file));
     }
+    // Where the folder is not known, a variable that wins over the file is enough.
+    let token = format!("{MINIMAL}  auth: {{token_file: $CREDENTIALS_DIRECTORY/chat}}\n");
+    let with_token = self::env(|env| env.token = Some("t0k3n".into()));
+    assert!(load_text(&token, None, &with_token).is_ok());
+    assert!(load_text(&token, None, &Env::default()).is_err());
     // No other variable, and none inside of a path.
     for path in [
         "$HOME/chat",

@@ -53,16 +53,22 @@ pub(crate) struct Running {
 /// Does all of it on virtual time.
 pub(crate) fn house(service: Service, more_settings: &str, story: impl AsyncFnOnce(House)) {
     virtually(LocalSet::new().run_until(async {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("rooms")).unwrap();
         let clock = Clock::from(START.parse::<Timestamp>().unwrap());
         let of_service = clock.clone();
         let now_ms = move || u64::try_from(of_service.now().as_millisecond()).unwrap();
         service.emulator.set_clock(now_ms);
-        let house = House {
+        story(House::new(service, more_settings, 7, clock)).await;
+    }));
+}
+
+impl House {
+    fn new(service: Service, more_settings: &str, seed: u64, clock: Clock) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("rooms")).unwrap();
+        let house = Self {
             folder,
             service,
-            seed: 7,
+            seed,
             fsync: Fsync::default(),
             dry_run: false,
             clock,
@@ -82,11 +88,15 @@ pub(crate) fn house(service: Service, more_settings: &str, story: impl AsyncFnOn
                  {more_settings}\n{sync}\n"
             ),
         );
-        story(house).await;
-    }));
-}
+        house
+    }
 
-impl House {
+    /// Another folder with settings and room files, for the same service. What it sends is counted apart.
+    pub(crate) fn beside(&self, more_settings: &str) -> Self {
+        let service = Service::of(self.service.emulator.clone());
+        Self::new(service, more_settings, self.seed + 1, self.clock.clone())
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -12,6 +12,7 @@ mod budget;
 mod bulk;
 mod cheap_looks;
 mod choking;
+mod contested;
 mod credentials;
 mod daemon;
 mod daemon_clock;

@@ -229,16 +229,27 @@ fn who_comes_and_goes_or_is_set_aside_is_told_with_what_the_event_said() {
         daemon.until(minutes(1), |status| !status.aside.is_empty()).await;
         for _ in 0..4 {
             kick(&house.service, &room_id(1), "u3").await;
+            edit(&house, |room| {
+                room.leave("u4");
+            });
             sleep(minutes(1)).await;
         }
-        let expected = [("nobody", "set_aside"), ("u3", "coming_and_going")];
+        let expected = [
+            ("nobody", "set_aside"),
+            ("u3", "contested"),
+            ("u4", "coming_and_going"),
+        ];
         assert_eq!(
             reasons(&daemon),
             expected.map(|(user, reason)| (user.to_owned(), reason)).into()
         );
         assert_eq!(
             words(&daemon, "u3"),
-            "put back again and again, and gone again; an event said: was removed by a program; last seen here on 2026-11-23"
+            "put out by others as often as they are added; an event said: was removed by a program; last seen here on 2026-11-23"
+        );
+        assert_eq!(
+            words(&daemon, "u4"),
+            "put back again and again, and gone again; last seen here on 2026-11-23"
         );
         assert!(words(&daemon, "nobody").starts_with("set aside: "));
         daemon.stop().await;

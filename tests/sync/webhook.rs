@@ -84,14 +84,22 @@ impl Hook {
 
     /// Has the emulator's events posted here.
     pub(crate) fn of_emulator(&self, service: &Service, style: WebhookStyle) {
+        Self::of_all(&[self], service, style);
+    }
+
+    /// Has the emulator's events posted to all of these.
+    pub(crate) fn of_all(hooks: &[&Self], service: &Service, style: WebhookStyle) {
         let mut webhook = Webhook::parse("http://127.0.0.1:9/", SECRET).unwrap();
         webhook.style = style;
         let poster = service.emulator.webhook(webhook);
-        let hook = self.clone();
+        let hooks: Vec<Self> = hooks.iter().map(|hook| (*hook).clone()).collect();
         let post = move |body: String| {
-            let hook = hook.clone();
+            let hooks = hooks.clone();
             async move {
-                let status = hook.post(body).await;
+                let mut status = 200;
+                for hook in &hooks {
+                    status = hook.post(body.clone()).await.max(status);
+                }
                 Ok(WebhookAnswer {
                     status,
                     body_bytes: 3,

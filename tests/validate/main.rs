@@ -2,6 +2,7 @@
 
 mod formats;
 mod hostile;
+mod memory;
 mod secrets;
 
 use roomsync::cli::validate::{self, Look};

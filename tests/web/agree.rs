@@ -52,11 +52,8 @@ fn names(list: &Value) -> BTreeSet<String> {
 
 /// Wanted people who are left alone, by the API.
 fn missing(room: &Value) -> BTreeSet<String> {
-    let aside = names(&room["missing"]["set_aside"]);
-    aside
-        .union(&names(&room["missing"]["coming_and_going"]))
-        .cloned()
-        .collect()
+    let left_alone = ["set_aside", "contested", "coming_and_going"].map(|why| names(&room["missing"][why]));
+    left_alone.into_iter().flatten().collect()
 }
 
 fn rooms(status: &Value) -> BTreeMap<String, Value> {
@@ -125,6 +122,7 @@ async fn page_agrees(window: &Window, daemon: &Daemon) -> Value {
         let of = |why: &str| names(&room["missing"][why]);
         for (people, words) in [
             (of("coming_and_going"), "not here"),
+            (of("contested"), "contested"),
             (of("set_aside"), "set aside"),
         ] {
             let count = format!("{} {words}", people.len());

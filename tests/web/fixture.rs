@@ -251,6 +251,8 @@ pub(crate) fn status(rooms: Vec<RoomLine>) -> Status {
         rooms,
         aside: Vec::new(),
         coming_and_going: Vec::new(),
+        contested: Vec::new(),
+        comes_back: Vec::new(),
         ends_soon: Vec::new(),
         holds: Vec::new(),
         changes: Vec::new(),

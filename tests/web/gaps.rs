@@ -18,10 +18,11 @@ async fn who_is_not_there_is_counted_and_named() {
             (format!("{lobby} .drift"), "2 not here"),
             (format!("{lobby} .why"), "bob, carol come and go"),
             (lobby, "Incomplete"),
+            (format!("#room-{} .drift", number("music")), "1 contested"),
             (format!("#room-{} .drift", number("music")), "1 set aside"),
             (
                 format!("#room-{} .why", number("music")),
-                "bob, carol, dave and 3 more come and go · frank is set aside",
+                "judy is contested · bob, carol, dave and 3 more come and go · frank is set aside",
             ),
         ] {
             window.wait_for(&place, words).await;

@@ -190,6 +190,8 @@ async fn a_bad_night() {
             ("#held", "guards: {max_removals: 40}"),
             ("#folk", "frank in every room"),
             ("#folk", "zoe in lobby"),
+            ("#folk", "judy in lobby"),
+            ("#folk", "mallory in lobby"),
             ("#feed", "ivan not added to games-night: room_full"),
         ] {
             window.wait_for(place, said).await;

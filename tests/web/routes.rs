@@ -29,6 +29,10 @@ const SHOWN: [&str; 8] = [
     "/api/rooms/1",
 ];
 
+fn token(text: &str) -> Arc<FollowedSecrets> {
+    Arc::new(FollowedSecrets::new(vec![Secret::fixed(text.to_owned().into())]))
+}
+
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
@@ -241,10 +245,9 @@ async fn a_page_elsewhere_cannot_read_this_one() {
 async fn with_a_status_token_the_page_is_for_those_who_have_it() {
     let fixture = scenes::well();
     fixture.set(|said| said.ready = Err(vec!["rooms/team.yaml:14:5: unknown key".to_owned()]));
-    let token = Secret::fixed("s33-me".to_owned().into());
     let router = fixture.router(Options {
-        status_token: Some(Arc::new(FollowedSecrets::new(vec![token]))),
-        admin_token: Some("s3cret".to_owned().into()),
+        status_token: Some(token("s33-me")),
+        admin_token: Some(token("s3cret")),
         ..PAGE
     });
     // `any:s33-me`, `s33-me:` and `any:s33-m`.
@@ -396,7 +399,7 @@ async fn a_room_is_told_whole() {
 async fn a_pass_is_for_admins() {
     let fixture: Arc<Fixture> = scenes::well();
     let router = fixture.router(Options {
-        admin_token: Some("s3cret".to_owned().into()),
+        admin_token: Some(token("s3cret")),
         ..PAGE
     });
     let path = "/-/reconcile";
@@ -424,9 +427,9 @@ async fn a_pass_is_for_admins() {
     }
     assert_eq!(fixture.reconciled(), 2);
 
-    for token in [None, Some(String::new().into())] {
+    for none in [None, Some(token(""))] {
         let router = fixture.router(Options {
-            admin_token: token,
+            admin_token: none,
             ..PAGE
         });
         for given in ["", "Bearer ", "Bearer s3cret"] {

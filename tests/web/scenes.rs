@@ -5,8 +5,8 @@ use roomsync::diagnostics::{Diagnostic, Location, Position, Severity};
 use roomsync::model::{Guard, Limit, Op, ReasonCode};
 use roomsync::plan::{GuardTripped, LiveSummary, Note};
 use roomsync::status::{
-    Aside, Attention, AttentionSeverity, CallBudget, Change, ComingAndGoing, EndsSoon, FirstLook, Hold,
-    Pending, Progress, RoomDetail, RoomLine, RoomState, Status, Trouble, WritesSuspended,
+    Aside, Attention, AttentionSeverity, CallBudget, Change, ComesBack, ComingAndGoing, Contested, EndsSoon,
+    FirstLook, Hold, Pending, Progress, RoomDetail, RoomLine, RoomState, Status, Trouble, WritesSuspended,
 };
 use std::sync::Arc;
 
@@ -204,6 +204,19 @@ pub(crate) fn trouble() -> Arc<Fixture> {
         user: user("zoe"),
         room: id(&number("lobby")),
         until: ago(-1900),
+    }];
+    status.contested = vec![Contested {
+        user: user("judy"),
+        room: id(&number("lobby")),
+        op: Op::Promote,
+        since: ago(3000),
+        until: ago(-83_400),
+    }];
+    status.comes_back = vec![ComesBack {
+        user: user("mallory"),
+        room: id(&number("lobby")),
+        op: Op::Remove,
+        last: ago(70),
     }];
     status
         .changes

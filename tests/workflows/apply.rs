@@ -12,11 +12,9 @@ fn github(place: &Place, job: &str, room: &str) -> Ran {
         "${{ inputs.approve }}" => room.to_owned(),
         text => place.here(text),
     };
-    let mut all = steps(&workflow["jobs"][job]).iter().filter(|step| {
-        step["run"]
-            .as_str()
-            .is_some_and(|run| !run.starts_with("cargo install"))
-    });
+    let mut all = steps(&workflow["jobs"][job])
+        .iter()
+        .filter(|step| step["run"].is_string() && !super::installs(step));
     let step = all.next().unwrap();
     assert!(all.next().is_none());
     let mut env: HashMap<String, String> = entries(&step["env"])

@@ -1,6 +1,6 @@
 //! The hook, in a repository.
 
-use super::{parsed, tool};
+use super::{parsed, passed, tool};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Output};
@@ -107,4 +107,89 @@ fn the_frameworks_hook_runs_for_every_commit() {
     // The framework runs no hook for a deletion, whatever `files` says.
     assert_eq!(hook["always_run"], true);
     assert_eq!(hook["entry"], "roomsync validate -c roomsync.yaml");
+}
+
+/// A repository of hooks, and one with rooms, for the framework itself.
+#[test]
+fn the_framework_takes_the_published_hooks() {
+    const HOOKS: &str = ".pre-commit-hooks.yaml";
+    let hooks = parsed(HOOKS);
+    let hooks = hooks.as_sequence().unwrap();
+    let of = |key: &str| {
+        hooks
+            .iter()
+            .map(|hook| hook[key].as_str().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("id"), ["roomsync-validate", "roomsync-validate-system"]);
+    assert_eq!(of("language"), ["rust", "system"]);
+    let local = &parsed("examples/pre-commit-config.yaml")["repos"][0]["hooks"][0];
+    for hook in hooks {
+        for key in ["name", "entry", "always_run", "pass_filenames"] {
+            assert_eq!(hook[key], local[key], "{key}");
+        }
+    }
+    let Some(checked) = tool("pre-commit", &["validate-manifest", HOOKS]) else {
+        return;
+    };
+    passed(&checked);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for repository in ["hooks", "site"] {
+        fs::create_dir(path(repository)).unwrap();
+    }
+    let run = |program: &str, repository: &str, args: &[&str]| {
+        let tools = std::env::var("PATH").unwrap();
+        let output = Command::new(program)
+            .args(args)
+            .current_dir(path(repository))
+            .env_clear()
+            .env("PATH", format!("{}:{tools}", path("bin").display()))
+            .env("HOME", folder.path())
+            .env("PRE_COMMIT_HOME", path("cache"))
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.success(), said)
+    };
+    let git = |repository: &str, args: &[&str]| {
+        let named = [&["-c", "user.name=a", "-c", "user.email=a@example.com"], args].concat();
+        let (done, said) = run("git", repository, &named);
+        assert!(done, "{said}");
+    };
+    fs::create_dir(path("bin")).unwrap();
+    symlink(env!("CARGO_BIN_EXE_roomsync"), path("bin/roomsync")).unwrap();
+    fs::copy(HOOKS, path("hooks").join(HOOKS)).unwrap();
+    for repository in ["hooks", "site"] {
+        git(repository, &["init", "-q"]);
+        git(repository, &["add", "-A"]);
+        git(repository, &["commit", "-q", "--allow-empty", "-m", "first"]);
+    }
+    fs::create_dir(path("site/rooms")).unwrap();
+    fs::write(
+        path("site/roomsync.yaml"),
+        super::place::settings("https://example.com"),
+    )
+    .unwrap();
+    let hook = |rooms: &str| {
+        fs::write(path("site/rooms/team.yaml"), rooms).unwrap();
+        git("site", &["add", "-A"]);
+        let hooks = path("hooks");
+        run(
+            "pre-commit",
+            "site",
+            &[
+                "try-repo",
+                hooks.to_str().unwrap(),
+                "roomsync-validate-system",
+                "--all-files",
+            ],
+        )
+    };
+    let (taken, said) = hook("rooms: [{id: 7, members: [bob]}]\n");
+    assert!(taken && said.contains("Passed"), "{said}");
+    let (taken, said) = hook("rooms: [{id: 7, membres: [bob]}]\n");
+    assert!(!taken && said.contains("membres"), "{said}");
 }

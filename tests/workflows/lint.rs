@@ -1,12 +1,13 @@
 //! Verdict of the field's linters on the examples, if they are at hand.
 
-use super::{GITLAB, PLAN, WORKFLOWS, passed, scripts, tool};
+use super::{GITLAB, PLAN, RELEASE, WORKFLOWS, passed, scripts, tool};
 use std::fs;
 
 #[test]
 fn the_workflows_have_the_shape_that_github_takes() {
     let mut args = vec!["--builtin-schema", "vendor.github-workflows"];
     args.extend(WORKFLOWS);
+    args.push(RELEASE);
     if let Some(checked) = tool("check-jsonschema", &args) {
         passed(&checked);
     }
@@ -32,6 +33,7 @@ fn no_known_weakness_of_workflows_is_in_them() {
         "--no-progress",
         "--quiet",
         "examples/github-workflow",
+        RELEASE,
     ];
     if let Some(checked) = tool("zizmor", &args) {
         passed(&checked);
@@ -64,7 +66,7 @@ fn the_scripts_are_sound_shell() {
             assert!(checked.status.success(), "{name}:\n{said}");
         }
     }
-    if let Some(checked) = tool("shellcheck", &["examples/git-hooks/pre-commit"]) {
+    if let Some(checked) = tool("shellcheck", &["examples/git-hooks/pre-commit", ".ci/release"]) {
         passed(&checked);
     }
 }

@@ -2,7 +2,9 @@
 
 mod apply;
 mod hooks;
+mod install;
 mod lint;
+mod package;
 mod place;
 mod plan;
 mod rules;
@@ -15,6 +17,8 @@ const PLAN: &str = "examples/github-workflow/.github/workflows/roomsync-plan.yml
 const APPLY: &str = "examples/github-workflow/.github/workflows/roomsync-apply.yml";
 const VALIDATE: &str = "examples/github-workflow/.github/workflows/roomsync-validate.yml";
 const WORKFLOWS: [&str; 3] = [PLAN, APPLY, VALIDATE];
+/// The workflow that publishes roomsync itself.
+const RELEASE: &str = ".github/workflows/release.yml";
 /// Code that the scripts of the workflows share.
 const SHARED: &str = "examples/github-workflow/.github/roomsync.sh";
 const GITLAB: &str = "examples/gitlab-ci.yml";
@@ -46,6 +50,11 @@ fn steps(job: &Value) -> &[Value] {
     job["steps"].as_sequence().unwrap()
 }
 
+/// Whether a step of GitHub's installs roomsync, which the tests have.
+fn installs(step: &Value) -> bool {
+    step["name"] == "Install roomsync"
+}
+
 /// The script of a job of GitLab's, whose lines run in one shell.
 fn script(pipeline: &Value, job: &str) -> String {
     let lines = pipeline[job]["script"].as_sequence().unwrap();
@@ -56,7 +65,7 @@ fn script(pipeline: &Value, job: &str) -> String {
 /// The shell scripts of all examples, each with its name.
 fn scripts() -> Vec<(String, String)> {
     let mut scripts = Vec::new();
-    for path in WORKFLOWS {
+    for path in WORKFLOWS.into_iter().chain([RELEASE]) {
         let workflow = parsed(path);
         for (name, job) in jobs(&workflow) {
             let runs = steps(job).iter().filter_map(|step| step["run"].as_str());

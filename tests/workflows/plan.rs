@@ -47,7 +47,7 @@ fn github_at(place: &Place, head: String, server: &str) -> Ran {
     let mut failed = None;
     for step in steps(&workflow["jobs"]["plan"]) {
         let Some(run) = step["run"].as_str() else { continue };
-        if run.starts_with("cargo install") {
+        if super::installs(step) {
             continue;
         }
         if failed.is_some() && step["if"] != "${{ !cancelled() }}" {
@@ -118,6 +118,72 @@ fn gitlab_of(place: &Place, head: String) -> Ran {
         env.insert(key.to_owned(), value);
     }
     place.bash(&script, &env)
+}
+
+/// The script of GitLab's check, in a checkout of the request.
+fn gitlab_check(place: &Place) -> Ran {
+    let head = place.request();
+    place.git(
+        "checkout",
+        &["fetch", "-q", "origin", "refs/merge-requests/7/head"],
+    );
+    place.git("checkout", &["checkout", "-q", "--detach", "FETCH_HEAD"]);
+    let script = place.here(&script(&parsed(GITLAB), "validate"));
+    let mut env = place.secrets();
+    env.retain(|key, _| key == "ROOMSYNC_TOKEN");
+    for (key, value) in [
+        ("CI_COMMIT_SHA", head.as_str()),
+        ("CI_DEFAULT_BRANCH", "main"),
+        ("ROOMSYNC_URL", &place.elsewhere_url),
+        ("ROOMSYNC_CONFIG", "/nowhere.yaml"),
+    ] {
+        env.insert(key.to_owned(), value.to_owned());
+    }
+    place.bash(&script, &env)
+}
+
+#[test]
+fn gitlab_checks_room_files_by_the_settings_of_the_default_branch() {
+    const FOREIGN: &str = "l1ne-0f-4-f0re1gn-file";
+    if programs().is_none() {
+        return;
+    }
+    let place = Place::new();
+    let ran = gitlab_check(&place);
+    assert_eq!(ran.code, 0, "{}", ran.said);
+    assert!(
+        ran.said.contains("1 file, 1 room, 0 groups, 2 people: valid"),
+        "{}",
+        ran.said
+    );
+    place.write("rooms/team.yaml", "rooms:\n  - {id: 7, member: [bob]}\n");
+    let ran = gitlab_check(&place);
+    assert_eq!(ran.code, 5, "{}", ran.said);
+    assert!(ran.said.contains("rooms/team.yaml:2:"), "{}", ran.said);
+    place.write("rooms/team.yaml", ROOMS);
+    // The request's settings would have another file read, and another host asked.
+    let foreign = place.path("foreign.yaml");
+    fs::write(&foreign, format!("rooms:\n  - {FOREIGN}: x\n")).unwrap();
+    let own =
+        settings(&place.elsewhere_url).replace("rooms: rooms/", &format!("rooms: {}", foreign.display()));
+    place.write("roomsync.yaml", &own);
+    let ran = gitlab_check(&place);
+    assert_eq!(ran.code, 0, "{}", ran.said);
+    assert!(
+        ran.said.contains("roomsync.yaml differs from that of main") && !ran.said.contains(FOREIGN),
+        "{}",
+        ran.said
+    );
+    // As would a link.
+    symlink(&foreign, place.path("author/rooms/x.yaml")).unwrap();
+    let ran = gitlab_check(&place);
+    assert_eq!(ran.code, 1, "{}", ran.said);
+    assert!(
+        ran.said.contains("only regular files can be below rooms/") && !ran.said.contains(FOREIGN),
+        "{}",
+        ran.said
+    );
+    assert_eq!(*place.elsewhere.lock().unwrap(), [""; 0]);
 }
 
 /// Both services, each in a place of its own.

@@ -1,7 +1,8 @@
 //! The rules by which no pull request gets at the token.
 
 use super::{
-    APPLY, GITLAB, HOST, PLAN, VALIDATE, WORKFLOWS, entries, jobs, parsed, read, script, scripts, steps,
+    APPLY, GITLAB, HOST, PLAN, RELEASE, VALIDATE, WORKFLOWS, entries, jobs, parsed, read, script, scripts,
+    steps,
 };
 use serde_yaml::Value;
 use std::collections::BTreeSet;
@@ -181,7 +182,7 @@ fn nobody_but_the_platform_owns_what_changes_text_at_a_checkout() {
 
 #[test]
 fn actions_are_pinned_and_checkouts_keep_no_credentials() {
-    for path in WORKFLOWS {
+    for path in WORKFLOWS.into_iter().chain([RELEASE]) {
         let workflow = parsed(path);
         for (name, job) in jobs(&workflow) {
             for step in steps(job) {
@@ -194,7 +195,7 @@ fn actions_are_pinned_and_checkouts_keep_no_credentials() {
                 if action == "actions/checkout" {
                     assert_eq!(step["with"]["persist-credentials"], false, "{path}, {name}");
                     let of_main = step["with"]["ref"] == "main";
-                    assert_eq!(of_main, path != VALIDATE, "{path}, {name}");
+                    assert_eq!(of_main, [PLAN, APPLY].contains(&path), "{path}, {name}");
                     assert!(step["with"]["repository"].is_null(), "{path}, {name}");
                 }
             }
@@ -273,4 +274,60 @@ fn every_command_line_is_one_that_roomsync_takes() {
         }
     }
     assert_eq!(seen.iter().collect::<Vec<_>>(), ["apply", "plan", "validate"]);
+}
+
+#[test]
+fn a_release_is_published_from_a_tag_by_a_job_that_builds_nothing() {
+    let workflow = parsed(RELEASE);
+    assert_eq!(triggers(&workflow), BTreeSet::from(["push"]));
+    assert!(workflow["on"]["push"]["branches"].is_null());
+    assert_eq!(workflow["on"]["push"]["tags"][0], "v*");
+    assert_eq!(workflow["permissions"], Value::Mapping(Default::default()));
+    for (name, job) in jobs(&workflow) {
+        assert!(job["timeout-minutes"].is_u64(), "{name}");
+        let writes = entries(&job["permissions"]).any(|(_, access)| access == "write");
+        assert_eq!(writes, name == "publish", "{name}");
+        // What is built by somebody's build script has no token at hand that could publish.
+        assert_eq!(job["environment"] == "release", writes, "{name}");
+        let builds = text(job).contains("cargo ") || text(job).contains(".ci/");
+        assert_eq!(builds, !writes, "{name}");
+    }
+    let machines = &workflow["jobs"]["build"]["strategy"]["matrix"]["include"];
+    let machines: Vec<_> = machines
+        .as_sequence()
+        .unwrap()
+        .iter()
+        .map(|of| of["machine"].as_str().unwrap())
+        .collect();
+    assert_eq!(machines, ["x86_64", "aarch64"]);
+}
+
+#[test]
+fn what_is_built_is_kept_only_where_no_archive_is_named() {
+    for path in WORKFLOWS {
+        let workflow = parsed(path);
+        for key in ["ROOMSYNC_ARCHIVE", "ROOMSYNC_SHA256"] {
+            assert_eq!(workflow["env"][key], "", "{path}");
+        }
+        for (name, job) in jobs(&workflow) {
+            let all = steps(job);
+            let Some(at) = all.iter().position(super::installs) else {
+                continue;
+            };
+            let cache = &all[at - 1];
+            assert!(
+                cache["uses"].as_str().unwrap().starts_with("actions/cache@"),
+                "{path}, {name}"
+            );
+            assert_eq!(cache["if"], "env.ROOMSYNC_ARCHIVE == ''", "{path}, {name}");
+            // Another commit is another build, and nothing stands in for it.
+            assert!(
+                cache["with"]["key"]
+                    .as_str()
+                    .unwrap()
+                    .ends_with("-${{ env.ROOMSYNC_COMMIT }}")
+            );
+            assert!(cache["with"]["restore-keys"].is_null(), "{path}, {name}");
+        }
+    }
 }

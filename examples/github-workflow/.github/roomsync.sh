@@ -47,3 +47,21 @@ quietly() {
   echo "::$end::" >&2
   return "$code"
 }
+
+# install_roomsync: puts roomsync into the PATH of the steps that follow: what was released, if an archive is named and it has the
+# checksum that stands beside it; else what was built from the commit, which is built once.
+install_roomsync() {
+  local folder=$HOME/.roomsync archive=$RUNNER_TEMP/roomsync.tar.gz
+  if [ -n "$ROOMSYNC_ARCHIVE" ]; then
+    curl --fail --silent --show-error --location --proto '=https' --max-time 300 --output "$archive" "$ROOMSYNC_ARCHIVE"
+    if ! sha256sum --check --strict --status <<< "$ROOMSYNC_SHA256  $archive"; then
+      echo "::error title=Another archive::it has not the SHA-256 that stands in the workflow"
+      exit 1
+    fi
+    mkdir -p "$folder/bin"
+    tar -xzf "$archive" -C "$folder/bin" --strip-components=1 --no-wildcards-match-slash --wildcards 'roomsync-*/roomsync'
+  elif ! [ -x "$folder/bin/roomsync" ]; then
+    cargo install --locked --root "$folder" --git "$ROOMSYNC_SOURCE" --rev "$ROOMSYNC_COMMIT" roomsync
+  fi
+  echo "$folder/bin" >> "$GITHUB_PATH"
+}

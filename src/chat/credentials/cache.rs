@@ -147,6 +147,7 @@ fn keep_from_git(folder: &Path) -> io::Result<()> {
     match options
         .create_new(true)
         .write(true)
+        .mode(0o600)
         .open(folder.join(".gitignore"))
     {
         Ok(mut file) => file.write_all(b"*\n"),

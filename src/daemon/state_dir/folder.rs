@@ -1,6 +1,6 @@
 //! The folder itself: who has it, and how files come into it.
 
-use super::{BUDGET, SET, StateDirError};
+use super::{BUDGET, SET, StateDirError, private};
 use crate::disk::Fsync;
 use crate::disk::Progress;
 use rustix::fs::OFlags;
@@ -70,7 +70,8 @@ impl Folder {
         if fs::metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
             return Err(unusable(dir)(io::ErrorKind::NotADirectory.into()));
         }
-        fs::create_dir_all(dir).map_err(unusable(dir))?;
+        private::make(dir)?;
+        folder.place.taken = Some(identity(dir).map_err(unusable(dir))?);
         let path = dir.join(LOCK);
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
@@ -82,7 +83,6 @@ impl Folder {
             Err(TryLockError::Error(error)) => return Err(StateDirError::Io { path, error }),
         }
         folder.lock = Some(lock);
-        folder.place.taken = Some(identity(dir).map_err(unusable(dir))?);
         folder.sweep().map_err(unusable(dir))?;
         // Better to know now than when something has to be held.
         folder.temporary().map_err(unusable(dir))?;
@@ -227,8 +227,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Opens a regular file; `None`: there is none. What was opened is judged, so that nothing put in its place meanwhile is
-    /// read, and nothing is waited for.
+    /// Opens a regular file, and closes it to others; `None`: there is none. What was opened is judged, so that nothing put in its
+    /// place meanwhile is read, and nothing is waited for.
     fn regular(&self, name: &str, options: &mut OpenOptions) -> Result<Option<File>, StateDirError> {
         let path = self.path(name);
         self.progress.begin(&path);
@@ -247,12 +247,17 @@ impl Folder {
             judged(meta.file_type())?;
         }
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+        options
+            .mode(private::FILE)
+            .custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
         let file = match options.open(&path) {
             Ok(file) => file,
             Err(error) => return unless_missing(error),
         };
         judged(file.metadata().map_err(unusable(&path))?.file_type())?;
+        if self.place.taken.is_some() {
+            private::close(&file, private::FILE).map_err(unusable(&path))?;
+        }
         Ok(Some(file))
     }
 

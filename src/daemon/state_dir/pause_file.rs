@@ -4,9 +4,10 @@ use super::Place;
 use crate::disk::DiskJob;
 use crate::model::printable;
 use jiff::Timestamp;
-use std::fs::{self, File, Metadata};
+use rustix::fs::OFlags;
+use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
 /// Most bytes of the file that are read.
@@ -85,10 +86,16 @@ impl PauseFile {
         Ok(Some(pause))
     }
 
-    /// First line of the file. Whatever keeps it from being read, the file pauses the daemon by being there.
+    /// First line of the file, not of another one that it is a link to. Whatever keeps it from being read, the file pauses the daemon
+    /// by being there.
     fn reason(&self) -> Option<String> {
         let mut bytes = Vec::new();
-        File::open(&self.path)
+        let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
+        let mut options = OpenOptions::new();
+        options
+            .read(true)
+            .custom_flags(flags)
+            .open(&self.path)
             .and_then(|file| file.take(MOST_READ).read_to_end(&mut bytes))
             .ok()?;
         let text = String::from_utf8_lossy(&bytes);

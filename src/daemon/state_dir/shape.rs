@@ -5,7 +5,7 @@ use crate::clock::Anchor;
 use crate::daemon::fleet_budget::Spending;
 use crate::daemon::learned_limits::LearnedLimits;
 use crate::desired::Remembered;
-use crate::exclusions::{Entry, Hold, Lists, RemovalBudgets, Roster, Rosters, SetAside};
+use crate::exclusions::{ContestedEntry, Entry, Hold, Lists, RemovalBudgets, Roster, Rosters, SetAside};
 use crate::model::{Limit, MemberSet, RoomId, UserId};
 use crate::plan::Ended;
 use jiff::Timestamp;
@@ -30,6 +30,8 @@ pub(super) struct FilesJson {
 pub(super) struct StateJson {
     budget: Option<BudgetJson>,
     aside: Vec<AsideJson>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    contested: Vec<ContestedEntry>,
     #[serde(default)]
     batch: Option<LearnedLimits>,
     #[serde(default)]
@@ -120,6 +122,7 @@ impl From<&PersistedState> for StateJson {
         let PersistedState {
             spending,
             set_aside,
+            contested,
             learned_limits,
             clock,
             budgets,
@@ -134,6 +137,7 @@ impl From<&PersistedState> for StateJson {
         Self {
             budget: spending.as_ref().map(BudgetJson::from),
             aside: aside.collect(),
+            contested: contested.clone(),
             batch: learned_limits.clone(),
             clock: clock.clone(),
             budgets: budgets.clone(),
@@ -147,6 +151,7 @@ impl StateJson {
         let Self {
             budget,
             aside,
+            contested,
             batch,
             clock,
             budgets,
@@ -161,6 +166,7 @@ impl StateJson {
         Ok(PersistedState {
             spending: budget.map(BudgetJson::spending).transpose()?,
             set_aside: SetAside::from_entries(entries),
+            contested,
             learned_limits: batch,
             clock,
             budgets,

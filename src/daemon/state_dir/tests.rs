@@ -1,5 +1,6 @@
 mod crash;
 mod pause;
+mod private;
 
 use super::*;
 use crate::exclusions::{Hold, Lists, Refusal, Roster};
@@ -47,6 +48,7 @@ fn kept() -> Restored {
     };
     aside.put(&UserId::parse("zed").unwrap(), refusal, Some("d".into()), since);
     let taught = r#"{"url": "https://a.example/", "app": "acme#demo", "add": null, "remove": {"configured": 100, "taught": 60}}"#;
+    let contested = r#"[{"room": "7", "user": "mia", "op": "promote", "since": "1970-01-01T00:00:01Z", "named_by": "d"}]"#;
     let anchor = r#"{"boot": "b", "since_boot": "PT5S", "steady": "1970-01-01T00:00:05Z", "began": "1970-01-01T00:00:00Z", "confirmed": true}"#;
     let budgets = r#"{"7": {"people": {"sizes": [["1970-01-01T00:00:00Z", 4]], "left": {"gone": {"at": "1970-01-01T00:00:00Z"}}}}}"#;
     let files = r#"[[{"device": 1, "inode": 2, "born": null}, "rooms:\n  - {id: 7, members: [c, é]}\n"]]"#;
@@ -59,6 +61,7 @@ fn kept() -> Restored {
                 looked: since,
             }),
             set_aside: aside,
+            contested: serde_json::from_str(contested).unwrap(),
             learned_limits: serde_json::from_str(taught).unwrap(),
             clock: serde_json::from_str(anchor).unwrap(),
             budgets: serde_json::from_str(budgets).unwrap(),

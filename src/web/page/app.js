@@ -257,9 +257,10 @@ function drawChanges(status) {
 
 function drawSide(status) {
   drawChanges(status);
-  const { aside, coming_and_going: going, ends_soon: soon } = status;
-  draw($("folk"), [aside, going, soon], () => [
-    !aside.length && !going.length && !soon.length && make("p", { class: "soft" }, "Nobody is set aside, nobody comes and goes."),
+  const { aside, coming_and_going: going, contested, comes_back: back, ends_soon: soon } = status;
+  draw($("folk"), [aside, going, contested, back, soon], () => [
+    ![aside, going, contested, back, soon].some((list) => list.length) &&
+      make("p", { class: "soft" }, "Nobody is set aside, nobody comes and goes."),
     soon.length > 0 && make("h3", {}, `Ends within a week (${soon.reduce((sum, { people }) => sum + people, 0)})`),
     soon.length > 0 &&
       make(
@@ -303,6 +304,54 @@ function drawSide(status) {
           ),
       ),
     aside.length > STEP && make("p", {}, `And ${aside.length - STEP} more.`),
+    contested.length > 0 && make("h3", {}, `Contested (${contested.length})`),
+    contested.length > 0 &&
+      make(
+        "ul",
+        { class: "folk" },
+        contested
+          .slice(0, STEP)
+          .map((who) =>
+            make(
+              "li",
+              {},
+              make("p", {}, make("b", {}, who.user), " in ", roomLink(who.room)),
+              make(
+                "p",
+                { class: "soft" },
+                who.op === "promote" ? "Others demote whom roomsync promotes, again and again. Not promoted for " : "Others put out whom roomsync adds, again and again. Not added for ",
+                time(who.since, "lasting"),
+                " · tried again ",
+                time(who.until, "due"),
+                ", or when a file that names them changes",
+              ),
+            ),
+          ),
+      ),
+    contested.length > STEP && make("p", {}, `And ${contested.length - STEP} more.`),
+    back.length > 0 && make("h3", {}, `Comes back (${back.length})`),
+    back.length > 0 &&
+      make(
+        "ul",
+        { class: "folk" },
+        back
+          .slice(0, STEP)
+          .map((who) =>
+            make(
+              "li",
+              {},
+              make("p", {}, make("b", {}, who.user), " in ", roomLink(who.room)),
+              make(
+                "p",
+                { class: "soft" },
+                who.op === "demote" ? "Demoted three times within a day, last " : "Removed three times within a day, last ",
+                time(who.last),
+                ". That goes on at each look",
+              ),
+            ),
+          ),
+      ),
+    back.length > STEP && make("p", {}, `And ${back.length - STEP} more.`),
     going.length > 0 && make("h3", {}, `Coming and going (${going.length})`),
     going.length > 0 &&
       make(

@@ -262,9 +262,13 @@ function holdWords(hold) {
 const differs = (room) => room.add + room.remove + room.promote + room.demote + room.allow + room.disallow;
 
 function drift(room) {
-  const { set_aside: aside, coming_and_going: going } = room.missing;
+  const { set_aside: aside, coming_and_going: going, contested } = room.missing;
   const absent = going.length + room.not_here;
-  const missing = [absent && `${absent} not here`, aside.length && `${aside.length} set aside`].filter(Boolean);
+  const missing = [
+    absent && `${absent} not here`,
+    contested.length && `${contested.length} contested`,
+    aside.length && `${aside.length} set aside`,
+  ].filter(Boolean);
   const parts = [
     [room.add, "+", "to add"],
     [room.remove, "−", "to remove"],
@@ -321,7 +325,8 @@ function why(room, holds) {
   for (const { guard, limit, of, wanted } of room.blocked)
     if (guard === "allow_empty") parts.push(`${many(wanted, "person", "people")} kept: every place in a list has ended`);
     else if (!isHold(guard)) parts.push(`${guard} allows ${limit} of ${of}, ${wanted} wanted`);
-  const { set_aside: aside, coming_and_going: going } = room.missing;
+  const { set_aside: aside, coming_and_going: going, contested } = room.missing;
+  if (contested.length) parts.push(`${namesOf(contested)} ${contested.length === 1 ? "is" : "are"} contested`);
   if (going.length) parts.push(`${namesOf(going)} ${going.length === 1 ? "comes and goes" : "come and go"}`);
   if (aside.length) parts.push(`${namesOf(aside)} ${aside.length === 1 ? "is" : "are"} set aside`);
   const absent = absentWords(room.absent);

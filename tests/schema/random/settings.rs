@@ -217,7 +217,9 @@ pub(super) fn settings_file() -> BoxedStrategy<String> {
             )),
         ),
         ("status_token_file", 0.3, path_or_null()),
+        ("admin_token_file", 0.3, path_or_null()),
         ("audit_log", 0.3, path_or_null()),
+        ("version", 0.3, version()),
         ("token", 0.02, name()),
     ])
 }

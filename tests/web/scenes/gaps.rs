@@ -21,6 +21,7 @@ pub(crate) fn incomplete() -> Arc<Fixture> {
     music.missing = Missing {
         set_aside: [user("frank")].into_iter().collect(),
         coming_and_going: going.iter().cloned().collect(),
+        contested: [user("judy")].into_iter().collect(),
     };
     Fixture::new(status)
 }
