@@ -75,9 +75,9 @@ fn web_options(settings: &Settings) -> anyhow::Result<Options> {
 /// Runs the daemon with its page on this listener until a signal ends it.
 pub(super) async fn on(listener: TcpListener, globals: &Globals) -> anyhow::Result<Exit> {
     let settings = settings::load(&globals.config, &globals.env)?;
-    let daemon = daemon(config(globals, &Args::default(), settings.clone()))?;
-    let signals = Signals::new()?;
-    serve(daemon, &settings, (Some(listener), None), None, signals).await
+    let options = web_options(&settings)?;
+    let daemon = daemon(config(globals, &Args::default(), settings))?;
+    serve(daemon, (Some(listener), options), None, Signals::new()?).await
 }
 
 /// The webhook, ready to be served.

@@ -314,10 +314,10 @@ impl View<'_> {
         }
         let aside = self.set_aside();
         let people: BTreeSet<_> = aside.iter().map(|aside| &aside.user).collect();
-        let safeguards = &daemon.safeguards;
-        let set_aside = safeguards.exclusions().set_aside();
         let contested = self.contested();
         let contested: BTreeSet<_> = contested.iter().map(|of| (&of.room, &of.user)).collect();
+        let safeguards = &daemon.safeguards;
+        let set_aside = safeguards.exclusions().set_aside();
         Gauges {
             rooms: rooms.into_iter().collect(),
             people: daemon.files.set().map_or(0, |set| set.people),

@@ -286,8 +286,7 @@ impl Reading {
         let people_of_groups = ResolvedGroups::new(&groups, &specs, !partial, now, &mut problems);
         let keep = retain != Retain::Rooms;
         resolve::rooms(
-            &specs,
-            &mut of_files,
+            (&specs, &mut of_files),
             &people_of_groups,
             defaults,
             keep,

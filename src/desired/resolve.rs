@@ -18,8 +18,7 @@ pub(super) type Rooms = Vec<Field<Items<RoomSpec>>>;
 
 /// Resolves the rooms of all files, and hands over each. Without `keep`, each is dropped once it is resolved.
 pub(super) fn rooms(
-    specs: &Specs,
-    rooms: &mut Rooms,
+    (specs, rooms): (&Specs, &mut Rooms),
     groups: &ResolvedGroups<'_>,
     defaults: &RoomDefaults,
     keep: bool,

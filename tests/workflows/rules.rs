@@ -291,6 +291,17 @@ fn a_release_is_published_from_a_tag_by_a_job_that_builds_nothing() {
         assert_eq!(job["environment"] == "release", writes, "{name}");
         let builds = text(job).contains("cargo ") || text(job).contains(".ci/");
         assert_eq!(builds, !writes, "{name}");
+        let words: Vec<_> = steps(job)
+            .iter()
+            .filter_map(|step| step["run"].as_str())
+            .collect();
+        let words = words.join("\n");
+        for script in words
+            .split_whitespace()
+            .filter(|word| word.starts_with("deploy/") || word.starts_with(".ci/"))
+        {
+            assert!(std::path::Path::new(script).is_file(), "{script}");
+        }
     }
     let machines = &workflow["jobs"]["build"]["strategy"]["matrix"]["include"];
     let machines: Vec<_> = machines
