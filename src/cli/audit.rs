@@ -1,6 +1,6 @@
 //! The audit log of a command that writes and ends: the same lines as the daemon's.
 
-use super::context::Context;
+use super::context::{Context, resolved};
 use super::exit::Usage;
 use super::flag_values::Takes;
 use crate::apply::{CallNumber, Journal, Reason, UserResults};
@@ -85,11 +85,13 @@ impl Audit {
 
 /// The file of the flag, unless it is one that roomsync reads or keeps for something else.
 fn allowed(path: &Path, context: &Context) -> anyhow::Result<PathBuf> {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let of_settings = context.settings.audit_log.as_deref().map(real);
-    if context.owns(&real(path)) && of_settings != Some(real(path)) {
+    let of_settings = context.settings.audit_log.as_deref().map(resolved);
+    // What a link points at is meant, also if it is not there yet.
+    let file = resolved(path);
+    if context.owns(&file) && of_settings.as_ref() != Some(&file) {
         let shown = path.display();
-        let why = format!("--audit-log {shown}: this is a file of roomsync's own; choose another");
+        let why =
+            format!("--audit-log {shown}: this is a file of roomsync's own, or would be one; choose another");
         return Err(Usage(why).into());
     }
     Ok(path.to_owned())

@@ -13,10 +13,11 @@ use crate::plan::{Constraints, FleetGuard, Invite, UnmatchedPatterns, note_ends}
 use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, CheckedClock, Looked, Planned, Restrain, connect};
 use crate::render::Meta;
-use crate::settings::{self, Settings};
+use crate::settings::{self, Settings, Webhook};
 use crate::source;
 use crate::telemetry::NOTICE;
 use std::cell::RefCell;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -138,6 +139,8 @@ impl Context {
             rooms,
             state_dir,
             audit_log,
+            status_token_file,
+            webhook,
             ..
         } = &self.settings;
         let same = |own: &Path| own.canonicalize().is_ok_and(|own| own == file);
@@ -148,8 +151,10 @@ impl Context {
             service.auth.secret_file(),
             service.ca_file.as_deref(),
             audit_log.as_deref(),
+            status_token_file.as_deref(),
         ];
-        files.into_iter().flatten().any(same)
+        let of_webhook = webhook.iter().flat_map(Webhook::secret_files);
+        files.into_iter().flatten().chain(of_webhook).any(same)
             || self.room_files.iter().any(|file| same(file))
             || below(state_dir)
             || (is_yaml && rooms.iter().any(below))
@@ -248,5 +253,25 @@ impl Context {
     /// Origin of a plan, for its document.
     pub(super) fn meta(&self) -> Meta {
         reconcile::meta(&self.settings, &self.desired.source, jiff::Timestamp::now())
+    }
+}
+
+/// Where a path leads, whether there is something or not yet.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    let folder = |path: &Path| match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    // A link may name a file that is not there yet.
+    let path = match fs::read_link(path) {
+        Ok(target) => folder(path).join(target),
+        Err(_) => path.to_owned(),
+    };
+    match (folder(&path).canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path,
     }
 }

@@ -127,7 +127,6 @@ struct Globals {
     config: PathBuf,
     env: Env,
     bars: MultiProgress,
-    color: anstream::ColorChoice,
     log_format: LogFormat,
     /// True if all that goes to standard error is lines of JSON: where they were asked for, and where a server logs them.
     is_json_only: bool,
@@ -302,7 +301,6 @@ pub fn main() -> ExitCode {
         config,
         env,
         bars,
-        color,
         log_format,
         is_json_only: is_json_asked || (log_format == LogFormat::Json && !cli.command.ends_by_itself()),
         quiet: verbosity < 0,

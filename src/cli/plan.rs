@@ -1,7 +1,7 @@
 //! `roomsync plan`.
 
 use super::base_files::{self, BaseFiles};
-use super::context::Context;
+use super::context::{Context, resolved};
 use super::exit::{Exit, Usage};
 use super::flag_values::whole;
 use super::{
@@ -170,25 +170,5 @@ impl OutFile {
                 replaced.map(drop).with_context(|| failed(&path))
             }
         }
-    }
-}
-
-/// Where a path leads, whether there is something or not yet.
-fn resolved(path: &Path) -> PathBuf {
-    if let Ok(path) = path.canonicalize() {
-        return path;
-    }
-    let folder = |path: &Path| match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    // A link may name a file that is not there yet.
-    let path = match fs::read_link(path) {
-        Ok(target) => folder(path).join(target),
-        Err(_) => path.to_owned(),
-    };
-    match (folder(&path).canonicalize(), path.file_name()) {
-        (Ok(folder), Some(name)) => folder.join(name),
-        _ => path,
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn reload(daemon: &DaemonHandle, config: &Config, link_now: &mut Serv
             }
             Err(error) => {
                 tracing::error!(code = log_code::SETTINGS_REFUSED, %error, "the settings stay as they are");
-                watch(daemon, |watch, now| watch.refuse_for(error.to_string(), now));
+                watch(daemon, |watch, now| watch.refuse_for(&error, now));
                 return files.look_now();
             }
         }

@@ -5,6 +5,7 @@ use crate::disk::{DiskJob, DiskWorker};
 use crate::model::{counted, log_code};
 use crate::settings::Settings;
 use jiff::Timestamp;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -12,6 +13,9 @@ use tokio::time::Instant;
 
 /// Time between two checks of the secret files.
 const EVERY: Duration = Duration::from_secs(30);
+
+/// What goes on, and what would not.
+const SO_FAR: &str = "so the ones before stay in force, but roomsync would not start again";
 
 /// What is known of the settings and the secret files on the disk.
 #[derive(Debug)]
@@ -63,15 +67,20 @@ impl SettingsWatch {
 
     /// Records that the settings were read again and are not valid.
     pub(super) fn refuse(&mut self, invalid: &Invalid, now: Timestamp) {
-        self.refuse_for(
-            in_words("the settings were read again and are not valid", invalid),
-            now,
-        );
+        let message = in_words("the settings were read again and are not valid", invalid);
+        self.refuse_with(&message, now);
     }
 
-    /// The same, for a reason in words.
-    pub(super) fn refuse_for(&mut self, message: String, now: Timestamp) {
+    /// Records that the settings were read again, and that the service cannot be reached by them.
+    pub(super) fn refuse_for(&mut self, error: &impl fmt::Display, now: Timestamp) {
+        let message = format!("the settings were read again and cannot be used, {SO_FAR}: {error}");
+        self.refuse_with(&message, now);
+    }
+
+    fn refuse_with(&mut self, message: &str, now: Timestamp) {
         let since = self.refused.take().map_or(now, |before| before.since);
+        // Nothing else looks at them again, also if it was a secret's file.
+        let message = format!("{message}; once that is right, reload");
         self.refused = Some(Trouble { message, since });
     }
 
@@ -133,8 +142,5 @@ fn in_words(what: &str, Invalid { diagnostics }: &Invalid) -> String {
         0 | 1 => String::new(),
         count => format!(" ({} in all)", counted(count, "problem")),
     };
-    format!(
-        "{what}, so the ones before stay in force, but roomsync would not start again{}{more}",
-        first.unwrap_or_default()
-    )
+    format!("{what}, {SO_FAR}{}{more}", first.unwrap_or_default())
 }

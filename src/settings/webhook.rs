@@ -105,7 +105,7 @@ impl<'de> Shape<'de> for WebhookOrNull {
 
 impl Webhook {
     /// Files with the secrets.
-    pub(super) fn secret_files(&self) -> impl Iterator<Item = &Path> {
+    pub fn secret_files(&self) -> impl Iterator<Item = &Path> {
         let previous = self.previous_secret_file.as_deref();
         iter::once(self.secret_file.as_path()).chain(previous)
     }

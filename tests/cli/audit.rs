@@ -88,15 +88,26 @@ fn off_keeps_no_log() {
 #[test]
 fn the_log_is_none_of_the_files_that_roomsync_reads() {
     let service = Service::start(STATE);
-    let site = audited(&service, ".roomsync/audit.jsonl");
+    let secrets = ".roomsync/audit.jsonl\nstatus_token_file: shown\nwebhook: {listen: '127.0.0.1:0', secret_file: signed}";
+    let site = audited(&service, secrets);
+    site.write("shown", "token-of-the-page\n");
+    site.write("signed", "secret-of-the-webhook\n");
     fs::create_dir(site.path(".roomsync")).unwrap();
     File::create(site.path(".roomsync/audit.jsonl")).unwrap();
-    for file in ["rooms/team.yaml", "roomsync.yaml", "token"] {
+    for file in ["rooms/team.yaml", "roomsync.yaml", "token", "shown", "signed"] {
         let before = fs::read(site.path(file)).unwrap();
         site.run(&["apply", "--yes", "--audit-log", file])
             .ends_with(64)
             .complains(&format!("--audit-log {file}: this is a file of roomsync's own"));
         assert_eq!(fs::read(site.path(file)).unwrap(), before);
+    }
+    // A file that is not there yet would be a room file, and make the set invalid.
+    std::os::unix::fs::symlink("rooms/new.yaml", site.path("link.jsonl")).unwrap();
+    for file in ["rooms/new.yaml", "./rooms/new.yaml", "link.jsonl"] {
+        site.run(&["apply", "--yes", "--audit-log", file])
+            .ends_with(64)
+            .complains("or would be one; choose another");
+        assert!(!site.path("rooms/new.yaml").exists());
     }
     assert_eq!(service.calls(), Vec::<String>::new());
     // That of the settings may be named, wherever it is.

@@ -320,7 +320,8 @@ fn a_plan_goes_where_it_was_sent_and_over_nothing_that_is_read() {
     let site = Site::of(&service)
         .with_settings(
             "rooms: rooms/\n",
-            "rooms: [rooms/, set.json, shared/]\nstate_dir: state\naudit_log: audit.json\n",
+            "rooms: [rooms/, set.json, shared/]\nstate_dir: state\naudit_log: audit.json\nstatus_token_file: shown\n\
+             webhook: {listen: '127.0.0.1:0', secret_file: signed}\n",
         )
         .with_rooms("rooms: [{id: 66213271109633, members: [bob, dan, mia]}]\n");
     fs::create_dir_all(site.path("shared")).unwrap();
@@ -328,6 +329,8 @@ fn a_plan_goes_where_it_was_sent_and_over_nothing_that_is_read() {
     site.write("shared/groups.yaml", "groups: {}\n");
     site.write("set.json", "{\"groups\": {}}\n");
     site.write("audit.json", "");
+    site.write("shown", "token-of-the-page\n");
+    site.write("signed", "secret-of-the-webhook\n");
     symlink("../shared/groups.yaml", site.path("rooms/groups.yaml")).unwrap();
     for own in [
         "roomsync.yaml",
@@ -339,6 +342,8 @@ fn a_plan_goes_where_it_was_sent_and_over_nothing_that_is_read() {
         "set.json",
         "state/plan.json",
         "audit.json",
+        "shown",
+        "signed",
     ] {
         let before = fs::read(site.path(own)).ok();
         site.run(&["plan", "--out", own]).ends_with(64).complains("--out");

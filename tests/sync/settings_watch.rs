@@ -5,6 +5,7 @@ use roomsync::daemon::Command;
 use roomsync::status::AttentionSeverity;
 use std::fs;
 use std::time::Duration;
+use tokio::time::sleep;
 
 const CODE: &str = "settings_invalid";
 
@@ -99,6 +100,24 @@ fn a_secret_of_the_daemons_own_callers_is_checked_at_a_reload_too() {
             .await;
         let message = told(&running).unwrap();
         assert!(message.contains("`status_token_file`"), "{message}");
+        running.stop().await;
+    });
+}
+
+#[test]
+fn a_reload_that_was_refused_for_a_secrets_file_says_that_it_must_be_repeated() {
+    house(one_room(&names(0..3)), "", async |house: House| {
+        let running = well(&house).await;
+        house.put("token", "");
+        running.tell(Command::Reload).await;
+        running.until(minutes(1), |_| told(&running).is_some()).await;
+        house.put("token", "secret\n");
+        // Other settings may have been meant by that reload, so the right file alone is not the end of it.
+        sleep(minutes(2)).await;
+        let message = told(&running).unwrap();
+        assert!(message.ends_with("; once that is right, reload"), "{message}");
+        running.tell(Command::Reload).await;
+        running.until(minutes(1), |_| told(&running).is_none()).await;
         running.stop().await;
     });
 }
