@@ -60,7 +60,10 @@ impl Audit {
         let log = AuditLog::new(Some(path), Fsync::default(), now, &Arc::default());
         let writer = log.writer();
         writer.check(now);
-        writer.written().await.map_err(nothing_was_changed)?;
+        writer
+            .written()
+            .await
+            .map_err(|error| nothing_was_changed(&error))?;
         Ok(Some(Self {
             log: Mutex::new(log),
             writer,
@@ -70,7 +73,7 @@ impl Audit {
     /// Has the disk take the line of the pass, before its first call.
     pub(super) async fn begin(&self, pass: PassLine) -> anyhow::Result<()> {
         let proved = self.writer.prove(Timestamp::now(), pass).await;
-        proved.map_err(nothing_was_changed)
+        proved.map_err(|error| nothing_was_changed(&error))
     }
 
     /// Waits until every line is written. The error: some are not.
@@ -97,7 +100,7 @@ fn allowed(path: &Path, context: &Context) -> anyhow::Result<PathBuf> {
     Ok(path.to_owned())
 }
 
-fn nothing_was_changed(error: String) -> anyhow::Error {
+fn nothing_was_changed(error: &str) -> anyhow::Error {
     anyhow!(
         "{error}; nothing was changed. --audit-log FILE writes it to another file, and --audit-log off writes none"
     )

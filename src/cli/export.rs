@@ -93,7 +93,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     for (why, rooms) in &alike {
         match rooms.as_slice() {
             [room] => {
-                tracing::error!(code = log_code::NOT_EXPORTED, %room, why = why.about(room), "not exported")
+                tracing::error!(code = log_code::NOT_EXPORTED, %room, why = why.about(room), "not exported");
             }
             rooms => {
                 let named = first_few(rooms.iter().map(ToString::to_string));

@@ -55,7 +55,7 @@ impl ClockCheck {
         let wrong = is_apart(ahead.wall).then_some(ahead.wall);
         match (wrong, self.ahead.is_some()) {
             (Some(ahead), false) => {
-                tracing::error!(code = log_code::CLOCK_WRONG, "{}", apart_in_words(ahead))
+                tracing::error!(code = log_code::CLOCK_WRONG, "{}", apart_in_words(ahead));
             }
             (None, true) => tracing::info!(code = log_code::CLOCK_RIGHT, "the clock is the service's again"),
             _ => {}
