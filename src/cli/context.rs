@@ -13,7 +13,7 @@ use crate::plan::{Constraints, FleetGuard, Invite, UnmatchedPatterns, note_ends}
 use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, CheckedClock, Looked, Planned, Restrain, connect};
 use crate::render::Meta;
-use crate::settings::{self, Settings, Webhook};
+use crate::settings::{self, SecretFrom, Settings, Webhook};
 use crate::source;
 use crate::telemetry::NOTICE;
 use std::cell::RefCell;
@@ -140,6 +140,7 @@ impl Context {
             state_dir,
             audit_log,
             status_token_file,
+            admin_token,
             webhook,
             ..
         } = &self.settings;
@@ -152,6 +153,7 @@ impl Context {
             service.ca_file.as_deref(),
             audit_log.as_deref(),
             status_token_file.as_deref(),
+            admin_token.as_ref().and_then(SecretFrom::file),
         ];
         let of_webhook = webhook.iter().flat_map(Webhook::secret_files);
         files.into_iter().flatten().chain(of_webhook).any(same)

@@ -204,7 +204,7 @@ fn the_rules_can_be_broken() {
         ),
         (
             "reconcile/pass.rs",
-            "use crate::status::RoomState;",
+            "use crate::web::Metrics;",
             1,
             "`reconcile` imports nothing",
         ),

@@ -88,13 +88,21 @@ fn off_keeps_no_log() {
 #[test]
 fn the_log_is_none_of_the_files_that_roomsync_reads() {
     let service = Service::start(STATE);
-    let secrets = ".roomsync/audit.jsonl\nstatus_token_file: shown\nwebhook: {listen: '127.0.0.1:0', secret_file: signed}";
+    let secrets = ".roomsync/audit.jsonl\nstatus_token_file: shown\nadmin_token_file: told\nwebhook: {listen: '127.0.0.1:0', secret_file: signed}";
     let site = audited(&service, secrets);
     site.write("shown", "token-of-the-page\n");
+    site.write("told", "token-of-the-admin\n");
     site.write("signed", "secret-of-the-webhook\n");
     fs::create_dir(site.path(".roomsync")).unwrap();
     File::create(site.path(".roomsync/audit.jsonl")).unwrap();
-    for file in ["rooms/team.yaml", "roomsync.yaml", "token", "shown", "signed"] {
+    for file in [
+        "rooms/team.yaml",
+        "roomsync.yaml",
+        "token",
+        "shown",
+        "told",
+        "signed",
+    ] {
         let before = fs::read(site.path(file)).unwrap();
         site.run(&["apply", "--yes", "--audit-log", file])
             .ends_with(64)
