@@ -248,7 +248,11 @@ fn a_malformed_variable_is_named_and_its_password_is_not() {
     };
     let plan = said(&["plan"]);
     assert_snapshot!(plan, @"error: https_proxy cannot be used: invalid port number; write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, or unset it");
-    for args in [&["apply", "--yes"][..], &["run"], &["export", "--all"]] {
+    for args in [
+        &["apply", "--yes"][..],
+        &["--log-format", "text", "run"],
+        &["export", "--all"],
+    ] {
         assert_eq!(said(args), plan);
     }
     assert_eq!(secured.connections(), 0);

@@ -173,7 +173,7 @@ fn what_happened_is_counted() {
         "roomsync_files_valid 1",
         "roomsync_writing_withheld 0",
         "roomsync_files_last_reload_success_timestamp_seconds 1790000010.0",
-        "roomsync_settings_last_reload_success_timestamp_seconds 1790000000.0",
+        "roomsync_settings_last_reload_success_timestamp_seconds 1790000100.0",
         "roomsync_settings_valid 0",
         "roomsync_last_good_pass_timestamp_seconds 1790000020.0",
         "roomsync_interval_seconds 300.0",
