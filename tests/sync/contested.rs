@@ -334,7 +334,7 @@ fn others() -> impl Strategy<Value = Vec<Other>> {
 fn whatever_others_do_the_room_is_as_wanted_a_day_later() {
     let mut runner = TestRunner::new(Config {
         // A day of each takes some seconds.
-        cases: 3,
+        cases: 1,
         failure_persistence: None,
         ..Config::default()
     });
