@@ -1,7 +1,7 @@
 //! Inputs of plan and apply: settings, room files, the rooms in question and a client.
 
 use super::Globals;
-use super::progress_bar::{Watched, progress_bar};
+use super::progress_bar::looking;
 use super::room_names::{self, NamedRoom, Naming};
 use crate::chat::Client;
 use crate::clock::Clock;
@@ -10,16 +10,15 @@ use crate::diagnostics::Diagnostic;
 use crate::live::Observed;
 use crate::model::{RoomId, log_code, show_duration};
 use crate::plan::{Constraints, FleetGuard, Invite, UnmatchedPatterns, note_ends};
-use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, CheckedClock, Looked, Planned, Restrain, connect};
 use crate::render::Meta;
 use crate::settings::{self, SecretFrom, Settings, Webhook};
 use crate::source;
 use crate::telemetry::NOTICE;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep};
 
@@ -32,9 +31,10 @@ pub(super) struct Context {
     /// Time of the last change of a room file, at the time of the read.
     changed: Option<SystemTime>,
     read: Instant,
-    /// What `--room` says, and the rooms that it means.
+    /// Texts of `--room`.
     named: Vec<String>,
-    selected: Vec<RoomId>,
+    /// Rooms that they mean.
+    selected: BTreeSet<RoomId>,
     clock: CheckedClock,
 }
 
@@ -51,13 +51,8 @@ impl Context {
         let defaults = &settings.room_defaults;
         let loaded =
             desired::load(&settings.rooms, Some(&globals.config), defaults, Retain::Rooms)?.with_revision();
-        let naming = Naming {
-            argument: "--room",
-            place: "in the files",
-            patterns: true,
-        };
         let rooms: Vec<NamedRoom<'_>> = loaded.desired.rooms.iter().map(NamedRoom::from).collect();
-        let selected = room_names::select(naming, &rooms, named)?;
+        let selected = room_names::select(Naming::in_files("--room", true), &rooms, named)?;
         let source = &loaded.desired.source;
         tracing::debug!(
             files = source.files,
@@ -220,16 +215,7 @@ impl Context {
         rooms: &[&DesiredRoom],
         restrain: &Restrain<'_>,
     ) -> Looked {
-        let progress = Arc::new(Progress::of_rooms(rooms.len()));
-        let _bar = progress_bar(
-            globals,
-            Watched {
-                what: "looking at rooms",
-                progress: Arc::clone(&progress),
-                reader: client.reader(),
-                stop: None,
-            },
-        );
+        let (progress, _bar) = looking(globals, rooms.len(), &client.reader());
         reconcile::look(&client.reader(), rooms, restrain, &|| progress.looked()).await
     }
 

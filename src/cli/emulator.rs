@@ -83,7 +83,7 @@ pub struct Args {
     /// service itself lets people go after about 2m.
     #[arg(long, value_name = "TIME", value_parser = short_time)]
     offline_after: Option<Duration>,
-    /// How long a token lasts that `POST /token` grants, at most, in whole seconds; left out, as long as is asked for
+    /// Longest life of a token that `POST /token` grants, in whole seconds; without it a token lasts as long as is asked for
     ///
     /// Whoever asks for no time gets 60 days, and with a `ttl` of 0 a token never ends.
     #[arg(long, value_name = "TIME", value_parser = short_time)]

@@ -1,7 +1,7 @@
 //! `roomsync explain`.
 
 use super::exit::{Exit, Usage};
-use super::progress_bar::{Watched, progress_bar};
+use super::progress_bar::looking;
 use super::room_names::{self, NamedRoom, Naming};
 use super::{Globals, output};
 use crate::chat::{CallError, CallErrorKind, Reader};
@@ -12,12 +12,11 @@ use crate::explain::{self, PersonInRoom, Subject, Wanted};
 use crate::live::{self, AdminRead, MemberList, Observed, ReadRequest};
 use crate::model::{RoomId, UserId, counted};
 use crate::plan::{self, Constraints, FleetGuard, FleetPlan, RoomPlan};
-use crate::reconcile::progress::Progress;
 use crate::reconcile::{self, CheckedClock, connect};
 use crate::settings::{self, Settings};
 use serde_json::json;
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 /// Tells why somebody is or is not to be in a room, or where they are; never writes
 ///
@@ -32,12 +31,12 @@ pub(super) struct Args {
     /// A room of the files: its id, or its name there; without it, every room that names them or in which they are
     #[arg(value_name = "ROOM")]
     room: Option<String>,
-    /// How to show it; JSON is for all rooms together
+    /// Form of the output; JSON needs the room to be left out
     #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with = "room")]
     format: Format,
 }
 
-/// How somebody's rooms are shown.
+/// Form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// For people
@@ -119,70 +118,19 @@ async fn everywhere(
     let said =
         |(room, at): (&DesiredRoom, Option<Origin>)| PersonInRoom::by_files(Subject { user, room }, at);
     let mut told: Vec<PersonInRoom> = all.iter().zip(origins).map(said).collect();
-    let members = match members(globals, reader, all).await {
-        Ok(members) => members,
-        Err(error) => {
-            // What the files say is known all the same.
-            told.retain(PersonInRoom::is_named);
-            show(args, &told, all.len())?;
-            return Err(error);
-        }
-    };
-    let mut partly = false;
-    let mut concerned: Vec<(&DesiredRoom, &mut PersonInRoom)> = Vec::new();
-    for ((room, person), members) in all.iter().zip(&mut told).zip(members) {
-        let is_in = match members {
-            None => false,
-            Some(Ok(members)) => {
-                members.owner.as_deref() == Some(user.as_str()) || members.names.contains(user)
-            }
-            Some(Err(why)) => {
-                partly = true;
-                person.why = Some(why);
-                continue;
-            }
-        };
-        if is_in || person.is_named() {
-            concerned.push((room, person));
-        }
+    if let Err(error) = see(globals, user, &mut told, settings, all, (reader, clock)).await {
+        // What the files say is known all the same.
+        told.retain(PersonInRoom::is_named);
+        show(args, &told, all.len())?;
+        return Err(error.into());
     }
-    // Of these it matters who is an admin.
-    let requests: Vec<ReadRequest<'_>> = concerned.iter().map(|(room, _)| everything(room)).collect();
-    let looks = RefCell::new(vec![None; requests.len()]);
-    let take = |at: usize, observed: Result<Observed, CallError>| {
-        if let Some(place) = looks.borrow_mut().get_mut(at) {
-            *place = Some(observed);
-        }
-    };
-    live::read_rooms(reader, &requests, &take).await?;
-    drop(requests);
-    for ((room, person), look) in concerned.into_iter().zip(looks.into_inner()) {
-        match look {
-            Some(Ok(observed)) => {
-                let guard = FleetGuard::of_some_rooms(settings.max_removals_total, all, [&room.id]);
-                let constraints = Constraints {
-                    not_tried: clock.in_doubt(room),
-                    ..Constraints::default()
-                };
-                let plan = plan_of(reader, room, &observed, &constraints, guard);
-                for plan in &plan.rooms {
-                    person.see(user, &observed, plan);
-                }
-                partly |= observed.complete().is_none();
-            }
-            Some(Err(error)) => {
-                partly = true;
-                person.why = Some(error.kind.to_string());
-            }
-            None => partly = true,
-        }
-    }
-    let is_shown = |person: &PersonInRoom| person.is_named() || person.live.is_some();
+    let is_unread = |person: &PersonInRoom| person.live.is_none() && person.why.is_some();
+    let partly = told.iter().any(|person| is_unread(person) || person.is_partial);
     let unread = told
         .iter()
-        .filter(|person| !is_shown(person) && person.why.is_some())
+        .filter(|person| is_unread(person) && !person.is_named())
         .count();
-    told.retain(is_shown);
+    told.retain(PersonInRoom::is_worth_telling);
     show(args, &told, all.len())?;
     if unread > 0 {
         globals.error(&format!(
@@ -223,30 +171,62 @@ fn query(subject: Subject<'_>) -> Query<'_> {
     }
 }
 
-type Members = Vec<Option<Result<MemberList, String>>>;
-
-/// The members of all rooms; `None`: the service does not tell.
-async fn members(globals: &Globals, reader: &Reader, all: &[DesiredRoom]) -> anyhow::Result<Members> {
+/// Adds what looks show of somebody in these rooms. All members are read, and of rooms that concern the person everything.
+async fn see(
+    globals: &Globals,
+    user: &UserId,
+    told: &mut [PersonInRoom],
+    settings: &Settings,
+    all: &[DesiredRoom],
+    (reader, clock): (&Reader, &CheckedClock),
+) -> Result<(), CallError> {
+    let told = RefCell::new(told);
+    let concerned: RefCell<BTreeSet<usize>> = RefCell::default();
     let rooms: Vec<&RoomId> = all.iter().map(|room| &room.id).collect();
-    let progress = Arc::new(Progress::of_rooms(rooms.len()));
-    let _bar = progress_bar(
-        globals,
-        Watched {
-            what: "looking at rooms",
-            progress: Arc::clone(&progress),
-            reader: reader.clone(),
-            stop: None,
-        },
-    );
-    let members: RefCell<Members> = RefCell::new(rooms.iter().map(|_| None).collect());
+    let (progress, bar) = looking(globals, rooms.len(), reader);
     let take = |at: usize, read: Result<MemberList, CallError>| {
         progress.looked();
-        if let Some(place) = members.borrow_mut().get_mut(at) {
-            *place = Some(read.map_err(|error| error.kind.to_string()));
+        let mut told = told.borrow_mut();
+        let Some(person) = told.get_mut(at) else { return };
+        match read {
+            Ok(list) => {
+                let is_in = list.names.contains(user) || list.owner.as_deref() == Some(user.as_str());
+                // A list that contradicts itself may lack somebody.
+                if is_in || person.is_named() || list.inconsistency.is_some() {
+                    concerned.borrow_mut().insert(at);
+                }
+            }
+            Err(error) => person.why = Some(error.kind.to_string()),
         }
     };
     live::read_members(reader, &rooms, &take).await?;
-    Ok(members.into_inner())
+    drop(bar);
+    let concerned: Vec<(usize, &DesiredRoom)> = concerned
+        .into_inner()
+        .into_iter()
+        .filter_map(|at| Some((at, all.get(at)?)))
+        .collect();
+    let requests: Vec<ReadRequest<'_>> = concerned.iter().map(|(_, room)| everything(room)).collect();
+    let take = |number: usize, look: Result<Observed, CallError>| {
+        let Some((at, room)) = concerned.get(number).copied() else {
+            return;
+        };
+        let mut told = told.borrow_mut();
+        let Some(person) = told.get_mut(at) else { return };
+        let observed = match look {
+            Ok(observed) => observed,
+            Err(error) => return person.why = Some(error.kind.to_string()),
+        };
+        let guard = FleetGuard::of_some_rooms(settings.max_removals_total, all, [&room.id]);
+        let constraints = Constraints {
+            not_tried: clock.in_doubt(room),
+            ..Constraints::default()
+        };
+        for plan in &plan_of(reader, room, &observed, &constraints, guard).rooms {
+            person.see(user, &observed, plan);
+        }
+    };
+    live::read_rooms(reader, &requests, &take).await
 }
 
 /// Names in a room's entry.
@@ -265,13 +245,8 @@ fn names<'a>(rooms: &'a [DesiredRoom], observed: &'a Observed) -> impl Iterator<
 
 /// The room that is meant.
 fn find<'r>(rooms: &'r [DesiredRoom], text: &str) -> Result<&'r DesiredRoom, Usage> {
-    let naming = Naming {
-        argument: "ROOM",
-        place: "in the files",
-        patterns: false,
-    };
     let named: Vec<NamedRoom<'_>> = rooms.iter().map(NamedRoom::from).collect();
-    let id = room_names::find(naming, &named, text)?;
+    let id = room_names::find(Naming::in_files("ROOM", false), &named, text)?;
     let room = rooms.iter().find(|room| room.id == id);
     room.ok_or_else(|| Usage(format!("ROOM {text:?}: no such room in the files")))
 }

@@ -1,7 +1,7 @@
 //! `roomsync export`.
 
 use super::exit::Exit;
-use super::progress_bar::{Watched, progress_bar};
+use super::progress_bar::looking;
 use super::room_names::{self, NamedRoom, Naming};
 use super::{Globals, output};
 use crate::chat::{CallError, Reader};
@@ -9,7 +9,6 @@ use crate::export::{Earlier, LeftOut, Options, RoomFile, SeenBefore, room_file};
 use crate::live::{self, Observed, ReadRequest, RoomList};
 use crate::model::{Absent, Mode, RoomId, RoomText, counted, first_few, log_code};
 use crate::reconcile::connect;
-use crate::reconcile::progress::Progress;
 use crate::seen::{self, SEEN, SeenBy};
 use crate::settings;
 use anyhow::{Context as _, bail};
@@ -18,7 +17,6 @@ use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 
 /// Writes live rooms down as a room file, on standard output
 ///
@@ -146,7 +144,7 @@ async fn which(reader: &Reader, args: &Args) -> anyhow::Result<(BTreeSet<RoomId>
         name: Some(name.as_str()).filter(|name| !name.is_empty()),
     });
     let selected = room_names::select(naming, &rooms.collect::<Vec<_>>(), &args.room)?;
-    Ok((selected.into_iter().collect(), BTreeSet::new()))
+    Ok((selected, BTreeSet::new()))
 }
 
 /// The rooms, if they are all named by id: then no list is asked for.
@@ -195,16 +193,7 @@ type Looks = Vec<(RoomId, Result<Observed, String>)>;
 /// Looks at every room; and what kept it from doing so, if something did.
 async fn look(globals: &Globals, reader: &Reader, ids: &BTreeSet<RoomId>) -> (Looks, Option<CallError>) {
     let requests: Vec<ReadRequest<'_>> = ids.iter().map(ReadRequest::of_all).collect();
-    let progress = Arc::new(Progress::of_rooms(ids.len()));
-    let _bar = progress_bar(
-        globals,
-        Watched {
-            what: "looking at rooms",
-            progress: Arc::clone(&progress),
-            reader: reader.clone(),
-            stop: None,
-        },
-    );
+    let (progress, _bar) = looking(globals, ids.len(), reader);
     let looks: RefCell<Vec<Option<Result<Observed, String>>>> = RefCell::new(vec![None; ids.len()]);
     let take = |at: usize, observed: Result<Observed, CallError>| {
         progress.looked();

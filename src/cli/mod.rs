@@ -229,7 +229,7 @@ fn output_absent(plan: &FleetPlan, how: &str) -> anyhow::Result<()> {
     }
 }
 
-/// How a command adds people whose absence is no drift.
+/// Advice of commands that can add people whose absence is no drift.
 const WITH_INVITE: &str = "add them with --invite";
 
 /// Writes a plan for people as it comes: of a large fleet it is far longer than what it shows.

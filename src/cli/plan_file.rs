@@ -57,13 +57,11 @@ impl PlanFile {
                     path.display()
                 )
             })?;
-        let naming = Naming {
-            argument: "--approve",
-            place: "in the files",
-            patterns: false,
-        };
         let named: Vec<NamedRoom<'_>> = all.iter().copied().map(NamedRoom::from).collect();
-        let approved = room_names::select(naming, &named, approved)?;
+        let naming = Naming::in_files("--approve", false);
+        let approved: Vec<RoomId> = room_names::select(naming, &named, approved)?
+            .into_iter()
+            .collect();
         let blocked = |id: &RoomId| {
             plan.rooms()
                 .iter()

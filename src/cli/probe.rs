@@ -20,7 +20,7 @@ const MOST: u64 = 64 << 10;
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = IN_KUBERNETES)]
 pub(super) struct Args {
-    /// What to ask
+    /// The question
     #[arg(value_name = "WHAT")]
     what: Probe,
     /// Where the daemon listens, such as http://127.0.0.1:9464; the settings are not read then

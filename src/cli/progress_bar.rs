@@ -55,6 +55,18 @@ pub(super) fn progress_bar(globals: &Globals, watched: Watched) -> BarGuard {
     BarGuard { bar, drawing }
 }
 
+/// The progress of a look at so many rooms, and a bar that shows it.
+pub(super) fn looking(globals: &Globals, rooms: usize, reader: &Reader) -> (Arc<Progress>, BarGuard) {
+    let progress = Arc::new(Progress::of_rooms(rooms));
+    let watched = Watched {
+        what: "looking at rooms",
+        progress: Arc::clone(&progress),
+        reader: reader.clone(),
+        stop: None,
+    };
+    (progress, progress_bar(globals, watched))
+}
+
 impl Watched {
     fn draw(&self, bar: &ProgressBar) {
         let outlook = outlook(&self.progress.stand(), &shares(&self.reader));

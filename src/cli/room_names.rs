@@ -4,6 +4,7 @@ use super::exit::Usage;
 use crate::desired::DesiredRoom;
 use crate::diagnostics::closest;
 use crate::model::{RoomId, first_few, glob_matches};
+use std::collections::BTreeSet;
 
 /// A room that can be named.
 #[derive(Debug, Clone, Copy)]
@@ -30,27 +31,30 @@ pub(super) struct Naming {
     pub(super) patterns: bool,
 }
 
-/// The rooms that these texts name, each once, in the order of the texts. A text that is no room's id or name may be several with
-/// commas between them.
+impl Naming {
+    /// Rooms of the files, named by this argument.
+    pub(super) fn in_files(argument: &'static str, patterns: bool) -> Self {
+        Self {
+            argument,
+            place: "in the files",
+            patterns,
+        }
+    }
+}
+
+/// The rooms that these texts name. A text that is no room's id or name may be several with commas between them.
 pub(super) fn select(
     naming: Naming,
     rooms: &[NamedRoom<'_>],
     texts: &[String],
-) -> Result<Vec<RoomId>, Usage> {
-    let mut selected: Vec<RoomId> = Vec::new();
-    let mut take = |ids: Vec<&RoomId>| {
-        for id in ids {
-            if !selected.contains(id) {
-                selected.push(id.clone());
-            }
-        }
-    };
+) -> Result<BTreeSet<RoomId>, Usage> {
+    let mut selected: BTreeSet<RoomId> = BTreeSet::new();
     for text in texts {
         match naming.exactly(rooms, text)? {
-            Some(id) => take(vec![id]),
+            Some(id) => selected.extend([id.clone()]),
             None => {
                 for part in text.split(',') {
-                    take(naming.part(rooms, part.trim(), text)?);
+                    selected.extend(naming.part(rooms, part.trim(), text)?.into_iter().cloned());
                 }
             }
         }
@@ -188,14 +192,14 @@ mod tests {
         for (texts, ids) in [
             (&["71"][..], "71"),
             (&["lobby"], "71"),
-            (&["79", "lobby", "71"], "79 71"),
+            (&["79", "lobby", "71"], "71 79"),
             (&["team-*"], "72 73"),
             (&["team-?,79", "team-b"], "72 73 79"),
             (&["tw*"], "74 75"),
             // What is a whole name or id is nothing else.
             (&["a, b"], "76"),
             (&["*"], "78"),
-            (&["team-a, 71"], "72 71"),
+            (&["team-a, 71"], "71 72"),
             (&[], ""),
         ] {
             assert_eq!(selected(NAMING, texts).as_deref(), Ok(ids), "{texts:?}");

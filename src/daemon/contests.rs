@@ -90,7 +90,7 @@ impl Controller {
     }
 }
 
-/// What a look shows of a change. `said`: the last event about why the person is not there, since the change.
+/// Standing of a change by a look. `said`: the last event since the change that gives a reason for the person's absence.
 fn standing(
     desired: &DesiredRoom,
     live: &LiveRoom,
@@ -154,7 +154,7 @@ pub(super) fn attention(contested: &[status::Contested]) -> Option<Attention> {
     })
 }
 
-/// What we do, and what others do against it.
+/// Words for a change of ours, and for its undoing by others.
 fn words(op: Op) -> (&'static str, &'static str) {
     match op {
         Op::Promote => ("promoted", "demoted"),

@@ -57,7 +57,7 @@ impl Controller {
     /// Limits on a room while the files settle.
     pub(super) fn unsettled(&self, room: &RoomId, observed: &Observed) -> Option<Unsettled> {
         let settle = self.settings.sync.settle_removals;
-        let kept = || self.safeguards.exclusions().ended(room);
+        let kept = || self.safeguards.exclusions().withdrawn(room);
         let as_of = self.safeguards.ends().as_of();
         self.files.unsettled(room, observed, settle, as_of, kept)
     }

@@ -6,7 +6,7 @@ use crate::diagnostics::{Diagnostic, Severity};
 use crate::file_source::Stillness;
 use crate::live::Observed;
 use crate::model::{RoomId, counted, show_duration};
-use crate::plan::{self, Constraints, Ended};
+use crate::plan::{self, Constraints, Withdrawn};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -174,13 +174,13 @@ impl FilesInForce {
         observed: &Observed,
         settle: Duration,
         as_of: Option<Timestamp>,
-        kept: impl FnOnce() -> Ended,
+        kept: impl FnOnce() -> Withdrawn,
     ) -> Option<plan::Unsettled> {
-        let (may_go, ended) = self.settling.limits(room, observed, as_of, kept)?;
+        let (may_go, withdrawn) = self.settling.limits(room, observed, as_of, kept)?;
         let settle = show_duration(settle);
         Some(plan::Unsettled {
             may_go,
-            ended,
+            withdrawn,
             until: format!("until the room files have been unchanged for {settle}"),
         })
     }

@@ -97,15 +97,12 @@ pub(super) fn applied(
     let is_set_aside = |failure: &Failure| set_aside.iter().any(|user| user.as_str() == failure.user);
     let of_room = report.failed.iter().find(|failure| {
         let code = failure.reason.code;
-        let waits = [
-            ReasonCode::SetAside,
-            ReasonCode::ComingAndGoing,
-            ReasonCode::Contested,
-        ]
-        .contains(&code);
         // Without its allow list the room is kept as by `absent: readd`.
         let is_needless = failure.op.is_of_allow_list() && stopped.is_none_or(|why| why.code != code);
-        !waits && !is_needless && !matches!(code, ReasonCode::Guard(_)) && !is_set_aside(failure)
+        !code.leaves_alone()
+            && !is_needless
+            && !matches!(code, ReasonCode::Guard(_))
+            && !is_set_aside(failure)
     });
     let of_all = report.error.as_ref().filter(|_| report.status != Outcome::Stale);
     let ended =

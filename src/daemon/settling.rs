@@ -7,7 +7,7 @@
 use crate::desired::DesiredRoom;
 use crate::live::Observed;
 use crate::model::RoomId;
-use crate::plan::{self, Constraints, Ended, Revocations};
+use crate::plan::{self, Constraints, Revocations, Withdrawn};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -89,15 +89,15 @@ impl Settling {
         self.earlier.clear();
     }
 
-    /// Limits on a room with this look, as its entries are at `as_of`: the most departures from it, and the people whose place had
-    /// ended. `kept` are those of the last set of an earlier process. `None` if nothing bounds it.
+    /// Limits on a room with this look, as its entries are at `as_of`: the most departures from it, and the people whom
+    /// they name and do not want. `kept` are those of the last set of an earlier process. `None` if nothing bounds it.
     pub(super) fn limits(
         &self,
         room: &RoomId,
         observed: &Observed,
         as_of: Option<Timestamp>,
-        kept: impl FnOnce() -> Ended,
-    ) -> Option<(Revocations, Ended)> {
+        kept: impl FnOnce() -> Withdrawn,
+    ) -> Option<(Revocations, Withdrawn)> {
         let earlier = self
             .earlier
             .get(room)
@@ -106,20 +106,20 @@ impl Settling {
             .iter();
         let of_earlier = earlier
             .map(|earlier| earlier.limits(observed, as_of))
-            .reduce(|(go, ended), (other, others)| (go.and(&other), ended.or(&others)));
+            .reduce(|(go, withdrawn), (other, others)| (go.and(&other), withdrawn.or(&others)));
         if self.from_nothing {
-            let (_, ended) = of_earlier.unwrap_or_default();
-            return Some((Revocations::default(), ended.or(&kept())));
+            let (_, withdrawn) = of_earlier.unwrap_or_default();
+            return Some((Revocations::default(), withdrawn.or(&kept())));
         }
         of_earlier
     }
 }
 
 impl Earlier {
-    /// Revocations by this entry, its guards and its holds, and the people whose place in it has ended.
-    fn limits(&self, observed: &Observed, as_of: Option<Timestamp>) -> (Revocations, Ended) {
+    /// Revocations by this entry, its guards and its holds, and the people whom it names and does not want.
+    fn limits(&self, observed: &Observed, as_of: Option<Timestamp>) -> (Revocations, Withdrawn) {
         let Self(Some((desired, constraints))) = self else {
-            return (Revocations::default(), Ended::default());
+            return (Revocations::default(), Withdrawn::default());
         };
         let at = as_of.and_then(|as_of| desired.at(as_of));
         let desired = at.as_ref().unwrap_or(desired);
@@ -127,6 +127,6 @@ impl Earlier {
         let revocations = plan::diff(desired, observed, constraints)
             .map(|diff| diff.revocations())
             .unwrap_or_default();
-        (revocations, Ended::of(desired))
+        (revocations, Withdrawn::of(desired))
     }
 }

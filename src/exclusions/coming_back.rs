@@ -30,12 +30,21 @@ fn is_named(times: &VecDeque<Timestamp>, now: Timestamp) -> bool {
 impl ComingBack {
     /// Counts somebody who was removed or demoted. `true`: they come back, and did not before.
     pub(crate) fn done(&mut self, room: &RoomId, op: Op, user: &UserId, now: Timestamp) -> bool {
-        if self.number >= MOST {
+        let key = (user.clone(), op);
+        let is_known = self.rooms.get(room).is_some_and(|users| users.contains_key(&key));
+        if !is_known && self.number >= MOST {
             self.retain(|times| times.len() > 1);
+            if self.number >= MOST {
+                return false;
+            }
         }
-        let users = self.rooms.entry(room.clone()).or_default();
-        let times = users.entry((user.clone(), op)).or_default();
-        self.number += usize::from(times.is_empty());
+        let times = self
+            .rooms
+            .entry(room.clone())
+            .or_default()
+            .entry(key)
+            .or_default();
+        self.number += usize::from(!is_known);
         let was_named = is_named(times, now);
         times.push_back(now);
         if times.len() > TIMES {

@@ -26,7 +26,7 @@ type Key = (UserId, Op);
 #[derive(Debug, Default)]
 pub(crate) struct Contested {
     rooms: BTreeMap<RoomId, BTreeMap<Key, Contest>>,
-    /// Least upper bound of their number, as of the last look at all rooms.
+    /// Upper bound of their number. It is exact whenever they are counted.
     number: usize,
 }
 

@@ -5,7 +5,7 @@
 
 use crate::desired::DesiredRoom;
 use crate::model::{Guard, Limit, MemberSet, RoomId};
-use crate::plan::{self, Ended};
+use crate::plan::{self, Withdrawn};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,8 +34,8 @@ pub(crate) struct Lists {
     pub(crate) admins: Option<MemberSet>,
     pub(crate) removals: Option<Hold>,
     pub(crate) demotions: Option<Hold>,
-    /// People who were listed and whose place had ended. They are in neither list.
-    pub(crate) ended: Ended,
+    /// People who were named and not wanted. They are in neither list.
+    pub(crate) withdrawn: Withdrawn,
 }
 
 /// Names that were dropped from a list.
@@ -109,20 +109,20 @@ impl Rosters {
                 admins,
                 removals: _,
                 demotions: _,
-                ended,
+                withdrawn,
             } = &mut roster.now;
-            *ended = Ended::of(room);
-            for (list, ended) in [(people, &ended.people), (admins, &ended.admins)] {
-                *list = list.take().map(|list| list.minus(ended));
+            *withdrawn = Withdrawn::of(room);
+            for (list, withdrawn) in [(people, &withdrawn.people), (admins, &withdrawn.admins)] {
+                *list = list.take().map(|list| list.minus(withdrawn));
             }
         }
     }
 
-    /// People of a room whose place had ended by the last settled set.
-    pub(crate) fn ended(&self, room: &RoomId) -> Ended {
+    /// People of a room whom the last settled set named and did not want.
+    pub(crate) fn withdrawn(&self, room: &RoomId) -> Withdrawn {
         let roster = self.0.get(room);
         let lists = roster.map(|roster| roster.settled.as_deref().unwrap_or(&roster.now));
-        lists.map(|lists| lists.ended.clone()).unwrap_or_default()
+        lists.map(|lists| lists.withdrawn.clone()).unwrap_or_default()
     }
 
     pub(crate) fn of(&self, room: &RoomId) -> Option<&Lists> {
@@ -170,7 +170,7 @@ impl Lists {
     fn take(&mut self, room: &DesiredRoom, now: Timestamp) {
         let (guards, own) = (&room.guards, &room.own_guards);
         let people = wanted(room);
-        self.ended = Ended::of(room);
+        self.withdrawn = Withdrawn::of(room);
         next(
             (&mut self.people, &mut self.removals),
             people,

@@ -18,7 +18,7 @@ pub(crate) use set_aside::{Entry, Refusal, SetAside};
 use crate::clock::{Moment, Moved};
 use crate::desired::DesiredRoom;
 use crate::model::{Op, RoomId, UserId, log_code};
-use crate::plan::{self, Ended, NotTried};
+use crate::plan::{self, NotTried, Withdrawn};
 use crate::status;
 use coming_and_going::ComingAndGoing;
 use coming_back::ComingBack;
@@ -123,9 +123,9 @@ impl Exclusions {
         self.holds.end_places(room);
     }
 
-    /// People of a room whose place had ended by the last settled set.
-    pub(crate) fn ended(&self, room: &RoomId) -> Ended {
-        self.holds.ended(room)
+    /// People of a room whom the last settled set named and did not want.
+    pub(crate) fn withdrawn(&self, room: &RoomId) -> Withdrawn {
+        self.holds.withdrawn(room)
     }
 
     /// The set in force has settled, with the rooms in it of which `is_in_it` is true.

@@ -32,6 +32,9 @@ pub struct PersonInRoom {
     pub held: Vec<Op>,
     /// Why that is so, or why nothing is known.
     pub why: Option<String>,
+    /// True if the room could not be read completely.
+    #[serde(skip)]
+    pub is_partial: bool,
 }
 
 /// A role that the files give.
@@ -90,6 +93,7 @@ impl PersonInRoom {
             would: Vec::new(),
             held: Vec::new(),
             why: None,
+            is_partial: false,
         }
     }
 
@@ -99,9 +103,16 @@ impl PersonInRoom {
         self.wanted.is_some() || self.excluded || self.until.is_some()
     }
 
+    /// True if the files name them for the room, or they are there, or may be.
+    #[must_use]
+    pub fn is_worth_telling(&self) -> bool {
+        self.is_named() || self.is_partial || self.live.is_some_and(|role| role != Role::Absent)
+    }
+
     /// Adds what a look saw, and what the plan made from it does.
     pub fn see(&mut self, user: &UserId, observed: &Observed, plan: &RoomPlan) {
         self.live = Some(Role::of(user, observed.room()));
+        self.is_partial = observed.complete().is_none();
         let wanted = |op: &Op| plan.wanted(*op).contains(user);
         let sent = |op: &Op| users_of(*op, plan.steps()).contains(user);
         (self.would, self.held) = Op::ALL.into_iter().filter(wanted).partition(sent);

@@ -180,7 +180,9 @@ impl fmt::Display for Inconsistency {
                     counted(*rows, "row")
                 )
             }
-            Self::UnreadableAllowed(rows) => write!(f, "the allow list has rows that name nobody: {rows}"),
+            Self::UnreadableAllowed(rows) => {
+                write!(f, "the allow list has {} without a name", counted(*rows, "row"))
+            }
             Self::AllowedCount { rows, count } => {
                 write!(
                     f,

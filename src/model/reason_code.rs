@@ -159,6 +159,14 @@ impl fmt::Display for ReasonCode {
     }
 }
 
+impl ReasonCode {
+    /// True if a wanted person is left alone for this reason, until its time is over.
+    #[must_use]
+    pub fn leaves_alone(self) -> bool {
+        matches!(self, Self::SetAside | Self::ComingAndGoing | Self::Contested)
+    }
+}
+
 impl Serialize for ReasonCode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())

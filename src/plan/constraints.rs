@@ -1,7 +1,7 @@
 //! Changes that a room must not get for now, even if its files ask for them and its guards allow them.
 
 use super::changes::Changes;
-use super::{Arrivals, Ended, GuardTripped, Note, Revocations};
+use super::{Arrivals, GuardTripped, Note, Revocations, Withdrawn};
 use crate::model::{Guard, Limit, MemberSet, Op, ReasonCode, UserId, counted};
 use std::collections::BTreeMap;
 
@@ -60,8 +60,9 @@ pub struct OverBudget {
 pub struct Unsettled {
     /// Revocations that every set since the last settled one would make.
     pub may_go: Revocations,
-    /// People whose place had ended by one of these sets: if they are wanted, it is only because their end is gone.
-    pub ended: Ended,
+    /// People who were named by one of these sets and not wanted: if they are wanted now, it is only because an `until` or an `exclude` is
+    /// gone.
+    pub withdrawn: Withdrawn,
     /// End of the wait of all others, in words: `until …`.
     pub until: String,
 }
@@ -200,7 +201,12 @@ impl Constraints {
 
     /// Takes those out of the changes who stay, or do not come, until the files have settled, and gives them.
     pub(super) fn settle(&self, changes: &mut Changes, notes: &mut Vec<Note>) -> (Revocations, Arrivals) {
-        let Some(Unsettled { may_go, ended, until }) = &self.unsettled else {
+        let Some(Unsettled {
+            may_go,
+            withdrawn,
+            until,
+        }) = &self.unsettled
+        else {
             return (Revocations::default(), Arrivals::default());
         };
         let going = Revocations {
@@ -220,15 +226,15 @@ impl Constraints {
             );
             notes.push(Note::new(ReasonCode::Pending, message));
         }
-        let add = changes.add.and(&ended.people);
+        let add = changes.add.and(&withdrawn.people);
         // Who does not come yet cannot become an admin yet.
-        let promote = changes.promote.and(&ended.admins.or(&add));
+        let promote = changes.promote.and(&withdrawn.admins.or(&add));
         let not_yet = Arrivals { add, promote };
         if !not_yet.is_empty() {
             changes.add = changes.add.minus(&not_yet.add);
             changes.promote = changes.promote.minus(&not_yet.promote);
             let message = format!(
-                "{} and {} wait {until}: they are wanted only because their `until` is gone or later",
+                "{} and {} wait {until}: they are wanted only because their `until` is gone or later, or because an `exclude` no longer names them",
                 counted(not_yet.add.len(), "addition"),
                 counted(not_yet.promote.len(), "promotion"),
             );

@@ -21,12 +21,13 @@ mod room_diff;
 mod saved;
 mod unmatched;
 mod until_notes;
+mod withdrawn;
 
 pub use changes::{Demotion, Removal, Step, users_of};
 pub use constraints::{Constraints, HeldNames, Invite, NotTried, OverBudget, Unsettled};
 pub use cost::{Calls, Rates};
 pub use diff::diff;
-pub use ended::{Arrivals, Ended, in_doubt};
+pub use ended::in_doubt;
 pub use fleet::{FleetGuard, FleetPlan, Summary};
 pub use guard::{GuardTripped, lines_to_allow};
 pub use order::BatchSizes;
@@ -36,6 +37,7 @@ pub use room_diff::{NEW_ADMIN, RoomDiff};
 pub use saved::{SavedPlan, SavedRoom, StalePlan};
 pub use unmatched::UnmatchedPatterns;
 pub use until_notes::{near, note_ends, of_room as notes_on_ends};
+pub use withdrawn::{Arrivals, Withdrawn};
 
 use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId, printable, room_label};
 use std::fmt;
@@ -105,13 +107,7 @@ impl Note {
 
     /// True if somebody wanted is left alone for now: nothing is wrong with the room itself, only with a person.
     fn is_waiting(&self) -> bool {
-        let waits = [
-            ReasonCode::SetAside,
-            ReasonCode::ComingAndGoing,
-            ReasonCode::Contested,
-            ReasonCode::Clock,
-        ];
-        self.held.is_some() && waits.contains(&self.code)
+        self.held.is_some() && (self.code.leaves_alone() || self.code == ReasonCode::Clock)
     }
 }
 
@@ -151,7 +147,7 @@ pub struct RoomPlan {
     pub unmet_promotes: usize,
     /// People who stay until the files in force have settled. They are also in the lists above.
     pub pending: Revocations,
-    /// People who are wanted only because an end is gone from the files, and who come once the files have settled. They are also in
+    /// People who are wanted only because an `until` or an `exclude` is gone from the files, and who come once the files have settled. They are also in
     /// the lists above.
     pub not_yet: Arrivals,
     /// Wanted members who are not here and whose absence is no drift (`absent: ignore`). They are in no list above.

@@ -93,7 +93,8 @@ pub struct Status {
     pub changes: Vec<Change>,
 }
 
-/// People who would go by the room files in force and stay, or who would come only because an end is gone from the files, until
+/// People who would go by the room files in force and stay, or who would come only because an `until` or an `exclude` is gone from
+/// the files, until
 /// these have been unchanged for long enough.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pending {

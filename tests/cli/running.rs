@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// Time that anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Time in which a daemon that can looks at a room.
+const A_LOOK: Duration = Duration::from_secs(2);
+
 /// Paths of the daemon's page and API.
 const PATHS: &[&str] = &[
     "/",
@@ -42,18 +45,30 @@ pub(crate) fn said_by_daemon(command: &mut Command) -> String {
     });
     let mut said = String::new();
     let mut address = None;
-    while let (None, Ok(line)) = (address, log.recv_timeout(PATIENCE)) {
-        if line.contains("listening") {
+    while address.is_none() {
+        let Ok(line) = log.recv_timeout(PATIENCE) else {
+            break;
+        };
+        // The port of the webhook has no page.
+        if line.contains("listening") && !line.contains("listening for events") {
             address = address_in(&line);
         }
         said += &format!("{line}\n");
     }
     if let Some(address) = address {
-        // Long enough for a look at a room.
-        thread::sleep(Duration::from_millis(300));
+        let with_token = format!("Authorization: Bearer {TOKEN}\r\n");
+        // The answer to a refused look is worth seeing, too; a daemon that makes none is not waited for.
+        let begun = Instant::now();
+        let looked = |answer: &str| answer.contains("\"last_tried\":\"");
+        while !looked(&ask(address, "GET", "/api/status", &with_token)) && begun.elapsed() < A_LOOK {
+            thread::sleep(Duration::from_millis(20));
+        }
         for path in PATHS {
-            said += &get(address, path, "");
-            said += &get(address, path, &format!("Authorization: Bearer {TOKEN}\r\n"));
+            said += &ask(address, "GET", path, "");
+            said += &ask(address, "GET", path, &with_token);
+        }
+        for header in ["", &with_token] {
+            said += &ask(address, "POST", "/-/reconcile", header);
         }
     }
     let term = format!("kill -s TERM {}", child.id());
@@ -87,10 +102,10 @@ fn address_in(line: &str) -> Option<SocketAddr> {
     address[..end].parse().ok()
 }
 
-fn get(address: SocketAddr, path: &str, header: &str) -> String {
+fn ask(address: SocketAddr, method: &str, path: &str, header: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}Connection: close\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}Connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();

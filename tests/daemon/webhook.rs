@@ -6,7 +6,7 @@ use roomsync::model::RoomId;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -277,6 +277,17 @@ fn without_its_port_or_its_secret_it_does_not_start() {
     }
 }
 
+/// A proxy that ends with the test, however that ends.
+struct Proxy(Child);
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // Fails where the process has ended, which is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The example of `deploy/` for nginx, with other addresses, in front of the daemon.
 #[test]
 fn a_proxy_in_front() {
@@ -313,7 +324,7 @@ fn a_proxy_in_front() {
     );
     std::fs::write(folder.join("nginx.conf"), config).unwrap();
     let conf = folder.join("nginx.conf");
-    let mut proxy = Command::new(nginx)
+    let started = Command::new(nginx)
         .args([
             "-e",
             folder.join("start.log").to_str().unwrap(),
@@ -322,8 +333,8 @@ fn a_proxy_in_front() {
             "-c",
         ])
         .arg(&conf)
-        .spawn()
-        .unwrap();
+        .spawn();
+    let _proxy = Proxy(started.unwrap());
     let up = Instant::now();
     while TcpStream::connect(free).is_err() {
         assert!(up.elapsed() < PATIENCE, "nginx does not listen");
@@ -345,6 +356,4 @@ fn a_proxy_in_front() {
         "POST /hooks/agora HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\nConnection: close\r\n\r\n",
     );
     assert!(large.starts_with("HTTP/1.1 413"), "{large}");
-    proxy.kill().unwrap();
-    proxy.wait().unwrap();
 }

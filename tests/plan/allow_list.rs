@@ -6,7 +6,8 @@ use roomsync::desired::DesiredRoom;
 use roomsync::live::{AllowList, LiveRoom, Observed};
 use roomsync::model::{Absent, Limit, MemberSet, Mode, Op, ReasonCode};
 use roomsync::plan::{
-    self, BatchSizes, Constraints, Ended, NotTried, Revocations, RoomPlan, Status, Step, Unsettled, users_of,
+    self, BatchSizes, Constraints, NotTried, Revocations, RoomPlan, Status, Step, Unsettled, Withdrawn,
+    users_of,
 };
 use std::collections::BTreeSet;
 use tokio::time::Instant;
@@ -60,7 +61,7 @@ fn unsettled() -> Constraints {
     Constraints {
         unsettled: Some(Unsettled {
             may_go: Revocations::default(),
-            ended: Ended::default(),
+            withdrawn: Withdrawn::default(),
             until: "until later".to_owned(),
         }),
         ..Constraints::default()

@@ -143,7 +143,7 @@ fn two_daemons_with_other_files_stop_undoing_each_other() {
 }
 
 #[test]
-fn with_webhooks_they_stop_within_seconds() {
+fn with_webhooks_they_stop_too() {
     for (style, hours) in [(WebhookStyle::New, 25), (WebhookStyle::Old, 3)] {
         let each = two_daemons(Some(style), hours);
         assert!(
@@ -334,8 +334,8 @@ fn others() -> impl Strategy<Value = Vec<Other>> {
 fn whatever_others_do_the_room_is_as_wanted_a_day_later() {
     let mut runner = TestRunner::new(Config {
         // A day of each takes some seconds.
-        cases: 1,
-        failure_persistence: None,
+        cases: 3,
+        source_file: Some(file!()),
         ..Config::default()
     });
     let run = runner.run(&others(), |events| {

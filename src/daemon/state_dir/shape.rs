@@ -7,7 +7,7 @@ use crate::daemon::learned_limits::LearnedLimits;
 use crate::desired::Remembered;
 use crate::exclusions::{ContestedEntry, Entry, Hold, Lists, RemovalBudgets, Roster, Rosters, SetAside};
 use crate::model::{Limit, MemberSet, RoomId, UserId};
-use crate::plan::Ended;
+use crate::plan::Withdrawn;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -57,7 +57,7 @@ struct ListsJson {
     admins: Option<Vec<String>>,
     removals: Option<HoldJson>,
     demotions: Option<HoldJson>,
-    /// People whose place had ended, and admins.
+    /// People who were named and not wanted, and admins. At first only those whose place had ended were: hence the names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ended_people: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -192,15 +192,15 @@ impl From<&Lists> for ListsJson {
             admins,
             removals,
             demotions,
-            ended,
+            withdrawn,
         } = lists;
         Self {
             people: people.as_ref().map(texts),
             admins: admins.as_ref().map(texts),
             removals: removals.as_ref().map(HoldJson::from),
             demotions: demotions.as_ref().map(HoldJson::from),
-            ended_people: texts(&ended.people),
-            ended_admins: texts(&ended.admins),
+            ended_people: texts(&withdrawn.people),
+            ended_admins: texts(&withdrawn.admins),
         }
     }
 }
@@ -275,7 +275,7 @@ impl ListsJson {
             admins,
             removals: self.removals.map(HoldJson::hold).transpose()?,
             demotions: self.demotions.map(HoldJson::hold).transpose()?,
-            ended: Ended {
+            withdrawn: Withdrawn {
                 people: names(&self.ended_people)?,
                 admins: names(&self.ended_admins)?,
             },

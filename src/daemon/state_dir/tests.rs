@@ -5,7 +5,7 @@ mod private;
 use super::*;
 use crate::exclusions::{Hold, Lists, Refusal, Roster};
 use crate::model::{Limit, MemberSet, ReasonCode, RoomId, UserId};
-use crate::plan::Ended;
+use crate::plan::Withdrawn;
 use jiff::Timestamp;
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,14 +29,14 @@ fn kept() -> Restored {
         of: 3,
         since,
     };
-    let mut ended = Ended::default();
-    (ended.people, ended.admins) = (people("d"), people("e"));
+    let mut withdrawn = Withdrawn::default();
+    (withdrawn.people, withdrawn.admins) = (people("d"), people("e"));
     let lists = Lists {
         people: Some(people("c")),
         admins: None,
         removals: Some(hold),
         demotions: None,
-        ended,
+        withdrawn,
     };
     let (now, settled) = (lists, Some(Box::default()));
     let mut aside = SetAside::default();

@@ -255,125 +255,61 @@ function drawChanges(status) {
   );
 }
 
+/** A list of people, each in a room, with what is said of them. */
+function folk(title, people, said, { where = (who) => roomLink(who.room), who = (one) => one.user, more = (number) => `${number} more` } = {}) {
+  if (!people.length) return [];
+  const entry = (one) => make("li", {}, make("p", {}, make("b", {}, who(one)), " in ", where(one)), said(one));
+  return [
+    make("h3", {}, title),
+    make("ul", { class: "folk" }, people.slice(0, STEP).map(entry)),
+    people.length > STEP && make("p", {}, `And ${more(people.length - STEP)}.`),
+  ];
+}
+
+const soft = (...words) => make("p", { class: "soft" }, ...words);
+
 function drawSide(status) {
   drawChanges(status);
   const { aside, coming_and_going: going, contested, comes_back: back, ends_soon: soon } = status;
+  const untilTried = (who) => [
+    time(who.since, "lasting"),
+    " · tried again ",
+    time(who.until, "due"),
+    ", or when a file that names them changes",
+  ];
   draw($("folk"), [aside, going, contested, back, soon], () => [
-    ![aside, going, contested, back, soon].some((list) => list.length) &&
-      make("p", { class: "soft" }, "Nobody is set aside, nobody comes and goes."),
-    soon.length > 0 && make("h3", {}, `Ends within a week (${soon.reduce((sum, { people }) => sum + people, 0)})`),
-    soon.length > 0 &&
-      make(
-        "ul",
-        { class: "folk" },
-        soon
-          .slice(0, STEP)
-          .map(({ room, role, until, users, people }) =>
-            make(
-              "li",
-              {},
-              make("p", {}, make("b", {}, people > users.length ? many(people, "person", "people") : namesOf(users)), " in ", roomLink(room)),
-              make("p", { class: "soft" }, role === "admin" ? "Wanted as an admin until " : "Wanted until ", time(until, "due")),
-            ),
-          ),
+    ![aside, going, contested, back, soon].some((list) => list.length) && soft("Nobody is set aside, nobody comes and goes."),
+    ...folk(
+      `Ends within a week (${soon.reduce((sum, { people }) => sum + people, 0)})`,
+      soon,
+      ({ role, until }) => soft(role === "admin" ? "Wanted as an admin until " : "Wanted until ", time(until, "due")),
+      {
+        who: ({ users, people }) => (people > users.length ? many(people, "person", "people") : namesOf(users)),
+        more: (number) => many(number, "more end"),
+      },
+    ),
+    ...folk(
+      `Set aside (${aside.length})`,
+      aside,
+      (who) => [make("p", {}, prose(who.message), make("span", { class: "soft" }, ` (${who.code})`)), soft("For ", ...untilTried(who))],
+      { where: (who) => (who.room ? roomLink(who.room) : "every room") },
+    ),
+    ...folk(`Contested (${contested.length})`, contested, (who) =>
+      soft(
+        who.op === "promote" ? "Others demote whom roomsync promotes, again and again. Not promoted for " : "Others put out whom roomsync adds, again and again. Not added for ",
+        ...untilTried(who),
       ),
-    soon.length > STEP && make("p", {}, `And ${many(soon.length - STEP, "more end")}.`),
-    aside.length > 0 && make("h3", {}, `Set aside (${aside.length})`),
-    aside.length > 0 &&
-      make(
-        "ul",
-        { class: "folk" },
-        aside
-          .slice(0, STEP)
-          .map((who) =>
-            make(
-              "li",
-              {},
-              make("p", {}, make("b", {}, who.user), " in ", who.room ? roomLink(who.room) : "every room"),
-              make("p", {}, prose(who.message), make("span", { class: "soft" }, ` (${who.code})`)),
-              make(
-                "p",
-                { class: "soft" },
-                "For ",
-                time(who.since, "lasting"),
-                " · tried again ",
-                time(who.until, "due"),
-                ", or when a file that names them changes",
-              ),
-            ),
-          ),
+    ),
+    ...folk(`Comes back (${back.length})`, back, (who) =>
+      soft(
+        who.op === "demote" ? "Demoted three times within a day, last " : "Removed three times within a day, last ",
+        time(who.last),
+        ". That goes on at each look",
       ),
-    aside.length > STEP && make("p", {}, `And ${aside.length - STEP} more.`),
-    contested.length > 0 && make("h3", {}, `Contested (${contested.length})`),
-    contested.length > 0 &&
-      make(
-        "ul",
-        { class: "folk" },
-        contested
-          .slice(0, STEP)
-          .map((who) =>
-            make(
-              "li",
-              {},
-              make("p", {}, make("b", {}, who.user), " in ", roomLink(who.room)),
-              make(
-                "p",
-                { class: "soft" },
-                who.op === "promote" ? "Others demote whom roomsync promotes, again and again. Not promoted for " : "Others put out whom roomsync adds, again and again. Not added for ",
-                time(who.since, "lasting"),
-                " · tried again ",
-                time(who.until, "due"),
-                ", or when a file that names them changes",
-              ),
-            ),
-          ),
-      ),
-    contested.length > STEP && make("p", {}, `And ${contested.length - STEP} more.`),
-    back.length > 0 && make("h3", {}, `Comes back (${back.length})`),
-    back.length > 0 &&
-      make(
-        "ul",
-        { class: "folk" },
-        back
-          .slice(0, STEP)
-          .map((who) =>
-            make(
-              "li",
-              {},
-              make("p", {}, make("b", {}, who.user), " in ", roomLink(who.room)),
-              make(
-                "p",
-                { class: "soft" },
-                who.op === "demote" ? "Demoted three times within a day, last " : "Removed three times within a day, last ",
-                time(who.last),
-                ". That goes on at each look",
-              ),
-            ),
-          ),
-      ),
-    back.length > STEP && make("p", {}, `And ${back.length - STEP} more.`),
-    going.length > 0 && make("h3", {}, `Coming and going (${going.length})`),
-    going.length > 0 &&
-      make(
-        "ul",
-        { class: "folk" },
-        going
-          .slice(0, STEP)
-          .map((who) =>
-            make(
-              "li",
-              {},
-              make("p", {}, make("b", {}, who.user), " in ", roomLink(who.room)),
-              make(
-                "p",
-                { class: "soft" },
-                "Put back again and again, and leaves. Left alone; put back again ",
-                time(who.until, "due"),
-                ", and free of this once back without help",
-              ),
-            ),
-          ),
-      ),
+    ),
+    ...folk(`Coming and going (${going.length})`, going, (who) =>
+      soft("Put back again and again, and leaves. Left alone; put back again ", time(who.until, "due"), ", and free of this once back without help"),
+    ),
   ]);
   const { service, files } = status;
   setText($("app"), service.app);

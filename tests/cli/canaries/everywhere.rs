@@ -303,6 +303,24 @@ fn secrets_in_the_environment_and_in_addresses() {
     }
 }
 
+/// Page and API of the daemon are among what is looked through.
+#[test]
+fn a_daemon_shows_its_page_to_the_check() {
+    let service = Service::start(STATE);
+    let webhook = "webhook: {listen: 127.0.0.1:0, secret_file: hook}";
+    for rest in ["", webhook] {
+        for log_format in ["text", "json"] {
+            let case = Case::new(&service)
+                .rest(rest)
+                .file("hook", "secret-of-the-webhook\n");
+            let said = said_by_daemon(&mut case.command(&["run"], log_format));
+            for part in ["HTTP/1.1 200", "<title>", "\"last_tried\":\"", "roomsync_rooms{"] {
+                assert!(said.contains(part), "no {part}: {said}");
+            }
+        }
+    }
+}
+
 /// The canary is found where it is shown.
 #[test]
 #[should_panic(expected = "a name in a room file")]
