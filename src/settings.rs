@@ -82,8 +82,7 @@ impl Settings {
         let mut diagnostics = Vec::new();
         token::check(&self.service.auth, &mut diagnostics);
         diagnostics.extend(self.secrets_of_callers());
-        let is_bad = !diagnostics.is_empty();
-        is_bad.then_some(Invalid { diagnostics }).map_or(Ok(()), Err)
+        Invalid::unless_empty(diagnostics)
     }
 
     /// Problems of the secrets that the daemon's own callers must show.

@@ -82,10 +82,16 @@ pub fn init(format: LogFormat, verbosity: i16, is_brief: bool, colour: bool) -> 
     bars
 }
 
-/// Writes an error or a warning in words to standard error. For lines of JSON, log it instead.
+/// Writes an error or a warning in words to standard error, without secrets. For lines of JSON, log it instead.
 pub fn say(level: Level, text: &str) -> io::Result<()> {
+    let text = &*secrets::redact(text);
     match journal::is_stderr() {
-        true => write!(io::stderr(), "{}", journal::prefixed(level, text)),
+        // The journal shows no colours.
+        true => write!(
+            anstream::StripStream::new(io::stderr()),
+            "{}",
+            journal::prefixed(level, text)
+        ),
         false => write!(anstream::stderr(), "{text}"),
     }
 }

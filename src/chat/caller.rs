@@ -130,6 +130,7 @@ impl Caller {
         };
         let (mut tries, mut rate_tries, mut renewed) = (0, 0, false);
         let begun = Instant::now();
+        let may_retry = || !method.is_dispensable() || begun.elapsed() <= DISPENSABLE;
         loop {
             let permit = self.permit(call).await?;
             // The wait may have been longer than the life of the token before it.
@@ -182,7 +183,8 @@ impl Caller {
                         rate_tries += 1;
                         tracing::debug!(%method, ?retry_after, rate_tries, "over the call rate");
                         let retry_after = retry_after.map(|wait| wait.min(MAX_RETRY_AFTER));
-                        if permit.turned_away(retry_after) && rate_tries < RATE_TRIES {
+                        let again = rate_tries < RATE_TRIES && may_retry();
+                        if permit.turned_away(retry_after) && again {
                             continue;
                         }
                         return Err(CallErrorKind::RateLimited);
@@ -201,7 +203,7 @@ impl Caller {
                 }
                 // A write without a clear answer may have taken effect: whoever made it has to check first.
                 kind if kind.may_be_done() && method.writes() => false,
-                _ if method.is_dispensable() && begun.elapsed() > DISPENSABLE => false,
+                _ if !may_retry() => false,
                 kind if tries + 1 < TRIES
                     && (kind.may_be_done() || matches!(kind, CallErrorKind::ServiceUnreachable(_))) =>
                 {

@@ -31,7 +31,6 @@ use crate::diagnostics::{Diagnostic, Invalid, Severity, render};
 use crate::model::{log_code, printable};
 use crate::plan::{FleetPlan, Invite, Status};
 use crate::render::text;
-use crate::secrets;
 use crate::settings::{self, Env};
 use crate::telemetry::{self, LogFormat};
 use anyhow::Context as _;
@@ -137,10 +136,9 @@ struct Globals {
 impl Globals {
     /// Reports on standard error what kept the command from doing all it was for: as a line of the log where that is JSON.
     fn error(&self, message: &str) -> io::Result<()> {
-        let message = secrets::redact(message);
         match self.log_format {
             LogFormat::Json => tracing::error!(code = log_code::ERROR, "{message}"),
-            LogFormat::Text => telemetry::say(Level::ERROR, &format!("error: {}\n", printable(&message)))?,
+            LogFormat::Text => telemetry::say(Level::ERROR, &format!("error: {}\n", printable(message)))?,
         }
         Ok(())
     }
@@ -152,7 +150,6 @@ impl Globals {
             self.diagnose(&invalid.diagnostics)?;
         }
         let message = format!("{error:#}");
-        let message = secrets::redact(&message);
         if self.is_json_only {
             tracing::error!(code = log_code::FATAL, exit = exit.code(), "{message}");
         } else if invalid.is_none() {

@@ -1,4 +1,4 @@
-//! The way to the service, and the batch sizes that the service taught on it, if they are smaller than configured. They are kept
+//! The way to the service, and the batch sizes of adds and removals that the service taught on it, if they are smaller than configured. They are kept
 //! through reloads and restarts for as long as service, app and configured size stay the same.
 
 use crate::apply::CallEvidence;

@@ -22,3 +22,14 @@ pub struct Invalid {
     /// Errors and warnings in the order of the files, and notes after them. Lints that need a set without errors are not among them.
     pub diagnostics: Vec<Diagnostic>,
 }
+
+impl Invalid {
+    /// The error of these, if there are any.
+    pub(crate) fn unless_empty(diagnostics: Vec<Diagnostic>) -> Result<(), Self> {
+        if diagnostics.is_empty() {
+            Ok(())
+        } else {
+            Err(Self { diagnostics })
+        }
+    }
+}

@@ -186,10 +186,9 @@ impl Planned {
 /// Most names in a call, as far as the service has taught it by now.
 #[must_use]
 pub fn sizes(reader: &Reader) -> BatchSizes {
-    let sizes = reader.batch_limits();
     BatchSizes {
-        add_batch: sizes.add,
-        remove_batch: sizes.remove,
+        add_batch: reader.most_names(Method::AddMany),
+        remove_batch: reader.most_names(Method::RemoveMany),
         allow_batch: reader.most_names(Method::AllowMany),
         disallow_batch: reader.most_names(Method::DisallowMany),
     }

@@ -129,11 +129,7 @@ impl Webhook {
                 }
             }
         }
-        if diagnostics.is_empty() {
-            Ok(secrets)
-        } else {
-            Err(Invalid { diagnostics })
-        }
+        Invalid::unless_empty(diagnostics).map(|()| secrets)
     }
 }
 

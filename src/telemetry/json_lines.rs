@@ -1,6 +1,7 @@
 //! Log events as JSON: an object a line, with a code in each.
 
 use crate::model::log_code;
+use crate::secrets;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::error::Error;
@@ -56,6 +57,11 @@ struct Fields(Map<String, Value>);
 
 impl Fields {
     fn put(&mut self, field: &Field, value: Value) {
+        // Encoded, a secret with a quote in it would look otherwise.
+        let value = match value {
+            Value::String(text) => secrets::redact(&text).into(),
+            other => other,
+        };
         self.0.insert(field.name().to_owned(), value);
     }
 }

@@ -26,6 +26,8 @@ enum Phase {
     Idle(Instant),
     /// The head of a request is on its way since then; that of the first one is from the start.
     Head(Instant),
+    /// The body of a request is on its way since then. Whoever answers it waits for no longer than it wants to.
+    Body(Instant),
     /// A request is being answered.
     Working,
     /// An answer is on its way since then.
@@ -57,9 +59,14 @@ impl Activity {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request is handed on.
+    /// A request is handed on, to whose head nothing is to come.
     pub(super) fn works(&self) {
         *self.phase() = Phase::Working;
+    }
+
+    /// A request is handed on whose body is on its way.
+    pub(super) fn receives(&self) {
+        *self.phase() = Phase::Body(Instant::now());
     }
 
     /// The answer to it is there.
@@ -105,7 +112,7 @@ impl Activity {
     /// Reason why it may have to give way, and the time since which there is that reason. `None`: it does something.
     pub(super) fn waits(&self) -> Option<(Waits, Instant)> {
         match *self.phase() {
-            Phase::Idle(since) | Phase::Head(since) => Some((Waits::ForRequest, since)),
+            Phase::Idle(since) | Phase::Head(since) | Phase::Body(since) => Some((Waits::ForRequest, since)),
             Phase::Working => None,
             Phase::Writing { blocked, .. } => {
                 let slow = blocked.filter(|blocked| blocked.elapsed() >= SLOW);
@@ -119,7 +126,7 @@ impl Activity {
         match *self.phase() {
             Phase::Idle(since) => since.elapsed() >= IDLE,
             Phase::Head(since) => since.elapsed() >= head,
-            Phase::Working => false,
+            Phase::Body(_) | Phase::Working => false,
             Phase::Writing {
                 since,
                 taken,
@@ -234,6 +241,12 @@ mod tests {
         activity.works();
         advance(60 * SECOND).await;
         assert!(!activity.is_overdue(HEAD) && activity.waits().is_none());
+        // A body that does not come gives way, as a head does.
+        activity.receives();
+        let begun = Instant::now();
+        advance(60 * SECOND).await;
+        assert!(!activity.is_overdue(HEAD));
+        assert_eq!(activity.waits(), Some((Waits::ForRequest, begun)));
         activity.answers();
         server.write_all(b"answer").await.unwrap();
         server.flush().await.unwrap();

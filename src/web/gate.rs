@@ -71,7 +71,7 @@ fn given<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a [u8]> {
     name.eq_ignore_ascii_case(scheme.as_bytes()).then_some(given)
 }
 
-/// True if the request carries this token.
+/// True if the request carries one of these tokens.
 pub(super) fn is_admin(headers: &HeaderMap, tokens: &[SecretString]) -> bool {
     given(headers, "Bearer").is_some_and(|given| is_one_of(given, tokens))
 }

@@ -2,7 +2,7 @@
 
 use super::activity::{Activity, Waits};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -107,13 +107,65 @@ impl Table {
         let count = |from: &IpAddr| of_origin.get(from).copied().unwrap_or_default();
         let is_spared =
             |from: &IpAddr| count(&newcomer) > count(from) || (newcomer == *from && count(from) <= FEW);
+        // Nobody from outside takes the places of this machine.
+        let near = self
+            .taken
+            .values()
+            .filter(|taken| taken.from.is_loopback())
+            .count();
+        let keeps_near = !newcomer.is_loopback() && near <= FOR_LOOPBACK;
         let idle = self.taken.iter().filter_map(|(number, taken)| {
+            if keeps_near && taken.from.is_loopback() {
+                return None;
+            }
             let (waits, since) = taken.activity.waits()?;
             let is_fresh = waits == Waits::ForRequest && since.elapsed() < FRESH;
             let gives_way = !(is_fresh && is_spared(&taken.from));
             gives_way.then_some((Reverse(count(&taken.from)), waits, since, *number))
         });
         idle.min().map(|(.., number)| number)
+    }
+}
+
+/// Connections that wait for a place, those who came first before the others. One that gets none holds up nobody from elsewhere.
+pub(super) struct Line<T> {
+    waiting: VecDeque<(IpAddr, T)>,
+    most: usize,
+}
+
+impl<T> Line<T> {
+    pub(super) fn new(most: usize) -> Self {
+        let waiting = VecDeque::new();
+        Self { waiting, most }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Puts a connection from this address at the end. If too many wait, the first one waits no longer.
+    pub(super) fn push(&mut self, from: IpAddr, connection: T) {
+        self.waiting.push_back((origin(from), connection));
+        if self.waiting.len() > self.most {
+            self.waiting.pop_front();
+        }
+    }
+
+    /// The first connection for which there is a place.
+    pub(super) fn next(&mut self, places: &Places) -> Option<(T, Place)> {
+        let mut refused = HashSet::new();
+        for at in 0..self.waiting.len() {
+            let (from, _) = self.waiting.get(at)?;
+            if refused.contains(from) {
+                continue;
+            }
+            if let Some(place) = places.take(*from) {
+                let (_, connection) = self.waiting.remove(at)?;
+                return Some((connection, place));
+            }
+            refused.insert(*from);
+        }
+        None
     }
 }
 
@@ -199,6 +251,36 @@ mod tests {
             silent.push(places.take(address("192.0.2.1")).unwrap());
         }
         assert_eq!(silent.iter().filter(|place| has_to_go(place)).count(), FEW - 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_holds_up_nobody_from_elsewhere() {
+        let places = Places::new(2);
+        let busy: Vec<Place> = (0..2)
+            .map(|_| places.take(address("192.0.2.1")).unwrap())
+            .collect();
+        busy.iter().for_each(|place| place.activity.works());
+        let mut line = Line::new(3);
+        for (name, from) in [("a", "192.0.2.2"), ("b", "192.0.2.2"), ("c", "192.0.2.3")] {
+            line.push(address(from), name);
+        }
+        assert!(line.next(&places).is_none());
+        // One more than may wait: the first one is let go.
+        line.push(address("127.0.0.1"), "probe");
+        let (first, _probe) = line.next(&places).unwrap();
+        assert_eq!(first, "probe", "this machine has places of its own");
+        assert!(line.next(&places).is_none());
+        drop(busy);
+        let mut order = Vec::new();
+        while let Some((name, place)) = line.next(&places) {
+            place.activity.works();
+            order.push((name, place));
+        }
+        assert_eq!(
+            order.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+            ["b", "c"]
+        );
+        assert!(line.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

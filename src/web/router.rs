@@ -17,7 +17,6 @@ use axum::routing::{get, post};
 use http::header::{ACCEPT, CONTENT_TYPE, VARY, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
-use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -329,17 +328,11 @@ async fn reconcile(State(web): State<Web>, request: Request) -> Response {
     if let Some(refusal) = misdirected(&web, &head) {
         return refusal;
     }
-    let mut tokens = match &web.options.admin_token {
-        Some(tokens) => tokens.current().await,
-        None => Vec::new(),
-    };
-    // An empty token would let everybody in who sends none.
-    tokens.retain(|token| !token.expose_secret().is_empty());
-    if tokens.is_empty() {
+    let Some(tokens) = &web.options.admin_token else {
         let why = "nobody may ask for a pass here: name a file with a token, `admin_token_file: PATH`, or set ROOMSYNC_ADMIN_TOKEN in the daemon's environment, and send the token as `Authorization: Bearer …`\n";
         return text(StatusCode::FORBIDDEN, why);
-    }
-    if !is_admin(&head.headers, &tokens) {
+    };
+    if !is_admin(&head.headers, &tokens.current().await) {
         let why =
             "send the token of `admin_token_file` or ROOMSYNC_ADMIN_TOKEN as `Authorization: Bearer …`\n";
         let mut response = text(StatusCode::UNAUTHORIZED, why);

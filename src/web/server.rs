@@ -1,10 +1,12 @@
 //! Connections: none lives for ever, none keeps the daemon from ending, and none keeps others out for long.
 
 use super::activity::Watched;
-use super::places::{Place, Places};
+use super::places::{Line, Place, Places};
 use crate::model::log_code;
 use axum::Router;
 use axum::serve::Listener;
+use hyper::Request;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
@@ -65,38 +67,29 @@ pub async fn serve(
     let places = Places::new(limits.connections);
     let (ending, ends) = watch::channel(false);
     let mut connections = JoinSet::new();
-    // The connection that waits for a place. Those after it stay in the system's queue.
-    let mut first: Option<TcpStream> = None;
+    let mut line = Line::new(limits.connections);
     loop {
-        let waits = first.is_some();
-        let next = async {
-            if waits {
-                sleep(TRIED).await;
-                None
-            } else {
-                Some(listener.accept().await.0)
-            }
-        };
+        let is_waiting = !line.is_empty();
         tokio::select! {
             () = &mut shutdown => break,
-            next = next => {
-                let Some(stream) = next.or_else(|| first.take()) else { continue };
+            (stream, _) = listener.accept() => {
                 // Without an address it is gone already.
-                let Ok(from) = stream.peer_addr() else { continue };
-                let Some(place) = places.take(from.ip()) else {
-                    first = Some(stream);
-                    continue;
-                };
-                connections.spawn(connection(stream, router.clone(), limits, place, ends.clone()));
-                if places.are_short() {
-                    // A request that is there already has to be seen, before its connection may have to give way.
-                    yield_now().await;
+                if let Ok(from) = stream.peer_addr() {
+                    line.push(from.ip(), stream);
                 }
             }
+            () = sleep(TRIED), if is_waiting => {}
             Some(ended) = connections.join_next() => {
                 if let Err(error) = ended {
                     tracing::error!(code = log_code::CONNECTION_BROKE, %error, "a connection broke");
                 }
+            }
+        }
+        while let Some((stream, place)) = line.next(&places) {
+            connections.spawn(connection(stream, router.clone(), limits, place, ends.clone()));
+            if places.are_short() {
+                // A request that is there already has to be seen, before its connection may have to give way.
+                yield_now().await;
             }
         }
     }
@@ -121,8 +114,12 @@ async fn connection(
     let _ = set_socket_send_buffer_size(&stream, SEND_BUFFER);
     let router = TowerToHyperService::new(router);
     let activity = &place.activity;
-    let service = service_fn(|request| {
-        activity.works();
+    let service = service_fn(|request: Request<Incoming>| {
+        if request.is_end_stream() {
+            activity.works();
+        } else {
+            activity.receives();
+        }
         let answer = router.call(request);
         async move {
             let answer = answer.await;

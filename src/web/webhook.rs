@@ -79,13 +79,13 @@ pub fn webhook_router(options: WebhookOptions, intake: Arc<Intake>) -> Router {
 }
 
 /// The service counts everything but 200 as a failure, tries it once more, and pauses the webhook after 90 within 30 s. So
-/// whatever it sent itself is answered with 200, even if it is of no use.
+/// an event that is signed is answered with 200, even if it is of no use.
 async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = match receiver.body(&head.headers, body).await {
         Ok(body) => body,
-        Err(refusal) => {
-            receiver.intake.refuse(EventResult::Malformed);
+        Err((result, refusal)) => {
+            receiver.intake.refuse(result);
             return refusal;
         }
     };
@@ -115,9 +115,10 @@ fn answer(status: StatusCode, text: &'static str) -> Response {
 }
 
 impl Receiver {
-    /// The whole body of a request. The error is the answer to one that is too large or too slow.
-    async fn body(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
-        let too_large = || answer(StatusCode::PAYLOAD_TOO_LARGE, "this is larger than any event\n");
+    /// The whole body of a request. The error: it is too large or too slow, or there is no place for it; with the answer.
+    async fn body(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, (EventResult, Response)> {
+        let malformed = |status, text| (EventResult::Malformed, answer(status, text));
+        let too_large = || malformed(StatusCode::PAYLOAD_TOO_LARGE, "this is larger than any event\n");
         let length = headers.get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         let is_small = length.is_some_and(|length| length <= SMALL_BODY_BYTES);
@@ -128,13 +129,16 @@ impl Receiver {
             true => None,
             false => match self.large_bodies.try_acquire() {
                 Ok(place) => Some(place),
-                Err(_) => return Err(answer(StatusCode::SERVICE_UNAVAILABLE, "busy; try again\n")),
+                Err(_) => {
+                    let busy = answer(StatusCode::SERVICE_UNAVAILABLE, "busy; try again\n");
+                    return Err((EventResult::Lost, busy));
+                }
             },
         };
         match timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await {
             Ok(Ok(body)) => Ok(body),
             Ok(Err(_)) => Err(too_large()),
-            Err(_) => Err(answer(StatusCode::REQUEST_TIMEOUT, "the body took too long\n")),
+            Err(_) => Err(malformed(StatusCode::REQUEST_TIMEOUT, "the body took too long\n")),
         }
     }
 }

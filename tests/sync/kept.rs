@@ -19,7 +19,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 fn file(members: &[String], more: &str) -> String {
     format!(
@@ -181,6 +181,24 @@ fn a_list_that_is_never_answered_keeps_nobody_in_the_room() {
     fault(&service, "list_allowed:timeout");
     let desired = desired(&[&file(&names(0..4), ", guards: {max_removals: 100%}")]);
     let (_, report) = once(&service, &desired);
+    assert_eq!(report.rooms[0].status, Outcome::Converged, "{report:?}");
+    assert_eq!(here(&service).len(), 5);
+}
+
+#[test]
+fn a_list_that_is_over_its_rate_is_not_waited_for() {
+    let service = Service::new(scene(&names(0..3), &[])).with_fault(|_, request, _| {
+        let is_list = request.method == Http::GET && request.url.path().ends_with("/white/users");
+        let slower = json!({"error": "reach_limit", "error_description": "slow down"});
+        is_list.then(|| Reply::Answer(429, slower.to_string()))
+    });
+    let desired = desired(&[&file(&names(0..4), "")]);
+    let (took, report) = virtually(async {
+        let begun = Instant::now();
+        let (_, report) = pass(&service.client(BATCH), &desired, None).await;
+        (begun.elapsed(), report)
+    });
+    assert!(took < Duration::from_secs(10), "{took:?}");
     assert_eq!(report.rooms[0].status, Outcome::Converged, "{report:?}");
     assert_eq!(here(&service).len(), 5);
 }

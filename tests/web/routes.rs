@@ -427,16 +427,14 @@ async fn a_pass_is_for_admins() {
     }
     assert_eq!(fixture.reconciled(), 2);
 
-    for none in [None, Some(token(""))] {
-        let router = fixture.router(Options {
-            admin_token: none,
-            ..PAGE
-        });
-        for given in ["", "Bearer ", "Bearer s3cret"] {
-            let answer = ask(&router, Method::POST, path, &[("authorization", given)]).await;
-            assert_eq!(answer.status, 403);
-            assert!(answer.body.contains("ROOMSYNC_ADMIN_TOKEN"), "{}", answer.body);
-        }
+    let router = fixture.router(Options {
+        admin_token: None,
+        ..PAGE
+    });
+    for given in ["", "Bearer ", "Bearer s3cret"] {
+        let answer = ask(&router, Method::POST, path, &[("authorization", given)]).await;
+        assert_eq!(answer.status, 403);
+        assert!(answer.body.contains("ROOMSYNC_ADMIN_TOKEN"), "{}", answer.body);
     }
     assert_eq!(fixture.reconciled(), 2);
 }

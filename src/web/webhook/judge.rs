@@ -73,8 +73,9 @@ impl Judge {
         match &envelope.appkey {
             Some(named) => named.eq_ignore_ascii_case(ours),
             None => {
-                let begin = envelope.call_id.get(..ours.len());
-                begin.is_some_and(|begin| begin.eq_ignore_ascii_case(ours))
+                // As in `APPKEY_UUID`.
+                let parts = envelope.call_id.split_at_checked(ours.len());
+                parts.is_some_and(|(begin, rest)| begin.eq_ignore_ascii_case(ours) && rest.starts_with('_'))
             }
         }
     }
