@@ -267,10 +267,10 @@ mod tests {
         assert!(line.next(&places).is_none());
         // One more than may wait: the first one is let go.
         line.push(address("127.0.0.1"), "probe");
-        let (first, _probe) = line.next(&places).unwrap();
+        let (first, probe) = line.next(&places).unwrap();
         assert_eq!(first, "probe", "this machine has places of its own");
         assert!(line.next(&places).is_none());
-        drop(busy);
+        drop((busy, probe));
         let mut order = Vec::new();
         while let Some((name, place)) = line.next(&places) {
             place.activity.works();
