@@ -13,6 +13,7 @@ mod controller;
 mod departed;
 mod ending;
 mod events;
+mod file_events;
 mod files_in_force;
 mod fleet_budget;
 mod handle;
@@ -48,6 +49,7 @@ mod status_line;
 mod status_source;
 mod systemd;
 mod token_watch;
+mod unmanaged;
 mod workqueue;
 mod write_gate;
 
@@ -59,8 +61,8 @@ use crate::chat::wire::Method;
 use crate::chat::{Client, Observer};
 use crate::clock::Clock;
 use crate::desired::Remembered;
-use crate::diagnostics::{Alike, Diagnostic, Invalid, fold};
-use crate::file_source::{Event, FileSource, Follow};
+use crate::diagnostics::Invalid;
+use crate::file_source::{FileSource, Follow};
 use crate::model::log_code;
 use crate::reconcile::{ConnectError, Once};
 use crate::settings::Settings;
@@ -252,7 +254,7 @@ impl Daemon {
             let mut command = None;
             tokio::select! {
                 event = files.event() => match event {
-                    Some(event) => take_event(&daemon, event, stillness.borrow().unchanged_since),
+                    Some(event) => file_events::take(&daemon, event, stillness.borrow().unchanged_since),
                     None => break Err(DaemonError::Files),
                 },
                 events = events::next(&mut posted) => events::take(&daemon, &events),
@@ -327,43 +329,6 @@ fn follow(config: &Config, settings: &Settings, remembered: Remembered) -> Follo
     }
 }
 
-/// Takes in what became of the files on the disk, which are as they are since `written`.
-fn take_event(daemon: &DaemonHandle, event: Event, written: Instant) {
-    let mut controller = lock(&daemon.controller);
-    match event {
-        Event::Taken(loaded) => {
-            daemon.metrics.reloaded(true);
-            for Alike { first, more } in fold(&loaded.warnings) {
-                let Diagnostic {
-                    code,
-                    message,
-                    location,
-                    ..
-                } = first;
-                let file = location.as_ref().map(|location| location.file.as_str());
-                let more = (more > 0).then_some(more);
-                tracing::warn!(
-                    code = log_code::FILE_WARNING,
-                    problem = code,
-                    file,
-                    more,
-                    "{message}"
-                );
-            }
-            controller.take(*loaded, written);
-        }
-        Event::Bad(problems) => {
-            daemon.metrics.reloaded(false);
-            let now = controller.now();
-            controller.files.refuse(problems, now);
-        }
-        Event::AsBefore => {
-            let now = controller.now();
-            controller.files.refuse(Vec::new(), now);
-        }
-    }
-}
-
 /// Begins the passes that are due.
 fn begin<'a>(daemon: &DaemonHandle, link: &ServiceLink, passes: &FuturesUnordered<LocalBoxFuture<'a, ()>>) {
     let mut controller = lock(&daemon.controller);
@@ -377,7 +342,12 @@ fn begin<'a>(daemon: &DaemonHandle, link: &ServiceLink, passes: &FuturesUnordere
     for tickets in resync.iter_mut().chain([&mut due]) {
         admin_lists::choose(tickets, &controller.rooms, fit);
     }
+    let counts = controller.counts_unmanaged();
     drop(controller);
+    if counts {
+        let (daemon, link) = (daemon.clone(), link.clone());
+        passes.push(Box::pin(async move { unmanaged::count(&daemon, &link).await }));
+    }
     if let Some(tickets) = resync {
         let (daemon, link) = (daemon.clone(), link.clone());
         passes.push(Box::pin(async move {

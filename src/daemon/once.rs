@@ -2,7 +2,7 @@
 
 use super::handle::lock;
 use super::passes::{self, Resync};
-use super::{Daemon, end, follow, take_event};
+use super::{Daemon, end, file_events, follow};
 use crate::apply::{Reason, Report};
 use crate::diagnostics::Invalid;
 use crate::file_source::{Event, FileSource, RETRY};
@@ -41,7 +41,7 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
             news = files.event() => match news {
                 Some(Event::Bad(diagnostics)) => return Err(Invalid { diagnostics }),
                 Some(news) => {
-                    take_event(handle, news, stillness.borrow().unchanged_since);
+                    file_events::take(handle, news, stillness.borrow().unchanged_since);
                     waiting = None;
                 }
                 None => break None,

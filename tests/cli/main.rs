@@ -35,5 +35,6 @@ mod site;
 mod terminal;
 mod tls;
 mod tls_faults;
+mod unmanaged;
 mod until;
 mod words;

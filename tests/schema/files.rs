@@ -155,6 +155,7 @@ webhook: {listen: "[::1]:9465", path: /a/b-c_d.e~f, secret_file: webhook, previo
 state_dir: /var/lib/roomsync
 listen: "[::1]:0"
 status_page: true
+report_unmanaged: false
 allowed_hosts: ["a.b-c.example", x_y, 7]
 status_token_file: null
 admin_token_file: null
