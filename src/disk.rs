@@ -6,6 +6,7 @@ mod fsync;
 mod records;
 mod said;
 mod time_limit;
+mod users;
 mod worker;
 
 pub(crate) use file::{FileSystems, is_kernel_path, open_at, open_path, read_opened};
@@ -17,6 +18,7 @@ pub(crate) use said::{described, why_not_written, write_fault};
 #[cfg(test)]
 pub(crate) use time_limit::hang;
 pub(crate) use time_limit::{DiskTimeout, PieceSender, Progress, TimeLimit, stream, with_limit};
+pub(crate) use users::user_name;
 pub(crate) use worker::{DiskJob, DiskWorker};
 
 use std::fs::File;

@@ -4,6 +4,7 @@ mod auth;
 mod draft;
 mod exposure;
 mod file;
+mod offline;
 mod rates;
 mod remarks;
 mod schema;
@@ -12,13 +13,14 @@ mod webhook;
 mod words;
 mod wrong_file;
 
-use crate::chat::{Rates, Secret, read_secret};
+use crate::chat::{Rates, Secret};
 use crate::diagnostics::{Diagnostic, Invalid, Severity};
 use crate::model::{Limit, RoomDefaults};
 use crate::secrets;
 use auth::Purpose;
 use draft::read;
 pub(crate) use file::SettingsSpec;
+pub use offline::{Offline, load_offline, token_of_admin};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::env::var_os;
 use std::ffi::OsString;
@@ -28,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
 pub use webhook::Webhook;
+pub(crate) use words::is_loopback;
 
 /// Name of the settings file where nothing says otherwise.
 pub const DEFAULT_FILE: &str = "roomsync.yaml";
@@ -97,11 +100,14 @@ impl Settings {
 
     /// Reads the token of those who may give the daemon orders, if there is one.
     pub fn admin_token(&self) -> Result<Option<Secret>, Invalid> {
-        match &self.admin_token {
-            Some(SecretFrom::File(path)) => token::in_file_of("admin_token_file", path).map(Some),
-            Some(SecretFrom::Environment(token)) => Ok(Some(Secret::fixed(token.clone()))),
-            None => Ok(None),
-        }
+        self.admin_token.as_ref().map(admin_token).transpose()
+    }
+}
+
+fn admin_token(from: &SecretFrom) -> Result<Secret, Invalid> {
+    match from {
+        SecretFrom::File(path) => token::in_file_of("admin_token_file", path),
+        SecretFrom::Environment(token) => Ok(Secret::fixed(token.clone())),
     }
 }
 
@@ -317,21 +323,6 @@ impl Env {
     }
 }
 
-/// Settings that need no credentials for the service: those that judge room files, and where the daemon is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offline {
-    /// Room files, and directories of them.
-    pub rooms: Vec<PathBuf>,
-    /// What holds in a room for which no room file says otherwise.
-    pub room_defaults: RoomDefaults,
-    /// Most removals in all rooms together.
-    pub max_removals_total: Limit,
-    /// Where the daemon serves status page, probes and metrics. `None`: nowhere.
-    pub listen: Option<SocketAddr>,
-    /// Remarks about what is probably not meant.
-    pub warnings: Vec<Diagnostic>,
-}
-
 /// Reads the settings for a command that calls the service. Paths in them are relative to their file.
 pub fn load(path: &Path, env: &Env) -> Result<Settings, Invalid> {
     let (settings, diagnostics) = load_for(path, env, Purpose::Calls);
@@ -360,36 +351,6 @@ fn load_for(path: &Path, env: &Env, purpose: Purpose) -> (Option<Settings>, Vec<
         .zip(auth)
         .and_then(|(draft, auth)| draft.with(auth, admin_token));
     (settings, diagnostics)
-}
-
-/// Reads the settings for a command that only looks at files: a token need not be there.
-pub fn load_offline(path: &Path, env: &Env) -> Result<Offline, Invalid> {
-    let (draft, diagnostics) = read(path, env, Purpose::Files);
-    let webhook = draft.as_ref().and_then(|draft| draft.webhook.as_ref());
-    let of_webhook = webhook.into_iter().flat_map(Webhook::secret_files);
-    let of_service = draft.as_ref().and_then(|draft| draft.auth.file());
-    let of_web = draft
-        .iter()
-        .flat_map(|draft| [&draft.status_token_file, &draft.admin_token_file]);
-    let of_web = of_web.filter_map(Option::as_deref);
-    for file in of_webhook.chain(of_service).chain(of_web) {
-        // It need not be there; if it is, it is known from then on as what must not be shown.
-        let _ = read_secret(file);
-    }
-    let offline = draft.map(|draft| Offline {
-        rooms: draft.rooms,
-        room_defaults: draft.room_defaults,
-        max_removals_total: draft.max_removals_total,
-        listen: draft.listen,
-        warnings: Vec::new(),
-    });
-    match valid(offline, &diagnostics) {
-        Some(offline) => Ok(Offline {
-            warnings: diagnostics,
-            ..offline
-        }),
-        None => Err(Invalid { diagnostics }),
-    }
 }
 
 /// The value, if there is one and no error with it.

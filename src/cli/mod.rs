@@ -3,8 +3,10 @@
 mod apply;
 mod audit;
 mod base_files;
+mod check;
 mod completions;
 mod context;
+mod daemon_link;
 mod demo;
 pub mod emulator;
 mod exit;
@@ -14,31 +16,34 @@ mod flag_values;
 #[cfg(test)]
 mod man;
 mod max_calls;
+mod output;
+mod pause;
 mod plan;
 mod plan_file;
 mod probe;
 mod progress_bar;
 mod prompt;
 mod report_text;
+mod resume;
 mod room_names;
 mod run;
 mod schema;
+mod status;
 pub mod validate;
 
 pub use exit::Exit;
 
+use output::{WITH_INVITE, buffered, invited, output, output_absent, output_json, output_plan, write_plan};
+
 use crate::diagnostics::{Diagnostic, Invalid, Severity, render};
 use crate::model::{log_code, printable};
-use crate::plan::{FleetPlan, Invite, Status};
-use crate::render::text;
 use crate::settings::{self, Env};
 use crate::telemetry::{self, LogFormat};
 use anyhow::Context as _;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use indicatif::MultiProgress;
 use std::ffi::OsString;
-use std::fmt;
-use std::io::{self, BufWriter, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -103,6 +108,10 @@ enum Command {
     Run(run::Args),
     Export(export::Args),
     Explain(explain::Args),
+    Status(status::Args),
+    Check(check::Args),
+    Pause(pause::Args),
+    Resume(resume::Args),
     Probe(probe::Args),
     Emulator(Box<emulator::Args>),
     Schema(schema::Args),
@@ -191,75 +200,6 @@ fn log_problem(diagnostic: &Diagnostic) {
     }
 }
 
-/// Prints a result. Whoever reads it may have read enough and be gone; the command goes on all the same.
-fn output(text: &str) -> anyhow::Result<()> {
-    print(|out| out.write_all(text.as_bytes()))
-}
-
-/// Prints a result as JSON for people and programs.
-fn output_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    print(|out| {
-        serde_json::to_writer_pretty(&mut *out, value)?;
-        out.write_all(b"\n")
-    })
-}
-
-/// Prints a plan for people, above which stands `before`.
-fn output_plan(before: &str, plan: &FleetPlan, seconds: f64) -> anyhow::Result<()> {
-    print(|out| {
-        out.write_all(before.as_bytes())?;
-        write_plan(out, plan, seconds)
-    })
-}
-
-/// Invitations of a command without a memory: to everyone, or to nobody.
-fn invited(all: bool) -> Invite {
-    if all { Invite::Everybody } else { Invite::Nobody }
-}
-
-/// Says how to add the people whose absence is no drift, if there are some. Nobody is added where a room is only observed.
-fn output_absent(plan: &FleetPlan, how: &str) -> anyhow::Result<()> {
-    let rooms = plan.rooms.iter().filter(|room| room.status != Status::Observed);
-    match rooms.map(|room| room.not_here.len()).sum::<usize>() {
-        0 => Ok(()),
-        absent => output(&format!("{absent} not here, not added: absent: ignore; {how}\n")),
-    }
-}
-
-/// Advice of commands that can add people whose absence is no drift.
-const WITH_INVITE: &str = "add them with --invite";
-
-/// Writes a plan for people as it comes: of a large fleet it is far longer than what it shows.
-fn write_plan(out: &mut dyn io::Write, plan: &FleetPlan, seconds: f64) -> io::Result<()> {
-    /// Keeps the error that a text has no room for.
-    struct Lines<'w>(&'w mut dyn io::Write, io::Result<()>);
-    impl fmt::Write for Lines<'_> {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.1 = self.0.write_all(text.as_bytes());
-            self.1.as_ref().map_err(|_| fmt::Error).copied()
-        }
-    }
-    let mut lines = Lines(out, Ok(()));
-    let written = text(&mut lines, plan, seconds);
-    lines.1.and(written.map_err(io::Error::other))
-}
-
-/// JSON comes in pieces of a few bytes.
-fn buffered<W: io::Write>(out: W) -> BufWriter<W> {
-    const BYTES: usize = 1 << 16;
-    BufWriter::with_capacity(BYTES, out)
-}
-
-fn print(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> anyhow::Result<()> {
-    let mut out = buffered(anstream::stdout().lock());
-    match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write to standard output")
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Time that a command waits at its end for what still reads or writes a disk.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
@@ -336,6 +276,10 @@ async fn perform(globals: &Globals, command: &Command) -> anyhow::Result<Exit> {
         Command::Run(args) => run::run(globals, args).await,
         Command::Export(args) => export::run(globals, args).await,
         Command::Explain(args) => explain::run(globals, args).await,
+        Command::Status(args) => status::run(globals, args).await,
+        Command::Check(args) => check::run(globals, args).await,
+        Command::Pause(args) => pause::run(globals, args).await,
+        Command::Resume(args) => resume::run(globals, args).await,
         Command::Emulator(args) => emulator::run(args).await,
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

@@ -1,11 +1,12 @@
 //! `roomsync probe`.
 
+use super::daemon_link::reached;
 use super::{Exit, Globals, output};
 use crate::diagnostics::Invalid;
 use crate::settings;
 use anyhow::{Context as _, anyhow, bail};
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 use url::Url;
 
@@ -93,16 +94,6 @@ fn address(globals: &Globals, url: Option<&Url>) -> anyhow::Result<SocketAddr> {
     found.next().with_context(|| format!("{host} has no address"))
 }
 
-/// Address at which a listener of this address is reached from here.
-fn reached(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
-}
-
 /// Asks for this path. Gives the status and the text.
 fn ask(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE);
@@ -120,21 +111,5 @@ fn ask(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
     match status {
         Some(status) if head.starts_with("HTTP/1.") => Ok((status, body.to_owned())),
         _ => bail!("something else than roomsync answers at {address}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_listener_on_every_address_is_reached_on_this_machine() {
-        for (listen, expected) in [
-            ("0.0.0.0:9464", "127.0.0.1:9464"),
-            ("[::]:9464", "[::1]:9464"),
-            ("192.0.2.7:80", "192.0.2.7:80"),
-        ] {
-            assert_eq!(reached(listen.parse().unwrap()), expected.parse().unwrap());
-        }
     }
 }

@@ -145,7 +145,7 @@ async fn serve(
             };
             tracing::info!(code = log_code::PAGE, "the status page is at http://{reached}/");
         }
-        let router = web::router(daemon.source(), daemon.metrics(), options);
+        let router = web::router(daemon.source(), daemon.control(), daemon.metrics(), options);
         served.push(tokio::spawn(web::serve(
             listener,
             router,

@@ -15,7 +15,7 @@ use super::room_table::{Room, RoomTable};
 use super::safeguards::Safeguards;
 use super::service_health::ServiceHealth;
 use super::settings_watch::SettingsWatch;
-use super::state_dir::{Persister, Restored};
+use super::state_dir::{Pause, PauseChange, Persister, Restored};
 use super::token_watch::TokenWatch;
 use super::workqueue::Ticket;
 use super::write_gate::{DiskReport, GateTurn, WriteGate};
@@ -283,7 +283,16 @@ impl Controller {
     /// Takes in the state of the disk. If nothing may be written any more, work under way ends; once it may be again, all rooms
     /// are looked at.
     pub(super) fn see_disk(&mut self, disk: DiskReport) {
-        self.gate.see_disk(disk, self.now());
+        let pause = disk.paused.as_ref().ok().and_then(Option::as_ref);
+        // Neither a clock that jumps ahead ends a pause, nor one that is in doubt.
+        let moment = self.safeguards.clock().moment();
+        let is_over = |pause: &Pause| pause.is_over(moment.wall) && pause.is_over(moment.steady);
+        let clock_is_right = self.safeguards.clock_trouble().is_none();
+        let over = pause.filter(|pause| clock_is_right && is_over(pause)).cloned();
+        if let Some(end) = over.as_ref().and_then(|pause| pause.until) {
+            self.persister.change_pause(PauseChange::Over(end));
+        }
+        self.gate.see_disk(disk, over.is_some(), moment.wall);
         self.turn_gate();
     }
 

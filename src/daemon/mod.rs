@@ -19,6 +19,7 @@ mod handle;
 mod learned_limits;
 mod log_dedup;
 mod once;
+mod orders;
 mod pass_cost;
 mod pass_history;
 mod pass_hooks;
@@ -63,7 +64,7 @@ use crate::file_source::{Event, FileSource, Follow};
 use crate::model::log_code;
 use crate::reconcile::{ConnectError, Once};
 use crate::settings::Settings;
-use crate::status::StatusSource;
+use crate::status::{Control, StatusSource};
 use crate::web::{Intake, Metrics};
 use call_metrics::CallMetrics;
 use controller::Controller;
@@ -201,6 +202,12 @@ impl Daemon {
     /// A view of the daemon for the web.
     #[must_use]
     pub fn source(&self) -> Arc<dyn StatusSource> {
+        Arc::new(self.handle.clone())
+    }
+
+    /// Takes the orders of people.
+    #[must_use]
+    pub fn control(&self) -> Arc<dyn Control> {
         Arc::new(self.handle.clone())
     }
 

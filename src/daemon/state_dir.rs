@@ -16,7 +16,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub(super) use pause_file::Pause;
+pub(super) use pause_file::{NewPause, Pause, PauseChange};
 pub(super) use persister::{FilesSnapshot, Persister, Snapshot};
 pub(super) use seen_file::ToRecord;
 

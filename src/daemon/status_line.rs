@@ -4,8 +4,8 @@ use super::attention;
 use super::handle::{DaemonHandle, lock};
 use super::room_table::Room;
 use super::status_source;
-use crate::model::{ReasonCode, counted, counted_people};
-use crate::status::{Attention, FirstLook, RoomState};
+use crate::model::{ReasonCode, age_in_words, counted};
+use crate::status::{Attention, FirstLook, RoomState, missing};
 use jiff::Timestamp;
 
 /// The daemon, as far as a line tells.
@@ -31,12 +31,6 @@ pub(super) fn in_a_line(daemon: &DaemonHandle) -> String {
     let rooms = || controller.rooms.iter();
     let freshness = attention::freshness(&controller);
     let is_unseen = |room: &&Room| room.shown_state(freshness).0 == RoomState::Unseen;
-    let missing = |why| {
-        let people = rooms().filter_map(|room| Some(room.plan()?.missing(why)));
-        people
-            .reduce(|all, more| all.or(&more))
-            .map_or(0, |all| all.len())
-    };
     let facts = Facts {
         attention: attention::attention(&controller),
         suspended: controller.gate.suspended().map(|why| why.code),
@@ -44,7 +38,8 @@ pub(super) fn in_a_line(daemon: &DaemonHandle) -> String {
         rooms: controller.rooms.len(),
         changing: rooms().filter(|room| room.state() == RoomState::Changing).count(),
         unseen: rooms().filter(is_unseen).count(),
-        missing: [ReasonCode::SetAside, ReasonCode::ComingAndGoing].map(missing),
+        missing: [ReasonCode::SetAside, ReasonCode::ComingAndGoing]
+            .map(|why| status_source::missing(&controller, why)),
     };
     line(&facts, controller.now())
 }
@@ -66,34 +61,18 @@ fn line(facts: &Facts, now: Timestamp) -> String {
 
 /// Rooms without any trouble, but perhaps without some of their people.
 fn as_the_files_say([aside, going]: [usize; 2]) -> String {
-    let words = [
-        (aside, "is set aside", "are set aside"),
-        (going, "comes and goes", "come and go"),
-    ];
-    let missing = words.into_iter().filter(|(count, ..)| *count > 0);
-    let but: Vec<String> = missing
-        .map(|(count, one, many)| {
-            let verb = if count == 1 { one } else { many };
-            format!("{} {verb}", counted_people(count))
-        })
-        .collect();
-    if but.is_empty() {
-        "all is well".to_owned()
-    } else {
-        format!("as the files say, but {}", but.join(" and "))
+    match missing(aside, going) {
+        Some(but) => format!("as the files say, but {but}"),
+        None => "all is well".to_owned(),
     }
 }
 
 /// An item, with how long it has lasted.
 fn lasting(item: &Attention, now: Timestamp) -> String {
-    let minutes = now.duration_since(item.since).as_mins();
-    let lasts = match minutes {
-        ..1 => return item.message.clone(),
-        1..120 => format!("{minutes} min"),
-        120..2880 => format!("{} h", minutes / 60),
-        _ => format!("{} days", minutes / 1440),
-    };
-    format!("{} (for {lasts})", item.message)
+    match age_in_words(now.duration_since(item.since).as_mins()) {
+        Some(lasts) => format!("{} (for {lasts})", item.message),
+        None => item.message.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -147,7 +126,7 @@ mod tests {
         insta::assert_snapshot!(lines.join("\n"), @r"
         300 rooms: all is well
         300 rooms: as the files say, but 2 people come and go
-        300 rooms: as the files say, but 1 person is set aside and 1 person comes and goes
+        300 rooms: as the files say, but 1 person comes and goes and 1 person is set aside
         300 rooms: 4 being brought in line
         300 rooms: 2 not seen in full yet
         300 rooms: first look: 12 of 300

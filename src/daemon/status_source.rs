@@ -10,11 +10,11 @@ use super::process;
 use super::room_lines;
 use super::room_pages;
 use super::room_table::Room;
-use crate::model::{Mode, Op, RoomId, counted};
+use crate::model::{Mode, Op, ReasonCode, RoomId, counted};
 use crate::reconcile::progress::{Outlook, Share, Stand, outlook, shares};
 use crate::status::{
-    self, AbsenceReason, AttentionSeverity, Files, FirstLook, Gauges, ROOMS_AT_ONCE, RoomDetail, RoomState,
-    RoomsPage, Service, Status, StatusSource,
+    self, AbsenceReason, AttentionSeverity, Files, FirstLook, Gauges, Headline, ROOMS_AT_ONCE, RoomCounts,
+    RoomDetail, RoomState, RoomsPage, Service, Status, StatusSource,
 };
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,10 +95,6 @@ impl StatusSource for DaemonHandle {
             ..gauges
         }
     }
-
-    fn reconcile(&self) {
-        self.resync_soon();
-    }
 }
 
 impl DaemonHandle {
@@ -109,10 +105,14 @@ impl DaemonHandle {
         let mut controller = lock(&self.controller);
         room_pages::age(&mut controller);
         let controller = &*controller;
-        Status {
+        let status = Status {
             first_look: first_look(controller, stand.as_ref()),
             progress: stand.map(|stand| progress(&stand, &shares)),
             ..View(controller).status(most)
+        };
+        Status {
+            headline: Headline::of(&status),
+            ..status
         }
     }
 }
@@ -126,6 +126,15 @@ pub(super) fn first_look(controller: &Controller, stand: Option<&Stand>) -> Opti
         looked: looked.max(read).min(rooms),
         rooms,
     })
+}
+
+/// Number of wanted people who are missing in some room for this reason.
+pub(super) fn missing(controller: &Controller, why: ReasonCode) -> usize {
+    let rooms = controller.rooms.iter();
+    let people = rooms.filter_map(|room| Some(room.plan()?.missing(why)));
+    people
+        .reduce(|all, more| all.or(&more))
+        .map_or(0, |all| all.len())
 }
 
 fn budget(share: Share) -> status::CallBudget {
@@ -246,6 +255,7 @@ impl View<'_> {
             version: env!("CARGO_PKG_VERSION"),
             started: daemon.started,
             now: daemon.now(),
+            headline: Headline::default(),
             attention: attention::attention(daemon),
             withheld: daemon.gate.suspended(),
             files: Files {
@@ -266,6 +276,7 @@ impl View<'_> {
             passes,
             first_look: None,
             progress: None,
+            room_counts: self.room_counts(),
             rooms_revision: room_pages::revision(daemon),
             rooms_by_pages: by_pages,
             rooms: match by_pages {
@@ -291,14 +302,31 @@ impl View<'_> {
         }
     }
 
-    fn gauges(&self) -> Gauges {
+    /// Number of rooms in each state that any is in.
+    fn room_states(&self) -> BTreeMap<RoomState, usize> {
         let Self(daemon) = self;
         let freshness = attention::freshness(daemon);
-        let mut rooms: BTreeMap<RoomState, usize> = BTreeMap::new();
+        let mut states = BTreeMap::new();
+        for room in daemon.rooms.iter() {
+            *states.entry(room.shown_state(freshness).0).or_default() += 1;
+        }
+        states
+    }
+
+    fn room_counts(&self) -> RoomCounts {
+        let missing = |why| missing(self.0, why);
+        RoomCounts {
+            states: self.room_states(),
+            set_aside: missing(ReasonCode::SetAside),
+            coming_and_going: missing(ReasonCode::ComingAndGoing),
+        }
+    }
+
+    fn gauges(&self) -> Gauges {
+        let Self(daemon) = self;
         let mut absent: BTreeMap<AbsenceReason, usize> = BTreeMap::new();
         let mut drift: BTreeMap<(Mode, Op), usize> = BTreeMap::new();
         for room in daemon.rooms.iter() {
-            *rooms.entry(room.shown_state(freshness).0).or_default() += 1;
             if let Some(plan) = room.plan() {
                 for op in Op::ALL {
                     *drift.entry((room.desired().mode, op)).or_default() += plan.wanted(op).len();
@@ -319,7 +347,7 @@ impl View<'_> {
         let safeguards = &daemon.safeguards;
         let set_aside = safeguards.exclusions().set_aside();
         Gauges {
-            rooms: rooms.into_iter().collect(),
+            rooms: self.room_states(),
             people: daemon.files.set().map_or(0, |set| set.people),
             drift,
             attention,

@@ -105,8 +105,9 @@ impl WriteGate {
         self.paused_by_settings = paused.then_some(since);
     }
 
-    /// Takes in what the disk says. While `state_dir` is out of reach, the last answer about the pause counts.
-    pub(super) fn see_disk(&mut self, disk: DiskReport, now: Timestamp) {
+    /// Takes in what the disk says. While `state_dir` is out of reach, the last answer about the pause counts. `is_over`: the end of its
+    /// pause has come.
+    pub(super) fn see_disk(&mut self, disk: DiskReport, is_over: bool, now: Timestamp) {
         let DiskReport {
             paused,
             unsaved,
@@ -114,7 +115,7 @@ impl WriteGate {
         } = disk;
         let out_of_reach = match paused {
             Ok(pause) => {
-                self.pause = pause;
+                self.pause = pause.filter(|_| !is_over);
                 None
             }
             Err(error) => Some(error),
@@ -184,10 +185,7 @@ impl WriteGate {
         });
         let by_file = self.pause.as_ref().map(|pause| Closure {
             code: ReasonCode::Paused,
-            message: format!(
-                "there is a file {}; remove it to go on",
-                self.pause_file.display()
-            ),
+            message: self.paused_by_file(pause),
             since: Some(pause.since),
             pause: Some(pause.clone()),
         });
@@ -205,6 +203,14 @@ impl WriteGate {
             lasting(audit_log, &self.unaudited, str::to_owned),
         ];
         all.into_iter().flatten().collect()
+    }
+
+    fn paused_by_file(&self, pause: &Pause) -> String {
+        let file = self.pause_file.display();
+        match pause.until {
+            Some(until) => format!("until {until}; to go on before, run `roomsync resume`, or remove {file}"),
+            None => format!("there is a file {file}; to go on, run `roomsync resume`, or remove it"),
+        }
     }
 
     /// Every reason for which nothing may be written, each with whether it is one now.
@@ -266,14 +272,15 @@ mod tests {
             since: at(-100),
             by: "alice".to_owned(),
             why: Some("a deploy".to_owned()),
+            until: None,
         }
     }
 
     #[test]
     fn every_reason_is_named_with_its_beginning() {
         let mut gate = WriteGate::new(false, true, Path::new("/state/pause"), Ok(None), at(1));
-        gate.see_disk(disk(Ok(true), Some("full"), Some("full")), at(2));
-        gate.see_disk(disk(Ok(true), Some("still full"), Some("full")), at(3));
+        gate.see_disk(disk(Ok(true), Some("full"), Some("full")), false, at(2));
+        gate.see_disk(disk(Ok(true), Some("still full"), Some("full")), false, at(3));
         gate.pause_by_settings(true, at(4));
         let named = |gate: &WriteGate| -> Vec<(ReasonCode, Option<Timestamp>)> {
             let closures = gate.closures();
@@ -300,7 +307,7 @@ mod tests {
         assert_eq!(gate.closures()[1].pause, Some(pause()));
         assert_eq!(gate.suspended().unwrap().code, ReasonCode::Paused);
         gate.pause_by_settings(false, at(5));
-        gate.see_disk(disk(Err("gone".into()), None, Some("full")), at(6));
+        gate.see_disk(disk(Err("gone".into()), None, Some("full")), false, at(6));
         let expected = [
             (ReasonCode::StateDir, Some(at(6))),
             (ReasonCode::AuditLog, Some(at(2))),
@@ -309,24 +316,33 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_that_is_over_closes_nothing() {
+        let mut gate = WriteGate::new(false, false, Path::new("/state/pause"), Ok(None), at(0));
+        gate.see_disk(disk(Ok(true), None, None), false, at(1));
+        assert!(gate.suspended().is_some());
+        gate.see_disk(disk(Ok(true), None, None), true, at(2));
+        assert!(gate.suspended().is_none());
+    }
+
+    #[test]
     fn each_reason_closes_it_and_is_reported_once() {
         let mut gate = WriteGate::new(false, false, Path::new("/state/pause"), Ok(Some(pause())), at(0));
         let code = |gate: &WriteGate| gate.suspended().map(|why| why.code);
         assert_eq!(code(&gate), Some(ReasonCode::Paused), "there is such a file");
         assert_eq!((gate.turn(), gate.turn()), (GateTurn::Closed, GateTurn::None));
-        gate.see_disk(disk(Ok(false), None, None), at(1));
+        gate.see_disk(disk(Ok(false), None, None), false, at(1));
         assert_eq!((code(&gate), gate.turn()), (None, GateTurn::Opened));
-        gate.see_disk(disk(Ok(false), None, Some("full")), at(1));
+        gate.see_disk(disk(Ok(false), None, Some("full")), false, at(1));
         assert_eq!(code(&gate), Some(ReasonCode::AuditLog));
         assert_eq!(
             gate.suspended().unwrap().message,
             "full",
             "whoever shows it says that nothing is written"
         );
-        gate.see_disk(disk(Ok(false), Some("full"), Some("full")), at(1));
+        gate.see_disk(disk(Ok(false), Some("full"), Some("full")), false, at(1));
         assert_eq!(code(&gate), Some(ReasonCode::StateDir));
-        gate.see_disk(disk(Ok(true), None, None), at(1));
-        gate.see_disk(disk(Err("gone".into()), None, None), at(1));
+        gate.see_disk(disk(Ok(true), None, None), false, at(1));
+        gate.see_disk(disk(Err("gone".into()), None, None), false, at(1));
         assert_eq!(code(&gate), Some(ReasonCode::StateDir));
         gate.pause_by_settings(true, at(1));
         assert_eq!(
@@ -334,7 +350,7 @@ mod tests {
             (Some(ReasonCode::Paused), GateTurn::Closed)
         );
         gate.pause_by_settings(false, at(1));
-        gate.see_disk(disk(Ok(false), None, None), at(1));
+        gate.see_disk(disk(Ok(false), None, None), false, at(1));
         assert_eq!((code(&gate), gate.turn()), (None, GateTurn::Opened));
     }
 }

@@ -32,7 +32,7 @@ pub use room::{Absent, BadRoomId, Mode, RoomDefaults, RoomId};
 pub use room_text::RoomText;
 pub use set::MemberSet;
 pub(crate) use text::is_harmful;
-pub use text::{counted, counted_people, first_few, hex, people_named, printable, room_label};
+pub use text::{age_in_words, counted, counted_people, first_few, hex, people_named, printable, room_label};
 pub use until::{BadUntil, Until};
 pub use user::{BadUserId, UserId};
 

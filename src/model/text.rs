@@ -14,6 +14,17 @@ pub fn counted(number: usize, word: &str) -> String {
     }
 }
 
+/// A length of time as people say it: `5 min`, `3 h`, `4 days`. `None`: less than a minute.
+#[must_use]
+pub fn age_in_words(minutes: i64) -> Option<String> {
+    match minutes {
+        ..1 => None,
+        1..120 => Some(format!("{minutes} min")),
+        120..2880 => Some(format!("{} h", minutes / 60)),
+        _ => Some(format!("{} days", minutes / 1440)),
+    }
+}
+
 /// `1 person`, `2 people`
 #[must_use]
 pub fn counted_people(number: usize) -> String {

@@ -30,10 +30,10 @@ const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
 /// Settings without the token.
 pub(super) struct Draft {
     url: Option<Url>,
-    app: Option<App>,
+    pub(super) app: Option<App>,
     /// The credentials, still without their secret.
     pub(super) auth: WrittenAuth,
-    ca_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
     timeout: Duration,
     pub(super) rooms: Vec<PathBuf>,
     pub(super) room_defaults: RoomDefaults,

@@ -189,7 +189,7 @@ pub(super) fn url(text: &str) -> Result<Url, RawDiagnostic> {
 }
 
 /// True if the host is this machine.
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

@@ -2,13 +2,17 @@
 
 mod absence;
 mod attention;
+mod control;
 mod event;
+mod headline;
 mod pass;
 mod room;
 
 pub use absence::{Absence, AbsenceReason};
 pub use attention::{Attention, AttentionSeverity, FirstLook};
+pub use control::{Control, PauseOrder, Reply};
 pub use event::EventResult;
+pub use headline::{Headline, RoomCounts, Tone, missing};
 pub use pass::{ChangeResult, Lags, PassKind, PassOutcome};
 pub use room::{
     Aside, Change, ComesBack, ComingAndGoing, Contested, EndsSoon, Hold, Missing, ROOMS_AT_ONCE, RoomDetail,
@@ -38,8 +42,6 @@ pub trait StatusSource: Send + Sync + 'static {
     fn room(&self, id: &RoomId) -> Option<RoomDetail>;
     /// Present values of the metrics.
     fn gauges(&self) -> Gauges;
-    /// Asks for a look at all rooms as soon as possible.
-    fn reconcile(&self);
 }
 
 /// The daemon at a glance.
@@ -52,6 +54,8 @@ pub struct Status {
     /// Time of this answer, which is written before everything else.
     #[serde(skip)]
     pub now: Timestamp,
+    /// All of it in one sentence.
+    pub headline: Headline,
     /// Everything that needs attention, outages first. Empty when nothing does.
     pub attention: Vec<Attention>,
     /// Reason for which nothing is written at present, if there is one.
@@ -68,6 +72,8 @@ pub struct Status {
     pub first_look: Option<FirstLook>,
     /// Progress of the passes under way, together. `None` if there are none.
     pub progress: Option<Progress>,
+    /// The rooms in numbers.
+    pub room_counts: RoomCounts,
     /// Revision of the rooms. It is another one once any of them may have changed.
     pub rooms_revision: String,
     /// True if the rooms are too many for one answer: they are left out here, and `/api/rooms` has them by pages.
@@ -244,7 +250,7 @@ pub struct CallBudget {
 #[derive(Debug, Clone, Default)]
 pub struct Gauges {
     /// Number of rooms in each condition.
-    pub rooms: Vec<(RoomState, usize)>,
+    pub rooms: BTreeMap<RoomState, usize>,
     /// Number of people whom the files in force want in a room, each counted once.
     pub people: usize,
     /// Changes of one person in one room that are wanted by the last looks and not made. Those of nobody can be left out.

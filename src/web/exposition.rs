@@ -59,10 +59,7 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
         process: _,
     } = gauges;
     let mut registry = Registry::with_prefix("roomsync");
-    let states = STATES.map(|(state, label)| {
-        let found = rooms.iter().filter(|(of, _)| *of == state);
-        (label, found.map(|(_, number)| number).sum())
-    });
+    let states = STATES.map(|(state, label)| (label, rooms.get(&state).copied().unwrap_or_default()));
     let help = "Managed rooms, by where they stand";
     registry.register("rooms", help, numbers("state", states));
     let changes: Family<Labels<2>, Gauge> = Family::default();

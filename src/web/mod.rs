@@ -1,4 +1,5 @@
-//! Shows the daemon: probes, metrics, a status page. It only asks, through [`crate::status::StatusSource`], and changes nothing.
+//! Shows the daemon: probes, metrics, a status page. It asks through [`crate::status::StatusSource`]; what people order goes through
+//! [`crate::status::Control`], and nothing else changes anything.
 //!
 //! [`router`] answers, [`serve`] keeps the connections, [`Metrics`] counts. Nothing from outside the daemon is on the page.
 
@@ -7,6 +8,7 @@ mod assets;
 mod exposition;
 mod gate;
 mod metrics;
+mod orders;
 mod places;
 mod rendered;
 mod router;
@@ -16,6 +18,7 @@ mod shared;
 mod webhook;
 
 pub use metrics::Metrics;
+pub use orders::Order;
 pub use router::{Options, router};
 pub use secrets::FollowedSecrets;
 pub use server::{Limits, serve};

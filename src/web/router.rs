@@ -1,13 +1,14 @@
 //! Routes, and their answers.
 
 use super::assets;
-use super::gate::{guarded, is_admin, is_for_us, may_see};
+use super::gate::{guarded, is_for_us, may_see};
 use super::metrics::Metrics;
+use super::orders::{pause, reconcile, resume};
 use super::rendered::{self, Rendered};
 use super::secrets::FollowedSecrets;
 use super::shared::Shared;
 use crate::model::RoomId;
-use crate::status::{Gauges, RoomLine, Status, StatusSource};
+use crate::status::{Control, Gauges, RoomLine, Status, StatusSource};
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
@@ -31,8 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const OWN_ANSWERS: usize = 2;
 const TURN: Duration = Duration::from_secs(1);
 
-/// Asks for a look at all rooms.
-const RECONCILE: &str = "/-/reconcile";
+/// Orders.
+const ORDERS: &str = "/-/";
 const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const JSON: &str = "application/json";
 const OPENMETRICS: &str = "application/openmetrics-text";
@@ -47,15 +48,16 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// Secrets of callers who may see the page and its API. `None`: everybody may.
     pub status_token: Option<Arc<FollowedSecrets>>,
-    /// Secrets of callers who may ask for a pass. `None`: nobody may.
+    /// Secrets of callers who may give orders. `None`: nobody may.
     pub admin_token: Option<Arc<FollowedSecrets>>,
 }
 
 #[derive(Clone)]
-struct Web {
+pub(super) struct Web {
     source: Arc<dyn StatusSource>,
+    pub(super) control: Arc<dyn Control>,
     metrics: Arc<Metrics>,
-    options: Arc<Options>,
+    pub(super) options: Arc<Options>,
     answers: Arc<Answers>,
 }
 
@@ -81,9 +83,15 @@ impl Default for Answers {
 }
 
 /// Everything that the daemon answers over HTTP.
-pub fn router(source: Arc<dyn StatusSource>, metrics: Arc<Metrics>, options: Options) -> Router {
+pub fn router(
+    source: Arc<dyn StatusSource>,
+    control: Arc<dyn Control>,
+    metrics: Arc<Metrics>,
+    options: Options,
+) -> Router {
     let web = Web {
         source,
+        control,
         metrics,
         options: Arc::new(options),
         answers: Arc::default(),
@@ -100,10 +108,12 @@ pub fn router(source: Arc<dyn StatusSource>, metrics: Arc<Metrics>, options: Opt
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
-        .route(RECONCILE, post(reconcile))
+        .route("/-/reconcile", post(reconcile))
+        .route("/-/pause", post(pause))
+        .route("/-/resume", post(resume))
         .method_not_allowed_fallback(async |asked: Uri| {
             let path = asked.path();
-            let method = if path == RECONCILE {
+            let method = if path.starts_with(ORDERS) {
                 Method::POST
             } else {
                 Method::GET
@@ -114,8 +124,7 @@ pub fn router(source: Arc<dyn StatusSource>, metrics: Arc<Metrics>, options: Opt
             )
         })
         .fallback(async || {
-            let known =
-                "/, /api/status, /api/rooms, /api/rooms/ID, /livez, /readyz, /metrics, POST /-/reconcile";
+            let known = "/, /api/status, /api/rooms, /api/rooms/ID, /livez, /readyz, /metrics, POST /-/reconcile, /-/pause, /-/resume";
             text(
                 StatusCode::NOT_FOUND,
                 format!("nothing is here; there are: {known}\n"),
@@ -164,7 +173,7 @@ async fn refused(web: &Web, head: &Parts) -> Option<Response> {
 }
 
 /// The answer to a request for another host.
-fn misdirected(web: &Web, head: &Parts) -> Option<Response> {
+pub(super) fn misdirected(web: &Web, head: &Parts) -> Option<Response> {
     let why = "this answers to an IP address, `localhost` or a name of `allowed_hosts` in the Host header; a proxy in front of it has to send `Host: localhost`, or the settings have to name the host\n";
     let is_ours = is_for_us(head, &web.options.allowed_hosts);
     (!is_ours).then(|| text(StatusCode::MISDIRECTED_REQUEST, why))
@@ -201,7 +210,7 @@ async fn asked_in_turn<T: Send + 'static>(
     answer
 }
 
-fn no_answer() -> Response {
+pub(super) fn no_answer() -> Response {
     text(
         StatusCode::SERVICE_UNAVAILABLE,
         "the daemon does not answer, or is too busy; ask again\n",
@@ -321,27 +330,4 @@ async fn room(State(web): State<Web>, Path(id): Path<String>, headers: HeaderMap
         }
         None => no_answer(),
     }
-}
-
-async fn reconcile(State(web): State<Web>, request: Request) -> Response {
-    let (head, _) = request.into_parts();
-    if let Some(refusal) = misdirected(&web, &head) {
-        return refusal;
-    }
-    let Some(tokens) = &web.options.admin_token else {
-        let why = "nobody may ask for a pass here: name a file with a token, `admin_token_file: PATH`, or set ROOMSYNC_ADMIN_TOKEN in the daemon's environment, and send the token as `Authorization: Bearer …`\n";
-        return text(StatusCode::FORBIDDEN, why);
-    };
-    if !is_admin(&head.headers, &tokens.current().await) {
-        let why =
-            "send the token of `admin_token_file` or ROOMSYNC_ADMIN_TOKEN as `Authorization: Bearer …`\n";
-        let mut response = text(StatusCode::UNAUTHORIZED, why);
-        let scheme = HeaderValue::from_static("Bearer realm=\"roomsync\"");
-        response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
-        return response;
-    }
-    if asked(&web, StatusSource::reconcile).await.is_none() {
-        return no_answer();
-    }
-    text(StatusCode::ACCEPTED, "checking all rooms now\n")
 }

@@ -25,6 +25,8 @@ const COMMANDS: &[&[&str]] = &[
     &["validate", "--settings"],
     &["plan"],
     &["run", "--once"],
+    &["status", "--format", "json"],
+    &["pause"],
 ];
 
 /// Runs all of them as loud as can be, with and without a token in the environment, and asserts that none shows the canary. Each

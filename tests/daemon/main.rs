@@ -5,6 +5,7 @@ mod adoption;
 mod crowded;
 mod edits;
 mod life;
+mod orders;
 mod place;
 mod probe;
 mod seen;

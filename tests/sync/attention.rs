@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use roomsync::cli::Exit;
 use roomsync::daemon::{Command, Daemon};
 use roomsync::status::{AttentionSeverity, RoomState, Status};
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,7 +49,10 @@ fn without_the_service_rooms_are_unknown_after_two_intervals() {
         assert!((600.0..=601.0).contains(&age), "unknown after {age} s");
         assert_eq!(codes(&status), ["service_unreachable"]);
         assert_eq!(status.attention[0].severity, AttentionSeverity::Red);
-        assert_eq!(daemon.source.gauges().rooms, [(RoomState::Unknown, 1)]);
+        assert_eq!(
+            daemon.source.gauges().rooms,
+            BTreeMap::from([(RoomState::Unknown, 1)])
+        );
 
         // However often it is tried, nothing was seen.
         sleep(minutes(60)).await;

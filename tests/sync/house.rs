@@ -8,7 +8,7 @@ use roomsync::clock::Clock;
 use roomsync::daemon::{Command, Config, Daemon, DaemonError, Fsync, StateDirError};
 use roomsync::reconcile;
 use roomsync::settings::{self, Env};
-use roomsync::status::{RoomState, Status, StatusSource};
+use roomsync::status::{Control, RoomState, Status, StatusSource};
 use roomsync::web::{Intake, Metrics};
 use std::collections::BTreeSet;
 use std::fs;
@@ -44,6 +44,7 @@ pub(crate) type Through = dyn Fn(Service) -> Box<dyn Transport> + Send + Sync;
 /// A daemon that runs in it. It has to be stopped.
 pub(crate) struct Running {
     pub(crate) source: Arc<dyn StatusSource>,
+    pub(crate) control: Arc<dyn Control>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) intake: Arc<Intake>,
     commands: mpsc::Sender<Command>,
@@ -137,11 +138,13 @@ impl House {
 
     pub(crate) fn start(&self) -> Running {
         let daemon = self.daemon();
-        let (source, metrics, intake) = (daemon.source(), daemon.metrics(), daemon.intake());
+        let (source, control) = (daemon.source(), daemon.control());
+        let (metrics, intake) = (daemon.metrics(), daemon.intake());
         let (commands, commanded) = mpsc::channel(8);
         let task = tokio::task::spawn_local(daemon.run(commanded));
         Running {
             source,
+            control,
             metrics,
             intake,
             commands,

@@ -36,6 +36,7 @@ mod mutation;
 mod named;
 mod near;
 mod odd_servers;
+mod orders;
 mod pace;
 #[expect(dead_code, reason = "what is not used here is for the bench")]
 mod pace_model;

@@ -74,6 +74,7 @@ fn an_fsync_of_6_seconds_keeps_back_removals_and_nothing_else() {
         };
         let web = router(
             Arc::clone(&daemon.source),
+            Arc::clone(&daemon.control),
             Metrics::new("0", [], Timestamp::UNIX_EPOCH),
             options,
         );

@@ -168,6 +168,37 @@ fn metrics_agree(daemon: &Daemon, status: &Value) {
     assert!(metrics.contains(&line), "{line} is not in\n{metrics}");
 }
 
+/// `roomsync status` says what the page says, and its exit code is never better than what is so.
+fn command_agrees(place: &Place, daemon: &Daemon, status: &Value) {
+    let output = place.run(&["status", "--url", &daemon.url()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    let headline = status["headline"]["text"].as_str().unwrap();
+    assert_eq!(text.lines().next(), Some(headline), "{text}{error}");
+    for item in status["attention"].as_array().unwrap() {
+        let message = item["message"].as_str().unwrap();
+        assert!(
+            text.contains(&format!("  ! {message}")),
+            "{message} is not in {text}"
+        );
+    }
+    let states: BTreeSet<String> = states(status).into_values().collect();
+    let has = |of: &[&str]| of.iter().any(|state| states.contains(*state));
+    let trouble = !status["service"]["trouble"].is_null();
+    let expected = if trouble {
+        1
+    } else if has(&["failed", "incomplete", "unknown", "unseen", "changing"]) {
+        4
+    } else if has(&["blocked"]) || status["withheld"]["code"] == "paused" {
+        3
+    } else if status["attention"] == Value::Array(Vec::new()) {
+        0
+    } else {
+        4
+    };
+    assert_eq!(output.status.code(), Some(expected), "{text}{error}");
+}
+
 /// A plan has no memory: whoever is missing by the daemon is one whom it would add.
 fn plan_agrees(place: &Place, daemon: &Daemon, status: &Value) {
     let output = place.run(&["plan", "--format", "json"]);
@@ -229,6 +260,7 @@ fn people_who_are_not_there_are_named_alike() {
         );
         assert_eq!(missing(&rooms(&status)[SUPPORT]), ["zed".to_owned()].into());
         metrics_agree(daemon, &status);
+        command_agrees(&place, daemon, &status);
         plan_agrees(&place, daemon, &status);
         looks(window, "real-incomplete").await;
 
@@ -240,6 +272,7 @@ fn people_who_are_not_there_are_named_alike() {
             .await;
         let status = page_agrees(window, daemon).await;
         metrics_agree(daemon, &status);
+        command_agrees(&place, daemon, &status);
         plan_agrees(&place, daemon, &status);
 
         // Back without help, they are free at once.
@@ -257,6 +290,7 @@ fn people_who_are_not_there_are_named_alike() {
         assert_eq!(names(&status["coming_and_going"]), BTreeSet::new());
         assert_eq!(status["coming_and_going"].as_array().unwrap().len(), 0);
         metrics_agree(daemon, &status);
+        command_agrees(&place, daemon, &status);
         plan_agrees(&place, daemon, &status);
     });
 }
@@ -293,6 +327,7 @@ fn without_the_service_nothing_is_known_anywhere() {
             (&"red".into(), &"service_unreachable".into())
         );
         metrics_agree(daemon, &status);
+        command_agrees(&place, daemon, &status);
         window.wait_for("#beat", "no answer; last seen").await;
         let output = place.run(&["plan", "--format", "json"]);
         assert_eq!(output.status.code(), Some(1), "the plan knows nothing either");
@@ -333,6 +368,7 @@ fn what_waits_for_a_person_is_counted_alike() {
             ["blocked", "in_sync", "failed"]
         );
         metrics_agree(daemon, &status);
+        command_agrees(&place, daemon, &status);
         plan_agrees(&place, daemon, &status);
         looks(window, "real-waiting").await;
 
@@ -343,6 +379,7 @@ fn what_waits_for_a_person_is_counted_alike() {
         assert_eq!(status["attention"][0]["code"], "files_invalid");
         assert_eq!(status["attention"][0]["severity"], "red");
         metrics_agree(daemon, &status);
+        command_agrees(&place, daemon, &status);
         assert_eq!(place.run(&["plan"]).status.code(), Some(5));
         looks(window, "real-invalid").await;
     });

@@ -1,14 +1,14 @@
 //! A daemon that says what it is told to say.
 
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use roomsync::model::{RoomId, UserId};
 use roomsync::status::{
-    Attention, AttentionSeverity, Files, Gauges, Missing, Passes, RoomDetail, RoomLine, RoomState, RoomsPage,
-    Service, Status, StatusSource,
+    Attention, AttentionSeverity, Control, Files, Gauges, Headline, Missing, Passes, PauseOrder, Reply,
+    RoomCounts, RoomDetail, RoomLine, RoomState, RoomsPage, Service, Status, StatusSource,
 };
 use roomsync::web::{Metrics, Options, router};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// State that the fixture shows.
@@ -28,7 +28,7 @@ pub(crate) struct Said {
 
 pub(crate) struct Fixture {
     said: Mutex<Said>,
-    reconciled: AtomicUsize,
+    orders: Mutex<Vec<String>>,
 }
 
 impl Fixture {
@@ -45,7 +45,7 @@ impl Fixture {
         };
         Arc::new(Self {
             said: Mutex::new(said),
-            reconciled: AtomicUsize::new(0),
+            orders: Mutex::default(),
         })
     }
 
@@ -54,13 +54,18 @@ impl Fixture {
         change(&mut self.said.lock().unwrap());
     }
 
-    /// Number of times that a pass was asked for.
-    pub(crate) fn reconciled(&self) -> usize {
-        self.reconciled.load(Ordering::SeqCst)
+    /// Orders that came through.
+    pub(crate) fn orders(&self) -> Vec<String> {
+        self.orders.lock().unwrap().clone()
+    }
+
+    fn order(&self, order: String) {
+        self.orders.lock().unwrap().push(order);
     }
 
     pub(crate) fn router(self: &Arc<Self>, options: Options) -> axum::Router {
         router(
+            Arc::<Self>::clone(self),
             Arc::<Self>::clone(self),
             Metrics::new("0.1.0", [], Timestamp::UNIX_EPOCH),
             options,
@@ -78,9 +83,15 @@ impl StatusSource for Fixture {
     }
 
     fn status(&self) -> Status {
-        Status {
+        let status = self.said.lock().unwrap().status.clone();
+        let status = Status {
             now: Timestamp::now(),
-            ..self.said.lock().unwrap().status.clone()
+            room_counts: RoomCounts::of(&status.rooms),
+            ..status
+        };
+        Status {
+            headline: Headline::of(&status),
+            ..status
         }
     }
 
@@ -134,9 +145,32 @@ impl StatusSource for Fixture {
     fn gauges(&self) -> Gauges {
         self.said.lock().unwrap().gauges.clone()
     }
+}
 
-    fn reconcile(&self) {
-        self.reconciled.fetch_add(1, Ordering::SeqCst);
+impl Control for Fixture {
+    fn app(&self) -> String {
+        self.said.lock().unwrap().status.service.app.clone()
+    }
+
+    fn check(&self, by: Option<&str>) {
+        self.order(format!("check by {by:?}"));
+    }
+
+    fn pause(&self, pause: PauseOrder) -> BoxFuture<'_, Reply> {
+        self.order(format!("{pause:?}"));
+        let failed = pause.why.as_deref() == Some("fail");
+        Box::pin(async move {
+            if failed {
+                Reply::Failed("no disk".to_owned())
+            } else {
+                Reply::Done("paused".to_owned())
+            }
+        })
+    }
+
+    fn resume(&self, by: Option<String>) -> BoxFuture<'_, Reply> {
+        self.order(format!("resume by {by:?}"));
+        Box::pin(async { Reply::Refused("still paused".to_owned()) })
     }
 }
 
@@ -218,6 +252,7 @@ pub(crate) fn status(rooms: Vec<RoomLine>) -> Status {
         version: "0.1.0",
         started: ago(90_000),
         now: ago(0),
+        headline: Headline::default(),
         attention: Vec::new(),
         withheld: None,
         pending: None,
@@ -246,6 +281,7 @@ pub(crate) fn status(rooms: Vec<RoomLine>) -> Status {
         },
         first_look: None,
         progress: None,
+        room_counts: RoomCounts::default(),
         rooms_revision: "1".to_owned(),
         rooms_by_pages: false,
         rooms,

@@ -66,7 +66,7 @@ fn counted() -> Arc<Metrics> {
 
 fn gauges() -> Gauges {
     Gauges {
-        rooms: vec![(RoomState::InSync, 9_990), (RoomState::Failed, 10)],
+        rooms: BTreeMap::from([(RoomState::InSync, 9_990), (RoomState::Failed, 10)]),
         people: 12_345,
         drift: [
             ((Mode::Observe, Op::Add), 5),
@@ -308,7 +308,12 @@ fn names_and_types_are_as_each_format_wants_them() {
 async fn scrape(accept: &str) -> (String, String) {
     let fixture: Arc<Fixture> = scenes::well();
     fixture.set(|said| said.gauges = gauges());
-    let router = router(fixture, counted(), Options::default());
+    let router = router(
+        Arc::<Fixture>::clone(&fixture),
+        fixture,
+        counted(),
+        Options::default(),
+    );
     let request = Request::get("/metrics")
         .header("accept", accept)
         .body(Body::empty())

@@ -154,7 +154,9 @@ async fn a_large_fleet_comes_by_pages_and_then_by_what_has_changed() {
             said.gone = vec![gone];
             said.status.rooms_revision = "2".to_owned();
         });
-        window.wait_for("#headline", "1 room needs attention").await;
+        window.wait_for("#headline", "2 rooms need attention").await;
+        window.wait_for("#list", "Failed").await;
+        assert!(!window.text("#list").await.contains("Blocked"));
         assert_eq!(
             window
                 .eval("document.querySelectorAll('#list > li').length")
@@ -167,7 +169,7 @@ async fn a_large_fleet_comes_by_pages_and_then_by_what_has_changed() {
             said.changed.clear();
             said.status.rooms_revision = "other-1".to_owned();
         });
-        window.wait_for("#headline", "2 rooms need attention").await;
+        window.wait_for("#list", "Blocked").await;
         quiet(window).await;
         served.end().await;
     })
@@ -269,7 +271,7 @@ async fn holds_and_first_looks() {
         window.look(WIDE.0, WIDE.1, "light").await;
         window.open(&served.url).await;
         window.wait_for("#headline", "2 things need attention").await;
-        let paused = "remove it to go on · by alice: “deploy of the new lists, until 15:00” for 12 min";
+        let paused = "or remove it · by alice: “deploy of the new lists, until 15:00” for 12 min";
         window.wait_for("#attention", paused).await;
         window
             .wait_for("#held", "500 names of 620 left the list of this room at once")

@@ -420,12 +420,12 @@ async fn a_pass_is_for_admins() {
     }
     assert_eq!(ask(&router, Method::POST, path, &[]).await.status, 401);
     assert_eq!(get(&router, path).await.header("allow"), "POST");
-    assert_eq!(fixture.reconciled(), 0);
+    assert!(fixture.orders().is_empty());
     for right in ["Bearer s3cret", "bearer s3cret"] {
         let answer = ask(&router, Method::POST, path, &[("authorization", right)]).await;
         assert_eq!(answer.status, 202);
     }
-    assert_eq!(fixture.reconciled(), 2);
+    assert_eq!(fixture.orders(), ["check by None"; 2]);
 
     let router = fixture.router(Options {
         admin_token: None,
@@ -436,7 +436,83 @@ async fn a_pass_is_for_admins() {
         assert_eq!(answer.status, 403);
         assert!(answer.body.contains("ROOMSYNC_ADMIN_TOKEN"), "{}", answer.body);
     }
-    assert_eq!(fixture.reconciled(), 2);
+    assert_eq!(fixture.orders(), ["check by None"; 2]);
+}
+
+#[tokio::test]
+async fn an_order_says_whose_daemon_is_meant_and_nothing_that_is_none_is_taken() {
+    let fixture: Arc<Fixture> = scenes::well();
+    let router = fixture.router(Options {
+        admin_token: Some(token("s3cret")),
+        ..PAGE
+    });
+    let admin = ("authorization", "Bearer s3cret");
+    let sent = async |path: &str, body: &str| {
+        let request = Request::post(path)
+            .header(admin.0, admin.1)
+            .header("host", "localhost");
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = to_bytes(answer.into_body(), 1 << 16).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    };
+    let long = format!(r#"{{"why": "{}"}}"#, "x".repeat(20_000));
+    for (path, body, status, words) in [
+        (
+            "/-/pause",
+            r#"{"app": "other#app"}"#,
+            412,
+            "for the app acme#demo",
+        ),
+        ("/-/resume", r#"{"app": "acme#DEMO"}"#, 412, "nothing was done"),
+        ("/-/reconcile", r#"{"app": ""}"#, 412, "nothing was done"),
+        ("/-/pause", "{", 400, "an order is JSON"),
+        ("/-/pause", r#"{"second": 5}"#, 400, "an order is JSON"),
+        ("/-/pause", r#"{"seconds": -5}"#, 400, "an order is JSON"),
+        ("/-/pause", r#"{"seconds": 0}"#, 400, "1 s to 366 days"),
+        ("/-/pause", r#"{"seconds": 31622401}"#, 400, "1 s to 366 days"),
+        (
+            "/-/pause",
+            r#"{"seconds": 18446744073709551615}"#,
+            400,
+            "1 s to 366 days",
+        ),
+        ("/-/pause", &long, 400, "16 KiB"),
+    ] {
+        let (got, said) = sent(path, body).await;
+        assert!(
+            got == status && said.contains(words),
+            "{path} {body}: {got} {said}"
+        );
+    }
+    assert!(fixture.orders().is_empty(), "{:?}", fixture.orders());
+    let order = r#"{"app": "acme#demo", "by": " alice\n", "why": "a\u001b[31m deploy", "seconds": 60}"#;
+    assert_eq!(sent("/-/pause", order).await, (200, "paused\n".to_owned()));
+    assert_eq!(
+        sent("/-/pause", r#"{"why": "fail"}"#).await,
+        (503, "no disk\n".to_owned())
+    );
+    assert_eq!(sent("/-/resume", "").await, (409, "still paused\n".to_owned()));
+    assert_eq!(
+        fixture.orders(),
+        [
+            r#"PauseOrder { by: Some("alice"), why: Some("a\\u{1b}[31m deploy"), length: Some(60s) }"#,
+            r#"PauseOrder { by: None, why: Some("fail"), length: None }"#,
+            "resume by None",
+        ]
+    );
+    for path in ["/-/pause", "/-/resume"] {
+        let answer = ask(&router, Method::POST, path, &[]).await;
+        assert_eq!(answer.status, 401, "{path}");
+        let elsewhere = [admin, ("host", "evil.example")];
+        assert_eq!(
+            ask(&router, Method::POST, path, &elsewhere).await.status,
+            421,
+            "{path}"
+        );
+    }
+    assert_eq!(fixture.orders().len(), 3);
 }
 
 #[tokio::test]

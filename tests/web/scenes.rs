@@ -276,7 +276,7 @@ fn support(line: RoomLine) -> RoomDetail {
 pub(crate) fn held() -> Arc<Fixture> {
     let mut status = twelve();
     let amber = AttentionSeverity::Amber;
-    let paused = "paused, so nothing is written: there is a file /var/lib/roomsync/pause; remove it to go on";
+    let paused = "paused, so nothing is written: there is a file /var/lib/roomsync/pause; to go on, run `roomsync resume`, or remove it";
     status.attention = vec![
         Attention {
             by: Some("alice".to_owned()),

@@ -70,6 +70,7 @@ fn a_pause_waits_for_a_person_and_a_full_disk_is_an_outage() {
         since: at(5),
         by: "alice".to_owned(),
         why: Some("a deploy".to_owned()),
+        until: None,
     };
     let paused = closed(closure(ReasonCode::Paused, Some(pause)), at(0)).unwrap();
     assert_eq!(paused.message, "paused, so nothing is written: so it is");

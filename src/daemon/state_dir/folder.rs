@@ -22,7 +22,6 @@ pub(super) struct Folder {
     /// Held as long as the daemon lives; `None`: nothing is written here.
     lock: Option<File>,
     progress: Progress,
-    fsync: Fsync,
     #[cfg(test)]
     pub(super) done: std::sync::Mutex<Vec<Done>>,
 }
@@ -31,8 +30,9 @@ pub(super) struct Folder {
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     dir: PathBuf,
-    /// Device and inode of the folder that was taken.
+    /// Device and inode of the folder that was taken. `None`: nothing is written here.
     taken: Option<(u64, u64)>,
+    fsync: Fsync,
 }
 
 impl Place {
@@ -48,6 +48,33 @@ impl Place {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// True if this process may write here.
+    pub(super) fn is_taken(&self) -> bool {
+        self.taken.is_some()
+    }
+
+    /// Puts a file there, or another one in its place, in one step. It outlives a crash once the folder is synced.
+    pub(super) fn put(&self, name: &str, parts: [&[u8]; 2]) -> io::Result<()> {
+        self.is_the_one_taken()?;
+        let mut new = self.temporary().map_err(|error| without_path(&error))?;
+        for part in parts {
+            new.write_all(part)?;
+        }
+        self.fsync.file(new.as_file())?;
+        new.persist(self.path(name)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// Names are safe only once the folder is.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.fsync.file(&File::open(&self.dir)?)
+    }
+
+    fn temporary(&self) -> io::Result<NamedTempFile> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(NEW).rand_bytes(NEW_LETTERS).tempfile_in(&self.dir)
     }
 }
 
@@ -65,7 +92,7 @@ impl Folder {
     /// Takes the folder, and makes it where it is missing.
     pub(super) fn take(dir: &Path, progress: Progress, fsync: Fsync) -> Result<Self, StateDirError> {
         let mut folder = Self::read_only(dir, progress);
-        folder.fsync = fsync;
+        folder.place.fsync = fsync;
         folder.progress.begin(dir);
         if fs::metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
             return Err(unusable(dir)(io::ErrorKind::NotADirectory.into()));
@@ -85,7 +112,7 @@ impl Folder {
         folder.lock = Some(lock);
         folder.sweep().map_err(unusable(dir))?;
         // Better to know now than when something has to be held.
-        folder.temporary().map_err(unusable(dir))?;
+        folder.place.temporary().map_err(unusable(dir))?;
         Ok(folder)
     }
 
@@ -94,12 +121,12 @@ impl Folder {
         let place = Place {
             dir: dir.to_owned(),
             taken: None,
+            fsync: Fsync::default(),
         };
         Self {
             place,
             lock: None,
             progress,
-            fsync: Fsync::default(),
             #[cfg(test)]
             done: std::sync::Mutex::default(),
         }
@@ -138,13 +165,7 @@ impl Folder {
         if self.lock.is_none() {
             return Ok(());
         }
-        self.place.is_the_one_taken()?;
-        let mut new = self.temporary().map_err(|error| without_path(&error))?;
-        for part in parts {
-            new.write_all(part)?;
-        }
-        self.fsync.file(new.as_file())?;
-        new.persist(self.path(name)).map_err(|error| error.error)?;
+        self.place.put(name, parts)?;
         #[cfg(test)]
         self.is_done(Done::Put(name.to_owned(), parts.concat()));
         self.sync()
@@ -164,7 +185,7 @@ impl Folder {
         file.set_len(whole)?;
         file.seek(io::SeekFrom::End(0))?;
         file.write_all(bytes)?;
-        self.fsync.file(&file)?;
+        self.place.fsync.file(&file)?;
         if whole == 0 {
             self.sync()?;
         }
@@ -195,20 +216,11 @@ impl Folder {
         }
     }
 
-    /// Names are safe only once the folder is.
     fn sync(&self) -> io::Result<()> {
-        self.fsync.file(&File::open(self.dir())?)?;
+        self.place.sync()?;
         #[cfg(test)]
         self.is_done(Done::Synced);
         Ok(())
-    }
-
-    fn temporary(&self) -> io::Result<NamedTempFile> {
-        let mut builder = tempfile::Builder::new();
-        builder
-            .prefix(NEW)
-            .rand_bytes(NEW_LETTERS)
-            .tempfile_in(self.dir())
     }
 
     /// Removes what an earlier process did not come to name.

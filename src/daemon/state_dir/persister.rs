@@ -1,6 +1,6 @@
 //! Saves the state off the loop. The newest snapshot of each file counts, and a write to the service awaits what it depends on.
 
-use super::{Pause, PauseFile, PersistedState, SeenFile, StateDir, ToRecord};
+use super::{Pause, PauseChange, PauseFile, PersistedState, SeenFile, StateDir, ToRecord};
 use crate::desired::Provenance;
 use crate::disk::{DiskJob, DiskWorker};
 use crate::exclusions::{InvitationChange, Rosters};
@@ -42,7 +42,7 @@ impl Persister {
     pub(in crate::daemon) fn new(mut dir: StateDir, changed: &Arc<Notify>) -> Self {
         let mut pause = dir.pause();
         let pause_file = pause.path.clone();
-        let paused = pause.run(());
+        let paused = pause.run(None);
         let unsaved = Snapshot::default();
         let seen = dir.seen.take();
         Self {
@@ -101,18 +101,31 @@ impl Persister {
 
     /// Has the pause file looked for. It does not wait for a save.
     pub(in crate::daemon) fn find_pause(&self) {
-        self.pausing.ask(|()| ());
+        self.pausing.ask(|_| ());
+    }
+
+    /// Has the pause begin or end. What time alone asks for gives way to what a person asks for.
+    pub(in crate::daemon) fn change_pause(&self, change: PauseChange) {
+        self.pausing.ask(|request| match change {
+            PauseChange::Over(_) if request.is_some() => {}
+            change => *request = Some(change),
+        });
+    }
+
+    /// Waits until the last change to the pause is on the disk. The error: it could not be made.
+    pub(in crate::daemon) async fn pause_changed(&self) -> Result<(), String> {
+        self.pausing.done().await.changed
     }
 
     /// The pause, if its file was there the last time. The error: the folder is out of reach.
     pub(in crate::daemon) fn was_paused(&self) -> Result<Option<Pause>, String> {
-        self.pausing.last()
+        self.pausing.last().found
     }
 
     /// The pause, if its file is there now. The error: the folder is out of reach.
     pub(in crate::daemon) async fn paused(&self) -> Result<Option<Pause>, String> {
         self.find_pause();
-        self.pausing.done().await
+        self.pausing.done().await.found
     }
 
     pub(in crate::daemon) fn pause_file(&self) -> &Path {

@@ -37,7 +37,7 @@ function drawGlance(status) {
   const [tone, sign, said] = lost
     ? ["lost", "?", when ? `No contact with roomsync: not updated since ${when}` : "No contact with roomsync"]
     : status
-      ? headline(status)
+      ? [status.headline.tone, SIGNS[status.headline.tone], status.headline.text]
       : ["quiet", "…", "Asking roomsync…"];
   $("glance").dataset.tone = tone;
   document.body.classList.toggle("lost", lost);

@@ -81,62 +81,7 @@ function lasts(seconds) {
   return part ? `${size} ${unit} ${rest} ${part}` : `${size} ${unit}`;
 }
 
-/** How many of the wanted people are left alone for now, in all these rooms. */
-function missingIn(rooms) {
-  const people = (why) => new Set(rooms.flatMap((room) => room.missing[why])).size;
-  return { aside: people("set_aside"), going: people("coming_and_going") };
-}
-
-const missingWords = ({ aside, going }) =>
-  [
-    going && many(going, "person comes and goes", "people come and go"),
-    aside && many(aside, "person is set aside", "people are set aside"),
-  ]
-    .filter(Boolean)
-    .join(" and ");
-
-function headline(status) {
-  const count = (state) => status.rooms.filter((room) => room.state === state).length;
-  const rooms = many(status.rooms.length, "room");
-  const { attention, first_look: first, pending } = status;
-  const [unseen, unknown, failed, blocked, changing, observed] = [
-    "unseen",
-    "unknown",
-    "failed",
-    "blocked",
-    "changing",
-    "observed",
-  ].map(count);
-  if (attention.length) {
-    const tone = attention.some((item) => item.severity === "red") ? "bad" : "warn";
-    return [tone, "!", many(attention.length, "thing needs attention", "things need attention")];
-  }
-  if (first) return ["busy", "…", `First look: ${first.looked} of ${many(first.rooms, "room")}`];
-  // Each of these has an item of its own; without one the page would still not say that all is well.
-  if (unknown) return ["bad", "?", `${many(unknown, "room is", "rooms are")} unknown: nobody has seen ${unknown === 1 ? "it" : "them"} for a while`];
-  if (failed + blocked) return ["warn", "!", `${many(failed + blocked, "room needs", "rooms need")} attention`];
-  if (!status.files.valid) return ["bad", "!", "The room files on the disk are not valid"];
-  if (status.service.trouble) return ["bad", "!", "The service does not answer as it should"];
-  if (status.holds.length) return ["warn", "!", "Names are held that left the files"];
-  if (!status.rooms.length) return ["quiet", "…", "No room files are in force yet"];
-  if (unseen) return ["busy", "…", `${many(unseen, "room has", "rooms have")} not been seen in full yet`];
-  if (status.withheld)
-    return [
-      "quiet",
-      "=",
-      changing
-        ? `Nothing is written; ${changing} of ${rooms} would change`
-        : `Nothing is written, and nothing would be: ${rooms} as the files say`,
-    ];
-  if (pending && pending.removals + pending.demotions + pending.additions && pending.rooms === changing)
-    return ["busy", "…", `${many(changing, "room waits", "rooms wait")} for the room files to settle`];
-  if (changing) return ["busy", "→", `${many(changing, "room is", "rooms are")} being brought in line`];
-  const but = missingWords(missingIn(status.rooms));
-  if (but) return ["warn", "◦", `${rooms} as the files say, but ${but}`];
-  if (observed === status.rooms.length) return ["quiet", "·", `${rooms} observed, none written to`];
-  const only = observed ? `, ${many(observed, "only observed", "only observed")}` : "";
-  return ["good", "✓", `All is well: ${many(status.rooms.length - observed, "room")} as the files say${only}`];
-}
+const SIGNS = { good: "✓", quiet: "=", busy: "…", warn: "!", bad: "!" };
 
 /** When the rooms were last seen, and that the last try saw nothing. */
 function lastLook({ passes, service: { trouble }, rooms }) {
