@@ -53,7 +53,12 @@ fn follow(name: &str, text: &str, folder: &str) -> (Vec<String>, String) {
     }
     problems.extend(shell.run(&here, "pasted-token\n"));
     let compared = here.iter().filter(|step| step.output.is_some()).count();
-    let why = |place: &str| ELSEWHERE.iter().find(|(known, _)| *known == place).map_or("", |(_, why)| why);
+    let why = |place: &str| {
+        ELSEWHERE
+            .iter()
+            .find(|(known, _)| *known == place)
+            .map_or("", |(_, why)| why)
+    };
     let left: Vec<String> = left
         .iter()
         .map(|(place, count)| format!("{count} {place} ({})", why(place)))
@@ -61,9 +66,16 @@ fn follow(name: &str, text: &str, folder: &str) -> (Vec<String>, String) {
     let summary = format!(
         "{name}: {} ran, {compared} of them with their output compared; left: {}",
         here.len(),
-        if left.is_empty() { "none".to_owned() } else { left.join(", ") }
+        if left.is_empty() {
+            "none".to_owned()
+        } else {
+            left.join(", ")
+        }
     );
-    let problems = problems.into_iter().map(|problem| format!("{name}: {problem}")).collect();
+    let problems = problems
+        .into_iter()
+        .map(|problem| format!("{name}: {problem}"))
+        .collect();
     (problems, summary)
 }
 
@@ -104,9 +116,15 @@ fn a_guide_that_does_not_work_is_found_out() {
     let fails = wrong("```sh\ntrue\nfalse\ntrue\n```\n");
     assert!(fails.contains("x: line 3: `false` ended with 1"), "{fails}");
     let other = wrong("```console\n$ echo one\ntwo\n```\n");
-    assert!(other.contains("x: line 2: `echo one`") && other.contains("one"), "{other}");
+    assert!(
+        other.contains("x: line 2: `echo one`") && other.contains("one"),
+        "{other}"
+    );
     let silent = wrong("```console\n$ sh -c 'echo one; exit 3'\none\n```\n");
-    assert!(silent.contains("ended with 3, and the text does not show `echo $?`"), "{silent}");
+    assert!(
+        silent.contains("ended with 3, and the text does not show `echo $?`"),
+        "{silent}"
+    );
     assert!(wrong("```sh moon\ntrue\n```\n").contains("there is no place \"moon\""));
     assert!(wrong("```fortran\n```\n").contains("line 1: a block of fortran"));
     assert!(wrong("```sh\ntrue\n").contains("line 1: a block without an end"));
@@ -114,7 +132,10 @@ fn a_guide_that_does_not_work_is_found_out() {
                  ```console\n$ sh -c 'echo one; exit 4'\none\n$ echo $? $X\n4 3\n```\n";
     let (problems, summary) = follow("x", right, "");
     assert_eq!(problems, Vec::<String>::new());
-    assert_eq!(summary, "x: 3 ran, 2 of them with their output compared; left: none");
+    assert_eq!(
+        summary,
+        "x: 3 ran, 2 of them with their output compared; left: none"
+    );
 }
 
 /// The anchor that a heading gets.
@@ -129,13 +150,23 @@ fn anchor(heading: &str) -> String {
 #[test]
 fn every_link_of_the_guides_leads_somewhere() {
     let mut followed = 0;
-    for name in ["README.md", "examples/README.md", "deploy/README.md", "CONTRIBUTING.md", "SECURITY.md"] {
+    for name in [
+        "README.md",
+        "examples/README.md",
+        "deploy/README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    ] {
         let text = fs::read_to_string(name).unwrap().replace("]\n(", "](");
         let folder = std::path::Path::new(name).parent().unwrap();
         let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
         for (link, _) in links.filter(|(link, _)| !link.contains("://")) {
             let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            let path = if file.is_empty() { name.into() } else { folder.join(file) };
+            let path = if file.is_empty() {
+                name.into()
+            } else {
+                folder.join(file)
+            };
             assert!(path.exists(), "{name}: {link}");
             followed += 1;
             if heading.is_empty() {

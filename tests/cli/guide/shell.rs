@@ -101,8 +101,13 @@ impl Shell {
     pub(super) fn run(&self, steps: &[Step], typed: &str) -> Vec<String> {
         let mut script = String::from(PROLOGUE);
         for (number, step) in steps.iter().enumerate() {
-            fs::write(self.step(number, "sh"), self.here(&step.commands) + "\nended=$?\n").unwrap();
-            let plays = step.commands.contains("roomsync emulator") && step.commands.trim_end().ends_with('&');
+            fs::write(
+                self.step(number, "sh"),
+                self.here(&step.commands) + "\nended=$?\n",
+            )
+            .unwrap();
+            let plays =
+                step.commands.contains("roomsync emulator") && step.commands.trim_end().ends_with('&');
             if plays {
                 script.push_str(": > emulator.log\n");
             }
@@ -141,7 +146,10 @@ impl Shell {
         }
         // What the text leaves running, in this shell's own group of processes.
         let group = format!("-{}", bash.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &group])
+            .stderr(Stdio::null())
+            .status();
         bash.wait().unwrap();
         self.problems(steps)
     }
@@ -161,16 +169,24 @@ impl Shell {
                 let text = step.commands.lines().nth(line - 1).unwrap_or_default();
                 if !text.contains(&format!("exit code {code}")) {
                     let at = step.line + line - 1;
-                    problems.push(format!("line {at}: `{}` ended with {code}:\n{out}{err}", text.trim()));
+                    problems.push(format!(
+                        "line {at}: `{}` ended with {code}:\n{out}{err}",
+                        text.trim()
+                    ));
                 }
             }
             let Some(shown) = &step.output else {
                 continue;
             };
             if out.trim_end() != shown.trim_end() {
-                problems.push(format!("line {}: `{}` printed\n{out}{err}", step.line, step.commands));
+                problems.push(format!(
+                    "line {}: `{}` printed\n{out}{err}",
+                    step.line, step.commands
+                ));
             }
-            let asked = steps.get(number + 1).is_some_and(|next| next.commands.starts_with("echo $?"));
+            let asked = steps
+                .get(number + 1)
+                .is_some_and(|next| next.commands.starts_with("echo $?"));
             if code != 0 && !asked {
                 problems.push(format!(
                     "line {}: `{}` ended with {code}, and the text does not show `echo $?`:\n{err}",
