@@ -115,6 +115,8 @@ fn a_guide_that_does_not_work_is_found_out() {
     };
     let fails = wrong("```sh\ntrue\nfalse\ntrue\n```\n");
     assert!(fails.contains("x: line 3: `false` ended with 1"), "{fails}");
+    let well = wrong("```sh\ntrue     # exit code 3\n```\n");
+    assert!(well.contains("ended with 0"), "{well}");
     let other = wrong("```console\n$ echo one\ntwo\n```\n");
     assert!(
         other.contains("x: line 2: `echo one`") && other.contains("one"),

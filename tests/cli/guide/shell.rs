@@ -163,12 +163,25 @@ impl Shell {
                 problems.push(format!("line {}: never came to its end:\n{out}{err}", step.line));
                 break;
             };
-            for failed in read("failed").lines() {
-                let (line, code) = failed.split_once(' ').unwrap();
-                let line: usize = line.parse().unwrap();
-                let text = step.commands.lines().nth(line - 1).unwrap_or_default();
-                if !text.contains(&format!("exit code {code}")) {
-                    let at = step.line + line - 1;
+            let failed = read("failed");
+            let failed: Vec<(usize, &str)> = failed
+                .lines()
+                .filter_map(|line| line.split_once(' '))
+                .map(|(line, code)| (line.parse().unwrap(), code))
+                .collect();
+            for (at, text) in (1..).zip(step.commands.lines()) {
+                let code = failed
+                    .iter()
+                    .rev()
+                    .find(|(line, _)| *line == at)
+                    .map_or("0", |(_, code)| code);
+                let said = text.split_once("exit code ").map_or("0", |(_, rest)| rest);
+                let said = said
+                    .split(|c: char| !c.is_ascii_digit())
+                    .next()
+                    .unwrap_or_default();
+                if said != code {
+                    let at = step.line + at - 1;
                     problems.push(format!(
                         "line {at}: `{}` ended with {code}:\n{out}{err}",
                         text.trim()
