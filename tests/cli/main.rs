@@ -14,6 +14,7 @@ mod explain;
 mod export;
 mod failures;
 mod fleet_guard;
+mod guide;
 mod interrupt;
 mod log_lines;
 mod named_rooms;

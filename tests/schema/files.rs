@@ -79,7 +79,7 @@ fn blocks(text: &str) -> Vec<String> {
 #[test]
 fn what_the_documents_show_is_valid() {
     let mut judged = 0;
-    for document in ["README.md", "deploy/README.md"] {
+    for document in ["README.md", "examples/README.md", "deploy/README.md"] {
         for block in blocks(&fs::read_to_string(document).unwrap()) {
             let is_settings = block.lines().any(|line| line.starts_with("service:"));
             let kind = if is_settings { Kind::Settings } else { Kind::Rooms };
