@@ -6,6 +6,8 @@
 
 mod absences;
 mod admin_lists;
+mod approvals;
+mod approve;
 mod attention;
 mod call_metrics;
 mod contests;
@@ -13,6 +15,7 @@ mod controller;
 mod departed;
 mod ending;
 mod events;
+mod file_events;
 mod files_in_force;
 mod fleet_budget;
 mod handle;
@@ -59,8 +62,8 @@ use crate::chat::wire::Method;
 use crate::chat::{Client, Observer};
 use crate::clock::Clock;
 use crate::desired::Remembered;
-use crate::diagnostics::{Alike, Diagnostic, Invalid, fold};
-use crate::file_source::{Event, FileSource, Follow};
+use crate::diagnostics::Invalid;
+use crate::file_source::{FileSource, Follow};
 use crate::model::log_code;
 use crate::reconcile::{ConnectError, Once};
 use crate::settings::Settings;
@@ -70,6 +73,7 @@ use call_metrics::CallMetrics;
 use controller::Controller;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use file_events::take_event;
 use handle::{DaemonHandle, Shared, lock};
 use learned_limits::ServiceLink;
 use settings_watch::SettingsWatch;
@@ -189,6 +193,7 @@ impl Daemon {
             beat: Mutex::new(Instant::now()),
             wake,
             ends: signal::Sender::new(false),
+            asked: Mutex::default(),
             passes: Mutex::default(),
         };
         Ok(Self {
@@ -327,43 +332,6 @@ fn follow(config: &Config, settings: &Settings, remembered: Remembered) -> Follo
     }
 }
 
-/// Takes in what became of the files on the disk, which are as they are since `written`.
-fn take_event(daemon: &DaemonHandle, event: Event, written: Instant) {
-    let mut controller = lock(&daemon.controller);
-    match event {
-        Event::Taken(loaded) => {
-            daemon.metrics.reloaded(true);
-            for Alike { first, more } in fold(&loaded.warnings) {
-                let Diagnostic {
-                    code,
-                    message,
-                    location,
-                    ..
-                } = first;
-                let file = location.as_ref().map(|location| location.file.as_str());
-                let more = (more > 0).then_some(more);
-                tracing::warn!(
-                    code = log_code::FILE_WARNING,
-                    problem = code,
-                    file,
-                    more,
-                    "{message}"
-                );
-            }
-            controller.take(*loaded, written);
-        }
-        Event::Bad(problems) => {
-            daemon.metrics.reloaded(false);
-            let now = controller.now();
-            controller.files.refuse(problems, now);
-        }
-        Event::AsBefore => {
-            let now = controller.now();
-            controller.files.refuse(Vec::new(), now);
-        }
-    }
-}
-
 /// Begins the passes that are due.
 fn begin<'a>(daemon: &DaemonHandle, link: &ServiceLink, passes: &FuturesUnordered<LocalBoxFuture<'a, ()>>) {
     let mut controller = lock(&daemon.controller);
@@ -378,6 +346,9 @@ fn begin<'a>(daemon: &DaemonHandle, link: &ServiceLink, passes: &FuturesUnordere
         admin_lists::choose(tickets, &controller.rooms, fit);
     }
     drop(controller);
+    for asked in std::mem::take(&mut *lock(&daemon.asked)) {
+        passes.push(Box::pin(asked.look(daemon.clone(), link.reader.clone())));
+    }
     if let Some(tickets) = resync {
         let (daemon, link) = (daemon.clone(), link.clone());
         passes.push(Box::pin(async move {

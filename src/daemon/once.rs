@@ -2,7 +2,8 @@
 
 use super::handle::lock;
 use super::passes::{self, Resync};
-use super::{Daemon, end, follow, take_event};
+use super::file_events::take_event;
+use super::{Daemon, end, follow};
 use crate::apply::{Reason, Report};
 use crate::diagnostics::Invalid;
 use crate::file_source::{Event, FileSource, RETRY};

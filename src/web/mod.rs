@@ -4,6 +4,7 @@
 //! [`router`] answers, [`serve`] keeps the connections, [`Metrics`] counts. Nothing from outside the daemon is on the page.
 
 mod activity;
+mod approve;
 mod assets;
 mod exposition;
 mod gate;
@@ -18,6 +19,7 @@ mod shared;
 mod webhook;
 
 pub use metrics::Metrics;
+pub use approve::ManagedRooms;
 pub use orders::Order;
 pub use router::{Options, router};
 pub use secrets::FollowedSecrets;

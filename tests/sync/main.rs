@@ -5,6 +5,7 @@
 mod a_day_offline;
 mod absent;
 mod applying;
+mod approve;
 mod attention;
 mod audit;
 mod audit_cost;
