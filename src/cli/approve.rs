@@ -81,7 +81,10 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
             ..Order::default()
         };
         let (of_room, said) = link.order(globals, &path(&room), order).await?;
-        output(&format!("{said}\n"))?;
+        match of_room {
+            Exit::Done => output(&format!("{said}\n"))?,
+            _ => globals.error(&said)?,
+        }
         exit = exit.max(of_room);
     }
     Ok(exit)

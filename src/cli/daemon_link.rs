@@ -161,7 +161,7 @@ impl DaemonLink {
     pub(super) fn refused(&self, status: u16, said: &str) -> anyhow::Error {
         match said {
             _ if status == 401 => anyhow!(
-                "the daemon at {} does not take this token; is it the one the daemon was started with?",
+                "the daemon at {} does not take this admin token; is it the one the daemon was started with?",
                 self.base
             ),
             "" => anyhow!(
