@@ -266,7 +266,8 @@ impl LogWriter {
 
     /// Writes the line of an approval, and waits until the disk has taken it.
     pub(crate) async fn approved(&self, time: Timestamp, line: ApprovedLine) -> Result<(), String> {
-        self.proof(|proved| Request::Approved { time, line, proved }).await
+        self.proof(|proved| Request::Approved { time, line, proved })
+            .await
     }
 
     async fn proof(&self, request: impl FnOnce(Proof) -> Request) -> Result<(), String> {

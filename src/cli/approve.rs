@@ -43,7 +43,9 @@ const NAMES_SHOWN: usize = 1000;
 pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
     let asks = io::stdin().is_terminal();
     if !args.yes && !asks {
-        return Err(Usage("there is no terminal to ask at: pass --yes to approve without asking".into()).into());
+        return Err(
+            Usage("there is no terminal to ask at: pass --yes to approve without asking".into()).into(),
+        );
     }
     let link = DaemonLink::new(globals, &args.order.daemon)?;
     let mut exit = Exit::Done;
@@ -111,7 +113,11 @@ async fn rooms(globals: &Globals, link: &DaemonLink, texts: &[String]) -> anyhow
             name: name.as_deref(),
         })
         .collect();
-    Ok(room_names::select(Naming::in_files("ROOM", false), &named, texts)?)
+    Ok(room_names::select(
+        Naming::in_files("ROOM", false),
+        &named,
+        texts,
+    )?)
 }
 
 fn path(room: &RoomId) -> String {
@@ -139,7 +145,11 @@ fn show(text: &mut String, room: &RoomId, held_back: &HeldBack) -> anyhow::Resul
         if names.is_empty() {
             continue;
         }
-        let shown: Vec<_> = names.iter().take(NAMES_SHOWN).map(|name| printable(name)).collect();
+        let shown: Vec<_> = names
+            .iter()
+            .take(NAMES_SHOWN)
+            .map(|name| printable(name))
+            .collect();
         let more = match names.len().saturating_sub(NAMES_SHOWN) {
             0 => String::new(),
             more => format!(" and {more} more"),
@@ -151,7 +161,8 @@ fn show(text: &mut String, room: &RoomId, held_back: &HeldBack) -> anyhow::Resul
 
 /// Asks at the terminal.
 fn confirmed(shown: &[(RoomId, HeldBack)]) -> io::Result<bool> {
-    let count = |of: fn(&HeldBack) -> &Vec<String>| shown.iter().map(|(_, held)| of(held).len()).sum::<usize>();
+    let count =
+        |of: fn(&HeldBack) -> &Vec<String>| shown.iter().map(|(_, held)| of(held).len()).sum::<usize>();
     let parts = [
         ("remove", count(|held| &held.remove)),
         ("demote", count(|held| &held.demote)),
@@ -163,7 +174,11 @@ fn confirmed(shown: &[(RoomId, HeldBack)]) -> io::Result<bool> {
         .map(|(what, count)| format!("{what} {count}"))
         .collect();
     let mut stderr = io::stderr();
-    write!(stderr, "Let these through once, within an hour ({})? [y/N] ", parts.join(", "))?;
+    write!(
+        stderr,
+        "Let these through once, within an hour ({})? [y/N] ",
+        parts.join(", ")
+    )?;
     stderr.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

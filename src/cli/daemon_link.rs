@@ -139,7 +139,10 @@ impl DaemonLink {
             200 => {
                 let value = serde_json::from_slice(&answer.body);
                 Ok(Ok(value.with_context(|| {
-                    format!("{} answers with something else; is it roomsync that listens there?", self.base)
+                    format!(
+                        "{} answers with something else; is it roomsync that listens there?",
+                        self.base
+                    )
                 })?))
             }
             409 => Ok(Err(words(&answer))),

@@ -116,7 +116,8 @@ impl Approvals {
 
     /// This was done to somebody: they are let through once. `true`: they were by an approval.
     pub(super) fn done(&mut self, room: &RoomId, op: Op, user: &UserId) -> bool {
-        let is_done = |of: Op, other: &UserId| other == user && (of == op || op == Op::Remove && of == Op::Demote);
+        let is_done =
+            |of: Op, other: &UserId| other == user && (of == op || op == Op::Remove && of == Op::Demote);
         let was_meant = |approval: &Approval| approval.left.of(op).is_some_and(|users| users.contains(user));
         let approvals = self.rooms.get_mut(room).into_iter().flatten();
         let mut any = false;
@@ -143,7 +144,9 @@ impl Approvals {
         let mut by_us = Vec::new();
         for Approval { left, tried, .. } in approvals {
             let is_left = |op: Op, user: &UserId| left.of(op).is_some_and(|users| users.contains(user));
-            let closed = tried.iter().filter(|(op, user)| is_left(*op, user) && !is_open(*op, user));
+            let closed = tried
+                .iter()
+                .filter(|(op, user)| is_left(*op, user) && !is_open(*op, user));
             by_us.extend(closed.cloned());
             left.retain(is_open);
         }
@@ -304,7 +307,10 @@ pub(super) fn attention(daemon: &Controller) -> Vec<Attention> {
             }
         };
         let shown = approvals.shown(id, clock).into_iter();
-        shown.map(|approval| (id.clone(), approval)).map(item).collect::<Vec<_>>()
+        shown
+            .map(|approval| (id.clone(), approval))
+            .map(item)
+            .collect::<Vec<_>>()
     };
     approvals.rooms().flat_map(of_room).collect()
 }

@@ -4,6 +4,7 @@ use super::approvals::size;
 use super::controller::Controller;
 use super::handle::{DaemonHandle, lock};
 use super::orders::SOMEBODY;
+use super::room_table::Room;
 use super::workqueue::Ticket;
 use crate::audit_log::ApprovedLine;
 use crate::chat::{CallError, Reader};
@@ -91,7 +92,9 @@ impl DaemonHandle {
             files: shown.files,
         };
         if let Err(error) = self.audit.approved(now, line).await {
-            return Reply::Failed(format!("nothing is approved, because it cannot be audited: {error}"));
+            return Reply::Failed(format!(
+                "nothing is approved, because it cannot be audited: {error}"
+            ));
         }
         let mut controller = lock(&self.controller);
         // Another one may have come first, and the files may have changed while the disk took the line.
@@ -107,9 +110,11 @@ impl DaemonHandle {
 
     /// Looks at a room now.
     async fn look_now(&self, room: &RoomId) -> Result<(Ticket, Observed), Reply> {
-        let ticket = lock(&self.controller).rooms.get(room).map(|room| room.ticket());
+        let ticket = lock(&self.controller).rooms.get(room).map(Room::ticket);
         let Some(ticket) = ticket else {
-            return Err(Reply::Refused(format!("the room {room} is not in the room files")));
+            return Err(Reply::Refused(format!(
+                "the room {room} is not in the room files"
+            )));
         };
         let (answer, answered) = oneshot::channel();
         lock(&self.asked).push(AskedLook { ticket, answer });
@@ -130,7 +135,10 @@ impl Controller {
     fn as_shown(&mut self, ticket: &Ticket, observed: &Observed, digest: &str) -> Result<Shown, String> {
         let shown = self.held_back(ticket, observed)?;
         if shown.people.is_empty() {
-            return Err(format!("nothing is kept back in {}; nothing was approved", shown.label));
+            return Err(format!(
+                "nothing is kept back in {}; nothing was approved",
+                shown.label
+            ));
         }
         if shown.digest != digest {
             return Err(format!(
@@ -150,9 +158,16 @@ impl Controller {
             return Err(format!("nothing can be approved: {}", why.message));
         }
         let fleet = match self.rooms.current(ticket) {
-            None => return Err(format!("the files of {label} have just changed; look at it again")),
+            None => {
+                return Err(format!(
+                    "the files of {label} have just changed; look at it again"
+                ));
+            }
             Some(room) => {
-                let blocked = room.plan().map(|plan| plan.blocked.as_slice()).unwrap_or_default();
+                let blocked = room
+                    .plan()
+                    .map(|plan| plan.blocked.as_slice())
+                    .unwrap_or_default();
                 let is_fleet = |block: &&GuardTripped| block.guard == Guard::MaxRemovalsTotal;
                 blocked.iter().find(is_fleet).copied()
             }
@@ -163,10 +178,14 @@ impl Controller {
             );
         }
         if let Observed::Partial(_, inconsistency) = observed {
-            return Err(format!("{label} could not be read completely: {inconsistency}; try again"));
+            return Err(format!(
+                "{label} could not be read completely: {inconsistency}; try again"
+            ));
         }
         if desired.mode == Mode::Observe {
-            return Err(format!("{label} is only observed (`mode: observe`), so nothing is ever written there"));
+            return Err(format!(
+                "{label} is only observed (`mode: observe`), so nothing is ever written there"
+            ));
         }
         let Some(files) = self.files.set().map(|set| set.source.digest.clone()) else {
             return Err("no room files have been read yet".to_owned());

@@ -239,7 +239,9 @@ fn of_rooms(rooms: &[RoomFacts<'_>], is_away: bool) -> Vec<Attention> {
                 format!("{subject} failed{}", why.unwrap_or_default())
             }
             (RoomState::Failed, _) => format!("{subject} failed"),
-            _ => format!("{subject} blocked by a guard"),
+            _ => format!(
+                "{subject} blocked by a guard; `roomsync approve ROOM` lets through once what is meant"
+            ),
         };
         all.push(Attention {
             count: such.len(),

@@ -1,8 +1,8 @@
 //! One pass over all rooms, for a command that ends after it.
 
+use super::file_events::take_event;
 use super::handle::lock;
 use super::passes::{self, Resync};
-use super::file_events::take_event;
 use super::{Daemon, end, follow};
 use crate::apply::{Reason, Report};
 use crate::diagnostics::Invalid;

@@ -1,6 +1,7 @@
 //! Orders of people with the admin token: a look now, a pause and its end.
 
 use super::handle::{DaemonHandle, lock};
+use super::room_table::Room;
 use super::state_dir::{NewPause, PauseChange};
 use crate::model::{ReasonCode, RoomId, log_code};
 use crate::status::{ApproveOrder, Control, HeldBack, PauseOrder, Reply};
@@ -87,7 +88,7 @@ impl Control for DaemonHandle {
 
     fn rooms(&self) -> Vec<(RoomId, Option<String>)> {
         let controller = lock(&self.controller);
-        let rooms = controller.rooms.iter().map(|room| room.desired());
+        let rooms = controller.rooms.iter().map(Room::desired);
         rooms.map(|room| (room.id.clone(), room.name.clone())).collect()
     }
 

@@ -294,7 +294,7 @@ fn report_holds(room: &RoomId, lists: &Lists) {
         any = true;
         let (limit, held) = (hold.limit.to_string(), hold.users.len());
         tracing::warn!(code = log_code::HELD, %room, %guard, limit, dropped = hold.dropped, of = hold.of, held,
-            "held: more names left the files at once than the guard allows; put them back, or allow it in the room's own `guards`"
+            "held: more names left the files at once than the guard allows; put them back, or let them go once with `roomsync approve {room}`; a line in the room's own `guards` allows it, too: take it out again afterwards"
         );
     }
     if !any {

@@ -74,7 +74,10 @@ impl RemovalBudgets {
     pub(crate) fn count_kept<'a>(&self, desired: impl Fn(&RoomId) -> Option<&'a DesiredRoom>) -> usize {
         let kept = |(id, budget): (&RoomId, &RoomBudget)| {
             let kept = budget.kept(desired(id)?);
-            let [people, admins] = kept.map(|kept| kept.map(|kept| kept.users.minus(&kept.approved)).unwrap_or_default());
+            let [people, admins] = kept.map(|kept| {
+                kept.map(|kept| kept.users.minus(&kept.approved))
+                    .unwrap_or_default()
+            });
             Some(people.or(&admins).len())
         };
         self.0.iter().filter_map(kept).sum()

@@ -31,7 +31,7 @@ pub use cost::{Calls, Rates};
 pub use diff::diff;
 pub use ended::in_doubt;
 pub use fleet::{FleetGuard, FleetPlan, Summary};
-pub use guard::{GuardTripped, lines_to_allow};
+pub use guard::{GuardTripped, approving, lines_to_allow, ways_to_allow};
 pub use order::BatchSizes;
 pub use revalidate::revalidate;
 pub use revocations::Revocations;

@@ -102,7 +102,10 @@ impl RoomDiff {
         if self.is_approved || self.mode == Mode::Observe {
             0
         } else {
-            self.changes.remove.len().saturating_sub(self.approved.remove.len())
+            self.changes
+                .remove
+                .len()
+                .saturating_sub(self.approved.remove.len())
         }
     }
 
@@ -298,11 +301,7 @@ fn let_through(changes: &Changes, blocked: &[GuardTripped], approved: &Approved)
     }
     let Approved { remove, demote, .. } = approved;
     let holds_adds = blocked.iter().any(|block| block.guard == Guard::MaxAdditions);
-    let add = if holds_adds {
-        &approved.add
-    } else {
-        &changes.add
-    };
+    let add = if holds_adds { &approved.add } else { &changes.add };
     let not_coming = changes.add.minus(add);
     // An admin who is not demoted is on the list anyway.
     let still_admins = changes.demote.minus(demote);

@@ -15,8 +15,8 @@ pub use event::EventResult;
 pub use headline::{Headline, RoomCounts, Tone, missing};
 pub use pass::{ChangeResult, Lags, PassKind, PassOutcome};
 pub use room::{
-    Approval, Aside, Change, ComesBack, ComingAndGoing, Contested, EndsSoon, Hold, Missing, ROOMS_AT_ONCE, RoomDetail,
-    RoomLine, RoomState, RoomsPage,
+    Approval, Aside, Change, ComesBack, ComingAndGoing, Contested, EndsSoon, Hold, Missing, ROOMS_AT_ONCE,
+    RoomDetail, RoomLine, RoomState, RoomsPage,
 };
 
 use crate::diagnostics::{Diagnostic, Severity};

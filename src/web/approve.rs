@@ -81,6 +81,9 @@ pub(super) async fn approve(State(web): State<Web>, Path(room): Path<String>, re
 fn json(value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
         Ok(body) => (StatusCode::OK, [(CONTENT_TYPE, JSON)], body).into_response(),
-        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "500: this cannot be written as JSON\n"),
+        Err(_) => text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "500: this cannot be written as JSON\n",
+        ),
     }
 }

@@ -18,8 +18,8 @@ mod server;
 mod shared;
 mod webhook;
 
-pub use metrics::Metrics;
 pub use approve::ManagedRooms;
+pub use metrics::Metrics;
 pub use orders::Order;
 pub use router::{Options, router};
 pub use secrets::FollowedSecrets;

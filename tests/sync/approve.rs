@@ -78,15 +78,28 @@ fn what_was_shown_goes_once_and_the_guard_stands_as_before() {
         assert_eq!(held.why, ["max_removals allows 25% of 20, 8 are wanted"]);
         assert!(held.demote.is_empty() && held.add.is_empty());
         approved(&daemon).await;
-        let line = house.whole_audit().into_iter().find(|line| line["event"] == "approved");
+        let line = house
+            .whole_audit()
+            .into_iter()
+            .find(|line| line["event"] == "approved");
         let line = line.unwrap();
-        assert_eq!((&line["by"], &line["remove"][0]), (&"alice".into(), &"u12".into()));
+        assert_eq!(
+            (&line["by"], &line["remove"][0]),
+            (&"alice".into(), &"u12".into())
+        );
         let rooms = daemon.status().rooms;
         let approval = &rooms[0].approvals[0];
-        assert_eq!((approval.by.as_str(), approval.remove, approval.of), ("alice", 8, 8));
+        assert_eq!(
+            (approval.by.as_str(), approval.remove, approval.of),
+            ("alice", 8, 8)
+        );
         let item = daemon.status().attention;
         let item = item.iter().find(|item| item.code == "approval").unwrap();
-        assert!(item.message.contains("8 left of it until 2026-11-23T01:0"), "{}", item.message);
+        assert!(
+            item.message.contains("8 left of it until 2026-11-23T01:0"),
+            "{}",
+            item.message
+        );
         daemon.until_well(minutes(1)).await;
         assert_eq!(members(&house.service), set(0..12));
         assert!(daemon.status().rooms[0].approvals.is_empty());
@@ -124,7 +137,9 @@ fn it_is_refused_once_anything_differs_twice_and_after_a_restart() {
         // While nothing is written, what was approved is still there, and cannot be approved twice.
         let held = shown(&daemon).await;
         daemon.control.pause(Default::default()).await;
-        assert!(matches!(approve(&daemon, &held).await, Reply::Done(said) if said.contains("nothing is written for now")));
+        assert!(
+            matches!(approve(&daemon, &held).await, Reply::Done(said) if said.contains("nothing is written for now"))
+        );
         let why = refused(approve(&daemon, &held).await);
         assert!(why.contains("nothing is kept back"), "{why}");
         sleep(minutes(10)).await;
@@ -209,24 +224,34 @@ fn who_is_wanted_again_or_was_gone_stays_and_nobody_is_taken_along() {
 
 #[test]
 fn a_hold_is_let_through_and_holds_again_whoever_comes_back() {
-    house(twenty(), "guards: {max_removals_total: 100%}", async |house: House| {
-        house.rooms(&room_text(&id(), names(0..20)));
-        let daemon = house.start();
-        daemon.until_well(minutes(1)).await;
-        house.rooms(&room_text(&id(), names(0..12)));
-        is_blocked(&daemon).await;
-        sleep(minutes(1)).await;
-        assert!(shown(&daemon).await.why.iter().all(|why| why.starts_with("max_removals")));
-        approved(&daemon).await;
-        daemon.until_well(minutes(1)).await;
-        assert_eq!(members(&house.service), set(0..12));
-        daemon.stop().await;
-        let daemon = house.start();
-        house.service.emulator.join(&room_id(1), &names(12..13));
-        sleep(minutes(20)).await;
-        assert_eq!(members(&house.service), set(0..13), "held as before");
-        daemon.stop().await;
-    });
+    house(
+        twenty(),
+        "guards: {max_removals_total: 100%}",
+        async |house: House| {
+            house.rooms(&room_text(&id(), names(0..20)));
+            let daemon = house.start();
+            daemon.until_well(minutes(1)).await;
+            house.rooms(&room_text(&id(), names(0..12)));
+            is_blocked(&daemon).await;
+            sleep(minutes(1)).await;
+            assert!(
+                shown(&daemon)
+                    .await
+                    .why
+                    .iter()
+                    .all(|why| why.starts_with("max_removals"))
+            );
+            approved(&daemon).await;
+            daemon.until_well(minutes(1)).await;
+            assert_eq!(members(&house.service), set(0..12));
+            daemon.stop().await;
+            let daemon = house.start();
+            house.service.emulator.join(&room_id(1), &names(12..13));
+            sleep(minutes(20)).await;
+            assert_eq!(members(&house.service), set(0..13), "held as before");
+            daemon.stop().await;
+        },
+    );
 }
 
 #[test]
@@ -320,26 +345,30 @@ fn adds_and_demotions_are_let_through_and_the_last_admin_stays() {
 
 #[test]
 fn what_says_nothing_for_certain_is_not_approved() {
-    house(twenty(), &format!("{QUARTER}\nsync: {{settle_removals: 1m}}"), async |mut house: House| {
-        let daemon = blocked(&house).await;
-        sleep(minutes(3)).await;
-        let held = shown(&daemon).await;
-        house.rooms(&room_text(&id(), names(0..11)));
-        sleep(Duration::from_secs(5)).await;
-        let why = refused(approve(&daemon, &held).await);
-        assert!(why.contains("have just changed"), "{why}");
-        let why = refused(daemon.control.held_back(room_id(7)).await.unwrap_err());
-        assert!(why.contains("not in the room files"), "{why}");
-        fault(&house, "any@1-400:503");
-        assert!(matches!(approve(&daemon, &held).await, Reply::Failed(_)));
-        daemon.stop().await;
-        house.service.emulator.clear_faults();
-        house.dry_run = true;
-        let daemon = house.start();
-        is_blocked(&daemon).await;
-        let why = refused(daemon.control.held_back(room_id(1)).await.unwrap_err());
-        assert!(why.contains("dry run"), "{why}");
-        daemon.stop().await;
-        assert_eq!(members(&house.service), set(0..20));
-    });
+    house(
+        twenty(),
+        &format!("{QUARTER}\nsync: {{settle_removals: 1m}}"),
+        async |mut house: House| {
+            let daemon = blocked(&house).await;
+            sleep(minutes(3)).await;
+            let held = shown(&daemon).await;
+            house.rooms(&room_text(&id(), names(0..11)));
+            sleep(Duration::from_secs(5)).await;
+            let why = refused(approve(&daemon, &held).await);
+            assert!(why.contains("have just changed"), "{why}");
+            let why = refused(daemon.control.held_back(room_id(7)).await.unwrap_err());
+            assert!(why.contains("not in the room files"), "{why}");
+            fault(&house, "any@1-400:503");
+            assert!(matches!(approve(&daemon, &held).await, Reply::Failed(_)));
+            daemon.stop().await;
+            house.service.emulator.clear_faults();
+            house.dry_run = true;
+            let daemon = house.start();
+            is_blocked(&daemon).await;
+            let why = refused(daemon.control.held_back(room_id(1)).await.unwrap_err());
+            assert!(why.contains("dry run"), "{why}");
+            daemon.stop().await;
+            assert_eq!(members(&house.service), set(0..20));
+        },
+    );
 }

@@ -4,8 +4,8 @@ use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use roomsync::model::{RoomId, UserId};
 use roomsync::status::{
-    ApproveOrder, Attention, AttentionSeverity, Control, Files, Gauges, Headline, HeldBack, Missing, Passes, PauseOrder, Reply,
-    RoomCounts, RoomDetail, RoomLine, RoomState, RoomsPage, Service, Status, StatusSource,
+    ApproveOrder, Attention, AttentionSeverity, Control, Files, Gauges, Headline, HeldBack, Missing, Passes,
+    PauseOrder, Reply, RoomCounts, RoomDetail, RoomLine, RoomState, RoomsPage, Service, Status, StatusSource,
 };
 use roomsync::web::{Metrics, Options, router};
 use std::collections::BTreeMap;

@@ -78,7 +78,11 @@ impl ListHistory {
             let may_end = left.let_go.map_or(left.approved, &is_over);
             !may_end || !is_over(left.at)
         });
-        if self.left.values().all(|left| left.let_go.is_some() || left.approved) {
+        if self
+            .left
+            .values()
+            .all(|left| left.let_go.is_some() || left.approved)
+        {
             return false;
         }
         if budget.is_off() {
@@ -91,7 +95,10 @@ impl ListHistory {
     /// Releases people who were kept for a whole window. They go at the rate of a list of their size, not all at once.
     fn let_long_gone_go(&mut self, listed: u64, budget: &RemovalBudget, now: Timestamp) -> bool {
         let is_over = is_over(budget, now);
-        let long_gone = self.left.values().filter(|left| is_over(left.at) && !left.approved);
+        let long_gone = self
+            .left
+            .values()
+            .filter(|left| is_over(left.at) && !left.approved);
         let (kept, gone): (Vec<&Left>, Vec<&Left>) = long_gone.partition(|left| left.let_go.is_none());
         let room = budget
             .of(listed + kept.len() as u64)
@@ -105,7 +112,11 @@ impl ListHistory {
         let is_over = is_over(budget, now);
         // Of those who left at a time: how many have been let go.
         let mut gone: BTreeMap<Timestamp, u64> = BTreeMap::new();
-        for left in self.left.values().filter(|left| !is_over(left.at) && !left.approved) {
+        for left in self
+            .left
+            .values()
+            .filter(|left| !is_over(left.at) && !left.approved)
+        {
             *gone.entry(left.at).or_default() += u64::from(left.let_go.is_some());
         }
         let mut since_then: u64 = gone.values().sum();
