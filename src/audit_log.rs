@@ -8,6 +8,7 @@
 //! - `{"time", "event": "sent", "call", "plan", "room", "op", "users"}`
 //! - `{"time", "event": "not_sent", "call", "result", "message"}`: the call did not go out after all
 //! - `{"time", "event": "again", "call", "room", "op", "users", "result"}`: these failed as they did the last time
+//! - `{"time", "event": "approved", "room", "by", "until", "remove", "demote", "add", "files"}`: somebody lets these people through
 //! - `{"time", "event": "resumed", "since", "error"}`
 //!
 //! Lines are written off the loop, in the order in which they were given.
@@ -17,7 +18,7 @@ mod file;
 use crate::disk::{DiskWorker, Fsync};
 use crate::model::{MemberSet, Op, ReasonCode, RoomId, UserId};
 use crate::status::Change;
-use file::{LogFile, Request};
+use file::{LogFile, Proof, Request};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -56,6 +57,19 @@ pub(crate) struct PassLine {
     /// People who are added, promoted, demoted or removed.
     pub(crate) changes: usize,
     pub(crate) calls: usize,
+}
+
+/// An approval that begins.
+#[derive(Debug, Serialize)]
+pub(crate) struct ApprovedLine {
+    pub(crate) room: RoomId,
+    pub(crate) by: String,
+    pub(crate) until: Timestamp,
+    pub(crate) remove: MemberSet,
+    pub(crate) demote: MemberSet,
+    pub(crate) add: MemberSet,
+    /// Digest of the room files.
+    pub(crate) files: String,
 }
 
 /// A call that is about to be sent.
@@ -247,8 +261,18 @@ impl LogWriter {
 
     /// Writes the line of a pass, and waits until the disk has taken it.
     pub(crate) async fn prove(&self, time: Timestamp, pass: PassLine) -> Result<(), String> {
+        self.proof(|proved| Request::Pass { time, pass, proved }).await
+    }
+
+    /// Writes the line of an approval, and waits until the disk has taken it.
+    pub(crate) async fn approved(&self, time: Timestamp, line: ApprovedLine) -> Result<(), String> {
+        self.proof(|proved| Request::Approved { time, line, proved })
+            .await
+    }
+
+    async fn proof(&self, request: impl FnOnce(Proof) -> Request) -> Result<(), String> {
         let (proved, proof) = oneshot::channel();
-        self.ask(Request::Pass { time, pass, proved });
+        self.ask(request(proved));
         let _ = self.written().await;
         // Nobody drops the sender: a run answers each request.
         proof.await.unwrap_or_else(|error| Err(error.to_string()))

@@ -53,6 +53,8 @@ pub struct UserResults<'a> {
 pub trait RoomHooks: Sync {
     /// Begins a room. Gives what ends the work in it, and in no other. `None`: it is left alone.
     fn begin<'a>(&'a self, plan: &'a RoomPlan) -> LocalBoxFuture<'a, Option<Cancel>>;
+    /// True if this may no longer be done to somebody whom the plan says is approved.
+    fn approval_is_over(&self, plan: &RoomPlan, op: Op, user: &UserId) -> bool;
     /// Takes in the answer to a write call of a room before the next one begins there. `failed`: why it did not succeed.
     fn answered(&self, plan: &RoomPlan, failed: Option<&Reason>);
     /// Takes in what came of a room that was begun. `stopped`: what ended the work in it early, if anything did.

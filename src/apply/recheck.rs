@@ -5,7 +5,7 @@ use crate::chat::CallError;
 use crate::desired::DesiredRoom;
 use crate::live::{Inconsistency, LiveRoom, Observed};
 use crate::model::{MemberSet, UserId};
-use crate::plan::{RoomPlan, Step};
+use crate::plan::{Approved, RoomPlan, Step};
 use futures_util::future::LocalBoxFuture;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,12 +20,14 @@ const GOOD_FOR: Duration = Duration::from_secs(4);
 pub trait Recheck {
     /// Reads a room's owner and admins, before somebody is removed or demoted there.
     fn roles<'a>(&'a self, plan: &'a RoomPlan) -> LocalBoxFuture<'a, Result<Roles, UnknownRoles>>;
-    /// Looks at a room again, and plans what still holds of the rest of its steps and of the people who wait for a place.
+    /// Looks at a room again, and plans what still holds of the rest of its steps and of the people who wait for a place. The guards are
+    /// judged again, but for the people who are `approved`.
     fn replan<'a>(
         &'a self,
         desired: &'a DesiredRoom,
         rest: &'a [Step],
         reserves: &'a VecDeque<UserId>,
+        approved: &'a Approved,
     ) -> LocalBoxFuture<'a, Result<Replanned, CallError>>;
 }
 

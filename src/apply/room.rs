@@ -83,7 +83,12 @@ async fn work(run: &mut RoomRun<'_>, mut steps: Vec<Step>, mut read_at: Instant)
 async fn replan(run: &mut RoomRun<'_>, rest: &[Step]) -> Result<(Vec<Step>, Instant), Reason> {
     let recheck = run.context.options.recheck;
     let replanned = recheck
-        .replan(run.job.desired, rest, &run.waiting_list.reserves)
+        .replan(
+            run.job.desired,
+            rest,
+            &run.waiting_list.reserves,
+            &run.job.plan.approved,
+        )
         .await;
     let Replanned {
         observed,

@@ -109,6 +109,7 @@ impl<'a> RoomRun<'a> {
 
     /// Part of a step that may be done; `None`: nothing of it. What may not is reported.
     pub(super) fn allowed(&mut self, step: Step) -> Option<Step> {
+        let step = self.still_approved(step)?;
         let Self { record, guard, .. } = self;
         let op = step.op();
         match step {
@@ -134,6 +135,26 @@ impl<'a> RoomRun<'a> {
                 }
             },
         }
+    }
+
+    /// Part of a step that needs no approval, or one that is still in force. Whoever else is in it is reported.
+    fn still_approved(&mut self, step: Step) -> Option<Step> {
+        let Self {
+            context, job, record, ..
+        } = self;
+        let (op, plan) = (step.op(), job.plan);
+        let approved = plan.approved.of(op).filter(|users| !users.is_empty());
+        let (Some(hooks), Some(approved)) = (context.options.hooks, approved) else {
+            return Some(step);
+        };
+        step.filter(|user| {
+            let is_over = approved.contains(user) && hooks.approval_is_over(plan, op, user);
+            if is_over {
+                let why = "the approval is over: it holds for an hour and lets each person through once";
+                record.fail(op, user, Reason::new(ReasonCode::Approved, why));
+            }
+            !is_over
+        })
     }
 
     /// True if anything was done that a last look has to show.

@@ -1,6 +1,6 @@
 //! The file of the audit log, and what is still to go into it.
 
-use super::{AgainLine, ChangeLine, PassLine, SentLine};
+use super::{AgainLine, ApprovedLine, ChangeLine, PassLine, SentLine};
 use crate::disk::{DiskJob, Fsync, write_fault};
 use crate::model::ReasonCode;
 use jiff::Timestamp;
@@ -13,6 +13,9 @@ use tokio::sync::oneshot;
 
 /// Mode of a new file: it names people, and a group may be let read them. One that is there keeps its own.
 const NEW_FILE: u32 = 0o640;
+
+/// Is told whether the disk has taken a line.
+pub(super) type Proof = oneshot::Sender<Result<(), String>>;
 
 /// Request to the log file.
 #[derive(Debug)]
@@ -34,7 +37,12 @@ pub(super) enum Request {
     Pass {
         time: Timestamp,
         pass: PassLine,
-        proved: oneshot::Sender<Result<(), String>>,
+        proved: Proof,
+    },
+    Approved {
+        time: Timestamp,
+        line: ApprovedLine,
+        proved: Proof,
     },
     Reopen(Option<PathBuf>),
 }
@@ -71,6 +79,7 @@ struct EventLine<'a> {
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Event<'a> {
     Pass(&'a PassLine),
+    Approved(&'a ApprovedLine),
     Sent {
         call: &'a str,
         #[serde(flatten)]
@@ -168,17 +177,23 @@ impl LogFile {
                 self.took(written, time);
             }
             Request::Pass { time, pass, proved } => {
-                let event = Event::Pass(&pass);
-                let written = self.prove(&EventLine { time, event });
-                self.took(written, time);
-                // Who asked may be gone by now.
-                let _ = proved.send(self.state());
+                self.prove_event(time, Event::Pass(&pass), proved);
+            }
+            Request::Approved { time, line, proved } => {
+                self.prove_event(time, Event::Approved(&line), proved);
             }
             Request::Reopen(path) => {
                 self.path = path;
                 self.file = None;
             }
         }
+    }
+
+    fn prove_event(&mut self, time: Timestamp, event: Event<'_>, proved: Proof) {
+        let written = self.prove(&EventLine { time, event });
+        self.took(written, time);
+        // Who asked may be gone by now.
+        let _ = proved.send(self.state());
     }
 
     /// Writes the line of an event, after those that are left.

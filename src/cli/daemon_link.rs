@@ -7,6 +7,7 @@ use crate::settings::{self, Offline, is_loopback};
 use crate::web::Order;
 use anyhow::{Context as _, anyhow, bail};
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use url::Url;
@@ -109,13 +110,7 @@ impl DaemonLink {
         path: &str,
         order: Order,
     ) -> anyhow::Result<(Exit, String)> {
-        let token = match &self.settings {
-            Some(settings) => settings.admin_token(&globals.env)?,
-            None => settings::token_of_admin(None, &globals.env)?,
-        };
-        let token = token.context(
-            "this takes the daemon's admin token: set ROOMSYNC_ADMIN_TOKEN, or name its file, `admin_token_file: PATH`, in the settings",
-        )?;
+        let token = self.admin_token(globals)?;
         let order = Order {
             app: self.app(),
             ..order
@@ -128,17 +123,50 @@ impl DaemonLink {
         match answer.status {
             200 | 202 => Ok((Exit::Done, said)),
             409 => Ok((Exit::Blocked, said)),
-            401 => Err(anyhow!(
-                "the daemon at {} does not take this admin token; is it the one the daemon was started with?",
-                self.base
-            )),
             status => Err(self.refused(status, &said)),
         }
+    }
+
+    /// Asks for what only people with the admin token see. `Err` within: the daemon's words on why there is nothing to show.
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        globals: &Globals,
+        path: &str,
+    ) -> anyhow::Result<Result<T, String>> {
+        let token = self.admin_token(globals)?;
+        let answer = self.send(http::Method::GET, path, Some(&token), None).await?;
+        match answer.status {
+            200 => {
+                let value = serde_json::from_slice(&answer.body);
+                Ok(Ok(value.with_context(|| {
+                    format!(
+                        "{} answers with something else; is it roomsync that listens there?",
+                        self.base
+                    )
+                })?))
+            }
+            409 => Ok(Err(words(&answer))),
+            status => Err(self.refused(status, &words(&answer))),
+        }
+    }
+
+    fn admin_token(&self, globals: &Globals) -> anyhow::Result<Secret> {
+        let token = match &self.settings {
+            Some(settings) => settings.admin_token(&globals.env)?,
+            None => settings::token_of_admin(None, &globals.env)?,
+        };
+        token.context(
+            "this takes the daemon's admin token: set ROOMSYNC_ADMIN_TOKEN, or name its file, `admin_token_file: PATH`, in the settings",
+        )
     }
 
     /// Error of an answer that is none of those expected.
     pub(super) fn refused(&self, status: u16, said: &str) -> anyhow::Error {
         match said {
+            _ if status == 401 => anyhow!(
+                "the daemon at {} does not take this admin token; is it the one the daemon was started with?",
+                self.base
+            ),
             "" => anyhow!(
                 "{} answers {status}; is it roomsync that listens there?",
                 self.base

@@ -1,6 +1,7 @@
 //! One file a command; the only place with anyhow and with standard output, and where everything is wired together.
 
 mod apply;
+mod approve;
 mod audit;
 mod base_files;
 mod check;
@@ -113,6 +114,7 @@ enum Command {
     Check(check::Args),
     Pause(pause::Args),
     Resume(resume::Args),
+    Approve(approve::Args),
     Probe(probe::Args),
     Emulator(Box<emulator::Args>),
     Schema(schema::Args),
@@ -279,6 +281,7 @@ async fn perform(globals: &Globals, command: &Command) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(globals, args).await,
         Command::Status(args) => status::run(globals, args).await,
         Command::Check(args) => check::run(globals, args).await,
+        Command::Approve(args) => approve::run(globals, args).await,
         Command::Pause(args) => pause::run(globals, args).await,
         Command::Resume(args) => resume::run(globals, args).await,
         Command::Emulator(args) => emulator::run(args).await,

@@ -1,5 +1,6 @@
 //! Everything that needs attention: the one source of the page, of the API, of the readiness and of the service manager's line.
 
+use super::approvals;
 use super::contests;
 use super::controller::Controller;
 use super::departed::DepartedTogether;
@@ -67,6 +68,7 @@ pub(super) fn attention(daemon: &Controller) -> Vec<Attention> {
     let exclusions = daemon.safeguards.exclusions();
     let holds = daemon.rooms.ids().flat_map(|id| exclusions.shown_holds(id));
     all.extend(held(&holds.collect::<Vec<_>>()));
+    all.extend(approvals::attention(daemon));
     let over_budget = daemon.safeguards.over_budget(&daemon.rooms);
     all.extend(kept_by_budget(daemon, over_budget));
     if daemon.rooms.iter().any(Room::has_pending) {
@@ -237,7 +239,9 @@ fn of_rooms(rooms: &[RoomFacts<'_>], is_away: bool) -> Vec<Attention> {
                 format!("{subject} failed{}", why.unwrap_or_default())
             }
             (RoomState::Failed, _) => format!("{subject} failed"),
-            _ => format!("{subject} blocked by a guard"),
+            _ => format!(
+                "{subject} blocked by a guard; `roomsync approve ROOM` lets through once what is meant"
+            ),
         };
         all.push(Attention {
             count: such.len(),

@@ -246,7 +246,7 @@ impl Controller {
         self.check_clock();
         let (desired, live) = (&ticket.desired, observed.room());
         if self.safeguards.see(desired, observed) {
-            self.save_state();
+            self.save_all();
         }
         // A read that contradicts itself proves of nobody that they have left.
         if observed.complete().is_some() {
@@ -268,6 +268,7 @@ impl Controller {
     /// Checks the clock, and releases people for whom the removal budgets have room by now.
     pub(super) fn tick(&mut self) {
         self.check_clock();
+        self.forget_approvals();
         self.forget_seen();
         self.record_seen();
         let advanced = self.safeguards.advance_budgets(&self.rooms);

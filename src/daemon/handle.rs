@@ -1,5 +1,6 @@
 //! State shared by the loop, its passes and the web server.
 
+use super::approve::AskedLook;
 use super::call_metrics::CallMetrics;
 use super::controller::Controller;
 use super::state_dir::Persister;
@@ -32,6 +33,8 @@ pub(super) struct Shared {
     pub(super) beat: Mutex<Instant>,
     pub(super) wake: Arc<Notify>,
     pub(super) ends: signal::Sender<bool>,
+    /// Looks that somebody waits for.
+    pub(super) asked: Mutex<Vec<AskedLook>>,
     /// The passes under way, and some that have ended.
     pub(super) passes: Mutex<Vec<Weak<Progress>>>,
 }

@@ -6,6 +6,8 @@
 
 mod absences;
 mod admin_lists;
+mod approvals;
+mod approve;
 mod attention;
 mod call_metrics;
 mod contests;
@@ -191,6 +193,7 @@ impl Daemon {
             beat: Mutex::new(Instant::now()),
             wake,
             ends: signal::Sender::new(false),
+            asked: Mutex::default(),
             passes: Mutex::default(),
         };
         Ok(Self {
@@ -347,6 +350,9 @@ fn begin<'a>(daemon: &DaemonHandle, link: &ServiceLink, passes: &FuturesUnordere
     if counts {
         let (daemon, link) = (daemon.clone(), link.clone());
         passes.push(Box::pin(async move { unmanaged::count(&daemon, &link).await }));
+    }
+    for asked in std::mem::take(&mut *lock(&daemon.asked)) {
+        passes.push(Box::pin(asked.look(daemon.clone(), link.reader.clone())));
     }
     if let Some(tickets) = resync {
         let (daemon, link) = (daemon.clone(), link.clone());

@@ -1,14 +1,15 @@
 //! Orders of people with the admin token: a look now, a pause and its end.
 
 use super::handle::{DaemonHandle, lock};
+use super::room_table::Room;
 use super::state_dir::{NewPause, PauseChange};
-use crate::model::{ReasonCode, log_code};
-use crate::status::{Control, PauseOrder, Reply};
+use crate::model::{ReasonCode, RoomId, log_code};
+use crate::status::{ApproveOrder, Control, HeldBack, PauseOrder, Reply};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 
 /// Name of whoever asks and does not say who it is.
-const SOMEBODY: &str = "somebody with the admin token";
+pub(super) const SOMEBODY: &str = "somebody with the admin token";
 
 impl Control for DaemonHandle {
     fn app(&self) -> String {
@@ -83,6 +84,20 @@ impl Control for DaemonHandle {
                 None => Reply::Done(format!("{ended}: rooms are written")),
             }
         })
+    }
+
+    fn rooms(&self) -> Vec<(RoomId, Option<String>)> {
+        let controller = lock(&self.controller);
+        let rooms = controller.rooms.iter().map(Room::desired);
+        rooms.map(|room| (room.id.clone(), room.name.clone())).collect()
+    }
+
+    fn held_back(&self, room: RoomId) -> BoxFuture<'_, Result<HeldBack, Reply>> {
+        Box::pin(self.show_held_back(room))
+    }
+
+    fn approve(&self, order: ApproveOrder) -> BoxFuture<'_, Reply> {
+        Box::pin(self.let_through(order))
     }
 }
 

@@ -30,6 +30,8 @@ impl Journal for PassJournal<'_> {
     fn sends(&self, room: &RoomId, step: &Step) -> CallNumber {
         let mut controller = lock(&self.daemon.controller);
         let line = self.record.sent(controller.now(), room, step);
+        let approvals = controller.safeguards.approvals_mut();
+        approvals.sends(room, step.op(), step.users());
         if controller.events.served.is_some() {
             let events = &mut controller.events;
             events.own.sends(room, step.op(), step.users(), Instant::now());
@@ -66,6 +68,7 @@ impl Journal for PassJournal<'_> {
         }
         if result.is_ok() {
             controller.see_done(room, op, users);
+            controller.see_approved(room, op, users);
         }
         if result.is_ok() && op == Op::Add {
             added(&mut controller, room, users);
@@ -163,6 +166,13 @@ impl<'a> PassHooks<'a> {
 impl RoomHooks for PassHooks<'_> {
     fn begin<'s>(&'s self, plan: &'s RoomPlan) -> LocalBoxFuture<'s, Option<Cancel>> {
         self.may_begin(plan).boxed_local()
+    }
+
+    fn approval_is_over(&self, plan: &RoomPlan, op: Op, user: &UserId) -> bool {
+        let safeguards = &lock(&self.daemon.controller).safeguards;
+        !safeguards
+            .approvals()
+            .allows(&plan.id, op, user, safeguards.clock())
     }
 
     fn answered(&self, plan: &RoomPlan, failed: Option<&Reason>) {

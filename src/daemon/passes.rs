@@ -353,10 +353,10 @@ async fn record(daemon: &DaemonHandle, chosen: &Chosen, plans: &[&RoomPlan]) -> 
     proved
 }
 
-/// People who are removed, with their rooms.
+/// People who are removed, with their rooms; not those whom somebody has approved.
 fn removals(plans: &[&RoomPlan]) -> BTreeSet<(RoomId, UserId)> {
     let of_room = |plan: &&RoomPlan| {
-        let users = users_of(Op::Remove, plan.steps());
+        let users = users_of(Op::Remove, plan.steps()).minus(&plan.approved.remove);
         let pairs: Vec<_> = users.iter().map(|user| (plan.id.clone(), user.clone())).collect();
         pairs
     };

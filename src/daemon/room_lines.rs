@@ -32,6 +32,10 @@ pub(super) fn line(daemon: &Controller, room: &Room) -> RoomLine {
             plan.pending.people().len() + plan.not_yet.people().len()
         }),
         blocked: plan.map(|plan| plan.blocked.clone()).unwrap_or_default(),
+        approvals: daemon
+            .safeguards
+            .approvals()
+            .shown(&room.desired().id, daemon.safeguards.clock()),
         notes: plan.map_or(0, |plan| plan.notes.len()),
         error: room.error().cloned(),
         next_try: room

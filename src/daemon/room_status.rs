@@ -7,7 +7,7 @@ use super::workqueue::Ticket;
 use crate::apply::{Failure, Outcome, Reason, RoomReport};
 use crate::exclusions::Refusal;
 use crate::model::{MemberSet, Op, ReasonCode, UserId, printable};
-use crate::plan::{NotTried, Note, RoomPlan, Status, users_of};
+use crate::plan::{NotTried, Note, RoomPlan, Status, users_of, ways_to_allow};
 use crate::status::RoomState;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -181,7 +181,11 @@ pub(super) fn report(room: &Room, log: &mut LogDedup, news: &mut RoomNews) {
         (RoomState::Blocked, _, Some(plan)) => {
             let guards: Vec<String> = plan.blocked.iter().map(ToString::to_string).collect();
             let kinds: Vec<String> = plan.blocked.iter().map(|block| block.guard.to_string()).collect();
-            (kinds.join(", "), format!("blocked: {}", guards.join("; ")))
+            let (guards, ways) = (guards.join("; "), ways_to_allow(&plan.blocked, id));
+            (
+                kinds.join(", "),
+                format!("blocked: {guards}; if it is meant, {ways}"),
+            )
         }
         (RoomState::InSync | RoomState::Observed, _, _) => {
             if let Some(times) = log.forget_room(id) {

@@ -1,6 +1,7 @@
 //! Everything that keeps people whom the files in force no longer want, or leaves alone those they want: holds, removal budgets,
 //! people set aside, contested or coming and going, and the clock that their times are on.
 
+use super::approvals::Approvals;
 use super::fleet_budget::{FleetBudget, Lifetime};
 use super::learned_limits::LearnedLimits;
 use super::place_ends::PlaceEnds;
@@ -11,8 +12,8 @@ use crate::clock::{Clock, Known, ServiceTime};
 use crate::desired::DesiredRoom;
 use crate::exclusions::{Exclusions, HoldChanges, Invitations, Refusal, RemovalBudgets};
 use crate::live::Observed;
-use crate::model::{Limit, RoomId, UserId};
-use crate::plan::{self, Constraints, FleetGuard, Invite};
+use crate::model::{Limit, Op, RoomId, UserId};
+use crate::plan::{self, Approved, Constraints, FleetGuard, Invite};
 use crate::reconcile::Looked;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,8 @@ pub(super) struct Safeguards {
     fleet: FleetBudget,
     ends: PlaceEnds,
     invitations: Invitations,
+    /// They are never kept on the disk.
+    approvals: Approvals,
 }
 
 impl Safeguards {
@@ -56,6 +59,7 @@ impl Safeguards {
             fleet,
             ends: PlaceEnds::new(ended_until),
             invitations: restored.invitations,
+            approvals: Approvals::new(&clock),
             clock,
         }
     }
@@ -99,6 +103,7 @@ impl Safeguards {
         rooms: &BTreeMap<RoomId, Arc<DesiredRoom>>,
         is_known: impl Fn(&DesiredRoom) -> bool,
     ) -> HoldChanges {
+        self.approvals.take(rooms);
         self.invitations.forget_others(|id| rooms.contains_key(id));
         for room in rooms.values() {
             if self.invitations.knows(&room.id) && !is_known(room) {
@@ -150,6 +155,7 @@ impl Safeguards {
         for (id, room) in rooms {
             let old = self.exclusions.lists(id).cloned().unwrap_or_default();
             self.budgets.take(&old, room, may_pass, now);
+            self.approvals.entry(room);
             self.exclusions.end_places(room);
             self.invitations.take(room);
         }
@@ -164,6 +170,7 @@ impl Safeguards {
         self.exclusions.moved(&moved);
         self.budgets.each_time(|time| moved.of(time));
         self.fleet.each_time(|time| moved.of(time));
+        self.approvals.each_time(|time| moved.of(time));
         true
     }
 
@@ -185,13 +192,17 @@ impl Safeguards {
     /// Records who is in a room by a look at it.
     #[must_use]
     pub(super) fn see(&mut self, desired: &DesiredRoom, observed: &Observed) -> bool {
+        let mut by_approval = false;
+        for (op, user) in self.approvals.see(desired, observed) {
+            by_approval |= self.went_by_approval(&desired.id, op, &user);
+        }
         let advanced = self.clock.is_confirmed() && self.budgets.advance(desired, self.clock.steady());
         let members = &observed.room().members;
         let (complete, now) = (observed.complete().is_some(), self.clock.steady());
         let seen = self
             .exclusions
             .see(&desired.id, |user| members.contains(user), complete, now);
-        advanced || seen
+        advanced || seen || by_approval
     }
 
     /// Constraints on a room by its holds and removal budgets.
@@ -235,8 +246,37 @@ impl Safeguards {
             invite: Invite::These(invited.unwrap_or_default()),
             not_tried,
             not_promoted: self.exclusions.not_promoted_in(&desired.id, now),
+            approved: self.approved_in(desired, is_current),
             ..self.kept_in(desired)
         }
+    }
+
+    pub(super) fn approvals(&self) -> &Approvals {
+        &self.approvals
+    }
+
+    pub(super) fn approvals_mut(&mut self) -> &mut Approvals {
+        &mut self.approvals
+    }
+
+    /// People who go or come by an approval that is in force. One that was given for the entry in force is none for another.
+    fn approved_in(&self, desired: &DesiredRoom, is_current: bool) -> Approved {
+        let approved = is_current.then(|| self.approvals.in_force(&desired.id, &self.clock));
+        approved.unwrap_or_default()
+    }
+
+    /// This was done to somebody. If an approval let them through, it is used up for them, and no budget and no hold counts them. `true`:
+    /// something is to be kept on the disk.
+    pub(super) fn done(&mut self, room: &RoomId, op: Op, user: &UserId) -> bool {
+        if !self.approvals.done(room, op, user) {
+            return false;
+        }
+        self.went_by_approval(room, op, user)
+    }
+
+    fn went_by_approval(&mut self, room: &RoomId, op: Op, user: &UserId) -> bool {
+        let held = self.exclusions.went_by_approval(room, op, user);
+        self.budgets.went_by_approval(room, op, user) || held
     }
 
     /// Number of people whom the removal budgets keep.

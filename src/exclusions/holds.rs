@@ -4,7 +4,7 @@
 //! drops 500 of 1,000 names would remove each of them as they come online, each pass within its guard.
 
 use crate::desired::DesiredRoom;
-use crate::model::{Guard, Limit, MemberSet, RoomId};
+use crate::model::{Guard, Limit, MemberSet, Op, RoomId, UserId};
 use crate::plan::{self, Withdrawn};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -43,6 +43,8 @@ pub(crate) struct Lists {
 pub(crate) struct Hold {
     /// Names that are still held.
     pub(crate) users: MemberSet,
+    /// Those of them who went by an approval: they are held again if they come back.
+    pub(crate) gone: MemberSet,
     pub(crate) limit: Limit,
     pub(crate) dropped: u64,
     pub(crate) of: u64,
@@ -53,6 +55,7 @@ impl From<&Hold> for plan::HeldNames {
     fn from(hold: &Hold) -> Self {
         let Hold {
             users,
+            gone: _,
             limit,
             dropped,
             of,
@@ -123,6 +126,24 @@ impl Rosters {
         let roster = self.0.get(room);
         let lists = roster.map(|roster| roster.settled.as_deref().unwrap_or(&roster.now));
         lists.map(|lists| lists.withdrawn.clone()).unwrap_or_default()
+    }
+
+    /// Somebody went by an approval, or ceased to be an admin by it. `true`: they were held until now.
+    pub(crate) fn went_by_approval(&mut self, room: &RoomId, op: Op, user: &UserId) -> bool {
+        let Some(Roster { now, settled }) = self.0.get_mut(room) else {
+            return false;
+        };
+        let mut differs = false;
+        for lists in [Some(now), settled.as_deref_mut()].into_iter().flatten() {
+            let removals = lists.removals.as_mut().filter(|_| op == Op::Remove);
+            for hold in [removals, lists.demotions.as_mut()].into_iter().flatten() {
+                if hold.users.contains(user) && !hold.gone.contains(user) {
+                    hold.gone = hold.gone.or(&[user.clone()].into_iter().collect());
+                    differs = true;
+                }
+            }
+        }
+        differs
     }
 
     pub(crate) fn of(&self, room: &RoomId) -> Option<&Lists> {
@@ -203,6 +224,7 @@ fn next(
     let Some(new) = new else { return };
     if let Some(held) = hold {
         held.users = held.users.minus(&new);
+        held.gone = held.gone.minus(&new);
         let allowed = own.is_some_and(|own| own.of(held.of) >= held.dropped);
         if allowed || held.users.is_empty() {
             *hold = None;
@@ -213,12 +235,13 @@ fn next(
         let (count, of) = (dropped.len() as u64, old.len() as u64);
         if count > limit.of(of) {
             let before = hold.take();
-            let (users, earlier, most) = before.map_or_else(
-                || (MemberSet::default(), 0, 0),
-                |held| (held.users, held.dropped, held.of),
+            let (users, gone, earlier, most) = before.map_or_else(
+                || (MemberSet::default(), MemberSet::default(), 0, 0),
+                |held| (held.users, held.gone, held.dropped, held.of),
             );
             *hold = Some(Hold {
                 users: users.or(&dropped),
+                gone,
                 limit,
                 dropped: earlier + count,
                 of: of.max(most),
@@ -232,7 +255,6 @@ fn next(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::UserId;
     use proptest::prelude::*;
 
     fn people(names: impl IntoIterator<Item = u32>) -> MemberSet {

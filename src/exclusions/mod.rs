@@ -123,6 +123,11 @@ impl Exclusions {
         self.holds.end_places(room);
     }
 
+    /// Somebody went by an approval, or ceased to be an admin by it. `true`: they were held until now.
+    pub(crate) fn went_by_approval(&mut self, room: &RoomId, op: Op, user: &UserId) -> bool {
+        self.holds.went_by_approval(room, op, user)
+    }
+
     /// People of a room whom the last settled set named and did not want.
     pub(crate) fn withdrawn(&self, room: &RoomId) -> Withdrawn {
         self.holds.withdrawn(room)
@@ -231,7 +236,7 @@ impl Exclusions {
         lists
             .flat_map(|lists| [&lists.removals, &lists.demotions])
             .flatten()
-            .map(|hold| hold.users.len())
+            .map(|hold| hold.users.len() - hold.gone.len())
             .sum()
     }
 
@@ -243,14 +248,18 @@ impl Exclusions {
         let named = lists.by_guard().into_iter();
         let shown = named.filter_map(|(guard, hold)| {
             let hold = hold.as_ref()?;
+            let users = hold.users.minus(&hold.gone);
+            if users.is_empty() {
+                return None;
+            }
             Some(status::Hold {
                 room: room.clone(),
                 guard,
                 limit: hold.limit.to_string(),
                 dropped: usize::try_from(hold.dropped).unwrap_or(usize::MAX),
                 of: usize::try_from(hold.of).unwrap_or(usize::MAX),
-                users: hold.users.iter().take(NAMES_SHOWN).cloned().collect(),
-                held: hold.users.len(),
+                users: users.iter().take(NAMES_SHOWN).cloned().collect(),
+                held: users.len(),
                 since: hold.since,
             })
         });
@@ -285,7 +294,7 @@ fn report_holds(room: &RoomId, lists: &Lists) {
         any = true;
         let (limit, held) = (hold.limit.to_string(), hold.users.len());
         tracing::warn!(code = log_code::HELD, %room, %guard, limit, dropped = hold.dropped, of = hold.of, held,
-            "held: more names left the files at once than the guard allows; put them back, or allow it in the room's own `guards`"
+            "held: more names left the files at once than the guard allows; put them back, or let them go once with `roomsync approve {room}`; a line in the room's own `guards` allows it, too: take it out again afterwards"
         );
     }
     if !any {

@@ -8,7 +8,7 @@ mod list_history;
 use super::holds::{Lists, wanted};
 use crate::clock::Moment;
 use crate::desired::DesiredRoom;
-use crate::model::{MemberSet, RoomId};
+use crate::model::{MemberSet, Op, RoomId, UserId};
 use crate::plan::OverBudget;
 use jiff::Timestamp;
 use list_history::{Kept, ListHistory};
@@ -74,10 +74,23 @@ impl RemovalBudgets {
     pub(crate) fn count_kept<'a>(&self, desired: impl Fn(&RoomId) -> Option<&'a DesiredRoom>) -> usize {
         let kept = |(id, budget): (&RoomId, &RoomBudget)| {
             let kept = budget.kept(desired(id)?);
-            let [people, admins] = kept.map(|kept| kept.map(|kept| kept.users).unwrap_or_default());
+            let [people, admins] = kept.map(|kept| {
+                kept.map(|kept| kept.users.minus(&kept.approved))
+                    .unwrap_or_default()
+            });
             Some(people.or(&admins).len())
         };
         self.0.iter().filter_map(kept).sum()
+    }
+
+    /// Somebody went by an approval, or ceased to be an admin by it: they take no room in the windows. `true`: something is to be kept on
+    /// the disk.
+    pub(crate) fn went_by_approval(&mut self, room: &RoomId, op: Op, user: &UserId) -> bool {
+        let Some(RoomBudget { people, admins }) = self.0.get_mut(room) else {
+            return false;
+        };
+        let is_removed = op == Op::Remove && people.went_by_approval(user);
+        admins.went_by_approval(user) || is_removed
     }
 
     /// Changes every time in it.
@@ -92,6 +105,7 @@ impl RemovalBudgets {
 fn over_budget(kept: Kept, now: Moment) -> OverBudget {
     let Kept {
         users,
+        approved: _,
         dropped,
         of,
         next,

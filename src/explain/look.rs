@@ -3,7 +3,7 @@
 use super::{Subject, joined};
 use crate::live::{LiveRoom, Observed};
 use crate::model::{Absent, Mode, Op, UserId, printable};
-use crate::plan::{GuardTripped, Note, RoomPlan, Status, lines_to_allow, users_of};
+use crate::plan::{GuardTripped, Note, RoomPlan, Status, users_of, ways_to_allow};
 use serde::Serialize;
 use std::fmt::{self, Write as _};
 
@@ -194,7 +194,11 @@ fn write_unsent(
     for block in &plan.blocked {
         writeln!(out, "  blocked: {block}")?;
     }
-    writeln!(out, "  if it is meant, write {}", lines_to_allow(&plan.blocked))?;
+    writeln!(
+        out,
+        "  if it is meant, {}",
+        ways_to_allow(&plan.blocked, &plan.id)
+    )?;
     let Some(fleet) = fleet.filter(|_| goes) else {
         return Ok(());
     };

@@ -15,6 +15,8 @@ log_codes! {
     ALLOW_LIST_UNUSABLE = "allow_list_unusable": "A room's allow list cannot be used for an hour.",
     APPLIED = "applied": "A plan was carried out, with what came of it.",
     APPLYING = "applying": "A plan begins to be carried out.",
+    APPROVAL_ENDED = "approval_ended": "An approval is used up or over: the guards stand as before.",
+    APPROVAL_GIVEN = "approval_given": "Somebody lets through once what the guards keep back in a room.",
     BASE_INVALID = "base_invalid": "The base version of the files is not valid.",
     BASE_ROOTS = "base_roots": "`--base` names fewer roots than the settings.",
     BUDGET_ROOM = "budget_room": "The removal budget of a room lets people go again.",

@@ -1,7 +1,7 @@
 //! Changes that a room must not get for now, even if its files ask for them and its guards allow them.
 
 use super::changes::Changes;
-use super::{Arrivals, GuardTripped, Note, Revocations, Withdrawn};
+use super::{Approved, Arrivals, GuardTripped, Note, Revocations, Withdrawn};
 use crate::model::{Guard, Limit, MemberSet, Op, ReasonCode, UserId, counted};
 use std::collections::BTreeMap;
 
@@ -24,6 +24,8 @@ pub struct Constraints {
     pub unsettled: Option<Unsettled>,
     /// Reason for which nobody is put on the room's allow list at present.
     pub allow_list: Option<NotTried>,
+    /// People who go, or come, whatever the guards allow, because somebody has approved it.
+    pub approved: Approved,
     /// People to invite in a room in which whoever is absent is left alone.
     pub invite: Invite,
 }

@@ -80,15 +80,22 @@ pub fn diff(
         admins: seen.admins.as_ref(),
     };
     let on_list = listing.unwanted(&changes, observed.complete().is_some());
+    let approved = constraints.approved.within(&changes);
+    approved.set_apart(&mut changes);
     let (last, mut kept_by) = wanted.last.keep(&mut changes, &mut notes);
     let (over_budget, budgets) = constraints.keep_within_budget(&mut changes, &mut notes);
     kept_by.extend(budgets);
+    let by_files = match desired.mode {
+        Mode::Observe => Vec::new(),
+        Mode::Authoritative | Mode::Additive => constraints.blocks(&changes, &mut notes),
+    };
+    approved.put_back(&mut changes);
     ended::note(desired, &changes, &mut notes);
     let summary = seen.summary();
     let blocked = match desired.mode {
         Mode::Observe => Vec::new(),
         Mode::Authoritative | Mode::Additive => {
-            let mut blocked = constraints.blocks(&changes, &mut notes);
+            let mut blocked = by_files;
             let on_live = guard::room(&changes, &desired.guards, &summary);
             let is_new = |block: &GuardTripped| blocked.iter().all(|held| held.guard != block.guard);
             let on_live: Vec<GuardTripped> = on_live.into_iter().filter(is_new).collect();
@@ -98,6 +105,9 @@ pub fn diff(
     };
     let (pending, not_yet) = constraints.settle(&mut changes, &mut notes);
     listing.change(&mut changes, constraints, &mut notes);
+    let approved = approved.within(&changes);
+    let blocked = approved.still_hold(&changes, blocked);
+    notes.extend(approved.note());
     let people = (live.members.len() + live.foreign.len() + 1) as u64;
     let places = |max: u64| usize::try_from(max.saturating_sub(people)).unwrap_or(usize::MAX);
     // An admin who is not in the room, as some servers keep them, is nobody to rely on.
@@ -135,6 +145,7 @@ pub fn diff(
         notes,
         reserves: Vec::new(),
         is_approved: false,
+        approved,
         kept: last.or(&over_budget),
         kept_by,
         pending,

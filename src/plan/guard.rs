@@ -1,6 +1,6 @@
 use super::LiveSummary;
 use super::changes::Changes;
-use crate::model::{Guard, Guards, Limit, counted, counted_people};
+use crate::model::{Guard, Guards, Limit, RoomId, counted, counted_people};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -78,6 +78,22 @@ pub fn lines_to_allow(blocked: &[GuardTripped]) -> String {
         empty.map(|_| "`allow_empty` in the room's entry, with the list that may come to nobody".to_owned());
     let lines: Vec<String> = own.into_iter().chain(empty).chain(total).collect();
     lines.join(" and ")
+}
+
+/// The ways to let through what these guards hold in a room, in words; to be gone only if it is meant.
+#[must_use]
+pub fn ways_to_allow(blocked: &[GuardTripped], room: &RoomId) -> String {
+    format!(
+        "write {} and take it out again afterwards, or have the daemon let these through once: `{}`",
+        lines_to_allow(blocked),
+        approving(room)
+    )
+}
+
+/// The command that lets through once what is held in a room.
+#[must_use]
+pub fn approving(room: &RoomId) -> String {
+    format!("roomsync approve {room}")
 }
 
 fn as_text<S: Serializer>(limit: &Limit, serializer: S) -> Result<S::Ok, S::Error> {

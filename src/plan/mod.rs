@@ -5,6 +5,7 @@
 
 mod admin_matters;
 mod allow_list;
+mod approved;
 mod changes;
 pub(crate) mod checksum;
 mod constraints;
@@ -23,13 +24,14 @@ mod unmatched;
 mod until_notes;
 mod withdrawn;
 
+pub use approved::{Approved, HeldBack};
 pub use changes::{Demotion, Removal, Step, users_of};
 pub use constraints::{Constraints, HeldNames, Invite, NotTried, OverBudget, Unsettled};
 pub use cost::{Calls, Rates};
 pub use diff::diff;
 pub use ended::in_doubt;
 pub use fleet::{FleetGuard, FleetPlan, Summary};
-pub use guard::{GuardTripped, lines_to_allow};
+pub use guard::{GuardTripped, approving, lines_to_allow, ways_to_allow};
 pub use order::BatchSizes;
 pub use revalidate::revalidate;
 pub use revocations::Revocations;
@@ -152,6 +154,8 @@ pub struct RoomPlan {
     pub not_yet: Arrivals,
     /// Wanted members who are not here and whose absence is no drift (`absent: ignore`). They are in no list above.
     pub not_here: MemberSet,
+    /// People who go, or come, because somebody has approved it. They are also in the lists above.
+    pub approved: Approved,
     /// Guards that hold removals, demotions or adds.
     pub blocked: Vec<GuardTripped>,
     /// Remarks.
@@ -199,6 +203,7 @@ impl RoomPlan {
             pending: Revocations::default(),
             not_yet: Arrivals::default(),
             not_here: MemberSet::default(),
+            approved: Approved::default(),
             blocked: Vec::new(),
             notes: Vec::new(),
             error: Some(error),

@@ -3,7 +3,7 @@
 use super::changes::{Changes, Step, carried_out, users_of};
 use super::guard::{self, GuardTripped};
 use super::order::{BatchSizes, Capacity, Ordered, order};
-use super::{Arrivals, LiveSummary, Note, Revocations, RoomPlan, Status};
+use super::{Approved, Arrivals, LiveSummary, Note, Revocations, RoomPlan, Status};
 use crate::desired::DesiredRoom;
 use crate::model::{Guard, Guards, MemberSet, Mode, Op, ReasonCode, RoomId, UserId};
 
@@ -31,6 +31,8 @@ pub struct RoomDiff {
     pub(super) reserves: Vec<UserId>,
     /// True if a person has allowed what the guards would hold.
     pub(super) is_approved: bool,
+    /// People whom somebody has approved. They are among `changes`.
+    pub(super) approved: Approved,
     /// People whom a guard keeps that keeps nobody else: a removal budget, or that of a list that has ended. They are not among
     /// `changes`.
     pub(super) kept: Revocations,
@@ -60,7 +62,8 @@ impl RoomDiff {
     /// True if this draft removes `user` and the room's own guards allow it.
     #[must_use]
     pub fn removes(&self, user: &UserId) -> bool {
-        self.open_removals() > 0 && self.changes.remove.contains(user)
+        let is_open = self.open_removals() > 0 || self.approved.remove.contains(user);
+        is_open && self.changes.remove.contains(user)
     }
 
     /// Revocations that the room's own guards let through.
@@ -87,7 +90,11 @@ impl RoomDiff {
 
     /// Number of removals that the fleet's guard judges.
     pub(super) fn guarded_removals(&self) -> usize {
-        if self.is_approved { 0 } else { self.open_removals() }
+        if self.is_approved {
+            0
+        } else {
+            self.open_removals().saturating_sub(self.approved.remove.len())
+        }
     }
 
     /// Number of removals that the fleet's guard would judge if the room's own guards allowed all of them.
@@ -95,7 +102,10 @@ impl RoomDiff {
         if self.is_approved || self.mode == Mode::Observe {
             0
         } else {
-            self.changes.remove.len()
+            self.changes
+                .remove
+                .len()
+                .saturating_sub(self.approved.remove.len())
         }
     }
 
@@ -151,7 +161,9 @@ impl RoomDiff {
 
     /// Holds what is left of the changes against the room's guards.
     pub(super) fn judge(&mut self, guards: &Guards) {
-        self.blocked = guard::room(&self.changes, guards, &self.live);
+        self.approved = self.approved.within(&self.changes);
+        let blocked = guard::room(&self.changes, guards, &self.live);
+        self.blocked = self.approved.still_hold(&self.changes, blocked);
     }
 
     pub(super) fn hold<'u>(
@@ -180,6 +192,7 @@ impl RoomDiff {
             mut notes,
             reserves: also_in_line,
             is_approved: _,
+            approved,
             kept,
             kept_by,
             pending,
@@ -195,7 +208,7 @@ impl RoomDiff {
         } = match mode {
             Mode::Observe => Ordered::default(),
             Mode::Authoritative | Mode::Additive => {
-                let mut open = let_through(&changes, &blocked);
+                let mut open = let_through(&changes, &blocked, &approved);
                 if !has_owner {
                     let why = "nobody is named as the room's owner, so nobody is promoted";
                     notes.extend(held(&open.promote, Op::Promote, ReasonCode::IncompleteRead, why));
@@ -259,6 +272,7 @@ impl RoomDiff {
             pending,
             not_yet,
             not_here,
+            approved,
             reserves,
             last,
             blocked,
@@ -279,28 +293,25 @@ pub(super) fn held<'a>(
     users.into_iter().map(note)
 }
 
-/// The changes that the guards allow: a blocked room gets no removal and no demotion; with `max_additions` blocked no add
-/// either, and so no promotion of somebody who would have to be added.
-fn let_through(changes: &Changes, blocked: &[GuardTripped]) -> Changes {
+/// The changes that the guards allow: a blocked room gets no removal and no demotion but those that are approved; with
+/// `max_additions` blocked no other add either, and so no promotion of somebody who would have to be added.
+fn let_through(changes: &Changes, blocked: &[GuardTripped], approved: &Approved) -> Changes {
     if blocked.is_empty() {
         return changes.clone();
     }
-    let (add, promote) = (&changes.add, &changes.promote);
+    let Approved { remove, demote, .. } = approved;
+    let holds_adds = blocked.iter().any(|block| block.guard == Guard::MaxAdditions);
+    let add = if holds_adds { &approved.add } else { &changes.add };
+    let not_coming = changes.add.minus(add);
     // An admin who is not demoted is on the list anyway.
-    let allow = changes.allow.minus(&changes.demote);
-    if blocked.iter().any(|block| block.guard == Guard::MaxAdditions) {
-        Changes {
-            promote: promote.minus(add),
-            allow: allow.minus(add),
-            ..Changes::default()
-        }
-    } else {
-        Changes {
-            add: add.clone(),
-            promote: promote.clone(),
-            allow,
-            ..Changes::default()
-        }
+    let still_admins = changes.demote.minus(demote);
+    Changes {
+        add: add.clone(),
+        promote: changes.promote.minus(&not_coming),
+        allow: changes.allow.minus(&still_admins).minus(&not_coming),
+        remove: remove.clone(),
+        demote: demote.clone(),
+        disallow: changes.disallow.and(remove),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::chat::{CallError, Reader};
 use crate::desired::DesiredRoom;
 use crate::live::{self, ReadRequest};
 use crate::model::{ReasonCode, UserId};
-use crate::plan::{self, Constraints, Invite, RoomPlan, Step};
+use crate::plan::{self, Approved, Constraints, Invite, RoomPlan, Step};
 use futures_util::future::{LocalBoxFuture, join};
 use std::collections::VecDeque;
 use tokio::time::Instant;
@@ -62,12 +62,14 @@ impl ServiceRecheck {
         desired: &DesiredRoom,
         rest: &[Step],
         reserves: &VecDeque<UserId>,
+        approved: &Approved,
     ) -> Result<Replanned, CallError> {
         let begun = Instant::now();
         let observed = live::read_room(&self.reader, ReadRequest::from(desired)).await?;
         // Constraints would take out only what is not in `rest` anyway; who is in it was to be invited.
         let constraints = Constraints {
             invite: Invite::Everybody,
+            approved: approved.clone(),
             ..Constraints::default()
         };
         let plan = match plan::diff(desired, &observed, &constraints) {
@@ -97,7 +99,8 @@ impl Recheck for ServiceRecheck {
         desired: &'a DesiredRoom,
         rest: &'a [Step],
         reserves: &'a VecDeque<UserId>,
+        approved: &'a Approved,
     ) -> LocalBoxFuture<'a, Result<Replanned, CallError>> {
-        Box::pin(self.look_again(desired, rest, reserves))
+        Box::pin(self.look_again(desired, rest, reserves, approved))
     }
 }

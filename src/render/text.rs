@@ -4,7 +4,7 @@ mod summary;
 
 use super::alike::{Alike, alike};
 use crate::model::{Guard, UserId, counted, first_few, printable};
-use crate::plan::{FleetPlan, Note, RoomPlan, Status, lines_to_allow};
+use crate::plan::{FleetPlan, Note, RoomPlan, Status, ways_to_allow};
 use std::fmt::{self, Write};
 use summary::show_summary;
 
@@ -112,10 +112,10 @@ fn show_blocks(out: &mut dyn Write, room: &RoomPlan, has_fleet: bool) -> fmt::Re
     } else {
         "those beyond the budget stay here, and nobody else does,"
     };
-    let lines = lines_to_allow(&own);
+    let ways = ways_to_allow(&own, &room.id);
     writeln!(
         out,
-        "  {YELLOW}{kept} until the guard allows it; if it is meant, write {lines}{RESET}"
+        "  {YELLOW}{kept} until the guard allows it; if it is meant, {ways}{RESET}"
     )
 }
 

@@ -10,13 +10,13 @@ mod room;
 
 pub use absence::{Absence, AbsenceReason};
 pub use attention::{Attention, AttentionSeverity, FirstLook};
-pub use control::{Control, PauseOrder, Reply};
+pub use control::{ApproveOrder, Control, HeldBack, PauseOrder, Reply};
 pub use event::EventResult;
 pub use headline::{Headline, RoomCounts, Tone, missing};
 pub use pass::{ChangeResult, Lags, PassKind, PassOutcome};
 pub use room::{
-    Aside, Change, ComesBack, ComingAndGoing, Contested, EndsSoon, Hold, Missing, ROOMS_AT_ONCE, RoomDetail,
-    RoomLine, RoomState, RoomsPage,
+    Approval, Aside, Change, ComesBack, ComingAndGoing, Contested, EndsSoon, Hold, Missing, ROOMS_AT_ONCE,
+    RoomDetail, RoomLine, RoomState, RoomsPage,
 };
 
 use crate::diagnostics::{Diagnostic, Severity};

@@ -65,12 +65,34 @@ pub struct RoomLine {
     pub pending: usize,
     /// Guards that block it.
     pub blocked: Vec<GuardTripped>,
+    /// Approvals that are in force in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approval>,
     /// Number of remarks on it.
     pub notes: usize,
     /// The failure, if something failed.
     pub error: Option<Note>,
     /// Time at which it is tried again on its own.
     pub next_try: Option<Timestamp>,
+}
+
+/// People whom somebody lets through in a room, whatever the guards allow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Approval {
+    /// Whoever approved it.
+    pub by: String,
+    /// Time at which they did.
+    pub given: Timestamp,
+    /// Its end.
+    pub until: Timestamp,
+    /// Number of removals that are left of it.
+    pub remove: usize,
+    /// Number of demotions of people who stay.
+    pub demote: usize,
+    /// Number of adds.
+    pub add: usize,
+    /// Number of changes of all kinds at the beginning.
+    pub of: usize,
 }
 
 /// Most rooms in one answer: about 170 kB, which everybody who is slow to take them keeps in memory.

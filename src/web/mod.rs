@@ -4,6 +4,7 @@
 //! [`router`] answers, [`serve`] keeps the connections, [`Metrics`] counts. Nothing from outside the daemon is on the page.
 
 mod activity;
+mod approve;
 mod assets;
 mod exposition;
 mod gate;
@@ -17,6 +18,7 @@ mod server;
 mod shared;
 mod webhook;
 
+pub use approve::ManagedRooms;
 pub use metrics::Metrics;
 pub use orders::Order;
 pub use router::{Options, router};

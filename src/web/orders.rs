@@ -38,6 +38,9 @@ pub struct Order {
     /// The reason, for `/-/pause`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Digest of what was shown, for `/-/approve/ROOM`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
     /// Length in seconds, for `/-/pause`. `None`: until somebody ends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
@@ -63,6 +66,7 @@ pub(super) async fn pause(State(web): State<Web>, request: Request) -> Response 
         by,
         why,
         seconds,
+        digest: _,
     } = match read(&web, request).await {
         Ok(order) => order,
         Err(refusal) => return refusal,
@@ -93,22 +97,46 @@ async fn carried_out<F>(web: &Web, order: impl FnOnce(Web) -> F) -> Response
 where
     F: Future<Output = Reply> + Send + 'static,
 {
+    carried_out_within(PATIENCE, web, order).await
+}
+
+/// The same, with another wait for it.
+pub(super) async fn carried_out_within<F>(
+    patience: Duration,
+    web: &Web,
+    order: impl FnOnce(Web) -> F,
+) -> Response
+where
+    F: Future<Output = Reply> + Send + 'static,
+{
     let done = tokio::spawn(order(web.clone()));
-    match timeout(PATIENCE, done).await {
-        Ok(Ok(Reply::Done(said))) => text(StatusCode::OK, said + "\n"),
-        Ok(Ok(Reply::Refused(why))) => text(StatusCode::CONFLICT, why + "\n"),
-        Ok(Ok(Reply::Failed(why))) => text(StatusCode::SERVICE_UNAVAILABLE, why + "\n"),
+    match timeout(patience, done).await {
+        Ok(Ok(reply)) => answer(reply),
         _ => no_answer(),
     }
 }
 
-/// Reads an order of somebody who may give one. The error is the answer to everybody else.
-async fn read(web: &Web, request: Request) -> Result<Order, Response> {
-    let (head, body) = request.into_parts();
-    if let Some(refusal) = misdirected(web, &head) {
-        return Err(refusal);
+pub(super) fn answer(reply: Reply) -> Response {
+    let (status, said) = match reply {
+        Reply::Done(said) => (StatusCode::OK, said),
+        Reply::Refused(why) => (StatusCode::CONFLICT, why),
+        Reply::Failed(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+    };
+    text(status, said + "\n")
+}
+
+/// The answer to somebody who may give no order here.
+pub(super) async fn refusal(web: &Web, head: &Parts) -> Option<Response> {
+    match misdirected(web, head) {
+        Some(refusal) => Some(refusal),
+        None => not_admin(web, head).await,
     }
-    if let Some(refusal) = not_admin(web, &head).await {
+}
+
+/// Reads an order of somebody who may give one. The error is the answer to everybody else.
+pub(super) async fn read(web: &Web, request: Request) -> Result<Order, Response> {
+    let (head, body) = request.into_parts();
+    if let Some(refusal) = refusal(web, &head).await {
         return Err(refusal);
     }
     let body = timeout(PATIENCE, to_bytes(body, MOST_BYTES)).await;
@@ -139,7 +167,7 @@ async fn read(web: &Web, request: Request) -> Result<Order, Response> {
     })
 }
 
-fn bad(why: &str) -> Response {
+pub(super) fn bad(why: &str) -> Response {
     text(StatusCode::BAD_REQUEST, format!("400: {why}\n"))
 }
 

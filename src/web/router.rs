@@ -1,5 +1,6 @@
 //! Routes, and their answers.
 
+use super::approve;
 use super::assets;
 use super::gate::{guarded, is_for_us, may_see};
 use super::metrics::Metrics;
@@ -34,6 +35,8 @@ const TURN: Duration = Duration::from_secs(1);
 
 /// Orders.
 const ORDERS: &str = "/-/";
+/// The rooms, to find one by its name.
+const APPROVE: &str = "/-/approve";
 const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const JSON: &str = "application/json";
 const OPENMETRICS: &str = "application/openmetrics-text";
@@ -111,9 +114,11 @@ pub fn router(
         .route("/-/reconcile", post(reconcile))
         .route("/-/pause", post(pause))
         .route("/-/resume", post(resume))
+        .route("/-/approve", get(approve::rooms))
+        .route("/-/approve/{room}", get(approve::show).post(approve::approve))
         .method_not_allowed_fallback(async |asked: Uri| {
             let path = asked.path();
-            let method = if path.starts_with(ORDERS) {
+            let method = if path.starts_with(ORDERS) && path != APPROVE {
                 Method::POST
             } else {
                 Method::GET
@@ -124,7 +129,7 @@ pub fn router(
             )
         })
         .fallback(async || {
-            let known = "/, /api/status, /api/rooms, /api/rooms/ID, /livez, /readyz, /metrics, POST /-/reconcile, /-/pause, /-/resume";
+            let known = "/, /api/status, /api/rooms, /api/rooms/ID, /livez, /readyz, /metrics, POST /-/reconcile, /-/pause, /-/resume, /-/approve/ID";
             text(
                 StatusCode::NOT_FOUND,
                 format!("nothing is here; there are: {known}\n"),

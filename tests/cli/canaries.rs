@@ -27,6 +27,7 @@ const COMMANDS: &[&[&str]] = &[
     &["run", "--once"],
     &["status", "--format", "json"],
     &["pause"],
+    &["approve", "--yes", "1"],
 ];
 
 /// Runs all of them as loud as can be, with and without a token in the environment, and asserts that none shows the canary. Each

@@ -2,6 +2,7 @@
 //! process as the service.
 
 mod adoption;
+mod approve;
 mod crowded;
 mod edits;
 mod life;

@@ -5,6 +5,8 @@
 mod a_day_offline;
 mod absent;
 mod applying;
+mod approve;
+mod approve_random;
 mod attention;
 mod audit;
 mod audit_cost;

@@ -4,8 +4,8 @@ use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use roomsync::model::{RoomId, UserId};
 use roomsync::status::{
-    Attention, AttentionSeverity, Control, Files, Gauges, Headline, Missing, Passes, PauseOrder, Reply,
-    RoomCounts, RoomDetail, RoomLine, RoomState, RoomsPage, Service, Status, StatusSource,
+    ApproveOrder, Attention, AttentionSeverity, Control, Files, Gauges, Headline, HeldBack, Missing, Passes,
+    PauseOrder, Reply, RoomCounts, RoomDetail, RoomLine, RoomState, RoomsPage, Service, Status, StatusSource,
 };
 use roomsync::web::{Metrics, Options, router};
 use std::collections::BTreeMap;
@@ -172,6 +172,43 @@ impl Control for Fixture {
         self.order(format!("resume by {by:?}"));
         Box::pin(async { Reply::Refused("still paused".to_owned()) })
     }
+
+    fn rooms(&self) -> Vec<(RoomId, Option<String>)> {
+        let said = self.said.lock().unwrap();
+        let rooms = said.status.rooms.iter();
+        rooms.map(|room| (room.id.clone(), room.name.clone())).collect()
+    }
+
+    fn held_back(&self, room: RoomId) -> BoxFuture<'_, Result<HeldBack, Reply>> {
+        self.order(format!("held back in {room}"));
+        let app = self.app();
+        Box::pin(async move {
+            if room.as_str() == "404" {
+                return Err(Reply::Refused("no such room".to_owned()));
+            }
+            Ok(HeldBack {
+                app,
+                room: room.to_string(),
+                name: None,
+                digest: "sha256:1".to_owned(),
+                remove: vec!["bob".to_owned()],
+                demote: Vec::new(),
+                add: Vec::new(),
+                why: vec!["max_removals allows 0 of 5, 1 is wanted".to_owned()],
+            })
+        })
+    }
+
+    fn approve(&self, order: ApproveOrder) -> BoxFuture<'_, Reply> {
+        self.order(format!("{order:?}"));
+        Box::pin(async move {
+            if order.digest == "sha256:1" {
+                Reply::Done("approved".to_owned())
+            } else {
+                Reply::Refused("not what was shown".to_owned())
+            }
+        })
+    }
 }
 
 pub(crate) fn id(text: &str) -> RoomId {
@@ -225,6 +262,7 @@ pub(crate) fn line(number: &str, name: &str) -> RoomLine {
         absent: BTreeMap::new(),
         pending: 0,
         blocked: Vec::new(),
+        approvals: Vec::new(),
         notes: 0,
         error: None,
         next_try: None,

@@ -36,7 +36,7 @@ fn rooms_are_counted_by_kind_and_failures_come_before_guards() {
     assert_eq!((first.code, first.since, first.count), ("failed", at(100), 1));
     assert_eq!(
         second.message,
-        "300 rooms (lobby, 1001, 1002 and 297 more) blocked by a guard"
+        "300 rooms (lobby, 1001, 1002 and 297 more) blocked by a guard; `roomsync approve ROOM` lets through once what is meant"
     );
     assert_eq!(
         (second.since, second.count, second.rooms.len()),

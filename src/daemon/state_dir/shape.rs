@@ -67,6 +67,8 @@ struct ListsJson {
 #[derive(Serialize, Deserialize)]
 struct HoldJson {
     users: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gone: Vec<String>,
     limit: String,
     dropped: u64,
     of: u64,
@@ -209,6 +211,7 @@ impl From<&Hold> for HoldJson {
     fn from(hold: &Hold) -> Self {
         let Hold {
             users,
+            gone,
             limit,
             dropped,
             of,
@@ -216,6 +219,7 @@ impl From<&Hold> for HoldJson {
         } = hold;
         Self {
             users: texts(users),
+            gone: texts(gone),
             limit: limit.to_string(),
             dropped: *dropped,
             of: *of,
@@ -287,6 +291,7 @@ impl HoldJson {
     fn hold(self) -> Result<Hold, String> {
         Ok(Hold {
             users: names(&self.users)?,
+            gone: names(&self.gone)?,
             limit: Limit::parse(&self.limit).map_err(|error| error.to_string())?,
             dropped: self.dropped,
             of: self.of,

@@ -24,6 +24,7 @@ fn kept() -> Restored {
     let room = RoomId::parse("7").unwrap();
     let hold = Hold {
         users: people("a b"),
+        gone: people("b"),
         limit: Limit::parse("2.5%").unwrap(),
         dropped: 2,
         of: 3,

@@ -24,6 +24,9 @@ struct Left {
     /// Time at which the budget let them go. `None` if they are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     let_go: Option<Timestamp>,
+    /// True once they went by an approval: they take no room in the window, and are kept as before if they come back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    approved: bool,
 }
 
 /// The people that a budget keeps.
@@ -31,7 +34,9 @@ struct Left {
 pub(crate) struct Kept {
     /// Their names.
     pub(crate) users: MemberSet,
-    /// Number of people who left the list within the window, including those who are kept.
+    /// Those of them who went by an approval: they are kept if they come back.
+    pub(crate) approved: MemberSet,
+    /// Number of people who left the list within the window, including those who are kept and without those who went by an approval.
     pub(crate) dropped: u64,
     /// The size of the largest list of the window.
     pub(crate) of: u64,
@@ -52,6 +57,7 @@ impl ListHistory {
             let left = Left {
                 at: now,
                 let_go: None,
+                approved: false,
             };
             // Who has left already, as where a list was not managed for a while, has left then.
             self.left.entry(user.clone()).or_insert(left);
@@ -69,10 +75,14 @@ impl ListHistory {
         let is_over = is_over(budget, now);
         self.sizes.retain(|(until, _)| !is_over(*until));
         self.left.retain(|_, left| {
-            left.let_go
-                .is_none_or(|let_go| !is_over(let_go) || !is_over(left.at))
+            let may_end = left.let_go.map_or(left.approved, &is_over);
+            !may_end || !is_over(left.at)
         });
-        if self.left.values().all(|left| left.let_go.is_some()) {
+        if self
+            .left
+            .values()
+            .all(|left| left.let_go.is_some() || left.approved)
+        {
             return false;
         }
         if budget.is_off() {
@@ -85,7 +95,10 @@ impl ListHistory {
     /// Releases people who were kept for a whole window. They go at the rate of a list of their size, not all at once.
     fn let_long_gone_go(&mut self, listed: u64, budget: &RemovalBudget, now: Timestamp) -> bool {
         let is_over = is_over(budget, now);
-        let long_gone = self.left.values().filter(|left| is_over(left.at));
+        let long_gone = self
+            .left
+            .values()
+            .filter(|left| is_over(left.at) && !left.approved);
         let (kept, gone): (Vec<&Left>, Vec<&Left>) = long_gone.partition(|left| left.let_go.is_none());
         let room = budget
             .of(listed + kept.len() as u64)
@@ -99,7 +112,11 @@ impl ListHistory {
         let is_over = is_over(budget, now);
         // Of those who left at a time: how many have been let go.
         let mut gone: BTreeMap<Timestamp, u64> = BTreeMap::new();
-        for left in self.left.values().filter(|left| !is_over(left.at)) {
+        for left in self
+            .left
+            .values()
+            .filter(|left| !is_over(left.at) && !left.approved)
+        {
             *gone.entry(left.at).or_default() += u64::from(left.let_go.is_some());
         }
         let mut since_then: u64 = gone.values().sum();
@@ -124,8 +141,14 @@ impl ListHistory {
     fn let_go(&mut self, room: u64, is_meant: impl Fn(&Left) -> bool, now: Timestamp) -> u64 {
         let room = usize::try_from(room).unwrap_or(usize::MAX);
         let waiting = self.left.values_mut();
-        let waiting = waiting.filter(|left| left.let_go.is_none() && is_meant(left));
+        let waiting = waiting.filter(|left| left.let_go.is_none() && !left.approved && is_meant(left));
         waiting.take(room).map(|left| left.let_go = Some(now)).count() as u64
+    }
+
+    /// Somebody went by an approval. `true`: they were among those who count.
+    pub(crate) fn went_by_approval(&mut self, user: &UserId) -> bool {
+        let left = self.left.get_mut(user);
+        left.is_some_and(|left| !std::mem::replace(&mut left.approved, true))
     }
 
     /// People who are kept. `None` if there are none.
@@ -148,7 +171,8 @@ impl ListHistory {
         let window = signed(budget);
         let of = self.sizes.iter().map(|(_, size)| *size).fold(listed, u64::max);
         Some(Kept {
-            dropped: self.left.len() as u64,
+            dropped: self.left.values().filter(|left| !left.approved).count() as u64,
+            approved: users.filter(|user| self.left.get(user).is_some_and(|left| left.approved)),
             of,
             limit: Limit::Count(budget.of(of)),
             users,

@@ -7,7 +7,7 @@ use super::list::List;
 use super::sections::{Counts, Kind, Risk, Section};
 use crate::base::{Relaxation, RoomDiff};
 use crate::model::{Guard, MemberSet, ReasonCode, RoomId, UserId};
-use crate::plan::{Note, RoomPlan, Status, lines_to_allow};
+use crate::plan::{Note, RoomPlan, Status, approving, lines_to_allow};
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
@@ -275,9 +275,10 @@ impl<'a> RoomBlock<'a> {
                 "who had the last place in a list stays here"
             };
             let lines = code(&lines_to_allow(&self.room.blocked), MESSAGE);
+            let approving = code(&approving(&self.room.id), MESSAGE);
             let _ = writeln!(
                 out,
-                "<li>{nobody} until the guard allows it; if it is meant, write {lines}</li>"
+                "<li>{nobody} until the guard allows it; if it is meant, write {lines} and take it out again afterwards, or have the daemon let these through once: {approving}</li>"
             );
         }
         if let Some(error) = &self.room.error {
