@@ -63,6 +63,8 @@ pub struct Settings {
     pub status_page: bool,
     /// Names beside IP addresses and `localhost` that a request for the page may have as its host, in lower case.
     pub allowed_hosts: Vec<String>,
+    /// True if the app's rooms that no room file names are counted.
+    pub report_unmanaged: bool,
     /// A file with the token that the page and its API ask for. `None`: they ask for none.
     pub status_token_file: Option<PathBuf>,
     /// Where the daemon and `apply` write a line a change.

@@ -1,6 +1,7 @@
 //! Inputs of plan and apply: settings, room files, the rooms in question and a client.
 
 use super::Globals;
+use super::first_answer::{FirstAnswer, WithFirstAnswer};
 use super::progress_bar::looking;
 use super::room_names::{self, NamedRoom, Naming};
 use crate::chat::Client;
@@ -36,6 +37,7 @@ pub(super) struct Context {
     /// Rooms that they mean.
     selected: BTreeSet<RoomId>,
     clock: CheckedClock,
+    first_answer: FirstAnswer,
 }
 
 impl Context {
@@ -71,6 +73,7 @@ impl Context {
             named: named.to_vec(),
             selected,
             clock: CheckedClock::new(Clock::of_the_machine()),
+            first_answer: FirstAnswer::default(),
         };
         Ok((context, loaded.warnings))
     }
@@ -160,7 +163,11 @@ impl Context {
     /// A client. Nothing is sent but, where places end, a call whose answer bears the service's time: those that are over have
     /// ended from now on.
     pub(super) async fn connect(&mut self) -> anyhow::Result<Client> {
-        let client = connect(&self.settings, Some(self.clock.observer()))?;
+        let observer = WithFirstAnswer {
+            first: self.first_answer.clone(),
+            other: self.clock.observer(),
+        };
+        let client = connect(&self.settings, Some(Box::new(observer)))?;
         let rooms = &mut self.desired.rooms;
         self.clock.compare(&client.reader(), rooms).await;
         self.clock.end_places(rooms);
@@ -171,6 +178,11 @@ impl Context {
             );
         }
         Ok(client)
+    }
+
+    /// Comes when the service has given a good answer.
+    pub(super) async fn answered(&self) {
+        self.first_answer.came().await;
     }
 
     /// The clock by which places end.

@@ -9,15 +9,23 @@ use super::{
 };
 use crate::base::BaseDiff;
 use crate::disk::why_not_written;
+use crate::live;
+use crate::model::{RoomId, Unmanaged};
 use crate::reconcile::Planned;
 use crate::render::{Document, Review, markdown};
 use anyhow::Context as _;
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use tempfile::NamedTempFile;
+use tokio::time::{Instant, timeout};
+
+/// Most pages of the app's room list that are read.
+const LISTED_PAGES: usize = 10;
 
 /// Shows what an apply would do; never writes to the service
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -75,10 +83,21 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     }
     let guards = &context.settings.room_defaults.guards;
     let rooms = context.rooms();
-    let mut planned = context
-        .plan(globals, &client, &rooms, &invited(args.invite))
-        .await;
     let whole = args.room.is_empty();
+    let invite = invited(args.invite);
+    let plan = context.plan(globals, &client, &rooms, &invite);
+    let (mut planned, unmanaged) = if whole && context.settings.report_unmanaged {
+        let managed: HashSet<&RoomId> = rooms.iter().map(|room| &room.id).collect();
+        let reader = client.reader();
+        let counting = async {
+            // What is wrong with the service, the look says, and once.
+            context.answered().await;
+            live::count_unmanaged(&reader, |id| managed.contains(id), LISTED_PAGES).await
+        };
+        beside(plan, counting).await
+    } else {
+        (plan.await, None)
+    };
     let base_diff = base
         .as_ref()
         .map(|base| base.compare(&rooms, whole, &mut planned.plan, guards));
@@ -86,6 +105,9 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     let Planned { plan, .. } = &planned;
     let meta = context.meta();
     let document = Document::new(plan, &meta)?;
+    // What kept the rooms from being read is said once.
+    let unmanaged = unmanaged.filter(|unmanaged| plan.stopped.is_none() || unmanaged.error.is_none());
+    let in_no_file = unmanaged.as_ref().and_then(Unmanaged::in_a_line);
     if let Some(out) = out {
         out.write(&document)?;
     }
@@ -94,6 +116,9 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
             let base_diff = base_diff.map(|diff| diff.map_or_else(base_files::not_said, BaseDiff::text));
             output_plan(&base_diff.unwrap_or_default(), plan, meta.rates.seconds(plan))?;
             output_absent(plan, WITH_INVITE)?;
+            if let Some(line) = in_no_file {
+                output(&format!("{line}\n"))?;
+            }
         }
         Format::Json => output_json(&document)?,
         Format::Markdown => output(&markdown(
@@ -101,6 +126,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
             &Review {
                 id: &document.id,
                 meta: &meta,
+                in_no_file: in_no_file.as_deref(),
                 desired: &rooms,
                 guards,
                 base_diff,
@@ -119,6 +145,24 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         Exit::Done
     };
     Ok(changes.max(Exit::of_plan(plan)))
+}
+
+/// Waits for the first, and for the second no longer than that took.
+async fn beside<A, B>(first: impl Future<Output = A>, second: impl Future<Output = B>) -> (A, Option<B>) {
+    let begun = Instant::now();
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    let mut done = None;
+    loop {
+        tokio::select! {
+            second = &mut second, if done.is_none() => done = Some(second),
+            first = &mut first => {
+                if done.is_none() {
+                    done = timeout(begun.elapsed(), second).await.ok();
+                }
+                return (first, done);
+            }
+        }
+    }
 }
 
 /// The file of `--out`.

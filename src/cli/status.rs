@@ -42,6 +42,7 @@ struct Shown {
     service: Service,
     passes: Passes,
     room_counts: RoomCounts,
+    unmanaged: Option<Unmanaged>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,6 +82,11 @@ struct Service {
 struct Passes {
     last_ended: Option<Timestamp>,
     next: Option<Timestamp>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Unmanaged {
+    line: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -151,6 +157,7 @@ fn text(shown: &Shown, now: Timestamp) -> String {
         service,
         passes,
         room_counts,
+        unmanaged,
     } = shown;
     let mut lines = vec![headline.text.clone()];
     for Item {
@@ -182,6 +189,7 @@ fn text(shown: &Shown, now: Timestamp) -> String {
         [] => "no rooms".to_owned(),
         states => format!("{}: {}", counted(rooms, "room"), states.join(", ")),
     });
+    lines.extend(unmanaged.iter().filter_map(|unmanaged| unmanaged.line.clone()));
     let at = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let mut looks = match passes.last_ended {
         Some(ended) => format!("looked at every room {}", at(ended)),

@@ -17,6 +17,7 @@ use super::service_health::ServiceHealth;
 use super::settings_watch::SettingsWatch;
 use super::state_dir::{Pause, PauseChange, Persister, Restored};
 use super::token_watch::TokenWatch;
+use super::unmanaged::UnmanagedCount;
 use super::workqueue::Ticket;
 use super::write_gate::{DiskReport, GateTurn, WriteGate};
 use crate::apply::Report;
@@ -56,6 +57,7 @@ pub(super) struct Controller {
     pub(super) audit: AuditLog,
     pub(super) events: Events,
     pub(super) presence: Presence,
+    pub(super) unmanaged: UnmanagedCount,
 }
 
 impl Controller {
@@ -73,6 +75,7 @@ impl Controller {
         let presence = Presence::new(std::mem::take(&mut restored.seen));
         Self {
             presence,
+            unmanaged: UnmanagedCount::new(),
             started: clock.now(),
             random: fastrand::Rng::with_seed(seed),
             files: FilesInForce::new(settled, Instant::now()),
@@ -196,13 +199,17 @@ impl Controller {
 
     /// Time at which something is due next.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        let alone = self.works_alone();
-        let rooms = self.rooms.next_due().filter(|_| alone);
-        let marked = self.events.looks.next_due().filter(|_| alone);
-        let probe = self.gate.quota().probe_due(&self.rooms).filter(|_| alone);
+        let works_alone = self.works_alone();
+        let alone = [
+            self.rooms.next_due(),
+            self.events.looks.next_due(),
+            self.gate.quota().probe_due(&self.rooms),
+            self.unmanaged_due(),
+        ];
+        let alone = alone.into_iter().filter(|_| works_alone);
         let settles = self.files.next_due(self.settings.sync.settle_removals);
-        [rooms, marked, self.resync_due(), probe, settles, self.end_due()]
-            .into_iter()
+        alone
+            .chain([self.resync_due(), settles, self.end_due()])
             .flatten()
             .min()
     }
@@ -313,6 +320,9 @@ impl Controller {
 
     /// Takes other settings. If something was wrong, whoever changed them may have put it right.
     pub(super) fn change_settings(&mut self, settings: Settings) {
+        if !settings.report_unmanaged || settings.service.app != self.settings.service.app {
+            self.unmanaged.forget();
+        }
         self.gate.pause_by_settings(settings.sync.paused, self.now());
         self.gate.quota_mut().probe_now();
         self.health.forget_quota();

@@ -1,4 +1,4 @@
-//! News of the room files on the disk.
+//! Events of the room files, taken in.
 
 use super::handle::{DaemonHandle, lock};
 use crate::diagnostics::{Alike, Diagnostic, fold};
@@ -7,7 +7,7 @@ use crate::model::log_code;
 use tokio::time::Instant;
 
 /// Takes in what became of the files on the disk, which are as they are since `written`.
-pub(super) fn take_event(daemon: &DaemonHandle, event: Event, written: Instant) {
+pub(super) fn take(daemon: &DaemonHandle, event: Event, written: Instant) {
     let mut controller = lock(&daemon.controller);
     match event {
         Event::Taken(loaded) => {

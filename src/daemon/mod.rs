@@ -51,6 +51,7 @@ mod status_line;
 mod status_source;
 mod systemd;
 mod token_watch;
+mod unmanaged;
 mod workqueue;
 mod write_gate;
 
@@ -71,7 +72,6 @@ use crate::status::{Control, StatusSource};
 use crate::web::{Intake, Metrics};
 use call_metrics::CallMetrics;
 use controller::Controller;
-use file_events::take_event;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use handle::{DaemonHandle, Shared, lock};
@@ -257,7 +257,7 @@ impl Daemon {
             let mut command = None;
             tokio::select! {
                 event = files.event() => match event {
-                    Some(event) => take_event(&daemon, event, stillness.borrow().unchanged_since),
+                    Some(event) => file_events::take(&daemon, event, stillness.borrow().unchanged_since),
                     None => break Err(DaemonError::Files),
                 },
                 events = events::next(&mut posted) => events::take(&daemon, &events),
@@ -345,7 +345,12 @@ fn begin<'a>(daemon: &DaemonHandle, link: &ServiceLink, passes: &FuturesUnordere
     for tickets in resync.iter_mut().chain([&mut due]) {
         admin_lists::choose(tickets, &controller.rooms, fit);
     }
+    let counts = controller.counts_unmanaged();
     drop(controller);
+    if counts {
+        let (daemon, link) = (daemon.clone(), link.clone());
+        passes.push(Box::pin(async move { unmanaged::count(&daemon, &link).await }));
+    }
     for asked in std::mem::take(&mut *lock(&daemon.asked)) {
         passes.push(Box::pin(asked.look(daemon.clone(), link.reader.clone())));
     }

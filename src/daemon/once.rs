@@ -1,9 +1,8 @@
 //! One pass over all rooms, for a command that ends after it.
 
-use super::file_events::take_event;
 use super::handle::lock;
 use super::passes::{self, Resync};
-use super::{Daemon, end, follow};
+use super::{Daemon, end, file_events, follow};
 use crate::apply::{Reason, Report};
 use crate::diagnostics::Invalid;
 use crate::file_source::{Event, FileSource, RETRY};
@@ -42,7 +41,7 @@ pub(super) async fn run(daemon: Daemon, stop: impl Future<Output = ()>) -> Resul
             news = files.event() => match news {
                 Some(Event::Bad(diagnostics)) => return Err(Invalid { diagnostics }),
                 Some(news) => {
-                    take_event(handle, news, stillness.borrow().unchanged_since);
+                    file_events::take(handle, news, stillness.borrow().unchanged_since);
                     waiting = None;
                 }
                 None => break None,

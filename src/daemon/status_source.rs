@@ -292,6 +292,7 @@ impl View<'_> {
             contested: self.contested(),
             comes_back: self.comes_back(),
             ends_soon: daemon.ends_soon(),
+            unmanaged: daemon.unmanaged.shown(),
             holds: daemon
                 .rooms
                 .ids()
@@ -348,6 +349,12 @@ impl View<'_> {
         let set_aside = safeguards.exclusions().set_aside();
         Gauges {
             rooms: self.room_states(),
+            unmanaged: daemon
+                .unmanaged
+                .shown()
+                .map(|shown| shown.unmanaged)
+                .filter(|unmanaged| unmanaged.error.is_none())
+                .map(|unmanaged| unmanaged.count),
             people: daemon.files.set().map_or(0, |set| set.people),
             drift,
             attention,

@@ -17,4 +17,4 @@ pub use bulk::{ROWS_AN_ANSWER, read_members, read_owners, read_rooms};
 pub(crate) use fan_out::{Waiter, fan_out};
 pub use read::{AdminRead, MemberList, Owner, ReadRequest, read_room};
 pub use room::{Inconsistency, LiveRoom, Observed};
-pub use rooms::{RoomList, RoomListError, list_rooms};
+pub use rooms::{RoomList, RoomListError, count_unmanaged, list_rooms};

@@ -14,6 +14,7 @@ mod room_text;
 pub(crate) mod schema;
 mod set;
 mod text;
+mod unmanaged;
 mod until;
 mod user;
 
@@ -33,6 +34,7 @@ pub use room_text::RoomText;
 pub use set::MemberSet;
 pub(crate) use text::is_harmful;
 pub use text::{age_in_words, counted, counted_people, first_few, hex, people_named, printable, room_label};
+pub use unmanaged::{Unmanaged, UnmanagedError, UnmanagedRoom};
 pub use until::{BadUntil, Until};
 pub use user::{BadUserId, UserId};
 

@@ -56,6 +56,8 @@ pub struct Review<'a> {
     pub id: &'a str,
     /// Of its making.
     pub meta: &'a Meta,
+    /// What a line says of the app's rooms that no file names.
+    pub in_no_file: Option<&'a str>,
     /// The plan's rooms as the files want them.
     pub desired: &'a [&'a DesiredRoom],
     /// The guards of a room that says nothing else.
@@ -369,8 +371,12 @@ fn foot(review: &Review<'_>) -> String {
     let revision = revision.as_deref().map_or_else(String::new, |revision| {
         format!(", revision {}", code(revision, TEXT))
     });
+    let in_no_file = review
+        .in_no_file
+        .map(|line| format!("<p>{}</p>\n", code(line, TEXT)));
     format!(
-        "<p><sub>plan {} for {} of {} {}{revision}</sub></p>\n",
+        "{}<p><sub>plan {} for {} of {} {}{revision}</sub></p>\n",
+        in_no_file.unwrap_or_default(),
         code(review.id, TEXT),
         code(app, TEXT),
         many(*files, "file"),

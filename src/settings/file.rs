@@ -25,7 +25,7 @@ const PATH: &str = "a path";
 // The comments on the keys below are what editors show: they go into the schema.
 
 /// Keys of the settings that are not built.
-const NOT_YET: [&str; 2] = ["report_unmanaged", "commit_url"];
+const NOT_YET: [&str; 1] = ["commit_url"];
 
 fields! {
     /// Where the chat service is, how to get in, and how carefully to go about it. Paths are relative to this file.
@@ -61,6 +61,9 @@ fields! {
         /// Names beside IP addresses and `localhost` that a request for the page may have as its Host, such as that of an Ingress.
         #[schemars(schema_with = "schema::host_names", extend("default" = []))]
         allowed_hosts: Items<String> = |value| value.list("a list of host names", Scalar::new("a host name", host_name)),
+        /// If true, the app's rooms that no room file names are counted, by `plan` and once an hour by the daemon.
+        #[schemars(schema_with = "schema::truth", extend("default" = true))]
+        report_unmanaged: bool = |value| value.scalar(TRUTH, truth),
         /// A file with a token that the page and its API ask for, alone on a line. It is read again when it changes.
         #[schemars(schema_with = "schema::path_or_null", extend("default" = null))]
         status_token_file: Option<PathBuf> = |value| value.nullable(PATH, path),

@@ -20,7 +20,7 @@ pub use room::{
 };
 
 use crate::diagnostics::{Diagnostic, Severity};
-use crate::model::{Mode, Op, ReasonCode, RoomId};
+use crate::model::{Mode, Op, ReasonCode, RoomId, Unmanaged};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -91,6 +91,8 @@ pub struct Status {
     pub comes_back: Vec<ComesBack>,
     /// People whose place ends within a week, by time.
     pub ends_soon: Vec<EndsSoon>,
+    /// Rooms of the app that no file names, by the last count. `None`: they were not counted yet, or are not to be.
+    pub unmanaged: Option<UnmanagedRooms>,
     /// Names that a guard on the files holds.
     pub holds: Vec<Hold>,
     /// People who stay, or do not come, until the room files have settled. `None` if they have.
@@ -120,6 +122,18 @@ pub struct Pending {
     pub seconds_left: Option<f64>,
     /// The file that is written to, or that changed last.
     pub file: Option<String>,
+}
+
+/// Rooms of the app that no file names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnmanagedRooms {
+    /// Their number, and the first of them.
+    #[serde(flatten)]
+    pub unmanaged: Unmanaged,
+    /// The same in a line. `None`: there are none.
+    pub line: Option<String>,
+    /// Time of the count.
+    pub counted: Timestamp,
 }
 
 /// Reason for which nothing is written.
@@ -251,6 +265,8 @@ pub struct CallBudget {
 pub struct Gauges {
     /// Number of rooms in each condition.
     pub rooms: BTreeMap<RoomState, usize>,
+    /// Number of rooms of the app that no file names. `None`: nobody knows.
+    pub unmanaged: Option<usize>,
     /// Number of people whom the files in force want in a room, each counted once.
     pub people: usize,
     /// Changes of one person in one room that are wanted by the last looks and not made. Those of nobody can be left out.

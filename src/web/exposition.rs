@@ -31,6 +31,7 @@ pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
 pub(super) fn present(gauges: &Gauges) -> Registry {
     let Gauges {
         rooms,
+        unmanaged,
         people,
         drift,
         attention,
@@ -62,6 +63,15 @@ pub(super) fn present(gauges: &Gauges) -> Registry {
     let states = STATES.map(|(state, label)| (label, rooms.get(&state).copied().unwrap_or_default()));
     let help = "Managed rooms, by where they stand";
     registry.register("rooms", help, numbers("state", states));
+    if let Some(unmanaged) = unmanaged {
+        let number: Gauge = Gauge::default();
+        number.set(whole(*unmanaged));
+        registry.register(
+            "rooms_unmanaged",
+            "Rooms of the app that no room file names, by the last count",
+            number,
+        );
+    }
     let changes: Family<Labels<2>, Gauge> = Family::default();
     for (mode, op) in Mode::ALL
         .into_iter()

@@ -132,9 +132,9 @@ fn a_room_is_exported_so_that_planning_it_is_empty_where_the_settings_keep_membe
 }
 
 #[test]
-fn the_readme_shows_what_a_plan_says_of_an_allow_list() {
-    let readme = std::fs::read_to_string("README.md").unwrap();
-    let (_, rest) = readme.split_once("\n```diff\n").unwrap();
+fn the_chapter_on_room_files_shows_what_a_plan_says_of_an_allow_list() {
+    let chapter = std::fs::read_to_string("examples/README.md").unwrap();
+    let (_, rest) = chapter.split_once("\n```diff\n").unwrap();
     let (shown, _) = rest.split_once("```").unwrap();
     let room = "members: [bob, dan, mia]";
     assert!(STATE.contains(room));

@@ -18,6 +18,7 @@ fn comment(plan: &FleetPlan, desired: &[DesiredRoom], base_diff: Option<&BaseDif
     let (meta, guards) = (meta(), Guards::default());
     let review = Review {
         id: "sha256:c0ffee",
+        in_no_file: None,
         meta: &meta,
         desired: &desired,
         guards: &guards,
@@ -157,6 +158,7 @@ fn a_base_version_that_is_not_valid_is_told() {
     let (meta, guards) = (meta(), Guards::default());
     let review = Review {
         id: "sha256:c0ffee",
+        in_no_file: None,
         meta: &meta,
         desired: &[],
         guards: &guards,

@@ -79,7 +79,7 @@ fn blocks(text: &str) -> Vec<String> {
 #[test]
 fn what_the_documents_show_is_valid() {
     let mut judged = 0;
-    for document in ["README.md", "deploy/README.md"] {
+    for document in ["README.md", "examples/README.md", "deploy/README.md"] {
         for block in blocks(&fs::read_to_string(document).unwrap()) {
             let is_settings = block.lines().any(|line| line.starts_with("service:"));
             let kind = if is_settings { Kind::Settings } else { Kind::Rooms };
@@ -155,6 +155,7 @@ webhook: {listen: "[::1]:9465", path: /a/b-c_d.e~f, secret_file: webhook, previo
 state_dir: /var/lib/roomsync
 listen: "[::1]:0"
 status_page: true
+report_unmanaged: false
 allowed_hosts: ["a.b-c.example", x_y, 7]
 status_token_file: null
 admin_token_file: null

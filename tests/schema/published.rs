@@ -137,7 +137,7 @@ fn what_the_settings_schema_gives_as_a_default_is_the_default() {
             }
         }
     }
-    assert_eq!(told, 31, "{defaults:?}");
+    assert_eq!(told, 32, "{defaults:?}");
 }
 
 #[test]

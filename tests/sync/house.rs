@@ -82,11 +82,17 @@ impl House {
         } else {
             "sync: {settle_removals: 0ms}"
         };
+        // So has the count of the app's other rooms.
+        let others = if more_settings.contains("report_unmanaged:") {
+            ""
+        } else {
+            "report_unmanaged: false"
+        };
         house.put(
             "roomsync.yaml",
             &format!(
                 "service: {{url: \"http://127.0.0.1:1\", app_key: \"acme#demo\", auth: {{token_file: token}}}}\n\
-                 {more_settings}\n{sync}\n"
+                 {more_settings}\n{sync}\n{others}\n"
             ),
         );
         house

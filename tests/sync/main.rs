@@ -64,5 +64,6 @@ mod settings_watch;
 mod settling;
 mod shortage;
 mod slow_disk;
+mod unmanaged;
 mod until;
 mod webhook;

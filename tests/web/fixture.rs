@@ -328,6 +328,7 @@ pub(crate) fn status(rooms: Vec<RoomLine>) -> Status {
         contested: Vec::new(),
         comes_back: Vec::new(),
         ends_soon: Vec::new(),
+        unmanaged: None,
         holds: Vec::new(),
         changes: Vec::new(),
     }

@@ -67,6 +67,7 @@ fn counted() -> Arc<Metrics> {
 fn gauges() -> Gauges {
     Gauges {
         rooms: BTreeMap::from([(RoomState::InSync, 9_990), (RoomState::Failed, 10)]),
+        unmanaged: Some(1_234),
         people: 12_345,
         drift: [
             ((Mode::Observe, Op::Add), 5),

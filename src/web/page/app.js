@@ -311,7 +311,8 @@ function drawSide(status) {
       soft("Put back again and again, and leaves. Left alone; put back again ", time(who.until, "due"), ", and free of this once back without help"),
     ),
   ]);
-  const { service, files } = status;
+  const { service, files, unmanaged } = status;
+  draw($("unmanaged"), unmanaged, () => (unmanaged && unmanaged.line ? [unmanaged.line, " (counted ", time(unmanaged.counted), ")"] : []));
   setText($("app"), service.app);
   draw($("foot"), [status.version, status.started, service, files.digest, files.revision], () => [
     make("span", {}, `roomsync ${status.version}, up for `, time(status.started, "lasting")),

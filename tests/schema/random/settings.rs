@@ -208,6 +208,7 @@ pub(super) fn settings_file() -> BoxedStrategy<String> {
             text(listen, &["localhost:1", "false", "9464", "null", "1.2.3.4"]),
         ),
         ("status_page", 0.3, truth()),
+        ("report_unmanaged", 0.3, truth()),
         (
             "allowed_hosts",
             0.3,
