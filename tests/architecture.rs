@@ -160,6 +160,7 @@ const RULES: &[Rule] = &[
         text: "`apply` imports only `chat`, `live`, `model` and the plain types of `desired` and `plan`: it plans nothing",
         broken: |source| {
             let plan = [
+                "plan::Approved",
                 "plan::GuardTripped",
                 "plan::NEW_ADMIN",
                 "plan::Note",
