@@ -1,24 +1,28 @@
 //! `roomsync export`.
 
 use super::exit::Exit;
+use super::export_files::{self, Per, Target, file_names, may_replace};
 use super::progress_bar::looking;
 use super::room_names::{self, NamedRoom, Naming};
 use super::{Globals, output};
 use crate::chat::{CallError, Reader};
+use crate::desired::{self, Retain};
 use crate::export::{Earlier, LeftOut, Options, RoomFile, SeenBefore, room_file};
 use crate::live::{self, Observed, ReadRequest, RoomList};
-use crate::model::{Absent, Mode, RoomId, RoomText, counted, first_few, log_code};
+use crate::model::{Absent, Mode, RoomId, RoomText, counted, first_few, log_code, room_label};
 use crate::reconcile::connect;
 use crate::seen::{self, SEEN, SeenBy};
-use crate::settings;
-use anyhow::{Context as _, bail};
+use crate::settings::{self, Settings};
+use crate::telemetry::NOTICE;
+use anyhow::{Context as _, anyhow, bail};
 use clap::ArgGroup;
 use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-/// Writes live rooms down as a room file, on standard output
+/// Writes live rooms down as a room file
 ///
 /// Planning that file straight after finds nothing to change. Only rooms that could be read completely are in it; the
 /// others are named on standard error, and the exit code is 4. Room files need not be there yet.
@@ -31,6 +35,15 @@ pub(super) struct Args {
     /// All rooms of the app
     #[arg(long)]
     all: bool,
+    /// Write to this file instead of standard output, or into this folder, which ends in `/` or is there: a file for each room
+    ///
+    /// A file is written in one step, and only over one that an export of this app wrote: its first line says so. Where something kept
+    /// rooms from being exported, a file that is there is left as it is.
+    #[arg(long, value_name = "FILE|DIR")]
+    out: Option<PathBuf>,
+    /// Rooms that share a file in the folder of --out
+    #[arg(long, value_name = "WHAT", default_value = "room")]
+    per: Per,
     /// The mode of every room in the file
     #[arg(long, value_name = "MODE", default_value = "additive")]
     mode: ExportMode,
@@ -66,6 +79,8 @@ impl From<ExportMode> for Mode {
 /// Runs `roomsync export`.
 pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {
     let settings = settings::load(&globals.config, &globals.env)?;
+    let app = settings.service.app.to_string();
+    let target = Target::of(args.out.as_deref(), &app)?;
     let reader = connect(&settings, None)?.reader();
     let (ids, foreign) = which(&reader, args).await?;
     let (looks, stopped) = look(globals, &reader, &ids).await;
@@ -79,13 +94,20 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         true => seen_before(&settings.state_dir),
         false => (SeenBefore::new(), false),
     };
-    let app = settings.service.app.to_string();
-    let RoomFile { text, left_out } = room_file(&app, looks, &seen_before, options);
-    if let Some(text) = &text {
-        output(text)?;
-    }
+    let exported: BTreeSet<RoomId> = looks.iter().map(|(id, _)| id.clone()).collect();
+    let files = match &target {
+        Target::Printed | Target::File(_) => vec![(None, looks)],
+        Target::Folder(_) => by_file(looks, args.per),
+    };
+    let files: Vec<(Option<String>, RoomFile)> = files
+        .into_iter()
+        .map(|(name, looks)| (name, room_file(&app, looks, &seen_before, options)))
+        .collect();
+    let is_kept = write(globals, &target, &app, &files, stopped.is_some())?;
+    let left_out: Vec<&LeftOut> = files.iter().flat_map(|(_, file)| &file.left_out).collect();
+    say_how_to_merge(globals, &settings, &exported)?;
     let mut alike: BTreeMap<RoomText, Vec<&RoomId>> = BTreeMap::new();
-    for LeftOut { room, why } in &left_out {
+    for LeftOut { room, why } in left_out.iter().copied() {
         alike.entry(RoomText::new(why, room)).or_default().push(room);
     }
     for (why, rooms) in &alike {
@@ -112,11 +134,145 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
     }
     Ok(if stopped.is_some() || none_seen {
         Exit::Failed
-    } else if left_out.is_empty() && foreign.is_empty() && !is_unread {
+    } else if left_out.is_empty() && foreign.is_empty() && !is_unread && !is_kept {
         Exit::Done
     } else {
         Exit::Partly
     })
+}
+
+/// The looks at rooms that share a file, by its name.
+fn by_file(looks: Looks, per: Per) -> Vec<(Option<String>, Looks)> {
+    let name = |look: &Result<Observed, String>| look.as_ref().ok().and_then(|seen| seen.room().name.clone());
+    let named: Vec<(RoomId, Option<String>)> =
+        looks.iter().map(|(id, look)| (id.clone(), name(look))).collect();
+    // A room that was not seen has no name here, and no file.
+    let seen = named.iter().zip(&looks).filter(|(_, (_, look))| look.is_ok());
+    let files = file_names(seen.map(|((id, name), _)| (id, name.as_deref())), per);
+    let mut looks: BTreeMap<RoomId, Result<Observed, String>> = looks.into_iter().collect();
+    let mut all: Vec<(Option<String>, Looks)> = files
+        .into_iter()
+        .map(|(file, rooms)| {
+            let of_file = rooms.into_iter().filter_map(|id| looks.remove_entry(&id));
+            (Some(file), of_file.collect())
+        })
+        .collect();
+    all.push((None, looks.into_iter().collect()));
+    all
+}
+
+/// Writes the export where it goes. `true`: a file that was there is left as it is, because what would replace it is not whole.
+fn write(
+    globals: &Globals,
+    target: &Target,
+    app: &str,
+    files: &[(Option<String>, RoomFile)],
+    ended_early: bool,
+) -> anyhow::Result<bool> {
+    let mut written: Vec<(PathBuf, &str)> = Vec::new();
+    let mut is_kept = false;
+    for (name, RoomFile { text, left_out }) in files {
+        let path = match (target, name) {
+            (Target::Printed, _) => {
+                if let Some(text) = text {
+                    output(text)?;
+                }
+                continue;
+            }
+            (Target::File(path), _) => path.clone(),
+            (Target::Folder(folder), Some(name)) => folder.join(name),
+            (Target::Folder(_), None) => continue,
+        };
+        may_replace(&path, app).map_err(|why| anyhow!("{}: {why}; nothing was written", path.display()))?;
+        let is_whole = left_out.is_empty() && !ended_early;
+        match text {
+            Some(text) if is_whole || !path.exists() => written.push((path, text)),
+            _ if path.exists() => {
+                is_kept = true;
+                globals.error(&format!(
+                    "{} is left as it is: not all of its rooms could be exported",
+                    path.display()
+                ))?;
+            }
+            _ => {}
+        }
+    }
+    if let (Target::Folder(folder), false) = (target, written.is_empty()) {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    for (path, text) in &written {
+        export_files::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if let Target::Folder(folder) = target {
+        output(&format!(
+            "{} in {}\n",
+            counted(written.len(), "file"),
+            folder.display()
+        ))?;
+        let ours: BTreeSet<&Path> = written.iter().map(|(path, _)| path.as_path()).collect();
+        for path in earlier_files(folder, app)? {
+            if !ours.contains(path.as_path())
+                && !files
+                    .iter()
+                    .any(|(name, _)| name.as_ref().is_some_and(|name| folder.join(name) == path))
+            {
+                tracing::warn!(
+                    target: NOTICE, code = log_code::NOT_EXPORTED, file = %path.display(),
+                    "{} is of an earlier export and was not written now: its rooms are gone, have another name or were not asked for; remove it if they are gone",
+                    path.display()
+                );
+            }
+        }
+    }
+    Ok(is_kept)
+}
+
+/// Files in a folder that exports of this app wrote.
+fn earlier_files(folder: &Path, app: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Ok(Vec::new());
+    };
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_file() && may_replace(path, app).is_ok())
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+/// Says which of these rooms stand in the room files already. Room files need not be there, or be valid.
+fn say_how_to_merge(
+    globals: &Globals,
+    settings: &Settings,
+    exported: &BTreeSet<RoomId>,
+) -> anyhow::Result<()> {
+    let defaults = &settings.room_defaults;
+    let Ok(loaded) = desired::load(&settings.rooms, Some(&globals.config), defaults, Retain::Rooms) else {
+        return Ok(());
+    };
+    let rooms = loaded.desired.rooms.iter();
+    let twice: Vec<String> = rooms
+        .filter(|room| exported.contains(&room.id))
+        .map(|room| room_label(room.name.as_deref(), &room.id))
+        .collect();
+    if !twice.is_empty() {
+        let are = if twice.len() == 1 {
+            "1 room is"
+        } else {
+            "rooms are"
+        };
+        let number = if twice.len() == 1 {
+            String::new()
+        } else {
+            format!("{} ", twice.len())
+        };
+        let named = first_few(twice);
+        tracing::warn!(
+            target: NOTICE, code = log_code::NOT_EXPORTED,
+            "{number}{are} in the room files already: {named}; a room stands in one place only, so copy its lists into that entry, or take that entry out, before the export goes below `rooms`"
+        );
+    }
+    Ok(())
 }
 
 /// The rooms in question, and the ids among them that are none.

@@ -13,6 +13,7 @@ pub mod emulator;
 mod exit;
 mod explain;
 mod export;
+mod export_files;
 mod first_answer;
 mod flag_values;
 #[cfg(test)]

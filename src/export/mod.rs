@@ -132,8 +132,14 @@ fn fit(observed: Observed, mode: Mode) -> Result<(LiveRoom, MemberSet), String> 
     Ok((live, admins))
 }
 
+/// The first line of every export of this app, by which its files are known.
+#[must_use]
+pub fn first_line(app: &str) -> String {
+    format!("# Rooms of {app}, as `roomsync export` found them.")
+}
+
 fn write_head(out: &mut String, app: &str, left_out: &[LeftOut], options: Options) -> std::fmt::Result {
-    writeln!(out, "# Rooms of {app}, as `roomsync export` found them.")?;
+    writeln!(out, "{}", first_line(app))?;
     out.write_str(match options.mode {
         Mode::Authoritative => {
             "# `mode: authoritative` removes whoever is not listed. Who was offline may not have been in the room, and is not\n\

@@ -83,7 +83,6 @@ fn which_rooms_must_be_said() {
             &["export", "--all", "--mode", "observe"],
             "additive, authoritative",
         ),
-        (&["export", "--all", "--out", "rooms.yaml"], "--out"),
     ] {
         let run = site.run(args).ends_with(64).complains(words);
         assert_eq!(run.stdout, "");

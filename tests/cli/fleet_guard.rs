@@ -195,7 +195,7 @@ fn other_rooms_count_by_the_members_that_the_files_list() {
             "{explained}"
         );
         if is_blocked {
-            let said = "4 removals held by guards; if they are meant:\n  max_removals_total allows 15% of 20 members in all rooms, 4 removals are wanted: write `guards: {max_removals_total: 4}` in the settings\n";
+            let said = "4 removals held by guards; if they are meant, have the daemon let them through once (`roomsync approve ROOM`), or loosen a guard until they are done:\n  max_removals_total allows 15% of 20 members in all rooms, 4 removals are wanted: write `guards: {max_removals_total: 4}` in the settings\n";
             assert!(plan.stdout.ends_with(said), "{}", plan.stdout);
         }
         site.run(&["apply", "--yes", "--room", "71"]).ends_with(code);
@@ -217,7 +217,7 @@ fn all_guards_in_the_way_are_named_at_once() {
         plan.contains("if it is meant, write `guards: {max_removals: 4}` in the room's entry"),
         "{plan}"
     );
-    assert!(plan.contains("\n4 removals held by guards; if they are meant:\n  max_removals holds 1 room: write `guards: {max_removals: …}` with 4 in hall (71)\n  max_removals_total would then allow 5% of 11 members in all rooms, 4 removals are wanted: write `guards: {max_removals_total: 4}` in the settings\n"), "{plan}");
+    assert!(plan.contains("\n4 removals held by guards; if they are meant, have the daemon let them through once (`roomsync approve ROOM`), or loosen a guard until they are done:\n  max_removals holds 1 room: write `guards: {max_removals: …}` with 4 in hall (71)\n  max_removals_total would then allow 5% of 11 members in all rooms, 4 removals are wanted: write `guards: {max_removals_total: 4}` in the settings\n"), "{plan}");
     // To `explain`, the other room counts by the members that the files list.
     for (args, fleet) in [
         (

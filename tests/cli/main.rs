@@ -12,6 +12,7 @@ mod docs;
 mod exit;
 mod explain;
 mod export;
+mod export_out;
 mod failures;
 mod fleet_guard;
 mod guide;

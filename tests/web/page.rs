@@ -190,6 +190,7 @@ async fn a_bad_night() {
             ("#problems", "did you mean members?"),
             ("#held", "max_removals allows 25% of 120, 40 removals are wanted"),
             ("#held", "guards: {max_removals: 40}"),
+            ("#held", "roomsync approve 66"),
             ("#folk", "frank in every room"),
             ("#folk", "zoe in lobby"),
             ("#folk", "judy in lobby"),

@@ -84,7 +84,11 @@ fn show_held(out: &mut dyn Write, plan: &FleetPlan) -> fmt::Result {
     if numbers.is_empty() {
         return Ok(());
     }
-    writeln!(out, "{} held by guards; if they are meant:", numbers.join(", "))?;
+    writeln!(
+        out,
+        "{} held by guards; if they are meant, have the daemon let them through once (`roomsync approve ROOM`), or loosen a guard until they are done:",
+        numbers.join(", ")
+    )?;
     for guard in [
         Guard::MaxRemovals,
         Guard::MaxDemotions,

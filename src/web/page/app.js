@@ -222,6 +222,7 @@ function drawHeld(status, holds) {
               error && errorWords(error, next),
               held.flatMap(holdWords),
               blocked.flatMap(blockedWords),
+              held.length + blocked.length > 0 && approveWords(id),
             ),
           ),
         ),

@@ -186,6 +186,7 @@ function fillDetail(row, id) {
         ),
       room.blocked.map(blockedWords),
       room.holds.map((hold) => holdWords(hold)),
+      room.holds.length + room.blocked.length > 0 && approveWords(room.id),
       make("h4", {}, "Live → wanted"),
       diffOf(room),
       room.absences.length > 0 && make("h4", {}, "Not here"),

@@ -141,6 +141,16 @@ function blockedWords(block) {
   ];
 }
 
+/** The command that lets through once what is kept back in a room. */
+const approveWords = (room) =>
+  make(
+    "p",
+    {},
+    "Or let these people through once, after which the guards stand as before: ",
+    make("code", { class: "fix" }, `roomsync approve ${room}`),
+    ". Take a line that you write for this out again afterwards.",
+  );
+
 function budgetWords({ guard, limit, wanted, of }) {
   return [
     make(
