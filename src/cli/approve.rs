@@ -21,7 +21,6 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 /// the last wanted admin and a pause are not touched by it. Takes the admin token, ROOMSYNC_ADMIN_TOKEN or `admin_token_file` of the
 /// settings.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = AFTER)]
 pub(super) struct Args {
     /// A room of the files by its id or its name; several also with commas
     #[arg(required = true, value_name = "ROOM")]
@@ -32,9 +31,6 @@ pub(super) struct Args {
     #[command(flatten)]
     order: OrderArgs,
 }
-
-const AFTER: &str = "Example:\n  roomsync approve lobby\n\nExit codes: 0 approved, 1 no daemon answers or it does not take the order, 3 declined, or nothing or something else is kept back by now, \
-    5 invalid settings, 64 wrong usage";
 
 /// Most names of a kind that are shown.
 const NAMES_SHOWN: usize = 1000;

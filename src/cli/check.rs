@@ -9,13 +9,10 @@ use crate::web::Order;
 /// It does not wait for the look: `roomsync status` shows what came of it. Takes the admin token, ROOMSYNC_ADMIN_TOKEN or
 /// `admin_token_file` of the settings.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = AFTER)]
 pub(super) struct Args {
     #[command(flatten)]
     order: OrderArgs,
 }
-
-const AFTER: &str = "Example:\n  roomsync check\n\nExit codes: 0 asked, 1 no daemon answers or it does not take the order, 5 invalid settings, 64 wrong usage";
 
 /// Runs `roomsync check`.
 pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> {

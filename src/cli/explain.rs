@@ -21,8 +21,6 @@ use std::collections::BTreeSet;
 /// Tells why somebody is or is not to be in a room, or where they are; never writes
 ///
 /// What the files say, each with its file and line and the groups on the way; who they are live; and what a pass would do.
-/// Exit codes: 0 told, 1 the service cannot be asked, 4 the room is not there or could not be read completely, 5 invalid
-/// files or settings, 64 no such room in the files.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
     /// Who, in any case

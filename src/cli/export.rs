@@ -105,7 +105,9 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> anyhow::Result<Exit> 
         .collect();
     let is_kept = write(globals, &target, &app, &files, stopped.is_some())?;
     let left_out: Vec<&LeftOut> = files.iter().flat_map(|(_, file)| &file.left_out).collect();
-    say_how_to_merge(globals, &settings, &exported)?;
+    if !args.all {
+        say_how_to_merge(globals, &settings, &exported)?;
+    }
     let mut alike: BTreeMap<RoomText, Vec<&RoomId>> = BTreeMap::new();
     for LeftOut { room, why } in left_out.iter().copied() {
         alike.entry(RoomText::new(why, room)).or_default().push(room);

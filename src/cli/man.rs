@@ -1,8 +1,8 @@
 //! The man pages in `deploy/man`: made from the commands' own help, and held against it.
 
-use super::Cli;
+use super::guides;
 use crate::settings::DEFAULT_FILE;
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use std::collections::BTreeMap;
@@ -70,10 +70,27 @@ fn pages(command: &Command, pages: &mut BTreeMap<String, String>) {
         man.render_subcommands_section(&mut page).unwrap();
     }
     let mut rest = Roff::new();
-    if let Some(notes) = command.get_after_long_help().or(command.get_after_help()) {
+    let guide = guides::of(command.get_name());
+    let notes = match guide {
+        Some(guide) => Some(guide.notes.to_owned()).filter(|notes| !notes.is_empty()),
+        None => command.get_after_help().map(ToString::to_string),
+    };
+    if let Some(guide) = guide {
+        rest.control("SH", ["EXIT STATUS"]);
+        for (exit, says) in guide.exits {
+            rest.control("TP", []);
+            rest.text([bold(exit.code().to_string())]).text([roman(*says)]);
+        }
+        rest.control("SH", ["EXAMPLES"]).control("nf", []);
+        for example in guide.examples {
+            rest.text([roman(format!("  {example}"))]);
+        }
+        rest.control("fi", []);
+    }
+    if let Some(notes) = notes {
         // Without filling, so that tables stay tables; the sentences in them are broken as on a terminal.
         rest.control("SH", ["NOTES"]).control("nf", []);
-        for line in textwrapped(&notes.to_string()) {
+        for line in textwrapped(&notes) {
             rest.text([roman(line)]);
         }
         rest.control("fi", []);
@@ -162,7 +179,7 @@ fn textwrapped(text: &str) -> Vec<String> {
 
 #[test]
 fn they_say_what_the_help_says() {
-    let mut command = Cli::command()
+    let mut command = super::command()
         .disable_help_subcommand(true)
         .subcommand_help_heading("COMMANDS")
         .subcommand_value_name("COMMAND");

@@ -16,6 +16,7 @@ mod export;
 mod export_files;
 mod first_answer;
 mod flag_values;
+mod guides;
 #[cfg(test)]
 mod man;
 mod max_calls;
@@ -43,7 +44,7 @@ use crate::model::{log_code, printable};
 use crate::settings::{self, Env};
 use crate::telemetry::{self, LogFormat};
 use anyhow::Context as _;
-use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use indicatif::MultiProgress;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
@@ -75,11 +76,12 @@ struct Options {
         global = true,
         value_name = "FILE",
         env = "ROOMSYNC_CONFIG",
-        default_value = settings::DEFAULT_FILE
+        default_value = settings::DEFAULT_FILE,
+        hide_env = true
     )]
     config: PathBuf,
-    /// How log lines, which go to standard error, look; the default is text on a terminal and json elsewhere
-    #[arg(long, global = true, value_name = "FORMAT")]
+    /// Log lines as text or json; the default is text on a terminal and json elsewhere
+    #[arg(long, global = true, value_name = "FORMAT", hide_possible_values = true)]
     log_format: Option<LogFormat>,
     /// Log every step and every call to the service; twice for everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -87,8 +89,14 @@ struct Options {
     /// Say errors only, and no warnings
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// Colours: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     color: Color,
 }
 
@@ -207,10 +215,28 @@ fn log_problem(diagnostic: &Diagnostic) {
 /// Time that a command waits at its end for what still reads or writes a disk.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
+/// The command line, with examples and exit codes below each command's options.
+fn command() -> clap::Command {
+    let command = Cli::command();
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|inner| inner.get_name().to_owned())
+        .collect();
+    names
+        .into_iter()
+        .fold(command, |command, name| match guides::of(&name) {
+            Some(guide) => command.mut_subcommand(name, |inner| inner.after_help(guide.help())),
+            None => command,
+        })
+}
+
 /// Runs the command of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match command()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command())))
+    {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(refuse(&error).code()),
     };
@@ -334,10 +360,30 @@ fn asks_for_json(args: impl Iterator<Item = OsString>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples_that_parse_and_its_exit_codes() {
+        let command = command();
+        for inner in command.get_subcommands() {
+            let name = inner.get_name();
+            let guide = guides::of(name).unwrap_or_else(|| panic!("{name} has no guide in cli/guides.rs"));
+            let codes: Vec<u8> = guide.exits.iter().map(|(exit, _)| exit.code()).collect();
+            assert!(
+                codes.is_sorted() && codes.first() == Some(&0) && codes.last() == Some(&64),
+                "{name}: {codes:?}"
+            );
+            assert!(!guide.examples.is_empty(), "{name}");
+            for example in guide.examples {
+                let words: Vec<&str> = example.split(' ').collect();
+                assert_eq!(words.get(1), Some(&name), "{example}");
+                Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{example}: {error}"));
+            }
+        }
+        assert_eq!(command.get_subcommands().count(), guides::ALL.len());
     }
 }

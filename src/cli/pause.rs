@@ -13,7 +13,6 @@ use std::time::Duration;
 /// its end, who began it and why. By itself it ends at its time by the daemon's clock, unless that clock and the service's differ by 10
 /// minutes or more. A second pause replaces the first. Takes the admin token, ROOMSYNC_ADMIN_TOKEN or `admin_token_file` of the settings.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = AFTER)]
 pub(super) struct Args {
     /// End it by itself after this time, such as 30m or 2h; 366 days at most
     #[arg(long = "for", value_name = "DURATION", value_parser = length)]
@@ -24,8 +23,6 @@ pub(super) struct Args {
     #[command(flatten)]
     order: OrderArgs,
 }
-
-const AFTER: &str = "Example:\n  roomsync pause --for 2h --why \"moving to the new lists\"\n\nExit codes: 0 paused, 1 no daemon answers or it cannot be paused, 5 invalid settings, 64 wrong usage";
 
 /// Longest pause.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);

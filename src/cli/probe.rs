@@ -19,7 +19,6 @@ const MOST: u64 = 64 << 10;
 ///
 /// For containers and scripts that can run a command and not ask over HTTP. Prints the answer, which says what is missing.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = IN_KUBERNETES)]
 pub(super) struct Args {
     /// The question
     #[arg(value_name = "WHAT")]
@@ -28,10 +27,6 @@ pub(super) struct Args {
     #[arg(long, value_name = "URL")]
     url: Option<Url>,
 }
-
-const IN_KUBERNETES: &str = "\
-Give a liveness probe the address: settings that are edited and not valid are no reason to restart a daemon.
-  exec: {command: [roomsync, probe, live, --url, \"http://127.0.0.1:9464\"]}";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Probe {

@@ -12,17 +12,11 @@ use schemars::transform::RestrictFormats;
 /// An editor that knows it completes keys, shows what they mean and underlines what is wrong as it is typed. What takes more
 /// than one file or the groups written out, only `roomsync validate` can tell.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = IN_AN_EDITOR)]
 pub(super) struct Args {
     /// What the schema is of
     #[arg(value_name = "WHAT")]
     what: What,
 }
-
-const IN_AN_EDITOR: &str = "\
-To use it, keep a copy and name it in the first line of each file:
-  roomsync schema rooms > rooms/.schema.json
-  # yaml-language-server: $schema=.schema.json";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum What {

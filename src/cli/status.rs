@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 ///
 /// Where the settings name `status_token_file`, its token is sent.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = AFTER)]
 pub(super) struct Args {
     /// How to print: text for people, or the JSON of /api/status
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -26,9 +25,6 @@ enum Format {
     Text,
     Json,
 }
-
-const AFTER: &str = "Example:\n  roomsync status || echo \"somebody has to look\"\n\nExit codes: 0 all is well, 1 no daemon answers or the service is away, 3 something is blocked or paused, \
-    4 something failed, is incomplete or is not done yet, 5 invalid settings, 64 wrong usage";
 
 /// What is shown of `/api/status`.
 #[derive(Debug, Deserialize)]
