@@ -14,6 +14,7 @@ const SECRET: &str = "webh00k-secret";
 const SETTINGS: &str = "listen: 127.0.0.1:0\n\
                         webhook: {listen: 127.0.0.1:0, secret_file: webhook}\n\
                         limits: {calls_per_second: 100}\n\
+                        report_unmanaged: false\n\
                         sync: {interval: 24h, settle_removals: 0s}\n";
 
 fn room_id(n: usize) -> RoomId {
