@@ -155,7 +155,7 @@ impl fmt::Display for App {
 /// Credentials for the service.
 #[derive(Debug, Clone)]
 pub enum Auth {
-    /// A file with a token, see [`read_secret`].
+    /// A file with a token, see [`crate::chat::read_secret`].
     TokenFile(PathBuf),
     /// A token of the environment.
     Token(SecretString),
@@ -178,7 +178,7 @@ pub enum Auth {
 /// Origin of a secret.
 #[derive(Debug, Clone)]
 pub enum SecretFrom {
-    /// A file with it, see [`read_secret`].
+    /// A file with it, see [`crate::chat::read_secret`].
     File(PathBuf),
     /// The environment.
     Environment(SecretString),
